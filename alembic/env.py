@@ -1,0 +1,75 @@
+"""Runs the migrations on ``FRONTVIEW_DATABASE_URL`` (unset: the embedded PostgreSQL).
+
+Invariant: one migrator at a time (advisory lock), never waiting long for a table's lock, all in one transaction.
+"""
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from models.base import metadata
+from models.embedded import direct_url
+from models.engine import make_engine, require_supported_server
+from models.settings import load_settings
+from views_sql import operations  # noqa: F401  registers our operations, installed or not
+
+VERSION_TABLE = "frontview_alembic_version"
+MIGRATION_LOCK = 0x66726F6E  # "fron"
+
+
+def check_server(connection: Connection) -> None:
+    """Raise ServerTooOld unless the server can run the protocol."""
+    row = connection.execute(
+        text("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+    ).one()
+    require_supported_server(row[0], row[1])
+
+
+def include_name(name: str | None, type_: str, _parents: object) -> bool:
+    """Leave relations that are views or materialized views out of autogenerate."""
+    return type_ != "table" or name in {table.name for table in metadata.tables.values()}
+
+
+def configure(connection: Connection, **extra: object) -> None:
+    """Configure the migration context."""
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table=VERSION_TABLE,
+        include_schemas=True,
+        include_name=include_name,
+        **extra,
+    )
+
+
+def upgrade_every_branch(revision: str, _context: object) -> object:
+    """Return the steps of `upgrade head`: with two branches, that means the head of each."""
+    return context.script._upgrade_revs("heads", revision)
+
+
+def run(connection: Connection) -> None:
+    """Migrate over one connection."""
+    check_server(connection)
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(text("SET LOCAL statement_timeout = '15min'"))
+    configure(connection)
+    if context.get_context().opts.get("destination_rev") == "head":
+        configure(connection, fn=upgrade_every_branch)
+    context.run_migrations()
+
+
+def main() -> None:
+    """Migrate the connection that was handed over, or the configured database."""
+    if context.is_offline_mode():
+        raise SystemExit("Frontview's migrations look at the database; run them without --sql.")
+    handed_over = context.config.attributes.get("connection")
+    if handed_over is not None:
+        run(handed_over)
+        return
+    engine = make_engine(direct_url(load_settings()), "frontview-migrate")
+    with engine.begin() as connection:
+        run(connection)
+    engine.dispose()
+
+
+main()

@@ -1,0 +1,154 @@
+"""The application's base tables and the triggers that set their days."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "app_0001"
+down_revision = None
+branch_labels = ("app",)
+depends_on = "core_0001"
+
+BRIN = {"postgresql_using": "brin", "postgresql_with": {"pages_per_range": 32, "autosummarize": "on"}}
+
+
+def _id() -> sa.Column:
+    return sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True)
+
+
+def _time(name: str) -> sa.Column:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()"))
+
+
+def _number(name: str, kind: type = sa.BigInteger) -> sa.Column:
+    return sa.Column(name, kind, nullable=False, server_default="0")
+
+
+def _belongs(table: str, column: str, to: str) -> tuple[sa.Column, sa.ForeignKeyConstraint]:
+    return (
+        sa.Column(column, sa.BigInteger, nullable=False),
+        sa.ForeignKeyConstraint(
+            [column], [f"{to}.id"], name=f"fk_{table}_{column}_{to}", ondelete="CASCADE"
+        ),
+    )
+
+
+def upgrade() -> None:
+    op.create_table(
+        "users",
+        _id(),
+        sa.Column("email", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("timezone", sa.Text, nullable=False, server_default="UTC"),
+        _number("credits_cents"),
+        _time("created_at"),
+        sa.UniqueConstraint("email", name="uq_users_email"),
+        sa.CheckConstraint(
+            "('2000-01-01'::timestamptz AT TIME ZONE timezone) IS NOT NULL", name="ck_users_timezone"
+        ),
+    )
+    op.create_table(
+        "agents",
+        _id(),
+        *_belongs("agents", "user_id", "users"),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
+        _time("created_at"),
+    )
+    op.create_index("ix_agents_user_id", "agents", ["user_id"])
+    op.create_table(
+        "calls",
+        _id(),
+        *_belongs("calls", "user_id", "users"),
+        *_belongs("calls", "agent_id", "agents"),
+        _time("started_at"),
+        sa.Column("local_day", sa.Date, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        _number("duration_seconds", sa.Integer),
+        _number("cost_cents"),
+        sa.CheckConstraint(
+            "status IN ('completed', 'failed', 'no_answer', 'busy', 'in_progress')", name="ck_calls_status"
+        ),
+        sa.CheckConstraint("duration_seconds >= 0", name="ck_calls_duration_seconds"),
+        sa.CheckConstraint("cost_cents >= 0", name="ck_calls_cost_cents"),
+    )
+    op.create_index(
+        "ix_calls_user_id_local_day",
+        "calls",
+        ["user_id", "local_day"],
+        postgresql_include=["agent_id", "status", "duration_seconds", "cost_cents"],
+    )
+    op.create_index("ix_calls_agent_id", "calls", ["agent_id"])
+    op.create_index("ix_calls_local_day_brin", "calls", ["local_day"], **BRIN)
+    op.create_table(
+        "lead_analytics",
+        _id(),
+        *_belongs("lead_analytics", "call_id", "calls"),
+        *_belongs("lead_analytics", "user_id", "users"),
+        *_belongs("lead_analytics", "agent_id", "agents"),
+        _time("analyzed_at"),
+        sa.Column("local_day", sa.Date, nullable=False),
+        sa.Column("score", sa.SmallInteger, nullable=False),
+        sa.Column("stage", sa.Text, nullable=False),
+        sa.UniqueConstraint("call_id", name="uq_lead_analytics_call_id"),
+        sa.CheckConstraint("score BETWEEN 0 AND 100", name="ck_lead_analytics_score"),
+        sa.CheckConstraint(
+            "stage IN ('new', 'engaged', 'qualified', 'converted', 'lost')", name="ck_lead_analytics_stage"
+        ),
+    )
+    op.create_index(
+        "ix_lead_analytics_user_id_local_day",
+        "lead_analytics",
+        ["user_id", "local_day"],
+        postgresql_include=["agent_id", "score", "stage"],
+    )
+    op.create_index("ix_lead_analytics_agent_id", "lead_analytics", ["agent_id"])
+    op.create_index("ix_lead_analytics_local_day_brin", "lead_analytics", ["local_day"], **BRIN)
+    op.create_table(
+        "agent_analytics",
+        _id(),
+        *_belongs("agent_analytics", "agent_id", "agents"),
+        *_belongs("agent_analytics", "user_id", "users"),
+        sa.Column("day", sa.Date, nullable=False),
+        _number("csat_points", sa.Integer),
+        _number("csat_answers", sa.Integer),
+        _number("talk_seconds"),
+        _number("transfers", sa.Integer),
+        sa.UniqueConstraint("agent_id", "day", name="uq_agent_analytics_agent_id"),
+    )
+    op.create_index("ix_agent_analytics_user_id_day", "agent_analytics", ["user_id", "day"])
+    op.create_index("ix_agent_analytics_day_brin", "agent_analytics", ["day"], **BRIN)
+    op.execute(
+        "CREATE TABLE frontview.timezone_change (user_id bigint NOT NULL, seen_at timestamptz, seen_xid xid8, "
+        "CONSTRAINT pk_timezone_change PRIMARY KEY (user_id), "
+        "CONSTRAINT fk_timezone_change_user_id_users FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE)"
+    )
+    for name in ("set_call_day", "set_lead_day", "redate_user"):
+        op.create_sql_object("triggers", name, 1)
+    op.create_sql_object("functions", "finish_redating", 1)
+    op.execute(
+        "CREATE TRIGGER set_call_day BEFORE INSERT OR UPDATE ON calls "
+        "FOR EACH ROW EXECUTE FUNCTION frontview.set_call_day()"
+    )
+    op.execute(
+        "CREATE TRIGGER set_lead_day BEFORE INSERT OR UPDATE ON lead_analytics "
+        "FOR EACH ROW EXECUTE FUNCTION frontview.set_lead_day()"
+    )
+    op.execute(
+        "CREATE TRIGGER redate_user AFTER UPDATE OF timezone ON users "
+        "FOR EACH ROW WHEN (OLD.timezone IS DISTINCT FROM NEW.timezone) EXECUTE FUNCTION frontview.redate_user()"
+    )
+    for table, trigger in (
+        ("calls", "set_call_day"),
+        ("lead_analytics", "set_lead_day"),
+        ("users", "redate_user"),
+    ):
+        op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE frontview.timezone_change")
+    for table in ("agent_analytics", "lead_analytics", "calls", "agents", "users"):
+        op.drop_table(table)
+    op.drop_sql_object("functions", "finish_redating", 1)
+    for name in ("redate_user", "set_lead_day", "set_call_day"):
+        op.drop_sql_object("triggers", name, 1)

@@ -1,0 +1,87 @@
+"""The application's captured sources, maintained views and dashboards."""
+
+from alembic import op
+
+revision = "app_0002"
+down_revision = "app_0001"
+branch_labels = None
+depends_on = None
+
+SOURCES = (
+    {"source": "users", "table": "users", "user_column": "id"},
+    {"source": "user_presence", "table": "users", "user_column": "id", "events": ("INSERT", "DELETE", "TRUNCATE")},
+    {"source": "agents", "table": "agents"},
+    {"source": "calls", "table": "calls", "day_column": "local_day"},
+    {"source": "lead_analytics", "table": "lead_analytics", "day_column": "local_day"},
+    {"source": "agent_analytics", "table": "agent_analytics", "day_column": "day"},
+)
+DAILY_KEY = ("user_id", "day", "agent_id")
+VIEWS = (
+    {
+        "name": "call_daily",
+        "version": 1,
+        "sources": ("calls",),
+        "unique_key": DAILY_KEY,
+        "measures": (
+            "calls",
+            "completed",
+            "failed",
+            "no_answer",
+            "busy",
+            "in_progress",
+            "duration_seconds",
+            "cost_cents",
+        ),
+    },
+    {
+        "name": "lead_daily",
+        "version": 1,
+        "sources": ("lead_analytics",),
+        "unique_key": DAILY_KEY,
+        "measures": ("leads", "qualified", "converted", "score_points"),
+    },
+    {
+        "name": "agent_quality_daily",
+        "version": 1,
+        "sources": ("agent_analytics",),
+        "unique_key": DAILY_KEY,
+        "measures": ("csat_points", "csat_answers", "talk_seconds", "transfers"),
+    },
+    {
+        "name": "account_summary",
+        "version": 1,
+        "sources": ("users", "agents"),
+        "unique_key": ("user_id",),
+        "day_column": None,
+    },
+)
+DASHBOARDS = (
+    "date_range",
+    "recent_calls",
+    "agent_measures",
+    "performance_measures",
+    "change_ratio",
+    "dashboard_overview",
+    "dashboard_analytics",
+    "dashboard_agents",
+    "dashboard_agent",
+    "dashboard_performance",
+)
+
+
+def upgrade() -> None:
+    for source in SOURCES:
+        op.capture_changes(**source)
+    for view in VIEWS:
+        op.create_maintained_view(**view)
+    for name in DASHBOARDS:
+        op.create_sql_object("dashboards", name, 1)
+
+
+def downgrade() -> None:
+    for name in reversed(DASHBOARDS):
+        op.drop_sql_object("dashboards", name, 1)
+    for view in reversed(VIEWS):
+        op.drop_maintained_view(**view)
+    for source in reversed(SOURCES):
+        op.stop_capture(**source)

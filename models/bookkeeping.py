@@ -1,0 +1,144 @@
+"""The bookkeeping tables of the core, in schema ``frontview``; their meaning is in PROTOCOL of docs/.
+
+Every table is logged. Who writes each is said beside it; nobody else may.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
+from sqlalchemy.types import UserDefinedType
+
+from models.base import SCHEMA, metadata
+
+
+class UserKeyDomain(UserDefinedType[object]):
+    """The domain ``frontview.user_key``, whose base type :mod:`models.user_key` decides."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in DDL."""
+        return "frontview.user_key"
+
+
+class Xid8(UserDefinedType[int]):
+    """A 64-bit transaction id; never wraps around."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in DDL."""
+        return "xid8"
+
+
+class Snapshot(UserDefinedType[str]):
+    """A ``pg_snapshot``: which transactions had ended when it was taken."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in DDL."""
+        return "pg_snapshot"
+
+
+# A captured source: one logical stream of changes of one table. Written by migrations.
+source = sa.Table(
+    "source",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("relation", REGCLASS, nullable=False),
+    sa.Column("user_column", sa.Text, nullable=False),
+    sa.Column("day_column", sa.Text),
+    sa.Column("events", ARRAY(sa.Text), nullable=False),
+    schema=SCHEMA,
+)
+
+# Keys changed, logged in the writer's own transaction by the capture triggers.
+change_log = sa.Table(
+    "change_log",
+    metadata,
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("user_id", UserKeyDomain, comment="NULL: every key of the source"),
+    sa.Column("day", sa.Date, nullable=False, comment="-infinity: the source has no day"),
+    sa.Column("xid", Xid8, nullable=False, server_default=sa.text("pg_current_xact_id()")),
+    sa.Index("ix_change_log_user_id_xid", "user_id", "xid"),
+    sa.Index("ix_change_log_xid", "xid"),
+    schema=SCHEMA,
+)
+
+# The newest row is the state of the drain. Written by the leader.
+drain = sa.Table(
+    "drain",
+    metadata,
+    sa.Column("drain_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("nonce", sa.BigInteger, nullable=False),
+    sa.Column("snapshot", Snapshot, nullable=False),
+    sa.Column("drained_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("system_identifier", sa.BigInteger, nullable=False),
+    sa.Column("key_count", sa.Integer, nullable=False, comment="keys this drain found changed"),
+    sa.Column("heartbeats", sa.Integer, nullable=False, server_default="0"),
+    schema=SCHEMA,
+)
+
+# Keys that changed since some view was refreshed. Written by the drain only.
+stale_key = sa.Table(
+    "stale_key",
+    metadata,
+    sa.Column("user_id", UserKeyDomain, comment="NULL: every key of the source"),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("drain_id", sa.BigInteger, nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False, comment="refreshes begun when it was marked"),
+    sa.UniqueConstraint("user_id", "source", "day", postgresql_nulls_not_distinct=True),
+    sa.Index("ix_stale_key_drain_id", "drain_id"),
+    schema=SCHEMA,
+)
+
+# What each drain invalidated, for the caches. Written by the leader, kept some minutes.
+feed = sa.Table(
+    "feed",
+    metadata,
+    sa.Column("drain_id", sa.BigInteger, nullable=False),
+    sa.Column("user_id", UserKeyDomain, comment="NULL: every user"),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("last_day", sa.Date, nullable=False),
+    sa.Index("ix_feed_drain_id", "drain_id"),
+    schema=SCHEMA,
+)
+
+# One row a materialized view (tier). Written by refreshes of that tier, and by migrations.
+view_state = sa.Table(
+    "view_state",
+    metadata,
+    sa.Column("view", sa.Text, nullable=False),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("relation", sa.Text, nullable=False, comment="schema-qualified name of the materialized view"),
+    sa.Column("sources", ARRAY(sa.Text), nullable=False),
+    sa.Column("first_day", sa.Date, nullable=False, comment="first day the tier holds"),
+    sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
+    sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
+    sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("refreshed_at", sa.DateTime(timezone=True)),
+    sa.Column("duration_ms", sa.BigInteger),
+    sa.PrimaryKeyConstraint("view", "tier"),
+    sa.CheckConstraint("tier IN ('recent', 'history', 'total', 'whole')", name="tier"),
+    schema=SCHEMA,
+)
+
+# One row a refresh. Written by refreshes.
+refresh_log = sa.Table(
+    "refresh_log",
+    metadata,
+    sa.Column("refresh_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("view", sa.Text, nullable=False),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("row_count", sa.BigInteger),
+    sa.Column("outcome", sa.Text, nullable=False, comment="refreshed, populated, moved or failed: SQLSTATE"),
+    sa.Index("ix_refresh_log_started_at", "started_at"),
+    schema=SCHEMA,
+)

@@ -1,0 +1,72 @@
+"""One root exception; every error carries its facts as attributes and says what to do.
+
+Errors raised on purpose derive from :class:`FrontviewError`; anything else is a defect.
+"""
+
+
+class FrontviewError(Exception):
+    """The root of every error that Frontview raises on purpose."""
+
+
+class ConfigurationError(FrontviewError):
+    """Settings that cannot be used; holds every fault found, not just the first.
+
+    :param faults: one sentence a fault, each naming its setting.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("The configuration cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class DatabaseUnavailable(FrontviewError):
+    """No usable connection to the database; the read may be tried again later."""
+
+
+class ServerTooOld(FrontviewError):
+    """The server is older than the protocol needs.
+
+    :param found: the server's ``server_version``.
+    :param needed: the oldest major version that works.
+    """
+
+    def __init__(self, found: str, needed: int) -> None:
+        self.found, self.needed = found, needed
+        super().__init__(
+            f"Frontview needs PostgreSQL {needed} or newer; this server is {found}. "
+            "Upgrade the server or point FRONTVIEW_DATABASE_URL at a newer one."
+        )
+
+
+class NotMigrated(FrontviewError):
+    """The database lacks Frontview's schema, or has an older one."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade heads`.")
+
+
+class NotFound(FrontviewError):
+    """Nothing there to answer about: no such user, or no such thing of theirs.
+
+    :param detail: one sentence that may be shown to the caller.
+    """
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class InvalidParameters(FrontviewError):
+    """Parameters that the question does not allow.
+
+    :param detail: one sentence that may be shown to the caller.
+    """
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class CatalogError(FrontviewError):
+    """A declared view or source contradicts itself or the rules of the protocol."""

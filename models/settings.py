@@ -1,0 +1,101 @@
+"""Every setting, typed and frozen, from ``FRONTVIEW_*``; read only at entry points.
+
+All faults of a configuration are reported at once, each naming its variable. Values are never logged.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from models.errors import ConfigurationError
+
+_POSTGRES_DRIVERS = {"postgresql", "postgresql+psycopg", "postgres"}
+
+
+class Settings(BaseSettings):
+    """What an operator may set; times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="FRONTVIEW_", frozen=True, extra="ignore")
+
+    database_url: str | None = Field(None, repr=False, description="The database; unset: an embedded PostgreSQL.")
+    direct_url: str | None = Field(
+        None, repr=False, description="The same database without a transaction pooler, for refresher, feed and migrations."
+    )
+    data_dir: Path = Field(Path(".frontview"), description="Where the embedded PostgreSQL and its secret live.")
+
+    jwt_secret: SecretStr | None = Field(None, description="HS256 secret, at least 32 bytes.")
+    jwks_url: str | None = Field(None, description="Key set that verifies RS256/ES256/EdDSA tokens.")
+    jwt_audience: str | None = Field(None, description="Required `aud`, when set.")
+    jwt_issuer: str | None = Field(None, description="Required `iss`, when set.")
+
+    trust_seconds: float = Field(1.0, gt=0, le=60, description="H: no cached answer is older than this.")
+    poll_seconds: float = Field(0.25, gt=0, le=10, description="The feed is read at least this often.")
+    pool_size: int = Field(8, ge=1, le=200, description="Database connections a web worker may use for reads.")
+    statement_timeout_seconds: float = Field(15.0, gt=0, le=3600, description="Longest read of a dashboard.")
+    stale_if_error_seconds: int = Field(
+        0, ge=0, le=86400, description="With the database gone, serve entries at most this far past their trust."
+    )
+    regions: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description='Limits of cache regions, e.g. {"dashboard": {"max_entries": 500, "max_bytes": 50000000}}.',
+    )
+
+    drain_seconds: float = Field(0.025, ge=0.005, le=5, description="Pause between two drains of the leader.")
+    refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")
+    refresh_min_seconds: float = Field(5.0, gt=0, le=86400, description="Least time between two refreshes of a tier.")
+    recent_days: int = Field(45, ge=2, le=3650, description="Days the recent tier holds after a horizon move.")
+    feed_retention_seconds: int = Field(300, ge=10, le=86400, description="How long feed and drain rows are kept.")
+
+    log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")
+    access_log: bool = Field(True, description="One line a request, without user data.")
+
+    @field_validator("database_url", "direct_url")
+    @classmethod
+    def _is_postgresql_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            url = make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError("not a database URL; expected postgresql://user:password@host:port/name") from None
+        if url.drivername not in _POSTGRES_DRIVERS:
+            raise ValueError(f"the driver {url.drivername!r} is not PostgreSQL; expected postgresql://…")
+        return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < 32:
+            raise ValueError("at least 32 bytes are needed for HS256")
+        return value
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _is_web_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError("expected an https:// (or http://) URL")
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings of the environment.
+
+    :param overrides: values that win over the environment (for embedding and tests).
+    :raises ConfigurationError: with every fault found, none of them showing a secret.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = [
+            f"FRONTVIEW_{'_'.join(str(part) for part in fault['loc']).upper()}: "
+            f"{fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False)
+        ]
+        raise ConfigurationError(faults) from None
+    except ValueError as error:  # a value that is not JSON where JSON is expected
+        raise ConfigurationError([str(error)]) from None

@@ -1,0 +1,146 @@
+"""The base tables of the reference application: a platform of voice agents.
+
+Any SQL client may write them; nothing depends on this module's being used. ``local_day`` is set by a
+trigger from the user's time zone, so it is declared here but never written by hand.
+"""
+
+import sqlalchemy as sa
+
+from models.base import SCHEMA, metadata
+from models.bookkeeping import Xid8
+
+CALL_STATUSES = ("completed", "failed", "no_answer", "busy", "in_progress")
+LEAD_STAGES = ("new", "engaged", "qualified", "converted", "lost")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+def _identity() -> sa.Column[int]:
+    return sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True)
+
+
+def _created_at() -> sa.Column[object]:
+    return sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()"))
+
+
+def _owned_by(column: str, table: str) -> sa.Column[int]:
+    return sa.Column(column, sa.BigInteger, sa.ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=False)
+
+
+users = sa.Table(
+    "users",
+    metadata,
+    _identity(),
+    sa.Column("email", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False, server_default="UTC"),
+    sa.Column("credits_cents", sa.BigInteger, nullable=False, server_default="0"),
+    _created_at(),
+    # An unknown zone is refused where it is written, not later by every call of that user.
+    sa.CheckConstraint("('2000-01-01'::timestamptz AT TIME ZONE timezone) IS NOT NULL", name="timezone"),
+)
+
+agents = sa.Table(
+    "agents",
+    metadata,
+    _identity(),
+    _owned_by("user_id", "users"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
+    _created_at(),
+    sa.Index("ix_agents_user_id", "user_id"),
+)
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    _identity(),
+    _owned_by("user_id", "users"),
+    _owned_by("agent_id", "agents"),
+    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("local_day", sa.Date, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("duration_seconds", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cost_cents", sa.BigInteger, nullable=False, server_default="0"),
+    sa.CheckConstraint(_one_of("status", CALL_STATUSES), name="status"),
+    sa.CheckConstraint("duration_seconds >= 0", name="duration_seconds"),
+    sa.CheckConstraint("cost_cents >= 0", name="cost_cents"),
+    # The covering index makes the live patch of a (user, day) index-only.
+    sa.Index(
+        "ix_calls_user_id_local_day",
+        "user_id",
+        "local_day",
+        postgresql_include=["agent_id", "status", "duration_seconds", "cost_cents"],
+    ),
+    sa.Index("ix_calls_agent_id", "agent_id"),
+    # Lets the refresh of the recent tier skip history; costs an insert almost nothing.
+    sa.Index(
+        "ix_calls_local_day_brin",
+        "local_day",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    ),
+)
+
+lead_analytics = sa.Table(
+    "lead_analytics",
+    metadata,
+    _identity(),
+    sa.Column("call_id", sa.BigInteger, sa.ForeignKey("calls.id", ondelete="CASCADE"), nullable=False, unique=True),
+    _owned_by("user_id", "users"),
+    _owned_by("agent_id", "agents"),
+    sa.Column("analyzed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("local_day", sa.Date, nullable=False),
+    sa.Column("score", sa.SmallInteger, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+    sa.CheckConstraint(_one_of("stage", LEAD_STAGES), name="stage"),
+    sa.Index(
+        "ix_lead_analytics_user_id_local_day",
+        "user_id",
+        "local_day",
+        postgresql_include=["agent_id", "score", "stage"],
+    ),
+    sa.Index("ix_lead_analytics_agent_id", "agent_id"),
+    sa.Index(
+        "ix_lead_analytics_local_day_brin",
+        "local_day",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    ),
+)
+
+agent_analytics = sa.Table(
+    "agent_analytics",
+    metadata,
+    _identity(),
+    _owned_by("agent_id", "agents"),
+    _owned_by("user_id", "users"),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("csat_points", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("csat_answers", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("talk_seconds", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("transfers", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("agent_id", "day"),
+    sa.Index("ix_agent_analytics_user_id_day", "user_id", "day"),
+    sa.Index(
+        "ix_agent_analytics_day_brin",
+        "day",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    ),
+)
+
+# Users whose days must be set once more when transactions open across the change have ended.
+timezone_change = sa.Table(
+    "timezone_change",
+    metadata,
+    sa.Column("user_id", sa.BigInteger, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seen_at", sa.DateTime(timezone=True)),
+    sa.Column("seen_xid", Xid8),
+    schema=SCHEMA,
+)
+
+BASE_TABLES = (users, agents, calls, lead_analytics, agent_analytics)

@@ -1,0 +1,25 @@
+"""``python -m refresher``: the scheduler process; several may run, one leads."""
+
+import sys
+
+import psycopg
+
+from models import FrontviewError, load_settings
+from models.logs import configure_logs
+from refresher.process import run
+from views_sql.catalog import CATALOG
+
+
+def main() -> int:
+    """Run until asked to stop; return the exit code."""
+    try:
+        settings = load_settings()
+        configure_logs(settings)
+        return run(settings, CATALOG)
+    except (FrontviewError, psycopg.OperationalError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

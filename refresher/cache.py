@@ -1,0 +1,299 @@
+"""The front cache of one process: entries, running fills and the applied feed, all under one lock.
+
+Invariant: no lookup returns an entry that misses a change committed more than ``trust_seconds`` before the
+request arrived, nor one older than what the same user was shown before. The check of a fill, its storing and
+the applying of feed rows exclude each other.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from models.user_key import UserKey
+from refresher.entry import Entry, EntryKey
+from refresher.feed import Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
+from refresher.region import Region, RegionLimits
+from refresher.trust import NEVER, Trust
+
+# Refusals that say nothing against the freshness of the answer: it may be shared with those who waited.
+HARMLESS_REFUSALS = frozenset({"too_large", "expired"})
+
+
+class Fill:
+    """A running computation of one answer.
+
+    ``joinable``: later requests may share it; ends when a change of the user is applied.
+    ``dropped``: its result must not be stored.
+    """
+
+    __slots__ = ("began", "dropped", "joinable", "key")
+
+    def __init__(self, key: EntryKey, began: float) -> None:
+        self.key = key
+        self.began = began
+        self.joinable = True
+        self.dropped = False
+
+    def drop(self) -> None:
+        """Keep its result from the cache and from later requests."""
+        self.joinable = False
+        self.dropped = True
+
+
+class FrontCache:
+    """Answers kept in this process, never older than ``trust_seconds`` while they are served.
+
+    :param trust_seconds: H of the protocol.
+    :param monotonic: seconds that never go back; the only clock it knows.
+    """
+
+    def __init__(
+        self,
+        limits: Iterable[RegionLimits],
+        *,
+        trust_seconds: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        memory: FeedMemory | None = None,
+    ) -> None:
+        self.monotonic = monotonic
+        self._lock = threading.Lock()
+        self._regions = {limit.name: Region(limit) for limit in limits}
+        self._entries: dict[UserKey, dict[EntryKey, Entry]] = {}
+        self._running: dict[UserKey, set[Fill]] = {}
+        self._memory = memory if memory is not None else FeedMemory()
+        self._trust = Trust(trust_seconds)
+        self._usable_until = NEVER
+        self._applied: Position | None = None
+        self._flushes: Counter[str] = Counter()
+
+    # --- reading
+
+    def lookup(
+        self, key: EntryKey, arrived: float, max_age_seconds: float | None = None, *, again: bool = False
+    ) -> tuple[Entry | None, str | None]:
+        """Return the entry that may answer a request that arrived then, or None and why there is none.
+
+        Reasons: ``absent``, ``untrusted``, ``expired``, ``too_old`` (for ``max_age_seconds``).
+
+        :param again: a second look of the same request, whose miss is not counted twice.
+        """
+        with self._lock:
+            region = self._regions[key.region]
+            entry = region.get(key)
+            if entry is None:
+                why = "absent"
+            elif arrived >= self._usable_until:
+                why = "untrusted"
+            elif arrived >= entry.expires:
+                why = "expired"
+            elif max_age_seconds is not None and arrived - entry.began > max_age_seconds:
+                why = "too_old"
+            else:
+                region.hits += 1
+                return entry, None
+            if not again:
+                region.misses[why] += 1
+            return None, why
+
+    def last_resort(self, key: EntryKey, now: float, beyond_trust_seconds: float) -> Entry | None:
+        """Return the entry if its trust ended at most that long ago; for when the database is gone."""
+        with self._lock:
+            entry = self._regions[key.region].get(key)
+            if entry is None:
+                return None
+            # an answer is as good as exact when it was computed, whatever was known of the feed
+            trusted_until = min(max(self._usable_until, entry.began), entry.expires)
+            return entry if now <= trusted_until + beyond_trust_seconds else None
+
+    def may_answer(self, arrived: float) -> bool:
+        """Return whether entries are trusted for a request that arrived then."""
+        return arrived < self._usable_until
+
+    def ttl_seconds(self, region: str, declared: float) -> float:
+        """Return the TTL of a new entry: the one ``region`` imposes, else the dashboard's own."""
+        imposed = self._regions[region].limits.ttl_seconds
+        return declared if imposed is None else imposed
+
+    # --- filling
+
+    def begin(self, key: EntryKey) -> Fill:
+        """Register a computation that begins now; must be finished or abandoned."""
+        with self._lock:
+            fill = Fill(key, self.monotonic())
+            self._running.setdefault(key.user, set()).add(fill)
+            return fill
+
+    def abandon(self, fill: Fill) -> None:
+        """Forget a computation that gave no answer."""
+        with self._lock:
+            self._forget_running(fill)
+
+    def finish(
+        self, fill: Fill, entry: Entry | None, *, epoch: int, drain_id: int, undrained: bool
+    ) -> str | None:
+        """Take in what a computation read: store ``entry``, or return why it was refused.
+
+        A read newer than what was applied drops the user's older entries and running fills, so that no later
+        hit goes back behind it. That holds for an answer without an entry (nothing found), too.
+        """
+        with self._lock:
+            self._forget_running(fill)
+            if undrained or self._is_beyond_applied(epoch, drain_id):
+                self._drop_older(fill.key.user, epoch, drain_id)
+            if entry is None:
+                return None
+            why = self._refusal(fill, entry) or self._store(fill.key, entry)
+            if why is not None:
+                self._regions[fill.key.region].refused[why] += 1
+            return why
+
+    # --- following the feed
+
+    @property
+    def applied(self) -> Position | None:
+        """How far the feed was applied; None: nothing yet, or everything was flushed after a failure."""
+        return self._applied
+
+    def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
+        """Apply what a poll returned, then extend trust by it; return whether everything was flushed."""
+        by_user = _by_user(poll.rows)
+        with self._lock:
+            why = break_in_feed(self._applied, poll)
+            if reconnected and why != "start":
+                why = "reconnect"
+            if why is None and poll.newest is not None:
+                self._invalidate(by_user)
+                self._memory.remember(poll.rows, poll.newest.drain_id)
+                self._applied = poll.newest
+            else:
+                self._flush(why or "backwards", poll.newest)
+            if poll.seen is None:
+                self._trust.lose()
+            else:
+                self._trust.observe(poll.seen)
+            self._usable_until = self._trust.until
+        return why is not None
+
+    def flush(self, why: str) -> None:
+        """Drop everything and trust nothing until the feed was read anew."""
+        with self._lock:
+            self._usable_until = NEVER
+            self._trust.lose()
+            self._flush(why, None)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return sizes, counters and the state of trust as plain numbers and texts."""
+        with self._lock:
+            now = self.monotonic()
+            applied = self._applied
+            return {
+                "regions": {name: region.statistics() for name, region in self._regions.items()},
+                "flushes": dict(self._flushes),
+                "running_fills": sum(map(len, self._running.values())),
+                "trust": {
+                    "trusted": now < self._usable_until,
+                    "remaining_seconds": max(0.0, self._usable_until - now),
+                    "doubt": self._trust.doubt,
+                    "doubts": self._trust.doubts,
+                },
+                "feed": {
+                    "epoch": applied.epoch if applied else None,
+                    "drain_id": applied.drain_id if applied else None,
+                    "remembered_rows": len(self._memory),
+                    "remembers_from": self._memory.remembers_from,
+                },
+            }
+
+    # --- the lock is held in everything below
+
+    def _refusal(self, fill: Fill, entry: Entry) -> str | None:
+        if fill.dropped:
+            return "dropped"
+        if self._applied is None:
+            return "no_feed"
+        if entry.epoch != self._applied.epoch:
+            return "epoch"
+        if entry.drain_id < self._memory.remembers_from:
+            return "forgotten"
+        if self._memory.overtakes(_dependence(fill.key, entry), entry.drain_id):
+            return "overtaken"
+        return "expired" if self.monotonic() >= entry.expires else None
+
+    def _store(self, key: EntryKey, entry: Entry) -> str | None:
+        self._unlist(key)
+        evicted = self._regions[key.region].put(key, entry)
+        if evicted is None:
+            return "too_large"
+        for other in evicted:
+            self._unlist(other)
+        self._entries.setdefault(key.user, {})[key] = entry
+        return None
+
+    def _remove(self, key: EntryKey, why: str) -> None:
+        self._regions[key.region].remove(key, why)
+        self._unlist(key)
+
+    def _unlist(self, key: EntryKey) -> None:
+        listed = self._entries.get(key.user)
+        if listed is not None:
+            listed.pop(key, None)
+            if not listed:
+                del self._entries[key.user]
+
+    def _forget_running(self, fill: Fill) -> None:
+        running = self._running.get(fill.key.user)
+        if running is not None:
+            running.discard(fill)
+            if not running:
+                del self._running[fill.key.user]
+
+    def _is_beyond_applied(self, epoch: int, drain_id: int) -> bool:
+        applied = self._applied
+        return applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
+
+    def _drop_older(self, user: UserKey, epoch: int, drain_id: int) -> None:
+        # an equal watermark is no proof: the other answer may not have seen what is undrained
+        for key, entry in list(self._entries.get(user, {}).items()):
+            if (entry.epoch, entry.drain_id) <= (epoch, drain_id):
+                self._remove(key, "newer_read")
+        for fill in self._running.get(user, ()):
+            fill.drop()
+
+    def _invalidate(self, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> None:
+        everyone = by_user.get(None)
+        users = list(self._entries) if everyone else self._entries.keys() & by_user.keys()
+        for user in users:
+            rows = [*by_user.get(user, ()), *(everyone or ())]
+            for key, entry in list(self._entries[user].items()):
+                answer = _dependence(key, entry)
+                # an entry that saw the drain already holds its changes
+                if any(row.drain_id > entry.drain_id and concerns(*row[2:], answer) for row in rows):
+                    self._remove(key, "invalidated")
+        for user in self._running if everyone else self._running.keys() & by_user.keys():
+            for fill in self._running[user]:
+                fill.joinable = False
+
+    def _flush(self, why: str, applied: Position | None) -> None:
+        for region in self._regions.values():
+            region.clear("flushed")
+        self._entries.clear()
+        for fills in self._running.values():
+            for fill in fills:
+                fill.drop()
+        self._applied = applied
+        self._memory.reset(applied.drain_id if applied else 0)
+        self._flushes[why] += 1
+
+
+def _dependence(key: EntryKey, entry: Entry) -> Dependence:
+    return Dependence(key, entry.sources, entry.first_day, entry.last_day)
+
+
+def _by_user(rows: Iterable[FeedRow]) -> dict[UserKey | None, list[FeedRow]]:
+    """Return the rows grouped by user; done before the lock is taken."""
+    grouped: dict[UserKey | None, list[FeedRow]] = {}
+    for row in rows:
+        grouped.setdefault(row.user, []).append(row)
+    return grouped

@@ -1,0 +1,60 @@
+"""An answer as the front cache keeps it, and the key it is kept under.
+
+Invariant: an entry never changes; what it depends on (user, sources, days) and how far it saw (epoch,
+drain_id) are those of the one statement that computed it.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from models.user_key import UserKey
+
+# Measured with tracemalloc (test_region): key, entry, dates, parameters, the places in store and index.
+ENTRY_OVERHEAD_BYTES = 2_500
+
+
+class EntryKey(NamedTuple):
+    """Which question of whom: equal keys have equal answers at one moment."""
+
+    region: str
+    user: UserKey
+    dashboard: str
+    arguments: tuple[Hashable, ...]
+
+    @property
+    def label(self) -> str:
+        """What patterns of manual invalidations match: ``region:dashboard:user``."""
+        return f"{self.region}:{self.dashboard}:{self.user}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One computed answer; ``began`` and ``expires`` are monotonic seconds, ``calculated_at`` is Unix time.
+
+    ``began``, ``calculated_at``: taken before the statement was sent, so that no age is understated.
+    ``first_day``, ``last_day``: the days it depends on; None is unbounded.
+    """
+
+    body: bytes
+    etag: str
+    epoch: int
+    drain_id: int
+    watermark: str
+    computed_by: str
+    patched_days: int
+    parameters: dict[str, Any]
+    sources: frozenset[str]
+    first_day: date | None
+    last_day: date | None
+    began: float
+    expires: float
+    calculated_at: float
+    expires_at: float
+
+
+def entry_bytes(key: EntryKey, entry: Entry) -> int:
+    """Return what keeping ``entry`` costs in memory, the bookkeeping around it included."""
+    texts = sum(len(part) for part in key.arguments if isinstance(part, str))
+    return len(entry.body) + 8 * texts + ENTRY_OVERHEAD_BYTES

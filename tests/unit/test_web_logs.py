@@ -1,0 +1,103 @@
+"""What is logged of a request, and what never is."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from models.errors import DatabaseUnavailable
+from models.logs import configure_logs
+from models.settings import load_settings
+from tests.unit.web_fakes import FakeWorker, bearer, make_app
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+
+
+def lines(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def serve(path: str, outcome: Exception | None = None, **settings):
+    """Answer one request with JSON logs."""
+    worker = FakeWorker()
+    if outcome:
+        worker.read_path.outcome = outcome
+    app = make_app(worker, **settings)
+    configure_logs(load_settings(log_format="json", **settings))
+    return app.test_client().get(path, headers=bearer(424242))
+
+
+def test_a_request_is_one_line(capsys):
+    response = serve("/api/v1/agents/987654?from=2024-01-01")
+    (line,) = lines(capsys)
+    assert {
+        key: line[key] for key in ("event", "level", "method", "path", "status", "source", "request_id")
+    } == {
+        "event": "request",
+        "level": "info",
+        "method": "GET",
+        "path": "/api/v1/agents/<agent_id>",
+        "status": 200,
+        "source": "cache",
+        "request_id": response.headers["X-Request-Id"],
+    }
+    assert line["ms"] >= 0
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/agents/987654?from=2024-01-01", "/987654?from=2024-01-01", "/api/v1/agents?x"]
+)
+def test_no_line_holds_user_data_tokens_or_queries(capsys, path):
+    serve(path)
+    text = capsys.readouterr().err
+    for secret in ("987654", "2024-01-01", "424242", "Bearer", "eyJ", "?"):
+        assert secret not in text
+
+
+def test_a_defect_is_logged_with_its_traceback_and_request_id(capsys):
+    response = serve("/api/v1/agents", ZeroDivisionError("boom"))
+    defect, request = lines(capsys)
+    assert defect["level"] == "error"
+    assert "ZeroDivisionError: boom" in defect["exception"]
+    assert defect["request_id"] == request["request_id"] == response.headers["X-Request-Id"]
+    assert request["status"] == 500
+
+
+def test_unavailability_is_a_warning_without_details(capsys):
+    serve("/api/v1/agents", DatabaseUnavailable("to 10.0.0.7"))
+    warning, _ = lines(capsys)
+    assert (warning["level"], warning["reason"]) == ("warning", "database-unavailable")
+    assert "10.0.0.7" not in json.dumps(warning)
+
+
+def test_the_line_a_request_can_be_turned_off(capsys):
+    serve("/healthz", access_log=False)
+    assert lines(capsys) == []
+
+
+def test_the_standard_library_logs_in_the_same_form(capsys):
+    configure_logs(load_settings(log_format="json"))
+    logging.getLogger("_granian").info("Listening")
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"]) == ("Listening", "info")
+
+
+def test_console_tracebacks_show_no_local_values(capsys):
+    configure_logs(load_settings(log_format="console"))
+    hidden = "value-of-a-" + "local"
+    try:
+        raise ValueError(len(hidden))
+    except ValueError:
+        structlog.get_logger().exception("defect")
+    text = capsys.readouterr().err
+    assert "ValueError" in text
+    assert hidden not in text

@@ -1,0 +1,87 @@
+"""A worker without a database behind it, for tests of pure HTTP behaviour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from apiflask import APIFlask
+
+from models.schema_version import SchemaState
+from models.settings import load_settings
+from web.app import create_app
+from web.health import ReadinessCheck
+from web.read_path import Reading, ReadPolicy
+from web.tokens import issue_token
+
+SECRET = "a-secret-of-more-than-thirty-two-bytes"
+CALCULATED_AT = 1_790_000_000.25
+
+HIT = Reading(
+    data=b'{"user_id":7,"credits_cents":9007199254740993}',
+    etag='"5d41402abc4b2a76"',
+    source="cache",
+    computed_by="materialized_view",
+    calculated_at=CALCULATED_AT,
+    expires_at=CALCULATED_AT + 600,
+    age_seconds=16.98765,
+    ttl_seconds=583.01235,
+    patched_days=1,
+    watermark="3-1842",
+    parameters={"granularity": "day"},
+    stored=True,
+    miss_reason=None,
+    stale=False,
+    database_ms=None,
+)
+MISS = replace(
+    HIT, source="materialized_view", age_seconds=0.0, ttl_seconds=600.0, miss_reason="miss", database_ms=0.314
+)
+
+
+@dataclass
+class FakeReadPath:
+    """Answers every read with ``outcome``, or raises it; remembers what was asked."""
+
+    outcome: Reading | Exception = HIT
+    asked: list[tuple[str, int, dict[str, Any], ReadPolicy]] = field(default_factory=list)
+
+    def read(self, dashboard: str, user_id: int, parameters: Any, policy: ReadPolicy) -> Reading:
+        self.asked.append((dashboard, user_id, dict(parameters), policy))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass
+class FakeFollower:
+    trusted: bool = True
+
+    def status(self) -> dict[str, Any]:
+        return {"trusted": self.trusted}
+
+
+@dataclass
+class FakeWorker:
+    read_path: FakeReadPath = field(default_factory=FakeReadPath)
+    follower: FakeFollower = field(default_factory=FakeFollower)
+    engine: None = None
+    starts: int = 0
+    failure: Exception | None = None
+
+    def ensure_started(self) -> None:
+        self.starts += 1
+        if self.failure:
+            raise self.failure
+
+
+def make_app(
+    worker: FakeWorker, look: Callable[[Any], SchemaState | None] | None = None, **settings: Any
+) -> APIFlask:
+    """Return the application over ``worker``; its database is as ``look`` says, by default in order."""
+    check = ReadinessCheck(look or (lambda _engine: SchemaState(True)))
+    return create_app(worker, load_settings(jwt_secret=SECRET, **settings), readiness=check)
+
+
+def bearer(user_id: int = 7, *, admin: bool = False, **more: Any) -> dict[str, str]:
+    """Return the request header of a good token."""
+    return {"Authorization": f"Bearer {issue_token(SECRET, user_id, admin, **more)}"}

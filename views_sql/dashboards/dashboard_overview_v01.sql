@@ -1,0 +1,120 @@
+-- dashboard_overview, version 1: the overview of one user as JSON text
+-- one frontview.answer; body NULL when there is no such user; p_base: from base tables only
+-- views: account_summary, call_daily, lead_daily; the ten newest calls are read from calls by index
+-- durations in seconds, money in cents; days in the user's time zone
+-- change: first version
+CREATE FUNCTION frontview.dashboard_overview(p_user frontview.user_key, p_base boolean)
+RETURNS frontview.answer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    state frontview.read_state := frontview.begin_read(
+        p_user, '{account_summary,call_daily,lead_daily}',
+        ARRAY['public.users'::regclass, 'public.agents', 'public.calls', 'public.lead_analytics'],
+        '-infinity', 'infinity', p_base
+    );
+    account frontview.account_summary_live;
+    today date;
+    body text;
+BEGIN
+    SELECT * INTO account FROM frontview.account_summary_merged(p_user, state.views[1]);
+    IF NOT FOUND THEN
+        RETURN frontview.end_read(state, NULL, NULL, NULL, NULL);
+    END IF;
+    today := (now() AT TIME ZONE account.timezone)::date;
+
+    WITH call_day AS MATERIALIZED (
+        SELECT
+            c.day, sum(c.calls) AS calls, sum(c.completed) AS completed, sum(c.failed) AS failed,
+            sum(c.no_answer) AS no_answer, sum(c.busy) AS busy, sum(c.in_progress) AS in_progress,
+            sum(c.duration_seconds) AS duration_seconds, sum(c.cost_cents) AS cost_cents
+        FROM frontview.call_daily_merged(p_user, today - 29, today, state.views[2]) c
+        GROUP BY c.day
+    ), lead_day AS MATERIALIZED (
+        SELECT
+            l.day, sum(l.leads) AS leads, sum(l.qualified) AS qualified, sum(l.converted) AS converted,
+            sum(l.score_points) AS score_points
+        FROM frontview.lead_daily_merged(p_user, today - 29, today, state.views[3]) l
+        GROUP BY l.day
+    ), call_sum AS MATERIALIZED (
+        SELECT
+            p.days, COALESCE(sum(c.calls), 0) AS calls, COALESCE(sum(c.completed), 0) AS completed,
+            COALESCE(sum(c.failed), 0) AS failed, COALESCE(sum(c.no_answer), 0) AS no_answer,
+            COALESCE(sum(c.busy), 0) AS busy, COALESCE(sum(c.in_progress), 0) AS in_progress,
+            COALESCE(sum(c.duration_seconds), 0) AS duration_seconds, COALESCE(sum(c.cost_cents), 0) AS cost_cents
+        FROM (VALUES (1), (7), (30)) p (days)
+        LEFT JOIN call_day c ON c.day > today - p.days
+        GROUP BY p.days
+        UNION ALL
+        SELECT
+            0, t.calls, t.completed, t.failed, t.no_answer, t.busy, t.in_progress, t.duration_seconds, t.cost_cents
+        FROM frontview.call_daily_total_merged(p_user, state.views[2]) t
+    ), lead_sum AS MATERIALIZED (
+        SELECT
+            s.days, s.leads, s.qualified, s.converted,
+            trim_scale(round(s.score_points / NULLIF(s.leads, 0), 2)) AS average_score
+        FROM (
+            SELECT
+                p.days, COALESCE(sum(l.leads), 0) AS leads, COALESCE(sum(l.qualified), 0) AS qualified,
+                COALESCE(sum(l.converted), 0) AS converted, COALESCE(sum(l.score_points), 0) AS score_points
+            FROM (VALUES (1), (7), (30)) p (days)
+            LEFT JOIN lead_day l ON l.day > today - p.days
+            GROUP BY p.days
+            UNION ALL
+            SELECT 0, t.leads, t.qualified, t.converted, t.score_points
+            FROM frontview.lead_daily_total_merged(p_user, state.views[3]) t
+        ) s
+    ), call_json AS MATERIALIZED (
+        SELECT s.days, row_to_json((SELECT r FROM (
+            SELECT
+                s.calls, s.completed, s.failed, s.no_answer, s.busy, s.in_progress, s.duration_seconds, s.cost_cents
+        ) r)) AS sums FROM call_sum s
+    ), lead_json AS MATERIALIZED (
+        SELECT s.days, row_to_json((SELECT r FROM (
+            SELECT s.leads, s.qualified, s.converted, s.average_score
+        ) r)) AS sums FROM lead_sum s
+    )
+    SELECT row_to_json(overview)::text INTO body FROM (
+        SELECT
+            p_user AS user_id,
+            account.timezone AS timezone,
+            today AS today,
+            account.credits_cents AS credits_cents,
+            (SELECT row_to_json(a) FROM (
+                SELECT account.agents_total AS total, account.agents_active AS active
+            ) a) AS agents,
+            (SELECT row_to_json(c) FROM (
+                SELECT
+                    (SELECT j.sums FROM call_json j WHERE j.days = 1) AS today,
+                    (SELECT j.sums FROM call_json j WHERE j.days = 7) AS last_7_days,
+                    (SELECT j.sums FROM call_json j WHERE j.days = 30) AS last_30_days,
+                    (SELECT j.sums FROM call_json j WHERE j.days = 0) AS all_time
+            ) c) AS calls,
+            (SELECT row_to_json(l) FROM (
+                SELECT
+                    (SELECT j.sums FROM lead_json j WHERE j.days = 1) AS today,
+                    (SELECT j.sums FROM lead_json j WHERE j.days = 7) AS last_7_days,
+                    (SELECT j.sums FROM lead_json j WHERE j.days = 30) AS last_30_days,
+                    (SELECT j.sums FROM lead_json j WHERE j.days = 0) AS all_time
+            ) l) AS leads,
+            ARRAY(
+                SELECT d FROM (
+                    SELECT
+                        g.day, COALESCE(c.calls, 0) AS calls, COALESCE(c.completed, 0) AS completed,
+                        COALESCE(c.duration_seconds, 0) AS duration_seconds, COALESCE(c.cost_cents, 0) AS cost_cents,
+                        COALESCE(l.leads, 0) AS leads
+                    FROM (SELECT today - n AS day FROM generate_series(0, 29) n) g
+                    LEFT JOIN call_day c ON c.day = g.day
+                    LEFT JOIN lead_day l ON l.day = g.day
+                    ORDER BY g.day
+                ) d
+            ) AS daily,
+            frontview.recent_calls(p_user) AS recent_calls
+    ) overview;
+
+    RETURN frontview.end_read(
+        state, body, '-infinity', 'infinity', (today + 1)::timestamp AT TIME ZONE account.timezone
+    );
+END
+$$

@@ -1,0 +1,34 @@
+-- recent_calls, version 1: a user's ten newest calls as a JSON array, newest first
+-- one json value, [] when there are none
+-- base tables: calls, agents; by index on (user_id, local_day), which follows started_at to within a day
+-- durations in seconds, costs in cents
+-- change: first version
+CREATE FUNCTION frontview.recent_calls(p_user frontview.user_key) RETURNS json
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    since date := (
+        SELECT min(n.local_day) FROM (
+            SELECT c.local_day FROM public.calls c
+            WHERE c.user_id = p_user ORDER BY c.local_day DESC LIMIT 10
+        ) n
+    );
+BEGIN
+    -- a zone whose clock goes back at midnight puts an hour of later calls on the day before
+    IF isfinite(since) THEN
+        since := since - 1;
+    END IF;
+    RETURN to_json(ARRAY(
+        SELECT r FROM (
+            SELECT
+                c.id AS call_id, c.agent_id, a.name AS agent_name, c.started_at, c.status,
+                c.duration_seconds, c.cost_cents
+            FROM public.calls c JOIN public.agents a ON a.id = c.agent_id
+            WHERE c.user_id = p_user AND c.local_day >= since
+            ORDER BY c.started_at DESC, c.id DESC LIMIT 10
+        ) r
+    ));
+END
+$$

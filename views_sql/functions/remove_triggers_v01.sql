@@ -1,0 +1,22 @@
+-- remove_triggers, version 1: takes a source's capture triggers off its table and every partition of it
+-- returns the number of triggers removed
+-- reads frontview.source and pg_trigger
+-- change: first version
+CREATE FUNCTION frontview.remove_triggers(p_source text) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+    removed integer := 0;
+BEGIN
+    FOR found IN
+        SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+        WHERE t.tgfoid = format('frontview.%I()', 'capture_' || p_source)::regprocedure
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
+        removed := removed + 1;
+    END LOOP;
+    RETURN removed;
+END
+$$

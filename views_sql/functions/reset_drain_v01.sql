@@ -1,0 +1,31 @@
+-- reset_drain, version 1: begins the bookkeeping anew: first start, or the database was restored into another cluster
+-- returns the new drain_id; every key of every source becomes stale
+-- writes change_log (rows whose xid belongs to the old cluster), stale_key, feed, drain
+-- change: first version
+CREATE FUNCTION frontview.reset_drain(p_epoch bigint, p_nonce bigint, p_cluster bigint) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    next_id bigint := (SELECT COALESCE(max(d.drain_id), 0) + 1 FROM frontview.drain d);
+BEGIN
+    WITH look AS MATERIALIZED (
+        SELECT
+            pg_current_snapshot() AS snapshot,
+            (SELECT COALESCE(sum(v.attempts), 0) FROM frontview.view_state v)::bigint AS generation
+    ), cleared AS (
+        DELETE FROM frontview.change_log
+    ), marked AS (
+        INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
+        SELECT NULL, s.source, '-infinity', next_id, look.generation FROM frontview.source s CROSS JOIN look
+        ON CONFLICT (user_id, source, day) DO UPDATE
+        SET drain_id = excluded.drain_id, generation = excluded.generation
+    ), fed AS (
+        INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
+        SELECT next_id, NULL, s.source, '-infinity', '-infinity' FROM frontview.source s
+    )
+    INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)
+    SELECT next_id, p_epoch, p_nonce, look.snapshot, now(), p_cluster, 0 FROM look;
+    RETURN next_id;
+END
+$$

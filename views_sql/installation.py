@@ -1,0 +1,178 @@
+"""The DDL of each operation, as lists of statements made from versioned files.
+
+Invariant: every name that is put into a statement has passed :func:`identifier`; values are literals quoted by
+:func:`literal`. Nothing is dropped with CASCADE.
+"""
+
+import hashlib
+import re
+
+from models.errors import CatalogError
+from models.user_key import SQL_TYPE
+from views_sql.loader import fill_in, read_sql, select_of
+from views_sql.maintained_view import MaintainedView, Source
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
+_DROP_WORD = {"types": "TYPE", "functions": "FUNCTION", "triggers": "FUNCTION", "dashboards": "FUNCTION"}
+
+
+def identifier(name: str) -> str:
+    """Return ``name`` if it may stand in DDL unquoted.
+
+    :raises CatalogError: it is not a plain lower-case name.
+    """
+    if not _NAME.fullmatch(name):
+        raise CatalogError(f"{name!r} is not a plain lower-case SQL name")
+    return name
+
+
+def table_name(name: str) -> str:
+    """Return a table's name with its schema, ``public`` when none is given."""
+    schema, _, table = name.rpartition(".")
+    return f"{identifier(schema or 'public')}.{identifier(table)}"
+
+
+def literal(text: str) -> str:
+    """Return ``text`` as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def fingerprint(text: str) -> str:
+    """Return the short hash that the comment of an installed object carries."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def create_user_key() -> list[str]:
+    """Return the DDL of schema and user key domain."""
+    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {SQL_TYPE}"]
+
+
+def drop_user_key() -> list[str]:
+    """Return the DDL that removes domain and schema."""
+    return ["DROP DOMAIN frontview.user_key", "DROP SCHEMA frontview"]
+
+
+def create_sql_object(kind: str, name: str, version: int) -> list[str]:
+    """Return the DDL of one file, and the comment that tells which file it was."""
+    text = read_sql(kind, name, version)
+    comment = literal(f"frontview {name} version {version} {fingerprint(text)}")
+    return [text, f"COMMENT ON {_DROP_WORD[kind]} frontview.{identifier(name)} IS {comment}"]
+
+
+def drop_sql_object(kind: str, name: str) -> list[str]:
+    """Return the DDL that drops one object; its name is unique in the schema."""
+    return [f"DROP {_DROP_WORD[kind]} frontview.{identifier(name)}"]
+
+
+def capture_changes(source: Source, version: int) -> list[str]:
+    """Return the trigger function, the triggers on the table and all its partitions, and the registration."""
+    name, table = identifier(source.name), table_name(source.table)
+    day = f"COALESCE({{row}}.{identifier(source.day_column)}, '-infinity')" if source.day_column else "'-infinity'::date"
+    function = fill_in(
+        read_sql("triggers", "capture", version),
+        {
+            "source": name,
+            "table": table,
+            "user": identifier(source.user_column),
+            "new_day": day.replace("{row}", "n"),
+            "old_day": day.replace("{row}", "o"),
+        },
+    )
+    events = ", ".join(literal(event) for event in source.events)
+    register = (
+        "INSERT INTO frontview.source (source, relation, user_column, day_column, events) VALUES ("
+        f"{literal(name)}, {literal(table)}::regclass, {literal(source.user_column)}, "
+        f"{literal(source.day_column) if source.day_column else 'NULL'}, ARRAY[{events}])"
+    )
+    return [
+        function,
+        f"REVOKE EXECUTE ON FUNCTION frontview.capture_{name}() FROM PUBLIC",
+        register,
+        f"SELECT frontview.install_triggers({literal(name)})",
+    ]
+
+
+def stop_capture(source: Source) -> list[str]:
+    """Return the DDL that removes a source's triggers, function and registration."""
+    name = identifier(source.name)
+    return [
+        f"SELECT frontview.remove_triggers({literal(name)})",
+        f"DROP FUNCTION frontview.capture_{name}()",
+        f"DELETE FROM frontview.source WHERE source = {literal(name)}",
+    ]
+
+
+def create_maintained_view(view: MaintainedView) -> list[str]:
+    """Return the DDL of live relation, state rows, tiers WITH NO DATA, unique indexes and merged read function."""
+    name = identifier(view.name)
+    select = select_of(view.name, view.version)
+    comment = literal(f"frontview {name} version {view.version} {fingerprint(select)}")
+    statements = [f"CREATE VIEW frontview.{name}_live AS\n{select}", f"COMMENT ON VIEW frontview.{name}_live IS {comment}"]
+    for tier in view.tiers:
+        statements += _tier(view, tier, comment)
+    return [*statements, *_merged_functions(view)]
+
+
+def drop_maintained_view(view: MaintainedView) -> list[str]:
+    """Return the DDL that removes a maintained view, dependants first."""
+    name = identifier(view.name)
+    return [
+        *([f"DROP FUNCTION frontview.{name}_total_merged"] if view.day_column else []),
+        f"DROP FUNCTION frontview.{name}_merged",
+        *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in reversed(view.tiers)),
+        f"DROP VIEW frontview.{name}_live",
+        f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",
+    ]
+
+
+def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
+    name, relation = identifier(view.name), f"frontview.{view.name}_{tier}"
+    sources = ", ".join(literal(source) for source in view.sources)
+    key = view.unique_key[:1] if tier == "total" else view.unique_key
+    # Before its first population a daily view keeps every day in the recent tier; that population moves the horizon.
+    before = "-infinity" if tier in ("history", "total") else "infinity"
+    return [
+        "INSERT INTO frontview.view_state (view, tier, version, relation, sources, first_day, before_day) VALUES ("
+        f"{literal(name)}, {literal(tier)}, {view.version}, {literal(relation)}, ARRAY[{sources}], "
+        f"'-infinity', {literal(before)})",
+        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
+        f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
+        f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
+    ]
+
+
+def _tier_select(view: MaintainedView, tier: str) -> str:
+    if tier == "total":
+        user = identifier(view.unique_key[0])
+        sums = ", ".join(f"{_sum(identifier(measure))} AS {measure}" for measure in view.measures)
+        return f"SELECT v.{user}, {sums} FROM frontview.{view.name}_history v GROUP BY v.{user}"
+    select = f"SELECT * FROM frontview.{view.name}_live"
+    if view.day_column is None:
+        return select
+    bound, compare = ("before_day", "<") if tier == "history" else ("first_day", ">=")
+    return (
+        f"{select} WHERE {identifier(view.day_column)} {compare} (SELECT s.{bound} FROM frontview.view_state s"
+        f" WHERE s.view = {literal(view.name)} AND s.tier = {literal(tier)})"
+    )
+
+
+def _merged_functions(view: MaintainedView) -> list[str]:
+    names = {
+        "name": identifier(view.name),
+        "user": identifier(view.unique_key[0]),
+        "day": identifier(view.day_column or "day"),
+    }
+    if view.day_column is None:
+        return [fill_in(read_sql("functions", "merged_whole", 1), names)]
+    measures = [identifier(measure) for measure in view.measures]
+    names |= {
+        "measures": ", ".join(f"v.{measure}" for measure in measures),
+        "negated": ", ".join(f"-v.{measure}" for measure in measures),
+        "sums": ", ".join(_sum(measure) for measure in measures),
+        "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
+    }
+    return [fill_in(read_sql("functions", f"merged_{kind}", 1), names) for kind in ("daily", "total")]
+
+
+def _sum(measure: str) -> str:
+    return f"COALESCE(sum(v.{measure}), 0)::numeric"

@@ -1,0 +1,138 @@
+"""What an application declares: sources, maintained views, cache regions and dashboards.
+
+Everything here is plain values, checked when made. The core works on a :class:`Catalog` that it is given and
+knows no table by name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.errors import CatalogError
+
+EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One stream of captured changes of one table.
+
+    :param name: how the change log names it; usually the table's name.
+    :param table: the table, schema-qualified or found in ``public``.
+    :param user_column: the column that holds the user key.
+    :param day_column: the column that holds the day (a ``date``), or None when changes have no day.
+    :param events: which statements are captured.
+    """
+
+    name: str
+    table: str
+    user_column: str = "user_id"
+    day_column: str | None = None
+    events: tuple[str, ...] = EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class MaintainedView:
+    """A view kept as materialized tiers and merged with live rows when read.
+
+    Locality: a row (user, day) depends only on rows that ``sources`` capture under that user and day, or
+    under that user without a day.
+
+    :param sources: names of the sources whose changes make its keys stale.
+    :param unique_key: columns that identify a row, first the user key and then the day.
+    :param measures: the other columns of a daily view: integers or numerics that may be summed over days.
+    :param day_column: None for a view with one row a user, kept in a single tier.
+    """
+
+    name: str
+    version: int
+    sources: tuple[str, ...]
+    unique_key: tuple[str, ...]
+    measures: tuple[str, ...] = ()
+    day_column: str | None = "day"
+    grain: str = ""
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Names of its tiers, oldest days first."""
+        return ("history", "total", "recent") if self.day_column else ("whole",)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the front cache with limits of its own; sizes in bytes, times in seconds."""
+
+    name: str
+    max_entries: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """One question a user may ask, answered by one SQL function in one statement.
+
+    :param function: schema-qualified; takes the user key, then ``arguments`` in this order, then
+        ``p_base boolean`` (True: read base tables only); returns ``frontview.answer``.
+    :param sources: names the sources the answer depends on, given the call's parameters and whether the
+        answer depends on today's date.
+    """
+
+    name: str
+    region: str
+    ttl_seconds: int
+    function: str
+    arguments: tuple[str, ...]
+    sources: Callable[[Mapping[str, Any], bool], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything one application declares, with names that agree with each other.
+
+    :param chores: SQL functions without arguments that the leader calls each few seconds.
+    :raises CatalogError: a view or dashboard names something that is not declared, or breaks locality.
+    """
+
+    sources: tuple[Source, ...]
+    views: tuple[MaintainedView, ...]
+    regions: tuple[Region, ...]
+    dashboards: tuple[Dashboard, ...] = field(default=())
+    chores: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        known = {source.name: source for source in self.sources}
+        for view in self.views:
+            _check_view(view, known)
+        regions = {region.name for region in self.regions}
+        for dashboard in self.dashboards:
+            if dashboard.region not in regions:
+                raise CatalogError(f"dashboard {dashboard.name}: region {dashboard.region} is not declared")
+
+    def view(self, name: str) -> MaintainedView:
+        """Return the declared view of that name.
+
+        :raises CatalogError: there is none; the message lists those there are.
+        """
+        for view in self.views:
+            if view.name == name:
+                return view
+        raise CatalogError(f"no view {name!r}; there are {', '.join(v.name for v in self.views)}")
+
+    def dashboard(self, name: str) -> Dashboard:
+        """Return the declared dashboard of that name."""
+        return next(dashboard for dashboard in self.dashboards if dashboard.name == name)
+
+
+def _check_view(view: MaintainedView, known: Mapping[str, Source]) -> None:
+    for name in view.sources:
+        if name not in known:
+            raise CatalogError(f"view {view.name}: source {name} is not declared")
+        if view.day_column is None and known[name].day_column is not None:
+            raise CatalogError(
+                f"view {view.name} has no day, but its source {name} changes by day: every change "
+                "would recompute the user's whole history"
+            )
+    if not view.unique_key or (view.day_column and view.day_column not in view.unique_key):
+        raise CatalogError(f"view {view.name}: the unique key must hold the user key and the day")
+    if view.day_column and not view.measures:
+        raise CatalogError(f"view {view.name}: a daily view names its measures")

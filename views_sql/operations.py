@@ -1,0 +1,263 @@
+"""Our Alembic operations: value objects that say what to create, replace or drop, each with its reverse.
+
+A revision names (object, version) and nothing else; :mod:`views_sql.installation` holds how. Registered as an
+Alembic plugin, so that a revision only imports ``alembic.op``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import MigrateOperation, Operations
+
+from views_sql import installation
+from views_sql.maintained_view import EVENTS, MaintainedView, Source
+
+if TYPE_CHECKING:
+    from alembic.runtime.plugins import Plugin
+
+
+def setup(_plugin: Plugin) -> None:
+    """Register with Alembic; importing this module has done it."""
+
+
+class _Statements(MigrateOperation):
+    """An operation that is a list of statements."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL to run, in order."""
+        raise TypeError(f"{type(self).__name__} has no statements")
+
+    @classmethod
+    def run(cls, operations: Operations, *args: Any, **kwargs: Any) -> None:
+        """Invoke the operation from a revision."""
+        operations.invoke(cls(*args, **kwargs))
+
+
+@Operations.register_operation("create_user_key", "run")
+@dataclass
+class CreateUserKey(_Statements):
+    """Create the schema ``frontview`` and the domain ``frontview.user_key``."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL; the base type is decided in :mod:`models.user_key`."""
+        return installation.create_user_key()
+
+    def reverse(self) -> DropUserKey:
+        """Return the operation that undoes this one."""
+        return DropUserKey()
+
+
+@Operations.register_operation("drop_user_key", "run")
+@dataclass
+class DropUserKey(_Statements):
+    """Drop the domain and the schema."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL; the schema must be empty but for the domain."""
+        return installation.drop_user_key()
+
+    def reverse(self) -> CreateUserKey:
+        """Return the operation that undoes this one."""
+        return CreateUserKey()
+
+
+@Operations.register_operation("create_sql_object", "run")
+@dataclass
+class CreateSqlObject(_Statements):
+    """Create a type, function, trigger function or dashboard from its versioned file.
+
+    :param kind: the folder of the file: types, functions, triggers or dashboards.
+    """
+
+    kind: str
+    name: str
+    version: int
+
+    def statements(self) -> list[str]:
+        """Return the file's statement and a comment with its fingerprint."""
+        return installation.create_sql_object(self.kind, self.name, self.version)
+
+    def reverse(self) -> DropSqlObject:
+        """Return the operation that undoes this one."""
+        return DropSqlObject(self.kind, self.name, self.version)
+
+
+@Operations.register_operation("drop_sql_object", "run")
+@dataclass
+class DropSqlObject(_Statements):
+    """Drop a type, function, trigger function or dashboard of that version."""
+
+    kind: str
+    name: str
+    version: int
+
+    def statements(self) -> list[str]:
+        """Return the DDL, never with CASCADE."""
+        return installation.drop_sql_object(self.kind, self.name)
+
+    def reverse(self) -> CreateSqlObject:
+        """Return the operation that undoes this one."""
+        return CreateSqlObject(self.kind, self.name, self.version)
+
+
+@Operations.register_operation("replace_sql_object", "run")
+@dataclass
+class ReplaceSqlObject(_Statements):
+    """Replace one version of an object by another; ``replaces`` is what a downgrade goes back to."""
+
+    kind: str
+    name: str
+    version: int
+    replaces: int
+
+    def statements(self) -> list[str]:
+        """Return drop and create, in one transaction of the migration."""
+        return [
+            *installation.drop_sql_object(self.kind, self.name),
+            *installation.create_sql_object(self.kind, self.name, self.version),
+        ]
+
+    def reverse(self) -> ReplaceSqlObject:
+        """Return the operation that undoes this one."""
+        return ReplaceSqlObject(self.kind, self.name, self.replaces, self.version)
+
+
+@dataclass
+class _CaptureOperation(_Statements):
+    source: str
+    table: str
+    user_column: str = "user_id"
+    day_column: str | None = None
+    events: tuple[str, ...] = EVENTS
+    version: int = 1
+
+    @property
+    def declared(self) -> Source:
+        """The source as a value."""
+        return Source(self.source, self.table, self.user_column, self.day_column, self.events)
+
+
+@Operations.register_operation("capture_changes", "run")
+@dataclass
+class CaptureChanges(_CaptureOperation):
+    """Log the changed keys of a table under a source's name, by statement triggers on it and its partitions."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL."""
+        return installation.capture_changes(self.declared, self.version)
+
+    def reverse(self) -> StopCapture:
+        """Return the operation that undoes this one."""
+        return StopCapture(
+            self.source, self.table, self.user_column, self.day_column, self.events, self.version
+        )
+
+
+@Operations.register_operation("stop_capture", "run")
+@dataclass
+class StopCapture(_CaptureOperation):
+    """Remove a source's triggers."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL."""
+        return installation.stop_capture(self.declared)
+
+    def reverse(self) -> CaptureChanges:
+        """Return the operation that undoes this one."""
+        return CaptureChanges(
+            self.source, self.table, self.user_column, self.day_column, self.events, self.version
+        )
+
+
+@dataclass
+class _ViewOperation(_Statements):
+    name: str
+    version: int
+    sources: tuple[str, ...]
+    unique_key: tuple[str, ...]
+    measures: tuple[str, ...] = ()
+    day_column: str | None = "day"
+
+    @property
+    def declared(self) -> MaintainedView:
+        """The view as a value."""
+        return MaintainedView(*self.fields())
+
+    def fields(self) -> tuple[Any, ...]:
+        """Return the arguments that make the reverse."""
+        return (self.name, self.version, self.sources, self.unique_key, self.measures, self.day_column)
+
+
+@Operations.register_operation("create_maintained_view", "run")
+@dataclass
+class CreateMaintainedView(_ViewOperation):
+    """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read function."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL."""
+        return installation.create_maintained_view(self.declared)
+
+    def reverse(self) -> DropMaintainedView:
+        """Return the operation that undoes this one."""
+        return DropMaintainedView(*self.fields())
+
+
+@Operations.register_operation("drop_maintained_view", "run")
+@dataclass
+class DropMaintainedView(_ViewOperation):
+    """Drop a maintained view and its row of ``view_state``."""
+
+    def statements(self) -> list[str]:
+        """Return the DDL, never with CASCADE."""
+        return installation.drop_maintained_view(self.declared)
+
+    def reverse(self) -> CreateMaintainedView:
+        """Return the operation that undoes this one."""
+        return CreateMaintainedView(*self.fields())
+
+
+@Operations.register_operation("replace_maintained_view", "run")
+@dataclass
+class ReplaceMaintainedView(_ViewOperation):
+    """Replace one version of a maintained view by another with the same sources and key.
+
+    Until the refresher has populated the new version its reads come from the base tables: slower, and right.
+
+    :param replaces: the version that is there, and that a downgrade goes back to.
+    """
+
+    replaces: int = 0
+
+    def statements(self) -> list[str]:
+        """Return drop and create, in one transaction of the migration."""
+        return [
+            *installation.drop_maintained_view(replace(self.declared, version=self.replaces)),
+            *installation.create_maintained_view(self.declared),
+        ]
+
+    def reverse(self) -> ReplaceMaintainedView:
+        """Return the operation that undoes this one."""
+        return replace(self, version=self.replaces, replaces=self.version)
+
+
+def _run_statements(operations: Operations, operation: _Statements) -> None:
+    connection = operations.get_bind()
+    for statement in operation.statements():
+        connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+for _operation in (
+    CreateUserKey,
+    DropUserKey,
+    CreateSqlObject,
+    DropSqlObject,
+    ReplaceSqlObject,
+    CaptureChanges,
+    StopCapture,
+    CreateMaintainedView,
+    DropMaintainedView,
+    ReplaceMaintainedView,
+):
+    Operations.implementation_for(_operation)(_run_statements)

@@ -1,0 +1,17 @@
+-- set_call_day, version 1: the day of a call in its user's time zone, whatever the writer's TimeZone is
+-- BEFORE INSERT OR UPDATE row trigger on calls; overwrites whatever the writer gave
+-- base tables: users
+-- without such a user the foreign key refuses the row; UTC only lets it get that far
+-- change: first version
+CREATE FUNCTION frontview.set_call_day() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.local_day := (
+        NEW.started_at
+        AT TIME ZONE COALESCE((SELECT u.timezone FROM public.users u WHERE u.id = NEW.user_id), 'UTC')
+    )::date;
+    RETURN NEW;
+END
+$$

@@ -1,0 +1,59 @@
+"""The WSGI application, put together from what it is given.
+
+Invariant: making it opens no connection and starts no thread; the worker starts on the first request of
+each process.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from apiflask import APIFlask
+
+from models.settings import Settings
+from web.auth import TokenVerifier, make_verifier
+from web.context import WebContext, set_context
+from web.dashboards import reads
+from web.documentation import documentation_blueprint
+from web.health import ReadinessCheck, health_blueprint
+from web.openapi import configure_openapi
+from web.problems import register_problems
+from web.request_hooks import register_request_hooks
+
+if TYPE_CHECKING:
+    from web.worker import Worker
+
+
+def create_app(
+    worker: "Worker",
+    settings: Settings,
+    *,
+    verifier: TokenVerifier | None = None,
+    readiness: ReadinessCheck | None = None,
+) -> APIFlask:
+    """Return the application that serves ``worker``'s reads.
+
+    :param verifier: tells who is asking; by default the one the settings describe.
+    :param readiness: looks at the database for ``/readyz``.
+    :raises ConfigurationError: the settings describe no way to verify a token.
+    """
+    app = APIFlask(
+        "web", title="Frontview", version=_version(), spec_path=None, docs_path=None, json_errors=False
+    )
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    set_context(app, WebContext(worker, settings, verifier or make_verifier(settings)))
+    configure_openapi(app)
+    register_request_hooks(app)
+    register_problems(app)
+    app.register_blueprint(reads)
+    app.register_blueprint(health_blueprint(readiness))
+    app.register_blueprint(documentation_blueprint())
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("frontview")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0+checkout"

@@ -1,0 +1,63 @@
+"""The command line: ``frontview …``. A command's module is imported only when that command runs.
+
+Invariant: what an operator can mend (a setting, an unreachable server, a missing migration) ends in one clear
+line on stderr and exit code 1, never in a traceback.
+"""
+
+from importlib import import_module
+from typing import Any, cast
+
+import click
+
+# command -> (module, the first line of its help): the help page must not import the modules.
+COMMANDS = {
+    "demo": ("web.cli.demo", "Start everything on an embedded PostgreSQL, filled with data."),
+    "doctor": ("web.cli.doctor", "Check every precondition, one line each."),
+    "load": ("web.cli.load", "Load a CSV export into a base table, all or nothing."),
+    "migrate": ("web.cli.migrate", "Bring the database to the newest migrations."),
+    "refresher": ("web.cli.refresher", "Run the process that drains changes and refreshes views."),
+    "seed": ("web.cli.seed", "Add users with realistic calls, leads and quality figures."),
+    "serve": ("web.cli.serve", "Run the web server."),
+    "status": ("web.cli.status", "Show views, staleness, refreshes, leader and workers."),
+    "token": ("web.cli.token", "Print a bearer token."),
+}
+
+
+class LazyCommands(click.Group):
+    """A group whose commands are imported when called, with one boundary for expected errors."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in alphabetical order."""
+        return sorted({*COMMANDS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, importing its module; None when there is no such command."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        return cast("click.Command", getattr(import_module(COMMANDS[cmd_name][0]), cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn an expected error into its message and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise
+        except Exception as error:
+            from web.cli.expected_errors import explain  # noqa: PLC0415  imports the drivers
+
+            if (message := explain(error)) is None:
+                raise
+            raise click.ClickException(message) from None
+
+
+@click.command(
+    cls=LazyCommands, name="frontview", context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(package_name="frontview", prog_name="frontview")
+def main() -> None:
+    """Always-exact, always-labelled per-user dashboards from stock PostgreSQL."""

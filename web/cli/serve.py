@@ -1,0 +1,153 @@
+"""``frontview serve``: the web server, started only when it could answer.
+
+Invariant: whatever is wrong with configuration, database, schema or port is said in one sentence before any
+worker starts, with exit code 1. An embedded database is started here and stopped when this process ends.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from models.embedded import start_embedded
+from models.engine import make_engine, require_supported_server
+from models.schema_version import require_migrated
+from models.settings import Settings, load_settings
+from web.signing_keys import token_secret
+
+BLOCKING_THREADS = 8
+MOST_DEFAULT_WORKERS = 4
+STOP_SECONDS = 10
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes. [default: one a core, at least 2, at most 4]"
+)
+def serve(host: str, port: int, workers: int | None) -> None:
+    """Run the web server until SIGTERM or Ctrl-C."""
+    signal.signal(
+        signal.SIGTERM, _leave
+    )  # until granian takes over: an embedded database must not outlive us
+    settings = load_settings()
+    environment = worker_environment(settings)
+    check_database(environment.get("FRONTVIEW_DATABASE_URL") or str(settings.database_url))
+    check_address(host, port)
+    with _environment(environment):
+        _run(settings, host, port, workers or default_workers())
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """Return what workers need in their environment beside ours; starts the embedded database if used.
+
+    :raises ConfigurationError: no way to verify tokens, or no embedded database can run.
+    """
+    secret = token_secret(settings)
+    if settings.database_url is not None:
+        return {}
+    environment = {"FRONTVIEW_DATABASE_URL": start_embedded(settings.data_dir)}
+    if secret is not None:
+        environment["FRONTVIEW_JWT_SECRET"] = secret
+    return environment
+
+
+def check_database(url: str) -> None:
+    """Raise unless the server answers, is new enough, and holds the schema of this code.
+
+    :raises click.ClickException: no connection.
+    :raises ServerTooOld: the server is.
+    :raises NotMigrated: the schema is missing or older.
+    """
+    engine = make_engine(url, "frontview serve", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            number, name = connection.exec_driver_sql(
+                "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
+            ).one()
+            require_supported_server(number, name)
+            require_migrated(connection)
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        raise click.ClickException(
+            f"The database of FRONTVIEW_DATABASE_URL cannot be used: {reason}"
+        ) from None
+    finally:
+        engine.dispose()  # no connection may exist before the workers fork
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise unless nobody listens there: granian would silently share the port with another server.
+
+    :raises click.ClickException: somebody does, or the address is none of ours.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(
+            f"Cannot listen on {host}:{port}: {reason}. Choose another --port."
+        ) from None
+
+
+def default_workers() -> int:
+    """Return one worker a usable core, at least 2 and at most :data:`MOST_DEFAULT_WORKERS`."""
+    return max(2, min(len(os.sched_getaffinity(0)), MOST_DEFAULT_WORKERS))
+
+
+def _run(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Run granian until a signal ends it."""
+    from granian import Granian  # noqa: PLC0415  only where a server runs
+    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+
+    from models.logs import GRANIAN_LOGGERS, configure_logs  # noqa: PLC0415
+
+    configure_logs(settings)
+    server = Granian(
+        "web.wsgi:started_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=BLOCKING_THREADS,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+        log_level=LogLevels(settings.log_level),
+        log_dictconfig={"version": 1, "disable_existing_loggers": False, "loggers": GRANIAN_LOGGERS},
+    )
+    server.serve()
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for the workers, which are forked meanwhile, and take them away again."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _leave(number: int, _frame: Any) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,145 @@
+"""Errors as clients see them: RFC 9457 ``application/problem+json`` for every one of them.
+
+Invariant: a body holds only sentences written here or by the read path; never a traceback, SQL text, a
+connection string or another user's data.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotFound, NotMigrated
+from models.logs import logger
+
+MIMETYPE = "application/problem+json"
+LONGEST_INSTANCE = 200
+RETRY_DATABASE_SECONDS = 2
+RETRY_MIGRATION_SECONDS = 10
+
+Fault = dict[str, str]  # {"in": "query" | "path", "field": name, "detail": sentence}
+
+
+class Problem(FrontviewError):  # noqa: N818
+    """One answer that is an error.
+
+    :param kind: the last part of its ``type``; None for a plain HTTP status (``about:blank``).
+    :param errors: each fault of the request, for 422.
+    :param members: further members of the body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str | None = None,
+        detail: str = "",
+        *,
+        title: str = "",
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Fault] = (),
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.status, self.kind, self.detail = status, kind, detail
+        self.title = title or HTTPStatus(status).phrase
+        self.headers = dict(headers or {})
+        self.errors, self.members = list(errors), dict(members or {})
+        super().__init__(f"{status} {self.title}: {detail}")
+
+
+def invalid_parameters(faults: Sequence[Fault]) -> Problem:
+    """Return the 422 that lists every fault of the request's parameters."""
+    named = ", ".join(sorted({fault["field"] for fault in faults}))
+    return Problem(
+        422,
+        "invalid-parameters",
+        f"The request's parameters cannot be used: {named}.",
+        title="Invalid parameters",
+        errors=faults,
+    )
+
+
+def unavailable(kind: str, detail: str, retry_seconds: int, **members: Any) -> Problem:
+    """Return a 503 that says when to try again."""
+    return Problem(503, kind, detail, headers={"Retry-After": str(retry_seconds)}, members=members)
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return ``problem`` as the response to the current request."""
+    body: dict[str, Any] = {
+        "type": f"urn:frontview:problem:{problem.kind}" if problem.kind else "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail or problem.title,
+        "instance": quote(request.path[:LONGEST_INSTANCE]),
+        "request_id": g.get("request_id", ""),
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
+    response = Response(json.dumps(body | problem.members), status=problem.status, content_type=MIMETYPE)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(problem.headers)
+    return response
+
+
+def translate(error: Exception) -> Problem:
+    """Return the problem that ``error`` is to the client; an error nobody expected is a 500."""
+    match error:
+        case Problem():
+            return error
+        case NotFound():
+            return Problem(404, "not-found", error.detail)
+        case InvalidParameters():
+            return invalid_parameters([{"in": "query", "field": "from", "detail": error.detail}])
+        case NotMigrated() | DatabaseUnavailable():
+            return _translate_database(error)
+        case HTTPException():
+            return _translate_http(error)
+    return Problem(500, detail="Something went wrong here; the request id helps to find out what.")
+
+
+def _translate_database(error: FrontviewError) -> Problem:
+    if isinstance(error, NotMigrated):
+        detail = "The database lacks Frontview's current schema; its operator must migrate it."
+        return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
+    detail = "The database cannot be read at the moment."
+    return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
+
+
+def _translate_http(error: HTTPException) -> Problem:
+    status = error.code or 500
+    headers = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() in {"allow", "retry-after", "www-authenticate", "content-range", "accept"}
+    }
+    return Problem(status, detail=_DETAILS.get(status, ""), headers=headers)
+
+
+_DETAILS = {
+    400: "The request cannot be understood.",
+    404: "There is nothing at this address.",
+    405: "This address does not support that method; Allow lists those it does.",
+    413: "The request's body is too large.",
+    415: "The request's body has a type that is not supported here.",
+}
+
+
+def register_problems(app: Flask) -> None:
+    """Make every error that leaves a view or Flask itself a problem response."""
+
+    def as_problem(error: Exception) -> Response:
+        if isinstance(error, HTTPException) and (error.code or 500) < 400:
+            return cast(Response, Response.force_type(error.get_response(), request.environ))
+        problem = translate(error)
+        if problem.status == 500:
+            cause = error.original_exception if isinstance(error, InternalServerError) else error
+            logger().error("unexpected error", request_id=g.get("request_id"), exc_info=cause or error)
+        elif problem.status == 503:
+            logger().warning("unavailable", request_id=g.get("request_id"), reason=problem.kind)
+        return problem_response(problem)
+
+    app.register_error_handler(Exception, as_problem)

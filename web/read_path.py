@@ -1,0 +1,211 @@
+"""The read path: front cache, else the database, else (only where allowed) an entry past its trust.
+
+Invariant: an exact read, and any read without trust in the cache, gets a computation that began after it
+arrived. One computation of a key runs at any moment in this process, and every wait for it is bounded.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from models.errors import DatabaseUnavailable, NotFound
+from models.user_key import UserKey
+from refresher.cache import HARMLESS_REFUSALS, Fill, FrontCache
+from refresher.entry import Entry, EntryKey
+from refresher.flight import Flight, SingleFlight
+from refresher.tally import Tally
+from refresher.trust import NEVER
+from views_sql.maintained_view import Catalog, Dashboard
+from web.exact_read import ExactReads
+from web.guarded_cache import GuardedCache
+from web.reading import Reading, ReadPolicy, cached_reading, computed_reading, make_entry
+
+__all__ = ["ReadPath", "ReadPolicy", "Reading"]
+
+# Why the front cache did not answer, in the words of RFC 9211.
+_FORWARD_REASONS = {
+    "absent": "uri-miss",
+    "untrusted": "stale",
+    "expired": "stale",
+    "too_old": "request",
+    "failure": "miss",
+    "request": "request",
+}
+_ANY_POLICY = ReadPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    asked: Dashboard
+    key: EntryKey
+    arrived: float
+    policy: ReadPolicy
+    why_not_cached: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What an owner leaves to those who waited."""
+
+    entry: Entry
+    refused: str | None
+    database_ms: float
+
+    @property
+    def shareable(self) -> bool:
+        """Whether nothing speaks against showing it to requests that arrived while it ran."""
+        return self.refused is None or self.refused in HARMLESS_REFUSALS
+
+
+class ReadPath:
+    """Answers dashboards for one process; any number of threads may read.
+
+    :param statement_timeout_seconds: of the engine's connections; bounds the wait for another's computation.
+    :param stale_if_error_seconds: how far past its trust an entry may be when the database is gone.
+    :param on_untrusted: called by reads that could not trust the cache, to look after the feed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        cache: FrontCache,
+        catalog: Catalog,
+        *,
+        statement_timeout_seconds: float = 15.0,
+        stale_if_error_seconds: int = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        on_untrusted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tally = Tally()
+        self._front = cache
+        self._cache = GuardedCache(cache, self._tally)
+        self._reads = ExactReads(engine, self._tally, monotonic=monotonic, wall=wall)
+        self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
+        self._flights: SingleFlight[EntryKey, Fill, _Landed] = SingleFlight()
+        self._wait_seconds = statement_timeout_seconds + 5
+        self._stale_if_error_seconds = stale_if_error_seconds
+        self._monotonic, self._on_untrusted = monotonic, on_untrusted
+
+    def read(
+        self,
+        dashboard: str,
+        user_id: UserKey,
+        parameters: Mapping[str, Any],
+        policy: ReadPolicy = _ANY_POLICY,
+    ) -> Reading:
+        """Return the answer of ``dashboard`` for one user.
+
+        :param parameters: by the names in ``Dashboard.arguments``; missing ones are None.
+        :raises NotFound: no such user, or no such thing of theirs.
+        :raises InvalidParameters: the database refuses them.
+        :raises DatabaseUnavailable: the database is gone or too slow, and nothing older was allowed.
+        :raises NotMigrated: the database lacks the dashboard's function.
+        """
+        arrived = self._monotonic()
+        asked = self._dashboards[dashboard]
+        key = EntryKey(asked.region, user_id, dashboard, tuple(map(parameters.get, asked.arguments)))
+        why = "request"
+        if not policy.exact:
+            entry, why = self._cache.lookup(key, arrived, policy.max_age_seconds)
+            if entry is not None:
+                return cached_reading(entry, self._monotonic())
+        request = _Request(asked, key, arrived, policy, why)
+        try:
+            return self._share_or_compute(request)
+        except DatabaseUnavailable:
+            self._tally.add("unavailable")
+            stale = self._last_resort(request)
+            if stale is None:
+                raise
+            return stale
+
+    def statistics(self) -> dict[str, int]:
+        """Return how often computed answers came from each source, were shared, and what went wrong.
+
+        Hits are counted by the cache, region by region.
+        """
+        return self._tally.counts() | {"running": len(self._flights)}
+
+    def _share_or_compute(self, request: _Request) -> Reading:
+        not_before = self._oldest_to_share(request)
+        deadline = request.arrived + self._wait_seconds
+        while True:
+            flight, mine = self._flights.enter(request.key, lambda: self._cache.begin(request.key))
+            if mine:
+                return self._fly(flight, request)
+            fill = flight.subject
+            may_share = fill.joinable and fill.began >= not_before
+            if not flight.wait(deadline - self._monotonic()):
+                raise DatabaseUnavailable("The same answer has been in the making for too long.")
+            landed = flight.outcome
+            if landed is None:  # its owner failed: try ourselves
+                continue
+            if may_share and (landed.shareable or fill.began >= request.arrived):
+                self._tally.add("shared")
+                return self._computed(landed, request)
+            if not landed.shareable:
+                not_before = request.arrived
+
+    def _oldest_to_share(self, request: _Request) -> float:
+        """Return when a computation must have begun, at the earliest, to answer ``request``."""
+        if request.policy.exact:
+            return request.arrived
+        if not self._front.may_answer(request.arrived):
+            self._on_untrusted()
+            return request.arrived
+        max_age_seconds = request.policy.max_age_seconds
+        return NEVER if max_age_seconds is None else request.arrived - max_age_seconds
+
+    def _fly(self, flight: Flight[Fill, _Landed], request: _Request) -> Reading:
+        """Compute as the owner of ``flight``, and land it whatever happens."""
+        key, policy, landed = request.key, request.policy, None
+        try:
+            if not policy.exact:  # the last owner may have stored it since this request looked
+                entry, _ = self._cache.lookup(key, request.arrived, policy.max_age_seconds, again=True)
+                if entry is not None:
+                    self._cache.abandon(flight.subject)
+                    return cached_reading(entry, self._monotonic())
+            landed = self._compute(request.asked, flight.subject)
+            return self._computed(landed, request)
+        finally:
+            self._flights.land(key, landed)
+
+    def _compute(self, asked: Dashboard, fill: Fill) -> _Landed:
+        try:
+            answer = self._reads.ask(asked, fill.key.user, fill.key.arguments)
+            ttl_seconds = self._front.ttl_seconds(asked.region, asked.ttl_seconds)
+            entry = make_entry(asked, fill.key, answer, ttl_seconds)
+        except BaseException:
+            self._cache.abandon(fill)
+            raise
+        refused = self._cache.finish(fill, entry, answer)
+        if entry is None:
+            raise NotFound("There is nothing of that kind for this user.")
+        return _Landed(entry, refused, answer.database_ms)
+
+    def _computed(self, landed: _Landed, request: _Request) -> Reading:
+        self._tally.add(landed.entry.computed_by)
+        return computed_reading(
+            landed.entry,
+            self._monotonic(),
+            stored=landed.refused is None,
+            miss_reason=_FORWARD_REASONS[request.why_not_cached],
+            database_ms=landed.database_ms,
+        )
+
+    def _last_resort(self, request: _Request) -> Reading | None:
+        """Return the entry past its trust that ``request`` or the setting allows, or None."""
+        policy, seconds = request.policy, request.policy.stale_if_error_seconds
+        if seconds is None:  # the setting does not overrule a request that asks for something fresher
+            demanding = policy.exact or policy.max_age_seconds is not None
+            seconds = 0 if demanding else self._stale_if_error_seconds
+        now = self._monotonic()
+        entry = self._cache.last_resort(request.key, now, seconds) if seconds > 0 else None
+        if entry is None:
+            return None
+        self._tally.add("stale")
+        return cached_reading(entry, now, stale=True)

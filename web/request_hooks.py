@@ -1,0 +1,79 @@
+"""What happens around every request: its id, the worker's start, the size limit, headers, and one log line.
+
+Invariant: the log line names the route's template, never the address, its query or anything of the user.
+"""
+
+import re
+import uuid
+from time import perf_counter
+
+from flask import Flask, Response, g, request
+
+from models.logs import logger
+from web.context import context
+from web.problems import Problem
+
+LARGEST_BODY_BYTES = 65_536
+# Endpoints that must answer however the database is; readiness starts the worker itself.
+DATABASE_FREE = {"health.alive", "health.ready", "documentation.page", "documentation.document"}
+
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+
+def register_request_hooks(app: Flask) -> None:
+    """Install the hooks; the first one stamps the request before anything can fail."""
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
+    app.before_request(_stamp)
+    app.before_request(_refuse_large_body)
+    app.before_request(_start_worker)
+    app.after_request(_finish)
+
+
+def elapsed_ms() -> float:
+    """Return the milliseconds since the current request came in."""
+    return (perf_counter() - float(g.started)) * 1000
+
+
+def _stamp() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    g.started = perf_counter()
+
+
+def _refuse_large_body() -> None:
+    if (request.content_length or 0) > LARGEST_BODY_BYTES:
+        raise Problem(413, detail=f"A request's body may have at most {LARGEST_BODY_BYTES} bytes.")
+
+
+def _start_worker() -> None:
+    if request.endpoint is not None and request.endpoint not in DATABASE_FREE:
+        context().worker.ensure_started()
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", _NOTHING_LOADS)
+    if context().settings.access_log:
+        _log(response)
+    return response
+
+
+def _log(response: Response) -> None:
+    logger().info(
+        "request",
+        method=request.method if request.method.isalpha() else "?",
+        path=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        ms=round(elapsed_ms(), 2),
+        source=g.get("source"),
+        request_id=g.request_id,
+    )

@@ -1,0 +1,132 @@
+"""Everything one web process owns: engine, front cache, feed follower and read path.
+
+Invariant: no connection and no thread exists before :meth:`Worker.ensure_started`, and a forked child starts
+its own; it never touches what it inherited.
+"""
+
+import os
+import threading
+import time
+import weakref
+from typing import Any
+
+from sqlalchemy import Engine
+
+from models.embedded import database_url, direct_url
+from models.engine import make_engine
+from models.settings import Settings
+from refresher.cache import FrontCache
+from refresher.follower import FeedFollower
+from refresher.region import region_limits
+from views_sql.maintained_view import Catalog
+from web.read_path import ReadPath
+
+
+class _Running:
+    """The parts of a started worker."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self.engine = make_engine(
+            database_url(settings),
+            "frontview-web",
+            pool_size=settings.pool_size,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+        )
+        limits = region_limits(catalog.regions, settings.regions)
+        self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds)
+        self.follower = FeedFollower(direct_url(settings), self.cache, poll_seconds=settings.poll_seconds)
+        self.read_path = ReadPath(
+            self.engine,
+            self.cache,
+            catalog,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            stale_if_error_seconds=settings.stale_if_error_seconds,
+            on_untrusted=self.follower.hang_up_if_silent,
+        )
+        self.started_at = time.time()
+
+
+class Worker:
+    """One web process's part of Frontview.
+
+    :param catalog: what the application declares.
+    :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        region_limits(catalog.regions, settings.regions)  # a fault is found before anything starts
+        self._settings, self._catalog = settings, catalog
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._inherited: list[_Running] = []
+        forget = weakref.WeakMethod(self._forget_inherited)
+        os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
+
+    def ensure_started(self) -> None:
+        """Start what this process needs; again and again at no cost.
+
+        :raises ConfigurationError: no database is configured and none can be embedded.
+        """
+        self._started()
+
+    def stop(self) -> None:
+        """End the thread and close the idle connections.
+
+        Requests still in work are answered: without a feed the cache is soon untrusted and reads are exact.
+        """
+        running = self._running
+        if running is not None:
+            running.follower.stop()
+            running.engine.dispose()
+
+    @property
+    def engine(self) -> Engine:
+        """The pooled connections for reads."""
+        return self._started().engine
+
+    @property
+    def cache(self) -> FrontCache:
+        """The front cache of this process."""
+        return self._started().cache
+
+    @property
+    def follower(self) -> FeedFollower:
+        """The thread that keeps the cache up with the feed."""
+        return self._started().follower
+
+    @property
+    def read_path(self) -> ReadPath:
+        """Where reads are answered."""
+        return self._started().read_path
+
+    def statistics(self) -> dict[str, Any]:
+        """Return everything countable about this process as plain values."""
+        parts = self._started()
+        return {
+            "pid": os.getpid(),
+            "started_at": parts.started_at,
+            "cache": parts.cache.statistics(),
+            "reads": parts.read_path.statistics(),
+            "feed": parts.follower.status(),
+        }
+
+    def _started(self) -> _Running:
+        running = self._running
+        if running is not None:
+            return running
+        with self._lock:
+            if self._running is None:
+                running = _Running(self._settings, self._catalog)
+                running.follower.start()
+                self._running = running
+            return self._running
+
+    def _forget_inherited(self) -> None:
+        """Begin anew in a forked child; its parent's lock may be held, its connections are the parent's.
+
+        What was inherited is kept, unused: collecting it would talk on the parent's connections.
+        """
+        self._lock = threading.Lock()
+        if self._running is not None:
+            self._inherited.append(self._running)
+            self._running = None

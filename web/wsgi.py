@@ -1,0 +1,44 @@
+"""``web.wsgi:app`` for any WSGI server, and :func:`started_app` for ours.
+
+Invariant: importing this opens no connection and starts no thread, so it may happen before a fork
+(``gunicorn --preload``). A configuration that cannot work raises here, naming every fault.
+"""
+
+from multiprocessing.util import Finalize
+
+from apiflask import APIFlask
+
+from models.errors import FrontviewError
+from models.logs import configure_logs, logger
+from models.settings import load_settings
+from views_sql.catalog import CATALOG
+from web.app import create_app
+from web.context import context_of
+from web.worker import Worker
+
+
+def make_app() -> APIFlask:
+    """Return the application that the environment describes.
+
+    :raises ConfigurationError: with every fault of the environment.
+    """
+    settings = load_settings()
+    configure_logs(settings)
+    return create_app(Worker(settings, CATALOG), settings)
+
+
+def started_app() -> APIFlask:
+    """Return :data:`app` with its worker started; only for a process that will not fork any more.
+
+    ``frontview serve`` names this as its factory, so that the first user does not wait for a connection.
+    """
+    worker = context_of(app).worker
+    try:
+        worker.ensure_started()
+    except FrontviewError as error:  # the first request tries again
+        logger().warning("worker not started yet", reason=type(error).__name__)
+    Finalize(None, worker.stop, exitpriority=10)
+    return app
+
+
+app = make_app()
