@@ -1,8 +1,8 @@
 """One refresh: contents and ``through`` become visible together, in one REPEATABLE READ transaction.
 
-Invariant: the gates are taken, and the attempt is committed, before the transaction's snapshot exists. The snapshot
-therefore sees every change that a drain saw which did not yet see this attempt; the drain relies on it when it leaves
-a key's earlier mark in place.
+Invariant: the gates are taken, and the attempt is announced and committed, before the transaction's snapshot exists;
+it is announced as over only once that snapshot is gone. The drain relies on it: a key marked while no refresh runs need
+not be marked again before the next one begins.
 """
 
 import time
@@ -15,6 +15,14 @@ from psycopg import sql
 
 from refresher.leadership import LOCK_CLASS, Connection
 from views_sql.maintained_view import MaintainedView
+
+# An odd number of attempts says that a refresh runs; one that died is followed by another odd number.
+ANNOUNCE = (
+    "UPDATE frontview.view_state SET attempts = attempts + 1 + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
+)
+ANNOUNCE_END = (
+    "UPDATE frontview.view_state SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +65,13 @@ def refresh(
         if not all(_enter_gate(gates, connection, f"{view.name}/{tier}") for tier in tiers):
             return Outcome(view.name, tiers, "busy", 0.0)
         try:
+            connection.execute(ANNOUNCE, (view.name, list(tiers)))
             word = _refresh_in_one_snapshot(connection, view.name, tiers, epoch, horizon, rows)
         except psycopg.Error as error:
             if connection.broken:
                 raise
             word = f"failed: {error.sqlstate}"
+        connection.execute(ANNOUNCE_END, (view.name, list(tiers)))
         duration = time.monotonic() - started
         _record(connection, view.name, tiers, started_at, duration, word, rows)
     if word in ("populated", "moved"):
@@ -97,10 +107,6 @@ def _refresh_in_one_snapshot(
     horizon: date | None,
     rows: dict[str, int],
 ) -> str:
-    connection.execute(
-        "UPDATE frontview.view_state SET attempts = attempts + 1 WHERE view = %s AND tier = ANY (%s)",
-        (view, list(tiers)),
-    )
     populated = _populated(connection, view, tiers)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

@@ -84,7 +84,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("drain_id", sa.BigInteger, nullable=False),
         sa.Column(
-            "generation", sa.BigInteger, nullable=False, comment="refreshes begun when it was marked"
+            "generation", sa.BigInteger, nullable=False, comment="refreshes so far when marked; -1: one ran"
         ),
         sa.UniqueConstraint(
             "user_id", "source", "day", name="uq_stale_key_user_id", postgresql_nulls_not_distinct=True
@@ -115,7 +115,9 @@ def upgrade() -> None:
         sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
         sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
-        sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column(
+            "attempts", sa.BigInteger, nullable=False, server_default="0", comment="odd: a refresh runs"
+        ),
         sa.Column("refreshed_at", sa.DateTime(timezone=True)),
         sa.Column("duration_ms", sa.BigInteger),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_view_state"),

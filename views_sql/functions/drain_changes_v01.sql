@@ -36,7 +36,11 @@ BEGIN
     WITH look AS MATERIALIZED (
         SELECT
             pg_current_snapshot() AS snapshot,
-            (SELECT COALESCE(sum(v.attempts), 0) FROM frontview.view_state v)::bigint AS generation
+            -- attempts are odd while a refresh runs: it may take its snapshot after this drain
+            (
+                SELECT CASE WHEN bool_or(v.attempts % 2 = 1) THEN -1 ELSE COALESCE(sum(v.attempts), 0) END
+                FROM frontview.view_state v
+            )::bigint AS generation
     ), changed AS MATERIALIZED (
         SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen
         UNION
@@ -45,11 +49,12 @@ BEGIN
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
         SELECT c.user_id, c.source, c.day, last.drain_id + 1, look.generation
         FROM changed c CROSS JOIN look
-        -- marked before, and no refresh began since that this look does not see: still stale for every view
+        -- Marked while no refresh ran, and none has begun since: a refresh that covers that mark will take its
+        -- snapshot after this look, so it will hold this change too, and the mark may stay as it is.
         WHERE NOT EXISTS (
             SELECT FROM frontview.stale_key k
             WHERE k.user_id = c.user_id AND k.source = c.source AND k.day = c.day
-            AND k.generation = look.generation
+            AND k.generation = look.generation AND look.generation >= 0
         )
         ORDER BY c.user_id, c.source, c.day
         ON CONFLICT (user_id, source, day) DO UPDATE

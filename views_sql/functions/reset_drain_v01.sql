@@ -10,14 +10,12 @@ DECLARE
     next_id bigint := (SELECT COALESCE(max(d.drain_id), 0) + 1 FROM frontview.drain d);
 BEGIN
     WITH look AS MATERIALIZED (
-        SELECT
-            pg_current_snapshot() AS snapshot,
-            (SELECT COALESCE(sum(v.attempts), 0) FROM frontview.view_state v)::bigint AS generation
+        SELECT pg_current_snapshot() AS snapshot
     ), cleared AS (
         DELETE FROM frontview.change_log
     ), marked AS (
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
-        SELECT NULL, s.source, '-infinity', next_id, look.generation FROM frontview.source s CROSS JOIN look
+        SELECT NULL, s.source, '-infinity', next_id, -1 FROM frontview.source s
         ON CONFLICT (user_id, source, day) DO UPDATE
         SET drain_id = excluded.drain_id, generation = excluded.generation
     ), fed AS (

@@ -55,9 +55,7 @@ class LazyCommands(click.Group):
             raise click.ClickException(message) from None
 
 
-@click.command(
-    cls=LazyCommands, name="frontview", context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.command(cls=LazyCommands, name="frontview", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="frontview", prog_name="frontview")
 def main() -> None:
     """Always-exact, always-labelled per-user dashboards from stock PostgreSQL."""

@@ -4,8 +4,6 @@ import sys
 
 import click
 
-from models import load_settings
-
 
 @click.command()
 def refresher() -> None:
@@ -13,10 +11,6 @@ def refresher() -> None:
 
     Several may run; one of them leads, the others stand by.
     """
-    from models.logs import configure_logs  # noqa: PLC0415
-    from refresher.process import run  # noqa: PLC0415  brings the scheduler
-    from views_sql.catalog import CATALOG  # noqa: PLC0415
+    from refresher.__main__ import main  # noqa: PLC0415  brings the scheduler
 
-    settings = load_settings()
-    configure_logs(settings)
-    sys.exit(run(settings, CATALOG))
+    sys.exit(main())

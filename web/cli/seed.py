@@ -2,34 +2,42 @@
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from models import load_settings
 
+if TYPE_CHECKING:
+    from web.seed import SeedResult
+
 
 @click.command()
 @click.option("--users", required=True, type=click.IntRange(1, 10_000_000), metavar="N", help="Users to add.")
-@click.option("--calls", required=True, type=click.IntRange(0, 10**9), metavar="N", help="Their calls, all together.")
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days up to today.")
+@click.option(
+    "--calls", required=True, type=click.IntRange(0, 10**9), metavar="N", help="Their calls, all together."
+)
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days up to today."
+)
 @click.option("--seed", "seed_number", type=int, default=1, show_default=True, help="Decides every chance.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def seed(users: int, calls: int, days: int, seed_number: int, as_json: bool) -> None:
     """Add users with realistic calls, leads and quality figures.
 
-    Users differ in size as real customers do (the first has the most calls), live in many time zones and call in
-    their own working hours; the last day is today, and nothing lies in the future. A database that holds users
-    already keeps them. The same options at the same time make the same rows, ids aside.
+    Users differ in size as real customers do (the first has the most calls), live in many time zones and
+    call in their own working hours; the last day is today, and nothing lies in the future. A database that
+    holds users already keeps them. The same options at the same time make the same rows, ids aside.
     """
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
-    from web.seed import SeedPlan, SeedResult, write_seed  # noqa: PLC0415
+    from web.seed import SeedPlan, write_seed  # noqa: PLC0415
 
     plan = SeedPlan(users, calls, days, seed_number)
-    with connect(direct_url(load_settings()), "frontview-seed") as connection:
-        with progress("Calls", calls) as advance:
-            result: SeedResult = write_seed(connection, plan, advance)
+    url = direct_url(load_settings())
+    with connect(url, "frontview-seed") as connection, progress("Calls", calls) as advance:
+        result = write_seed(connection, plan, advance)
     click.echo(json.dumps(asdict(result)) if as_json else summary(result))
 
 

@@ -24,8 +24,12 @@ class UserKeyType(click.ParamType[UserKey]):
 
 
 @click.command()
-@click.option("--user", required=True, type=UserKeyType(), metavar="ID", help="The user the token speaks for.")
-@click.option("--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operator's calls.")
+@click.option(
+    "--user", required=True, type=UserKeyType(), metavar="ID", help="The user the token speaks for."
+)
+@click.option(
+    "--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operator's calls."
+)
 @click.option(
     "--ttl",
     type=click.IntRange(1, 366 * 86_400),

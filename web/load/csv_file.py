@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from web.load.fault import LoadFailed
+from web.load.fault import LoadError
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST_HEADER = 1_000_000
-PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,17 @@ class Record:
 def read_header(file: BinaryIO, name: str) -> Header:
     """Return the header of ``file``, leaving it positioned at the first data record.
 
-    :raises LoadFailed: there is none, or it is not UTF-8.
+    :raises LoadError: there is none, or it is not UTF-8.
     """
     start = file.read(_LONGEST_HEADER)
     if start.startswith(_OTHER_BOMS):
-        raise LoadFailed(name, "the file is UTF-16; save it as UTF-8.")
+        raise LoadError(name, "the file is UTF-16; save it as UTF-8.")
     mark = len(_UTF8_BOM) if start.startswith(_UTF8_BOM) else 0
     raw = _first_record(start[mark:])
     if not raw.strip():
-        raise LoadFailed(name, "the file is empty; its first line must hold the names of columns.", 1)
+        raise LoadError(name, "the file is empty; its first line must hold the names of columns.", 1)
     if b"\0" in raw:
-        raise LoadFailed(name, "the file holds zero bytes: it is UTF-16 or not text; save it as UTF-8.", 1)
+        raise LoadError(name, "the file holds zero bytes: it is UTF-16 or not text; save it as UTF-8.", 1)
     line_end = next((end for end in (b"\r\n", b"\n", b"\r") if raw.endswith(end)), b"\n")
     file.seek(mark + len(raw))
     return Header(_names(raw, name), mark + len(raw), _line_breaks(raw) or 1, line_end)
@@ -82,9 +82,9 @@ def _names(raw: bytes, name: str) -> tuple[str, ...]:
         rows = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True))
     except UnicodeDecodeError as error:
         problem = f"the byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8."
-        raise LoadFailed(name, problem, 1) from None
+        raise LoadError(name, problem, 1) from None
     except csv.Error as error:
-        raise LoadFailed(name, f"the header is not CSV: {error}.", 1) from None
+        raise LoadError(name, f"the header is not CSV: {error}.", 1) from None
     return tuple(column.strip() for column in rows[0])
 
 
@@ -98,28 +98,43 @@ def _first_record(data: bytes) -> bytes:
     return data
 
 
-def records(file: BinaryIO, header: Header) -> Iterator[Record]:
-    """Yield the data records of ``file``, which is positioned at the first.
+class CsvFile:
+    """A file whose header has been read; its data can be gone through again and again.
 
-    COPY counts a record's last line, and inside quotes only the line breaks it has seen end a record: none
-    of its own kind before the first has ended.
+    :param file: seekable, at its beginning.
+    :param name: how messages call it.
+    :raises LoadError: it has no usable header.
     """
-    number, line, copy_line, quoted, raw = 0, header.lines + 1, 0, False, b""
-    counted = b"\r"
-    for piece in _lines(file, header.line_end):
-        raw += piece
-        quoted ^= piece.count(b'"') % 2 == 1
-        if quoted:
-            continue
-        number += 1
-        copy_line += 1 + raw.removesuffix(header.line_end).count(counted)
-        yield Record(number, line, copy_line, raw)
-        line += _line_breaks(raw)
-        counted = b"\n" if header.line_end == b"\n" else b"\r"
-        raw = b""
-    if raw:
-        copy_line += 1 + raw.removesuffix(header.line_end).count(counted)
-        yield Record(number + 1, line, copy_line, raw)
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self.name = file, name
+        self.header = read_header(file, name)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of all data records, a quarter of a megabyte a time."""
+        self._file.seek(self.header.size)
+        while piece := self._file.read(_PIECE_BYTES):
+            yield piece
+
+    def records(self) -> Iterator[Record]:
+        """Yield the data records.
+
+        COPY counts a record's last line. Of the line breaks inside quotes it counts those of the file's own
+        kind only, and as carriage returns while it has not yet seen how lines end.
+        """
+        self._file.seek(self.header.size)
+        line_end = self.header.line_end
+        number, line, copy_line, counted, raw = 0, self.header.lines + 1, 0, b"\r", b""
+        for piece in _lines(self._file, line_end):
+            raw += piece
+            if raw.count(b'"') % 2:
+                continue
+            number, copy_line = number + 1, copy_line + 1 + raw.removesuffix(line_end).count(counted)
+            yield Record(number, line, copy_line, raw)
+            line, counted, raw = line + _line_breaks(raw), b"\n" if line_end == b"\n" else b"\r", b""
+        if raw:
+            copy_line += 1 + raw.removesuffix(line_end).count(counted)
+            yield Record(number + 1, line, copy_line, raw)
 
 
 def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
@@ -128,7 +143,7 @@ def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
         yield from file
         return
     rest = b""
-    while piece := file.read(PIECE_BYTES):
+    while piece := file.read(_PIECE_BYTES):
         *whole, rest = (rest + piece).split(b"\r")
         yield from (line + b"\r" for line in whole)
     if rest:
@@ -143,9 +158,9 @@ def _line_breaks(raw: bytes) -> int:
 def open_csv(path: Path, name: str) -> BinaryIO:
     """Return ``path`` opened for reading bytes.
 
-    :raises LoadFailed: it cannot be read.
+    :raises LoadError: it cannot be read.
     """
     try:
         return path.open("rb")
     except OSError as error:
-        raise LoadFailed(name, f"the file cannot be read: {(error.strerror or str(error)).lower()}.") from None
+        raise LoadError(name, f"the file cannot be read: {(error.strerror or str(error)).lower()}.") from None

@@ -5,7 +5,7 @@ from models.errors import FrontviewError
 _LONGEST_VALUE = 80
 
 
-class LoadFailed(FrontviewError):
+class LoadError(FrontviewError):
     """A file that cannot be loaded; nothing of it is in the table.
 
     :param problem: one sentence.

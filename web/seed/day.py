@@ -61,7 +61,12 @@ class DayMaker:
         :param calls_before: how many calls earlier days hold; decides the ids.
         """
         lines, talks = DayLines(), dict[tuple[int, int], list[int]]()
-        random, now, outcomes, users = self._random.random, self._calendar.now, self._outcomes, len(self._users)
+        random, now, outcomes, users = (
+            self._random.random,
+            self._calendar.now,
+            self._outcomes,
+            len(self._users),
+        )
         agents_of, kind_of = self._agents_of(day), self._population.kind_of
         first_user, first_agent = self._first.user, self._first.agent
         for call_id, stamp in enumerate(self._stamps(day, count), self._first.call + calls_before):
@@ -126,7 +131,9 @@ class DayMaker:
         random = self._random.random
         if (analyzed := ended + 45 + int(random() * 600)) <= self._calendar.now:
             score = self._outcomes.scores[kind][int(random() * TABLE)]
-            leads.append(f"{call_id}\t{owner}\t{self._text(analyzed)}\t{score}\t{stage_of(score, random())}\n")
+            leads.append(
+                f"{call_id}\t{owner}\t{self._text(analyzed)}\t{score}\t{stage_of(score, random())}\n"
+            )
 
     def _quality(self, day: int, user: int, agent: int, talk: Sequence[int]) -> str:
         """Return the line of an agent that had calls that day, of which ``talk`` are the completed ones."""
@@ -136,8 +143,8 @@ class DayMaker:
         points = min(5 * answers, max(answers, round(answers * random.gauss(MEAN_CSAT[kind], 0.3))))
         transfers = min(len(talk), int(len(talk) * TRANSFER_SHARE[kind] + random.random()))
         return (
-            f"{self._first.agent + agent}\t{self._first.user + user}\t{self._calendar.first_day + timedelta(day)}"
-            f"\t{points}\t{answers}\t{sum(talk)}\t{transfers}\n"
+            f"{self._first.agent + agent}\t{self._first.user + user}"
+            f"\t{self._calendar.first_day + timedelta(day)}\t{points}\t{answers}\t{sum(talk)}\t{transfers}\n"
         )
 
     def _text(self, unix_second: int) -> str:

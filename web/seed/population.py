@@ -19,11 +19,19 @@ ZONES = (
     ("Africa/Johannesburg", 1), ("Asia/Dubai", 2), ("Asia/Kolkata", 5), ("Asia/Kathmandu", 1),
     ("Asia/Singapore", 3), ("Asia/Tokyo", 3), ("Australia/Sydney", 3), ("Pacific/Auckland", 1), ("UTC", 2),
 )  # fmt: skip
-_FIRST = "Amina Ben Carla Dmitri Elena Farid Grace Hugo Ines Jonas Keiko Liam Maya Noah Olga Priya Quinn Rosa " \
-    "Samir Tara Uma Viktor Wanda Xavier Yara Zoe".split()  # fmt: skip
-_LAST = "Adler Brandt Costa Diaz Evans Fischer Garcia Haddad Ito Jensen Khan Lopez Meyer Novak Okafor Patel " \
-    "Quispe Rossi Silva Tanaka Ueda Varga Weber Yilmaz Zhang".split()  # fmt: skip
-_VOICES = "Ava Leo Mia Noa Kai Eve Max Ida".split()
+_FIRST = (
+    "Amina", "Ben", "Carla", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Keiko",
+    "Liam", "Maya", "Noah", "Olga", "Priya", "Quinn", "Rosa", "Samir", "Tara", "Uma", "Viktor",
+    "Wanda", "Xavier", "Yara", "Zoe",
+)  # fmt: skip
+_LAST = (
+    "Adler", "Brandt", "Costa", "Diaz", "Evans", "Fischer", "Garcia", "Haddad", "Ito", "Jensen",
+    "Khan", "Lopez", "Meyer", "Novak", "Okafor", "Patel", "Quispe", "Rossi", "Silva", "Tanaka",
+    "Ueda", "Varga", "Weber", "Yilmaz", "Zhang",
+)  # fmt: skip
+_VOICES = (
+    "Ava", "Leo", "Mia", "Noa", "Kai", "Eve", "Max", "Ida",
+)  # fmt: skip
 _ROLES = ("Reception", "Sales", "Support", "Bookings", "Follow-up", "After hours")
 # Share of users, largest first, up to which a user has so many agents.
 _AGENTS_BY_SIZE = ((0.01, 6), (0.05, 5), (0.15, 4), (0.40, 3), (0.75, 2), (1.0, 1))
@@ -80,9 +88,9 @@ def user_lines(population: Population, first_id: int, signed_up_before: int, ran
     for index, zone in enumerate(population.zone_of):
         first, last = random.choice(_FIRST), random.choice(_LAST)
         email = f"{first}.{last}.{first_id + index}@example.com".lower()
-        credits = int(random.uniform(500, 20_000) * (1 + 400 * population.weights[index]))
+        balance = int(random.uniform(500, 20_000) * (1 + 400 * population.weights[index]))
         created = _timestamp(signed_up_before - int(random.random() * 730 * 86_400))
-        yield f"{first_id + index}\t{email}\t{first} {last}\t{ZONES[zone][0]}\t{credits}\t{created}\n"
+        yield f"{first_id + index}\t{email}\t{first} {last}\t{ZONES[zone][0]}\t{balance}\t{created}\n"
 
 
 def agent_lines(

@@ -1,6 +1,7 @@
 """When calls happen: the hours of a day, the days of a week, slow growth, and never the future.
 
-Invariant: every instant lies in the local day it was drawn for, also where clocks change, and not after ``now``.
+Invariant: every instant lies in the local day it was drawn for, also where clocks change, and none after
+``now``.
 """
 
 from bisect import bisect_right

@@ -1,8 +1,8 @@
 """Writes a seed by COPY, some days a time.
 
-Transactions: users, agents and the first quarter of a million calls are one, every further quarter of a million
-another; each holds whole days with their leads and quality rows. So a small seed is all or nothing, a large
-one leaves whole days behind when it is broken off, and one drain never has to swallow all of it.
+Transactions: users, agents and the first quarter of a million calls are one, every further quarter of a
+million another; each holds whole days with their leads and quality rows. So a small seed is all or nothing, a
+large one leaves whole days behind when it is broken off, and no drain has to swallow all of it at once.
 """
 
 import time
@@ -33,7 +33,7 @@ TABLES = ("users", "agents", "calls", "lead_analytics", "agent_analytics")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class SeedFailed(FrontviewError):
+class SeedError(FrontviewError):
     """The database does not allow this seed; says why."""
 
 
@@ -73,26 +73,16 @@ def write_seed(
 
     :param connection: in autocommit; transactions are opened here.
     :param advance: called with the number of calls written, as they are.
-    :raises SeedFailed: no contiguous ids can be had.
+    :raises SeedError: no successive ids can be had.
     """
-    began, random = time.monotonic(), Random(plan.seed)  # noqa: S311  not for secrets
-    calendar, population = _calendar(connection, plan.days), make_population(plan.users, random)
-    ids = FirstIds(
-        reserve_ids(connection, "users", plan.users),
-        reserve_ids(connection, "agents", len(population.kind_of)),
-        reserve_ids(connection, "calls", plan.calls),
-    )
-    result = SeedResult(ids.user, ids.user + plan.users - 1)
-    batches = list(_batches(calendar, population, plan.calls, random))
-    maker = DayMaker(population, calendar, ids, random)
-    while batches or not result.rows["users"]:
-        with connection.transaction():
-            if not result.rows["users"]:
-                _write_people(connection, population, ids, calendar, random, result)
-            _write_days(connection, maker, batches, result, advance)
+    began = time.monotonic()
+    writer = _Writer(connection, plan)
+    writer.write(advance)
+    result = writer.result
     result.seconds = time.monotonic() - began
-    # The visibility map lets a live patch stay index-only; waiting for autovacuum would take a minute or more.
-    connection.execute(f"VACUUM (ANALYZE) {', '.join(TABLES)}".encode())
+    # The visibility map keeps live patches index-only; autovacuum would bring it a minute or more later.
+    tables = sql.SQL(", ").join(sql.Identifier("public", table) for table in TABLES)
+    connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables))
     result.tidy_seconds = time.monotonic() - began - result.seconds
     return result
 
@@ -102,19 +92,21 @@ def reserve_ids(connection: Connection, table: str, count: int) -> int:
 
     Taken one by one on the server: unlike ``setval`` that is safe beside other writers.
 
-    :raises SeedFailed: others took ids in between, three times in a row.
+    :raises SeedError: others took ids in between, three times in a row.
     """
     query = (
         "SELECT min(id), max(id) - min(id) + 1 FROM (SELECT nextval(pg_get_serial_sequence(%s, 'id')) AS id "
         "FROM generate_series(1, %s)) AS reserved"
     )
     for _ in range(3 if count else 0):
-        row = connection.execute(query, (table, count)).fetchone()
+        row = connection.execute(query, (f"public.{table}", count)).fetchone()
         if row is not None and row[1] == count:
             return int(row[0])
     if not count:
         return 0
-    raise SeedFailed(f"The ids of {table} cannot be reserved: others insert there. Try again when it is quieter.")
+    raise SeedError(
+        f"The ids of {table} cannot be reserved: others insert there. Try again when it is quieter."
+    )
 
 
 def _calendar(connection: Connection, days: int) -> Calendar:
@@ -137,67 +129,66 @@ def _calendar(connection: Connection, days: int) -> Calendar:
     return Calendar(first, [zone for (zone,) in rows], now, days)
 
 
-def _batches(
-    calendar: Calendar, population: Population, calls: int, random: Random
-) -> Iterator[list[tuple[int, int, int]]]:
-    """Yield successive days in batches of one COPY each, as (day, calls, calls before)."""
-    batch: list[tuple[int, int, int]] = []
-    before = 0
-    counts = apportion(calls, day_weights(calendar, population.zone_weights(), random))
-    for day, count in enumerate(counts):
-        if count:
-            batch.append((day, count, before))
-        before += count
-        if sum(size for _, size, _ in batch) >= COPY_CALLS:
+class _Writer:
+    """One seed being written; ``result`` grows as rows are."""
+
+    def __init__(self, connection: Connection, plan: SeedPlan) -> None:
+        self._connection, self._random = connection, Random(plan.seed)  # noqa: S311  not for secrets
+        self._calendar = _calendar(connection, plan.days)
+        self._population = make_population(plan.users, self._random)
+        self._ids = FirstIds(
+            reserve_ids(connection, "users", plan.users),
+            reserve_ids(connection, "agents", len(self._population.kind_of)),
+            reserve_ids(connection, "calls", plan.calls),
+        )
+        self._maker = DayMaker(self._population, self._calendar, self._ids, self._random)
+        self._batches = list(self._plan_batches(plan.calls))
+        self.result = SeedResult(self._ids.user, self._ids.user + plan.users - 1)
+
+    def write(self, advance: Callable[[int], None]) -> None:
+        """Write everything, a transaction after the other."""
+        while self._batches or not self.result.rows["users"]:
+            with self._connection.transaction():
+                if not self.result.rows["users"]:
+                    self._write_people()
+                written = 0
+                while self._batches and written < TRANSACTION_CALLS:
+                    written += self._write_days(self._batches.pop(0))
+            advance(written)
+
+    def _plan_batches(self, calls: int) -> Iterator[list[tuple[int, int, int]]]:
+        """Yield successive days in batches of one COPY each, as (day, calls, calls before)."""
+        batch: list[tuple[int, int, int]] = []
+        before = 0
+        weights = day_weights(self._calendar, self._population.zone_weights(), self._random)
+        for day, count in enumerate(apportion(calls, weights)):
+            if count:
+                batch.append((day, count, before))
+            before += count
+            if sum(size for _, size, _ in batch) >= COPY_CALLS:
+                yield batch
+                batch = []
+        if batch:
             yield batch
-            batch = []
-    if batch:
-        yield batch
 
+    def _write_people(self) -> None:
+        began = min(zone[0] for zone in self._calendar.midnights)
+        population, ids, random = self._population, self._ids, self._random
+        self._copy("users", _USERS, list(user_lines(population, ids.user, began, random)))
+        self._copy("agents", _AGENTS, list(agent_lines(population, ids.agent, ids.user, began, random)))
 
-def _write_people(
-    connection: Connection,
-    population: Population,
-    ids: FirstIds,
-    calendar: Calendar,
-    random: Random,
-    result: SeedResult,
-) -> None:
-    began = min(zone[0] for zone in calendar.midnights)
-    users = list(user_lines(population, ids.user, began, random))
-    agents = list(agent_lines(population, ids.agent, ids.user, began, random))
-    _copy(connection, "users", _USERS, users, result)
-    _copy(connection, "agents", _AGENTS, agents, result)
+    def _write_days(self, batch: list[tuple[int, int, int]]) -> int:
+        """Write some days; return how many calls they have."""
+        days = [self._maker.make(*day) for day in batch]
+        self._copy("calls", _CALLS, [line for day in days for line in day.calls])
+        self._copy("lead_analytics", _LEADS, [line for day in days for line in day.leads])
+        self._copy("agent_analytics", _QUALITY, [line for day in days for line in day.quality])
+        return sum(len(day.calls) for day in days)
 
-
-def _write_days(
-    connection: Connection,
-    maker: DayMaker,
-    batches: list[list[tuple[int, int, int]]],
-    result: SeedResult,
-    advance: Callable[[int], None],
-) -> None:
-    """Write as many batches as belong in one transaction, taking them off the list."""
-    written = 0
-    while batches and written < TRANSACTION_CALLS:
-        days: list[DayLines] = []
-        for day, count, before in batches.pop(0):
-            days.append(maker.make(day, count, before))
-        _copy(connection, "calls", _CALLS, [line for day in days for line in day.calls], result)
-        _copy(connection, "lead_analytics", _LEADS, [line for day in days for line in day.leads], result)
-        _copy(connection, "agent_analytics", _QUALITY, [line for day in days for line in day.quality], result)
-        count = sum(len(day.calls) for day in days)
-        written += count
-        advance(count)
-
-
-def _copy(
-    connection: Connection, table: str, columns: Iterable[str], lines: Sequence[str], result: SeedResult
-) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for start in range(0, len(lines), _PIECE_LINES):
-            copy.write("".join(lines[start : start + _PIECE_LINES]))
-    result.rows[table] += len(lines)
+    def _copy(self, table: str, columns: Iterable[str], lines: Sequence[str]) -> None:
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier("public", table), names)
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for start in range(0, len(lines), _PIECE_LINES):
+                copy.write("".join(lines[start : start + _PIECE_LINES]))
+        self.result.rows[table] += len(lines)

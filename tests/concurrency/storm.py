@@ -1,0 +1,238 @@
+"""The storm: writers, the real drain, real refreshes and horizon moves, and readers that compare.
+
+It ends when enough has been compared, or at the first difference; bounded in time either way.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from models.engine import connect
+from refresher import refresh as refresh_module
+from refresher.drain import Drain
+from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
+from views_sql.catalog import CATALOG
+
+USERS, AGENTS_EACH, DAYS = 4, 2, 45
+EXPECTED = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.ForeignKeyViolation,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.LockNotAvailable,
+)
+
+
+class Storm:
+    """One run against one database."""
+
+    def __init__(self, url: str, *, seed: int = 1, seconds: float = 60.0, comparisons: int = 3000) -> None:
+        self.url, self.seed, self.wanted = url, seed, comparisons
+        self.deadline = time.monotonic() + seconds
+        self.over = threading.Event()
+        self.commits = 0
+        self.committed = threading.Condition()
+        self.tallies: list[Tally] = []
+        self.refreshes: dict[str, int] = {}
+        self.crashes: list[BaseException] = []
+        self.drain = Drain(lambda: connect(url, "storm-drain"), pause_seconds=0.005, keep_feed_seconds=60)
+
+    def run(self) -> "Storm":
+        self._fill()
+        self.drain.start()
+        assert self.drain.leading.wait(10)
+        jobs: list[Callable[[random.Random], None]] = [
+            *[self._write] * 3,
+            self._hold_open,
+            self._refresh,
+            *[self._read] * 2,
+        ]
+        threads = [
+            threading.Thread(target=self._guarded, args=(job, random.Random(self.seed * 100 + n)))
+            for n, job in enumerate(jobs)
+        ]
+        for thread in threads:
+            thread.start()
+        while not self.over.wait(0.05):
+            enough = self.comparisons >= self.wanted and self.refreshes.get("moved", 0) >= 5
+            if enough or self.differences or time.monotonic() > self.deadline:
+                self.over.set()
+        for thread in threads:
+            thread.join()
+        self.drain.stop()
+        if self.crashes:
+            raise self.crashes[0]
+        return self
+
+    @property
+    def comparisons(self) -> int:
+        return sum(tally.comparisons for tally in self.tallies)
+
+    @property
+    def differences(self) -> list[str]:
+        return [difference for tally in self.tallies for difference in tally.differences]
+
+    def _guarded(self, job: Callable[[random.Random], None], chance: random.Random) -> None:
+        try:
+            job(chance)
+        except BaseException as error:  # noqa: BLE001  reported by run()
+            self.crashes.append(error)
+            self.over.set()
+
+    def _fill(self) -> None:
+        with connect(self.url, "storm-fill") as c:
+            c.execute(
+                "INSERT INTO users (email, name) SELECT 'u' || g || '@example.org', 'User ' || g "
+                "FROM generate_series(1, %s) g",
+                (USERS,),
+            )
+            c.execute(
+                "INSERT INTO agents (user_id, name) SELECT u.id, 'Agent ' || g "
+                "FROM users u, generate_series(1, %s) g",
+                (AGENTS_EACH,),
+            )
+            c.execute(
+                "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
+                "SELECT a.user_id, a.id, now() - random() * interval '44 days', 'completed', 60, 5 "
+                "FROM agents a, generate_series(1, 40)"
+            )
+
+    # Writers
+
+    def _write(self, chance: random.Random) -> None:
+        with connect(self.url, "storm-writer") as c:
+            c.execute("SET lock_timeout = '2s'")
+            while not self.over.is_set():
+                try:
+                    with c.transaction(force_rollback=chance.random() < 0.1):
+                        for _ in range(chance.randint(1, 3)):
+                            self._one_write(c, chance)
+                    self._note_commit()
+                except EXPECTED:
+                    continue
+
+    def _hold_open(self, chance: random.Random) -> None:
+        """Keep transactions open across many commits of the others, then commit."""
+        with connect(self.url, "storm-holder") as c:
+            while not self.over.is_set():
+                try:
+                    with c.transaction():
+                        self._insert(c, chance)
+                        self._await_commits(chance.randint(20, 120))
+                    self._note_commit()
+                except EXPECTED:
+                    continue
+
+    def _note_commit(self) -> None:
+        with self.committed:
+            self.commits += 1
+            self.committed.notify_all()
+
+    def _await_commits(self, count: int) -> None:
+        with self.committed:
+            target = self.commits + count
+            self.committed.wait_for(lambda: self.commits >= target or self.over.is_set(), timeout=3)
+
+    def _one_write(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        kind = chance.choices(
+            (self._insert, self._move, self._delete, self._lead, self._quality, self._account, self._savepoint, self._truncate),
+            (10, 10, 4, 6, 3, 2, 2, 0.15),
+        )[0]
+        kind(c, chance)
+
+    def _moment(self, chance: random.Random) -> datetime:
+        days = 0.0 if chance.random() < 0.5 else chance.random() * (DAYS - 1)
+        return datetime.now(UTC) - timedelta(days=days)
+
+    def _agent(self, chance: random.Random) -> int:
+        return chance.randint(1, USERS * AGENTS_EACH)
+
+    def _insert(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        c.execute(
+            "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
+            "SELECT user_id, id, %s, %s, 30, %s FROM agents WHERE id = %s",
+            (self._moment(chance), chance.choice(("completed", "failed", "busy")), chance.randint(1, 99), self._agent(chance)),
+        )
+
+    def _move(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        """Move calls (and with them keys) to another user and day."""
+        agent = self._agent(chance)
+        c.execute(
+            "UPDATE calls SET user_id = a.user_id, agent_id = a.id, started_at = %s FROM agents a "
+            "WHERE a.id = %s AND calls.id IN ("
+            "SELECT id FROM calls WHERE id %% 7 = %s ORDER BY id DESC LIMIT 2 FOR UPDATE SKIP LOCKED)",
+            (self._moment(chance), agent, chance.randint(0, 6)),
+        )
+
+    def _delete(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        c.execute(
+            "DELETE FROM calls WHERE id IN ("
+            "SELECT id FROM calls WHERE id %% 11 = %s ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED)",
+            (chance.randint(0, 10),),
+        )
+
+    def _lead(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        c.execute(
+            "INSERT INTO lead_analytics (call_id, user_id, agent_id, analyzed_at, score, stage) "
+            "SELECT id, user_id, agent_id, started_at, 50, 'converted' FROM calls "
+            "WHERE id %% 13 = %s ORDER BY id DESC LIMIT 1 ON CONFLICT (call_id) DO UPDATE "
+            "SET stage = 'lost', user_id = excluded.user_id, analyzed_at = excluded.analyzed_at",
+            (chance.randint(0, 12),),
+        )
+
+    def _quality(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        c.execute(
+            "INSERT INTO agent_analytics (agent_id, user_id, day, csat_points, csat_answers, talk_seconds) "
+            "SELECT id, user_id, %s, 4, 1, 60 FROM agents WHERE id = %s ON CONFLICT (agent_id, day) DO UPDATE "
+            "SET csat_points = agent_analytics.csat_points + 4, csat_answers = agent_analytics.csat_answers + 1",
+            (self._moment(chance).date(), self._agent(chance)),
+        )
+
+    def _account(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        c.execute(
+            "UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %s", (chance.randint(1, USERS),)
+        )
+
+    def _savepoint(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        with c.transaction(force_rollback=True):
+            self._insert(c, chance)
+        with c.transaction():
+            self._insert(c, chance)
+
+    def _truncate(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+        c.execute(chance.choice(("TRUNCATE lead_analytics", "TRUNCATE agent_analytics", "TRUNCATE calls CASCADE")))
+
+    # Refreshes and readers
+
+    def _refresh(self, chance: random.Random) -> None:
+        with connect(self.url, "storm-refresh") as c:
+            for view in CATALOG.views:
+                self._note_refresh(refresh_module.refresh(c, view, view.tiers, 1))
+            while not self.over.is_set():
+                self._note_refresh(self._one_refresh(c, chance))
+
+    def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> refresh_module.Outcome:
+        view = chance.choice(CATALOG.views)
+        if view.day_column and chance.random() < 0.3:
+            horizon = datetime.now(UTC).date() - timedelta(days=chance.randint(0, DAYS))
+            return refresh_module.refresh(c, view, view.tiers, 1, horizon=horizon)
+        return refresh_module.refresh(c, view, refresh_module.tiers_together(chance.choice(view.tiers)), 1)
+
+    def _note_refresh(self, outcome: refresh_module.Outcome) -> None:
+        self.refreshes[outcome.word] = self.refreshes.get(outcome.word, 0) + 1
+        self.drain.want_collection()
+
+    def _read(self, chance: random.Random) -> None:
+        tally = Tally()
+        self.tallies.append(tally)
+        with connect(self.url, "storm-reader") as c:
+            while not self.over.is_set():
+                user = chance.randint(1, USERS)
+                if chance.random() < 0.75:
+                    compare_dashboard(c, chance.choice(tuple(DASHBOARDS)), user, tally)
+                else:
+                    compare_view(c, chance.choice(VIEWS), user, tally)

@@ -1,0 +1,64 @@
+"""``frontview load``: a CSV export into a base table, all or nothing."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from models import load_settings
+
+
+@click.command()
+@click.argument("table")
+@click.argument("file", metavar="FILE.csv", type=click.Path(allow_dash=True, path_type=Path))
+def load(table: str, file: Path) -> None:
+    """Load a CSV export into a base table, all or nothing.
+
+    TABLE is users, agents, calls, lead_analytics or agent_analytics; FILE.csv is UTF-8 (`-`: standard
+    input). Its first line names columns of the table, in any order; columns left out take their defaults.
+    An empty field without quotes is NULL, one in quotes ("") is an empty text.
+
+    local_day may be left out: the database sets it from the user's time zone, and overwrites one that is
+    given. Where ids are given, later rows get ids beyond them.
+
+    A fault is named by line (the header is line 1) and column; then nothing is loaded, and the exit code
+    is 1.
+    """
+    from models.embedded import direct_url  # noqa: PLC0415
+    from models.engine import connect  # noqa: PLC0415
+    from web.cli.progress import progress  # noqa: PLC0415
+    from web.load import load_csv  # noqa: PLC0415
+    from web.load.table import find_table  # noqa: PLC0415
+
+    find_table(table)
+    name = "standard input" if str(file) == "-" else str(file)
+    with (
+        seekable(file, name) as (opened, size),
+        connect(direct_url(load_settings()), "frontview-load") as connection,
+        progress(f"Loading {table}", size, is_bytes=True) as advance,
+    ):
+        rows = load_csv(connection, table, opened, name, advance)
+    click.echo(f"{rows:,} row{'s' * (rows != 1)} loaded into {table}.")
+
+
+@contextmanager
+def seekable(path: Path, name: str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file, or keep a copy of what cannot be read twice; yields it with its size in bytes."""
+    from web.load.csv_file import open_csv  # noqa: PLC0415
+
+    with sys.stdin.buffer if str(path) == "-" else open_csv(path, name) as given:
+        if given.seekable():
+            size = given.seek(0, 2)
+            given.seek(0)
+            yield given, size
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(given, copy)
+            size = copy.tell()
+            copy.seek(0)
+            yield copy, size
