@@ -20,7 +20,7 @@ def connection_arguments(application_name: str, *, statement_timeout_seconds: fl
 
     :param statement_timeout_seconds: 0 sets no limit.
     """
-    options = "-c timezone=UTC"
+    options = "-c timezone=UTC -c jit=off"  # compiling takes longer than any statement of ours
     if statement_timeout_seconds:
         options += f" -c statement_timeout={int(statement_timeout_seconds * 1000)}"
     return {

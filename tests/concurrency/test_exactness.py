@@ -1,12 +1,21 @@
-"""Every answer equals a full recomputation in its own snapshot, whatever runs beside it."""
+"""Every answer equals a full recomputation in its own snapshot, whatever runs beside it.
 
-from collections.abc import Iterator
+The tests of the test leave one step of the protocol out and must see the storm find a difference.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 
+from models.engine import connect
+from tests.concurrency import sabotage
 from tests.concurrency.storm import Storm
 from tests.fix_postgres import Server
+
+COMPARISONS = 2000
 
 
 @pytest.fixture
@@ -17,16 +26,90 @@ def stormy_url(any_server: Server) -> Iterator[str]:
 
 
 def test_merged_answers_equal_a_recomputation_in_the_same_snapshot(stormy_url: str) -> None:
-    storm = Storm(stormy_url, seconds=90, comparisons=4000).run()
+    storm = Storm(stormy_url, seconds=150, comparisons=COMPARISONS).run()
 
     assert storm.differences == []
-    assert storm.comparisons >= 4000
-    assert sum(tally.undrained for tally in storm.tallies) > 100
-    assert sum(tally.patched for tally in storm.tallies) > 1000
+    assert storm.comparisons >= COMPARISONS
+    assert sum(tally.undrained for tally in storm.tallies) > 50
+    assert sum(tally.patched for tally in storm.tallies) > 500
     assert storm.refreshes.get("refreshed", 0) >= 10
     assert storm.refreshes.get("moved", 0) >= 5
-    assert not [word for word in storm.refreshes if word.startswith("failed: 2")]
     with psycopg.connect(stormy_url) as connection:
         drains = connection.execute("SELECT max(drain_id) FROM frontview.drain").fetchone()
     assert drains is not None
     assert drains[0] >= 100
+
+
+@pytest.mark.parametrize(
+    "leave_out",
+    [
+        sabotage.ignore_undrained_rows,
+        sabotage.log_only_new_keys,
+        sabotage.read_with_volatile_functions,
+        sabotage.drain_log_by_highest_xid,
+        sabotage.keep_marks_while_a_refresh_runs,
+    ],
+)
+def test_the_storm_finds_a_step_left_out_of_the_sql(database_url: str, leave_out: Callable[[str], None]) -> None:
+    leave_out(database_url)
+
+    storm = Storm(database_url, seconds=90, comparisons=10**9).run()
+
+    assert storm.differences
+
+
+def test_the_storm_finds_a_watermark_taken_after_the_refresh(database_url: str) -> None:
+    with sabotage.watermark_taken_after_the_refresh():
+        storm = Storm(database_url, seconds=90, comparisons=10**9).run()
+
+    assert storm.differences
+
+
+def read_while_a_truncate_commits(url: str) -> dict[str, object]:
+    """Start an exact read whose snapshot precedes a TRUNCATE that commits while the read waits for its lock."""
+    result: dict[str, object] = {}
+    with ExitStack() as stack:
+        writer, reader, watcher = (stack.enter_context(connect(url, f"truncate-{n}")) for n in range(3))
+        watcher.execute("INSERT INTO users (email, name) VALUES ('a@example.org', 'A')")
+        watcher.execute("INSERT INTO agents (user_id, name) SELECT id, 'B' FROM users")
+        watcher.execute(
+            "INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'completed' FROM agents"
+        )
+        watcher.execute(
+            "INSERT INTO lead_analytics (call_id, user_id, agent_id, score, stage) "
+            "SELECT id, user_id, agent_id, 50, 'new' FROM calls"
+        )
+        user = watcher.execute("SELECT min(id) FROM users").fetchone()[0]  # type: ignore[index]
+
+        def read() -> None:
+            try:
+                row = reader.execute(
+                    "SELECT body::json #>> '{calls,all_time,calls}', body::json #>> '{leads,all_time,leads}' "
+                    "FROM frontview.dashboard_overview(%s, FALSE)",
+                    (user,),
+                ).fetchone()
+                result["row"] = row
+            except psycopg.errors.SerializationFailure as error:
+                result["error"] = error
+
+        thread = threading.Thread(target=read)
+        with writer.transaction():
+            writer.execute("TRUNCATE lead_analytics")
+            thread.start()
+            waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'truncate-1' AND wait_event_type = 'Lock'"
+            while watcher.execute(waiting).fetchone() is None:
+                assert thread.is_alive()
+        thread.join()
+    return result
+
+
+def test_a_truncate_that_commits_under_a_read_makes_it_read_again(database_url: str) -> None:
+    assert "error" in read_while_a_truncate_commits(database_url)
+
+
+def test_without_the_check_for_rewrites_that_read_would_be_a_mixture(database_url: str) -> None:
+    sabotage.ignore_rewrites(database_url)
+
+    result = read_while_a_truncate_commits(database_url)
+
+    assert result["row"] == ("1", "0")  # the call of before, the leads of after

@@ -6,6 +6,7 @@ CREATE FUNCTION frontview.collect_stale_keys(p_after bigint, p_batch integer) RE
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     until bigint;

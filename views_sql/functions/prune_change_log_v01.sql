@@ -7,6 +7,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     seen pg_snapshot := (SELECT d.snapshot FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1);

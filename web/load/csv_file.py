@@ -124,23 +124,32 @@ class CsvFile:
         """
         self._file.seek(self.header.size)
         line_end = self.header.line_end
-        number, line, copy_line, counted, raw = 0, self.header.lines + 1, 0, b"\r", b""
-        for piece in _lines(self._file, line_end):
-            raw += piece
-            if raw.count(b'"') % 2:
-                continue
+        number, line, copy_line, counted = 0, self.header.lines + 1, 0, b"\r"
+        for raw in _whole_records(_lines(self._file, line_end)):
             number, copy_line = number + 1, copy_line + 1 + raw.removesuffix(line_end).count(counted)
             yield Record(number, line, copy_line, raw)
-            line, counted, raw = line + _line_breaks(raw), b"\n" if line_end == b"\n" else b"\r", b""
-        if raw:
-            copy_line += 1 + raw.removesuffix(line_end).count(counted)
-            yield Record(number + 1, line, copy_line, raw)
+            line, counted = line + _line_breaks(raw), line_end[:1]
+
+
+def _whole_records(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield lines, those joined that quotation marks hold together."""
+    parts: list[bytes] = []
+    quoted = False
+    for piece in lines:
+        parts.append(piece)
+        quoted ^= piece.count(b'"') % 2 == 1
+        if not quoted:
+            yield b"".join(parts)
+            parts = []
+    if parts:
+        yield b"".join(parts)
 
 
 def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
     """Yield pieces that each end where a record may end; only files of the oldest Macs have lone CR."""
     if line_end != b"\r":
-        yield from file
+        for line in file:  # not `yield from`: that closes the file when the generator is left early
+            yield line
         return
     rest = b""
     while piece := file.read(_PIECE_BYTES):

@@ -90,8 +90,9 @@ def diagnose(
 def _place(error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> Place:
     found, columns, record = _CONTEXT.search(error.diag.context or ""), csv_file.header.columns, None
     if found:
-        records = csv_file.records()
-        record = next((record for record in records if record.copy_line >= int(found[1])), None)
+        for record in csv_file.records():  # the last one when it is never closed: COPY counts its end, too
+            if record.copy_line >= int(found[1]):
+                break
     return Place(table, columns, record, found[2] if found and found[2] in columns else None)
 
 

@@ -20,7 +20,7 @@ from web.load.orphans import copy_statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-BASE_TABLES = {table.name: table for table in metadata.sorted_tables if table.schema is None}
+BASE_TABLES = {table.name: table for table in metadata.tables.values() if table.schema is None}
 SET_BY_TRIGGER = frozenset({"local_day"})
 _END_MARK = b"\\."
 # Ids further behind are skipped in one step; fewer are taken one by one, which no other writer can disturb.

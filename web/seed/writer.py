@@ -16,8 +16,8 @@ import psycopg
 from psycopg import sql
 
 from models.errors import FrontviewError
-from web.seed.day import DayLines, DayMaker, FirstIds
-from web.seed.population import ZONES, Population, agent_lines, make_population, user_lines
+from web.seed.day import DayMaker, FirstIds
+from web.seed.population import ZONES, agent_lines, make_population, user_lines
 from web.seed.rhythm import Calendar, apportion, day_weights
 
 COPY_CALLS = 50_000  # calls of one COPY: a statement's capture trigger logs each key once
@@ -153,8 +153,9 @@ class _Writer:
                     self._write_people()
                 written = 0
                 while self._batches and written < TRANSACTION_CALLS:
-                    written += self._write_days(self._batches.pop(0))
-            advance(written)
+                    count = self._write_days(self._batches.pop(0))
+                    advance(count)
+                    written += count
 
     def _plan_batches(self, calls: int) -> Iterator[list[tuple[int, int, int]]]:
         """Yield successive days in batches of one COPY each, as (day, calls, calls before)."""

@@ -1,0 +1,75 @@
+"""Ways to leave one step of the protocol out, for the tests of the test; nothing outside the tests can reach them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from refresher import refresh as refresh_module
+
+
+def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
+    """Replace a piece of an installed function, and make sure that it was there."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute("SELECT pg_get_functiondef(%s::regprocedure)", (signature,)).fetchone()
+        assert row is not None
+        assert old in row[0], f"{old!r} is not in {signature}"
+        connection.execute(row[0].replace(old, new).encode())
+
+
+BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], regclass[], date, date, boolean)"
+
+
+def ignore_undrained_rows(url: str) -> None:
+    rewrite_function(url, BEGIN_READ, "l.xid >= unseen", "FALSE")
+
+
+def log_only_new_keys(url: str) -> None:
+    rewrite_function(url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION")
+
+
+def read_with_volatile_functions(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for (signature,) in connection.execute(
+            "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'frontview'::regnamespace "
+            "AND (p.proname LIKE 'dashboard%' OR p.proname LIKE '%merged')"
+        ).fetchall():
+            connection.execute(f"ALTER FUNCTION {signature} VOLATILE")
+
+
+def drain_log_by_highest_xid(url: str) -> None:
+    """Read the log as `id > last` would: rows of transactions that were open at the last look are lost."""
+    rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "l.xid = ANY (open_then)", "FALSE")
+    rewrite_function(url, BEGIN_READ, "l.xid = ANY (open_then)", "FALSE")
+
+
+def keep_marks_while_a_refresh_runs(url: str) -> None:
+    rewrite_function(
+        url, "frontview.drain_changes(bigint, bigint)", "bool_or(v.attempts % 2 = 1)", "FALSE"
+    )
+
+
+def ignore_rewrites(url: str) -> None:
+    rewrite_function(url, "frontview.end_read(frontview.read_state, text, date, date, timestamptz)", "frontview.rewritten(p_state.storage)", "FALSE")
+
+
+@contextmanager
+def watermark_taken_after_the_refresh() -> Iterator[None]:
+    """Refresh first; then cover whatever has been drained by then."""
+    honest = refresh_module._refresh_in_one_snapshot
+
+    def late(connection: Any, view: str, tiers: Any, epoch: int, horizon: Any, rows: Any) -> str:
+        word = honest(connection, view, tiers, epoch, horizon, rows)
+        connection.execute(
+            "UPDATE frontview.view_state SET through = (SELECT max(drain_id) FROM frontview.drain) "
+            "WHERE view = %s AND tier = ANY (%s)",
+            (view, list(tiers)),
+        )
+        return word
+
+    refresh_module._refresh_in_one_snapshot = late
+    try:
+        yield
+    finally:
+        refresh_module._refresh_in_one_snapshot = honest
