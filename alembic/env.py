@@ -3,10 +3,15 @@
 Invariant: one migrator at a time (advisory lock), never waiting long for a table's lock, all in one transaction.
 """
 
+from collections.abc import MutableMapping
+
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
+import models.voice  # noqa: F401  the application's tables join the metadata
 from models.base import metadata
+from models.bookkeeping import Snapshot, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
 from models.settings import load_settings
@@ -14,6 +19,8 @@ from views_sql import operations  # noqa: F401  registers our operations, instal
 
 VERSION_TABLE = "frontview_alembic_version"
 MIGRATION_LOCK = 0x66726F6E  # "fron"
+TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
+ischema_names.update(xid8=Xid8, pg_snapshot=Snapshot)  # types that SQLAlchemy does not reflect by itself
 
 
 def check_server(connection: Connection) -> None:
@@ -24,9 +31,9 @@ def check_server(connection: Connection) -> None:
     require_supported_server(row[0], row[1])
 
 
-def include_name(name: str | None, type_: str, _parents: object) -> bool:
-    """Leave relations that are views or materialized views out of autogenerate."""
-    return type_ != "table" or name in {table.name for table in metadata.tables.values()}
+def include_name(name: str | None, type_: str, parents: MutableMapping[str, str | None]) -> bool:
+    """Leave tables that are not declared here, somebody else's, out of autogenerate."""
+    return type_ != "table" or (parents["schema_name"], name) in TABLES
 
 
 def configure(connection: Connection, **extra: object) -> None:

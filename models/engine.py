@@ -35,9 +35,7 @@ def connection_arguments(application_name: str, *, statement_timeout_seconds: fl
     }
 
 
-def make_engine(
-    url: str, application_name: str, *, pool_size: int = 5, statement_timeout_seconds: float = 0
-) -> Engine:
+def make_engine(url: str, application_name: str, *, pool_size: int = 5, statement_timeout_seconds: float = 0) -> Engine:
     """Return an engine whose connections are checked out of a bounded pool.
 
     :param url: ``postgresql://…``; psycopg 3 is the driver.
@@ -48,9 +46,7 @@ def make_engine(
         max_overflow=0,
         pool_timeout=5,
         pool_use_lifo=True,
-        connect_args=connection_arguments(
-            application_name, statement_timeout_seconds=statement_timeout_seconds
-        ),
+        connect_args=connection_arguments(application_name, statement_timeout_seconds=statement_timeout_seconds),
     )
 
 

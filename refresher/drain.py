@@ -31,9 +31,7 @@ class Drain:
     :param keep_feed_seconds: how long feed and drain rows are kept.
     """
 
-    def __init__(
-        self, connect: Callable[[], Connection], *, pause_seconds: float, keep_feed_seconds: int
-    ) -> None:
+    def __init__(self, connect: Callable[[], Connection], *, pause_seconds: float, keep_feed_seconds: int) -> None:
         self._connect = connect
         self._pause_seconds = pause_seconds
         self._keep_feed_seconds = keep_feed_seconds

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from refresher.drain import Drain
 from refresher.leadership import Connection
-from refresher.policy import horizon_to_move_to, next_refresh
+from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
 from refresher.refresh import Outcome, refresh, tiers_together
 from refresher.tier_states import Failures, read_horizons, read_tier_states
 from views_sql.maintained_view import Catalog
@@ -97,11 +97,15 @@ class Maintenance:
     def _move_horizons(self, connection: Connection, epoch: int) -> None:
         for name, horizon, today in read_horizons(connection):
             wanted = horizon_to_move_to(today, horizon, self._recent_days)
-            failed, seconds_ago = self._failures.of(name, "recent", time.monotonic())
-            if wanted is None or self._stopping or (failed and seconds_ago < 60):
+            if wanted is None or self._stopping or self._failed_lately(name):
                 continue
             view = self._catalog.view(name)
             self._note(refresh(connection, view, view.tiers, epoch, horizon=wanted))
+
+    def _failed_lately(self, view: str) -> bool:
+        failures = self._failures.count_of(view, "recent")
+        seconds_ago = self._failures.seconds_since(view, "recent", time.monotonic())
+        return failures > 0 and seconds_ago < retry_seconds(failures)
 
     def _note(self, outcome: Outcome) -> None:
         failed = outcome.word.startswith("failed") or outcome.word == "busy"

@@ -50,9 +50,7 @@ def _is_due(tier: TierState, interval_seconds: float) -> bool:
         return False
     if not tier.populated or tier.every_key:
         return True
-    return tier.stale and (
-        tier.refreshed_seconds_ago is None or tier.refreshed_seconds_ago >= interval_seconds
-    )
+    return tier.stale and (tier.refreshed_seconds_ago is None or tier.refreshed_seconds_ago >= interval_seconds)
 
 
 def _urgency(tier: TierState) -> tuple[bool, bool, float]:

@@ -48,12 +48,8 @@ class RefresherProcess:
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
-        self._scheduler.add_job(
-            self.maintenance.refresh_due, "interval", seconds=REFRESH_CHECK_SECONDS, id="refresh"
-        )
-        self._scheduler.add_job(
-            self.maintenance.run_chores, "interval", seconds=CHORES_SECONDS, id="chores"
-        )
+        self._scheduler.add_job(self.maintenance.refresh_due, "interval", seconds=REFRESH_CHECK_SECONDS, id="refresh")
+        self._scheduler.add_job(self.maintenance.run_chores, "interval", seconds=CHORES_SECONDS, id="chores")
 
     def start(self) -> None:
         """Begin to contend for leadership and to schedule."""

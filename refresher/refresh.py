@@ -1,8 +1,8 @@
 """One refresh: contents and ``through`` become visible together, in one REPEATABLE READ transaction.
 
 Invariant: the gates are taken, and the attempt is announced and committed, before the transaction's snapshot exists;
-it is announced as over only once that snapshot is gone. The drain relies on it: a key marked while no refresh runs need
-not be marked again before the next one begins.
+it is announced as over only once that snapshot is gone. The drain relies on it: a key marked while no refresh runs
+need not be marked again before the next one begins.
 """
 
 import time
@@ -17,12 +17,8 @@ from refresher.leadership import LOCK_CLASS, Connection
 from views_sql.maintained_view import MaintainedView
 
 # An odd number of attempts says that a refresh runs; one that died is followed by another odd number.
-ANNOUNCE = (
-    "UPDATE frontview.view_state SET attempts = attempts + 1 + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
-)
-ANNOUNCE_END = (
-    "UPDATE frontview.view_state SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
-)
+ANNOUNCE = "UPDATE frontview.view_state SET attempts = attempts + 1 + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
+ANNOUNCE_END = "UPDATE frontview.view_state SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +77,7 @@ def refresh(
 
 
 def _enter_gate(gates: ExitStack, connection: Connection, name: str) -> bool:
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, name)
-    ).fetchone()
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, name)).fetchone()
     if not row or not row[0]:
         return False
     gates.callback(_leave_gate, connection, name)
@@ -116,9 +110,7 @@ def _refresh_in_one_snapshot(
             _set_horizon(connection, view, horizon)
         for tier in tiers:
             word = "CONCURRENTLY " if populated[tier] else ""
-            connection.execute(
-                sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(sql.SQL(word), _relation(view, tier))
-            )
+            connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(sql.SQL(word), _relation(view, tier)))
             rows[tier] = _one(connection, sql.SQL("SELECT count(*) FROM {}").format(_relation(view, tier)))
         covered = connection.execute(
             "UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now() "
@@ -140,7 +132,7 @@ def _populated(connection: Connection, view: str, tiers: tuple[str, ...]) -> dic
         "WHERE relnamespace = 'frontview'::regnamespace AND relname = ANY (%s)",
         ([f"{view}_{tier}" for tier in tiers],),
     ).fetchall()
-    by_name = dict(found)
+    by_name: dict[str, bool] = dict(found)
     return {tier: by_name.get(f"{view}_{tier}", False) for tier in tiers}
 
 

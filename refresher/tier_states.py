@@ -9,7 +9,7 @@ from refresher.policy import TierState
 # A tier's totals are refreshed with its history, so they are no tier of their own here.
 TIER_STATES = """
 SELECT
-    v.view, v.tier, v.through IS NOT NULL AND COALESCE(c.relispopulated, FALSE) AS populated,
+    v.view, v.tier, v.through IS NOT NULL AND c.relispopulated AS populated,
     EXISTS (
         SELECT FROM frontview.stale_key k
         WHERE k.drain_id > v.through AND k.source = ANY (v.sources)
@@ -23,9 +23,8 @@ SELECT
         WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
     ) AS every_key,
     EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
-    COALESCE(v.duration_ms, 0) / 1000.0::float8 AS duration_seconds,
-    c.oid IS NOT NULL AS present
-FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
+    COALESCE(v.duration_ms, 0) / 1000.0::float8 AS duration_seconds
+FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE v.tier <> 'total'
 ORDER BY v.view, v.tier
 """
@@ -49,18 +48,30 @@ class Failures:
         if failed:
             self.counts[view, tier] = (count + 1, now)
 
-    def of(self, view: str, tier: str, now: float) -> tuple[int, float]:
-        """Return failures in a row and seconds since the last."""
-        count, at = self.counts.get((view, tier), (0, now))
-        return count, now - at
+    def count_of(self, view: str, tier: str) -> int:
+        """Return failures in a row."""
+        return self.counts.get((view, tier), (0, 0.0))[0]
+
+    def seconds_since(self, view: str, tier: str, now: float) -> float:
+        """Return seconds since the last failure, 0 when there was none."""
+        return now - self.counts.get((view, tier), (0, now))[1]
 
 
 def read_tier_states(connection: Connection, failures: Failures, now: float) -> list[TierState]:
     """Return the state of every tier that exists; a dropped one has nothing to refresh."""
     return [
-        TierState(*row[:7], *failures.of(row[0], row[1], now))
-        for row in connection.execute(TIER_STATES).fetchall()
-        if row[7]
+        TierState(
+            view=view,
+            tier=tier,
+            populated=populated,
+            stale=stale,
+            every_key=every_key,
+            refreshed_seconds_ago=seconds_ago,
+            duration_seconds=duration_seconds,
+            failures=failures.count_of(view, tier),
+            failed_seconds_ago=failures.seconds_since(view, tier, now),
+        )
+        for view, tier, populated, stale, every_key, seconds_ago, duration_seconds in connection.execute(TIER_STATES)
     ]
 
 

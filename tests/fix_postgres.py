@@ -10,6 +10,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -113,13 +114,15 @@ def system_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data, socket = base / "data", Path("/tmp") / f"fv{uuid.uuid4().hex[:8]}"  # noqa: S108  a socket's path is short
     socket.mkdir()
     socket.chmod(0o777)
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run([*as_user, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"], **quiet)
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run(
+        [*as_user, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"], check=True, **quiet
+    )
     options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=150 -c max_prepared_transactions=10"
     control = [*as_user, binaries / "pg_ctl", "-D", data, "-w"]
-    subprocess.run([*control, "-l", base / "log", "-o", options, "start"], **quiet)
+    subprocess.run([*control, "-l", base / "log", "-o", options, "start"], check=True, **quiet)
     yield Server(f"postgresql://postgres@/postgres?host={socket}")
-    subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
     shutil.rmtree(socket, ignore_errors=True)
 
 

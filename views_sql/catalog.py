@@ -58,9 +58,7 @@ VIEWS = (
         ("csat_points", "csat_answers", "talk_seconds", "transfers"),
         grain="one row a user, day and agent",
     ),
-    MaintainedView(
-        "account_summary", 1, ("users", "agents"), ("user_id",), day_column=None, grain="one row a user"
-    ),
+    MaintainedView("account_summary", 1, ("users", "agents"), ("user_id",), day_column=None, grain="one row a user"),
 )
 
 REGIONS = (

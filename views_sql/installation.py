@@ -7,8 +7,8 @@ Invariant: every name that is put into a statement has passed :func:`identifier`
 import hashlib
 import re
 
+from models import user_key
 from models.errors import CatalogError
-from models.user_key import SQL_TYPE
 from views_sql.loader import fill_in, read_sql, select_of
 from views_sql.maintained_view import MaintainedView, Source
 
@@ -44,7 +44,7 @@ def fingerprint(text: str) -> str:
 
 def create_user_key() -> list[str]:
     """Return the DDL of schema and user key domain."""
-    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {SQL_TYPE}"]
+    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {user_key.SQL_TYPE}"]
 
 
 def drop_user_key() -> list[str]:
@@ -67,7 +67,9 @@ def drop_sql_object(kind: str, name: str) -> list[str]:
 def capture_changes(source: Source, version: int) -> list[str]:
     """Return the trigger function, the triggers on the table and all its partitions, and the registration."""
     name, table = identifier(source.name), table_name(source.table)
-    day = f"COALESCE({{row}}.{identifier(source.day_column)}, '-infinity')" if source.day_column else "'-infinity'::date"
+    day = (
+        f"COALESCE({{row}}.{identifier(source.day_column)}, '-infinity')" if source.day_column else "'-infinity'::date"
+    )
     function = fill_in(
         read_sql("triggers", "capture", version),
         {
@@ -107,7 +109,10 @@ def create_maintained_view(view: MaintainedView) -> list[str]:
     name = identifier(view.name)
     select = select_of(view.name, view.version)
     comment = literal(f"frontview {name} version {view.version} {fingerprint(select)}")
-    statements = [f"CREATE VIEW frontview.{name}_live AS\n{select}", f"COMMENT ON VIEW frontview.{name}_live IS {comment}"]
+    statements = [
+        f"CREATE VIEW frontview.{name}_live AS\n{select}",
+        f"COMMENT ON VIEW frontview.{name}_live IS {comment}",
+    ]
     for tier in view.tiers:
         statements += _tier(view, tier, comment)
     return [*statements, *_merged_functions(view)]

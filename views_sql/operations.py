@@ -150,9 +150,7 @@ class CaptureChanges(_CaptureOperation):
 
     def reverse(self) -> StopCapture:
         """Return the operation that undoes this one."""
-        return StopCapture(
-            self.source, self.table, self.user_column, self.day_column, self.events, self.version
-        )
+        return StopCapture(self.source, self.table, self.user_column, self.day_column, self.events, self.version)
 
 
 @Operations.register_operation("stop_capture", "run")
@@ -166,9 +164,7 @@ class StopCapture(_CaptureOperation):
 
     def reverse(self) -> CaptureChanges:
         """Return the operation that undoes this one."""
-        return CaptureChanges(
-            self.source, self.table, self.user_column, self.day_column, self.events, self.version
-        )
+        return CaptureChanges(self.source, self.table, self.user_column, self.day_column, self.events, self.version)
 
 
 @dataclass

@@ -26,9 +26,7 @@ def _number(name: str, kind: type = sa.BigInteger) -> sa.Column:
 def _belongs(table: str, column: str, to: str) -> tuple[sa.Column, sa.ForeignKeyConstraint]:
     return (
         sa.Column(column, sa.BigInteger, nullable=False),
-        sa.ForeignKeyConstraint(
-            [column], [f"{to}.id"], name=f"fk_{table}_{column}_{to}", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint([column], [f"{to}.id"], name=f"fk_{table}_{column}_{to}", ondelete="CASCADE"),
     )
 
 
@@ -42,9 +40,7 @@ def upgrade() -> None:
         _number("credits_cents"),
         _time("created_at"),
         sa.UniqueConstraint("email", name="uq_users_email"),
-        sa.CheckConstraint(
-            "('2000-01-01'::timestamptz AT TIME ZONE timezone) IS NOT NULL", name="ck_users_timezone"
-        ),
+        sa.CheckConstraint("('2000-01-01'::timestamptz AT TIME ZONE timezone) IS NOT NULL", name="ck_users_timezone"),
     )
     op.create_table(
         "agents",
@@ -113,7 +109,7 @@ def upgrade() -> None:
         _number("csat_answers", sa.Integer),
         _number("talk_seconds"),
         _number("transfers", sa.Integer),
-        sa.UniqueConstraint("agent_id", "day", name="uq_agent_analytics_agent_id"),
+        sa.UniqueConstraint("agent_id", "day", name="uq_agent_analytics_agent_id_day"),
     )
     op.create_index("ix_agent_analytics_user_id_day", "agent_analytics", ["user_id", "day"])
     op.create_index("ix_agent_analytics_day_brin", "agent_analytics", ["day"], **BRIN)

@@ -83,11 +83,13 @@ def upgrade() -> None:
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("drain_id", sa.BigInteger, nullable=False),
-        sa.Column(
-            "generation", sa.BigInteger, nullable=False, comment="refreshes so far when marked; -1: one ran"
-        ),
+        sa.Column("generation", sa.BigInteger, nullable=False, comment="refreshes so far when marked; -1: one ran"),
         sa.UniqueConstraint(
-            "user_id", "source", "day", name="uq_stale_key_user_id", postgresql_nulls_not_distinct=True
+            "user_id",
+            "source",
+            "day",
+            name="uq_stale_key_user_id_source_day",
+            postgresql_nulls_not_distinct=True,
         ),
         schema="frontview",
     )
@@ -107,17 +109,13 @@ def upgrade() -> None:
         sa.Column("view", sa.Text, nullable=False),
         sa.Column("tier", sa.Text, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column(
-            "relation", sa.Text, nullable=False, comment="schema-qualified name of the materialized view"
-        ),
+        sa.Column("relation", sa.Text, nullable=False, comment="schema-qualified name of the materialized view"),
         sa.Column("sources", postgresql.ARRAY(sa.Text), nullable=False),
         sa.Column("first_day", sa.Date, nullable=False, comment="first day the tier holds"),
         sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
         sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
-        sa.Column(
-            "attempts", sa.BigInteger, nullable=False, server_default="0", comment="odd: a refresh runs"
-        ),
+        sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0", comment="odd: a refresh runs"),
         sa.Column("refreshed_at", sa.DateTime(timezone=True)),
         sa.Column("duration_ms", sa.BigInteger),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_view_state"),
@@ -132,9 +130,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("duration_ms", sa.BigInteger, nullable=False),
         sa.Column("row_count", sa.BigInteger),
-        sa.Column(
-            "outcome", sa.Text, nullable=False, comment="refreshed, populated, moved or failed: SQLSTATE"
-        ),
+        sa.Column("outcome", sa.Text, nullable=False, comment="refreshed, populated, moved or failed: SQLSTATE"),
         schema="frontview",
     )
     op.create_index("ix_refresh_log_started_at", "refresh_log", ["started_at"], schema="frontview")

@@ -18,7 +18,8 @@ DASHBOARDS = {
 }
 RAW = """
     (SELECT json_build_object(
-        'calls', count(*), 'cost', COALESCE(sum(cost_cents), 0), 'today', count(*) FILTER (WHERE local_day = CURRENT_DATE)
+        'calls', count(*), 'cost', COALESCE(sum(cost_cents), 0),
+        'today', count(*) FILTER (WHERE local_day = CURRENT_DATE)
     ) FROM calls WHERE user_id = {user}) AS raw_calls,
     (SELECT json_build_object('leads', count(*), 'converted', count(*) FILTER (WHERE stage = 'converted'))
      FROM lead_analytics WHERE user_id = {user}) AS raw_leads,

@@ -26,7 +26,9 @@ def ignore_undrained_rows(url: str) -> None:
 
 
 def log_only_new_keys(url: str) -> None:
-    rewrite_function(url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION")
+    rewrite_function(
+        url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION"
+    )
 
 
 def read_with_volatile_functions(url: str) -> None:
@@ -45,13 +47,16 @@ def drain_log_by_highest_xid(url: str) -> None:
 
 
 def keep_marks_while_a_refresh_runs(url: str) -> None:
-    rewrite_function(
-        url, "frontview.drain_changes(bigint, bigint)", "bool_or(v.attempts % 2 = 1)", "FALSE"
-    )
+    rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "bool_or(v.attempts % 2 = 1)", "FALSE")
 
 
 def ignore_rewrites(url: str) -> None:
-    rewrite_function(url, "frontview.end_read(frontview.read_state, text, date, date, timestamptz)", "frontview.rewritten(p_state.storage)", "FALSE")
+    rewrite_function(
+        url,
+        "frontview.end_read(frontview.read_state, text, date, date, timestamptz)",
+        "frontview.rewritten(p_state.storage)",
+        "FALSE",
+    )
 
 
 @contextmanager

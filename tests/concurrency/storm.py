@@ -79,7 +79,7 @@ class Storm:
     def _guarded(self, job: Callable[[random.Random], None], chance: random.Random) -> None:
         try:
             job(chance)
-        except BaseException as error:  # noqa: BLE001  reported by run()
+        except BaseException as error:
             self.crashes.append(error)
             self.over.set()
 
@@ -91,8 +91,7 @@ class Storm:
                 (USERS,),
             )
             c.execute(
-                "INSERT INTO agents (user_id, name) SELECT u.id, 'Agent ' || g "
-                "FROM users u, generate_series(1, %s) g",
+                "INSERT INTO agents (user_id, name) SELECT u.id, 'Agent ' || g FROM users u, generate_series(1, %s) g",
                 (AGENTS_EACH,),
             )
             c.execute(
@@ -139,7 +138,16 @@ class Storm:
 
     def _one_write(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         kind = chance.choices(
-            (self._insert, self._move, self._delete, self._lead, self._quality, self._account, self._savepoint, self._truncate),
+            (
+                self._insert,
+                self._move,
+                self._delete,
+                self._lead,
+                self._quality,
+                self._account,
+                self._savepoint,
+                self._truncate,
+            ),
             (10, 10, 4, 6, 3, 2, 2, 0.15),
         )[0]
         kind(c, chance)
@@ -155,7 +163,12 @@ class Storm:
         c.execute(
             "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
             "SELECT user_id, id, %s, %s, 30, %s FROM agents WHERE id = %s",
-            (self._moment(chance), chance.choice(("completed", "failed", "busy")), chance.randint(1, 99), self._agent(chance)),
+            (
+                self._moment(chance),
+                chance.choice(("completed", "failed", "busy")),
+                chance.randint(1, 99),
+                self._agent(chance),
+            ),
         )
 
     def _move(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
@@ -193,9 +206,7 @@ class Storm:
         )
 
     def _account(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
-        c.execute(
-            "UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %s", (chance.randint(1, USERS),)
-        )
+        c.execute("UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %s", (chance.randint(1, USERS),))
 
     def _savepoint(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         with c.transaction(force_rollback=True):

@@ -72,9 +72,7 @@ def read_while_a_truncate_commits(url: str) -> dict[str, object]:
         writer, reader, watcher = (stack.enter_context(connect(url, f"truncate-{n}")) for n in range(3))
         watcher.execute("INSERT INTO users (email, name) VALUES ('a@example.org', 'A')")
         watcher.execute("INSERT INTO agents (user_id, name) SELECT id, 'B' FROM users")
-        watcher.execute(
-            "INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'completed' FROM agents"
-        )
+        watcher.execute("INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'completed' FROM agents")
         watcher.execute(
             "INSERT INTO lead_analytics (call_id, user_id, agent_id, score, stage) "
             "SELECT id, user_id, agent_id, 50, 'new' FROM calls"

@@ -97,6 +97,8 @@ class DayMaker:
 
     def _stamps(self, day: int, count: int) -> list[int]:
         """Return ``count`` calls in the order of time, each as unix second × users + user."""
+        if not count:
+            return []
         users = len(self._users)
         minutes = [self._calendar.begun_minutes(zone, day) for zone in range(len(self._calendar.midnights))]
         midnights = [zone[day] for zone in self._calendar.midnights]
