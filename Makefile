@@ -24,7 +24,7 @@ bench: $(VENV)/.dev
 
 # Add the fingerprints of new SQL files; released ones never change.
 freeze: $(VENV)/.dev
-	$(BIN)/python -m views_sql.freeze
+	$(BIN)/python -m views_sql.freeze $(ARGS)
 
 # Pin what is installed now.
 lock: $(VENV)/.dev

@@ -1,3 +1,3 @@
 """Shared fixtures, one file a subject."""
 
-pytest_plugins = ["tests.fix_postgres"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_app"]

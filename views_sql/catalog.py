@@ -117,6 +117,7 @@ DASHBOARDS = (
         "frontview.dashboard_performance",
         ("from", "to"),
         _sources("user_presence", "calls", "lead_analytics", "agent_analytics"),
+        periods=2,
     ),
 )
 

@@ -75,6 +75,7 @@ class Dashboard:
         ``p_base boolean`` (True: read base tables only); returns ``frontview.answer``.
     :param sources: names the sources the answer depends on, given the call's parameters and whether the
         answer depends on today's date.
+    :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Dashboard:
     function: str
     arguments: tuple[str, ...]
     sources: Callable[[Mapping[str, Any], bool], frozenset[str]]
+    periods: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def make_entry(asked: Dashboard, key: EntryKey, answer: Answer, ttl_seconds: flo
     if body is None:
         return None
     given = dict(zip(asked.arguments, key.arguments, strict=True))
-    parameters = resolved_parameters(given, answer.first_day, answer.last_day, getattr(asked, "periods", 1))
+    parameters = resolved_parameters(given, answer.first_day, answer.last_day, asked.periods)
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
         body=body,

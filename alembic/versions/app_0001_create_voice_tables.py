@@ -40,7 +40,9 @@ def upgrade() -> None:
         _number("credits_cents"),
         _time("created_at"),
         sa.UniqueConstraint("email", name="uq_users_email"),
-        sa.CheckConstraint("('2000-01-01'::timestamptz AT TIME ZONE timezone) IS NOT NULL", name="ck_users_timezone"),
+        sa.CheckConstraint(
+            "('2000-01-01'::timestamptz AT TIME ZONE timezone) IS NOT NULL", name=op.f("ck_users_timezone")
+        ),
     )
     op.create_table(
         "agents",
@@ -62,10 +64,10 @@ def upgrade() -> None:
         _number("duration_seconds", sa.Integer),
         _number("cost_cents"),
         sa.CheckConstraint(
-            "status IN ('completed', 'failed', 'no_answer', 'busy', 'in_progress')", name="ck_calls_status"
+            "status IN ('completed', 'failed', 'no_answer', 'busy', 'in_progress')", name=op.f("ck_calls_status")
         ),
-        sa.CheckConstraint("duration_seconds >= 0", name="ck_calls_duration_seconds"),
-        sa.CheckConstraint("cost_cents >= 0", name="ck_calls_cost_cents"),
+        sa.CheckConstraint("duration_seconds >= 0", name=op.f("ck_calls_duration_seconds")),
+        sa.CheckConstraint("cost_cents >= 0", name=op.f("ck_calls_cost_cents")),
     )
     op.create_index(
         "ix_calls_user_id_local_day",
@@ -86,9 +88,9 @@ def upgrade() -> None:
         sa.Column("score", sa.SmallInteger, nullable=False),
         sa.Column("stage", sa.Text, nullable=False),
         sa.UniqueConstraint("call_id", name="uq_lead_analytics_call_id"),
-        sa.CheckConstraint("score BETWEEN 0 AND 100", name="ck_lead_analytics_score"),
+        sa.CheckConstraint("score BETWEEN 0 AND 100", name=op.f("ck_lead_analytics_score")),
         sa.CheckConstraint(
-            "stage IN ('new', 'engaged', 'qualified', 'converted', 'lost')", name="ck_lead_analytics_stage"
+            "stage IN ('new', 'engaged', 'qualified', 'converted', 'lost')", name=op.f("ck_lead_analytics_stage")
         ),
     )
     op.create_index(

@@ -88,9 +88,7 @@ class TestWhatGoesIn:
     def test_one_statement_captures_each_key_once(self, filled: psycopg.Connection) -> None:
         filled.execute("DELETE FROM frontview.change_log")
         load(filled, "calls", HEADER + GOOD * 500)
-        logged = filled.execute(
-            "SELECT source, user_id::bigint, day::text FROM frontview.change_log"
-        ).fetchall()
+        logged = filled.execute("SELECT source, user_id::bigint, day::text FROM frontview.change_log").fetchall()
         assert logged == [("calls", 1, "2026-03-01")]
 
 
@@ -134,9 +132,7 @@ class TestHeader:
             (b'user_id,"agent_id\n', "header is not CSV"),
         ],
     )
-    def test_an_unusable_header_is_explained(
-        self, filled: psycopg.Connection, content: bytes, words: str
-    ) -> None:
+    def test_an_unusable_header_is_explained(self, filled: psycopg.Connection, content: bytes, words: str) -> None:
         assert words in str(fault(filled, "calls", content))
 
     def test_an_unknown_table_lists_the_base_tables(self, filled: psycopg.Connection) -> None:
@@ -261,9 +257,7 @@ class TestLinesOfRecordsWithLineBreaks:
 
 class TestCommand:
     @pytest.fixture(autouse=True)
-    def _database(
-        self, monkeypatch: pytest.MonkeyPatch, database_url: str, filled: psycopg.Connection
-    ) -> None:
+    def _database(self, monkeypatch: pytest.MonkeyPatch, database_url: str, filled: psycopg.Connection) -> None:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database_url)
 
     def test_a_file(self, tmp_path: Path) -> None:

@@ -57,9 +57,7 @@ def test_a_second_seed_adds_to_the_first_and_to_rows_of_others(connection: psyco
     assert one(connection, "SELECT max(id) FROM users") == 22
 
 
-def test_ids_taken_beside_a_busy_writer_are_ours_alone(
-    connection: psycopg.Connection, database_url: str
-) -> None:
+def test_ids_taken_beside_a_busy_writer_are_ours_alone(connection: psycopg.Connection, database_url: str) -> None:
     with connect(database_url, "frontview-test") as other:
         write_seed(connection, SeedPlan(users=5, calls=50, days=3), lambda _: None)
         other.execute("INSERT INTO users (email, name) VALUES ('x@example.com', 'X')")

@@ -110,7 +110,7 @@ def test_the_migrated_tables_are_those_that_the_models_declare(bare_url: str, an
     migrated, declared = _tables(bare_url), _tables(declared_url)
 
     any_server.drop(declared_url)
-    assert migrated == declared
+    assert migrated == declared, sorted(set(migrated) ^ set(declared))
 
 
 def _tables(url: str) -> list[str]:

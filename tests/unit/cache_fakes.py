@@ -84,6 +84,4 @@ class Feed:
 
 def fill(cache: FrontCache, key: EntryKey, entry: Entry, *, undrained: bool = False) -> str | None:
     """Compute and store at once; return why it was refused."""
-    return cache.finish(
-        cache.begin(key), entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained
-    )
+    return cache.finish(cache.begin(key), entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained)

@@ -73,10 +73,7 @@ def url(server: KeyServer) -> str:
 def ask(server: KeyServer, *tokens: str) -> list[int]:
     """Return the status each token is answered with by one application."""
     client = create_app(FakeWorker(), load_settings(jwks_url=url(server), log_level="error")).test_client()
-    return [
-        client.get("/api/v1/agents", headers={"Authorization": f"Bearer {token}"}).status_code
-        for token in tokens
-    ]
+    return [client.get("/api/v1/agents", headers={"Authorization": f"Bearer {token}"}).status_code for token in tokens]
 
 
 def token(algorithm: str, kid: str | None = None, key: object = None, claims: dict | None = None) -> str:
@@ -115,9 +112,7 @@ def test_unknown_key_names_do_not_make_us_hammer_the_issuer(server):
     assert server.fetches <= 2
 
 
-@pytest.mark.parametrize(
-    ("status", "body"), [(500, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')]
-)
+@pytest.mark.parametrize(("status", "body"), [(500, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')])
 def test_an_issuer_that_is_down_is_a_503_and_not_a_401(server, status, body):
     server.status, server.body = status, body
     client = create_app(FakeWorker(), load_settings(jwks_url=url(server), log_level="error")).test_client()

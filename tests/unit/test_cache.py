@@ -72,9 +72,7 @@ def test_an_entry_is_not_served_past_its_end(cache: FrontCache, feed: Feed, cloc
     assert why_not(cache) == "expired"
 
 
-def test_max_age_is_compared_with_the_age_of_the_computation(
-    cache: FrontCache, feed: Feed, clock: Clock
-) -> None:
+def test_max_age_is_compared_with_the_age_of_the_computation(cache: FrontCache, feed: Feed, clock: Clock) -> None:
     fill(cache, KEY, make_entry(began=clock.now - 20))
     assert why_not(cache, max_age_seconds=19.9) == "too_old"
     assert served(cache, max_age_seconds=20.0)
@@ -139,9 +137,7 @@ def test_a_fill_of_another_epoch_is_refused(cache: FrontCache, feed: Feed, epoch
     assert fill(cache, KEY, make_entry(epoch=epoch)) == "epoch"
 
 
-def test_a_body_larger_than_its_region_is_not_stored_and_keeps_no_older_one(
-    cache: FrontCache, feed: Feed
-) -> None:
+def test_a_body_larger_than_its_region_is_not_stored_and_keeps_no_older_one(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry())
     assert fill(cache, KEY, make_entry(body=b"x" * 1_000_001)) == "too_large"
     assert why_not(cache) == "absent"

@@ -173,9 +173,7 @@ class CacheAgainstModel(RuleBasedStateMachine):
         poll, self.asked, self.answer = self.answer, None, None
         assert poll is not None
         assert poll.seen is not None
-        seen = Sighting(
-            poll.seen.sent, self.clock.now, poll.seen.age, poll.seen.drained_at, poll.seen.database_time
-        )
+        seen = Sighting(poll.seen.sent, self.clock.now, poll.seen.age, poll.seen.drained_at, poll.seen.database_time)
         arrived = Poll(poll.since, poll.newest, seen, poll.drains_since, poll.rows)
         self.cache.apply(arrived, reconnected=not self.connected)
         self.connected = True
@@ -221,9 +219,7 @@ class CacheAgainstModel(RuleBasedStateMachine):
         self.running.remove(it)
         entry = it.entry
         assert entry is not None
-        why = self.cache.finish(
-            it.fill, entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=it.undrained
-        )
+        why = self.cache.finish(it.fill, entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=it.undrained)
         self.shown[it.fill.key.user] |= it.holds
         if why is None or why in HARMLESS_REFUSALS:
             assert it.owed <= it.holds, f"shared with requests that were owed {it.owed - it.holds}"

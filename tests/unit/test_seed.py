@@ -48,8 +48,7 @@ def seeded() -> list[tuple[date, Population, DayLines]]:
 
 def test_the_same_seed_makes_the_same_rows() -> None:
     once, again, other = (
-        [lines.calls + lines.leads + lines.quality for _, _, lines in made(20, 500, 10, seed)]
-        for seed in (3, 3, 4)
+        [lines.calls + lines.leads + lines.quality for _, _, lines in made(20, 500, 10, seed)] for seed in (3, 3, 4)
     )
     assert once == again != other
 

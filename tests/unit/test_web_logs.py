@@ -38,9 +38,7 @@ def serve(path: str, outcome: Exception | None = None, **settings):
 def test_a_request_is_one_line(capsys):
     response = serve("/api/v1/agents/987654?from=2024-01-01")
     (line,) = lines(capsys)
-    assert {
-        key: line[key] for key in ("event", "level", "method", "path", "status", "source", "request_id")
-    } == {
+    assert {key: line[key] for key in ("event", "level", "method", "path", "status", "source", "request_id")} == {
         "event": "request",
         "level": "info",
         "method": "GET",

@@ -55,9 +55,7 @@ def test_a_granularity_is_one_of_three(value):
     assert faults(f"/api/v1/dashboard/analytics?granularity={value}") == {("query", "granularity")}
 
 
-@pytest.mark.parametrize(
-    "path", ["dashboard/overview", "dashboard/analytics", "agents", "agents/1", "performance"]
-)
+@pytest.mark.parametrize("path", ["dashboard/overview", "dashboard/analytics", "agents", "agents/1", "performance"])
 def test_unknown_and_repeated_parameters_are_refused(path):
     assert faults(f"/api/v1/{path}?nope=1") == {("query", "nope")}
     assert faults(f"/api/v1/{path}?user_id=7&user_id=7") == {("query", "user_id")}

@@ -78,9 +78,7 @@ def test_a_defect_is_a_500_however_flask_is_set(testing, debug):
     assert_problem(app.test_client().get(OVERVIEW, headers=bearer()), 500)
 
 
-@pytest.mark.parametrize(
-    "path", ["/nowhere", "/api/v1/", "/api/v1/agents/", "/api/v1/agents/1/2", "//healthz", "/é"]
-)
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/", "/api/v1/agents/", "/api/v1/agents/1/2", "//healthz", "/é"])
 def test_no_such_address_is_a_404(path):
     body = assert_problem(make_app(FakeWorker()).test_client().get(path), 404)
     assert body["type"] == "about:blank"
@@ -118,10 +116,7 @@ def test_the_instance_is_the_path_without_its_query():
 
 def test_a_sane_request_id_is_kept_and_any_other_replaced():
     client = make_app(FakeWorker()).test_client()
-    assert (
-        client.get("/healthz", headers={"X-Request-Id": "abc-123.DEF"}).headers["X-Request-Id"]
-        == "abc-123.DEF"
-    )
+    assert client.get("/healthz", headers={"X-Request-Id": "abc-123.DEF"}).headers["X-Request-Id"] == "abc-123.DEF"
     for bad in ("", "a b", "x" * 65, "<script>", "a\tb", "-x", 'a"'):
         made = client.get("/healthz", headers={"X-Request-Id": bad}).headers["X-Request-Id"]
         assert made != bad

@@ -75,9 +75,7 @@ def test_a_miss_says_why_and_what_postgresql_did(client, worker, reading, status
     assert headers["Age"] == "0"
 
 
-@pytest.mark.parametrize(
-    "given", [HIT.etag, f"W/{HIT.etag}", f'"x", {HIT.etag}', f'W/"x",W/{HIT.etag}', "*", " * "]
-)
+@pytest.mark.parametrize("given", [HIT.etag, f"W/{HIT.etag}", f'"x", {HIT.etag}', f'W/"x",W/{HIT.etag}', "*", " * "])
 def test_304_with_the_same_headers_when_the_client_has_the_data(client, given):
     full = client.get(OVERVIEW, headers=bearer())
     response = client.get(OVERVIEW, headers=bearer() | {"If-None-Match": given})
@@ -209,9 +207,7 @@ def test_asking_about_another_user_is_refused_before_any_look_up(client, worker)
             body = json.loads(response.data)
             del body["request_id"]
             headers = {
-                name: value
-                for name, value in response.headers
-                if name not in {"X-Request-Id", "Content-Length"}
+                name: value for name, value in response.headers if name not in {"X-Request-Id", "Content-Length"}
             }
             answers.append((other, path, body, headers))
     assert worker.read_path.asked == []

@@ -107,9 +107,7 @@ def test_a_port_in_use_is_refused(monkeypatch):
 
 def test_an_address_that_is_not_ours_is_refused(monkeypatch):
     monkeypatch.setattr(module, "check_database", lambda _url: None)
-    result = run(
-        "--host", "192.0.2.1", FRONTVIEW_DATABASE_URL="postgresql://h/db", FRONTVIEW_JWT_SECRET=SECRET
-    )
+    result = run("--host", "192.0.2.1", FRONTVIEW_DATABASE_URL="postgresql://h/db", FRONTVIEW_JWT_SECRET=SECRET)
     assert result.exit_code == 1
     assert "192.0.2.1" in result.output
 

@@ -74,9 +74,7 @@ class FakeWorker:
             raise self.failure
 
 
-def make_app(
-    worker: FakeWorker, look: Callable[[Any], SchemaState | None] | None = None, **settings: Any
-) -> APIFlask:
+def make_app(worker: FakeWorker, look: Callable[[Any], SchemaState | None] | None = None, **settings: Any) -> APIFlask:
     """Return the application over ``worker``; its database is as ``look`` says, by default in order."""
     check = ReadinessCheck(look or (lambda _engine: SchemaState(True)))
     return create_app(worker, load_settings(jwt_secret=SECRET, **settings), readiness=check)

@@ -6,7 +6,6 @@ Invariant: a token is only made with a secret that this configuration's web serv
 import click
 
 from models import ConfigurationError, Settings, load_settings
-from models.embedded import embedded_secret
 from models.user_key import UserKey, parse_user_key
 
 
@@ -24,12 +23,8 @@ class UserKeyType(click.ParamType[UserKey]):
 
 
 @click.command()
-@click.option(
-    "--user", required=True, type=UserKeyType(), metavar="ID", help="The user the token speaks for."
-)
-@click.option(
-    "--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operator's calls."
-)
+@click.option("--user", required=True, type=UserKeyType(), metavar="ID", help="The user the token speaks for.")
+@click.option("--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operator's calls.")
 @click.option(
     "--ttl",
     type=click.IntRange(1, 366 * 86_400),
@@ -40,9 +35,19 @@ class UserKeyType(click.ParamType[UserKey]):
 )
 def token(user: UserKey, admin: bool, ttl: int) -> None:
     """Print a bearer token."""
-    from web.auth import issue_token  # noqa: PLC0415  brings the cryptography
+    from web.tokens import issue_token  # noqa: PLC0415  brings the cryptography
 
-    click.echo(issue_token(signing_secret(load_settings()), user, admin, ttl))
+    settings = load_settings()
+    click.echo(
+        issue_token(
+            signing_secret(settings),
+            user,
+            admin=admin,
+            ttl_seconds=ttl,
+            audience=settings.jwt_audience,
+            issuer=settings.jwt_issuer,
+        )
+    )
 
 
 def signing_secret(settings: Settings) -> str:
@@ -50,15 +55,13 @@ def signing_secret(settings: Settings) -> str:
 
     :raises ConfigurationError: there is none: tokens come from elsewhere, or nothing is configured.
     """
-    if settings.jwt_secret is not None:
-        return settings.jwt_secret.get_secret_value()
-    if settings.jwks_url is not None:
-        raise ConfigurationError(
-            [
-                "FRONTVIEW_JWKS_URL: tokens come from the issuer behind it, whose private key is not here; "
-                "ask that issuer, or set FRONTVIEW_JWT_SECRET"
-            ]
-        )
-    if settings.database_url is not None:
-        raise ConfigurationError(["FRONTVIEW_JWT_SECRET: unset, and FRONTVIEW_DATABASE_URL is set; set it"])
-    return embedded_secret(settings.data_dir)
+    from web.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
+
+    if (secret := token_secret(settings)) is not None:
+        return secret
+    raise ConfigurationError(
+        [
+            "FRONTVIEW_JWKS_URL: tokens come from the issuer behind it, whose private key is not here; "
+            "ask that issuer, or set FRONTVIEW_JWT_SECRET instead"
+        ]
+    )

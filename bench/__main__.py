@@ -1,0 +1,91 @@
+"""``python -m bench``: asks the questions one after the other and shows what was found.
+
+Invariant: exit code 1 when a question could not be answered; a missed goal is shown, and is not a failure.
+"""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.finding import Finding
+from bench.registry import QUESTIONS, measure_of
+from bench.report import as_json, table
+from bench.scale import SCALES, Scale
+from bench.seeded import people_of
+from bench.server import Server, running_server
+from bench.stand import Stand
+from bench.template import seeded_template
+
+NARROWEST_COLUMNS = 150
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("questions", nargs=-1, type=click.Choice(QUESTIONS), metavar="[QUESTION ...]")
+@click.option("--scale", "scale_name", type=click.Choice(list(SCALES)), default="standard", show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run the server in this folder and leave it for the next run of the same day.",
+)
+def main(questions: tuple[str, ...], scale_name: str, json_file: Path | None, keep: Path | None) -> None:
+    """Measure Frontview beside its peers, in interleaved rounds, on a PostgreSQL of its own.
+
+    Questions: overview, exact_cost, refresh, memory, http_hit, freshness, writes, drain_flat; all by default.
+    """
+    console, errors = Console(), Console(stderr=True)
+    console.width = max(console.width, NARROWEST_COLUMNS)
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server(keep))
+        found = stack.enter_context(_Run(server, SCALES[scale_name], errors)).ask(questions or QUESTIONS)
+        path = as_json(server, SCALES[scale_name], found, json_file)
+    for question, findings in found.items():
+        console.print(table(question, findings))
+    if scale_name != "standard":
+        console.print("Goals are meant for --scale standard.", style="dim")
+    console.print(f"Written to {path}")
+    sys.exit(any(findings is None for findings in found.values()))
+
+
+class _Run:
+    """One run: a progress bar, and the questions asked under it."""
+
+    def __init__(self, server: Server, scale: Scale, console: Console) -> None:
+        self._server, self._scale, self._console = server, scale, console
+        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=console)
+
+    def __enter__(self) -> "_Run":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def ask(self, questions: tuple[str, ...]) -> dict[str, list[Finding] | None]:
+        """Return each question's findings, None where it failed."""
+        seeding = self._bar.add_task("seed", total=self._scale.calls)
+        template = seeded_template(self._server, self._scale, lambda calls: self._bar.update(seeding, advance=calls))
+        self._bar.update(seeding, completed=self._scale.calls)
+        stand = Stand(self._server, self._scale, template, people_of(self._server.at(template)))
+        return {question: self._ask(question, stand) for question in questions}
+
+    def _ask(self, question: str, stand: Stand) -> list[Finding] | None:
+        task = self._bar.add_task(question, total=None)
+        stand.on_total = lambda total: self._bar.update(task, total=total)
+        stand.on_step = lambda: self._bar.advance(task)
+        try:
+            return list(measure_of(question)(stand))
+        except Exception:
+            self._console.print_exception(suppress=[click])
+            return None
+        finally:
+            self._bar.stop_task(task)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The dashboards' calls as the read path makes them, for one user, on one warm connection.
+
+Invariant: the statement is the one of :mod:`web.exact_read`: prepared, in autocommit, whole answer fetched.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from refresher.leadership import Connection
+from views_sql.catalog import CATALOG
+from web.exact_read import _STATEMENT as STATEMENT
+
+NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
+    "overview": (),
+    "analytics": (None, None, "day", None),
+    "agents": (None, None),
+    "agent": (None, None, None),
+    "performance": (None, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One dashboard of one user, with the default parameters."""
+
+    dashboard: str
+    user: int
+    agent_id: int | None = None
+
+    def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
+        """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
+        arguments = NO_ARGUMENTS[self.dashboard]
+        if self.dashboard == "agent":
+            arguments = (self.agent_id, *arguments[1:])
+        values = (self.user, *arguments, base)
+        function = CATALOG.dashboard(self.dashboard).function
+        statement = STATEMENT.format(function=function, parameters=", ".join(["%s"] * len(values)))
+
+        def read() -> tuple[Any, ...]:
+            row = connection.execute(statement, values, prepare=True).fetchone()
+            assert row is not None
+            return row
+
+        return read
+
+
+def an_agent_of(connection: Connection, user: int) -> int:
+    """Return the first agent of a user."""
+    row = connection.execute("SELECT min(id) FROM public.agents WHERE user_id = %s", (user,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def add_call(connection: Connection, user: int) -> int:
+    """Write one call of now, as any client would, and return its id."""
+    row = connection.execute(
+        "INSERT INTO public.calls (user_id, agent_id, status, duration_seconds, cost_cents) "
+        "VALUES (%s, (SELECT min(id) FROM public.agents WHERE user_id = %s), 'completed', 61, 17) RETURNING id",
+        (user, user),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

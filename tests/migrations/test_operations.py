@@ -1,0 +1,199 @@
+"""Our operations and their reverses, with versioned files of the test's own."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from models.errors import CatalogError
+from refresher.leadership import try_to_lead
+from refresher.refresh import refresh
+from tests.fix_postgres import Server
+from tests.schema_snapshot import schema_snapshot
+from views_sql import installation, loader
+from views_sql.maintained_view import Source
+from views_sql.operations import (
+    CaptureChanges,
+    CreateMaintainedView,
+    CreateSqlObject,
+    CreateUserKey,
+    DropMaintainedView,
+    ReplaceMaintainedView,
+    ReplaceSqlObject,
+    StopCapture,
+)
+
+KEY = ("user_id", "day")
+CALL_DAYS = "SELECT user_id, local_day AS day, count(*) AS calls FROM public.calls GROUP BY user_id, local_day"
+CALL_DAYS_2 = CALL_DAYS.replace("count(*) AS calls", "count(*) AS calls, sum(cost_cents) AS cost_cents")
+FILES = {
+    ("materialized_views", "call_days", 1): f"-- call_days, version 1\n{CALL_DAYS};\n",
+    ("materialized_views", "call_days", 2): f"-- call_days, version 2\n{CALL_DAYS_2}\n",
+    ("functions", "answering", 1): "CREATE FUNCTION frontview.answering() RETURNS int LANGUAGE sql RETURN 41",
+    ("functions", "answering", 2): (
+        "CREATE FUNCTION frontview.answering(p int) RETURNS text LANGUAGE sql RETURN '42% of ' || p"
+    ),
+}
+VIEW_1 = ("call_days", 1, ("calls",), KEY, ("calls",))
+VIEW_2 = ("call_days", 2, ("calls",), KEY, ("calls", "cost_cents"))
+
+
+@pytest.fixture
+def own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay :data:`FILES` beside the package's."""
+
+    def read_sql(kind: str, name: str, version: int) -> str:
+        return FILES.get((kind, name, version)) or original(kind, name, version)
+
+    original = loader.read_sql
+    for module in (loader, installation):
+        monkeypatch.setattr(module, "read_sql", read_sql)
+
+
+@pytest.fixture
+def url(any_server: Server) -> Iterator[str]:
+    made = any_server.create(any_server.template)
+    yield made
+    any_server.drop(made)
+
+
+@pytest.fixture
+def invoke(url: str, own_files: None) -> Iterator[Callable[[MigrateOperation], None]]:
+    """Invoke one operation in a transaction of its own."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+
+    def run(operation: MigrateOperation) -> None:
+        with engine.begin() as connection:
+            Operations(MigrationContext.configure(connection)).invoke(operation)
+
+    yield run
+    engine.dispose()
+
+
+def columns(url: str, relation: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", (relation,)
+        )
+        return [row[0] for row in rows]
+
+
+Invoke = Callable[[MigrateOperation], None]
+
+
+def test_replacing_a_view_changes_every_tier_and_its_reverse_goes_back(url: str, invoke: Invoke) -> None:
+    invoke(CreateMaintainedView(*VIEW_1))
+    version_1 = schema_snapshot(url)
+    replacement = ReplaceMaintainedView(*VIEW_2, replaces=1)
+
+    invoke(replacement)
+    for relation in ("call_days_live", "call_days_history", "call_days_recent"):
+        assert columns(url, f"frontview.{relation}") == ["user_id", "day", "calls", "cost_cents"]
+    assert columns(url, "frontview.call_days_total") == ["user_id", "calls", "cost_cents"]
+    back = replacement.reverse()
+    invoke(ReplaceMaintainedView(*VIEW_1, replaces=2))
+
+    assert (back.version, back.replaces) == (1, 2)
+    assert schema_snapshot(url) == version_1
+
+
+def test_a_replaced_view_is_read_from_the_base_tables_until_it_is_populated(url: str, invoke: Invoke) -> None:
+    invoke(CreateMaintainedView(*VIEW_1))
+    operation = CreateMaintainedView(*VIEW_1)
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert try_to_lead(connection)
+        assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
+        assert _readable(connection) == (True, True)
+
+        invoke(ReplaceMaintainedView(*VIEW_2, replaces=1))
+
+        assert _readable(connection) == (False, False)
+        assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
+        assert _readable(connection) == (True, True)
+
+
+def _readable(connection: psycopg.Connection) -> tuple[bool, bool]:
+    row = connection.execute(
+        "SELECT (v).history_readable OR (v).total_readable, (v).recent_readable FROM ("
+        "SELECT (frontview.begin_read(1, '{call_days}', '{}', '-infinity', 'infinity', FALSE)).views[1] AS v) s"
+    ).fetchone()
+    assert row is not None
+    return row[0] or row[1], row[1]
+
+
+def test_replacing_an_object_may_change_its_signature_and_its_reverse_goes_back(url: str, invoke: Invoke) -> None:
+    invoke(CreateSqlObject("functions", "answering", 1))
+    version_1 = schema_snapshot(url)
+    replacement = ReplaceSqlObject("functions", "answering", 2, replaces=1)
+
+    invoke(replacement)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT frontview.answering(7)").fetchone() == ("42% of 7",)
+    invoke(replacement.reverse())
+
+    assert schema_snapshot(url) == version_1
+
+
+def test_the_comment_of_an_installed_object_tells_its_file(url: str, invoke: Invoke) -> None:
+    invoke(CreateSqlObject("functions", "answering", 1))
+
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT obj_description('frontview.answering()'::regprocedure, 'pg_proc')").fetchone()
+
+    mark = installation.fingerprint(FILES["functions", "answering", 1])
+    assert row == (f"frontview answering version 1 {mark}",)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        CreateMaintainedView(*VIEW_1),
+        CreateSqlObject("functions", "answering", 2),
+        CaptureChanges("money", "users", "id", None, ("UPDATE",)),
+    ],
+    ids=lambda operation: type(operation).__name__,
+)
+def test_the_reverse_of_a_creation_leaves_nothing(url: str, invoke: Invoke, operation: CreateMaintainedView) -> None:
+    before = schema_snapshot(url)
+
+    invoke(operation)
+    created = schema_snapshot(url)
+    invoke(operation.reverse())
+
+    assert created != before
+    assert schema_snapshot(url) == before
+    assert operation.reverse().reverse() == operation
+
+
+def test_each_drop_reverses_into_what_it_drops() -> None:
+    assert DropMaintainedView(*VIEW_2).reverse() == CreateMaintainedView(*VIEW_2)
+    assert StopCapture("calls", "calls", day_column="local_day").reverse() == CaptureChanges(
+        "calls", "calls", day_column="local_day"
+    )
+    assert CreateUserKey().reverse().reverse() == CreateUserKey()
+
+
+def test_a_view_that_something_else_uses_is_not_dropped(url: str, invoke: Invoke) -> None:
+    invoke(CreateMaintainedView(*VIEW_1))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE VIEW public.mine AS SELECT * FROM frontview.call_days_recent")
+
+    with pytest.raises(Exception, match="other objects depend on it"):
+        invoke(DropMaintainedView(*VIEW_1))
+
+
+@pytest.mark.parametrize("name", ["calls; DROP TABLE users", "Calls", 'a"b', "", "a" * 60, "1a", "a.b.c"])
+def test_a_name_that_is_not_plain_never_reaches_a_statement(name: str) -> None:
+    with pytest.raises(CatalogError):
+        installation.capture_changes(Source(name, "calls"), 1)
+
+
+@pytest.mark.parametrize("table", ["calls; DROP TABLE users", "x.y.z", "Sales.orders", "sales."])
+def test_a_table_name_that_is_not_plain_never_reaches_a_statement(table: str) -> None:
+    with pytest.raises(CatalogError):
+        installation.capture_changes(Source("orders", table), 1)

@@ -1,0 +1,143 @@
+"""``frontview status``: what runs, how fresh it is, and who leads."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from models import load_settings
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+PIPE_WIDTH = 140
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+def status(as_json: bool) -> None:
+    """Show views and their tiers, watermark lag, stale keys, last refreshes, leader and workers."""
+    from models.embedded import direct_url  # noqa: PLC0415
+    from models.engine import connect  # noqa: PLC0415
+    from web.cli.system_state import system_state  # noqa: PLC0415
+
+    with connect(direct_url(load_settings()), "frontview-status") as connection:
+        state = system_state(connection)
+    if as_json:
+        click.echo(json.dumps(state))
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    for part in (_watermark(state), _tiers(state["views"]), _refreshes(state["refreshes"]), _connections(state)):
+        console.print(part)
+
+
+def _watermark(state: dict[str, Any]) -> "RenderableType":
+    """Return who leads, and how far behind the drain is."""
+    leader, watermark = state["leader"], state["watermark"]
+    who = (
+        f"Leader: {leader['application_name']} (backend {leader['pid']}, {_duration(leader['connected_seconds'])})"
+        if leader
+        else "Leader: none; start one with `python -m refresher`"
+    )
+    if watermark is None:
+        return f"{who}\nWatermark: none; nothing was ever drained"
+    return (
+        f"{who}\nWatermark: {watermark['epoch']}-{watermark['drain_id']}, {_duration(watermark['age_seconds'])} "
+        f"old; {watermark['undrained_rows']:,} change rows undrained, {watermark['stale_keys']:,} stale keys kept"
+    )
+
+
+def _tiers(views: list[dict[str, Any]]) -> "Table":
+    return _table(
+        "Views",
+        ("view", "tier", "days", "populated", "covers", "stale keys", "refreshed", "took", "size"),
+        [
+            (
+                f"{row['view']} v{row['version']}",
+                row["tier"],
+                _days(row),
+                "refreshing" if row["refreshing"] else _yes(row["populated"]),
+                row["through"],
+                f"{row['stale_keys']:,}" if row["populated"] else "all",
+                _duration(row["refreshed_seconds_ago"], " ago"),
+                _duration(row["duration_ms"], scale=0.001),
+                f"{(row['size_bytes'] or 0) / 1e6:,.1f} MB",
+            )
+            for row in views
+        ],
+    )
+
+
+def _refreshes(refreshes: list[dict[str, Any]]) -> "Table":
+    return _table(
+        "Last refreshes",
+        ("started", "view", "tier", "took", "rows", "outcome"),
+        [
+            (
+                row["started_at"],
+                row["view"],
+                row["tier"],
+                _duration(row["duration_ms"], scale=0.001),
+                f"{row['row_count'] or 0:,}",
+                row["outcome"],
+            )
+            for row in refreshes
+        ],
+    )
+
+
+def _connections(state: dict[str, Any]) -> "Table":
+    return _table(
+        "Connections",
+        ("application", "from", "connections", "busy", "backends"),
+        [
+            (
+                row["application_name"],
+                row["address"] or "this machine",
+                row["connections"],
+                row["busy"],
+                " ".join(map(str, row["pids"])),
+            )
+            for row in state["connections"]
+        ],
+    )
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> "Table":
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def _days(row: dict[str, Any]) -> str:
+    """Return the range of days a tier holds, in words."""
+    first, before = row["first_day"], row["before_day"]
+    if before == "-infinity":
+        return "none yet"
+    parts = [f"from {first}"] * (first != "-infinity") + [f"before {before}"] * (before != "infinity")
+    return " ".join(parts) or "all"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "NO"
+
+
+def _duration(value: float | None, suffix: str = "", scale: float = 1.0) -> str:
+    """Return a time as people say it; a dash when there is none."""
+    if value is None:
+        return "–"
+    seconds = value * scale
+    if seconds < 10:
+        return f"{seconds:.2f} s{suffix}"
+    if seconds < 120:
+        return f"{seconds:.0f} s{suffix}"
+    return f"{seconds / 60:,.0f} min{suffix}" if seconds < 7200 else f"{seconds / 3600:,.1f} h{suffix}"

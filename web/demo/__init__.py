@@ -1,0 +1,1 @@
+"""The demo: everything started, filled, shown and stopped by one command."""

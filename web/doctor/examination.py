@@ -1,0 +1,84 @@
+"""Runs the checks in an order in which each may rely on those before it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from models.errors import ConfigurationError
+from models.settings import Settings
+from views_sql.maintained_view import Catalog
+from web.doctor import roles, running, schema, server
+from web.doctor.finding import Connection, Finding, failed, passed
+
+Check = Callable[[Connection], Finding]
+
+
+def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connection]) -> Iterator[Finding]:
+    """Yield a finding for each precondition; ends early where the rest makes no sense.
+
+    :param connect: opens a connection as the refresher and the feed would.
+    """
+    yield tokens(settings)
+    try:
+        opened = connect()
+    except psycopg.Error as error:
+        yield server.unreachable(error)
+        return
+    with closing(opened) as connection:
+        yield passed("server", "reachable")
+        for subject, check in _server_checks(connect):
+            yield attempt(subject, check, connection)
+        migrated = attempt("migrations", schema.migrations, connection)
+        yield migrated
+        if migrated.outcome != "fail":
+            for subject, check in _schema_checks(catalog):
+                yield attempt(subject, check, connection)
+
+
+def tokens(settings: Settings) -> Finding:
+    """Check that tokens can be verified."""
+    from web.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
+
+    try:
+        secret = token_secret(settings)
+    except ConfigurationError as error:
+        return failed("tokens", "; ".join(error.faults), "Set one of them.")
+    return passed("tokens", "verified with a shared secret" if secret else "verified with published keys")
+
+
+def attempt(subject: str, check: Check, connection: Connection) -> Finding:
+    """Return the check's finding; that it could not be made is a finding, too."""
+    try:
+        return check(connection)
+    except (psycopg.Error, DBAPIError) as error:
+        cause = error if isinstance(error, psycopg.Error) else error.orig
+        primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+        reason = " ".join(str(primary or cause).split())
+        return failed(subject, f"could not be checked: {reason}", "Mend that, or connect as a role that may see it.")
+
+
+def _server_checks(connect: Callable[[], Connection]) -> list[tuple[str, Check]]:
+    return [
+        ("server version", server.version),
+        ("primary server", server.writable),
+        ("sessions", lambda _: server.session(connect)),
+        ("clock", server.clock),
+        ("long transactions", server.old_transactions),
+        ("notification queue", server.notification_queue),
+    ]
+
+
+def _schema_checks(catalog: Catalog) -> list[tuple[str, Check]]:
+    return [
+        ("sources", lambda connection: schema.sources(connection, catalog)),
+        ("capture triggers", schema.triggers),
+        ("logical replication", schema.subscriptions),
+        ("materialized views", schema.unique_indexes),
+        ("may read", lambda connection: roles.may_read(connection, catalog)),
+        ("may refresh", roles.may_refresh),
+        ("cluster", running.same_cluster),
+        ("leader", running.leader),
+        ("views populated", schema.populated),
+    ]

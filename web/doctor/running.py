@@ -1,0 +1,40 @@
+"""Checks of the processes that run."""
+
+from refresher.leadership import LEADER_LOCK, LOCK_CLASS
+from web.cli.system_state import LEADER
+from web.doctor.finding import Connection, Finding, failed, passed
+
+LEADER_AGE_SECONDS = 2.0
+_START = "Start the refresher: `python -m refresher` (several may run; one leads)."
+
+
+def leader(connection: Connection) -> Finding:
+    """Check that somebody leads and drains now."""
+    row = connection.execute(
+        "SELECT epoch, extract(epoch FROM clock_timestamp() - drained_at)::float8 "
+        "FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"
+    ).fetchone()
+    holder = connection.execute(LEADER, (LOCK_CLASS, LEADER_LOCK)).fetchone()
+    if row is None:
+        return failed("leader", "nothing was ever drained", _START)
+    detail = f"epoch {row[0]}, newest drain {row[1]:.2f} s old"
+    if row[1] >= LEADER_AGE_SECONDS and holder is None:
+        return failed("leader", f"none ({detail})", _START)
+    if row[1] >= LEADER_AGE_SECONDS:
+        remedy = f"Backend {holder[0] if holder else '?'} holds the lock but does not drain: see what it waits for."
+        return failed("leader", detail, remedy)
+    return passed("leader", detail)
+
+
+def same_cluster(connection: Connection) -> Finding:
+    """Check that the bookkeeping was written by this very cluster, not restored into it."""
+    row = connection.execute(
+        "SELECT d.system_identifier, c.system_identifier FROM pg_control_system() c, frontview.drain d "
+        "ORDER BY d.drain_id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return passed("cluster", "no state from elsewhere")
+    if row[0] != row[1]:
+        remedy = f"{_START} The next leader resets it; until then every read uses the base tables."
+        return failed("cluster", "the bookkeeping was restored from another cluster", remedy)
+    return passed("cluster", f"the bookkeeping belongs to it ({row[1]})")
