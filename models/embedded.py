@@ -5,6 +5,7 @@ Invariant: used only when ``FRONTVIEW_DATABASE_URL`` is unset. The last process 
 
 import os
 import secrets
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -41,12 +42,12 @@ def start_embedded(data_dir: Path) -> str:
                 "or `pip install 'frontview[embedded]'`"
             ]
         ) from None
-    data_dir.mkdir(parents=True, exist_ok=True)
     try:
+        data_dir.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which does no harm
             return str(get_server(data_dir.resolve() / "postgresql").get_uri())
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise ConfigurationError([f"FRONTVIEW_DATA_DIR: no PostgreSQL can run in {data_dir}: {error}"]) from error
 
 

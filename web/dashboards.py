@@ -16,8 +16,9 @@ from web.answer_models import (
 )
 from web.answers import read_response
 from web.context import context
+from web.dashboard_parameters import AgentParameters, AnalyticsParameters
 from web.openapi import documented_read
-from web.parameters import AgentParameters, AnalyticsParameters, Parameters, Period, PeriodBesideEarlier
+from web.parameters import Parameters, Period, PeriodBesideEarlier
 from web.parameters_adapter import takes
 from web.request_directives import read_policy
 from web.request_hooks import elapsed_ms
@@ -74,8 +75,6 @@ def performance(parameters: PeriodBesideEarlier) -> Response:
 def answer(dashboard: str, parameters: Parameters) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller."""
     user_id = g.caller.subject(parameters.user_id)
-    reading = context().worker.read_path.read(
-        dashboard, user_id, parameters.arguments(), read_policy(request.headers)
-    )
+    reading = context().worker.read_path.read(dashboard, user_id, parameters.arguments(), read_policy(request.headers))
     g.source = reading.source
     return read_response(reading, request.headers, elapsed_ms())

@@ -77,7 +77,7 @@ READ_RESPONSES: Responses = {
     304: {"description": "The client has this very data.", "headers": READ_HEADERS},
     401: problem("No token, or one that does not verify.", 401, "invalid-token", headers=CHALLENGE),
     403: problem("Another user's data, without being admin.", 403, "not-yours", headers=CHALLENGE),
-    404: problem("No such user, or no such agent of that user.", 404, "not-found"),
+    404: problem("No such user, or no such thing of that user.", 404, "not-found"),
     405: NOT_ALLOWED,
     422: problem("Parameters unknown, repeated or ill-formed.", 422, "invalid-parameters", errors=[_FAULT]),
     500: problem("A defect.", 500),

@@ -1,4 +1,4 @@
-"""What a client may ask: the parameters of every read, as models that parse, refuse and document.
+"""What a client may ask: parameters that reads share, as models that parse, refuse and document.
 
 Invariant: a value has exactly one accepted spelling. Unknown, repeated and ill-formed parameters are refused,
 all of them in one answer, before anything is looked up.
@@ -7,7 +7,7 @@ all of them in one answer, before anything is looked up.
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -100,21 +100,6 @@ class PeriodBesideEarlier(Period):
     def periods(self) -> int:
         """The period and the one before it."""
         return 2
-
-
-class AnalyticsParameters(Period):
-    """Parameters of the analytics series."""
-
-    granularity: Literal["day", "week", "month"] = Field(
-        "day", description="Length of one entry of the series."
-    )
-    agent_id: Identifier | None = Field(None, description="Only this agent's calls and leads.")
-
-
-class AgentParameters(Period):
-    """Parameters of one agent's read; ``agent_id`` stands in the path."""
-
-    agent_id: Identifier = Field(description="The agent.")
 
 
 P = TypeVar("P", bound=Parameters)

@@ -82,7 +82,10 @@ def test_a_signal_ends_it_cleanly(
     assert process.wait(30) == 0
     assert "Stopped." in process.stdout.read()
     with psycopg.connect(database_url) as connection:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'frontview%'"
+        query = (
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name LIKE 'frontview%'"
+        )
         assert connection.execute(query).fetchone() == (0,)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))

@@ -228,10 +228,9 @@ def test_every_server_version_passes_the_same_checks(any_server: Server) -> None
 
 class TestCommand:
     @pytest.fixture(autouse=True)
-    def _configured(self, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
+    def _configured(self, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database_url)
         monkeypatch.setenv("FRONTVIEW_JWT_SECRET", SECRET)
-        return iter(())
 
     def test_one_line_each_and_exit_code_1_when_one_fails(self) -> None:
         result = CliRunner().invoke(main, ["doctor"])

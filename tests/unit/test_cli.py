@@ -57,6 +57,8 @@ def test_migrate_alone_imports_alembic() -> None:
         (psycopg.OperationalError("connection failed:\n\trefused"), "cannot be used: connection failed: refused"),
         (psycopg.errors.UndefinedTable("no users"), "not migrated"),
         (psycopg.errors.InsufficientPrivilege("permission denied"), "permission denied"),
+        (PermissionError(13, "Permission denied", "/data"), "/data: Permission denied"),
+        (subprocess.CalledProcessError(1, "pg_ctl"), "embedded PostgreSQL cannot be used"),
         (OperationalError("SELECT 1", {}, psycopg.OperationalError("gone")), "cannot be used: gone"),
     ],
 )
@@ -66,7 +68,7 @@ def test_expected_errors_are_explained(error: Exception, words: str) -> None:
     assert words in message
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), psycopg.errors.SyntaxError("x"), KeyError("x")])
+@pytest.mark.parametrize("error", [ValueError("x"), psycopg.errors.SyntaxError("x"), KeyError("x"), OSError("x")])
 def test_defects_are_not_explained_away(error: Exception) -> None:
     assert explain(error) is None
 

@@ -32,7 +32,7 @@ def calendar(days: int, now: datetime = NOW) -> Calendar:
 def made(
     users: int, calls: int, days: int, seed: int = 1, now: datetime = NOW
 ) -> Iterator[tuple[date, Population, DayLines]]:
-    random, when = Random(seed), calendar(days, now)  # noqa: S311
+    random, when = Random(seed), calendar(days, now)
     population = make_population(users, random)
     maker = DayMaker(population, when, FirstIds(101, 1001, 5001), random)
     before = 0
@@ -59,7 +59,7 @@ def test_there_are_exactly_as_many_calls_as_asked(seeded: list[tuple[date, Popul
     assert ids == list(range(5001, 25_001))
 
 
-ONE = Random(1)  # noqa: S311
+ONE = Random(1)
 
 
 def test_of_2000_users_the_largest_makes_about_a_twentieth() -> None:

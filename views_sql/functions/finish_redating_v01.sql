@@ -15,7 +15,16 @@ BEGIN
     FOR change IN
         SELECT t.* FROM frontview.timezone_change t
         WHERE t.seen_xid < pg_snapshot_xmin(pg_current_snapshot())
-        AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.xact_start <= t.seen_at AND a.pid <> pg_backend_pid())
+        -- a snapshot of before; backend_xmin, unlike xact_start, shows every role the sessions of others
+        AND NOT EXISTS (
+            SELECT FROM pg_stat_activity a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+            AND age(a.backend_xmin) >= age(t.seen_xid::xid)
+        )
+        -- one that was prepared since has no session any more
+        AND NOT EXISTS (
+            SELECT FROM pg_prepared_xacts p WHERE p.database = current_database() AND p.prepared >= t.seen_at
+        )
         FOR UPDATE SKIP LOCKED
     LOOP
         UPDATE public.calls c SET local_day = c.local_day

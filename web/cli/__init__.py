@@ -45,7 +45,7 @@ class LazyCommands(click.Group):
         """Run the command; turn an expected error into its message and exit code 1."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             from web.cli.expected_errors import explain  # noqa: PLC0415  imports the drivers

@@ -1,7 +1,7 @@
 """``frontview demo``: everything, from an empty directory to an open door, and back.
 
-Invariant: SIGTERM and Ctrl-C end it with exit code 0 at any moment; processes are stopped in the reverse order of
-their start, the embedded database last.
+Invariant: once it runs, SIGTERM and Ctrl-C end it with exit code 0 at any moment; processes are stopped in the
+reverse order of their start, the embedded database last.
 """
 
 import os

@@ -3,6 +3,8 @@
 Invariant: a message never holds a password or a statement's parameters.
 """
 
+import subprocess
+
 import psycopg
 import psycopg.errors
 import sqlalchemy.exc
@@ -28,6 +30,15 @@ def explain(error: BaseException) -> str | None:
     """Return one clear message for an expected error; None: it is a defect, show where it happened."""
     if isinstance(error, FrontviewError):
         return str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, subprocess.SubprocessError):  # pg_ctl, initdb: nothing else is run to its end
+        return f"The embedded PostgreSQL cannot be used: {_one_line(error)}"
+    return _explain_database(error)
+
+
+def _explain_database(error: BaseException) -> str | None:
+    """Return what to say about an error of SQLAlchemy or psycopg."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return "No database connection became free in time."
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:

@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--users", required=True, type=click.IntRange(1, 10_000_000), metavar="N", help="Users to add.")
-@click.option(
-    "--calls", required=True, type=click.IntRange(0, 10**9), metavar="N", help="Their calls, all together."
-)
-@click.option(
-    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days up to today."
-)
+@click.option("--calls", required=True, type=click.IntRange(0, 10**9), metavar="N", help="Their calls, all together.")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days up to today.")
 @click.option("--seed", "seed_number", type=int, default=1, show_default=True, help="Decides every chance.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def seed(users: int, calls: int, days: int, seed_number: int, as_json: bool) -> None:

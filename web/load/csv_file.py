@@ -148,7 +148,7 @@ def _whole_records(lines: Iterator[bytes]) -> Iterator[bytes]:
 def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
     """Yield pieces that each end where a record may end; only files of the oldest Macs have lone CR."""
     if line_end != b"\r":
-        for line in file:  # not `yield from`: that closes the file when the generator is left early
+        while line := file.readline():  # not `yield from file`: left early, that would close the file
             yield line
         return
     rest = b""

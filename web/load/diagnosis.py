@@ -61,9 +61,7 @@ class Place:
         return shown(values[place] if place < len(values) else None)
 
 
-def diagnose(
-    connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile
-) -> LoadError | None:
+def diagnose(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError | None:
     """Return the fault that ``error`` is about; None when it is not about the file's content.
 
     :param connection: rolled back and usable.
@@ -154,15 +152,11 @@ def _encoding(columns: tuple[str, ...], record: Record | None) -> tuple[tuple[st
         before = record.raw[: error.start]
         fields = Record(0, 0, 0, before + b'"' * (before.count(b'"') % 2)).values() or [""]
         byte = record.raw[error.start]
-        return columns[
-            len(fields) - 1 : len(fields)
-        ], f"the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8."
+        return columns[len(fields) - 1 : len(fields)], f"the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8."
     return (), "there is a character that the database cannot store, such as a zero byte."
 
 
-def _missing_reference(
-    connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile
-) -> LoadError:
+def _missing_reference(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError:
     """Return the first record that refers to a row that is not there."""
     try:
         found = first_orphan(connection, table, csv_file)

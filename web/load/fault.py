@@ -13,9 +13,7 @@ class LoadError(FrontviewError):
     :param columns: the columns at fault.
     """
 
-    def __init__(
-        self, file: str, problem: str, line: int | None = None, columns: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, file: str, problem: str, line: int | None = None, columns: tuple[str, ...] = ()) -> None:
         self.file, self.problem, self.line, self.columns = file, problem, line, columns
         place = f", line {line}" if line is not None else ""
         if columns:

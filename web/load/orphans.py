@@ -58,11 +58,9 @@ def _first_without(connection: Connection, constraint: Constraint) -> int | None
     matches = sql.SQL(" AND ").join(
         sql.SQL("r.{} = s.{}").format(sql.Identifier(theirs), sql.Identifier(ours)) for ours, theirs in pairs
     )
-    given = sql.SQL(" AND ").join(
-        sql.SQL("s.{} IS NOT NULL").format(sql.Identifier(ours)) for ours, _ in pairs
+    given = sql.SQL(" AND ").join(sql.SQL("s.{} IS NOT NULL").format(sql.Identifier(ours)) for ours, _ in pairs)
+    query = sql.SQL("SELECT min(s.record_) FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM {} AS r WHERE {})").format(
+        _STAGING, given, sql.Identifier(*constraint.refers_to.split(".")), matches
     )
-    query = sql.SQL(
-        "SELECT min(s.record_) FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM {} AS r WHERE {})"
-    ).format(_STAGING, given, sql.Identifier(*constraint.refers_to.split(".")), matches)
     row = connection.execute(query).fetchone()
     return row[0] if row else None

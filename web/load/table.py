@@ -101,9 +101,7 @@ def _copy(connection: Connection, table: sa.Table, csv_file: CsvFile, advance: C
     """Send the file; return the number of rows."""
     suspicious, tail = False, b""
     with connection.cursor() as cursor:
-        with cursor.copy(
-            copy_statement(sql.Identifier("public", table.name), csv_file.header.columns)
-        ) as copy:
+        with cursor.copy(copy_statement(sql.Identifier("public", table.name), csv_file.header.columns)) as copy:
             for piece in csv_file.pieces():
                 copy.write(piece)
                 advance(len(piece))
@@ -139,6 +137,4 @@ def _advance_identity(connection: Connection, table: sa.Table) -> None:
     if behind > _STEPWISE_IDS:
         connection.execute("SELECT setval(%s::regclass, %s)", (sequence, largest))
     elif behind > 0:
-        connection.execute(
-            "SELECT count(nextval(%s::regclass)) FROM generate_series(1, %s)", (sequence, behind)
-        )
+        connection.execute("SELECT count(nextval(%s::regclass)) FROM generate_series(1, %s)", (sequence, behind))

@@ -123,8 +123,7 @@ class DayMaker:
         population = self._population
         return list(
             accumulate(
-                weight * coverage[zone]
-                for weight, zone in zip(population.weights, population.zone_of, strict=True)
+                weight * coverage[zone] for weight, zone in zip(population.weights, population.zone_of, strict=True)
             )
         )
 
@@ -133,9 +132,7 @@ class DayMaker:
         random = self._random.random
         if (analyzed := ended + 45 + int(random() * 600)) <= self._calendar.now:
             score = self._outcomes.scores[kind][int(random() * TABLE)]
-            leads.append(
-                f"{call_id}\t{owner}\t{self._text(analyzed)}\t{score}\t{stage_of(score, random())}\n"
-            )
+            leads.append(f"{call_id}\t{owner}\t{self._text(analyzed)}\t{score}\t{stage_of(score, random())}\n")
 
     def _quality(self, day: int, user: int, agent: int, talk: Sequence[int]) -> str:
         """Return the line of an agent that had calls that day, of which ``talk`` are the completed ones."""

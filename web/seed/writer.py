@@ -66,9 +66,7 @@ class SeedResult:
     tidy_seconds: float = 0.0
 
 
-def write_seed(
-    connection: Connection, plan: SeedPlan, advance: Callable[[int], None] = lambda _: None
-) -> SeedResult:
+def write_seed(connection: Connection, plan: SeedPlan, advance: Callable[[int], None] = lambda _: None) -> SeedResult:
     """Write the plan's rows and return what was made.
 
     :param connection: in autocommit; transactions are opened here.
@@ -104,9 +102,7 @@ def reserve_ids(connection: Connection, table: str, count: int) -> int:
             return int(row[0])
     if not count:
         return 0
-    raise SeedError(
-        f"The ids of {table} cannot be reserved: others insert there. Try again when it is quieter."
-    )
+    raise SeedError(f"The ids of {table} cannot be reserved: others insert there. Try again when it is quieter.")
 
 
 def _calendar(connection: Connection, days: int) -> Calendar:

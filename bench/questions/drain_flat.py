@@ -1,0 +1,130 @@
+"""Do drains and exact reads stay as fast while another session holds on to an old snapshot?
+
+The real drain thread drains a database under 500 writes a second by random users, while a reader asks for the
+median user's overview exactly, twenty times a second. For the whole time another session holds (a) nothing, (b)
+a REPEATABLE READ snapshot, as pg_dump does, or (c) a transaction that has written and does not end. Each is
+measured in a fresh clone. The period is cut into tenths; flat means that the last tenth is as fast as the first.
+
+Limits: the first tenth has warm caches only after its first second, which is left out; writers, drain and reader
+share the cores. The drain runs in this process, where the reader's thread may keep it waiting for some tenths of a
+millisecond; that is the same in every tenth.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from bench.dashboards import Question
+from bench.finding import Finding, Goal, Spread, percentile
+from bench.pgbench import insert_call, steady_load
+from bench.stand import Stand
+from bench.timed_connection import TimedConnection, Took
+from models.engine import connect
+from refresher.drain import Drain
+from refresher.leadership import Connection
+
+GOAL = Goal("<=", 1.5)
+WRITES_A_SECOND = 500
+READ_PAUSE_SECONDS = 0.05
+WARM_SECONDS = 1.0
+TENTHS = 10
+HOLDS = {
+    "nothing held": (),
+    "a snapshot held": ("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM public.users"),
+    "a writer left open": (
+        "BEGIN",
+        "UPDATE public.agents SET is_active = is_active WHERE id = (SELECT max(id) FROM public.agents)",
+    ),
+}
+
+
+def measure(stand: Stand) -> Iterator[Finding]:
+    """Yield times of drains and reads by tenth, for each kind of old transaction."""
+    stand.expect(len(HOLDS) * stand.scale.hold_seconds)
+    for case, statements in HOLDS.items():
+        with stand.database() as url:
+            drains, reads = _observe(stand, url, statements)
+        yield from _findings(f"{case}: drain", drains)
+        yield from _findings(f"{case}: exact read", reads)
+
+
+def _observe(stand: Stand, url: str, hold: Sequence[str]) -> tuple[list[list[float]], list[list[float]]]:
+    """Return milliseconds by tenth, of drains that found something, and of reads."""
+    diary: list[Took] = []
+    reads: list[Took] = []
+    with _draining(url, diary), connect(url, "frontview-bench-hold") as holder:
+        script = insert_call("public.calls", stand.scale.users, _agents(holder))
+        for statement in hold:
+            holder.execute(statement)
+        seconds = stand.scale.hold_seconds + WARM_SECONDS
+        with steady_load(stand.server, url, script, clients=8, seconds=seconds + 5, a_second=WRITES_A_SECOND):
+            began = time.monotonic() + WARM_SECONDS
+            _read(stand, url, began + stand.scale.hold_seconds, reads)
+    drains = [took for took in diary if "drain_changes" in took.statement]
+    return _by_tenth(drains, began, stand.scale.hold_seconds), _by_tenth(reads, began, stand.scale.hold_seconds)
+
+
+@contextmanager
+def _draining(url: str, diary: list[Took]) -> Iterator[None]:
+    drain = Drain(
+        lambda: TimedConnection.open(url, "frontview-refresher-drain", diary),
+        pause_seconds=0.025,
+        keep_feed_seconds=300,
+    )
+    drain.start()
+    try:
+        if not drain.leading.wait(10):
+            raise RuntimeError("the drain does not lead")
+        yield
+    finally:
+        drain.stop()
+
+
+def _read(stand: Stand, url: str, until: float, reads: list[Took]) -> None:
+    with connect(url, "frontview-bench-read") as connection:
+        read = Question("overview", stand.people.median).reader(connection)
+        step = time.monotonic() + 1
+        while (now := time.monotonic()) < until:
+            read()
+            reads.append(Took("read", now, time.monotonic() - now))
+            if now >= step:
+                step += 1
+                stand.step()
+            time.sleep(READ_PAUSE_SECONDS)
+
+
+def _by_tenth(diary: Sequence[Took], began: float, seconds: float) -> list[list[float]]:
+    tenths: list[list[float]] = [[] for _ in range(TENTHS)]
+    for took in diary:
+        tenth = int((took.began - began) / seconds * TENTHS)
+        if took.began >= began and tenth < TENTHS:
+            tenths[tenth].append(took.seconds * 1000)
+    if not all(tenths):
+        raise RuntimeError("a tenth of the period has no measurement")
+    return tenths
+
+
+def _findings(case: str, tenths: list[list[float]]) -> Iterator[Finding]:
+    medians = [percentile(tenth, 0.5) for tenth in tenths]
+    lasts = [percentile(tenth, 0.99) for tenth in tenths]
+    growth = medians[-1] / medians[0]
+    yield Finding(
+        case, "median of the last tenth", _last(medians), "ms", Spread(growth, growth, growth), "of the first", GOAL
+    )
+    yield Finding(case, "p99 of the last tenth", _last(lasts), "ms")
+    yield Finding(case, "medians, tenth by tenth: " + _listed(medians), _last(medians), "ms")
+    yield Finding(case, "p99, tenth by tenth: " + _listed(lasts), _last(lasts), "ms")
+
+
+def _last(values: Sequence[float]) -> Spread:
+    return Spread(values[-1], min(values), max(values))
+
+
+def _listed(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.1f}" for value in values)
+
+
+def _agents(connection: Connection) -> int:
+    row = connection.execute("SELECT count(*) FROM public.agents").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,42 @@
+"""A psycopg connection that remembers how long each statement took, for code that opens its own.
+
+Invariant: nothing but the clock is added; statements run as they would.
+"""
+
+import time
+from typing import Any, NamedTuple, Self
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from models.engine import connection_arguments
+
+
+class Took(NamedTuple):
+    """One statement; times in monotonic seconds."""
+
+    statement: str
+    began: float
+    seconds: float
+
+
+class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection with a diary."""
+
+    diary: list[Took]
+
+    @classmethod
+    def open(cls, url: str, application_name: str, diary: list[Took]) -> Self:
+        """Return a connection in autocommit that writes into ``diary``."""
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        opened = cls.connect(plain, autocommit=True, **connection_arguments(application_name))
+        opened.diary = diary
+        return opened
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """Execute, and note how long that took."""
+        began = time.monotonic()
+        cursor = super().execute(query, params, **options)
+        if hasattr(self, "diary"):
+            self.diary.append(Took(str(query), began, time.monotonic() - began))
+        return cursor
