@@ -1,0 +1,208 @@
+"""Reads, drains and refreshes reach the indexes that were made for them, on tables with a long history.
+
+Two ways to look: EXPLAIN names the index; the transaction's own statistics count scans of what really ran.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from refresher.leadership import try_to_lead
+from refresher.refresh import refresh
+from tests.fix_postgres import Server
+from views_sql.catalog import CATALOG
+
+USERS, DAYS = 2000, 120
+RECENT_DAYS = 10
+CAPTURE = [f"frontview_capture_calls_{event}" for event in ("insert", "update", "delete", "truncate")]
+FILL = f"""
+INSERT INTO users (email, name) SELECT g::text, 'n' FROM generate_series(1, {USERS}) g;
+INSERT INTO agents (user_id, name) SELECT u.id, 'a' FROM users u;
+ALTER TABLE calls DISABLE TRIGGER USER;
+INSERT INTO calls (user_id, agent_id, started_at, local_day, status, duration_seconds, cost_cents)
+SELECT a.user_id, a.id, d + interval '12 hours', d, 'completed', 5, 5
+FROM generate_series(CURRENT_DATE - {DAYS - 1}, CURRENT_DATE, interval '1 day') d, agents a;
+ALTER TABLE calls ENABLE ALWAYS TRIGGER set_call_day;
+"""
+# Relations that grow with calls, users or time.
+LARGE = ("calls", "call_daily_recent", "call_daily_history", "call_daily_total", "change_log", "stale_key")
+SCANS = """
+SELECT relname, COALESCE(seq_scan, 0), COALESCE(idx_tup_fetch, 0) FROM pg_stat_xact_all_tables
+WHERE relname = ANY (%s) AND schemaname IN ('public', 'frontview')
+"""
+
+
+PARAMETERS = {"p_user": "$1", "p_first": "$2", "p_last": "$3", "p_stale.days": "$4", "p_stale.horizon": "$5"}
+
+
+@pytest.fixture(scope="module")
+def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
+    """A long history, populated views, and on top of them drained and undrained changes of user 7."""
+    url = any_server.create(any_server.template)
+    with psycopg.connect(url, autocommit=True) as c:
+        c.execute(FILL)
+        for trigger in CAPTURE:
+            c.execute(f"ALTER TABLE calls ENABLE ALWAYS TRIGGER {trigger}")
+        c.execute("VACUUM ANALYZE calls")
+        reign = try_to_lead(c)
+        assert reign is not None
+        horizon = c.execute("SELECT CURRENT_DATE").fetchone()[0] - timedelta(days=RECENT_DAYS)  # type: ignore[index]
+        for view in CATALOG.views:
+            refresh(c, view, view.tiers, reign.epoch, horizon=horizon if view.day_column else None)
+        c.execute("UPDATE calls SET cost_cents = 6 WHERE local_day BETWEEN CURRENT_DATE - 60 AND CURRENT_DATE - 58")
+        c.execute("SELECT frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce))
+        c.execute("UPDATE calls SET cost_cents = 7 WHERE user_id = 7 AND local_day > CURRENT_DATE - 3")
+        c.execute("ANALYZE frontview.change_log; ANALYZE frontview.stale_key")
+        yield c
+    any_server.drop(url)
+
+
+def plan(c: psycopg.Connection[Any], query: str, types: str, values: str, *settings: str, generic: bool = True) -> str:
+    """Return the plan of a query with parameters, as PL/pgSQL would have it after some calls.
+
+    :param settings: ``name=value``, as a function carries them.
+    """
+    mode = "force_generic_plan" if generic else "force_custom_plan"
+    with c.transaction(force_rollback=True):
+        for setting in (f"plan_cache_mode={mode}", *settings):
+            name, _, value = setting.partition("=")
+            c.execute("SELECT set_config(%s, %s, TRUE)", (name, value))
+        c.execute(f"PREPARE looked_at ({types}) AS {query}".encode())
+        try:
+            return "\n".join(
+                row[0] for row in c.execute(f"EXPLAIN (COSTS OFF) EXECUTE looked_at ({values})").fetchall()
+            )
+        finally:
+            c.execute("DEALLOCATE looked_at")
+
+
+def scans(c: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
+    """Return sequential scans of, and rows fetched by index from, each large relation so far."""
+    return {row[0]: (row[1], row[2]) for row in c.execute(SCANS, (list(LARGE),)).fetchall()}
+
+
+def scans_since(c: psycopg.Connection[Any], before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    return {
+        name: (sequential - before.get(name, (0, 0))[0], fetched - before.get(name, (0, 0))[1])
+        for name, (sequential, fetched) in scans(c).items()
+    }
+
+
+def body_of(c: psycopg.Connection[Any], function: str) -> str:
+    row = c.execute(
+        "SELECT prosrc FROM pg_proc WHERE pronamespace = 'frontview'::regnamespace AND proname = %s", (function,)
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def settings_of(c: psycopg.Connection[Any], function: str) -> list[str]:
+    row = c.execute("SELECT proconfig FROM pg_proc WHERE proname = %s", (function,)).fetchone()
+    assert row is not None
+    return list(row[0])
+
+
+@pytest.mark.parametrize("generic", [True, False], ids=["generic plan", "custom plan"])
+def test_the_live_patch_reads_only_the_covering_index(filled: psycopg.Connection[Any], generic: bool) -> None:
+    found = plan(
+        filled,
+        "SELECT v.* FROM frontview.call_daily_live v WHERE v.user_id = $1 AND v.day = ANY ($2)",
+        "frontview.user_key, date[]",
+        "7, ARRAY[CURRENT_DATE, CURRENT_DATE - 50]",
+        generic=generic,
+    )
+
+    assert "Index Only Scan using ix_calls_user_id_local_day on calls" in found
+    assert re.search(r"Index Cond: .*user_id.*local_day.*= ANY", found)
+    assert "Filter" not in found
+
+
+def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycopg.Connection[Any]) -> None:
+    for function in ("call_daily_merged", "call_daily_total_merged"):
+        statements = re.findall(r"RETURN QUERY (SELECT .*?);", body_of(filled, function), re.DOTALL)
+        assert len(statements) >= 2
+        for statement in statements:
+            if "call_daily_merged(" in statement:
+                continue  # the other function's statements
+            query = re.sub("|".join(PARAMETERS), lambda match: PARAMETERS[match.group()], statement)
+            values = "7, CURRENT_DATE - 29, CURRENT_DATE, ARRAY[CURRENT_DATE], CURRENT_DATE - 10"
+            found = plan(filled, query, "frontview.user_key, date, date, date[], date", values)
+            assert "Seq Scan" not in found, found
+            for tier in re.findall(r"frontview\.call_daily_(recent|history|total) ", query):
+                assert f"call_daily_{tier}_key" in found
+            if "call_daily_live" in query:
+                assert "ix_calls_user_id_local_day" in found
+
+
+def test_the_drains_look_goes_by_xid(filled: psycopg.Connection[Any]) -> None:
+    settings = settings_of(filled, "drain_changes")
+    looks = re.findall(
+        r"SELECT l\.\S+, l\.\S+, l\.\S+ FROM frontview\.change_log l WHERE .*", body_of(filled, "drain_changes")
+    )
+    assert len(looks) == 2
+    for look in looks:
+        query = look.replace("unseen", "$1").replace("open_then", "$2")
+        found = plan(filled, query, "xid8, xid8[]", "'900', '{}'", *settings)
+        assert "ix_change_log_xid" in found, found
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "dashboard_overview(7, FALSE)",
+        "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, FALSE)",
+        "dashboard_agents(7, NULL, NULL, FALSE)",
+        "dashboard_agent(7, 7, NULL, NULL, FALSE)",
+        "dashboard_performance(7, NULL, NULL, FALSE)",
+        "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, TRUE)",
+    ],
+)
+def test_no_read_scans_a_large_table(filled: psycopg.Connection[Any], call: str) -> None:
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        row = filled.execute(f"SELECT a.source FROM frontview.{call} a").fetchone()
+        found = scans_since(filled, before)
+
+    assert row == ("database" if call.endswith("TRUE)") else "materialized_view",)
+    assert {name for name, (sequential, _) in found.items() if sequential} == set()
+    assert all(fetched <= 3 * DAYS for _, fetched in found.values()), found
+
+
+def test_a_drain_touches_only_what_became_visible(filled: psycopg.Connection[Any]) -> None:
+    rows = filled.execute("SELECT count(*) FROM frontview.change_log").fetchone()
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        nonce = filled.execute("SELECT max(nonce) FROM frontview.drain").fetchone()
+        drained = filled.execute("SELECT changed_keys FROM frontview.drain_changes(1, %s)", nonce).fetchone()
+        sequential, fetched = scans_since(filled, before)["change_log"]
+
+    assert drained == (3,)
+    assert rows is not None
+    assert rows[0] > 5000
+    assert (sequential, fetched) == (0, 3)
+
+
+def test_a_refresh_of_the_recent_tier_skips_history(filled: psycopg.Connection[Any]) -> None:
+    definition = filled.execute("SELECT pg_get_viewdef('frontview.call_daily_recent'::regclass)").fetchone()
+    assert definition is not None
+
+    found = "\n".join(row[0] for row in filled.execute(f"EXPLAIN (COSTS OFF) {definition[0]}").fetchall())
+
+    assert "Bitmap Index Scan on ix_calls_local_day_brin" in found
+    assert "Seq Scan" not in found
+
+
+def test_the_refresh_of_the_recent_tier_reads_few_blocks_of_history(filled: psycopg.Connection[Any]) -> None:
+    definition = filled.execute("SELECT pg_get_viewdef('frontview.call_daily_recent'::regclass)").fetchone()
+    blocks = filled.execute("SELECT relpages FROM pg_class WHERE oid = 'calls'::regclass").fetchone()
+    assert definition is not None
+    assert blocks is not None
+    rows = filled.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) {definition[0]}").fetchone()
+    assert rows is not None
+    top = rows[0][0]["Plan"]
+
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < blocks[0] / 2
