@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -37,6 +38,7 @@ def main(questions: tuple[str, ...], scale_name: str, json_file: Path | None, ke
 
     Questions: overview, exact_cost, refresh, memory, http_hit, freshness, writes, drain_flat; all by default.
     """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     console, errors = Console(), Console(stderr=True)
     console.width = max(console.width, NARROWEST_COLUMNS)
     with ExitStack() as stack:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from bench.dashboards import NO_ARGUMENTS
 from models.settings import load_settings

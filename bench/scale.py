@@ -30,6 +30,6 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("small", 100_000, 300, 365, 5, 1.0, 10, 40),
-        Scale("standard", 1_000_000, 2_000, 365, 15, 5.0, 120, 400),
+        Scale("standard", 1_000_000, 2_000, 365, 15, 3.0, 120, 400),
     )
 }

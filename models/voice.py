@@ -67,13 +67,9 @@ calls = sa.Table(
     sa.CheckConstraint(_one_of("status", CALL_STATUSES), name="status"),
     sa.CheckConstraint("duration_seconds >= 0", name="duration_seconds"),
     sa.CheckConstraint("cost_cents >= 0", name="cost_cents"),
-    # The covering index makes the live patch of a (user, day) index-only.
-    sa.Index(
-        "ix_calls_user_id_local_day",
-        "user_id",
-        "local_day",
-        postgresql_include=["agent_id", "status", "duration_seconds", "cost_cents"],
-    ),
+    # Not covering: measured at 1 M calls, 17 MB instead of 106 MB, and the patch of a day takes as long, because
+    # the newest pages are not yet all-visible.
+    sa.Index("ix_calls_user_id_local_day", "user_id", "local_day"),
     sa.Index("ix_calls_agent_id", "agent_id"),
     # Lets the refresh of the recent tier skip history; costs an insert almost nothing.
     sa.Index(
@@ -97,12 +93,7 @@ lead_analytics = sa.Table(
     sa.Column("stage", sa.Text, nullable=False),
     sa.CheckConstraint("score BETWEEN 0 AND 100", name="score"),
     sa.CheckConstraint(_one_of("stage", LEAD_STAGES), name="stage"),
-    sa.Index(
-        "ix_lead_analytics_user_id_local_day",
-        "user_id",
-        "local_day",
-        postgresql_include=["agent_id", "score", "stage"],
-    ),
+    sa.Index("ix_lead_analytics_user_id_local_day", "user_id", "local_day"),
     sa.Index("ix_lead_analytics_agent_id", "agent_id"),
     sa.Index(
         "ix_lead_analytics_local_day_brin",

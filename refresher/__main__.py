@@ -16,8 +16,11 @@ def main() -> int:
         settings = load_settings()
         configure_logs(settings)
         return run(settings, CATALOG)
-    except (FrontviewError, psycopg.OperationalError) as error:
+    except FrontviewError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except psycopg.Error as error:  # no connection, or no right to look: later errors end a reign, not the process
+        sys.stderr.write(f"The database cannot be used: {' '.join(str(error).split())}\n")
         return 1
 
 

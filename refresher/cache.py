@@ -97,6 +97,12 @@ class FrontCache:
                 region.misses[why] += 1
             return None, why
 
+    def computed_since(self, key: EntryKey, arrived: float) -> Entry | None:
+        """Return the entry if its computation began after that time: as exact as one of the request's own."""
+        with self._lock:
+            entry = self._regions[key.region].get(key)
+            return entry if entry is not None and entry.began > arrived else None
+
     def last_resort(self, key: EntryKey, now: float, beyond_trust_seconds: float) -> Entry | None:
         """Return the entry if its trust ended at most that long ago; for when the database is gone."""
         with self._lock:

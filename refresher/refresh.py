@@ -51,10 +51,13 @@ def refresh(
     """Refresh tiers of one view in one transaction and log it.
 
     :param connection: in autocommit, used by nobody else.
-    :param tiers: in the order of ``view.tiers``, which is also the order of the gates.
+    :param tiers: in any order; a tier that goes together with one of them is added. The gates are taken in the order
+        of ``view.tiers``.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: move the view's horizon there; ``tiers`` must then be all tiers.
     """
+    together = {name for tier in tiers for name in tiers_together(tier)}
+    tiers = tuple(tier for tier in view.tiers if tier in together)
     started, started_at = time.monotonic(), datetime.now(UTC)
     rows: dict[str, int] = {}
     with ExitStack() as gates:

@@ -144,9 +144,7 @@ def _translated(error: DBAPIError) -> FrontviewError:
     sqlstate = _sqlstate(error)
     if sqlstate in _BAD_PARAMETERS:
         return InvalidParameters(_message(error))
-    if sqlstate is None and isinstance(
-        error.orig, psycopg.DataError
-    ):  # the driver refuses, e.g. NUL in a text
+    if sqlstate is None and isinstance(error.orig, psycopg.DataError):  # the driver refuses, e.g. NUL in a text
         return InvalidParameters("A parameter has a value that the database cannot hold.")
     if sqlstate in _NOT_MIGRATED:
         return NotMigrated(f"{_message(error)}.")

@@ -32,6 +32,14 @@ class GuardedCache:
             return None, "failure"
         return entry, why or "hit"
 
+    def computed_since(self, key: EntryKey, arrived: float) -> Entry | None:
+        """Return the entry if its computation began after that time, or None."""
+        try:
+            return self._cache.computed_since(key, arrived)
+        except Exception as error:
+            self._failed(error)
+            return None
+
     def last_resort(self, key: EntryKey, now: float, beyond_trust_seconds: float) -> Entry | None:
         """Return the entry that may be served although nobody can vouch for it, or None."""
         try:

@@ -52,7 +52,7 @@ class _Landed:
 
     entry: Entry
     refused: str | None
-    database_ms: float
+    database_ms: float | None
 
     @property
     def shareable(self) -> bool:
@@ -138,20 +138,20 @@ class ReadPath:
             if mine:
                 return self._fly(flight, request)
             fill = flight.subject
-            may_share = fill.joinable and fill.began >= not_before
+            may_share = fill.joinable and fill.began > not_before
             if not flight.wait(deadline - self._monotonic()):
                 raise DatabaseUnavailable("The same answer has been in the making for too long.")
             landed = flight.outcome
             if landed is None:  # its owner failed: try ourselves
                 continue
-            if may_share and (landed.shareable or fill.began >= request.arrived):
+            if may_share and (landed.shareable or fill.began > request.arrived):
                 self._tally.add("shared")
                 return self._computed(landed, request)
             if not landed.shareable:
                 not_before = request.arrived
 
     def _oldest_to_share(self, request: _Request) -> float:
-        """Return when a computation must have begun, at the earliest, to answer ``request``."""
+        """Return the time after which a computation must have begun to answer ``request``."""
         if request.policy.exact:
             return request.arrived
         if not self._front.may_answer(request.arrived):
@@ -162,17 +162,28 @@ class ReadPath:
 
     def _fly(self, flight: Flight[Fill, _Landed], request: _Request) -> Reading:
         """Compute as the owner of ``flight``, and land it whatever happens."""
-        key, policy, landed = request.key, request.policy, None
+        landed = None
         try:
-            if not policy.exact:  # the last owner may have stored it since this request looked
-                entry, _ = self._cache.lookup(key, request.arrived, policy.max_age_seconds, again=True)
-                if entry is not None:
-                    self._cache.abandon(flight.subject)
-                    return cached_reading(entry, self._monotonic())
+            reading = self._look_again(request)
+            if reading is not None:
+                self._cache.abandon(flight.subject)
+                return reading
             landed = self._compute(request.asked, flight.subject)
             return self._computed(landed, request)
         finally:
-            self._flights.land(key, landed)
+            self._flights.land(request.key, landed)
+
+    def _look_again(self, request: _Request) -> Reading | None:
+        """Return what another owner stored since this request looked, if it may answer this request."""
+        key, arrived, policy = request.key, request.arrived, request.policy
+        entry = self._cache.computed_since(key, arrived)
+        if entry is not None:
+            self._tally.add("shared")
+            return self._computed(_Landed(entry, None, None), request)
+        if policy.exact:
+            return None
+        entry, _ = self._cache.lookup(key, arrived, policy.max_age_seconds, again=True)
+        return None if entry is None else cached_reading(entry, self._monotonic())
 
     def _compute(self, asked: Dashboard, fill: Fill) -> _Landed:
         try:

@@ -59,14 +59,12 @@ def cached_reading(entry: Entry, now: float, *, stale: bool = False) -> Reading:
     return _reading(entry, now, "cache", True, None, stale, None)
 
 
-def computed_reading(
-    entry: Entry, now: float, *, stored: bool, miss_reason: str, database_ms: float
-) -> Reading:
+def computed_reading(entry: Entry, now: float, *, stored: bool, miss_reason: str, database_ms: float | None) -> Reading:
     """Return the reading of an answer just computed."""
     return _reading(entry, now, entry.computed_by, stored, miss_reason, False, database_ms)
 
 
-def _reading(  # noqa: PLR0917
+def _reading(
     entry: Entry,
     now: float,
     source: str,

@@ -69,12 +69,7 @@ def upgrade() -> None:
         sa.CheckConstraint("duration_seconds >= 0", name=op.f("ck_calls_duration_seconds")),
         sa.CheckConstraint("cost_cents >= 0", name=op.f("ck_calls_cost_cents")),
     )
-    op.create_index(
-        "ix_calls_user_id_local_day",
-        "calls",
-        ["user_id", "local_day"],
-        postgresql_include=["agent_id", "status", "duration_seconds", "cost_cents"],
-    )
+    op.create_index("ix_calls_user_id_local_day", "calls", ["user_id", "local_day"])
     op.create_index("ix_calls_agent_id", "calls", ["agent_id"])
     op.create_index("ix_calls_local_day_brin", "calls", ["local_day"], **BRIN)
     op.create_table(
@@ -93,12 +88,7 @@ def upgrade() -> None:
             "stage IN ('new', 'engaged', 'qualified', 'converted', 'lost')", name=op.f("ck_lead_analytics_stage")
         ),
     )
-    op.create_index(
-        "ix_lead_analytics_user_id_local_day",
-        "lead_analytics",
-        ["user_id", "local_day"],
-        postgresql_include=["agent_id", "score", "stage"],
-    )
+    op.create_index("ix_lead_analytics_user_id_local_day", "lead_analytics", ["user_id", "local_day"])
     op.create_index("ix_lead_analytics_agent_id", "lead_analytics", ["agent_id"])
     op.create_index("ix_lead_analytics_local_day_brin", "lead_analytics", ["local_day"], **BRIN)
     op.create_table(

@@ -18,7 +18,7 @@ from statistics import median
 from subprocess import Popen
 from tempfile import TemporaryDirectory
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from bench.finding import Finding, Goal, ratios, spread
 from bench.http_load import Load, answer_to, generate, request_bytes
@@ -54,7 +54,7 @@ class _Side:
     def _cpu_seconds(self) -> float:
         whole = psutil.Process(self._process.pid)
         times = [process.cpu_times() for process in (whole, *whole.children(recursive=True))]
-        return sum(time.user + time.system for time in times)
+        return float(sum(time.user + time.system for time in times))
 
 
 def measure(stand: Stand) -> Iterator[Finding]:

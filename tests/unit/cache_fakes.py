@@ -55,10 +55,12 @@ def changed(drain_id: int, user: int | None = 7, source: str = "calls", day: dat
     return FeedRow(drain_id, user, source, day, day)
 
 
-def make_cache(clock: Clock, *, memory: FeedMemory | None = None, **limits: Any) -> FrontCache:
+def make_cache(
+    clock: Clock, *, memory: FeedMemory | None = None, kind: type[FrontCache] = FrontCache, **limits: Any
+) -> FrontCache:
     standard = {"max_entries": 100, "max_bytes": 1_000_000}
     regions = [RegionLimits(name, **standard | limits) for name in ("dashboard", "agent")]
-    return FrontCache(regions, trust_seconds=1.0, monotonic=clock, memory=memory)
+    return kind(regions, trust_seconds=1.0, monotonic=clock, memory=memory)
 
 
 class Feed:

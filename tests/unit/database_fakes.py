@@ -1,0 +1,73 @@
+"""An engine whose answers are told in advance; no database behind it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
+
+ANSWER: dict[str, Any] = {
+    "body": '{"calls":1}',
+    "epoch": 1,
+    "drain_id": 10,
+    "source": "materialized_view",
+    "patched_days": 2,
+    "undrained": False,
+    "first_day": None,
+    "last_day": None,
+    "valid_seconds": None,
+}
+Outcome = dict[str, Any] | Exception
+
+
+def failure(error: type[Exception], *, disconnected: bool = False) -> DBAPIError:
+    """Return what SQLAlchemy makes of a psycopg error."""
+    return DBAPIError("SELECT", {}, error("told so"), Exception, connection_invalidated=disconnected)
+
+
+GONE = failure(errors.OperationalError)
+
+
+class FakeEngine:
+    """Answers each statement with the next outcome of ``outcomes``, the last one again and again.
+
+    :param before: called within each statement, for tests that hold it there.
+    """
+
+    def __init__(self, *outcomes: Outcome, before: Callable[[], None] = lambda: None) -> None:
+        self.outcomes = list(outcomes) or [ANSWER]
+        self.before = before
+        self.statements: list[tuple[str, tuple[Any, ...]]] = []
+        self.at_checkout: Exception | None = None
+
+    def execution_options(self, **options: str) -> "FakeEngine":
+        assert options == {"isolation_level": "AUTOCOMMIT"}
+        return self
+
+    @contextmanager
+    def connect(self) -> Iterator["FakeEngine"]:
+        if self.at_checkout:
+            raise self.at_checkout
+        yield self
+
+    def exec_driver_sql(self, statement: str, values: tuple[Any, ...]) -> "Rows":
+        self.statements.append((statement, values))
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        self.before()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return Rows(outcome)
+
+
+class Rows:
+    """The one row of a statement."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.row = row
+
+    def mappings(self) -> "Rows":
+        return self
+
+    def one(self) -> dict[str, Any]:
+        return self.row

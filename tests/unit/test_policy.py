@@ -1,0 +1,149 @@
+"""What is refreshed, when, and how far the horizon moves: pure decisions."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refresher.policy import (
+    FIRST_RETRY_SECONDS,
+    LONGEST_RETRY_SECONDS,
+    TierState,
+    horizon_to_move_to,
+    next_refresh,
+    retry_seconds,
+)
+
+CLEAN = TierState(
+    "v", "recent", populated=True, stale=False, every_key=False, refreshed_seconds_ago=60.0, duration_seconds=1.0
+)
+STALE = replace(CLEAN, stale=True)
+
+
+def chosen(*tiers: TierState, duty: float = 0.05, min_seconds: float = 5.0) -> TierState | None:
+    return next_refresh(tiers, duty=duty, min_seconds=min_seconds)
+
+
+@pytest.mark.parametrize("seconds_ago", [0.0, 1e9, None])
+def test_a_clean_tier_is_never_refreshed(seconds_ago: float | None) -> None:
+    assert chosen(replace(CLEAN, refreshed_seconds_ago=seconds_ago)) is None
+
+
+def test_no_tiers_no_refresh() -> None:
+    assert chosen() is None
+
+
+@pytest.mark.parametrize(("seconds_ago", "due"), [(19.9, False), (20.0, True)])
+def test_a_stale_tier_waits_until_its_last_refresh_is_paid_for(seconds_ago: float, due: bool) -> None:
+    """One second of work at a duty of 5 % is one every 20 seconds."""
+    tier = replace(STALE, refreshed_seconds_ago=seconds_ago)
+    assert chosen(tier) == (tier if due else None)
+
+
+@pytest.mark.parametrize(("seconds_ago", "due"), [(4.9, False), (5.0, True)])
+def test_a_cheap_tier_waits_the_least_interval(seconds_ago: float, due: bool) -> None:
+    tier = replace(STALE, duration_seconds=0.0, refreshed_seconds_ago=seconds_ago)
+    assert chosen(tier) == (tier if due else None)
+
+
+def test_the_duty_is_shared_by_all_tiers() -> None:
+    others = [replace(CLEAN, view=f"v{n}", duration_seconds=9.0) for n in range(3)]
+    assert chosen(replace(STALE, refreshed_seconds_ago=559.0), *others) is None
+    assert chosen(replace(STALE, refreshed_seconds_ago=560.0), *others) is not None
+
+
+def test_an_unpopulated_tier_is_populated_at_once() -> None:
+    tier = replace(CLEAN, populated=False, refreshed_seconds_ago=None)
+    assert chosen(tier) == tier
+    assert chosen(replace(tier, refreshed_seconds_ago=0.0)) is not None
+
+
+def test_an_every_key_mark_is_dealt_with_at_once() -> None:
+    tier = replace(STALE, every_key=True, refreshed_seconds_ago=0.0, duration_seconds=100.0)
+    assert chosen(tier) == tier
+
+
+def test_the_order_is_unpopulated_then_every_key_then_longest_waiting() -> None:
+    waiting = replace(STALE, view="waiting", refreshed_seconds_ago=1000.0)
+    longest = replace(STALE, view="longest", refreshed_seconds_ago=2000.0)
+    every = replace(STALE, view="every", every_key=True, refreshed_seconds_ago=1.0)
+    empty = replace(STALE, view="empty", populated=False, refreshed_seconds_ago=None)
+    order = []
+    tiers = [waiting, longest, every, empty]
+    while (due := chosen(*tiers)) is not None:
+        order.append(due.view)
+        tiers.remove(due)
+    assert order == ["empty", "every", "longest", "waiting"]
+
+
+@pytest.mark.parametrize("tier", [STALE, replace(STALE, every_key=True), replace(STALE, populated=False)])
+def test_a_failed_refresh_waits_whatever_the_reason_to_try_again(tier: TierState) -> None:
+    failing = replace(tier, failures=3, failed_seconds_ago=retry_seconds(3) - 0.1)
+    assert chosen(failing) is None
+    assert chosen(replace(failing, failed_seconds_ago=retry_seconds(3))) is not None
+
+
+def test_one_failing_tier_does_not_hold_up_another() -> None:
+    failing = replace(STALE, view="failing", every_key=True, failures=9)
+    assert chosen(failing, STALE) == STALE
+
+
+def test_retries_double_up_to_a_longest_wait() -> None:
+    waits = [retry_seconds(failures) for failures in range(1, 40)]
+    assert waits[:3] == [FIRST_RETRY_SECONDS, 2 * FIRST_RETRY_SECONDS, 4 * FIRST_RETRY_SECONDS]
+    assert waits == sorted(waits)
+    assert waits[-1] == LONGEST_RETRY_SECONDS
+
+
+@settings(deadline=None, max_examples=50)
+@given(duration=st.floats(0.01, 60), duty=st.floats(0.01, 1), tiers=st.integers(1, 4))
+def test_refreshes_take_no_more_than_their_duty(duration: float, duty: float, tiers: int) -> None:
+    """Tiers that are always stale, simulated for ten rounds."""
+    round_seconds = max(1.0, tiers * duration / duty)
+    last = [-1e9] * tiers
+    now = busy = 0.0
+    while now < 10 * round_seconds:
+        states = [
+            replace(STALE, view=str(n), duration_seconds=duration, refreshed_seconds_ago=now - last[n])
+            for n in range(tiers)
+        ]
+        due = next_refresh(states, duty=duty, min_seconds=1.0)
+        if due is None:
+            now += round_seconds / 20
+            continue
+        now += duration
+        busy += duration
+        last[int(due.view)] = now
+    assert busy <= duty * now + tiers * duration  # each may run once before it has to wait
+
+
+TODAY = date(2026, 3, 10)
+
+
+def days_ago(days: int) -> date:
+    return TODAY - timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "moves"),
+    [
+        (None, True),  # never populated
+        (days_ago(45), False),
+        (days_ago(60), False),  # a third more than wanted is tolerated: a move refreshes history too
+        (days_ago(61), True),
+        (days_ago(3650), True),
+        (days_ago(10), False),  # a shorter recent tier grows by itself
+        (TODAY, False),
+        (TODAY + timedelta(days=1), True),  # else the recent tier would hold nothing
+    ],
+)
+def test_the_horizon_moves_when_the_recent_tier_holds_a_third_too_much(horizon: date | None, moves: bool) -> None:
+    assert horizon_to_move_to(TODAY, horizon, 45) == (days_ago(45) if moves else None)
+
+
+@given(recent_days=st.integers(2, 3650))
+def test_a_move_is_final_for_that_day(recent_days: int) -> None:
+    moved = horizon_to_move_to(TODAY, None, recent_days)
+    assert horizon_to_move_to(TODAY, moved, recent_days) is None
