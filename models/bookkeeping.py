@@ -120,11 +120,22 @@ view_state = sa.Table(
     sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
     sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
     sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0", comment="odd: a refresh runs"),
     sa.Column("refreshed_at", sa.DateTime(timezone=True)),
     sa.Column("duration_ms", sa.BigInteger),
     sa.PrimaryKeyConstraint("view", "tier"),
     sa.CheckConstraint("tier IN ('recent', 'history', 'total', 'whole')", name="tier"),
+    schema=SCHEMA,
+)
+
+# How often a refresh of each tier began or ended; odd while one runs. Never deleted, so that the sum never falls:
+# a key's mark is left in place only while this sum is what it was. Written by refreshes, and by migrations.
+refresh_attempt = sa.Table(
+    "refresh_attempt",
+    metadata,
+    sa.Column("view", sa.Text, nullable=False),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("view", "tier"),
     schema=SCHEMA,
 )
 

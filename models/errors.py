@@ -43,7 +43,7 @@ class NotMigrated(FrontviewError):
 
     def __init__(self, detail: str) -> None:
         self.detail = detail
-        super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade heads`.")
+        super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade head` (or `frontview migrate`).")
 
 
 class NotFound(FrontviewError):

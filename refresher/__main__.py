@@ -3,6 +3,7 @@
 import sys
 
 import psycopg
+from sqlalchemy.exc import DBAPIError
 
 from models import FrontviewError, load_settings
 from models.logs import configure_logs
@@ -19,8 +20,9 @@ def main() -> int:
     except FrontviewError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except psycopg.Error as error:  # no connection, or no right to look: later errors end a reign, not the process
-        sys.stderr.write(f"The database cannot be used: {' '.join(str(error).split())}\n")
+    except (psycopg.Error, DBAPIError) as error:  # no connection, no rights: later errors end a reign, not the process
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        sys.stderr.write(f"The database cannot be used: {' '.join(str(reason).split())}\n")
         return 1
 
 

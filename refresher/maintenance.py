@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from models.errors import CatalogError
 from refresher.drain import Drain
 from refresher.leadership import Connection
 from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
@@ -77,6 +78,8 @@ class Maintenance:
             except psycopg.Error as error:
                 log.warning("maintenance_failed", sqlstate=error.sqlstate, error=type(error).__name__)
                 self._close()
+            except CatalogError as error:  # the database is newer than this process
+                log.error("view_unknown", detail=str(error))
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -85,7 +88,7 @@ class Maintenance:
 
     def _refresh_due(self, connection: Connection, epoch: int) -> None:
         self._move_horizons(connection, epoch)
-        while not self._stopping and self._drain.leading.is_set():
+        while not self._stopping and self._rules(epoch):
             now = time.monotonic()
             states = read_tier_states(connection, self._failures, now)
             due = next_refresh(states, duty=self._duty, min_seconds=self._min_seconds)
@@ -93,6 +96,10 @@ class Maintenance:
                 return
             view = self._catalog.view(due.view)
             self._note(refresh(connection, view, tiers_together(due.tier), epoch))
+
+    def _rules(self, epoch: int) -> bool:
+        reign = self._drain.reign
+        return reign is not None and reign.epoch == epoch
 
     def _move_horizons(self, connection: Connection, epoch: int) -> None:
         for name, horizon, today in read_horizons(connection):
@@ -108,7 +115,7 @@ class Maintenance:
         return failures > 0 and seconds_ago < retry_seconds(failures)
 
     def _note(self, outcome: Outcome) -> None:
-        failed = outcome.word.startswith("failed") or outcome.word == "busy"
+        failed = outcome.word.startswith("failed") or outcome.word in ("busy", "fenced")
         for tier in outcome.tiers:
             self._failures.note(outcome.view, tier, failed, time.monotonic())
         self._drain.want_collection()

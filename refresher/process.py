@@ -11,8 +11,8 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from models.embedded import direct_url
-from models.engine import connect, require_supported_server
-from models.errors import NotMigrated
+from models.engine import connect, make_engine, require_supported_server
+from models.schema_version import require_migrated
 from models.settings import Settings
 from refresher.drain import Drain
 from refresher.leadership import Connection
@@ -67,12 +67,12 @@ class RefresherProcess:
 def check_database(url: str) -> None:
     """Raise, in words an operator can act on, unless the database at ``url`` can be worked on."""
     with connect(url, "frontview-refresher-check") as connection:
-        require_supported_server(
-            connection.info.server_version, connection.info.parameter_status("server_version") or "?"
-        )
-        found = connection.execute("SELECT to_regclass('frontview.view_state') IS NOT NULL").fetchone()
-        if not found or not found[0]:
-            raise NotMigrated("it has no frontview.view_state.")
+        version = connection.info.parameter_status("server_version") or "?"
+        require_supported_server(connection.info.server_version, version)
+    engine = make_engine(url, "frontview-refresher-check", pool_size=1)
+    with engine.connect() as schema_reader:
+        require_migrated(schema_reader)
+    engine.dispose()
 
 
 def run(settings: Settings, catalog: Catalog) -> int:

@@ -17,8 +17,13 @@ from refresher.leadership import LOCK_CLASS, Connection
 from views_sql.maintained_view import MaintainedView
 
 # An odd number of attempts says that a refresh runs; one that died is followed by another odd number.
-ANNOUNCE = "UPDATE frontview.view_state SET attempts = attempts + 1 + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
-ANNOUNCE_END = "UPDATE frontview.view_state SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)"
+ANNOUNCE = """
+INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts) SELECT %s, unnest(%s::text[]), 1
+ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2
+"""
+ANNOUNCE_END = """
+UPDATE frontview.refresh_attempt SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Fixtures: a real PostgreSQL, migrated once into a template database that each test clones.
 
-``FRONTVIEW_TEST_SERVERS`` chooses the servers: ``embedded`` (the default) and ``system``, comma-separated.
+The embedded server always; and, where the machine has PostgreSQL 15 to 17 of its own, the newest of those.
 """
 
 import os

@@ -127,6 +127,8 @@ def drop_maintained_view(view: MaintainedView) -> list[str]:
         *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in reversed(view.tiers)),
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",
+        # no refresh of it runs, for it held a lock on what was just dropped; the count may never fall
+        f"UPDATE frontview.refresh_attempt SET attempts = attempts + 2 + attempts % 2 WHERE view = {literal(name)}",
     ]
 
 
@@ -172,7 +174,9 @@ def _merged_functions(view: MaintainedView) -> list[str]:
     measures = [identifier(measure) for measure in view.measures]
     names |= {
         "measures": ", ".join(f"v.{measure}" for measure in measures),
-        "negated": ", ".join(f"-v.{measure}" for measure in measures),
+        "part_sums": ", ".join(f"sum(v.{measure})" for measure in measures),
+        "negated_sums": ", ".join(f"-sum(v.{measure})" for measure in measures),
+        "measure_names": ", ".join(measures),
         "sums": ", ".join(_sum(measure) for measure in measures),
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
     }

@@ -121,8 +121,14 @@ class Catalog:
         raise CatalogError(f"no view {name!r}; there are {', '.join(v.name for v in self.views)}")
 
     def dashboard(self, name: str) -> Dashboard:
-        """Return the declared dashboard of that name."""
-        return next(dashboard for dashboard in self.dashboards if dashboard.name == name)
+        """Return the declared dashboard of that name.
+
+        :raises CatalogError: there is none.
+        """
+        for dashboard in self.dashboards:
+            if dashboard.name == name:
+                return dashboard
+        raise CatalogError(f"no dashboard {name!r}; there are {', '.join(d.name for d in self.dashboards)}")
 
 
 def _check_view(view: MaintainedView, known: Mapping[str, Source]) -> None:

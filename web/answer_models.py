@@ -22,9 +22,7 @@ class Meta(BaseModel):
     patched_days: int = Field(description="Days that were recomputed live because the view was behind.")
     watermark: str = Field(description="Epoch and drain the answer is exact as of.", examples=["3-1842"])
     parameters: dict[str, Any] = Field(description="The parameters as understood, with defaults resolved.")
-    stale: bool = Field(
-        False, description="Only there, and true, when the database is gone and old data was allowed."
-    )
+    stale: bool = Field(False, description="Only there, and true, when the database is gone and old data was allowed.")
 
 
 class CallCounts(BaseModel):

@@ -36,9 +36,7 @@ def create_app(
     :param readiness: looks at the database for ``/readyz``.
     :raises ConfigurationError: the settings describe no way to verify a token.
     """
-    app = APIFlask(
-        "web", title="Frontview", version=_version(), spec_path=None, docs_path=None, json_errors=False
-    )
+    app = APIFlask("web", title="Frontview", version=_version(), spec_path=None, docs_path=None, json_errors=False)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True

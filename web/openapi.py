@@ -23,16 +23,12 @@ def _header(description: str, example: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}, "example": example}
 
 
-REQUEST_ID = {
-    "X-Request-Id": _header("Of this request; sent back when the request had a sane one.", "5f0c2a9b")
-}
+REQUEST_ID = {"X-Request-Id": _header("Of this request; sent back when the request had a sane one.", "5f0c2a9b")}
 RETRY_AFTER = {"Retry-After": _header("Seconds to wait before trying again.", "2")}
 CHALLENGE = {"WWW-Authenticate": _header("What the token lacks (RFC 6750).", 'Bearer error="invalid_token"')}
 READ_HEADERS = REQUEST_ID | {
     "ETag": _header("Opaque; of the user, the parameters and the data.", '"9f86d081884c7d65"'),
-    "Cache-Control": _header(
-        "Kept by nobody but the client, and asked again each time.", "private, no-cache"
-    ),
+    "Cache-Control": _header("Kept by nobody but the client, and asked again each time.", "private, no-cache"),
     "Vary": _header("The answer is the token's.", "Authorization"),
     "Cache-Status": _header("Which cache answered (RFC 9211).", "frontview; hit; ttl=583"),
     "Age": _header("Whole seconds since it was calculated.", "0"),
@@ -112,9 +108,7 @@ READINESS_RESPONSES: Responses = {
         },
     },
     405: NOT_ALLOWED,
-    503: problem(
-        "No database, or one that is not migrated.", 503, "database-unavailable", headers=RETRY_AFTER
-    ),
+    503: problem("No database, or one that is not migrated.", 503, "database-unavailable", headers=RETRY_AFTER),
 }
 
 

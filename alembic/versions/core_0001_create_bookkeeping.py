@@ -115,11 +115,18 @@ def upgrade() -> None:
         sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
         sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
-        sa.Column("attempts", sa.BigInteger, nullable=False, server_default="0", comment="odd: a refresh runs"),
         sa.Column("refreshed_at", sa.DateTime(timezone=True)),
         sa.Column("duration_ms", sa.BigInteger),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_view_state"),
         sa.CheckConstraint("tier IN ('recent', 'history', 'total', 'whole')", name=op.f("ck_view_state_tier")),
+        schema="frontview",
+    )
+    op.create_table(
+        "refresh_attempt",
+        sa.Column("view", sa.Text, nullable=False),
+        sa.Column("tier", sa.Text, nullable=False),
+        sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("view", "tier", name="pk_refresh_attempt"),
         schema="frontview",
     )
     op.create_table(
@@ -141,6 +148,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for kind, name in reversed(OBJECTS):
         op.drop_sql_object(kind, name, 1)
-    for table in ("refresh_log", "view_state", "feed", "stale_key", "drain", "change_log", "source"):
+    for table in ("refresh_log", "refresh_attempt", "view_state", "feed", "stale_key", "drain", "change_log", "source"):
         op.drop_table(table, schema="frontview")
     op.drop_user_key()

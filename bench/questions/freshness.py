@@ -2,9 +2,10 @@
 
 ``frontview serve`` with two workers and the real refresher, refreshing as by default; other users' calls are
 written all the time. A probe writes a call of one user, whose overview every connection has just had from the
-cache; plain probes that could not get it so warm are left out of the times, and counted in the case's name. From the return of the commit on, every second probe asks plainly over all of several keep-alive connections,
-spread over both workers, until each has shown the call; the others ask once with ``Cache-Control: no-cache``, which
-must show it. They are kept apart because a worker that has read exactly drops what it had cached before.
+cache; plain probes for which that could not be had are left out of the times, and the case's name counts them.
+From the return of the commit on, every second probe asks plainly over several keep-alive connections, spread over
+both workers, until each has shown the call; the others ask once with ``Cache-Control: no-cache``, which must show
+it. They are kept apart because a worker that has read exactly drops what it had cached before.
 
 Limits: a cached answer is seen when it is asked for, about every two milliseconds on each connection; answering
 the misses is in the time. The promise is one second; the median tells how soon it usually is.

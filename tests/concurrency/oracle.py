@@ -28,7 +28,7 @@ RAW = """
 # Rows of the merged read and of the plain SELECT that are not on the other side, both ways, with duplicates.
 MERGED_DIFFERENCE = """
 WITH state AS MATERIALIZED (
-    SELECT frontview.begin_read({user}, '{{{view}}}', '{{}}', '-infinity', 'infinity', FALSE) AS s
+    SELECT frontview.begin_read({user}, '{{{view}}}', '-infinity', 'infinity', FALSE) AS s
 ), merged AS MATERIALIZED (
     SELECT m.* FROM state, frontview.{view}_merged({user}, '-infinity', 'infinity', ((state.s).views)[1]) m
 ), plain AS MATERIALIZED (

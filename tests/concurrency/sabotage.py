@@ -18,7 +18,7 @@ def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
         connection.execute(row[0].replace(old, new).encode())
 
 
-BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], regclass[], date, date, boolean)"
+BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], date, date, boolean)"
 
 
 def ignore_undrained_rows(url: str) -> None:
@@ -47,7 +47,7 @@ def drain_log_by_highest_xid(url: str) -> None:
 
 
 def keep_marks_while_a_refresh_runs(url: str) -> None:
-    rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "bool_or(v.attempts % 2 = 1)", "FALSE")
+    rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "bool_or(a.attempts % 2 = 1)", "FALSE")
 
 
 def ignore_rewrites(url: str) -> None:

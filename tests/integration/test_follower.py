@@ -2,6 +2,8 @@
 
 import os
 import queue
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from refresher.feed import FeedRow, Poll
 from refresher.follower import FeedFollower
 from refresher.leadership import try_to_lead
 from refresher.region import RegionLimits
+from tests.fix_postgres import ROOT
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 from web.read_path import ReadPath, ReadPolicy
@@ -318,6 +321,15 @@ def test_a_forked_child_starts_parts_of_its_own(database_url: str, led: Callable
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert worker.read_path is ours
         assert worker.read_path.read("overview", 1, {}, ReadPolicy(exact=True)).data
+
+
+def test_a_process_that_forgets_to_stop_it_ends_all_the_same(database_url: str) -> None:
+    program = (
+        "import sys; from models.settings import load_settings; from views_sql.catalog import CATALOG;"
+        "from web.worker import Worker; Worker(load_settings(database_url=sys.argv[1]), CATALOG).ensure_started()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, database_url], cwd=ROOT, timeout=20, check=False)
+    assert ended.returncode == 0
 
 
 def test_reads_still_in_work_when_the_worker_stops_are_answered(database_url: str, led: Callable[[], None]) -> None:

@@ -74,7 +74,7 @@ CREATE TABLE shop.visit_2026_home PARTITION OF shop.visit_2026 FOR VALUES IN (1)
 # Rows on one side only, both ways, in one statement and so under one snapshot.
 DIFFERENCE = """
 WITH state AS MATERIALIZED (
-    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '{{}}', '-infinity', 'infinity', FALSE) AS s
+    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
 ), merged AS MATERIALIZED (
     SELECT m.* FROM state, frontview.{view}_merged(%(user)s::{type}, {range} ((state.s).views)[1]) m
 ), live AS MATERIALIZED (SELECT * FROM frontview.{view}_live WHERE customer = %(user)s::{type})
@@ -86,7 +86,7 @@ SELECT
 """
 TOTAL = """
 WITH state AS MATERIALIZED (
-    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '{{}}', '-infinity', 'infinity', FALSE) AS s
+    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
 )
 SELECT
     (SELECT ROW (t.*)::text FROM state, frontview.{view}_total_merged(%(user)s::{type}, ((state.s).views)[1]) t),

@@ -120,7 +120,7 @@ def test_a_replaced_view_is_read_from_the_base_tables_until_it_is_populated(url:
 def _readable(connection: psycopg.Connection) -> tuple[bool, bool]:
     row = connection.execute(
         "SELECT (v).history_readable OR (v).total_readable, (v).recent_readable FROM ("
-        "SELECT (frontview.begin_read(1, '{call_days}', '{}', '-infinity', 'infinity', FALSE)).views[1] AS v) s"
+        "SELECT (frontview.begin_read(1, '{call_days}', '-infinity', 'infinity', FALSE)).views[1] AS v) s"
     ).fetchone()
     assert row is not None
     return row[0] or row[1], row[1]

@@ -7,6 +7,7 @@ CREATE FUNCTION frontview.dashboard_agents(p_user frontview.user_key, p_from dat
 RETURNS frontview.answer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     days record;
@@ -16,7 +17,6 @@ BEGIN
     SELECT * INTO days FROM frontview.date_range(p_user, p_from, p_to);
     state := frontview.begin_read(
         p_user, '{call_daily,lead_daily,agent_quality_daily}',
-        ARRAY['public.users'::regclass, 'public.agents', 'public.calls', 'public.lead_analytics', 'public.agent_analytics'],
         days.first_day, days.last_day, p_base
     );
     IF days.first_day IS NOT NULL THEN

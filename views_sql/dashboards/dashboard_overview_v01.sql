@@ -7,11 +7,11 @@ CREATE FUNCTION frontview.dashboard_overview(p_user frontview.user_key, p_base b
 RETURNS frontview.answer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     state frontview.read_state := frontview.begin_read(
         p_user, '{account_summary,call_daily,lead_daily}',
-        ARRAY['public.users'::regclass, 'public.agents', 'public.calls', 'public.lead_analytics'],
         '-infinity', 'infinity', p_base
     );
     account frontview.account_summary_live;

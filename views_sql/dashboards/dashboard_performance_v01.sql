@@ -7,6 +7,7 @@ CREATE FUNCTION frontview.dashboard_performance(p_user frontview.user_key, p_fro
 RETURNS frontview.answer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     days record;
@@ -18,7 +19,6 @@ BEGIN
     before_first := days.first_day - (days.last_day - days.first_day + 1);
     state := frontview.begin_read(
         p_user, '{call_daily,lead_daily,agent_quality_daily}',
-        ARRAY['public.users'::regclass, 'public.agents', 'public.calls', 'public.lead_analytics', 'public.agent_analytics'],
         before_first, days.last_day, p_base
     );
     IF days.first_day IS NOT NULL THEN

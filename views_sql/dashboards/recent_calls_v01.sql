@@ -1,5 +1,5 @@
 -- recent_calls, version 1: a user's ten newest calls as a JSON array, newest first
--- one json value, [] when there are none
+-- one json value, [] when there are none; agent_name NULL where the agent is another user's
 -- base tables: calls, agents; by index on (user_id, local_day), which follows started_at to within a day
 -- durations in seconds, costs in cents
 -- change: first version
@@ -25,7 +25,7 @@ BEGIN
             SELECT
                 c.id AS call_id, c.agent_id, a.name AS agent_name, c.started_at, c.status,
                 c.duration_seconds, c.cost_cents
-            FROM public.calls c JOIN public.agents a ON a.id = c.agent_id
+            FROM public.calls c LEFT JOIN public.agents a ON a.id = c.agent_id AND a.user_id = p_user
             WHERE c.user_id = p_user AND c.local_day >= since
             ORDER BY c.started_at DESC, c.id DESC LIMIT 10
         ) r

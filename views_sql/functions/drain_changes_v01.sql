@@ -1,6 +1,6 @@
 -- drain_changes, version 1: one drain: marks the keys changed since the last one stale and feeds the caches
 -- one row: the newest drain_id, keys found, and whether this drain appended a row
--- reads change_log, view_state; writes stale_key, feed, drain. Must run alone in its transaction: its look is the
+-- reads change_log, refresh_attempt; writes stale_key, feed, drain. Must run alone in its transaction: its look is the
 -- transaction's first write. Raises FV001 when another leader rules
 -- change: first version
 CREATE FUNCTION frontview.drain_changes(p_epoch bigint, p_nonce bigint)
@@ -39,8 +39,8 @@ BEGIN
             pg_current_snapshot() AS snapshot,
             -- attempts are odd while a refresh runs: it may take its snapshot after this drain
             (
-                SELECT CASE WHEN bool_or(v.attempts % 2 = 1) THEN -1 ELSE COALESCE(sum(v.attempts), 0) END
-                FROM frontview.view_state v
+                SELECT CASE WHEN bool_or(a.attempts % 2 = 1) THEN -1 ELSE COALESCE(sum(a.attempts), 0) END
+                FROM frontview.refresh_attempt a
             )::bigint AS generation
     ), changed AS MATERIALIZED (
         SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen

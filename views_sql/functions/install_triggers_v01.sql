@@ -1,4 +1,4 @@
--- install_triggers, version 1: puts a source's capture triggers on its table and on every partition of it
+-- install_triggers, version 1: puts a source's capture triggers on its table and on every partition or child of it
 -- returns the number of relations that now bear them; safe to repeat (a new partition gets its own)
 -- reads frontview.source; one trigger an event: frontview_capture_<source>_<event>, ENABLE ALWAYS
 -- change: first version
@@ -14,7 +14,14 @@ DECLARE
     relations integer := 0;
 BEGIN
     SELECT * INTO STRICT s FROM frontview.source WHERE source = p_source;
-    FOR leaf IN SELECT s.relation UNION SELECT t.relid FROM pg_partition_tree(s.relation) t LOOP
+    FOR leaf IN
+        WITH RECURSIVE family AS (
+            SELECT s.relation::oid AS member
+            UNION
+            SELECT i.inhrelid FROM pg_inherits i JOIN family f ON i.inhparent = f.member
+        )
+        SELECT f.member::regclass FROM family f
+    LOOP
         relations := relations + 1;
         FOREACH event IN ARRAY s.events LOOP
             trigger_name := 'frontview_capture_' || p_source || '_' || lower(event);

@@ -1,5 +1,5 @@
 -- read_state, version 1: everything one exact read knows of its snapshot
--- epoch, drain_id: the watermark; undrained: some key it needs has changed since that drain
+-- epoch, drain_id: the watermark; undrained: some key of the user has changed since that drain
 -- storage: tables and materialized views it may touch, for the check against rewrites
 -- views: one staleness for each view asked for, in the order asked
 -- change: first version

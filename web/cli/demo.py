@@ -193,7 +193,7 @@ def _keep_running(
         )
         callers.start()
         cleanup.callback(callers.stop)
-        click.echo("Some calls a second are coming in; the dashboard moves. Ctrl-C stops everything.")
+        click.echo("Some calls a second are coming in; the numbers move. Ctrl-C stops everything.")
     else:
         click.echo("No user here was made by a demo, so no calls are written. Ctrl-C stops everything.")
     sys.stdout.flush()
@@ -210,9 +210,7 @@ def _show_door(settings: Settings, port: int, environment: dict[str, str], user:
     admin = _token(settings, environment, user, admin=True)
     click.echo(
         f"""
-Dashboard   {base}/
-Operators   {base}/ops
-API         {base}/docs
+API   {base}/docs
 
 Token of user {user} (valid for a day):
 {own}

@@ -28,17 +28,11 @@ STOP_SECONDS = 10
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
-)
-@click.option(
-    "--workers", type=click.IntRange(1, 256), help="Processes. [default: one a core, at least 2, at most 4]"
-)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes. [default: one a core, at least 2, at most 4]")
 def serve(host: str, port: int, workers: int | None) -> None:
     """Run the web server until SIGTERM or Ctrl-C."""
-    signal.signal(
-        signal.SIGTERM, _leave
-    )  # until granian takes over: an embedded database must not outlive us
+    signal.signal(signal.SIGTERM, _leave)  # until granian takes over: an embedded database must not outlive us
     settings = load_settings()
     environment = worker_environment(settings)
     check_database(environment.get("FRONTVIEW_DATABASE_URL") or str(settings.database_url))
@@ -78,9 +72,7 @@ def check_database(url: str) -> None:
             require_migrated(connection)
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
-        raise click.ClickException(
-            f"The database of FRONTVIEW_DATABASE_URL cannot be used: {reason}"
-        ) from None
+        raise click.ClickException(f"The database of FRONTVIEW_DATABASE_URL cannot be used: {reason}") from None
     finally:
         engine.dispose()  # no connection may exist before the workers fork
 
@@ -98,9 +90,7 @@ def check_address(host: str, port: int) -> None:
             probe.listen(1)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise click.ClickException(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another --port."
-        ) from None
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {reason}. Choose another --port.") from None
 
 
 def default_workers() -> int:

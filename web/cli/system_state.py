@@ -17,7 +17,10 @@ TIERS: LiteralString = """
 SELECT
     v.view, v.tier, v.version, v.relation,
     v.through IS NOT NULL AND COALESCE(c.relispopulated, FALSE) AS populated,
-    v.first_day::text, v.before_day::text, v.through, v.attempts % 2 = 1 AS refreshing,
+    v.first_day::text, v.before_day::text, v.through, EXISTS (
+        SELECT FROM frontview.refresh_attempt a
+        WHERE a.view = v.view AND a.tier = v.tier AND a.attempts % 2 = 1
+    ) AS refreshing,
     round(extract(epoch FROM clock_timestamp() - v.refreshed_at), 1)::float8 AS refreshed_seconds_ago,
     v.duration_ms,
     pg_total_relation_size(c.oid) AS size_bytes,
