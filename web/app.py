@@ -14,6 +14,7 @@ from web.auth import TokenVerifier, make_verifier
 from web.context import WebContext, set_context
 from web.dashboards import reads
 from web.documentation import documentation_blueprint
+from web.front import Front
 from web.health import ReadinessCheck, health_blueprint
 from web.openapi import configure_openapi
 from web.problems import register_problems
@@ -40,13 +41,15 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    set_context(app, WebContext(worker, settings, verifier or make_verifier(settings)))
+    verifier = verifier or make_verifier(settings)
+    set_context(app, WebContext(worker, settings, verifier))
     configure_openapi(app)
     register_request_hooks(app)
     register_problems(app)
     app.register_blueprint(reads)
     app.register_blueprint(health_blueprint(readiness))
     app.register_blueprint(documentation_blueprint())
+    app.wsgi_app = Front(app.wsgi_app, worker, verifier, access_log=settings.access_log)  # type: ignore[method-assign]
     return app
 
 

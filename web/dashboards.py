@@ -17,6 +17,7 @@ from web.answer_models import (
 from web.answers import read_response
 from web.context import context
 from web.dashboard_parameters import AgentParameters, AnalyticsParameters
+from web.front import ANSWERED, Answered
 from web.openapi import documented_read
 from web.parameters import Parameters, Period, PeriodBesideEarlier
 from web.parameters_adapter import takes
@@ -75,6 +76,9 @@ def performance(parameters: PeriodBesideEarlier) -> Response:
 def answer(dashboard: str, parameters: Parameters) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller."""
     user_id = g.caller.subject(parameters.user_id)
-    reading = context().worker.read_path.read(dashboard, user_id, parameters.arguments(), read_policy(request.headers))
+    read_path, arguments = context().worker.read_path, parameters.arguments()
+    reading = read_path.read(dashboard, user_id, arguments, read_policy(request.headers))
     g.source = reading.source
+    if request.url_rule is not None:
+        request.environ[ANSWERED] = Answered(read_path.key(dashboard, user_id, arguments), request.url_rule.rule)
     return read_response(reading, request.headers, elapsed_ms())

@@ -24,7 +24,7 @@ RETRY_MIGRATION_SECONDS = 10
 Fault = dict[str, str]  # {"in": "query" | "path", "field": name, "detail": sentence}
 
 
-class Problem(FrontviewError):  # noqa: N818
+class Problem(FrontviewError):
     """One answer that is an error.
 
     :param kind: the last part of its ``type``; None for a plain HTTP status (``about:blank``).

@@ -107,7 +107,7 @@ class ReadPath:
         """
         arrived = self._monotonic()
         asked = self._dashboards[dashboard]
-        key = EntryKey(asked.region, user_id, dashboard, tuple(map(parameters.get, asked.arguments)))
+        key = self.key(dashboard, user_id, parameters)
         why = "request"
         if not policy.exact:
             entry, why = self._cache.lookup(key, arrived, policy.max_age_seconds)
@@ -122,6 +122,20 @@ class ReadPath:
             if stale is None:
                 raise
             return stale
+
+    def key(self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any]) -> EntryKey:
+        """Return the key under which the front cache keeps that answer."""
+        asked = self._dashboards[dashboard]
+        return EntryKey(asked.region, user_id, dashboard, tuple(map(parameters.get, asked.arguments)))
+
+    def cached(self, key: EntryKey) -> Reading | None:
+        """Return the front cache's answer to a plain request that arrives now, or None; computes nothing.
+
+        A miss is not counted: who gets None asks :meth:`read`.
+        """
+        arrived = self._monotonic()
+        entry, _ = self._cache.lookup(key, arrived, None, again=True)
+        return None if entry is None else cached_reading(entry, arrived)
 
     def statistics(self) -> dict[str, int]:
         """Return how often computed answers came from each source, were shared, and what went wrong.

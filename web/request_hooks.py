@@ -18,13 +18,13 @@ LARGEST_BODY_BYTES = 65_536
 DATABASE_FREE = {"health.alive", "health.ready", "documentation.page", "documentation.document"}
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HEADERS = {
+PROTECTIVE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 def register_request_hooks(app: Flask) -> None:
@@ -41,9 +41,13 @@ def elapsed_ms() -> float:
     return (perf_counter() - float(g.started)) * 1000
 
 
+def request_id_of(given: str) -> str:
+    """Return the client's request id if it is sane, else a new one."""
+    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
 def _stamp() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
     g.started = perf_counter()
 
 
@@ -59,21 +63,38 @@ def _start_worker() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    for name, value in _HEADERS.items():
+    for name, value in PROTECTIVE_HEADERS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", _NOTHING_LOADS)
+    response.headers.setdefault("Content-Security-Policy", NOTHING_LOADS)
     if context().settings.access_log:
         _log(response)
     return response
 
 
 def _log(response: Response) -> None:
+    log_request(
+        request.method if request.method.isalpha() else "?",
+        request.url_rule.rule if request.url_rule else None,
+        response.status_code,
+        elapsed_ms(),
+        g.get("source"),
+        g.request_id,
+    )
+
+
+def log_request(
+    method: str, rule: str | None, status: int, milliseconds: float, source: str | None, request_id: str
+) -> None:
+    """Write the one line of a request.
+
+    :param rule: the route's template, never the address that was asked.
+    """
     logger().info(
         "request",
-        method=request.method if request.method.isalpha() else "?",
-        path=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round(elapsed_ms(), 2),
-        source=g.get("source"),
-        request_id=g.request_id,
+        method=method,
+        path=rule,
+        status=status,
+        ms=round(milliseconds, 2),
+        source=source,
+        request_id=request_id,
     )

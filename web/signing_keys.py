@@ -18,11 +18,11 @@ KEYS_TIMEOUT_SECONDS = 3
 KEYS_PAUSE_SECONDS = 5
 
 
-class KeysUnavailable(FrontviewError):  # noqa: N818
+class KeysUnavailable(FrontviewError):
     """The published key set cannot be had at the moment: no verdict on the token is possible."""
 
 
-class UnknownKey(FrontviewError):  # noqa: N818
+class UnknownKey(FrontviewError):
     """The token names no key, or one that is not in the published set."""
 
 

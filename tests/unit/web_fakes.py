@@ -8,6 +8,7 @@ from apiflask import APIFlask
 
 from models.schema_version import SchemaState
 from models.settings import load_settings
+from refresher.entry import EntryKey
 from web.app import create_app
 from web.health import ReadinessCheck
 from web.read_path import Reading, ReadPolicy
@@ -44,12 +45,19 @@ class FakeReadPath:
 
     outcome: Reading | Exception = HIT
     asked: list[tuple[str, int, dict[str, Any], ReadPolicy]] = field(default_factory=list)
+    held: Reading | None = None  # what the front cache has, whatever the key
 
     def read(self, dashboard: str, user_id: int, parameters: Any, policy: ReadPolicy) -> Reading:
         self.asked.append((dashboard, user_id, dict(parameters), policy))
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
+
+    def key(self, dashboard: str, user_id: int, parameters: Any) -> EntryKey:
+        return EntryKey("a region", user_id, dashboard, tuple(parameters.values()))
+
+    def cached(self, _key: EntryKey) -> Reading | None:
+        return self.held
 
 
 @dataclass

@@ -23,11 +23,14 @@ BEGIN
     RETURN to_json(ARRAY(
         SELECT r FROM (
             SELECT
-                c.id AS call_id, c.agent_id, a.name AS agent_name, c.started_at, c.status,
-                c.duration_seconds, c.cost_cents
-            FROM public.calls c LEFT JOIN public.agents a ON a.id = c.agent_id AND a.user_id = p_user
-            WHERE c.user_id = p_user AND c.local_day >= since
-            ORDER BY c.started_at DESC, c.id DESC LIMIT 10
+                c.id AS call_id, c.agent_id,
+                (SELECT a.name FROM public.agents a WHERE a.id = c.agent_id AND a.user_id = p_user) AS agent_name,
+                c.started_at, c.status, c.duration_seconds, c.cost_cents
+            FROM (
+                SELECT n.* FROM public.calls n
+                WHERE n.user_id = p_user AND n.local_day >= since
+                ORDER BY n.started_at DESC, n.id DESC LIMIT 10
+            ) c
         ) r
     ));
 END

@@ -1,0 +1,114 @@
+"""The layer before Flask answers repetitions only, and exactly as Flask would."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.web_fakes import HIT, SECRET, FakeWorker, make_app
+from web.tokens import issue_token
+
+OVERVIEW = "/api/v1/dashboard/overview"
+VARYING = {"X-Request-Id", "Server-Timing"}
+
+
+def bearer(user: int = 7) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issue_token(SECRET, user, False, 60)}"}
+
+
+@pytest.fixture
+def worker() -> FakeWorker:
+    """Its front cache holds an answer that says it was calculated by nobody in Flask."""
+    worker = FakeWorker()
+    worker.read_path.held = HIT
+    return worker
+
+
+@pytest.fixture
+def client(worker):
+    return make_app(worker, access_log=False).test_client()
+
+
+def test_a_repetition_does_not_reach_flask_and_is_answered_alike(client, worker):
+    headers = bearer()
+    by_flask = client.get(OVERVIEW, headers=headers)
+    by_front = client.get(OVERVIEW, headers=headers)
+
+    assert len(worker.read_path.asked) == 1
+    assert (by_front.status, by_front.data) == (by_flask.status, by_flask.data)
+    assert set(by_front.headers.keys()) == set(by_flask.headers.keys())
+    for name, value in by_flask.headers.items():
+        assert name in VARYING or by_front.headers[name] == value
+
+
+def test_not_modified_is_answered_alike(client, worker):
+    headers = bearer() | {"If-None-Match": HIT.etag}
+    by_flask = client.get(OVERVIEW, headers=headers)
+    by_front = client.get(OVERVIEW, headers=headers)
+
+    assert len(worker.read_path.asked) == 1
+    assert (by_front.status, by_front.data) == (by_flask.status, by_flask.data) == ("304 NOT MODIFIED", b"")
+    assert set(by_front.headers.keys()) == set(by_flask.headers.keys())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": {"Cache-Control": "no-cache"}},
+        {"headers": {"Cache-Control": "max-age=5"}},
+        {"headers": {"Pragma": "no-cache"}},
+        {"method": "HEAD"},
+        {"query_string": "user_id=7"},
+        {"data": b"x"},
+    ],
+)
+def test_what_is_not_a_plain_repetition_reaches_flask(client, worker, change):
+    headers = bearer()
+    client.get(OVERVIEW, headers=headers)
+
+    client.open(OVERVIEW, headers=headers | change.pop("headers", {}), **change)
+
+    assert len(worker.read_path.asked) == 2
+
+
+def test_another_user_never_gets_the_first_ones_entry(client, worker):
+    client.get(OVERVIEW, headers=bearer(7))
+    client.get(OVERVIEW, headers=bearer(8))
+
+    assert [user for _, user, *_ in worker.read_path.asked] == [7, 8]
+
+
+def test_an_expired_token_gets_no_hit(worker, monkeypatch):
+    client = make_app(worker, access_log=False).test_client()
+    headers = {"Authorization": f"Bearer {issue_token(SECRET, 7, False, 60)}"}
+    assert client.get(OVERVIEW, headers=headers).status_code == 200
+    monkeypatch.setattr("web.front.TokenVerifier.caller", refuse)
+
+    assert client.get(OVERVIEW, headers=headers).status_code == 401
+
+
+def refuse(_verifier, _authorization):
+    from web.auth import _invalid  # noqa: PLC0415
+
+    raise _invalid("The token has expired.")
+
+
+def test_without_an_entry_flask_computes(client, worker):
+    headers = bearer()
+    client.get(OVERVIEW, headers=headers)
+    worker.read_path.held = None
+    client.get(OVERVIEW, headers=headers)
+
+    assert len(worker.read_path.asked) == 2
+
+
+def test_an_error_is_never_remembered(client, worker):
+    headers = bearer()
+    assert client.get(OVERVIEW, query_string="x=1", headers=headers).status_code == 422
+    assert client.get(OVERVIEW, query_string="x=1", headers=headers).status_code == 422
+
+
+def test_a_stale_answer_is_no_not_modified(client, worker):
+    worker.read_path.outcome = replace(HIT, stale=True)
+    worker.read_path.held = None
+    headers = bearer() | {"If-None-Match": HIT.etag}
+    assert client.get(OVERVIEW, headers=headers).status_code == 200
