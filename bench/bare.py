@@ -46,7 +46,10 @@ def _plain_reads(text: str, view: MaintainedView) -> str:
     )
     text = re.sub(rf"frontview\.{name}_merged\(p_user, ([^,()]*), ([^,()]*), [^,()]*\)", f"({tiers})", text)
     measures = ", ".join(f"v.{it}" for it in view.measures)
-    parts = " UNION ALL ".join(
-        f"SELECT {measures} FROM frontview.{name}_{tier} v WHERE v.{user} = p_user" for tier in ("total", "recent")
+    parts = (
+        f"SELECT NULL::date AS {day}, {measures} FROM frontview.{name}_total v WHERE v.{user} = p_user "
+        f"UNION ALL SELECT CASE WHEN v.{day} >= \\1 THEN v.{day} END, {measures} FROM frontview.{name}_recent v "
+        f"WHERE v.{user} = p_user"
     )
-    return re.sub(rf"frontview\.{name}_total_merged\(p_user, [^,()]*\)", f"(SELECT {sums} FROM ({parts}) v)", text)
+    by_day = f"(SELECT v.{day}, {sums} FROM ({parts}) v GROUP BY v.{day})"
+    return re.sub(rf"frontview\.{name}_by_day_merged\(p_user, ([^,()]*), [^,()]*\)", by_day, text)

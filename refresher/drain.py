@@ -66,8 +66,9 @@ class Drain:
                     self._connection = connection
                     backoff.reset()
                     self._serve(connection)
-            except psycopg.Error as error:
-                log.warning("drain_connection_lost", sqlstate=error.sqlstate, error=type(error).__name__)
+            except Exception as error:  # whatever it was: stop leading, then contend again
+                sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
+                log.warning("drain_connection_lost", sqlstate=sqlstate, error=type(error).__name__)
                 self._end_reign()
                 self._stopping.wait(backoff.delay())
             finally:

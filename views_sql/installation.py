@@ -122,7 +122,7 @@ def drop_maintained_view(view: MaintainedView) -> list[str]:
     """Return the DDL that removes a maintained view, dependants first."""
     name = identifier(view.name)
     return [
-        *([f"DROP FUNCTION frontview.{name}_total_merged"] if view.day_column else []),
+        *([f"DROP FUNCTION frontview.{name}_by_day_merged"] if view.day_column else []),
         f"DROP FUNCTION frontview.{name}_merged",
         *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in reversed(view.tiers)),
         f"DROP VIEW frontview.{name}_live",
@@ -174,13 +174,11 @@ def _merged_functions(view: MaintainedView) -> list[str]:
     measures = [identifier(measure) for measure in view.measures]
     names |= {
         "measures": ", ".join(f"v.{measure}" for measure in measures),
-        "part_sums": ", ".join(f"sum(v.{measure})" for measure in measures),
-        "negated_sums": ", ".join(f"-sum(v.{measure})" for measure in measures),
-        "measure_names": ", ".join(measures),
-        "sums": ", ".join(_sum(measure) for measure in measures),
+        "part_sums": ", ".join(f"sum(v.{measure})::numeric" for measure in measures),
+        "negated_sums": ", ".join(f"-sum(v.{measure})::numeric" for measure in measures),
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
     }
-    return [fill_in(read_sql("functions", f"merged_{kind}", 1), names) for kind in ("daily", "total")]
+    return [fill_in(read_sql("functions", f"merged_{kind}", 1), names) for kind in ("daily", "by_day")]
 
 
 def _sum(measure: str) -> str:

@@ -89,7 +89,10 @@ WITH state AS MATERIALIZED (
     SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
 )
 SELECT
-    (SELECT ROW (t.*)::text FROM state, frontview.{view}_total_merged(%(user)s::{type}, ((state.s).views)[1]) t),
+    (
+        SELECT ROW ({sums})::text
+        FROM state, frontview.{view}_by_day_merged(%(user)s::{type}, CURRENT_DATE - 20, ((state.s).views)[1])
+    ),
     (SELECT ROW ({sums})::text FROM frontview.{view}_live WHERE customer = %(user)s::{type}),
     (SELECT (((s).views)[1]).total_readable FROM state)
 """

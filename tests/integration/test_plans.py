@@ -37,7 +37,14 @@ WHERE relname = ANY (%s) AND schemaname IN ('public', 'frontview')
 """
 
 
-PARAMETERS = {"p_user": "$1", "p_first": "$2", "p_last": "$3", "p_stale.days": "$4", "p_stale.horizon": "$5"}
+PARAMETERS = {
+    "p_user": "$1",
+    "p_first": "$2",
+    "p_last": "$3",
+    "p_since": "$2",
+    "p_stale.days": "$4",
+    "p_stale.horizon": "$5",
+}
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +130,7 @@ def test_the_live_patch_reaches_the_index_on_user_and_day(filled: psycopg.Connec
 
 
 def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycopg.Connection[Any]) -> None:
-    for function in ("call_daily_merged", "call_daily_total_merged"):
+    for function in ("call_daily_merged", "call_daily_by_day_merged"):
         statements = re.findall(r"RETURN QUERY (SELECT .*?);", body_of(filled, function), re.DOTALL)
         assert len(statements) >= 2
         for statement in statements:

@@ -25,46 +25,27 @@ BEGIN
     today := (now() AT TIME ZONE account.timezone)::date;
 
     WITH call_day AS MATERIALIZED (
-        SELECT
-            c.day, sum(c.calls) AS calls, sum(c.completed) AS completed, sum(c.failed) AS failed,
-            sum(c.no_answer) AS no_answer, sum(c.busy) AS busy, sum(c.in_progress) AS in_progress,
-            sum(c.duration_seconds) AS duration_seconds, sum(c.cost_cents) AS cost_cents
-        FROM frontview.call_daily_merged(p_user, today - 29, today, state.views[2]) c
-        GROUP BY c.day
+        SELECT c.* FROM frontview.call_daily_by_day_merged(p_user, today - 29, state.views[2]) c
     ), lead_day AS MATERIALIZED (
-        SELECT
-            l.day, sum(l.leads) AS leads, sum(l.qualified) AS qualified, sum(l.converted) AS converted,
-            sum(l.score_points) AS score_points
-        FROM frontview.lead_daily_merged(p_user, today - 29, today, state.views[3]) l
-        GROUP BY l.day
+        SELECT l.* FROM frontview.lead_daily_by_day_merged(p_user, today - 29, state.views[3]) l
     ), call_sum AS MATERIALIZED (
         SELECT
             p.days, COALESCE(sum(c.calls), 0) AS calls, COALESCE(sum(c.completed), 0) AS completed,
             COALESCE(sum(c.failed), 0) AS failed, COALESCE(sum(c.no_answer), 0) AS no_answer,
             COALESCE(sum(c.busy), 0) AS busy, COALESCE(sum(c.in_progress), 0) AS in_progress,
             COALESCE(sum(c.duration_seconds), 0) AS duration_seconds, COALESCE(sum(c.cost_cents), 0) AS cost_cents
-        FROM (VALUES (1), (7), (30)) p (days)
-        LEFT JOIN call_day c ON c.day > today - p.days
+        -- days 0: all time, the row of earlier days and days to come included
+        FROM (VALUES (1), (7), (30), (0)) p (days)
+        LEFT JOIN call_day c ON p.days = 0 OR (c.day > today - p.days AND c.day <= today)
         GROUP BY p.days
-        UNION ALL
-        SELECT
-            0, t.calls, t.completed, t.failed, t.no_answer, t.busy, t.in_progress, t.duration_seconds, t.cost_cents
-        FROM frontview.call_daily_total_merged(p_user, state.views[2]) t
     ), lead_sum AS MATERIALIZED (
         SELECT
-            s.days, s.leads, s.qualified, s.converted,
-            trim_scale(round(s.score_points / NULLIF(s.leads, 0), 2)) AS average_score
-        FROM (
-            SELECT
-                p.days, COALESCE(sum(l.leads), 0) AS leads, COALESCE(sum(l.qualified), 0) AS qualified,
-                COALESCE(sum(l.converted), 0) AS converted, COALESCE(sum(l.score_points), 0) AS score_points
-            FROM (VALUES (1), (7), (30)) p (days)
-            LEFT JOIN lead_day l ON l.day > today - p.days
-            GROUP BY p.days
-            UNION ALL
-            SELECT 0, t.leads, t.qualified, t.converted, t.score_points
-            FROM frontview.lead_daily_total_merged(p_user, state.views[3]) t
-        ) s
+            p.days, COALESCE(sum(l.leads), 0) AS leads, COALESCE(sum(l.qualified), 0) AS qualified,
+            COALESCE(sum(l.converted), 0) AS converted,
+            trim_scale(round(sum(l.score_points) / NULLIF(sum(l.leads), 0), 2)) AS average_score
+        FROM (VALUES (1), (7), (30), (0)) p (days)
+        LEFT JOIN lead_day l ON p.days = 0 OR (l.day > today - p.days AND l.day <= today)
+        GROUP BY p.days
     ), call_json AS MATERIALIZED (
         SELECT s.days, row_to_json((SELECT r FROM (
             SELECT
