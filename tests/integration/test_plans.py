@@ -131,7 +131,7 @@ def test_the_live_patch_reaches_the_index_on_user_and_day(filled: psycopg.Connec
 
 def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycopg.Connection[Any]) -> None:
     for function in ("call_daily_merged", "call_daily_by_day_merged"):
-        statements = re.findall(r"RETURN QUERY (SELECT .*?);", body_of(filled, function), re.DOTALL)
+        statements = re.findall(r"RETURN QUERY\s+(SELECT .*?);", body_of(filled, function), re.DOTALL)
         assert len(statements) >= 2
         for statement in statements:
             if "call_daily_merged(" in statement:
