@@ -79,7 +79,7 @@ BEGIN
         state.storage := state.storage || tier.relation;
         readable := NOT p_base AND tier.through IS NOT NULL AND tier.relispopulated IS TRUE
             AND tier.first_day <= p_last AND tier.before_day > p_first;
-        IF readable AND mark_sources IS NOT NULL AND tier.tier <> 'total' THEN
+        IF readable AND tier.sources && mark_sources AND tier.tier <> 'total' THEN
             SELECT
                 COALESCE(bool_and(m.day > '-infinity' AND tier.tier <> 'whole'), TRUE),
                 COALESCE(array_agg(DISTINCT m.day), '{}')

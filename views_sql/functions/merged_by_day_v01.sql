@@ -7,7 +7,7 @@
 CREATE FUNCTION frontview.{{name}}_by_day_merged(
     p_user frontview.user_key, p_since date, p_stale frontview.staleness
 ) RETURNS TABLE (day date, {{measure_columns}})
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 40
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -19,9 +19,11 @@ BEGIN
         SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_history v
         WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days)
         UNION ALL
-        SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
-        FROM frontview.{{name}}_recent v
-        WHERE v.{{user}} = p_user AND v.{{day}} <> ALL (p_stale.days) GROUP BY since
+        SELECT NULL, {{part_sums}} FROM frontview.{{name}}_recent v
+        WHERE v.{{user}} = p_user AND v.{{day}} < p_since AND v.{{day}} <> ALL (p_stale.days)
+        UNION ALL
+        SELECT v.{{day}}, {{part_sums}} FROM frontview.{{name}}_recent v
+        WHERE v.{{user}} = p_user AND v.{{day}} >= p_since AND v.{{day}} <> ALL (p_stale.days) GROUP BY v.{{day}}
         UNION ALL
         SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
         FROM frontview.{{name}}_live v
