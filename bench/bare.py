@@ -48,7 +48,7 @@ def _plain_reads(text: str, view: MaintainedView) -> str:
     measures = ", ".join(f"v.{it}" for it in view.measures)
     parts = (
         f"SELECT NULL::date AS {day}, {measures} FROM frontview.{name}_total v WHERE v.{user} = p_user "
-        f"UNION ALL SELECT CASE WHEN v.{day} >= \\1 THEN v.{day} END, {measures} FROM frontview.{name}_recent v "
+        f"UNION ALL SELECT CASE WHEN v.{day} >= \\1 THEN v.{day} END, {measures} FROM frontview.{name}_by_day v "
         f"WHERE v.{user} = p_user"
     )
     by_day = f"(SELECT v.{day}, {sums} FROM ({parts}) v GROUP BY v.{day})"

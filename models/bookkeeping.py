@@ -123,7 +123,7 @@ view_state = sa.Table(
     sa.Column("refreshed_at", sa.DateTime(timezone=True)),
     sa.Column("duration_ms", sa.BigInteger),
     sa.PrimaryKeyConstraint("view", "tier"),
-    sa.CheckConstraint("tier IN ('recent', 'history', 'total', 'whole')", name="tier"),
+    sa.CheckConstraint("tier IN ('recent', 'by_day', 'history', 'total', 'whole')", name="tier"),
     schema=SCHEMA,
 )
 

@@ -40,9 +40,13 @@ class Outcome:
     duration_seconds: float
 
 
+# A tier and the sums of its rows: their contents are of one snapshot, always.
+_PAIRS = (("history", "total"), ("recent", "by_day"))
+
+
 def tiers_together(tier: str) -> tuple[str, ...]:
-    """Return the tiers that one refresh of ``tier`` covers; totals are sums of history, so they go with it."""
-    return ("history", "total") if tier in ("history", "total") else (tier,)
+    """Return the tiers that one refresh of ``tier`` covers: sums go with what they are made of."""
+    return next((pair for pair in _PAIRS if tier in pair), (tier,))
 
 
 def refresh(
@@ -150,7 +154,8 @@ def _set_horizon(connection: Connection, view: str, horizon: date) -> None:
         (horizon, view),
     )
     connection.execute(
-        "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier = 'recent'", (horizon, view)
+        "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier IN ('recent', 'by_day')",
+        (horizon, view),
     )
 
 

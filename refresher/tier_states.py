@@ -6,7 +6,7 @@ from datetime import date
 from refresher.leadership import Connection
 from refresher.policy import TierState
 
-# A tier's totals are refreshed with its history, so they are no tier of their own here.
+# Sums are refreshed with the tier they are made of, so they are no tiers of their own here.
 TIER_STATES = """
 SELECT
     v.view, v.tier, v.through IS NOT NULL AND c.relispopulated AS populated,
@@ -25,7 +25,7 @@ SELECT
     EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
     COALESCE(v.duration_ms, 0) / 1000.0::float8 AS duration_seconds
 FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
-WHERE v.tier <> 'total'
+WHERE v.tier NOT IN ('total', 'by_day')
 ORDER BY v.view, v.tier
 """
 

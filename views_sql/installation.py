@@ -135,7 +135,7 @@ def drop_maintained_view(view: MaintainedView) -> list[str]:
 def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
     name, relation = identifier(view.name), f"frontview.{view.name}_{tier}"
     sources = ", ".join(literal(source) for source in view.sources)
-    key = view.unique_key[:1] if tier == "total" else view.unique_key
+    key = _tier_key(view, tier)
     # Before its first population a daily view keeps every day in the recent tier; that population moves the horizon.
     before = "-infinity" if tier in ("history", "total") else "infinity"
     return [
@@ -148,11 +148,18 @@ def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
     ]
 
 
+def _tier_key(view: MaintainedView, tier: str) -> tuple[str, ...]:
+    """Return what identifies a row: of sums, the user, and the day where they are by day."""
+    sums = {"total": (view.unique_key[0],), "by_day": (view.unique_key[0], view.day_column or "")}
+    return sums.get(tier, view.unique_key)
+
+
 def _tier_select(view: MaintainedView, tier: str) -> str:
-    if tier == "total":
-        user = identifier(view.unique_key[0])
+    if tier in ("total", "by_day"):
+        key = ", ".join(f"v.{identifier(column)}" for column in _tier_key(view, tier))
         sums = ", ".join(f"{_sum(identifier(measure))} AS {measure}" for measure in view.measures)
-        return f"SELECT v.{user}, {sums} FROM frontview.{view.name}_history v GROUP BY v.{user}"
+        summed = "history" if tier == "total" else "recent"
+        return f"SELECT {key}, {sums} FROM frontview.{view.name}_{summed} v GROUP BY {key}"
     select = f"SELECT * FROM frontview.{view.name}_live"
     if view.day_column is None:
         return select

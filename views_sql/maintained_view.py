@@ -55,7 +55,7 @@ class MaintainedView:
     @property
     def tiers(self) -> tuple[str, ...]:
         """Names of its tiers, oldest days first."""
-        return ("history", "total", "recent") if self.day_column else ("whole",)
+        return ("history", "total", "recent", "by_day") if self.day_column else ("whole",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,9 @@ def upgrade() -> None:
         sa.Column("refreshed_at", sa.DateTime(timezone=True)),
         sa.Column("duration_ms", sa.BigInteger),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_view_state"),
-        sa.CheckConstraint("tier IN ('recent', 'history', 'total', 'whole')", name=op.f("ck_view_state_tier")),
+        sa.CheckConstraint(
+            "tier IN ('recent', 'by_day', 'history', 'total', 'whole')", name=op.f("ck_view_state_tier")
+        ),
         schema="frontview",
     )
     op.create_table(

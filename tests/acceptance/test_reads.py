@@ -158,7 +158,7 @@ def test_without_a_refresher_answers_are_exact_and_say_that_they_are_no_hits(run
 @pytest.mark.parametrize(
     "break_it",
     [
-        "DROP MATERIALIZED VIEW frontview.call_daily_recent",
+        "DROP MATERIALIZED VIEW frontview.call_daily_recent CASCADE",
         "REFRESH MATERIALIZED VIEW frontview.call_daily_recent WITH NO DATA",
     ],
 )

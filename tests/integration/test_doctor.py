@@ -81,7 +81,11 @@ def test_a_leader_that_stopped_draining(connection: psycopg.Connection, findings
         ),
         ("ALTER TABLE users DISABLE TRIGGER USER", "capture triggers", "not ENABLE ALWAYS: user"),
         ("CREATE TABLE child () INHERITS (calls)", "capture triggers", "on child"),
-        ("DROP MATERIALIZED VIEW frontview.lead_daily_recent", "materialized views", "frontview.lead_daily_recent"),
+        (
+            "DROP MATERIALIZED VIEW frontview.lead_daily_recent CASCADE",
+            "materialized views",
+            "frontview.lead_daily_recent",
+        ),
         ("DELETE FROM frontview.source WHERE source = 'agents'", "sources", "not captured: agents"),
         (
             "INSERT INTO frontview.source VALUES ('x', 'calls', 'user_id', 'local_day', '{}')",

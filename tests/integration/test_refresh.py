@@ -263,7 +263,7 @@ class TestOneRefresh:
 
     def test_totals_go_with_history(self) -> None:
         assert tiers_together("history") == tiers_together("total") == ("history", "total")
-        assert tiers_together("recent") == ("recent",)
+        assert tiers_together("recent") == tiers_together("by_day") == ("recent", "by_day")
         assert tiers_together("whole") == ("whole",)
 
 
@@ -335,7 +335,7 @@ class TestMaintenance:
         db.drain()
         maintenance.refresh_due()
 
-        assert self.refreshes(db) == [("call_daily", "recent", "refreshed")]
+        assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
 
     def test_a_failed_refresh_is_tried_again_later_and_not_before(
         self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
@@ -347,10 +347,10 @@ class TestMaintenance:
 
         maintenance.refresh_due()
         maintenance.refresh_due()
-        assert self.refreshes(db) == [("call_daily", "recent", "failed: FVX01")]
+        assert self.refreshes(db) == [("call_daily", tier, "failed: FVX01") for tier in ("by_day", "recent")]
         clock.now += 2.1
         maintenance.refresh_due()
-        assert self.refreshes(db) == [("call_daily", "recent", "failed: FVX01")]
+        assert self.refreshes(db) == [("call_daily", tier, "failed: FVX01") for tier in ("by_day", "recent")]
         clock.now += 2.1  # the second wait is longer
         maintenance.refresh_due()
         assert self.refreshes(db) == []
@@ -358,7 +358,7 @@ class TestMaintenance:
         clock.now += 2.1
         maintenance.refresh_due()
 
-        assert self.refreshes(db) == [("call_daily", "recent", "refreshed")]
+        assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
 
     def test_who_does_not_lead_refreshes_nothing(self, db: Refreshed, maintenance: Maintenance) -> None:
         db.call(1, 0)
@@ -371,7 +371,7 @@ class TestMaintenance:
         assert self.refreshes(db) == []
 
     def test_a_dropped_view_is_left_alone(self, db: Refreshed) -> None:
-        db.c.execute("DROP MATERIALIZED VIEW frontview.call_daily_recent")
+        db.c.execute("DROP MATERIALIZED VIEW frontview.call_daily_recent CASCADE")
 
         states = read_tier_states(db.c, Failures(), 0.0)
 

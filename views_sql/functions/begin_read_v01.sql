@@ -79,7 +79,7 @@ BEGIN
         state.storage := state.storage || tier.relation;
         readable := NOT p_base AND tier.through IS NOT NULL AND tier.relispopulated IS TRUE
             AND tier.first_day <= p_last AND tier.before_day > p_first;
-        IF readable AND tier.sources && mark_sources AND tier.tier <> 'total' THEN
+        IF readable AND tier.sources && mark_sources AND tier.tier NOT IN ('by_day', 'total') THEN
             SELECT
                 COALESCE(bool_and(m.day > '-infinity' AND tier.tier <> 'whole'), TRUE),
                 COALESCE(array_agg(DISTINCT m.day), '{}')
@@ -98,15 +98,18 @@ BEGIN
                 stale.days := stale.days || tier_days;
             END IF;
         END IF;
-        -- in this order: history, recent, total
+        -- in this order: by_day, history, recent, total
         CASE tier.tier
+            WHEN 'by_day' THEN
+                stale.total_readable := readable;
             WHEN 'history' THEN
                 stale.history_readable := readable;
             WHEN 'recent' THEN
                 stale.recent_readable := readable;
                 stale.horizon := tier.first_day;
             WHEN 'total' THEN
-                stale.total_readable := readable AND stale.history_readable AND stale.recent_readable;
+                stale.total_readable := stale.total_readable AND readable
+                    AND stale.history_readable AND stale.recent_readable;
             ELSE
                 stale.recent_readable := readable;
         END CASE;

@@ -1,7 +1,7 @@
 -- {{name}}_by_day_merged, version 1: exact sums of one user's measures: a row a day since p_since, and all days before
 -- day NULL: rows (NULLs in them count as 0) that together are the sum of all earlier days, at a cost that ignores
 -- history: its total, less its stale days, plus those days live
--- reads {{name}}_total, {{name}}_history, {{name}}_recent, {{name}}_live; p_stale must cover all days
+-- reads {{name}}_total, {{name}}_history, {{name}}_by_day, {{name}}_live; p_stale must cover all days
 -- sums are of integers or numerics, so that subtracting is exact
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_by_day_merged(
@@ -19,11 +19,8 @@ BEGIN
         SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_history v
         WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days)
         UNION ALL
-        SELECT NULL, {{part_sums}} FROM frontview.{{name}}_recent v
-        WHERE v.{{user}} = p_user AND v.{{day}} < p_since AND v.{{day}} <> ALL (p_stale.days)
-        UNION ALL
-        SELECT v.{{day}}, {{part_sums}} FROM frontview.{{name}}_recent v
-        WHERE v.{{user}} = p_user AND v.{{day}} >= p_since AND v.{{day}} <> ALL (p_stale.days) GROUP BY v.{{day}}
+        SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
+        WHERE v.{{user}} = p_user AND v.{{day}} <> ALL (p_stale.days)
         UNION ALL
         SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
         FROM frontview.{{name}}_live v
