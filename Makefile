@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench freeze lock clean
+.PHONY: demo test check bench faults freeze lock clean
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/frontview demo $(ARGS)
@@ -21,6 +21,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+# Strike a whole system with every fault of the matrix, one after another.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # Add the fingerprints of new SQL files; released ones never change.
 freeze: $(VENV)/.dev

@@ -4,7 +4,7 @@ Every table is logged. Who writes each is said beside it; nobody else may.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
+from sqlalchemy.dialects.postgresql import ARRAY, OID, REGCLASS
 from sqlalchemy.types import UserDefinedType
 
 from models.base import SCHEMA, metadata
@@ -151,5 +151,46 @@ refresh_log = sa.Table(
     sa.Column("row_count", sa.BigInteger),
     sa.Column("outcome", sa.Text, nullable=False, comment="refreshed, populated, moved or failed: SQLSTATE"),
     sa.Index("ix_refresh_log_started_at", "started_at"),
+    schema=SCHEMA,
+)
+
+# What an operator must look at. Written by the leader and by `frontview audit`; a row is deleted when it has passed.
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, comment="a table, tier or view; never user data"),
+    sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("times", sa.BigInteger, nullable=False, server_default="1", comment="looks that found it"),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("kind", "subject"),
+    schema=SCHEMA,
+)
+
+# What the capture of each source looked like at the last look. Written by check_capture only.
+capture_state = sa.Table(
+    "capture_state",
+    metadata,
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("relation", OID, nullable=False, comment="the table, a partition or a child of it"),
+    sa.Column("name", sa.Text, nullable=False, comment="of the relation, for when it is gone"),
+    sa.Column("fingerprint", sa.Text, nullable=False, comment="changes with triggers, capture function, family"),
+    sa.Column("system_identifier", sa.BigInteger, nullable=False, comment="elsewhere the row says nothing"),
+    sa.PrimaryKeyConstraint("source", "relation"),
+    schema=SCHEMA,
+)
+
+# What the audit has compared, a view. Written by the leader and by `frontview audit`.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("view", sa.Text, nullable=False),
+    sa.Column("checks", sa.BigInteger, nullable=False, server_default="0", comment="reads of tiers compared"),
+    sa.Column("violations", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("rounds", sa.BigInteger, nullable=False, server_default="0", comment="times every user was visited"),
+    sa.Column("after_user", UserKeyDomain, comment="the round goes on here; NULL: at the first"),
+    sa.Column("last_checked_at", sa.DateTime(timezone=True)),
+    sa.PrimaryKeyConstraint("view"),
     schema=SCHEMA,
 )

@@ -1,28 +1,43 @@
 """Connections: how every process of Frontview reaches PostgreSQL.
 
-Invariant: each connection carries an ``application_name`` that begins with ``frontview``, has keepalives
-(a cut link raises nothing without them) and runs in UTC.
+Invariant: each connection carries an ``application_name`` that begins with ``frontview``, has keepalives on both
+sides (a cut link raises nothing without them) and runs in UTC.
 """
 
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
 
 OLDEST_SERVER = 15  # UNIQUE NULLS NOT DISTINCT, and the versions the tests run on
 
 
-def connection_arguments(application_name: str, *, statement_timeout_seconds: float = 0) -> dict[str, Any]:
+# A dead client is noticed by the server within these, as a dead server is by the client: its locks are free then.
+_EVERY_SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # compiling takes longer than any statement of ours
+    "tcp_keepalives_idle": "2",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "5s",
+}
+
+
+def connection_arguments(application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Return libpq arguments for one connection.
 
-    :param statement_timeout_seconds: 0 sets no limit.
+    :param session: settings of the server for this session, as in postgresql.conf; values without spaces.
     """
-    options = "-c timezone=UTC -c jit=off"  # compiling takes longer than any statement of ours
-    if statement_timeout_seconds:
-        options += f" -c statement_timeout={int(statement_timeout_seconds * 1000)}"
+    options = " ".join(f"-c {name}={value}" for name, value in {**_EVERY_SESSION, **session}.items())
     return {
         "application_name": application_name,
         "connect_timeout": 5,
@@ -35,10 +50,13 @@ def connection_arguments(application_name: str, *, statement_timeout_seconds: fl
     }
 
 
-def make_engine(url: str, application_name: str, *, pool_size: int = 5, statement_timeout_seconds: float = 0) -> Engine:
+def make_engine(
+    url: str, application_name: str, *, pool_size: int = 5, session: Mapping[str, str] = MappingProxyType({})
+) -> Engine:
     """Return an engine whose connections are checked out of a bounded pool.
 
     :param url: ``postgresql://…``; psycopg 3 is the driver.
+    :param session: as in :func:`connection_arguments`.
     """
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
@@ -46,17 +64,45 @@ def make_engine(url: str, application_name: str, *, pool_size: int = 5, statemen
         max_overflow=0,
         pool_timeout=5,
         pool_use_lifo=True,
-        connect_args=connection_arguments(application_name, statement_timeout_seconds=statement_timeout_seconds),
+        connect_args=connection_arguments(application_name, session),
     )
 
 
-def connect(url: str, application_name: str) -> psycopg.Connection[tuple[Any, ...]]:
+def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
+    """Let nobody keep a connection of the pool for longer: it is cut then, and who waits on it sees it lost."""
+
+    watches: dict[ConnectionPoolEntry, Watch] = {}
+
+    @event.listens_for(engine, "checkout")
+    def begin(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        try:
+            watches[record] = deadlines.begin(connection, seconds)
+        except psycopg.Error:  # died while it was idle: the pool opens another
+            raise DisconnectionError from None
+
+    @event.listens_for(engine, "checkin")
+    def end(_: Any, record: ConnectionPoolEntry) -> None:
+        if (watch := watches.pop(record, None)) is not None:
+            deadlines.end(watch)
+
+
+def open_connections(engine: Engine, count: int) -> None:
+    """Open that many connections of the pool and give them back; fewer where the server refuses."""
+    with ExitStack() as opened, suppress(SQLAlchemyError):  # they are opened when they are needed, then
+        for _ in range(count):
+            opened.enter_context(engine.connect())
+
+
+def connect(
+    url: str, application_name: str, session: Mapping[str, str] = MappingProxyType({})
+) -> psycopg.Connection[tuple[Any, ...]]:
     """Return a psycopg connection of its own, in autocommit, for a thread that keeps it.
 
+    :param session: as in :func:`connection_arguments`.
     :raises psycopg.OperationalError: no server there, or it refuses.
     """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(plain, autocommit=True, **connection_arguments(application_name))
+    return psycopg.connect(plain, autocommit=True, **connection_arguments(application_name, session))
 
 
 def require_supported_server(server_version_num: int, server_version: str) -> None:

@@ -49,8 +49,19 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(0.025, ge=0.005, le=5, description="Pause between two drains of the leader.")
     refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")
     refresh_min_seconds: float = Field(5.0, gt=0, le=86400, description="Least time between two refreshes of a tier.")
+    refresh_timeout_seconds: float = Field(
+        3600.0, ge=0, le=86400, description="Longest statement of a refresh; 0: no limit."
+    )
     recent_days: int = Field(45, ge=2, le=3650, description="Days the recent tier holds after a horizon move.")
     feed_retention_seconds: int = Field(300, ge=10, le=86400, description="How long feed and drain rows are kept.")
+    coverage_seconds: float = Field(60.0, ge=1, le=3600, description="Between two checks of the capture triggers.")
+    audit_duty: float = Field(
+        0.005, ge=0, le=1, description="Share of one core that the audit of answers may take; 0: no audit."
+    )
+    refresher_metrics_host: str = Field("127.0.0.1", description="Where the refresher's metrics are served.")
+    refresher_metrics_port: int = Field(
+        0, ge=0, le=65535, description="The refresher's port for Prometheus; 0: no metrics."
+    )
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")

@@ -19,6 +19,7 @@ from refresher.trust import NEVER, Trust
 
 # Refusals that say nothing against the freshness of the answer: it may be shared with those who waited.
 HARMLESS_REFUSALS = frozenset({"too_large", "expired"})
+NEWEST = (float("inf"), float("inf"))
 
 
 class Fill:
@@ -144,8 +145,11 @@ class FrontCache:
         """
         with self._lock:
             self._forget_running(fill)
-            if undrained or self._is_beyond_applied(epoch, drain_id):
-                self._drop_older(fill.key.user, epoch, drain_id)
+            if undrained:
+                # no watermark tells what it saw: an equal one may lack it, and one of before a crash be a lost drain's
+                self._drop_older(fill.key.user, NEWEST)
+            elif self._is_beyond_applied(epoch, drain_id):
+                self._drop_older(fill.key.user, (epoch, drain_id))
             if entry is None:
                 return None
             why = self._refusal(fill, entry) or self._store(fill.key, entry)
@@ -257,10 +261,9 @@ class FrontCache:
         applied = self._applied
         return applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
 
-    def _drop_older(self, user: UserKey, epoch: int, drain_id: int) -> None:
-        # an equal watermark is no proof: the other answer may not have seen what is undrained
+    def _drop_older(self, user: UserKey, watermark: tuple[float, float]) -> None:
         for key, entry in list(self._entries.get(user, {}).items()):
-            if (entry.epoch, entry.drain_id) <= (epoch, drain_id):
+            if (entry.epoch, entry.drain_id) <= watermark:
                 self._remove(key, "newer_read")
         for fill in self._running.get(user, ()):
             fill.drop()

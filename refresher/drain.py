@@ -7,12 +7,15 @@ error on it ends the reign at once. Time is monotonic: a step of the wall clock 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 import structlog
 
+from models.deadlines import Deadlines
 from refresher.backoff import Backoff
+from refresher.connections import SILENT_SECONDS
 from refresher.leadership import Connection, Reign, try_to_lead
 
 log = structlog.get_logger(__name__)
@@ -29,10 +32,22 @@ class Drain:
     :param connect: opens the connection that holds the lock and drains.
     :param pause_seconds: between two drains.
     :param keep_feed_seconds: how long feed and drain rows are kept.
+    :param deadlines: cuts the connection when a statement is without an answer for long.
+    :param still_works: whether the server still works for the backend of that pid, however long it takes.
     """
 
-    def __init__(self, connect: Callable[[], Connection], *, pause_seconds: float, keep_feed_seconds: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        *,
+        pause_seconds: float,
+        keep_feed_seconds: int,
+        deadlines: Deadlines | None = None,
+        still_works: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self._connect = connect
+        self._deadlines = deadlines or Deadlines()
+        self._still_works = still_works
         self._pause_seconds = pause_seconds
         self._keep_feed_seconds = keep_feed_seconds
         self._stopping = threading.Event()
@@ -51,7 +66,7 @@ class Drain:
         self._stopping.set()
         self._thread.join(timeout_seconds / 2)
         if self._thread.is_alive() and (connection := self._connection) is not None:
-            connection.cancel_safe(timeout=1.0)
+            cancel_or_cut(connection, self._deadlines)
         self._thread.join(timeout_seconds / 2)
 
     def want_collection(self) -> None:
@@ -77,7 +92,8 @@ class Drain:
 
     def _serve(self, connection: Connection) -> None:
         while not self._stopping.is_set():
-            reign = try_to_lead(connection)
+            with self._watched(connection):
+                reign = try_to_lead(connection)
             if reign is None:
                 self._stopping.wait(STANDBY_SECONDS)
                 continue
@@ -96,10 +112,15 @@ class Drain:
     def _rule(self, connection: Connection, reign: Reign) -> None:
         housekeeping = _Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
         while not self._stopping.is_set():
-            if drain_once(connection, reign):
-                wake_followers(connection)
-            housekeeping.run_what_is_due(time.monotonic())
+            with self._watched(connection):
+                if drain_once(connection, reign):
+                    wake_followers(connection)
+                housekeeping.run_what_is_due(time.monotonic())
             self._stopping.wait(self._pause_seconds)
+
+    def _watched(self, connection: Connection) -> AbstractContextManager[None]:
+        pid = connection.info.backend_pid
+        return self._deadlines.watch(connection, SILENT_SECONDS, lambda _: self._still_works(pid))
 
 
 def drain_once(connection: Connection, reign: Reign) -> bool:
@@ -111,6 +132,14 @@ def drain_once(connection: Connection, reign: Reign) -> bool:
         "SELECT appended FROM frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce)
     ).fetchone()
     return bool(row and row[0])
+
+
+def cancel_or_cut(connection: Connection, deadlines: Deadlines) -> None:
+    """End what another thread waits for on ``connection``: kindly, else by cutting it."""
+    try:
+        connection.cancel_safe(timeout=1.0)
+    except psycopg.Error:  # the server cannot be asked, either
+        deadlines.cut(connection)
 
 
 def wake_followers(connection: Connection) -> None:

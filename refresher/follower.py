@@ -5,18 +5,17 @@ connection that belongs to this thread. The wait for notifications is over befor
 would deadlock).
 """
 
-import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.deadlines import Deadlines
 from models.engine import connect
 from refresher.backoff import Backoff
 from refresher.cache import FrontCache
@@ -26,6 +25,7 @@ from refresher.trust import Sighting
 
 CHANNEL = "frontview"
 STATEMENT_TIMEOUT_SECONDS = 5
+NEVER_OVERDUE = float("inf")
 # A worker this far behind starts afresh instead; more than a bulk update of 50,000 users.
 MAX_ROWS_A_POLL = 200_000
 # Notifications come once a drain; a flood of forged ones must not become a flood of polls.
@@ -62,6 +62,8 @@ class FeedFollower:
     :param url: of the database itself, not of a transaction pooler.
     :param poll_seconds: the longest time between two polls.
     :param connect: makes the connection, in autocommit.
+    :param deadlines: cuts the connection when a poll is without an answer for too long: keepalives do not notice a
+        proxy that answers them and forwards nothing.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class FeedFollower:
         *,
         poll_seconds: float = 0.25,
         connect: Callable[[str, str], psycopg.Connection[tuple[Any, ...]]] = connect,
+        deadlines: Deadlines | None = None,
         backoff: Backoff | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,8 +81,8 @@ class FeedFollower:
         self._connect, self._backoff, self._monotonic = connect, backoff or Backoff(), monotonic
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._line_lock = threading.Lock()
-        self._line: socket.socket | None = None
+        self._deadlines = deadlines or Deadlines()
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._connected = False
         self._sent = self._answered = float("-inf")
         self._age: float | None = None
@@ -95,22 +98,12 @@ class FeedFollower:
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread, whatever it waits for; return whether it ended in time."""
         self._stopping.set()
-        self._hang_up()
+        if (connection := self._connection) is not None:
+            self._deadlines.cut(connection)
         if self._thread is None:
             return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
-
-    def hang_up_if_silent(self) -> None:
-        """Cut the connection when a poll has been without an answer for too long.
-
-        Keepalives do not notice a proxy that answers them and forwards nothing. Readers call this when the
-        cache cannot be trusted, so the thread needs no guard of its own.
-        """
-        unanswered = self._sent > self._answered
-        if unanswered and self._monotonic() - self._sent > STATEMENT_TIMEOUT_SECONDS + 1:
-            self._tally.add("hung_up")
-            self._hang_up()
 
     def status(self) -> dict[str, Any]:
         """Return the state of the feed as plain values; ``lag_seconds``: the newest drain's age by now."""
@@ -121,7 +114,7 @@ class FeedFollower:
             "lag_seconds": None if self._age is None else now - self._answered + self._age,
             "seconds_since_poll": None if self._age is None else now - self._answered,
             "error": self._error,
-            **{event: self._tally[event] for event in ("polls", "reconnects", "failures", "hung_up")},
+            **{event: self._tally[event] for event in ("polls", "reconnects", "failures")},
         }
 
     # --- in the thread
@@ -131,8 +124,9 @@ class FeedFollower:
             try:
                 with (
                     closing(self._connect(self._url, "frontview-feed")) as connection,
-                    self._hold(connection),
+                    self._deadlines.watch(connection, NEVER_OVERDUE),
                 ):
+                    self._connection = connection
                     self._follow(connection)
             except (psycopg.Error, SQLAlchemyError, OSError) as error:
                 self._note("reconnects", error)
@@ -140,7 +134,7 @@ class FeedFollower:
                 self._note("failures", error)
                 self._cache.flush("failure")
             finally:
-                self._connected = False
+                self._connected, self._connection = False, None
             self._wait(self._backoff.delay())
 
     def _follow(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
@@ -158,7 +152,8 @@ class FeedFollower:
         applied = self._cache.applied
         since = None if afresh or applied is None else applied.drain_id
         self._sent = sent = self._monotonic()
-        rows = connection.execute(_POLL, {"since": since}).fetchall()
+        with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
+            rows = connection.execute(_POLL, {"since": since}).fetchall()
         self._answered = received = self._monotonic()
         self._tally.add("polls")
         poll = read_poll(since, rows, sent, received)
@@ -189,30 +184,6 @@ class FeedFollower:
         self._error = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         if self._tally.add(event):
             structlog.get_logger(__name__).warning("feed_lost", error=self._error, times=self._tally[event])
-
-    @contextmanager
-    def _hold(self, connection: psycopg.Connection[tuple[Any, ...]]) -> Iterator[None]:
-        """Let other threads hang up while the connection is in use.
-
-        They get a descriptor of their own: libpq may close its one at any time, and its number be another's.
-        """
-        with socket.socket(fileno=os.dup(connection.fileno())) as line:
-            with self._line_lock:
-                self._line = line
-            try:
-                yield
-            finally:
-                with self._line_lock:
-                    self._line = None
-
-    # --- from other threads
-
-    def _hang_up(self) -> None:
-        """Shut the connection down under the thread, which sees the end of the stream wherever it waits."""
-        with self._line_lock:
-            if self._line is not None:
-                with suppress(OSError):  # ended already
-                    self._line.shutdown(socket.SHUT_RDWR)
 
 
 def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, received: float) -> Poll:

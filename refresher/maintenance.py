@@ -7,14 +7,18 @@ after any error.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 import structlog
 from psycopg import sql
 
+from models.deadlines import Deadlines
 from models.errors import CatalogError
-from refresher.drain import Drain
+from refresher.alarms import report_refresh
+from refresher.connections import SILENT_SECONDS
+from refresher.drain import Drain, cancel_or_cut
 from refresher.leadership import Connection
 from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
 from refresher.refresh import Outcome, refresh, tiers_together
@@ -29,6 +33,8 @@ class Maintenance:
 
     :param duty: share of one core that refreshes may take; :param min_seconds: between two of one tier.
     :param recent_days: days that the recent tier holds after a move.
+    :param refresh_timeout_seconds: of one refresh; 0: no limit.
+    :param deadlines: and ``still_works``: as for :class:`refresher.drain.Drain`.
     """
 
     def __init__(
@@ -40,11 +46,17 @@ class Maintenance:
         duty: float,
         min_seconds: float,
         recent_days: int,
+        refresh_timeout_seconds: float = 0.0,
+        deadlines: Deadlines | None = None,
+        still_works: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._connect = connect
         self._drain = drain
         self._catalog = catalog
         self._duty, self._min_seconds, self._recent_days = duty, min_seconds, recent_days
+        self._refresh_timeout_seconds = refresh_timeout_seconds
+        self._deadlines = deadlines or Deadlines()
+        self._still_works = still_works
         self._failures = Failures()
         self._connection: Connection | None = None
         self._one_at_a_time = threading.Lock()
@@ -62,24 +74,32 @@ class Maintenance:
         """Cancel what is running; nothing new begins."""
         self._stopping = True
         if (connection := self._connection) is not None and not connection.closed:
-            connection.cancel_safe(timeout=1.0)
+            cancel_or_cut(connection, self._deadlines)
         with self._one_at_a_time:
             self._close()
 
     def _run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
         reign = self._drain.reign
-        if reign is None or self._stopping:
+        if self._stopping:
             return
         with self._one_at_a_time:
+            if reign is None:
+                self._close()
+                return
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = self._connect()
-                work(self._connection, reign.epoch)
+                with self._watched(self._connection):
+                    work(self._connection, reign.epoch)
             except psycopg.Error as error:
                 log.warning("maintenance_failed", sqlstate=error.sqlstate, error=type(error).__name__)
                 self._close()
             except CatalogError as error:  # the database is newer than this process
                 log.error("view_unknown", detail=str(error))
+
+    def _watched(self, connection: Connection) -> AbstractContextManager[None]:
+        pid = connection.info.backend_pid
+        return self._deadlines.watch(connection, SILENT_SECONDS, lambda _: self._still_works(pid))
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -95,7 +115,8 @@ class Maintenance:
             if due is None:
                 return
             view = self._catalog.view(due.view)
-            self._note(refresh(connection, view, tiers_together(due.tier), epoch))
+            limit = self._refresh_timeout_seconds
+            self._note(connection, refresh(connection, view, tiers_together(due.tier), epoch, timeout_seconds=limit))
 
     def _rules(self, epoch: int) -> bool:
         reign = self._drain.reign
@@ -107,14 +128,15 @@ class Maintenance:
             if wanted is None or self._stopping or self._failed_lately(name):
                 continue
             view = self._catalog.view(name)
-            self._note(refresh(connection, view, view.tiers, epoch, horizon=wanted))
+            limit = self._refresh_timeout_seconds
+            self._note(connection, refresh(connection, view, view.tiers, epoch, horizon=wanted, timeout_seconds=limit))
 
     def _failed_lately(self, view: str) -> bool:
         failures = self._failures.count_of(view, "recent")
         seconds_ago = self._failures.seconds_since(view, "recent", time.monotonic())
         return failures > 0 and seconds_ago < retry_seconds(failures)
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, connection: Connection, outcome: Outcome) -> None:
         failed = outcome.word.startswith("failed") or outcome.word in ("busy", "fenced")
         for tier in outcome.tiers:
             self._failures.note(outcome.view, tier, failed, time.monotonic())
@@ -127,6 +149,8 @@ class Maintenance:
             outcome=outcome.word,
             ms=round(outcome.duration_seconds * 1000),
         )
+        failures = max(self._failures.count_of(outcome.view, tier) for tier in outcome.tiers)
+        report_refresh(connection, outcome.view, outcome.tiers, outcome.word, failures)
 
     def _run_chores(self, connection: Connection, _epoch: int) -> None:
         for function in self._catalog.chores:

@@ -5,54 +5,86 @@ Invariant: SIGTERM and SIGINT end it within 5 s with the leader's lock released;
 
 import signal
 import threading
-from datetime import UTC
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from models.deadlines import Deadlines
 from models.embedded import direct_url
 from models.engine import connect, make_engine, require_supported_server
+from models.pooler import require_own_session
 from models.schema_version import require_migrated
 from models.settings import Settings
+from refresher.connections import connect_drain, connect_inspection, connect_maintenance, still_works
 from refresher.drain import Drain
+from refresher.inspection import Inspection
 from refresher.leadership import Connection
 from refresher.maintenance import Maintenance
+from refresher.metrics import Metrics
+from refresher.wall_clock import WallClock
 from views_sql.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 
 REFRESH_CHECK_SECONDS = 1
 CHORES_SECONDS = 5
+INSPECTION_SECONDS = 1
 
 
 class RefresherProcess:
     """Everything one refresher owns; :meth:`start` and :meth:`stop` once each."""
 
     def __init__(self, settings: Settings, catalog: Catalog, url: str) -> None:
-        def connect_as(role: str) -> Connection:
-            return connect(url, f"frontview-refresher-{role}")
+        def backend_works(pid: int) -> bool:
+            return still_works(url, pid)
 
+        self.deadlines = Deadlines()
         self.drain = Drain(
-            lambda: connect_as("drain"),
+            lambda: connect_drain(url),
             pause_seconds=settings.drain_seconds,
             keep_feed_seconds=settings.feed_retention_seconds,
+            deadlines=self.deadlines,
+            still_works=backend_works,
         )
         self.maintenance = Maintenance(
-            lambda: connect_as("maintenance"),
+            lambda: connect_maintenance(url),
             self.drain,
             catalog,
             duty=settings.refresh_duty,
             min_seconds=settings.refresh_min_seconds,
             recent_days=settings.recent_days,
+            refresh_timeout_seconds=settings.refresh_timeout_seconds,
+            deadlines=self.deadlines,
+            still_works=backend_works,
         )
+        self._metrics = Metrics()
+        self._metrics_address = (settings.refresher_metrics_host, settings.refresher_metrics_port)
+        self.inspection = Inspection(
+            lambda: connect_inspection(url),
+            self.drain,
+            catalog,
+            self._metrics,
+            coverage_seconds=settings.coverage_seconds,
+            audit_duty=settings.audit_duty,
+            deadlines=self.deadlines,
+            still_works=backend_works,
+        )
+        self._wall_clock = WallClock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         self._scheduler.add_job(self.maintenance.refresh_due, "interval", seconds=REFRESH_CHECK_SECONDS, id="refresh")
         self._scheduler.add_job(self.maintenance.run_chores, "interval", seconds=CHORES_SECONDS, id="chores")
+        self._scheduler.add_job(self.inspection.tick, "interval", seconds=INSPECTION_SECONDS, id="inspection")
 
     def start(self) -> None:
-        """Begin to contend for leadership and to schedule."""
+        """Begin to contend for leadership and to schedule.
+
+        :raises ConfigurationError: the metrics' address cannot be used.
+        """
+        self._metrics.serve(*self._metrics_address)
+        self.deadlines.start()
         self.drain.start()
         self._scheduler.start()
 
@@ -60,15 +92,30 @@ class RefresherProcess:
         """Stop everything and release the lock; takes at most about 4 s."""
         self._scheduler.pause()
         self.maintenance.stop()
+        self.inspection.stop()
         self._scheduler.shutdown(wait=False)
         self.drain.stop()
+        self.deadlines.stop()
+        self._metrics.stop()
+
+    def mind_the_clock(self) -> None:
+        """Run every job now if the wall clock was set: the scheduler would wait until it catches up."""
+        if self._wall_clock.was_set():
+            log.warning("wall_clock_set")
+            for job in self._scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
 
 
 def check_database(url: str) -> None:
     """Raise, in words an operator can act on, unless the database at ``url`` can be worked on."""
-    with connect(url, "frontview-refresher-check") as connection:
+
+    def open_connection() -> Connection:
+        return connect(url, "frontview-refresher-check")
+
+    with open_connection() as connection:
         version = connection.info.parameter_status("server_version") or "?"
         require_supported_server(connection.info.server_version, version)
+    require_own_session(open_connection)
     engine = make_engine(url, "frontview-refresher-check", pool_size=1)
     with engine.connect() as schema_reader:
         require_migrated(schema_reader)
@@ -79,6 +126,7 @@ def run(settings: Settings, catalog: Catalog) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
 
     :raises psycopg.OperationalError: no database can be reached with these settings.
+    :raises ConfigurationError: a transaction pooler is in between.
     :raises ServerTooOld: the server cannot run the protocol.
     :raises NotMigrated: there is no schema to work on.
     """
@@ -91,7 +139,7 @@ def run(settings: Settings, catalog: Catalog) -> int:
     process.start()
     log.info("refresher_started")
     while not stop_asked.wait(1.0):
-        pass
+        process.mind_the_clock()
     process.stop()
     log.info("refresher_stopped")
     return 0

@@ -56,6 +56,7 @@ def refresh(
     epoch: int,
     *,
     horizon: date | None = None,
+    timeout_seconds: float = 0.0,
 ) -> Outcome:
     """Refresh tiers of one view in one transaction and log it.
 
@@ -64,6 +65,7 @@ def refresh(
         of ``view.tiers``.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: move the view's horizon there; ``tiers`` must then be all tiers.
+    :param timeout_seconds: of each statement; 0: no limit.
     """
     together = {name for tier in tiers for name in tiers_together(tier)}
     tiers = tuple(tier for tier in view.tiers if tier in together)
@@ -74,11 +76,13 @@ def refresh(
             return Outcome(view.name, tiers, "busy", 0.0)
         try:
             connection.execute(ANNOUNCE, (view.name, list(tiers)))
+            _limit_statements(connection, timeout_seconds)
             word = _refresh_in_one_snapshot(connection, view.name, tiers, epoch, horizon, rows)
         except psycopg.Error as error:
             if connection.broken:
                 raise
             word = f"failed: {error.sqlstate}"
+        _limit_statements(connection, 0.0)
         connection.execute(ANNOUNCE_END, (view.name, list(tiers)))
         duration = time.monotonic() - started
         _record(connection, view.name, tiers, started_at, duration, word, rows)
@@ -86,6 +90,10 @@ def refresh(
         for tier in tiers:
             connection.execute(sql.SQL("ANALYZE {}").format(_relation(view.name, tier)))
     return Outcome(view.name, tiers, word, duration)
+
+
+def _limit_statements(connection: Connection, seconds: float) -> None:
+    connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{seconds * 1000:.0f}",))
 
 
 def _enter_gate(gates: ExitStack, connection: Connection, name: str) -> bool:

@@ -69,6 +69,7 @@ class ExactReads:
 
     :param engine: pooled; its connections carry the statement timeout.
     :param tally: where retries are counted.
+    :param seconds: after which a read is not tried again.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class ExactReads:
         engine: Engine,
         tally: Tally,
         *,
+        seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._monotonic, self._wall = monotonic, wall
         self._tally = tally
+        self._seconds = seconds
 
     def ask(self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any]) -> Answer:
         """Return the answer as of now; from base tables when the view path fails.
@@ -91,12 +94,15 @@ class ExactReads:
         :raises NotMigrated: the function or its tables are not there.
         """
         base, reconnected = False, False
+        began = self._monotonic()
         for _ in range(MAX_ATTEMPTS):
             try:
                 return self._ask_once(dashboard, user, arguments, base)
             except PoolTimeout as error:
                 raise DatabaseUnavailable("Every database connection of this process is in use.") from error
             except DBAPIError as error:
+                if self._monotonic() - began >= self._seconds:
+                    raise _translated(error) from error
                 if error.connection_invalidated and not reconnected:
                     reconnected = True  # a pooled connection died while it was idle
                     self._note("reconnected", error)

@@ -96,6 +96,7 @@ PAGE_RESPONSES: Responses = DOCUMENT_RESPONSES | {
         "content": {"text/html": {"schema": {"type": "string"}}},
     },
 }
+_ALARM = {"kind": "uncaptured", "subject": "public.orders", "since": "2026-05-04T10:11:12+00:00"}
 READINESS_RESPONSES: Responses = {
     200: {
         "description": "Ready; or degraded: without trust in the front cache every read is computed.",
@@ -103,7 +104,7 @@ READINESS_RESPONSES: Responses = {
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Readiness"},
-                "example": {"status": "ready", "database": True, "migrations": True, "trust": True},
+                "example": {"status": "ready", "database": True, "migrations": True, "trust": True, "alarms": [_ALARM]},
             }
         },
     },
@@ -144,6 +145,20 @@ _READINESS_SCHEMA = {
             "description": "The front cache may be used; if not, reads are computed.",
         },
         "note": _TEXT,
+        "alarms": {
+            "type": "array",
+            "description": "What an operator must look at; no reason to send reads elsewhere. Absent where the role "
+            "of the web server may not read them.",
+            "items": {
+                "type": "object",
+                "required": ["kind", "subject", "since"],
+                "properties": {
+                    "kind": _TEXT,
+                    "subject": _TEXT,
+                    "since": {"type": "string", "format": "date-time"},
+                },
+            },
+        },
     },
 }
 

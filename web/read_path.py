@@ -19,6 +19,7 @@ from refresher.flight import Flight, SingleFlight
 from refresher.tally import Tally
 from refresher.trust import NEVER
 from views_sql.maintained_view import Catalog, Dashboard
+from web.admission import Admission
 from web.exact_read import ExactReads
 from web.guarded_cache import GuardedCache
 from web.reading import Reading, ReadPolicy, cached_reading, computed_reading, make_entry
@@ -65,7 +66,7 @@ class ReadPath:
 
     :param statement_timeout_seconds: of the engine's connections; bounds the wait for another's computation.
     :param stale_if_error_seconds: how far past its trust an entry may be when the database is gone.
-    :param on_untrusted: called by reads that could not trust the cache, to look after the feed.
+    :param admission: how many may compute, or wait for a computation, at once.
     """
 
     def __init__(
@@ -78,17 +79,24 @@ class ReadPath:
         stale_if_error_seconds: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        on_untrusted: Callable[[], None] = lambda: None,
+        admission: int = 1_000,
     ) -> None:
         self._tally = Tally()
         self._front = cache
         self._cache = GuardedCache(cache, self._tally)
-        self._reads = ExactReads(engine, self._tally, monotonic=monotonic, wall=wall)
+        self._reads = ExactReads(
+            engine,
+            self._tally,
+            seconds=statement_timeout_seconds,
+            monotonic=monotonic,
+            wall=wall,
+        )
+        self._admission = Admission(admission)
         self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
         self._flights: SingleFlight[EntryKey, Fill, _Landed] = SingleFlight()
         self._wait_seconds = statement_timeout_seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
-        self._monotonic, self._on_untrusted = monotonic, on_untrusted
+        self._monotonic = monotonic
 
     def read(
         self,
@@ -115,7 +123,8 @@ class ReadPath:
                 return cached_reading(entry, self._monotonic())
         request = _Request(asked, key, arrived, policy, why)
         try:
-            return self._share_or_compute(request)
+            with self._admission.slot():
+                return self._share_or_compute(request)
         except DatabaseUnavailable:
             self._tally.add("unavailable")
             stale = self._last_resort(request)
@@ -169,7 +178,6 @@ class ReadPath:
         if request.policy.exact:
             return request.arrived
         if not self._front.may_answer(request.arrived):
-            self._on_untrusted()
             return request.arrived
         max_age_seconds = request.policy.max_age_seconds
         return NEVER if max_age_seconds is None else request.arrived - max_age_seconds

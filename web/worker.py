@@ -12,14 +12,17 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from models.deadlines import Deadlines
 from models.embedded import database_url, direct_url
-from models.engine import make_engine
+from models.engine import limit_use, make_engine, open_connections
 from models.settings import Settings
 from refresher.cache import FrontCache
 from refresher.follower import FeedFollower
 from refresher.region import region_limits
 from views_sql.maintained_view import Catalog
 from web.read_path import ReadPath
+
+BEYOND_TIMEOUT_SECONDS = 2
 
 
 class _Running:
@@ -30,20 +33,40 @@ class _Running:
             database_url(settings),
             "frontview-web",
             pool_size=settings.pool_size,
-            statement_timeout_seconds=settings.statement_timeout_seconds,
+            session={
+                "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
+                "idle_in_transaction_session_timeout": "60s",
+            },
         )
+        self.deadlines = Deadlines()
+        # the server's own timeout comes first, wherever its answer can reach us
+        limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
         limits = region_limits(catalog.regions, settings.regions)
         self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds)
-        self.follower = FeedFollower(direct_url(settings), self.cache, poll_seconds=settings.poll_seconds)
+        self.follower = FeedFollower(
+            direct_url(settings), self.cache, poll_seconds=settings.poll_seconds, deadlines=self.deadlines
+        )
         self.read_path = ReadPath(
             self.engine,
             self.cache,
             catalog,
             statement_timeout_seconds=settings.statement_timeout_seconds,
             stale_if_error_seconds=settings.stale_if_error_seconds,
-            on_untrusted=self.follower.hang_up_if_silent,
+            admission=2 * settings.pool_size - 2 or 1,
         )
         self.started_at = time.time()
+
+    def start(self, pool_size: int) -> None:
+        """Start the threads; open the pool, so that others who use up the server's connections find ours taken."""
+        self.deadlines.start()
+        self.follower.start()
+        threading.Thread(target=open_connections, args=(self.engine, pool_size), name="frontview-pool").start()
+
+    def stop(self) -> None:
+        """End the threads and close the idle connections."""
+        self.follower.stop()
+        self.deadlines.stop()
+        self.engine.dispose()
 
 
 class Worker:
@@ -76,8 +99,7 @@ class Worker:
         """
         running = self._running
         if running is not None:
-            running.follower.stop()
-            running.engine.dispose()
+            running.stop()
 
     @property
     def engine(self) -> Engine:
@@ -117,7 +139,7 @@ class Worker:
         with self._lock:
             if self._running is None:
                 running = _Running(self._settings, self._catalog)
-                running.follower.start()
+                running.start(self._settings.pool_size)
                 self._running = running
             return self._running
 

@@ -55,7 +55,7 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
     populate(connection)
     found = findings()
     assert {subject: f.detail for subject, f in found.items() if f.outcome != "pass"} == {}
-    assert len(found) == 18
+    assert len(found) == 19
 
 
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
@@ -93,6 +93,11 @@ def test_a_leader_that_stopped_draining(connection: psycopg.Connection, findings
             "not declared: x",
         ),
         ("UPDATE frontview.drain SET system_identifier = 5", "cluster", "another cluster"),
+        (
+            "INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('exactness', 'call_daily', 'wrong')",
+            "alarms",
+            "exactness (call_daily)",
+        ),
         ("DELETE FROM frontview_alembic_version", "migrations", "not applied"),
         ("DROP FUNCTION frontview.dashboard_agent", "may read", "frontview.dashboard_agent"),
     ],
@@ -111,6 +116,11 @@ def test_damage_is_found_and_named(
     assert found.outcome == "fail"
     assert words in found.detail
     assert found.remedy
+
+
+def test_an_alarm_about_the_past_is_a_warning(connection: psycopg.Connection, findings: Callable[[], Findings]) -> None:
+    connection.execute("INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('capture_changed', 'x', 'altered')")
+    assert findings()["alarms"].outcome == "warn"
 
 
 def test_a_partition_without_triggers(connection: psycopg.Connection, findings: Callable[[], Findings]) -> None:
@@ -240,7 +250,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 18
+        assert len(lines) == 19
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:

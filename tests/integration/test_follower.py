@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from models.deadlines import Deadlines
 from models.engine import make_engine
 from models.errors import InvalidParameters, NotFound, NotMigrated
 from models.settings import load_settings
@@ -204,25 +205,24 @@ def test_it_stops_while_there_is_no_database() -> None:
         assert not follower.status()["connected"]
 
 
-def test_a_poll_without_an_answer_is_hung_up_by_who_misses_it(
-    database_url: str, connection: psycopg.Connection[Any]
-) -> None:
+def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.Connection[Any]) -> None:
     append_drain(connection, drain_id=1)
+    now = [time.monotonic()]
+    deadlines = Deadlines(monotonic=lambda: now[0])
     with (
         psycopg.connect(database_url) as other,
-        following(database_url, poll_seconds=0.02) as (follower, cache),
+        following(database_url, poll_seconds=0.02, deadlines=deadlines) as (follower, cache),
     ):
         cache.next_poll()
-        follower.hang_up_if_silent()
-        assert follower.status()["hung_up"] == 0
         other.execute("LOCK TABLE frontview.drain IN ACCESS EXCLUSIVE MODE")
         until(lambda: blocked_poll(connection), "blocked poll")
-        follower._sent -= 60
-        follower._answered -= 120
+        deadlines.look()
+        assert deadlines.cuts == 0
+        now[0] += 60
         began = time.monotonic()
-        follower.hang_up_if_silent()
+        deadlines.look()
         until(lambda: follower.status()["reconnects"], "reconnect")
-        assert follower.status()["hung_up"] == 1
+        assert deadlines.cuts == 1
         assert time.monotonic() - began < 2.0, "that was the statement timeout"
 
 

@@ -19,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from models import user_key
 from models.errors import CatalogError
+from refresher.audit import Audit
+from refresher.coverage import check_coverage
 from refresher.drain import drain_once
 from refresher.leadership import Reign, try_to_lead
 from refresher.refresh import refresh
@@ -270,6 +272,37 @@ def test_a_partition_made_later_is_captured_once_its_triggers_are_installed(shop
     shop.execute("INSERT INTO shop.visit_2027 VALUES (%s, '2027-05-05', 1)", shop.customers[0])
 
     assert relations == (6,)
+    shop.check_every_read()
+
+
+def test_the_audit_goes_round_users_of_any_key(shop: Shop) -> None:
+    populate(shop)
+    view, first = CATALOG.view("order_daily"), shop.customers[0]
+    shop.execute("UPDATE shop.orders SET amount_cents = 9 WHERE customer = %s", first)
+    shop.execute("DELETE FROM frontview.change_log")
+    audit = Audit(CATALOG.views)
+
+    visits = [audit.visit_next(shop.connection) for _ in range(3 * len(CATALOG.views))]
+    audit.save(shop.connection)
+
+    found = [(visit.view, visit.user) for visit in visits if visit and visit.compared and visit.compared.differences]
+    assert found == [("order_daily", str(first))]
+    assert {visit.user for visit in visits if visit and visit.view == view.name} == {str(c) for c in shop.customers}
+    shop.check_every_read()
+
+
+def test_a_partition_that_nobody_captures_is_found(shop: Shop) -> None:
+    check_coverage(shop.connection)
+    populate(shop)
+    shop.execute(
+        "CREATE TABLE shop.visit_2027 PARTITION OF shop.visit FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
+    )
+    shop.execute("INSERT INTO shop.visit_2027 VALUES (%s, '2027-05-05', 1)", shop.customers[0])
+
+    check_coverage(shop.connection)
+
+    alarms = shop.execute("SELECT kind, subject FROM frontview.alarm ORDER BY kind").fetchall()
+    assert alarms == [("capture_changed", "shop.visit_2027"), ("uncaptured", "shop.visit_2027")]
     shop.check_every_read()
 
 

@@ -72,7 +72,27 @@ def test_json_holds_everything(database_url: str) -> None:
     with leading(database_url):
         result = CliRunner().invoke(main, ["status", "--json"])
     assert result.exit_code == 0
-    assert set(json.loads(result.stdout)) == {"watermark", "leader", "views", "refreshes", "connections"}
+    names = {"alarms", "watermark", "leader", "views", "refreshes", "audit", "connections"}
+    assert set(json.loads(result.stdout)) == names
+
+
+def test_alarms_are_the_first_lines(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('uncaptured', 'public.calls', 'calls: no [b]')"
+    )
+    lines = CliRunner().invoke(main, ["status"]).stdout.splitlines()
+    assert lines[0].startswith("ALARM uncaptured: public.calls: calls: no [b] (since ")
+    assert lines[1].startswith("Leader: ")
+
+    (alarm,) = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)["alarms"]
+    assert (alarm["kind"], alarm["subject"], alarm["times"]) == ("uncaptured", "public.calls", 1)
+
+
+def test_the_audits_totals(connection: psycopg.Connection) -> None:
+    connection.execute("INSERT INTO frontview.audit (view, checks, violations) VALUES ('call_daily', 4321, 7)")
+    (total,) = system_state(connection)["audit"]
+    assert (total["view"], total["checks"], total["violations"]) == ("call_daily", 4321, 7)
+    assert "4,321" in CliRunner().invoke(main, ["status"]).stdout
 
 
 def test_people_get_tables(connection: psycopg.Connection, database_url: str) -> None:

@@ -18,7 +18,7 @@ FROM_BASE = ANSWER | {"source": "database"}
 
 
 def ask(engine: FakeEngine, clock: Clock | None = None) -> Answer:
-    reads = ExactReads(engine, Tally(), monotonic=clock or Clock(), wall=lambda: 5000.0)  # type: ignore[arg-type]
+    reads = ExactReads(engine, Tally(), seconds=15, monotonic=clock or Clock(), wall=lambda: 5000.0)  # type: ignore[arg-type]
     return reads.ask(ASKED, 7, ("2026-03-01", None))
 
 

@@ -89,7 +89,7 @@ class FakeEngine:
 
 
 def test_a_port_in_use_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "check_database", lambda _url: None)
+    monkeypatch.setattr(module, "check_database", lambda *_: None)
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as granian's own sockets are
         taken.bind(("127.0.0.1", 0))
@@ -106,7 +106,7 @@ def test_a_port_in_use_is_refused(monkeypatch):
 
 
 def test_an_address_that_is_not_ours_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "check_database", lambda _url: None)
+    monkeypatch.setattr(module, "check_database", lambda *_: None)
     result = run("--host", "192.0.2.1", FRONTVIEW_DATABASE_URL="postgresql://h/db", FRONTVIEW_JWT_SECRET=SECRET)
     assert result.exit_code == 1
     assert "192.0.2.1" in result.output
@@ -133,7 +133,7 @@ def test_the_embedded_database_is_passed_to_the_workers_with_its_secret(monkeypa
 def test_the_workers_see_the_environment_and_it_is_taken_away_again(monkeypatch, port):
     seen = {}
     monkeypatch.setattr(module, "start_embedded", lambda _dir: "postgresql://embedded/db")
-    monkeypatch.setattr(module, "check_database", lambda url: seen.update(checked=url))
+    monkeypatch.setattr(module, "check_database", lambda url, _direct: seen.update(checked=url))
     monkeypatch.setattr(module, "_run", lambda *arguments: seen.update(os.environ, arguments=arguments[1:]))
     result = run("--port", str(port), "--workers", "3", FRONTVIEW_JWT_SECRET=SECRET)
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ from models.schema_version import SchemaState
 from models.settings import load_settings
 from refresher.entry import EntryKey
 from web.app import create_app
-from web.health import ReadinessCheck
+from web.health import Found, ReadinessCheck
 from web.read_path import Reading, ReadPolicy
 from web.tokens import issue_token
 
@@ -84,7 +84,7 @@ class FakeWorker:
 
 def make_app(worker: FakeWorker, look: Callable[[Any], SchemaState | None] | None = None, **settings: Any) -> APIFlask:
     """Return the application over ``worker``; its database is as ``look`` says, by default in order."""
-    check = ReadinessCheck(look or (lambda _engine: SchemaState(True)))
+    check = ReadinessCheck(lambda engine: Found(look(engine) if look else SchemaState(True), alarms=()))
     return create_app(worker, load_settings(jwt_secret=SECRET, **settings), readiness=check)
 
 

@@ -11,6 +11,7 @@ import click
 
 # command -> (module, the first line of its help): the help page must not import the modules.
 COMMANDS = {
+    "audit": ("web.cli.audit", "Compare what reads answer with a recomputation; exit code 1 on any difference."),
     "demo": ("web.cli.demo", "Start everything on an embedded PostgreSQL, filled with data."),
     "doctor": ("web.cli.doctor", "Check every precondition, one line each."),
     "load": ("web.cli.load", "Load a CSV export into a base table, all or nothing."),
@@ -18,7 +19,7 @@ COMMANDS = {
     "refresher": ("web.cli.refresher", "Run the process that drains changes and refreshes views."),
     "seed": ("web.cli.seed", "Add users with realistic calls, leads and quality figures."),
     "serve": ("web.cli.serve", "Run the web server."),
-    "status": ("web.cli.status", "Show views, staleness, refreshes, leader and workers."),
+    "status": ("web.cli.status", "Show alarms, views, staleness, refreshes, leader and workers."),
     "token": ("web.cli.token", "Print a bearer token."),
 }
 

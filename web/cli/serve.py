@@ -13,15 +13,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models.embedded import start_embedded
-from models.engine import make_engine, require_supported_server
+from models.engine import connect, make_engine, require_supported_server
+from models.pooler import require_own_session
 from models.schema_version import require_migrated
 from models.settings import Settings, load_settings
 from web.signing_keys import token_secret
 
-BLOCKING_THREADS = 8
 MOST_DEFAULT_WORKERS = 4
 STOP_SECONDS = 10
 
@@ -35,7 +36,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     signal.signal(signal.SIGTERM, _leave)  # until granian takes over: an embedded database must not outlive us
     settings = load_settings()
     environment = worker_environment(settings)
-    check_database(environment.get("FRONTVIEW_DATABASE_URL") or str(settings.database_url))
+    url = environment.get("FRONTVIEW_DATABASE_URL") or str(settings.database_url)
+    check_database(url, settings.direct_url or url)
     check_address(host, port)
     with _environment(environment):
         _run(settings, host, port, workers or default_workers())
@@ -55,9 +57,10 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     return environment
 
 
-def check_database(url: str) -> None:
-    """Raise unless the server answers, is new enough, and holds the schema of this code.
+def check_database(url: str, direct_url: str) -> None:
+    """Raise unless the server answers, is new enough, holds the schema of this code, and can be listened to.
 
+    :raises ConfigurationError: a transaction pooler stands before it at ``direct_url``.
     :raises click.ClickException: no connection.
     :raises ServerTooOld: the server is.
     :raises NotMigrated: the schema is missing or older.
@@ -70,8 +73,9 @@ def check_database(url: str) -> None:
             ).one()
             require_supported_server(number, name)
             require_migrated(connection)
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
+        require_own_session(lambda: connect(direct_url, "frontview-serve-check"))
+    except (DBAPIError, psycopg.Error) as error:
+        reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         raise click.ClickException(f"The database of FRONTVIEW_DATABASE_URL cannot be used: {reason}") from None
     finally:
         engine.dispose()  # no connection may exist before the workers fork
@@ -114,7 +118,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=BLOCKING_THREADS,
+        blocking_threads=2 * settings.pool_size,  # more than can wait for the database: see web/admission.py
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,

@@ -17,7 +17,7 @@ PIPE_WIDTH = 140
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 def status(as_json: bool) -> None:
-    """Show views and their tiers, watermark lag, stale keys, last refreshes, leader and workers."""
+    """Show alarms, views and their tiers, watermark lag, stale keys, refreshes, audit, leader and workers."""
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
     from web.cli.system_state import system_state  # noqa: PLC0415
@@ -32,8 +32,17 @@ def status(as_json: bool) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
-    for part in (_watermark(state), _tiers(state["views"]), _refreshes(state["refreshes"]), _connections(state)):
+    for alarm in state["alarms"]:
+        console.print(_alarm(alarm), style="bold red", markup=False, highlight=False, soft_wrap=True)
+    tables = (_tiers(state["views"]), _refreshes(state["refreshes"]), _audit(state["audit"]), _connections(state))
+    for part in (_watermark(state), *tables):
         console.print(part)
+
+
+def _alarm(alarm: dict[str, Any]) -> str:
+    """Return an alarm on one line."""
+    seen = f"since {alarm['since']}, last seen {_duration(alarm['last_seen_seconds_ago'], ' ago')}"
+    return f"ALARM {alarm['kind']}: {alarm['subject']}: {alarm['detail']} ({seen})"
 
 
 def _watermark(state: dict[str, Any]) -> "RenderableType":
@@ -87,6 +96,23 @@ def _refreshes(refreshes: list[dict[str, Any]]) -> "Table":
                 row["outcome"],
             )
             for row in refreshes
+        ],
+    )
+
+
+def _audit(views: list[dict[str, Any]]) -> "Table":
+    return _table(
+        "Audit",
+        ("view", "compared", "violations", "rounds", "last"),
+        [
+            (
+                row["view"],
+                f"{row['checks']:,}",
+                f"{row['violations']:,}",
+                f"{row['rounds']:,}",
+                _duration(row["last_checked_seconds_ago"], " ago"),
+            )
+            for row in views
         ],
     )
 

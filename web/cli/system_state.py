@@ -66,20 +66,33 @@ FROM pg_stat_activity
 WHERE application_name LIKE 'frontview%' AND datname = current_database() AND pid <> pg_backend_pid()
 GROUP BY application_name, client_addr ORDER BY application_name, address
 """
+ALARMS: LiteralString = """
+SELECT kind, subject, detail, times,
+    to_char(raised_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
+    round(extract(epoch FROM clock_timestamp() - last_seen_at), 1)::float8 AS last_seen_seconds_ago
+FROM frontview.alarm ORDER BY raised_at, kind, subject
+"""
+AUDIT: LiteralString = """
+SELECT view, checks, violations, rounds,
+    round(extract(epoch FROM clock_timestamp() - last_checked_at), 1)::float8 AS last_checked_seconds_ago
+FROM frontview.audit WHERE view IN (SELECT v.view FROM frontview.view_state v) ORDER BY view
+"""
 
 
 def system_state(connection: Connection) -> dict[str, Any]:
-    """Return watermark, leader, tiers, last refreshes and connections.
+    """Return alarms, watermark, leader, tiers, last refreshes, what the audit has compared, and connections.
 
     :raises psycopg.errors.UndefinedTable: the database is not migrated.
     """
     leader = _rows(connection, LEADER, LOCK_CLASS, LEADER_LOCK)
     watermark = _rows(connection, WATERMARK)
     return {
+        "alarms": _rows(connection, ALARMS),
         "watermark": watermark[0] if watermark else None,
         "leader": leader[0] if leader else None,
         "views": _rows(connection, TIERS),
         "refreshes": _rows(connection, REFRESHES),
+        "audit": _rows(connection, AUDIT),
         "connections": _rows(connection, CONNECTIONS),
     }
 

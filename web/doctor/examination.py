@@ -80,5 +80,6 @@ def _schema_checks(catalog: Catalog) -> list[tuple[str, Check]]:
         ("may refresh", roles.may_refresh),
         ("cluster", running.same_cluster),
         ("leader", running.leader),
+        ("alarms", running.alarms),
         ("views populated", schema.populated),
     ]

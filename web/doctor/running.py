@@ -1,8 +1,9 @@
 """Checks of the processes that run."""
 
+from refresher.alarms import EXACTNESS, UNCAPTURED
 from refresher.leadership import LEADER_LOCK, LOCK_CLASS
 from web.cli.system_state import LEADER
-from web.doctor.finding import Connection, Finding, failed, passed
+from web.doctor.finding import Connection, Finding, failed, listed, passed, warned
 
 LEADER_AGE_SECONDS = 2.0
 _START = "Start the refresher: `python -m refresher` (several may run; one leads)."
@@ -38,3 +39,14 @@ def same_cluster(connection: Connection) -> Finding:
         remedy = f"{_START} The next leader resets it; until then every read uses the base tables."
         return failed("cluster", "the bookkeeping was restored from another cluster", remedy)
     return passed("cluster", f"the bookkeeping belongs to it ({row[1]})")
+
+
+def alarms(connection: Connection) -> Finding:
+    """Check that the leader has found nothing wrong: its alarms, those of the last hour included."""
+    found = connection.execute("SELECT kind, subject FROM frontview.alarm ORDER BY raised_at").fetchall()
+    if not found:
+        return passed("alarms", "none")
+    detail = listed([f"{kind} ({subject})" for kind, subject in found])
+    wrong = {EXACTNESS, UNCAPTURED} & {kind for kind, _ in found}
+    remedy = "`frontview status` has the details; docs/reference.md says what each kind asks for."
+    return (failed if wrong else warned)("alarms", detail, remedy)

@@ -9,12 +9,12 @@ import psycopg
 
 from models.engine import require_supported_server
 from models.errors import ServerTooOld
+from models.pooler import shares_sessions
 from web.doctor.finding import Connection, Finding, failed, passed, warned
 
 CLOCK_WARNING_SECONDS = 2.0
 OLD_TRANSACTION_MINUTES = 10
 QUEUE_WARNING, QUEUE_FAILURE = 0.25, 0.75
-POOLER_ROUNDS = 3
 LISTEN_SECONDS = 2.0
 
 
@@ -40,26 +40,14 @@ def writable(connection: Connection) -> Finding:
 
 def session(open_connection: Callable[[], Connection]) -> Finding:
     """Check that a connection keeps one session of its own: a transaction pooler between hands them around."""
+    if shares_sessions(open_connection):
+        return failed(
+            "sessions",
+            "two connections share a session: a transaction pooler is in between",
+            "Set FRONTVIEW_DIRECT_URL to the server itself (or a pool in session mode).",
+        )
     with closing(open_connection()) as ours, closing(open_connection()) as other:
-        for _ in range(POOLER_ROUNDS):
-            mark = secrets.token_hex(8)
-            before = _session(ours, mark)
-            with other.transaction():  # whoever hands sessions around gives it the one that was just free
-                taken = _session(other)
-                if taken[0] == before[0] or taken[1] == mark:
-                    return _pooled()
-                if _session(ours) != (before[0], mark):
-                    return _pooled()
         return _listening(ours, other)
-
-
-def _session(connection: Connection, mark: str | None = None) -> tuple[int, str]:
-    """Return backend and mark of the session; sets the mark when one is given."""
-    if mark is not None:
-        connection.execute("SELECT set_config('frontview.doctor', %s, false)", (mark,))
-    row = connection.execute("SELECT pg_backend_pid(), current_setting('frontview.doctor', true)").fetchone()
-    assert row is not None  # noqa: S101  a SELECT without FROM returns one row
-    return row[0], row[1]
 
 
 def _listening(ours: Connection, other: Connection) -> Finding:
@@ -69,14 +57,6 @@ def _listening(ours: Connection, other: Connection) -> Finding:
     if any(True for _ in ours.notifies(timeout=LISTEN_SECONDS, stop_after=1)):
         return passed("sessions", "a connection keeps its session, and LISTEN works")
     return failed("sessions", "a notification did not arrive", "Connect without anything in between.")
-
-
-def _pooled() -> Finding:
-    return failed(
-        "sessions",
-        "two connections share a session: a transaction pooler is in between",
-        "Set FRONTVIEW_DIRECT_URL to the server itself (or a pool in session mode).",
-    )
 
 
 def clock(connection: Connection) -> Finding:

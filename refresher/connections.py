@@ -1,0 +1,58 @@
+"""How the refresher connects: sessions that the server ends by itself when we fall silent.
+
+Invariant: a leader behind a dead link, or stopped, loses its lock within ``DRAIN_IDLE_SECONDS`` even where a proxy
+answers the keepalives; a refresh in that state loses its gates within ``TRANSACTION_IDLE_SECONDS``.
+"""
+
+from contextlib import closing
+
+import psycopg
+
+from models.engine import connect
+from refresher.leadership import Connection
+
+DRAIN_IDLE_SECONDS = 5  # the leader speaks every few milliseconds, a standby twice a second
+TRANSACTION_IDLE_SECONDS = 5  # nothing is awaited inside a transaction of ours
+MAINTENANCE_IDLE_SECONDS = 30  # a leader looks each second; gates may be held between two statements
+SILENT_SECONDS = 5.0  # of a statement without an answer, before anybody asks what became of it
+
+_EVERY = {
+    "client_connection_check_interval": "2s",
+    "idle_in_transaction_session_timeout": f"{TRANSACTION_IDLE_SECONDS}s",
+}
+_STILL_WORKS = """
+SELECT a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Client'
+    OR a.state_change > clock_timestamp() - interval '3 seconds'
+FROM pg_stat_activity a WHERE a.pid = %s
+"""
+
+
+def connect_drain(url: str) -> Connection:
+    """Return the connection that holds the leader's lock and drains."""
+    return connect(url, "frontview-refresher-drain", _EVERY | {"idle_session_timeout": f"{DRAIN_IDLE_SECONDS}s"})
+
+
+def connect_maintenance(url: str) -> Connection:
+    """Return a connection for refreshes and whatever else takes a second or more."""
+    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s"}
+    return connect(url, "frontview-refresher-maintenance", session)
+
+
+def connect_inspection(url: str) -> Connection:
+    """Return a connection for looks that may be put off: they wait for no lock, and none takes for ever."""
+    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s"}
+    session |= {"lock_timeout": "1s", "statement_timeout": "30s"}
+    return connect(url, "frontview-refresher-inspection", session)
+
+
+def still_works(url: str, pid: int) -> bool:
+    """Return whether the server still works for the backend ``pid``: a drain or a refresh may take minutes.
+
+    A backend that waits for us, or is gone, has answered into a link that carries nothing any more.
+    """
+    try:
+        with closing(connect(url, "frontview-refresher-check")) as other:
+            row = other.execute(_STILL_WORKS, (pid,)).fetchone()
+    except psycopg.Error:
+        return False
+    return bool(row and row[0])

@@ -1,0 +1,127 @@
+"""The leader's inspection: coverage, notification queue and audit, beside the drain and the refreshes.
+
+Invariant: runs only while this process leads, on a connection of its own, so that a long refresh cannot keep it from
+looking; all intervals are monotonic. What failed is tried again at the next tick.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from models.deadlines import Deadlines
+from refresher.alarms import count_alarms
+from refresher.audit import Audit
+from refresher.connections import SILENT_SECONDS
+from refresher.coverage import check_coverage, check_queue
+from refresher.drain import Drain, cancel_or_cut
+from refresher.leadership import Connection, Reign
+from refresher.metrics import Metrics
+from views_sql.maintained_view import Catalog
+
+log = structlog.get_logger(__name__)
+
+QUEUE_SECONDS = 10.0
+SAVE_SECONDS = 10.0
+
+
+class Allowance:
+    """Seconds of work: a share ``duty`` of the time that passes, what was overspent paid back first."""
+
+    def __init__(self, duty: float, now: float) -> None:
+        self._duty, self._at = duty, now
+        self.seconds = 0.0
+
+    def grant(self, now: float) -> None:
+        """Grant what has come since the last grant; idle time is not saved up for long."""
+        self.seconds = min(self.seconds + self._duty * (now - self._at), 2 * self._duty)
+        self._at = now
+
+    def spend(self, seconds: float) -> None:
+        """Take what a piece of work took."""
+        self.seconds -= seconds
+
+
+class Inspection:
+    """One job of the scheduler, called each second.
+
+    :param coverage_seconds: between two checks of the capture.
+    :param audit_duty: share of one core for the audit; 0: no audit.
+    :param deadlines: and ``still_works``: as for :class:`refresher.drain.Drain`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        drain: Drain,
+        catalog: Catalog,
+        metrics: Metrics,
+        *,
+        coverage_seconds: float,
+        audit_duty: float,
+        deadlines: Deadlines,
+        still_works: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        self._connect, self._drain, self._metrics = connect, drain, metrics
+        self._deadlines, self._still_works = deadlines, still_works
+        self._coverage_seconds = coverage_seconds
+        self._audit = Audit(catalog.views, on_check=metrics.checked)
+        self._allowance = Allowance(audit_duty, time.monotonic())
+        self._connection: Connection | None = None
+        self._one_at_a_time = threading.Lock()
+        self._stopping = False
+        self._epoch = 0
+        self._coverage_at = self._queue_at = self._save_at = 0.0
+
+    def tick(self) -> None:
+        """Do what is due, if this process leads."""
+        with self._one_at_a_time:
+            reign = self._drain.reign
+            if reign is None or self._stopping:
+                self._metrics.leading(None)
+                self._close()
+                return
+            try:
+                if self._connection is None or self._connection.closed:
+                    self._connection = self._connect()
+                pid = self._connection.info.backend_pid
+                with self._deadlines.watch(self._connection, SILENT_SECONDS, lambda _: self._still_works(pid)):
+                    self._inspect(self._connection, reign)
+            except psycopg.Error as error:
+                log.warning("inspection_failed", sqlstate=error.sqlstate, error=type(error).__name__)
+                self._close()
+
+    def stop(self) -> None:
+        """Cancel what is running; nothing new begins."""
+        self._stopping = True
+        if (connection := self._connection) is not None and not connection.closed:
+            cancel_or_cut(connection, self._deadlines)
+        with self._one_at_a_time:
+            self._close()
+
+    def _inspect(self, connection: Connection, reign: Reign) -> None:
+        now = time.monotonic()
+        if reign.epoch != self._epoch or now >= self._coverage_at:
+            check_coverage(connection)
+            self._epoch, self._coverage_at = reign.epoch, now + self._coverage_seconds
+        if now >= self._queue_at:
+            check_queue(connection)
+            self._queue_at = now + QUEUE_SECONDS
+        self._allowance.grant(now)
+        while self._allowance.seconds > 0 and not self._stopping and self._drain.reign is reign:
+            begun = time.monotonic()
+            visit = self._audit.visit_next(connection)
+            self._allowance.spend(time.monotonic() - begun)
+            if visit is None:
+                break
+        if now >= self._save_at:
+            self._audit.save(connection)
+            self._save_at = now + SAVE_SECONDS
+        self._metrics.leading(count_alarms(connection))
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

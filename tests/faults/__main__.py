@@ -1,0 +1,162 @@
+"""``python -m tests.faults``: strikes a whole system with one fault after another and shows what came of each.
+
+Invariant: exit code 1 unless every fault that can be made here bit and was survived; then the logs are left, and
+where they are is printed.
+"""
+
+import random
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+from time import monotonic
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.faults import report
+from tests.faults.faults import FAULTS, faults_named
+from tests.faults.faults.fault import Fault
+from tests.faults.outcome import Outcome
+from tests.faults.runner import Runner
+from tests.faults.soak import Soak
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--only", metavar="1,5,12a", help="Only these faults.")
+@click.option("--list", "listing", is_flag=True, help="Show the faults and end.")
+@click.option("--pairs", type=click.IntRange(1), help="So many random pairs of faults, struck and healed crosswise.")
+@click.option("--seed", type=int, help="Of everything random.  [default: random, and printed]")
+@click.option("--short", is_flag=True, help="Faults last as in the suite, where they are part of it.")
+@click.option(
+    "--soak", "soak_minutes", type=float, metavar="MINUTES", help="Load for so long, a random fault a minute."
+)
+@click.option("--writes", type=float, default=500, show_default=True, help="A second, in a soak.")
+@click.option("--reads", type=float, default=2000, show_default=True, help="A second, in a soak.")
+@click.option("--report", "report_file", type=click.Path(path_type=Path, dir_okay=False), help="Write a table there.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write everything there.")
+@click.option("--keep", is_flag=True, help="Leave the logs in any case.")
+def main(
+    only: str | None,
+    listing: bool,
+    pairs: int | None,
+    seed: int | None,
+    short: bool,
+    soak_minutes: float | None,
+    writes: float,
+    reads: float,
+    report_file: Path | None,
+    json_file: Path | None,
+    keep: bool,
+) -> None:
+    """Strike a whole system under load with each fault of the matrix, and check what must hold."""
+    console = Console(soft_wrap=True)
+    chosen = _chosen(only)
+    if listing:
+        for fault in chosen:
+            console.print(f"{fault.number:>4}  {escape(fault.name)}  [dim]({escape(fault.must_hold)})[/]")
+        return
+    seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
+    folder = Path(mkdtemp(prefix="frontview-faults-"))
+    console.print(f"seed {seed}; logs in {folder}", style="dim")
+    plan = _pairs(chosen, pairs, seed) if pairs else [(fault,) for fault in chosen]
+    if soak_minutes is not None:
+        outcomes = [_soak(console, folder, seed, soak_minutes, writes, reads, chosen)]
+    else:
+        outcomes = _run_all(console, folder, seed, short, plan)
+    command = f"make faults ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make faults"
+    if report_file:
+        report_file.write_text(report.markdown(outcomes, command))
+    if json_file:
+        report.write_json(outcomes, json_file, seed=seed, command=command)
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    _end(console, folder, failed, keep)
+    sys.exit(bool(failed))
+
+
+def _chosen(only: str | None) -> list[type[Fault]]:
+    try:
+        return faults_named(only) if only else list(FAULTS)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--only") from None
+
+
+def _pairs(chosen: list[type[Fault]], count: int, seed: int) -> list[tuple[type[Fault], ...]]:
+    """Return random pairs of faults that touch nothing alike, in random order."""
+    possible = [
+        (one, other)
+        for one in chosen
+        for other in chosen
+        if one.touches and other.touches and not one.touches & other.touches and one.stage == other.stage
+    ]
+    if not possible:
+        raise click.BadParameter("no two of these faults can strike together", param_hint="--pairs")
+    chance = random.Random(seed)
+    return [chance.choice(possible) for _ in range(count)]
+
+
+def _run_all(
+    console: Console, folder: Path, seed: int, short: bool, plan: list[tuple[type[Fault], ...]]
+) -> list[Outcome]:
+    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    # faults of one stage follow each other, so that they share a deployment
+    stages = list({repr(faults[0].stage): None for faults in plan})
+    plan = sorted(plan, key=lambda faults: stages.index(repr(faults[0].stage)))
+    outcomes = []
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=len(plan))
+        runner = Runner(folder, short=short, seed=seed)
+        try:
+            for faults in plan:
+                number = "+".join(fault.number for fault in faults)
+                runner.say = lambda what, number=number: bar.update(task, description=f"{number}: {what}")
+                outcome = runner.run(*(fault() for fault in faults))
+                outcomes.append(outcome)
+                bar.advance(task)
+                console.print(report.line(outcome))
+                for violation in outcome.violations:
+                    console.print(f"    {escape(violation)}", style="red")
+                if not outcome.ok and outcome.why:
+                    console.print(f"    {escape(outcome.why)}", style="red")
+        finally:
+            runner.end_deployment()
+    return outcomes
+
+
+def _soak(
+    console: Console,
+    folder: Path,
+    seed: int,
+    minutes: float,
+    writes: float,
+    reads: float,
+    chosen: list[type[Fault]],
+) -> Outcome:
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("soak")
+        began = monotonic()
+        runner = Runner(folder, seed=seed, say=lambda what: bar.update(task, description=f"soak: {what}"))
+        try:
+            soak = Soak(runner, chosen, minutes=minutes, writes=writes, reads=reads, tell=console.print)
+            outcome = soak.run()
+        finally:
+            runner.end_deployment()
+    outcome.seconds = monotonic() - began
+    console.print(report.line(outcome))
+    for violation in outcome.violations:
+        console.print(f"    {escape(violation)}", style="red")
+    return outcome
+
+
+def _end(console: Console, folder: Path, failed: list[Outcome], keep: bool) -> None:
+    if failed:
+        console.print(f"{len(failed)} not survived: {', '.join(it.number for it in failed)}", style="red")
+    if failed or keep:
+        console.print(f"Logs are in {folder}")
+    else:
+        Runner(folder).close(keep=False)
+
+
+if __name__ == "__main__":
+    main()

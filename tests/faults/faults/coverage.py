@@ -1,0 +1,158 @@
+"""Faults of capture: 20, all of them ways by which a change might go by unseen.
+
+Invariant: what such a write did must be seen, or an alarm be raised within a minute, after which it is seen.
+"""
+
+from time import monotonic
+from typing import Any
+
+from tests.faults.faults.data import TRUNCATE_AND_REFILL, alarms
+from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.transactions import TWIN
+from tests.faults.history import History
+from tests.faults.scene import Scene
+
+ALARM_SECONDS = 60.0
+CHILD = "calls_child"
+COST_CENTS = 7_777
+_EXACT = """
+SELECT (a.body::json -> 'totals' ->> 'cost_cents')::bigint
+FROM frontview.dashboard_analytics(%(user)s, %(first)s, %(last)s, 'day', NULL, {base}) a
+"""
+_INTO_CHILD = f"""
+INSERT INTO {CHILD} (id, user_id, agent_id, started_at, local_day, status, duration_seconds, cost_cents)
+SELECT -1 - (SELECT count(*) FROM {CHILD}), user_id, min(id), now(), CURRENT_DATE, 'completed', 60, {COST_CENTS}
+FROM agents WHERE user_id = %s GROUP BY user_id
+"""
+
+
+class ReplicaRole(Fault):
+    """Ordinary triggers do not fire there; the capture's must."""
+
+    number, name, must_hold = "20", "writes with session_replication_role = replica", "I7"
+    seconds, subset_seconds = 4.0, None
+    touches = frozenset({"own rows"})
+
+    def strike(self, scene: Scene) -> None:
+        self.connection = scene.deployment.connect()
+        self.connection.execute("SET session_replication_role = replica")
+        self.connection.autocommit = False
+        self.written = 0
+
+    def step(self, scene: Scene) -> None:
+        scene.rows.commit(self.connection, scene.rows.insert(self.connection, 2))
+        self.written += 2
+
+    def proof(self, scene: Scene) -> str:
+        row = self.connection.execute("SHOW session_replication_role").fetchone()
+        self.connection.rollback()
+        return bit(f"{self.written} rows written in role {row[0]}", row and row[0] == "replica" and self.written)
+
+    def heal(self, scene: Scene) -> None:
+        self.connection.close()
+
+
+class _Child(Fault):
+    """What both ways to a child table have in common: its rows belong to calls, and nothing tells us."""
+
+    must_hold = "I7, or an alarm within 60 s"
+    seconds, subset_seconds = ALARM_SECONDS + 10, None
+
+    def prepare(self, scene: Scene) -> None:
+        self.user = scene.deployment.add_users(1)[0]  # nobody else reads it: until the alarm its answers may be wrong
+
+    def strike(self, scene: Scene) -> None:
+        self.before = set(alarms(scene))
+        self.alarms: set[Any] = set()
+        self.seen_after: float | None = None
+        self.attach(scene)
+        self.began = monotonic()
+        assert self._sum(scene, base=True) % (1 << 50) == COST_CENTS, "the child's row is not in calls"
+
+    def attach(self, scene: Scene) -> None:
+        """Make the child, with a row in it."""
+
+    def _sum(self, scene: Scene, *, base: bool) -> int:
+        window = scene.deployment.window
+        query = _EXACT.format(base=base)
+        row = scene.sql.execute(query.encode(), {"user": self.user, "first": window[0], "last": window[-1]}).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def step(self, scene: Scene) -> None:
+        self.alarms |= set(alarms(scene)) - self.before
+        if self._sum(scene, base=False) == self._sum(scene, base=True):
+            self.seen_after = self.seen_after or monotonic() - self.began
+        else:
+            self.seen_after = None
+
+    def over(self, scene: Scene) -> bool:
+        return self.seen_after is not None and bool(self.alarms)
+
+    def proof(self, scene: Scene) -> str:
+        rows = scene.value(f"SELECT count(*) FROM ONLY {CHILD}")
+        return bit(f"{rows} row of a child of calls, written past it", rows)
+
+    def heal(self, scene: Scene) -> None:
+        scene.sql.execute(f"DELETE FROM calls WHERE tableoid = '{CHILD}'::regclass".encode())
+        scene.sql.execute(f"DROP TABLE {CHILD}".encode())
+
+    def judge(self, scene: Scene, history: History) -> list[str]:
+        seen = "never" if self.seen_after is None else f"after {self.seen_after:.0f} s"
+        self.note = f"alarms {sorted(self.alarms)}; seen {seen}"
+        late = self.seen_after is None or self.seen_after > ALARM_SECONDS
+        return [f"I7: a row of a child table was seen {seen}, with alarms {sorted(self.alarms)}"] if late else []
+
+
+class ChildWritten(_Child):
+    """A child made after the capture's triggers were installed has none."""
+
+    number, name = "20b", "rows written straight into an inheritance child"
+
+    def attach(self, scene: Scene) -> None:
+        scene.sql.execute(f"CREATE TABLE {CHILD} () INHERITS (calls)".encode())
+        scene.sql.execute(_INTO_CHILD.encode(), (self.user,))
+
+
+class ChildAttached(_Child):
+    """Rows arrive with a table that was filled elsewhere; no statement on calls ever ran."""
+
+    number, name = "20c", "a table with rows attached as an inheritance child"
+
+    def attach(self, scene: Scene) -> None:
+        scene.sql.execute(f"CREATE TABLE {CHILD} (LIKE calls INCLUDING ALL)".encode())
+        scene.sql.execute(_INTO_CHILD.encode(), (self.user,))
+        scene.sql.execute(f"ALTER TABLE {CHILD} INHERIT calls".encode())
+
+
+class CascadeReached(Fault):
+    """TRUNCATE … CASCADE of one table empties another; nobody named that one."""
+
+    number, name, must_hold = "20d", "TRUNCATE … CASCADE reaches a table that nobody named", "I7"
+    seconds, subset_seconds = 3.0, None
+    touches = frozenset({"calls"})
+
+    def strike(self, scene: Scene) -> None:
+        leads = "SELECT count(*) FROM lead_analytics"
+        kept = [line for line in TRUNCATE_AND_REFILL.splitlines() if "lead" not in line]
+        scene.sql.execute(
+            "INSERT INTO lead_analytics (call_id, user_id, agent_id, score, stage) "
+            "SELECT id, user_id, agent_id, 1, 'new' FROM calls ORDER BY id DESC LIMIT 50 ON CONFLICT DO NOTHING"
+        )
+        with scene.open_transaction() as connection:
+            connection.execute(f"LOCK TABLE lead_analytics, calls, {TWIN} IN ACCESS EXCLUSIVE MODE".encode())
+            self.before = scene_count(connection.execute(leads).fetchone())
+            connection.execute("\n".join(kept).encode())
+            self.after = scene_count(connection.execute(leads).fetchone())
+
+    def proof(self, scene: Scene) -> str:
+        return bit(f"{self.before} rows of lead_analytics became {self.after}", self.before and not self.after)
+
+
+def scene_count(row: tuple[Any, ...] | None) -> int:
+    """Return the number in a row of one count."""
+    assert row is not None
+    return int(row[0])
+
+
+FAULTS = (ReplicaRole, ChildWritten, ChildAttached, CascadeReached)

@@ -1,0 +1,55 @@
+"""A lock that makes refreshes wait, so that something can happen to a process inside one.
+
+Invariant: the lock conflicts with refreshes only: readers and writers of base tables never meet it.
+"""
+
+from typing import Any
+
+import psycopg
+
+from tests.faults.scene import Scene
+
+_WAITING = """
+SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE NOT l.granted AND l.locktype = 'relation' AND a.application_name LIKE 'frontview-refresher%'
+"""
+_TIERS = "SELECT relation FROM frontview.view_state WHERE view = ANY (%s) ORDER BY view, tier"
+
+
+class HeldTiers:
+    """Holds SHARE UPDATE EXCLUSIVE on the tiers of ``views``, which REFRESH … CONCURRENTLY has to wait for.
+
+    ANALYZE takes that lock and keeps it to the end of its transaction; LOCK refuses materialized views.
+    """
+
+    def __init__(self, scene: Scene, *views: str) -> None:
+        self._scene, self._views = scene, views or ("call_daily",)
+        self._holder: psycopg.Connection[Any] | None = None
+
+    def hold(self) -> None:
+        """Take the lock; waits for a refresh that runs."""
+        self._holder = self._scene.open_transaction()
+        for (relation,) in self._scene.sql.execute(_TIERS, (list(self._views),)).fetchall():
+            self._holder.execute(f"ANALYZE {relation}".encode())
+
+    def refresh_waiting(self, process: str) -> int:
+        """Return the pid of that process's backend once a refresh of its waits inside its transaction."""
+
+        def waiting() -> int | None:
+            pids = {pid for (pid,) in self._scene.sql.execute(_WAITING.encode())}
+            return next(iter(pids.intersection(self._scene.ours(process=process))), None)
+
+        pid = self._scene.until(waiting, f"refresh by {process} that waits", seconds=20)
+        assert isinstance(pid, int)
+        return pid
+
+    def release(self) -> None:
+        """Let refreshes go on; may be called twice."""
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
+
+
+def running_refreshes(scene: Scene) -> int:
+    """Return how many tiers are announced as being refreshed."""
+    return int(scene.value("SELECT count(*) FROM frontview.refresh_attempt WHERE attempts % 2 = 1"))

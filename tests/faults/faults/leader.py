@@ -1,0 +1,219 @@
+"""Faults of the refresher that leads: 3, 4, 9, 10, 11, 12.
+
+Invariant: how long it took until another one drained is measured from the strike, by somebody who only looks.
+"""
+
+from pathlib import Path
+from time import monotonic
+
+from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.held_tiers import HeldTiers, running_refreshes
+from tests.faults.history import History
+from tests.faults.scene import Scene
+
+SILENT_SECONDS = 10.0
+KILLED_SECONDS = 3.0
+
+
+class _Leader(Fault):
+    """What these have in common: a leader that is hit, and another one that must take over."""
+
+    touches = frozenset({"leader"})
+    must_hold = "I1 I2 I7 I10"
+
+    def strike(self, scene: Scene) -> None:
+        self.leader = scene.leader()
+        self.arrange(scene)
+        self.epoch, self.struck_at = scene.observer.epoch, monotonic()
+        self.hit(scene)
+
+    def arrange(self, scene: Scene) -> None:
+        """Bring the leader into the state in which it is to be hit."""
+
+    def hit(self, scene: Scene) -> None:
+        """Hit it."""
+
+    def over(self, scene: Scene) -> bool:
+        self.failover = scene.observer.seconds_to_another_reign(self.struck_at, self.epoch)
+        return self.failover is not None
+
+    def judge(self, scene: Scene, history: History) -> list[str]:
+        self.failover = scene.observer.seconds_to_another_reign(self.struck_at, self.epoch)
+        goal = self.failover_seconds
+        if goal is None or (self.failover is not None and self.failover <= goal):
+            return []
+        took = "never" if self.failover is None else f"after {self.failover:.1f} s"
+        return [f"failover: another leader drained {took}, not within {goal:.0f} s"]
+
+
+class LeaderLinkSilentIdle(_Leader):
+    """The leader has nothing to drain; its session looks alive to the server."""
+
+    number, name, must_hold = "3", "the leader's link silent, drain idle", "I7 I10"
+    seconds, failover_seconds = 20.0, SILENT_SECONDS
+
+    def arrange(self, scene: Scene) -> None:
+        scene.load.pause_writers()
+        scene.until(lambda: not scene.value("SELECT count(*) FROM frontview.stale_key"), "idle leader")
+
+    def hit(self, scene: Scene) -> None:
+        self.held_before = scene.link(self.leader).held_bytes
+        scene.link(self.leader).silence()
+
+    def proof(self, scene: Scene) -> str:
+        held = scene.link(self.leader).held_bytes - self.held_before
+        return bit(f"{held} bytes of {self.leader} held back", held)
+
+    def heal(self, scene: Scene) -> None:
+        scene.link(self.leader).heal()
+        scene.load.resume_writers()
+
+
+class LeaderLinkSilentInRefresh(_Leader):
+    """Its refresh ends on the server, inside a transaction that nobody will commit."""
+
+    number, name, must_hold = "4", "the leader's link silent inside a refresh", "I7 I10"
+    seconds, subset_seconds, failover_seconds = 20.0, 12.0, SILENT_SECONDS
+
+    def arrange(self, scene: Scene) -> None:
+        self.tiers = HeldTiers(scene)
+        self.tiers.hold()
+        self.waiting = self.tiers.refresh_waiting(self.leader)
+        self.held_before = scene.link(self.leader).held_bytes
+
+    def hit(self, scene: Scene) -> None:
+        scene.link(self.leader).silence()
+        self.announced = running_refreshes(scene)
+        self.tiers.release()
+
+    def proof(self, scene: Scene) -> str:
+        held = scene.link(self.leader).held_bytes - self.held_before
+        return bit(f"{held} bytes held back, {self.announced} tiers in refresh", held and self.announced)
+
+    def heal(self, scene: Scene) -> None:
+        self.tiers.release()
+        scene.link(self.leader).heal()
+
+
+class LeaderStopped(_Leader):
+    """Stopped, then continued: it must not go on as if it still led, unless it does."""
+
+    number, name, must_hold = "9", "SIGSTOP of the leader for 8 s, then SIGCONT", "I2 I10"
+    seconds, subset_seconds = 8.0, 4.0
+
+    def hit(self, scene: Scene) -> None:
+        scene.process(self.leader).pause()
+
+    def over(self, scene: Scene) -> bool:
+        return False
+
+    def proof(self, scene: Scene) -> str:
+        age = scene.observer.sights[-1].age
+        state = process_state(scene.process(self.leader).pid)
+        return bit(f"{self.leader} in state {state}, newest drain {age:.1f} s old at its end", state == "T")
+
+    def heal(self, scene: Scene) -> None:
+        scene.process(self.leader).resume()
+
+
+class LeaderKilledOften(_Leader):
+    """Killed at random moments, so now and then around the commit of a drain; restarted each time."""
+
+    number, name, must_hold = "10", "SIGKILL of the leader around the commit of a drain, five times", "I1 I2 I7 I10"
+    seconds, subset_seconds, failover_seconds = 40.0, None, KILLED_SECONDS
+    times = 5
+
+    def hit(self, scene: Scene) -> None:
+        self.killed: list[tuple[float, int]] = []
+        self.in_drain = 0
+
+    def step(self, scene: Scene) -> None:
+        if self.killed and scene.observer.seconds_to_another_reign(*self.killed[-1]) is None:
+            return
+        if len(self.killed) >= self.times:
+            return
+        scene.wait(scene.chance.uniform(0.3, 1.5))
+        leader = scene.leader()
+        drain = scene.ours(process=leader, application="frontview-refresher-drain")
+        active = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s) AND state = 'active'"
+        epoch = scene.observer.epoch
+        self.in_drain += scene.value(active, drain)
+        self.killed.append((monotonic(), epoch))
+        scene.process(leader).kill()
+        scene.process(leader).start()
+
+    def over(self, scene: Scene) -> bool:
+        return len(self.killed) >= self.times and scene.observer.seconds_to_another_reign(*self.killed[-1]) is not None
+
+    def proof(self, scene: Scene) -> str:
+        fact = f"killed {len(self.killed)} times, {self.in_drain} of them in a statement of the drain's"
+        return bit(fact, len(self.killed) >= self.times)
+
+    def judge(self, scene: Scene, history: History) -> list[str]:
+        took = [scene.observer.seconds_to_another_reign(*killed) for killed in self.killed]
+        self.failover = max((seconds for seconds in took if seconds is not None), default=None)
+        slow = [seconds for seconds in took if seconds is None or seconds > KILLED_SECONDS]
+        return [f"failover: {len(slow)} of {len(took)} took longer than {KILLED_SECONDS:.0f} s"] if slow else []
+
+
+class LeaderKilledInRefresh(_Leader):
+    """The server must end its transaction and free its gates before anybody refreshes that tier again."""
+
+    number, name = "11", "SIGKILL of the leader inside a refresh"
+    seconds, subset_seconds, failover_seconds = 10.0, 5.0, KILLED_SECONDS
+
+    def arrange(self, scene: Scene) -> None:
+        self.tiers = HeldTiers(scene)
+        self.tiers.hold()
+        self.waiting = self.tiers.refresh_waiting(self.leader)
+        self.announced = running_refreshes(scene)
+
+    def hit(self, scene: Scene) -> None:
+        self.pid = scene.process(self.leader).pid
+        scene.process(self.leader).kill()
+
+    def proof(self, scene: Scene) -> str:
+        fact = f"process {self.pid} killed with {self.announced} tiers in refresh"
+        return bit(fact, self.announced and not scene.process(self.leader).alive)
+
+    def heal(self, scene: Scene) -> None:
+        self.tiers.release()
+        scene.process(self.leader).start()
+
+
+class LeadersLockSessionKilled(_Leader):
+    """The lock goes to the standby while the old leader's refresh still runs: it must be fenced."""
+
+    number, name, must_hold = "12", "the leader's lock session killed while it refreshes; two refreshers", "I10 I4"
+    seconds, subset_seconds, failover_seconds = 8.0, None, KILLED_SECONDS
+
+    def arrange(self, scene: Scene) -> None:
+        self.tiers = HeldTiers(scene)
+        self.tiers.hold()
+        self.waiting = self.tiers.refresh_waiting(self.leader)
+
+    def hit(self, scene: Scene) -> None:
+        drain = scene.ours(process=self.leader, application="frontview-refresher-drain")
+        self.ended = scene.terminate(drain)
+
+    def proof(self, scene: Scene) -> str:
+        fact = f"{self.ended} session with the lock ended while backend {self.waiting} of its refreshed"
+        return bit(fact, self.ended == 1)
+
+    def heal(self, scene: Scene) -> None:
+        self.tiers.release()
+
+
+def process_state(pid: int) -> str:
+    """Return the letter by which the kernel names the state of a process, e.g. T when stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+FAULTS = (
+    LeaderLinkSilentIdle,
+    LeaderLinkSilentInRefresh,
+    LeaderStopped,
+    LeaderKilledOften,
+    LeaderKilledInRefresh,
+    LeadersLockSessionKilled,
+)

@@ -1,0 +1,379 @@
+"""The machine: what may happen next, as rules by name, and what must hold after each of them.
+
+Invariant: every rule is something that a real database, network, process or user can do at that moment. What an
+answer owes a request is fixed when the request arrives, from the world's own record and not from the product's.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from models.errors import DatabaseUnavailable
+from refresher.entry import EntryKey
+from tests.simulation.questions import CHANGES, DAYS, GLOBS, KEYS, REGION, USERS, Change, H
+from tests.simulation.scheduler import Task
+from tests.simulation.worker import MEMORY_ROWS, Worker
+from tests.simulation.world import World
+from web.read_path import Reading, ReadPolicy
+
+SEEN: Counter[str] = Counter()
+SECONDS = (0.02, 0.1, 0.3, 0.6, 1.1)
+DISASTERS = (
+    "clock_step",
+    "clock_step",
+    "crash",
+    "forget_feed",
+    "leader_changes",
+    "leader_is_gone",
+    "poll_lost",
+    "restore_from_backup",
+)
+CLOCK_STEPS = (-3600.0, -0.9, -0.5, -0.3, 0.5, 3600.0)
+POLICIES = (
+    ReadPolicy(),
+    ReadPolicy(),
+    ReadPolicy(exact=True),
+    ReadPolicy(max_age_seconds=0.3),
+)
+MOST_REQUESTS = 4
+ROUNDING = 1e-6
+keys, changes = st.sampled_from(KEYS), st.sampled_from(CHANGES)
+
+
+@dataclass
+class Request:
+    """A running request and what it is owed: the changes that its answer must hold."""
+
+    key: EntryKey
+    policy: ReadPolicy
+    arrived: float
+    owed: int
+    task: Task
+
+
+class _EveryRule:
+    def is_enabled(self, _: str) -> bool:
+        return True
+
+
+class Simulation(RuleBasedStateMachine):
+    """A database, its leader, a network and one worker, under any schedule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Hypothesis would switch half of the rules off in each schedule; hardly one would be left in which a change
+        # can travel from a writer to a hit
+        self._rules_strategy.enabled_rules_strategy = st.just(_EveryRule())
+        self.world = World()
+        self.worker = Worker(self.world, self.saw)
+        self.requests: list[Request] = []
+        self.shown = dict.fromkeys(USERS, 0)
+        self.stopped = False
+        self.poll_whole()
+        SEEN["schedules"] += 1
+
+    def saw(self, what: str) -> None:
+        SEEN[what] += 1
+
+    def teardown(self) -> None:
+        for task in (*(request.task for request in self.requests), self.worker.feed):
+            task.end()
+
+    # --- time and clocks
+
+    @rule(seconds=st.sampled_from(SECONDS))
+    def time_passes(self, seconds: float) -> None:
+        self.world.now += seconds
+
+    # --- writers
+
+    @rule(change=changes)
+    def commit(self, change: Change) -> None:
+        self.world.commit(change)
+
+    @rule(change=changes)
+    def transaction_opens(self, change: Change) -> None:
+        self.world.open.append(change)
+
+    @precondition(lambda self: self.world.open)
+    @rule()
+    def commit_late(self) -> None:
+        self.world.commit(self.world.open.pop(0))
+
+    @rule(change=changes, key=keys)
+    def write_and_read_back(self, change: Change, key: EntryKey) -> None:
+        self.world.commit(change)
+        self.read_whole(key, POLICIES[2])
+
+    @rule(glob=st.sampled_from(GLOBS))
+    def manual_invalidation(self, glob: Change) -> None:
+        self.world.globs.append(glob)
+
+    # --- the leader
+
+    @precondition(lambda self: self.world.reign)
+    @rule()
+    def drain(self) -> None:
+        if not self.world.looked:
+            self.world.look()
+        self.world.commit_drain()
+
+    @precondition(lambda self: self.world.reign and not self.world.looked)
+    @rule()
+    def drain_looks(self) -> None:
+        self.world.look()
+
+    @precondition(lambda self: self.world.looked)
+    @rule()
+    def drain_commits(self) -> None:
+        self.world.commit_drain()
+
+    @precondition(lambda self: self.world.reign and not self.world.looked)
+    @rule()
+    def heartbeat(self) -> None:
+        self.world.now += 0.25
+        self.drain()
+
+    @rule(change=changes)
+    def change_comes_through(self, change: Change) -> None:
+        """A change is committed, drained, and the worker hears of it; what it runs itself takes longer."""
+        self.world.commit(change)
+        self.moment_passes(0.05)
+
+    @rule(seconds=st.sampled_from((0.05, 0.05, 0.26)))
+    def moment_passes(self, seconds: float) -> None:
+        """Leader and follower do what they should."""
+        self.world.now += seconds
+        if self.world.reign:
+            self.drain()
+        if not self.stopped:
+            self.poll_whole()
+
+    # --- disasters: one rule, so that most steps are ordinary ones
+
+    @rule(kind=st.sampled_from(DISASTERS), degree=st.integers(0, 5))
+    def disaster(self, kind: str, degree: int) -> None:
+        getattr(self, kind)(degree)
+
+    def leader_changes(self, degree: int) -> None:
+        self.world.leader_changes(1 + degree // 4)
+
+    def forget_feed(self, degree: int) -> None:
+        self.world.forget_feed(degree % 3)
+
+    def crash(self, degree: int) -> None:
+        self.world.crash()
+        self.world.now += (0.15, 0.4)[degree % 2]
+
+    def restore_from_backup(self, degree: int) -> None:
+        """Put an older state back; a link may outlive it when something in between reconnects and says nothing."""
+        self.world.restore(1 + degree // 2)
+        self.world.now += H + 0.1  # nobody does it in less
+        if degree % 2 and self.worker.follower.link is not None:
+            self.worker.follower.link.survive_restart()
+
+    def clock_step(self, degree: int) -> None:
+        self.world.database_ahead += CLOCK_STEPS[degree]
+
+    def poll_lost(self, _: int) -> None:
+        if self.worker.follower.link is not None:
+            self.worker.follower.link.cut = True
+
+    def leader_is_gone(self, _: int) -> None:
+        self.world.reign = self.world.looked = None
+
+    # --- the follower
+
+    def feed_is_at(self, *places: str) -> bool:
+        feed = self.worker.feed
+        return not self.stopped and feed.place in places and feed.ready()
+
+    @precondition(lambda self: self.feed_is_at("start", "feed: waits to connect", "feed: connecting"))
+    @rule()
+    def reconnect(self) -> None:
+        self.worker.feed.resume()
+
+    @precondition(lambda self: not self.stopped and self.worker.feed.place == "feed: listening")
+    @rule()
+    def poll_sent(self) -> None:
+        """It is time, or there was a notification, real or forged: the difference is none."""
+        assert self.worker.follower.link is not None
+        self.worker.follower.link.notified = True
+        self.worker.feed.resume()
+
+    @precondition(lambda self: self.feed_is_at("feed: sent"))
+    @rule()
+    def poll_reaches_the_database(self) -> None:
+        self.worker.feed.resume()
+
+    @precondition(lambda self: self.feed_is_at("feed: answered"))
+    @rule()
+    def poll_answered(self) -> None:
+        self.worker.feed.resume()
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def poll_whole(self) -> None:
+        """Whatever the follower is doing, it ends in a poll that was sent now."""
+        for _ in range(2):
+            for _ in range(12):
+                if self.worker.feed.ready() and self.worker.feed.place != "feed: listening":
+                    self.worker.feed.resume()
+            if self.worker.feed.place == "feed: listening":
+                self.poll_sent()
+
+    # --- the worker's process
+
+    @precondition(lambda self: not self.stopped)
+    @rule(seconds=st.sampled_from((0.0, 0.6, 1.5)))
+    def worker_paused(self, seconds: float) -> None:
+        self.stopped = True
+        self.world.now += seconds
+
+    @precondition(lambda self: self.stopped)
+    @rule()
+    def worker_goes_on(self) -> None:
+        self.stopped = False
+
+    # --- requests
+
+    def may_arrive(self) -> bool:
+        return not self.stopped and len(self.requests) < MOST_REQUESTS
+
+    @precondition(may_arrive)
+    @rule(key=keys, policy=st.sampled_from(POLICIES))
+    def request(self, key: EntryKey, policy: ReadPolicy) -> None:
+        """It arrives, and is answered at once or goes on until it needs the database."""
+        owed, task = self.owed(key, policy), self.worker.read(key, policy)
+        self.requests.append(Request(key, policy, self.world.now, owed, task))
+        self._resume(self.requests[-1])
+
+    def owed(self, key: EntryKey, policy: ReadPolicy) -> int:
+        world = self.world
+        oldest = min(H, policy.max_age_seconds if policy.max_age_seconds is not None else H)
+        by_age = world.visible if policy.exact else world.visible & world.committed_before(world.now - oldest - ROUNDING)
+        return world.concerning(key, by_age | self.shown[key.user])
+
+    def ready_requests(self) -> list[Request]:
+        return [] if self.stopped else [it for it in self.requests if it.task.ready()]
+
+    @precondition(lambda self: self.ready_requests())
+    @rule(which=st.integers(0, MOST_REQUESTS - 1), steps=st.sampled_from((1, 1, 2, 9)))
+    def read_goes_on(self, which: int, steps: int) -> None:
+        """From one of its places to the next: entered, connected, snapshot taken, answered, landed."""
+        ready = self.ready_requests()
+        self._resume(ready[which % len(ready)], steps)
+
+    @precondition(lambda self: any(it.task.place == "read: sent" for it in self.ready_requests()))
+    @rule()
+    def read_fails(self) -> None:
+        from tests.unit.database_fakes import GONE  # noqa: PLC0415
+
+        it = next(it for it in self.ready_requests() if it.task.place == "read: sent")
+        it.task.resume(GONE)
+        self._take(it)
+
+    @precondition(may_arrive)
+    @rule(key=keys, policy=st.sampled_from(POLICIES))
+    def read_whole(self, key: EntryKey, policy: ReadPolicy) -> None:
+        if self.may_arrive():
+            self.request(key, policy)
+            if self.requests and self.requests[-1].key == key:
+                self._resume(self.requests[-1], 9)
+
+    def _resume(self, it: Request, steps: int = 1) -> None:
+        for _ in range(steps):
+            if it.task.place is not None and it.task.ready():
+                it.task.resume()
+        self._take(it)
+
+    def _take(self, it: Request) -> None:
+        """Judge the answer of a request that is over."""
+        if it.task.place is not None:
+            return
+        self.requests.remove(it)
+        if it.task.error is not None:
+            self.saw("unavailable")
+            if not isinstance(it.task.error, DatabaseUnavailable):
+                raise it.task.error
+            return
+        self._judge(it, it.task.result)
+
+    def _judge(self, it: Request, reading: Reading) -> None:
+        world, answered = self.world, self.world.answers[reading.data.decode()]
+        self.saw("exact" if it.policy.exact else reading.source)
+        assert answered.key == it.key, "somebody else's answer"
+        missing = it.owed & ~answered.holds & ~world.lost
+        assert not missing, f"{it.key.label} from {reading.source} misses {world.told(missing)}"
+        assert reading.age_seconds >= it.arrived - answered.snapshot_at - ROUNDING, "older than it says"
+        if reading.source == "cache":
+            assert not it.policy.exact
+            assert reading.data not in self.worker.cache.refused, "a refused fill was served"
+        self.shown[it.key.user] |= answered.holds
+
+    # --- what must hold
+
+    @invariant()
+    def all_holds(self) -> None:
+        self.no_hit_would_miss_what_it_owes()
+        self.nothing_refused_or_overtaken_is_kept()
+        self.limits_hold()
+        self.nothing_failed_that_cannot()
+
+    def no_hit_would_miss_what_it_owes(self) -> None:
+        for key in KEYS:
+            entry, _ = self.worker.cache.lookup(key, self.world.now, again=True)
+            if entry is not None:
+                answered = self.world.answers[entry.body.decode()]
+                missing = self.owed(key, POLICIES[0]) & ~answered.holds
+                assert not missing, f"{key.label} would miss {self.world.told(missing)}"
+
+    def nothing_refused_or_overtaken_is_kept(self) -> None:
+        cache = self.worker.cache
+        for key in KEYS:
+            entry = cache.last_resort(key, self.world.now, 1e9)
+            if entry is not None:
+                assert entry.body not in cache.refused, "a refused fill is kept"
+                holds = self.world.answers[entry.body.decode()].holds
+                missing = self.world.concerning(key, cache.applied_look) & ~holds
+                assert not missing, f"{key.label} is kept without {self.world.told(missing)}"
+
+    def limits_hold(self) -> None:
+        cache = self.worker.cache
+        region = cache.statistics()["regions"][REGION.name]
+        assert region["entries"] <= REGION.max_entries
+        assert region["bytes"] <= REGION.max_bytes
+        assert region["entries"] == cache.indexed()
+        assert len(cache.memory) <= MEMORY_ROWS
+
+    def nothing_failed_that_cannot(self) -> None:
+        assert not self.worker.follower.defects, self.worker.follower.defects
+        assert "cache_failed" not in self.worker.path.statistics()
+        assert self.worker.feed.place is not None, self.worker.feed.error
+
+    # --- and when all is well
+
+    @rule(key=keys)
+    def all_is_well(self, key: EntryKey) -> None:
+        """After a quiet second with a leader and a link, the cache is trusted, and a repetition is a hit."""
+        self.stopped = False
+        if self.world.reign is None:
+            self.world.leader_changes(1)
+        while self.requests:
+            for it in self.ready_requests():
+                self._resume(it)
+        for _ in range(4):
+            self.world.now += 0.26
+            self.world.commit(Change(2, "calls", DAYS[0]))  # concerns nobody who asks
+            self.drain()
+            self.poll_whole()
+        for _ in range(2):
+            self.request(key, POLICIES[0])
+            for it in list(self.requests):
+                self._resume(it, 9)
+        assert self.worker.cache.may_answer(self.world.now), self.worker.cache.statistics()
+        again = self.worker.path.read(key.dashboard, key.user, {})
+        assert again.source == "cache", self.worker.cache.statistics()
+        self.saw("well")

@@ -1,0 +1,68 @@
+"""What is asked and written in the simulation: few users, days and dashboards, so that they collide.
+
+Invariant: what a change concerns is said here once, by other code than the product's.
+"""
+
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from refresher.entry import EntryKey
+from views_sql.maintained_view import Catalog, Dashboard, Region
+
+H = 1.0
+USERS = (1, 2)
+DAYS = tuple(date(2026, 3, day) for day in (1, 2, 3))
+TTL_SECONDS = 3
+SOURCES = {  # sources and days that each dashboard depends on
+    "first": (frozenset({"calls"}), DAYS[0], DAYS[0]),
+    "later": (frozenset({"calls", "leads"}), DAYS[1], DAYS[2]),
+    "all": (frozenset({"leads"}), None, None),
+}
+REGION = Region("dashboard", 3, 40_000)
+CATALOG = Catalog(
+    (),
+    (),
+    (REGION,),
+    tuple(
+        Dashboard(name, "dashboard", TTL_SECONDS, f"simulated.{name}", (), lambda *_, it=sources: it)
+        for name, (sources, _, _) in SOURCES.items()
+    ),
+)
+KEYS = (*(EntryKey("dashboard", 1, name, ()) for name in SOURCES), EntryKey("dashboard", 2, "later", ()))
+
+
+class Change(NamedTuple):
+    """What one transaction changed; ``user`` None: everybody's, ``day`` None: every day."""
+
+    user: int | None
+    source: str
+    day: date | None
+
+
+CHANGES = (
+    *(Change(user, source, day) for user in (1, 1, 2) for source in ("calls", "leads") for day in DAYS),
+    *(Change(1, source, None) for source in ("calls", "leads")),
+    Change(None, "calls", DAYS[1]),
+    Change(None, "leads", None),
+)
+GLOBS = (
+    Change(None, "cache:*", None),
+    Change(None, "cache:dashboard:later:*", None),
+    Change(1, "cache:*:first:*", None),
+)
+
+
+def concerns(change: Change, key: EntryKey) -> bool:
+    """Return whether an answer to ``key`` without ``change`` is another answer than with it."""
+    if change.user not in (None, key.user):
+        return False
+    if change.source.startswith("cache:"):
+        return fnmatchcase(f"{key.region}:{key.dashboard}:{key.user}", change.source[len("cache:") :])
+    sources, first_day, last_day = SOURCES[key.dashboard]
+    if change.source not in sources:
+        return False
+    return change.day is None or first_day is None or last_day is None or first_day <= change.day <= last_day
+
+
+CONCERNED = {change: tuple(concerns(change, key) for key in KEYS) for change in (*CHANGES, *GLOBS)}

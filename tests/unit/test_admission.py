@@ -1,0 +1,56 @@
+"""Who may wait for the database, and who is told at once that it is too much."""
+
+import threading
+
+import pytest
+
+from models.errors import DatabaseUnavailable
+from tests.unit.cache_fakes import Clock
+from tests.waiting import until
+from web.admission import STALLED_SECONDS, Admission
+
+
+def test_a_place_that_was_given_back_is_free_again() -> None:
+    admission = Admission(1)
+    for _ in range(3):
+        with admission.slot():
+            pass
+
+
+def test_nobody_waits_where_nothing_comes_back() -> None:
+    clock = Clock()
+    admission = Admission(1, monotonic=clock)
+    with admission.slot():
+        clock.advance(STALLED_SECONDS)
+        with pytest.raises(DatabaseUnavailable), admission.slot():
+            pass
+
+
+def test_while_answers_come_a_request_waits_for_the_next_place() -> None:
+    admission = Admission(1, monotonic=Clock())
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with admission.slot():
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(10)
+    waiting = threading.Thread(
+        target=lambda: until(lambda: bool(admission._changed._waiters), "waiter") and leave.set()
+    )
+    waiting.start()
+    with admission.slot():
+        assert leave.is_set()
+    holder.join()
+    waiting.join()
+
+
+def test_a_failure_inside_gives_the_place_back() -> None:
+    admission = Admission(1)
+    with pytest.raises(ZeroDivisionError), admission.slot():
+        raise ZeroDivisionError
+    with admission.slot():
+        pass

@@ -1,0 +1,50 @@
+-- check_capture, version 1: logs every key of each source whose capture has a gap, or changed since the last look
+-- a row an alarm to raise: uncaptured (a gap; marked again at every look while it lasts) or capture_changed
+-- writes change_log and capture_state, so never on the drain's connection. Altering a trigger waits for the writers of
+-- its table: a look that sees it altered back, and logs its mark then, comes after everything that went by
+-- the first look at a source (or in a restored cluster, which is reset anyway) only remembers
+-- change: first version
+CREATE FUNCTION frontview.check_capture()
+RETURNS TABLE (kind text, subject text, detail text)
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH cluster AS MATERIALIZED (
+    SELECT c.system_identifier AS id FROM pg_control_system() c
+), found AS MATERIALIZED (
+    SELECT c.source, c.relation, c.name, c.fingerprint, c.gaps FROM frontview.capture_coverage() c
+), remembered AS MATERIALIZED (
+    SELECT s.source, s.relation, s.name, s.fingerprint
+    FROM frontview.capture_state s JOIN cluster ON s.system_identifier = cluster.id
+    WHERE s.source IN (SELECT k.source FROM frontview.source k)
+), compared AS MATERIALIZED (
+    SELECT
+        COALESCE(f.source, r.source) AS source, COALESCE(f.name, r.name) AS name, f.gaps,
+        CASE
+            WHEN r.fingerprint = f.fingerprint THEN NULL
+            WHEN r.relation IS NOT NULL AND f.relation IS NOT NULL THEN 'its capture was altered'
+            WHEN f.relation IS NULL THEN 'it left its table'
+            WHEN f.source IN (SELECT k.source FROM remembered k) THEN 'it joined its table'
+        END AS change
+    FROM found f FULL JOIN remembered r ON r.source = f.source AND r.relation = f.relation
+), logged AS (
+    INSERT INTO frontview.change_log (source, user_id, day)
+    SELECT DISTINCT c.source, NULL::frontview.user_key, '-infinity'::date
+    FROM compared c WHERE c.gaps IS NOT NULL OR c.change IS NOT NULL
+), forgotten AS (
+    DELETE FROM frontview.capture_state s
+    WHERE NOT EXISTS (SELECT FROM found f WHERE f.source = s.source AND f.relation = s.relation)
+), kept AS (
+    INSERT INTO frontview.capture_state AS s (source, relation, name, fingerprint, system_identifier)
+    SELECT f.source, f.relation, f.name, f.fingerprint, cluster.id FROM found f CROSS JOIN cluster
+    ON CONFLICT (source, relation) DO UPDATE
+    SET name = excluded.name, fingerprint = excluded.fingerprint, system_identifier = excluded.system_identifier
+    WHERE (s.name, s.fingerprint, s.system_identifier)
+        IS DISTINCT FROM (excluded.name, excluded.fingerprint, excluded.system_identifier)
+)
+SELECT 'uncaptured', c.name, string_agg(c.source || ': ' || c.gaps, '; ' ORDER BY c.source)
+FROM compared c WHERE c.gaps IS NOT NULL GROUP BY c.name
+UNION ALL
+SELECT 'capture_changed', c.name, string_agg(c.source || ': ' || c.change, '; ' ORDER BY c.source)
+FROM compared c WHERE c.change IS NOT NULL GROUP BY c.name
+$$

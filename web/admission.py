@@ -1,0 +1,51 @@
+"""Admission to the slow path: when nothing comes back from the database, nobody else is sent to wait for it.
+
+Invariant: fewer requests wait for the database than the server has threads, so hits, health checks and refusals are
+still answered while every connection hangs.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from models.errors import DatabaseUnavailable
+
+STALLED_SECONDS = 1.0
+WAIT_SECONDS = 1.0
+
+
+class Admission:
+    """Counts who computes, or waits for another's computation.
+
+    :param capacity: how many may at once.
+    """
+
+    def __init__(self, capacity: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._free = capacity
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._last_exit = monotonic()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold a place inside.
+
+        :raises DatabaseUnavailable: there is none; at once if none was given back for a while.
+        """
+        self._enter()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._last_exit = self._monotonic()
+                self._changed.notify()
+
+    def _enter(self) -> None:
+        with self._changed:
+            if self._free == 0 and self._monotonic() - self._last_exit < STALLED_SECONDS:
+                self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
+            if self._free == 0:
+                raise DatabaseUnavailable("Too many requests wait for the database already.")
+            self._free -= 1

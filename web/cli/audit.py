@@ -1,0 +1,133 @@
+"""``frontview audit``: compares reads with their recomputation, now and by hand; exit code 1 on any difference."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from models import load_settings
+
+if TYPE_CHECKING:
+    from refresher.audit import Audit, Visit
+    from refresher.leadership import Connection
+    from views_sql.maintained_view import MaintainedView
+
+USERS_SHOWN = 10
+
+
+@dataclass
+class ViewReport:
+    """What was found of one view.
+
+    :param compared: visits whose read came from a tier at all; the others proved nothing.
+    :param failed: comparisons that could not be made.
+    :param users: the first of those that differed.
+    """
+
+    view: str
+    visited: int = 0
+    compared: int = 0
+    failed: int = 0
+    differing: int = 0
+    users: list[str] = field(default_factory=list)
+
+    def note(self, visit: "Visit") -> None:
+        """Count one visit."""
+        self.visited += 1
+        if visit.compared is None:
+            self.failed += 1
+            return
+        self.compared += visit.compared.from_tiers
+        if visit.compared.differences and visit.user not in self.users:
+            self.differing += 1
+            if len(self.users) < USERS_SHOWN:
+                self.users.append(visit.user)
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every user of every view, instead of a sample.")
+@click.option("--pairs", type=click.IntRange(1), default=200, show_default=True, help="Size of the sample.")
+@click.option("--read-only", is_flag=True, help="Only tell; mark nothing stale and raise no alarm.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
+    """Compare what reads answer with a recomputation from the base tables, in one snapshot each.
+
+    A user whose read is wrong is marked stale, so that the next read is right, and an alarm is raised. Exit code 1 on
+    any difference, and where a comparison could not be made.
+    """
+    from models.embedded import direct_url  # noqa: PLC0415
+    from models.engine import connect  # noqa: PLC0415
+    from models.logs import configure_logs  # noqa: PLC0415
+    from refresher.audit import Audit  # noqa: PLC0415
+    from refresher.audit_sample import registered  # noqa: PLC0415
+    from views_sql.catalog import CATALOG  # noqa: PLC0415
+
+    settings = load_settings()
+    configure_logs(settings)  # to stderr: stdout is for the result
+    with connect(direct_url(settings), "frontview-audit") as connection:
+        views = registered(connection, CATALOG.views)
+        auditor = Audit(CATALOG.views, read_only=read_only)
+        reports = {view.name: ViewReport(view.name) for view in views}
+        (_visit_all if everything else _visit_some)(connection, auditor, views, pairs, reports)
+        auditor.save(connection)
+    _show(list(reports.values()), as_json)
+    sys.exit(any(report.differing or report.failed for report in reports.values()))
+
+
+def _visit_some(
+    connection: "Connection", auditor: "Audit", _: object, pairs: int, reports: dict[str, ViewReport]
+) -> None:
+    from web.cli.progress import progress  # noqa: PLC0415
+
+    with progress("Audited", pairs) as advance:
+        for _turn in range(pairs):
+            if (visit := auditor.visit_next(connection)) is not None:
+                reports[visit.view].note(visit)
+            advance(1)
+
+
+def _visit_all(
+    connection: "Connection",
+    auditor: "Audit",
+    views: "Iterable[MaintainedView]",
+    _: int,
+    reports: dict[str, ViewReport],
+) -> None:
+    from refresher.audit_sample import count_users, next_user  # noqa: PLC0415
+    from web.cli.progress import progress  # noqa: PLC0415
+
+    total = sum(count_users(connection, view) for view in views)
+    with progress("Audited", total) as advance:
+        for view in views:
+            user = next_user(connection, view, None)
+            while user is not None:
+                reports[view.name].note(auditor.visit(connection, view, user))
+                advance(1)
+                user = next_user(connection, view, user)
+
+
+def _show(reports: list[ViewReport], as_json: bool) -> None:
+    if as_json:
+        violations = sum(report.differing for report in reports)
+        click.echo(json.dumps({"violations": violations, "views": [asdict(report) for report in reports]}))
+        return
+    for report in reports:
+        click.echo(_line(report))
+
+
+def _line(report: ViewReport) -> str:
+    parts = [f"{report.compared:,} compared"]
+    if base := report.visited - report.compared - report.failed:
+        parts.append(f"{base:,} answered from base tables alone")
+    if report.failed:
+        parts.append(click.style(f"{report.failed:,} could not be compared", fg="red"))
+    if report.differing:
+        more = ", …" if report.differing > len(report.users) else ""
+        users = f"{report.differing:,} user{'s' * (report.differing > 1)}"
+        parts.append(click.style(f"{users} with differences: {', '.join(report.users)}{more}", fg="red"))
+    else:
+        parts.append("no difference")
+    return f"{report.view}: {', '.join(parts)}"
