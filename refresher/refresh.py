@@ -137,6 +137,8 @@ def _refresh_in_one_snapshot(
             "WHERE view = %s AND tier = ANY (%s) AND epoch <= %s",
             (through, epoch, view, list(tiers), epoch),
         ).rowcount
+        if _sources_rewritten(connection, view):
+            raise psycopg.errors.SerializationFailure
         if covered < len(tiers):
             raise psycopg.Rollback
     if covered < len(tiers):
@@ -144,6 +146,20 @@ def _refresh_in_one_snapshot(
     if not all(populated.values()):
         return "populated"
     return "refreshed" if horizon is None else "moved"
+
+
+def _sources_rewritten(connection: Connection, view: str) -> bool:
+    """Return whether a table was given new storage under the snapshot: to it, that storage looks empty.
+
+    A REFRESH waits for an ALTER with its snapshot taken; from here to the end our locks keep others out.
+    """
+    row = connection.execute(
+        "SELECT frontview.rewritten(ARRAY("
+        "SELECT s.relation::oid FROM frontview.source s WHERE s.source = ANY (v.sources))) "
+        "FROM frontview.view_state v WHERE v.view = %s LIMIT 1",
+        (view,),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _populated(connection: Connection, view: str, tiers: tuple[str, ...]) -> dict[str, bool]:

@@ -109,8 +109,10 @@ class Deployment:
         """End everything and remove what it made, except the logs."""
         with ExitStack() as last_things:  # in reverse, and each one whatever became of the others
             last_things.callback(self.cluster.close)
-            for part in (*self.links.values(), *self.processes().values()):
-                last_things.callback(part.close)
+            for link in self.links.values():
+                last_things.callback(link.close)
+            for process in self.processes().values():
+                last_things.callback(process.close)
 
     def processes(self) -> dict[str, Process]:
         """Return refreshers and workers by name."""

@@ -31,6 +31,7 @@ AFTER_SECONDS = 2.0
 SERVING_SECONDS = 60.0
 GROWTH_BYTES = 64_000_000  # of one process within one run
 CONNECTION_FACTOR = 2  # behind a dead link the server keeps sessions a while beside their successors
+LONGER_WAIT_MS = 2_000  # that a captured write may take than any of the control; less is this machine's noise
 LEAST_READS = {"cache": 20, "exact": 20}  # in a run; one that never hit the cache proves nothing
 SETTINGS = Settings.model_fields
 
@@ -276,3 +277,6 @@ def judge_history(history: History, faults: Sequence[Fault], outcome: Outcome) -
     outcome.violations += verdict.violations
     outcome.writers = check_writers(history.attempts)
     outcome.violations += outcome.writers.violations
+    captured, control = (it.duration_ms.max for it in (outcome.writers.captured, outcome.writers.uncaptured))
+    if captured > control + LONGER_WAIT_MS:
+        outcome.violations.append(f"I6: a captured write took {captured:.0f} ms, the longest other one {control:.0f} ms")

@@ -1,0 +1,20 @@
+"""The drain's heartbeat goes on after the clock was set back; rewritten children of a table are noticed."""
+
+from alembic import op
+
+revision = "core_0003"
+down_revision = "core_0002"
+branch_labels = None
+depends_on = None
+
+REPLACED = (("drain_changes", 1, 2), ("rewritten", 1, 2))
+
+
+def upgrade() -> None:
+    for name, before, after in REPLACED:
+        op.replace_sql_object("functions", name, after, replaces=before)
+
+
+def downgrade() -> None:
+    for name, before, after in reversed(REPLACED):
+        op.replace_sql_object("functions", name, before, replaces=after)
