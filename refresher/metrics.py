@@ -24,7 +24,7 @@ class Metrics:
             "frontview_exactness_violations", "Compared reads that were wrong.", ["view"], registry=self.registry
         )
         self._alarms = Gauge("frontview_alarms", "Alarms raised now.", ["kind"], registry=self.registry)
-        self._leader = Gauge("frontview_leader", "1 while this process leads.", registry=self.registry)
+        self._leader = Gauge("frontview_leader", "1 where this process is the leader.", registry=self.registry)
         self._server: tuple[WSGIServer, Thread] | None = None
 
     def checked(self, view: str, violated: bool) -> None:

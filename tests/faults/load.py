@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,8 @@ class Load:
         """
         for child in self._children.values():
             if child.stdin is not None:
-                child.stdin.close()
+                with suppress(BrokenPipeError):
+                    child.stdin.close()
         faults = [fault for name, child in self._children.items() if (fault := self._end(name, child))]
         self._children.clear()
         if faults:
@@ -166,8 +167,9 @@ class Load:
         for name in told:
             stdin = self._children[name].stdin
             assert stdin is not None
-            stdin.write(f"{word}\n")
-            stdin.flush()
+            with suppress(BrokenPipeError):  # it has ended, and the missing answer will tell
+                stdin.write(f"{word}\n")
+                stdin.flush()
         for name in told:
             self._await(name, word)
 

@@ -72,16 +72,18 @@ class Pace:
                     self._busy -= 1
             due = max(due + chance.expovariate(a_second), now - 0.5)
 
-    def pause(self) -> None:
-        """Return once no thread acts any more."""
+    def pause(self) -> bool:
+        """Return once no thread acts any more; False: one still does after a long time."""
         self._going.clear()
         end = time.monotonic() + IDLE_SECONDS
         while self._busy and time.monotonic() < end:
             time.sleep(0.005)
+        return not self._busy
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
         """Let the threads act again."""
         self._going.set()
+        return True
 
 
 def serve(jobs: list[Callable[[], None]], recorder: Recorder, pace: Pace) -> int:
@@ -113,7 +115,7 @@ def serve(jobs: list[Callable[[], None]], recorder: Recorder, pace: Pace) -> int
 
 
 def _obey(recorder: Recorder, pace: Pace) -> None:
-    answers = {"pause": pace.pause, "resume": pace.resume, "flush": lambda: None}
+    answers = {"pause": pace.pause, "resume": pace.resume, "flush": lambda: True}
     while not pace.stopping.is_set():
         recorder.flush()
         if not select.select([sys.stdin], [], [], FLUSH_SECONDS)[0]:
@@ -121,9 +123,9 @@ def _obey(recorder: Recorder, pace: Pace) -> None:
         word = os.read(sys.stdin.fileno(), 64).decode().strip()  # one word at a time: the parent waits for the answer
         if word not in answers:
             return
-        answers[word]()
+        done = answers[word]()
         recorder.flush()
-        _say(word)
+        _say(word if done else "too busy")
 
 
 def _say(word: str) -> None:

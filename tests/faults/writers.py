@@ -86,6 +86,8 @@ class Writer:
             self._turn += 1
             book = self._twin if self._twin is not None and self._turn % 3 == 0 else self._book
             kind = self._chance.choices(self._kinds, self._weights)[0]
+            if book is self._twin and kind in (self._write_account, self._write_lead):
+                kind = self._insert_one  # those tables have no twin
             if not self._transact(book, kind):
                 pace.stopping.wait(self._backoff.delay())
         self._hang_up()
@@ -237,8 +239,7 @@ class Writer:
 
     def _move(self, transaction: Transaction) -> None:
         book, slot = transaction.book, transaction.book.a_moving_slot()
-        if slot is None:
-            self._write_account(transaction)
+        if slot is None:  # nothing is left to be written
             return
         row, placed = book.moving_row(slot)
         if placed:

@@ -83,7 +83,7 @@ def test_the_core_branch_can_be_upgraded_alone(empty_url: str) -> None:
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0, output
-    assert applied(empty_url) == {"core_0002"}
+    assert applied(empty_url) == {head for head in HEADS if head.startswith("core_")}
 
 
 def test_two_migrators_take_turns(empty_url: str, outcomes: list[subprocess.Popen[str]]) -> None:

@@ -78,7 +78,6 @@ class ReadLinks:
 
     @contextmanager
     def connect(self) -> Iterator["ReadLinks"]:
-        pause("read: waits for a connection")
         yield self
 
     def exec_driver_sql(self, statement: str, values: tuple[Any, ...]) -> Rows:

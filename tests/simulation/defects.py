@@ -48,11 +48,6 @@ def epoch_ignored(patch: Patch) -> None:
     breaks_ignored(patch, {"epoch", "nonce"})
 
 
-def nonce_ignored(patch: Patch) -> None:
-    """Only the epoch tells a state that was put back from the one before."""
-    breaks_ignored(patch, {"nonce"})
-
-
 def doubt_ignored(patch: Patch, ignored: str) -> None:
     disagreement = Trust._disagreement
 
@@ -126,9 +121,15 @@ def exact_reads_share_what_runs(patch: Patch) -> None:
     patch.setattr(ReadPath, "_oldest_to_share", lambda *_: NEVER)
 
 
-def refused_fills_are_shared(patch: Patch) -> None:
-    """Those who waited take what the cache refused."""
+def overtaken_fills_are_shared(patch: Patch) -> None:
+    """Neither a change of the user nor the refusal of the fill ends its sharing: either alone would."""
+    fills_stay_joinable(patch)
     patch.setattr(read_path, "HARMLESS_REFUSALS", {"dropped", "epoch", "forgotten", "overtaken", "no_feed"})
+
+
+def lost_drains_unnoticed(patch: Patch) -> None:
+    """Drain numbers are taken as never going back between two polls."""
+    patch.setattr(FrontCache, "_went_back", lambda *_: False)
 
 
 DEFECTS: tuple[Callable[[Patch], None], ...] = (
@@ -136,7 +137,6 @@ DEFECTS: tuple[Callable[[Patch], None], ...] = (
     trust_by_receipt,
     gap_ignored,
     epoch_ignored,
-    nonce_ignored,
     negative_age_trusted,
     drift_ignored,
     trust_returns_at_once,
@@ -144,8 +144,8 @@ DEFECTS: tuple[Callable[[Patch], None], ...] = (
     dayless_rows_ignored,
     manual_rows_ignored,
     older_entries_stay,
-    fills_stay_joinable,
     flushes_spare_fills,
     exact_reads_share_what_runs,
-    refused_fills_are_shared,
+    overtaken_fills_are_shared,
+    lost_drains_unnoticed,
 )

@@ -22,7 +22,7 @@ from tests.simulation.scheduler import Task, pause
 from tests.simulation.world import World
 from web.read_path import ReadPath, ReadPolicy
 
-MEMORY_ROWS = 4
+MEMORY_ROWS = 3
 POLL_SECONDS = 0.25
 
 
