@@ -14,6 +14,7 @@ from refresher.leadership import Connection
 DRAIN_IDLE_SECONDS = 5  # the leader speaks every few milliseconds, a standby twice a second
 TRANSACTION_IDLE_SECONDS = 5  # nothing is awaited inside a transaction of ours
 MAINTENANCE_IDLE_SECONDS = 30  # a leader looks each second; gates may be held between two statements
+LOCK_SECONDS = 10  # a table that others lock is left for later; who queues behind us waits no longer
 SILENT_SECONDS = 5.0  # of a statement without an answer, before anybody asks what became of it
 
 _EVERY = {
@@ -34,13 +35,13 @@ def connect_drain(url: str) -> Connection:
 
 def connect_maintenance(url: str) -> Connection:
     """Return a connection for refreshes and whatever else takes a second or more."""
-    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s"}
+    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s", "lock_timeout": f"{LOCK_SECONDS}s"}
     return connect(url, "frontview-refresher-maintenance", session)
 
 
 def connect_inspection(url: str) -> Connection:
     """Return a connection for looks that may be put off: they wait for no lock, and none takes for ever."""
-    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s"}
+    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s", "lock_timeout": f"{LOCK_SECONDS}s"}
     session |= {"lock_timeout": "1s", "statement_timeout": "30s"}
     return connect(url, "frontview-refresher-inspection", session)
 

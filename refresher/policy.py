@@ -50,7 +50,9 @@ def _is_due(tier: TierState, interval_seconds: float) -> bool:
         return False
     if not tier.populated or tier.every_key:
         return True
-    return tier.stale and (tier.refreshed_seconds_ago is None or tier.refreshed_seconds_ago >= interval_seconds)
+    waited = tier.refreshed_seconds_ago
+    # below zero: the server's clock was set back, so nobody knows
+    return tier.stale and (waited is None or waited < 0 or waited >= interval_seconds)
 
 
 def _urgency(tier: TierState) -> tuple[bool, bool, float]:

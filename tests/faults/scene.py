@@ -74,7 +74,7 @@ class Scene:
             self._sql = self.deployment.connect()
         return self._sql
 
-    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return all rows; asks again, once, when the connection turns out to have ended with the server."""
         try:
             return self.sql.execute(query.encode(), parameters or None).fetchall()
@@ -85,7 +85,7 @@ class Scene:
 
     def value(self, query: str, *parameters: object) -> Any:
         """Return the first column of the first row."""
-        found = self.rows(query, *parameters)
+        found = self.query(query, *parameters)
         return found[0][0] if found else None
 
     def ours(self, *, process: str = "", application: str = "") -> list[int]:
@@ -93,7 +93,7 @@ class Scene:
         ports = self.link(process).upstream_ports() if process else None
         return [
             pid
-            for pid, port, name in self.rows(_OURS)
+            for pid, port, name in self.query(_OURS)
             if (ports is None or port in ports) and name.startswith(application)
         ]
 

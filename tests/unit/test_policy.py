@@ -48,6 +48,11 @@ def test_a_cheap_tier_waits_the_least_interval(seconds_ago: float, due: bool) ->
     assert chosen(tier) == (tier if due else None)
 
 
+def test_a_refresh_in_the_future_means_a_clock_that_was_set_back_and_is_no_reason_to_wait() -> None:
+    tier = replace(STALE, refreshed_seconds_ago=-3600.0)
+    assert chosen(tier) == tier
+
+
 def test_the_duty_is_shared_by_all_tiers() -> None:
     others = [replace(CLEAN, view=f"v{n}", duration_seconds=9.0) for n in range(3)]
     assert chosen(replace(STALE, refreshed_seconds_ago=559.0), *others) is None
