@@ -7,8 +7,8 @@ story makes it fail.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -200,13 +200,3 @@ def _shares(kind: str, processes: int, threads: int, task: Mapping[str, Any]) ->
         f"{kind}-{process}": {**task, "indexes": list(range(process * threads, (process + 1) * threads))}
         for process in range(processes)
     }
-
-
-@contextmanager
-def running_load(load: Load) -> Iterator[Load]:
-    """Run the load for as long as the block lasts; whoever wants its history stops it inside."""
-    load.start()
-    try:
-        yield load
-    finally:
-        load.stop()

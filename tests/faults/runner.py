@@ -279,4 +279,6 @@ def judge_history(history: History, faults: Sequence[Fault], outcome: Outcome) -
     outcome.violations += outcome.writers.violations
     captured, control = (it.duration_ms.max for it in (outcome.writers.captured, outcome.writers.uncaptured))
     if captured > control + LONGER_WAIT_MS:
-        outcome.violations.append(f"I6: a captured write took {captured:.0f} ms, the longest other one {control:.0f} ms")
+        outcome.violations.append(
+            f"I6: a captured write took {captured:.0f} ms, the longest other one {control:.0f} ms"
+        )

@@ -12,6 +12,7 @@ from tests.faults import encoding
 from tests.faults.books import ROWS_OF_A_USER, Book
 from tests.faults.deployment import Deployment
 from tests.faults.history import Attempt, History, Read, Write, event_of, line_of
+from tests.faults.link import Link
 from tests.faults.load import Load
 from tests.waiting import until
 
@@ -93,6 +94,37 @@ def test_the_load_tells_what_the_database_holds_even_after_a_crash(deployment: D
     assert any(attempt.sqlstate is not None for attempt in history.attempts)
     assert any(read.exact for read in history.reads)
     assert not _differences(deployment, history, users)
+
+
+def test_a_commit_without_an_answer_is_told_as_unknown(deployment: Deployment, tmp_path: Path) -> None:
+    users = deployment.add_users(6)
+    link = Link(deployment.cluster.port)
+    link.delay(0.02)  # so that a transaction is at its COMMIT for a good part of its time
+    load = Load(
+        tmp_path / "load",
+        database_url=deployment.cluster.url(port=link.port),
+        worker_urls=deployment.worker_urls,
+        secret=deployment.secret,
+        window=deployment.window,
+        users=users,
+        writes_per_second=100,
+        reads_per_second=0,
+        control=False,
+    )
+    load.start()
+    try:
+        until(lambda: link.reset_connections() or _await_writes(load, 10) or _unknown(load.so_far()), "lost COMMIT")
+        link.heal()
+        _await_writes(load, 50)
+    finally:
+        history = load.stop()
+        link.close()
+    assert {attempt.sqlstate for attempt in history.attempts} == {None, ""}
+    assert not _differences(deployment, history, users)
+
+
+def _unknown(history: History) -> list[Write]:
+    return [write for write in history.writes if write.committed is None and not write.rolled_back]
 
 
 def _await_writes(load: Load, count: int) -> None:

@@ -238,6 +238,33 @@ def test_a_source_that_is_no_longer_captured_is_forgotten(parted: Connection) ->
     assert left == (0,)
 
 
+def test_a_locked_table_does_not_keep_the_leader_from_looking(c: Connection) -> None:
+    with psycopg.connect(c.info.dsn) as other:
+        other.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+        c.execute("SET lock_timeout = '100ms'")
+        assert look(c) == []
+
+
+def test_a_role_without_any_right_on_the_tables_may_look(c: Connection) -> None:
+    role = f"looker_{c.info.dbname}"
+    c.execute(f"CREATE ROLE {role}")
+    c.execute(f"GRANT USAGE ON SCHEMA frontview TO {role}")
+    c.execute(f"GRANT SELECT ON frontview.source, frontview.view_state TO {role}")
+    c.execute(f"GRANT INSERT ON frontview.change_log TO {role}")
+    c.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON frontview.capture_state, frontview.alarm TO {role}")
+    try:
+        c.execute("ALTER TABLE calls DISABLE TRIGGER USER")
+        c.execute(f"SET ROLE {role}")
+        check_coverage(c)
+        c.execute("RESET ROLE")
+        assert ("uncaptured", "public.calls") in alarms(c)
+        assert [row[0] for row in c.execute(MARKED)] == ["calls"]
+    finally:
+        c.execute("RESET ROLE")
+        c.execute(f"DROP OWNED BY {role}")
+        c.execute(f"DROP ROLE {role}")
+
+
 def test_reads_are_right_after_the_look_although_the_writes_were_never_captured(c: Connection) -> None:
     reign = _populate(c)
     c.execute("ALTER TABLE calls DISABLE TRIGGER USER")

@@ -7,9 +7,10 @@ answer owes a request is fixed when the request arrives, from the world's own re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Rule, RuleBasedStateMachine, RuleStrategy, invariant, precondition, rule
+from hypothesis.stateful import Rule, RuleBasedStateMachine, invariant, precondition, rule
 
 from models.errors import DatabaseUnavailable
 from refresher.entry import EntryKey
@@ -17,22 +18,25 @@ from tests.simulation.questions import CHANGES, DAYS, GLOBS, KEYS, REGION, USERS
 from tests.simulation.scheduler import Task
 from tests.simulation.worker import MEMORY_ROWS, Worker
 from tests.simulation.world import World
+from tests.unit.database_fakes import GONE
 from web.read_path import Reading, ReadPolicy
 
 SEEN: Counter[str] = Counter()
 SECONDS = (0.02, 0.1, 0.3, 0.6, 1.1)
-DISASTERS = (
-    "clock_step",
-    "clock_step",
-    "crash",
-    "forget_feed",
-    "leader_changes",
-    "leader_is_gone",
-    "poll_lost",
-    "restore_from_backup",
-)
 CLOCK_STEPS = (-3600.0, -0.9, -0.5, -0.3, 0.5, 3600.0)
-WEIGHTS = {"read_goes_on": 4, "request": 2, "read_whole": 2, "change_comes_through": 2, "commit": 2, "poll_whole": 2}
+ORDINARY = {"read_goes_on": 12, "change_comes_through": 8, "request": 6, "read_whole": 6, "poll_whole": 6, "commit": 6}
+DISASTERS = {
+    "clock_step": 2,
+    "crash": 1,
+    "forget_feed": 1,
+    "leader_changes": 1,
+    "leader_is_gone": 1,
+    "poll_lost": 1,
+    "restore_from_backup": 1,
+    "worker_paused": 1,
+    "manual_invalidation": 1,
+}
+OTHERS_WEIGHT = 3
 POLICIES = (
     ReadPolicy(),
     ReadPolicy(),
@@ -41,7 +45,7 @@ POLICIES = (
 )
 MOST_REQUESTS = 4
 ROUNDING = 1e-6
-keys, changes = st.sampled_from(KEYS), st.sampled_from(CHANGES)
+keys, changes, degrees = st.sampled_from(KEYS), st.sampled_from(CHANGES), st.integers(0, 5)
 
 
 @dataclass
@@ -55,27 +59,26 @@ class Request:
     task: Task
 
 
-def _weighted(rules: RuleStrategy) -> st.SearchStrategy[Rule]:
-    """Return the choice of the next rule, the frequent ones more often, none switched off.
+@cache
+def _by_weight(machine: "type[Simulation]") -> st.SearchStrategy[Rule]:
+    """Return the choice of the next rule: the frequent ones more often, none switched off.
 
     Hypothesis by itself switches half of the rules off in each schedule; in hardly one could a change then travel
     from a writer to a hit.
     """
-    return _drawn(type(rules.machine)).filter(rules.is_valid)
-
-
-@cache
-def _drawn(machine: type[RuleBasedStateMachine]) -> st.SearchStrategy[Rule]:
     rules = machine.setup_state().rules
-    return st.sampled_from([it for it in rules for _ in range(WEIGHTS.get(it.function.__name__, 1))])
+    return st.sampled_from([it for it in rules for _ in range(machine.weights.get(it.function.__name__, OTHERS_WEIGHT))])
 
 
 class Simulation(RuleBasedStateMachine):
     """A database, its leader, a network and one worker, under any schedule."""
 
+    weights: ClassVar[dict[str, int]] = ORDINARY | DISASTERS
+
     def __init__(self) -> None:
         super().__init__()
-        self._rules_strategy._enabled_rules_strategy = _weighted(self._rules_strategy)
+        rules = self._rules_strategy
+        rules._enabled_rules_strategy = _by_weight(type(self)).filter(rules.is_valid)
         self.world = World()
         self.worker = Worker(self.world, self.saw)
         self.requests: list[Request] = []
@@ -169,25 +172,25 @@ class Simulation(RuleBasedStateMachine):
         if not self.stopped:
             self.poll_whole()
 
-    # --- disasters: one rule, so that most steps are ordinary ones
+    # --- disasters, each of little weight: most steps are ordinary ones
 
-    @rule(kind=st.sampled_from(DISASTERS), degree=st.integers(0, 5))
-    def disaster(self, kind: str, degree: int) -> None:
-        getattr(self, kind)(degree)
-
+    @rule(degree=degrees)
     def leader_changes(self, degree: int) -> None:
         self.world.leader_changes(1 + degree // 4)
 
+    @rule(degree=degrees)
     def forget_feed(self, degree: int) -> None:
         """Collect old rows, perhaps before the worker has asked for them."""
         if self.world.reign and degree > 2:
             self.drain()
         self.world.forget_feed(degree % 3)
 
+    @rule(degree=degrees)
     def crash(self, degree: int) -> None:
         self.world.crash()
         self.world.now += (0.15, 0.4)[degree % 2]
 
+    @rule(degree=degrees)
     def restore_from_backup(self, degree: int) -> None:
         """Put an older state back; a link may outlive it when something in between reconnects and says nothing."""
         self.world.restore(1 + degree // 2)
@@ -195,17 +198,20 @@ class Simulation(RuleBasedStateMachine):
         if degree % 2 and self.worker.follower.link is not None:
             self.worker.follower.link.survive_restart()
 
+    @rule(degree=degrees)
     def clock_step(self, degree: int) -> None:
         """Step the database's clock, often after a standstill as long as the step."""
         step = CLOCK_STEPS[degree]
         self.world.now += -step + 0.02 if -H < step < 0 else 0.0
         self.world.database_ahead += step
 
-    def poll_lost(self, _: int) -> None:
+    @rule()
+    def poll_lost(self) -> None:
         if self.worker.follower.link is not None:
             self.worker.follower.link.cut = True
 
-    def leader_is_gone(self, _: int) -> None:
+    @rule()
+    def leader_is_gone(self) -> None:
         self.world.reign = self.world.looked = None
 
     # --- the follower
@@ -301,8 +307,6 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: any(it.task.place == "read: sent" for it in self.ready_requests()))
     @rule()
     def read_fails(self) -> None:
-        from tests.unit.database_fakes import GONE  # noqa: PLC0415
-
         it = next(it for it in self.ready_requests() if it.task.place == "read: sent")
         it.task.resume(GONE)
         self._take(it)

@@ -3,6 +3,7 @@
 Invariant: how long it took until another one drained is measured from the strike, by somebody who only looks.
 """
 
+import signal
 from pathlib import Path
 from time import monotonic
 
@@ -117,37 +118,69 @@ class LeaderStopped(_Leader):
 
 
 class LeaderKilledOften(_Leader):
-    """Killed at random moments, so now and then around the commit of a drain; restarted each time."""
+    """Killed in turn before its drain's commit and after it, before the answer arrives; started again each time."""
 
-    number, name, must_hold = "10", "SIGKILL of the leader around the commit of a drain, five times", "I1 I2 I7 I10"
+    number, name, must_hold = "10", "SIGKILL of the leader around the commit of a drain, six times", "I1 I2 I7 I10"
     seconds, subset_seconds, failover_seconds = 40.0, None, KILLED_SECONDS
-    times = 5
+    times = 6
 
     def hit(self, scene: Scene) -> None:
         self.killed: list[tuple[float, int]] = []
-        self.in_drain = 0
+        self.before_commit = self.after_commit = 0
 
     def step(self, scene: Scene) -> None:
         if self.killed and scene.observer.seconds_to_another_reign(*self.killed[-1]) is None:
             return
         if len(self.killed) >= self.times:
             return
-        scene.wait(scene.chance.uniform(0.3, 1.5))
+        scene.wait(scene.chance.uniform(0.3, 1.0))
         leader = scene.leader()
-        drain = scene.ours(process=leader, application="frontview-refresher-drain")
-        active = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s) AND state = 'active'"
+        (drain,) = scene.ours(process=leader, application="frontview-refresher-drain")
+        if len(self.killed) % 2:
+            self._kill_after_commit(scene, leader)
+        else:
+            self._kill_before_commit(scene, leader, drain)
+        scene.process(leader).start()
+
+    def _kill_before_commit(self, scene: Scene, leader: str, drain: int) -> None:
+        """Stop the backend inside a drain; it commits when nobody waits for that any more."""
+        stopped = scene.until(lambda: self._stopped_in_drain(scene, drain), "drain at work", seconds=20)
+        self._kill(scene, leader)
+        scene.deployment.cluster.signal_backend(drain, signal.SIGCONT)
+        self.before_commit += stopped
+
+    def _kill_after_commit(self, scene: Scene, leader: str) -> None:
+        """Hold the answer back until the server has committed, as drains of others' writes show."""
+        newest = "SELECT max(drain_id) FROM frontview.drain"
+        link, before = scene.link(leader), scene.value(newest)
+        held = link.held_bytes
+        link.stall()
+        scene.until(lambda: link.held_bytes > held, "answer held back")
+        self.after_commit += scene.value(newest) >= before
+        self._kill(scene, leader)
+        link.heal()
+
+    def _stopped_in_drain(self, scene: Scene, drain: int) -> bool:
+        active = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE '%%drain_changes%%'"
+        if not scene.value(active, drain):
+            return False
+        scene.deployment.cluster.signal_backend(drain, signal.SIGSTOP)
+        if scene.value(active, drain):
+            return True
+        scene.deployment.cluster.signal_backend(drain, signal.SIGCONT)
+        return False
+
+    def _kill(self, scene: Scene, leader: str) -> None:
         epoch = scene.observer.epoch
-        self.in_drain += scene.value(active, drain)
         self.killed.append((monotonic(), epoch))
         scene.process(leader).kill()
-        scene.process(leader).start()
 
     def over(self, scene: Scene) -> bool:
         return len(self.killed) >= self.times and scene.observer.seconds_to_another_reign(*self.killed[-1]) is not None
 
     def proof(self, scene: Scene) -> str:
-        fact = f"killed {len(self.killed)} times, {self.in_drain} of them in a statement of the drain's"
-        return bit(fact, len(self.killed) >= self.times)
+        fact = f"killed {self.before_commit} times inside a drain, {self.after_commit} times before its answer arrived"
+        return bit(fact, self.before_commit and self.after_commit)
 
     def judge(self, scene: Scene, history: History) -> list[str]:
         took = [scene.observer.seconds_to_another_reign(*killed) for killed in self.killed]

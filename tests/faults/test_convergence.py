@@ -1,0 +1,96 @@
+"""What the runner reads from a database at rest: it finds each kind of damage, and nothing in a sound one."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from refresher.leadership import try_to_lead
+from refresher.refresh import refresh
+from tests.faults.convergence import growth, leader_faults, tier_differences, tier_rows
+from tests.fix_app import fill
+from views_sql.catalog import CATALOG
+
+Connection = psycopg.Connection[Any]
+COLLECT = "SELECT frontview.collect_stale_keys(0, 100000)"
+LAST = "(SELECT max(drain_id) FROM frontview.drain)"
+COPY = (
+    "INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count) "
+    "SELECT drain_id + {ahead}, epoch + {later}, nonce + {nonce}, snapshot, drained_at, system_identifier, 0 "
+    f"FROM frontview.drain WHERE drain_id = {LAST}"
+)
+
+
+@pytest.fixture
+def at_rest(connection: Connection) -> Connection:
+    """A database with data, led by the connection, every tier refreshed and every key collected."""
+    fill(connection)
+    reign = try_to_lead(connection)
+    assert reign is not None
+    for view in CATALOG.views:
+        refresh(connection, view, view.tiers, reign.epoch)
+        if view.day_column:
+            horizon = connection.execute("SELECT CURRENT_DATE - 10").fetchone()
+            assert horizon is not None
+            refresh(connection, view, view.tiers, reign.epoch, horizon=horizon[0])
+    connection.execute(COLLECT)
+    return connection
+
+
+def test_nothing_is_found_at_rest(at_rest: Connection) -> None:
+    assert tier_rows(at_rest) > 100
+    assert tier_differences(at_rest) == []
+    assert leader_faults(at_rest) == []
+    assert growth(at_rest, connections=10, retention_seconds=300) == []
+
+
+@pytest.mark.parametrize("day", ["CURRENT_DATE", "CURRENT_DATE - 20"])
+def test_row_that_went_by_unseen_is_found_in_its_tier(at_rest: Connection, day: str) -> None:
+    tier = "recent" if day == "CURRENT_DATE" else "history"
+    at_rest.execute("ALTER TABLE calls DISABLE TRIGGER ALL")
+    at_rest.execute(
+        "INSERT INTO calls (user_id, agent_id, started_at, local_day, status) "
+        f"SELECT user_id, id, {day}, {day}, 'busy' FROM agents ORDER BY id LIMIT 1".encode()
+    )
+    assert [found.split(": ")[1] for found in tier_differences(at_rest)] == [f"call_daily_{tier}"]
+
+
+def test_sums_of_another_snapshot_than_their_tier_are_found(at_rest: Connection) -> None:
+    at_rest.execute("INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents")
+    at_rest.execute("REFRESH MATERIALIZED VIEW frontview.call_daily_recent")
+    assert [found.split(": ")[1] for found in tier_differences(at_rest)] == ["call_daily_by_day"]
+
+
+def test_stale_key_left_is_found(at_rest: Connection) -> None:
+    at_rest.execute("INSERT INTO frontview.stale_key VALUES (1, 'calls', CURRENT_DATE, 1, 0)")
+    assert tier_differences(at_rest) == ["I7: 1 stale keys are left"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "later", "nonce", "found"),
+    [
+        (1, 0, 1, "I10: two nonces share epoch"),
+        (2, 0, 0, "is missing"),
+        (1, -1, 0, "has an older epoch"),
+    ],
+)
+def test_drain_of_another_leader_is_found(at_rest: Connection, ahead: int, later: int, nonce: int, found: str) -> None:
+    at_rest.execute(COPY.format(ahead=ahead, later=later, nonce=nonce).encode())
+    assert [found in sentence for sentence in leader_faults(at_rest)] == [True]
+
+
+def test_leader_without_lock_is_found(at_rest: Connection) -> None:
+    at_rest.execute("SELECT pg_advisory_unlock_all()")
+    assert leader_faults(at_rest) == ["I10: 0 sessions hold the leader's lock"]
+
+
+def test_growth_is_found(at_rest: Connection) -> None:
+    at_rest.execute(
+        "INSERT INTO frontview.change_log (source, day) SELECT 'calls', CURRENT_DATE FROM generate_series(1, 6000)"
+    )
+    at_rest.execute("SET application_name = 'frontview-test'")
+    found = growth(at_rest, connections=0, retention_seconds=300)
+    assert [sentence.split("more than")[0] for sentence in found] == [
+        "I9: 1 connections, ",
+        "I9: 6000 rows of change_log, ",
+    ]

@@ -1,0 +1,31 @@
+"""The simulation finds each seeded defect: a check that cannot fail proves nothing."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.simulation.defects import DEFECTS
+from tests.simulation.machine import DISASTERS, ORDINARY, Simulation
+
+MOST_SCHEDULES = 400
+LOOKING = settings(
+    max_examples=MOST_SCHEDULES,
+    stateful_step_count=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda it: it.__name__)
+def test_the_simulation_finds(defect: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = ORDINARY | dict.fromkeys(DISASTERS, 0) | dict.fromkeys(DEFECTS[defect], 6)
+    machine = type("Simulation", (Simulation,), {"weights": weights})
+    defect(monkeypatch)
+    with pytest.raises(AssertionError, match=r"misses|would miss|is kept|refused"):
+        run_state_machine_as_test(machine, settings=LOOKING)
