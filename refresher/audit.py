@@ -34,13 +34,17 @@ ON CONFLICT (view) DO UPDATE SET
 
 @dataclass
 class _Progress:
-    """Of one view: where its round stands, and what was not yet saved."""
+    """Of one view: where its round stands, and what was not yet saved.
+
+    :param may_be_alarmed: that it cannot be compared, perhaps by another leader.
+    """
 
     after_user: str | None
     checks: int = 0
     violations: int = 0
     rounds: int = 0
     failures: int = 0
+    may_be_alarmed: bool = True
     violators: set[str] = field(default_factory=set)
 
 
@@ -96,9 +100,9 @@ class Audit:
                 raise
             self._failed(connection, view, progress, error.sqlstate)
             return Visit(view.name, user, None)
-        if progress.failures and not self._read_only:
+        if progress.may_be_alarmed and not self._read_only:
             clear_alarms(connection, AUDIT_FAILING, [view.name])
-        progress.failures = 0
+        progress.failures, progress.may_be_alarmed = 0, False
         if compared is not None and compared.from_tiers:
             progress.checks += 1
             self._on_check(view.name, compared.differences > 0)
@@ -149,6 +153,7 @@ class Audit:
 
     def _failed(self, connection: Connection, view: MaintainedView, progress: _Progress, sqlstate: str | None) -> None:
         progress.failures += 1
+        progress.may_be_alarmed = True
         log.warning("audit_failed", view=view.name, sqlstate=sqlstate)
         if progress.failures >= FAILURES_TO_ALARM and not self._read_only:
             detail = f"failed: {sqlstate}, {progress.failures} times in a row"

@@ -11,7 +11,7 @@ from refresher.alarms import (
     UNCAPTURED,
     clear_alarms,
     clear_all_but,
-    expire_events,
+    expire_alarms,
     raise_alarm,
 )
 from refresher.leadership import Connection
@@ -30,7 +30,7 @@ def check_coverage(connection: Connection) -> None:
         clear_all_but(connection, UNCAPTURED, [subject for kind, subject, _ in found if kind != CAPTURE_CHANGED])
         tiers = [tier for (tier,) in connection.execute(TIERS)]
         clear_all_but(connection, REFRESH_FAILING, tiers)  # of views that were dropped
-        expire_events(connection)
+        expire_alarms(connection)
 
 
 def check_queue(connection: Connection, limit: float = QUEUE_LIMIT) -> None:

@@ -13,6 +13,7 @@ from models.embedded import direct_url
 from models.engine import make_engine
 from models.settings import load_settings
 from refresher.alarms import EXACTNESS, UNCAPTURED, clear_alarms, count_alarms, raise_alarm
+from tests.concurrency.oracle import Tally, compare_view
 from tests.fix_app import System, free_port
 from tests.waiting import until
 from web.cli import main
@@ -82,6 +83,25 @@ def test_a_gap_in_the_capture_shows_everywhere_and_ends(watched: System) -> None
     until(lambda: wanted not in alarm_kinds(), "end of the alarm")
     assert ("capture_changed", "public.calls") in alarm_kinds()
     assert "alarm_cleared" in watched.log("refresher")
+
+
+def test_what_happened_while_nobody_led_is_seen_when_a_reign_begins(watched: System) -> None:
+    until(lambda: watched.value("SELECT count(*) FROM frontview.capture_state"), "first look")
+    watched.end("refresher")
+    with watched.sql.transaction():
+        watched.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
+        watched.sql.execute("UPDATE calls SET cost_cents = cost_cents + 1000 WHERE user_id = 1")
+        watched.sql.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_update")
+    assert alarm_kinds() == set()
+
+    watched.environment |= {"FRONTVIEW_COVERAGE_SECONDS": "3600", "FRONTVIEW_AUDIT_DUTY": "0"}
+    watched.start_refresher()
+
+    until(lambda: alarm_kinds() == {("capture_changed", "public.calls")}, "alarm")
+    tally = Tally()
+    until(lambda: watched.value(EMPTY) == 0, "refreshed views")
+    compare_view(watched.sql, "call_daily", 1, tally)
+    assert (tally.comparisons, tally.differences) == (1, [])
 
 
 def test_the_audit_runs_by_itself_and_tells_what_it_found(watched: System) -> None:

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from models.engine import connect
-from refresher.alarms import count_alarms, expire_events
+from refresher.alarms import count_alarms, expire_alarms
 from refresher.coverage import check_coverage, check_queue
 from refresher.drain import Drain, drain_once
 from refresher.leadership import Reign, try_to_lead
@@ -115,6 +115,15 @@ def test_disabled_and_enabled_between_two_looks_is_seen(c: Connection) -> None:
     assert alarms(c) == [("capture_changed", "public.calls")]
     assert look(c) == []
     assert alarms(c) == [("capture_changed", "public.calls")], "an operator shall see it"
+
+
+def test_triggers_altered_by_a_transaction_that_is_open_are_seen_once_it_has_ended(c: Connection) -> None:
+    with psycopg.connect(c.info.dsn) as other:
+        other.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
+        other.execute("UPDATE calls SET cost_cents = cost_cents + 1")
+        other.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_update")
+        assert look(c) == [], "nothing has changed yet"
+    assert look(c) == ["calls"]
 
 
 def test_a_replaced_capture_function_is_seen(c: Connection) -> None:
@@ -297,7 +306,7 @@ def test_an_event_expires_and_a_condition_does_not(c: Connection) -> None:
     check_coverage(c)
     c.execute("UPDATE frontview.alarm SET last_seen_at = now() - interval '61 minutes'")
 
-    expire_events(c)
+    expire_alarms(c)
 
     assert alarms(c) == [("uncaptured", "public.child")]
 

@@ -14,6 +14,9 @@ from tests.faults.scene import Scene
 
 SILENT_SECONDS = 10.0
 KILLED_SECONDS = 3.0
+_IN_DRAIN = """
+SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE '%%drain_changes%%'
+"""
 
 
 class _Leader(Fault):
@@ -150,22 +153,21 @@ class LeaderKilledOften(_Leader):
         self.before_commit += stopped
 
     def _kill_after_commit(self, scene: Scene, leader: str) -> None:
-        """Hold the answer back until the server has committed, as drains of others' writes show."""
+        """Hold back the answer to a drain that the server has committed, where it was a drain that we met."""
         newest = "SELECT max(drain_id) FROM frontview.drain"
-        link, before = scene.link(leader), scene.value(newest)
-        held = link.held_bytes
+        link = scene.link(leader)
+        before, held = scene.value(newest), link.held_bytes
         link.stall()
         scene.until(lambda: link.held_bytes > held, "answer held back")
-        self.after_commit += scene.value(newest) >= before
+        self.after_commit += scene.value(newest) > before
         self._kill(scene, leader)
         link.heal()
 
     def _stopped_in_drain(self, scene: Scene, drain: int) -> bool:
-        active = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE '%%drain_changes%%'"
-        if not scene.value(active, drain):
+        if not scene.value(_IN_DRAIN, drain):
             return False
         scene.deployment.cluster.signal_backend(drain, signal.SIGSTOP)
-        if scene.value(active, drain):
+        if scene.value(_IN_DRAIN, drain):
             return True
         scene.deployment.cluster.signal_backend(drain, signal.SIGCONT)
         return False

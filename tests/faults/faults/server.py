@@ -93,12 +93,11 @@ class DumpedAndRestored(Fault):
     @staticmethod
     def _identity(scene: Scene) -> tuple[int, int]:
         """Return the cluster's identity and its next transaction id."""
-        row = scene.sql.execute(
+        (row,) = scene.query(
             "SELECT (SELECT system_identifier FROM pg_control_system()), "
             "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-        ).fetchone()
-        assert row is not None
-        return row
+        )
+        return row[0], row[1]
 
     def proof(self, scene: Scene) -> str:
         fact = (
