@@ -25,7 +25,7 @@ NEWEST = (float("inf"), float("inf"))
 class Fill:
     """A running computation of one answer.
 
-    ``joinable``: later requests may share it; ends when a change of the user is applied.
+    ``joinable``: later requests may share it; ends when a change of the user is applied, or it is finished.
     ``dropped``: its result must not be stored.
     """
 

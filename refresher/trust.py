@@ -2,7 +2,8 @@
 
 Invariant: at any monotonic time before ``until``, every change committed more than ``trust_seconds`` ago was
 in a drain that a poll returned. A poll *sent* at p that returned a drain of age a proves it until
-p - a + trust_seconds, whenever the answer arrived.
+p - a + trust_seconds, whenever the answer arrived. Had the database's clock been put back since the drain was
+stamped, a would be too small; so the largest difference of the clocks since before the stamp counts.
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ class Sighting:
     drained_at: float
     database_time: float
 
+    @property
+    def most_ahead(self) -> float:
+        """The most that the database's clock can have been ahead of monotonic time; it was read after ``sent``."""
+        return self.database_time - self.sent
+
 
 class Trust:
     """The end of trust, from one sighting to the next. Not synchronised.
@@ -47,11 +53,14 @@ class Trust:
         self._moves = 0
         self._last: Sighting | None = None
         self._reference: Sighting | None = None
+        self._ahead = NEVER
 
     def observe(self, seen: Sighting) -> None:
         """Take in what a poll saw; its drain must have been applied."""
         reason = self._disagreement(seen)
         moved = self._last is not None and seen.drained_at != self._last.drained_at
+        before = self._ahead if self._last is None or not moved else self._last.most_ahead
+        self._ahead = max(before, seen.most_ahead)
         self._last = seen
         if reason is not None:
             self._distrust(reason, seen)
@@ -62,7 +71,7 @@ class Trust:
         if self._reference is None or seen.received - self._reference.received >= self.trust_seconds:
             self._reference = seen
         if self.doubt is None:
-            self.until = max(self.until, seen.sent - seen.age + self.trust_seconds)
+            self.until = max(self.until, seen.drained_at - self._ahead + self.trust_seconds)
 
     def lose(self) -> None:
         """End trust at once; the next good sighting begins it anew."""

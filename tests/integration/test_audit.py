@@ -362,6 +362,12 @@ class TestCommand:
             "users": ["1"],
         }
 
+    def test_a_view_that_cannot_be_audited_is_no_success(self, connection: Connection) -> None:
+        connection.execute("UPDATE frontview.view_state SET version = 2 WHERE view = 'lead_daily'")
+        result = CliRunner().invoke(main, ["audit"])
+        assert result.exit_code == 1
+        assert "lead_daily" in result.stderr
+
     def test_a_database_without_schema_is_one_line(self, monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", empty_url)
         result = CliRunner().invoke(main, ["audit"])

@@ -251,6 +251,58 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: not self.stopped)
     @rule()
     def poll_whole(self) -> None:
+        """Whatever the follower is doing, it ends; then a poll is sent and answered at once."""
+        self._until_listening()
+        if self.worker.feed.place == "feed: listening":
+            self.poll_sent()
+            self._until_listening()
+
+    def _until_listening(self) -> None:
+        for _ in range(12):
+            if self.worker.feed.place != "feed: listening" and self.worker.feed.ready():
+                self.worker.feed.resume()
+
+    @rule()
+    def poll_lost(self) -> None:
+        if self.worker.follower.link is not None:
+            self.worker.follower.link.cut = True
+
+    @rule()
+    def leader_is_gone(self) -> None:
+        self.world.reign = self.world.looked = None
+
+    # --- the follower
+
+    def feed_is_at(self, *places: str) -> bool:
+        feed = self.worker.feed
+        return not self.stopped and feed.place in places and feed.ready()
+
+    @precondition(lambda self: self.feed_is_at("start", "feed: waits to connect", "feed: connecting"))
+    @rule()
+    def reconnect(self) -> None:
+        self.worker.feed.resume()
+
+    @precondition(lambda self: not self.stopped and self.worker.feed.place == "feed: listening")
+    @rule()
+    def poll_sent(self) -> None:
+        """It is time, or there was a notification, real or forged: the difference is none."""
+        assert self.worker.follower.link is not None
+        self.worker.follower.link.notified = True
+        self.worker.feed.resume()
+
+    @precondition(lambda self: self.feed_is_at("feed: sent"))
+    @rule()
+    def poll_reaches_the_database(self) -> None:
+        self.worker.feed.resume()
+
+    @precondition(lambda self: self.feed_is_at("feed: answered"))
+    @rule()
+    def poll_answered(self) -> None:
+        self.worker.feed.resume()
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def poll_whole(self) -> None:
         """Whatever the follower is doing, it ends in a poll that was sent now."""
         for _ in range(2):
             for _ in range(12):

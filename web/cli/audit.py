@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,15 +23,14 @@ class ViewReport:
 
     :param compared: visits whose read came from a tier at all; the others proved nothing.
     :param failed: comparisons that could not be made.
-    :param users: the first of those that differed.
+    :param wrong: users whose reads differed, in the order found.
     """
 
     view: str
     visited: int = 0
     compared: int = 0
     failed: int = 0
-    differing: int = 0
-    users: list[str] = field(default_factory=list)
+    wrong: dict[str, None] = field(default_factory=dict)
 
     def note(self, visit: "Visit") -> None:
         """Count one visit."""
@@ -41,10 +39,18 @@ class ViewReport:
             self.failed += 1
             return
         self.compared += visit.compared.from_tiers
-        if visit.compared.differences and visit.user not in self.users:
-            self.differing += 1
-            if len(self.users) < USERS_SHOWN:
-                self.users.append(visit.user)
+        if visit.compared.differences:
+            self.wrong[visit.user] = None
+
+    @property
+    def users(self) -> list[str]:
+        """The first of the users whose reads differed."""
+        return list(self.wrong)[:USERS_SHOWN]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``--json`` shows."""
+        counts = {name: getattr(self, name) for name in ("view", "visited", "compared", "failed")}
+        return counts | {"differing": len(self.wrong), "users": self.users}
 
 
 @click.command()
@@ -60,6 +66,7 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     """
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
+    from models.errors import NotMigrated  # noqa: PLC0415
     from models.logs import configure_logs  # noqa: PLC0415
     from refresher.audit import Audit  # noqa: PLC0415
     from refresher.audit_sample import registered  # noqa: PLC0415
@@ -69,17 +76,20 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     configure_logs(settings)  # to stderr: stdout is for the result
     with connect(direct_url(settings), "frontview-audit") as connection:
         views = registered(connection, CATALOG.views)
+        if missing := {view.name for view in CATALOG.views} - {view.name for view in views}:
+            raise NotMigrated(f"it does not have {', '.join(sorted(missing))} as this code declares.")
         auditor = Audit(CATALOG.views, read_only=read_only)
         reports = {view.name: ViewReport(view.name) for view in views}
-        (_visit_all if everything else _visit_some)(connection, auditor, views, pairs, reports)
+        if everything:
+            _visit_all(connection, auditor, views, reports)
+        else:
+            _visit_some(connection, auditor, pairs, reports)
         auditor.save(connection)
     _show(list(reports.values()), as_json)
-    sys.exit(any(report.differing or report.failed for report in reports.values()))
+    sys.exit(any(report.wrong or report.failed for report in reports.values()))
 
 
-def _visit_some(
-    connection: "Connection", auditor: "Audit", _: object, pairs: int, reports: dict[str, ViewReport]
-) -> None:
+def _visit_some(connection: "Connection", auditor: "Audit", pairs: int, reports: dict[str, ViewReport]) -> None:
     from web.cli.progress import progress  # noqa: PLC0415
 
     with progress("Audited", pairs) as advance:
@@ -90,11 +100,7 @@ def _visit_some(
 
 
 def _visit_all(
-    connection: "Connection",
-    auditor: "Audit",
-    views: "Iterable[MaintainedView]",
-    _: int,
-    reports: dict[str, ViewReport],
+    connection: "Connection", auditor: "Audit", views: "list[MaintainedView]", reports: dict[str, ViewReport]
 ) -> None:
     from refresher.audit_sample import count_users, next_user  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
@@ -111,8 +117,8 @@ def _visit_all(
 
 def _show(reports: list[ViewReport], as_json: bool) -> None:
     if as_json:
-        violations = sum(report.differing for report in reports)
-        click.echo(json.dumps({"violations": violations, "views": [asdict(report) for report in reports]}))
+        violations = sum(len(report.wrong) for report in reports)
+        click.echo(json.dumps({"violations": violations, "views": [report.as_json() for report in reports]}))
         return
     for report in reports:
         click.echo(_line(report))
@@ -124,9 +130,9 @@ def _line(report: ViewReport) -> str:
         parts.append(f"{base:,} answered from base tables alone")
     if report.failed:
         parts.append(click.style(f"{report.failed:,} could not be compared", fg="red"))
-    if report.differing:
-        more = ", …" if report.differing > len(report.users) else ""
-        users = f"{report.differing:,} user{'s' * (report.differing > 1)}"
+    if differing := len(report.wrong):
+        more = ", …" if differing > USERS_SHOWN else ""
+        users = f"{differing:,} user{'s' * (differing > 1)}"
         parts.append(click.style(f"{users} with differences: {', '.join(report.users)}{more}", fg="red"))
     else:
         parts.append("no difference")
