@@ -94,6 +94,7 @@ class ReadPath:
         self._admission = Admission(admission)
         self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
         self._flights: SingleFlight[EntryKey, Fill, _Landed] = SingleFlight()
+        self._patience_seconds = statement_timeout_seconds
         self._wait_seconds = statement_timeout_seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
         self._monotonic = monotonic
@@ -165,7 +166,9 @@ class ReadPath:
             if not flight.wait(deadline - self._monotonic()):
                 raise DatabaseUnavailable("The same answer has been in the making for too long.")
             landed = flight.outcome
-            if landed is None:  # its owner failed: try ourselves
+            if landed is None:  # its owner failed: try ourselves, if there is time for it
+                if self._monotonic() - request.arrived >= self._patience_seconds:
+                    raise DatabaseUnavailable("The same answer could not be had for too long.")
                 continue
             if may_share and (landed.shareable or fill.began > request.arrived):
                 self._tally.add("shared")

@@ -311,6 +311,19 @@ def test_the_failure_of_an_owner_frees_those_who_wait_to_try_themselves() -> Non
     assert statements(stage) == 2
 
 
+def test_who_waited_long_for_a_failure_does_not_begin_anew() -> None:
+    stage = Stage(GONE, ANSWER, statement_timeout_seconds=3.0)
+    hold = Hold(stage)
+    owner = hold.begin()
+    waiter = hold.join()
+    stage.clock.advance(3.0)
+    hold.go_on.set()
+    for reader in (owner, waiter):
+        with pytest.raises(DatabaseUnavailable):
+            reader.result()
+    assert statements(stage) == 1
+
+
 def test_waiting_for_another_has_an_end() -> None:
     stage = Stage(statement_timeout_seconds=0.0)
     hold = Hold(stage)
