@@ -67,7 +67,6 @@ class FrontCache:
         self._trust = Trust(trust_seconds)
         self._usable_until = NEVER
         self._applied: Position | None = None
-        self._newest, self._newest_at = (0, 0), NEVER
         self._flushes: Counter[str] = Counter()
 
     # --- reading
@@ -146,6 +145,7 @@ class FrontCache:
         """
         with self._lock:
             self._forget_running(fill)
+            fill.joinable = False  # nothing watches it from here on; who comes later finds the entry
             if undrained:
                 # no watermark tells what it saw: an equal one may lack it, and one of before a crash be a lost drain's
                 self._drop_older(fill.key.user, NEWEST)
@@ -183,8 +183,6 @@ class FrontCache:
             else:
                 self._trust.observe(poll.seen)
             self._usable_until = self._trust.until
-            if poll.newest is not None:
-                self._saw(poll.newest.epoch, poll.newest.drain_id)
         return why is not None
 
     def flush(self, why: str) -> None:
@@ -264,20 +262,6 @@ class FrontCache:
         applied = self._applied
         return applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
 
-    def _went_back(self, epoch: int, drain_id: int, sent: float) -> bool:
-        """Return whether the database lost drains: a statement sent later than another shows an older position.
-
-        A crash takes drains that were not on disk yet, and readers may be back before the follower has noticed.
-        """
-        if (epoch, drain_id) < self._newest and sent > self._newest_at:
-            return True
-        self._saw(epoch, drain_id)
-        return False
-
-    def _saw(self, epoch: int, drain_id: int) -> None:
-        if (epoch, drain_id) > self._newest:
-            self._newest, self._newest_at = (epoch, drain_id), self.monotonic()
-
     def _drop_older(self, user: UserKey, watermark: tuple[float, float]) -> None:
         for key, entry in list(self._entries.get(user, {}).items()):
             if (entry.epoch, entry.drain_id) <= watermark:
@@ -308,7 +292,6 @@ class FrontCache:
                 fill.drop()
         self._applied = applied
         self._memory.reset(applied.drain_id if applied else 0)
-        self._newest, self._newest_at = (0, 0), NEVER
         self._flushes[why] += 1
 
 

@@ -29,6 +29,7 @@ from tests.faults.soak import Soak
 @click.option("--pairs", type=click.IntRange(1), help="So many random pairs of faults, struck and healed crosswise.")
 @click.option("--seed", type=int, help="Of everything random.  [default: random, and printed]")
 @click.option("--short", is_flag=True, help="Faults last as in the suite, where they are part of it.")
+@click.option("--hold", "hold_seconds", type=float, metavar="SECONDS", help="How long every fault lasts instead.")
 @click.option(
     "--soak", "soak_minutes", type=float, metavar="MINUTES", help="Load for so long, a random fault a minute."
 )
@@ -43,6 +44,7 @@ def main(
     pairs: int | None,
     seed: int | None,
     short: bool,
+    hold_seconds: float | None,
     soak_minutes: float | None,
     writes: float,
     reads: float,
@@ -64,7 +66,7 @@ def main(
     if soak_minutes is not None:
         outcomes = [_soak(console, folder, seed, soak_minutes, writes, reads, chosen)]
     else:
-        outcomes = _run_all(console, folder, seed, short, plan)
+        outcomes = _run_all(console, Runner(folder, short=short, hold_seconds=hold_seconds, seed=seed), plan)
     command = f"make faults ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make faults"
     if report_file:
         report_file.write_text(report.markdown(outcomes, command))
@@ -96,9 +98,7 @@ def _pairs(chosen: list[type[Fault]], count: int, seed: int) -> list[tuple[type[
     return [chance.choice(possible) for _ in range(count)]
 
 
-def _run_all(
-    console: Console, folder: Path, seed: int, short: bool, plan: list[tuple[type[Fault], ...]]
-) -> list[Outcome]:
+def _run_all(console: Console, runner: Runner, plan: list[tuple[type[Fault], ...]]) -> list[Outcome]:
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     # faults of one stage follow each other, so that they share a deployment
     stages = list({repr(faults[0].stage): None for faults in plan})
@@ -106,7 +106,6 @@ def _run_all(
     outcomes = []
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=len(plan))
-        runner = Runner(folder, short=short, seed=seed)
         try:
             for faults in plan:
                 number = "+".join(fault.number for fault in faults)

@@ -3,6 +3,7 @@
 Invariant: it only reads, on one connection of its own, and what it could not see is a gap, never a guess.
 """
 
+import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look; ``at`` is monotonic, when it was back; ``age`` of the newest drain in seconds."""
+    """One look; ``at`` is monotonic, when it was back; ``age`` of the newest drain in seconds; ``took_ms`` to look."""
 
     at: float
     drain_id: int
@@ -34,6 +35,7 @@ class Sight:
     leaders: int
     connections: int
     queue: float
+    took_ms: float
 
 
 class Observer:
@@ -93,6 +95,11 @@ class Observer:
             return 0.0
         return (seen[-1].drain_id - seen[0].drain_id) / (seen[-1].at - seen[0].at)
 
+    def look_ms(self, begin: float, end: float) -> float:
+        """Return the median time of the looks between two moments; it walks the newest drains, as a drain does."""
+        seen = [sight.took_ms for sight in self.sights if begin <= sight.at <= end]
+        return statistics.median(seen) if seen else 0.0
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -104,7 +111,9 @@ class Observer:
     def _look_at(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("SET statement_timeout = '5s'")
         while not self._stopping.is_set():
+            asked = time.monotonic()
             row = connection.execute(_LOOK.encode(), LEADER_LOCK).fetchone()
+            now = time.monotonic()
             if row is not None:
-                self.sights.append(Sight(time.monotonic(), *row))
+                self.sights.append(Sight(now, *row, took_ms=(now - asked) * 1000))
             self._stopping.wait(PAUSE_SECONDS)

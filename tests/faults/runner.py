@@ -22,6 +22,7 @@ from tests.faults.history import History
 from tests.faults.load import Load
 from tests.faults.observer import Observer
 from tests.faults.outcome import BROKEN, NOT_BITTEN, SKIPPED, SURVIVED, VIOLATED, Outcome
+from tests.faults.readers import READ_OFTEN
 from tests.faults.scene import TICK_SECONDS, Scene
 from tests.faults.writer_attempts import check_writers
 
@@ -29,6 +30,7 @@ USERS = 12
 QUIET_SECONDS = 3.0
 AFTER_SECONDS = 2.0
 SERVING_SECONDS = 60.0
+BETWEEN_SECONDS = 1.0  # two strikes, and two healings
 GROWTH_BYTES = 64_000_000  # of one process within one run
 CONNECTION_FACTOR = 2  # behind a dead link the server keeps sessions a while beside their successors
 LONGER_WAIT_MS = 2_000  # that a captured write may take than any of the control; less is this machine's noise
@@ -41,13 +43,20 @@ class Runner:
 
     :param folder: gets the logs of everything.
     :param short: whether faults last as long as in the suite.
+    :param hold_seconds: how long every fault lasts instead.
     :param say: told what happens now.
     """
 
     def __init__(
-        self, folder: Path, *, short: bool = False, seed: int = 1, say: Callable[[str], None] = lambda _: None
+        self,
+        folder: Path,
+        *,
+        short: bool = False,
+        hold_seconds: float | None = None,
+        seed: int = 1,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.folder, self._short, self.say = folder, short, say
+        self.folder, self._short, self._hold_seconds, self.say = folder, short, hold_seconds, say
         self._chance = random.Random(seed)
         self._seed = seed
         self._numbers = itertools.count(1)
@@ -55,7 +64,7 @@ class Runner:
         self._stage: Stage | None = None
 
     def run(self, *faults: Fault) -> Outcome:
-        """Run one fault, or several that strike in this order and heal in the same."""
+        """Run one fault, or several that strike in this order and heal in the other."""
         outcome = Outcome(
             "+".join(it.number for it in faults),
             " and ".join(it.name for it in faults),
@@ -153,7 +162,8 @@ class Runner:
             seed=self._seed * 1000 + number,
             **many,
         )
-        return Scene(deployment, users, load, Observer(deployment.connect), self._chance, self._short)
+        writing_users = users if busy else users[:READ_OFTEN]
+        return Scene(deployment, writing_users, users, load, Observer(deployment.connect), self._chance, self._short)
 
     def _under_load(self, scene: Scene, faults: Sequence[Fault], outcome: Outcome) -> History:
         for fault in faults:
@@ -183,9 +193,11 @@ class Runner:
 
         :raises DidNotBite: one of them has no proof.
         """
-        proofs = []
+        proofs: list[str] = []
+        outcome.proof = ""
         try:
             for fault in faults:
+                scene.wait(BETWEEN_SECONDS if fault is not faults[0] else 0.0)
                 self.say(f"strike: {fault.name}")
                 scene.struck_at = monotonic()
                 fault.strike(scene)
@@ -193,7 +205,8 @@ class Runner:
             proofs = [fault.proof(scene) for fault in faults]
         finally:
             whole = len(proofs) == len(faults)
-            for fault in faults:
+            for fault in reversed(faults):
+                scene.wait(BETWEEN_SECONDS if fault is not faults[-1] else 0.0)
                 self.say(f"heal: {fault.name}")
                 if whole:
                     fault.heal(scene)
@@ -205,7 +218,7 @@ class Runner:
 
     def _hold(self, scene: Scene, faults: Sequence[Fault]) -> None:
         lengths = [it.subset_seconds if self._short and it.subset_seconds is not None else it.seconds for it in faults]
-        end = monotonic() + max(lengths)
+        end = monotonic() + (self._hold_seconds or max(lengths))
         while monotonic() < end:
             for fault in faults:
                 fault.step(scene)

@@ -33,11 +33,13 @@ WHERE application_name LIKE 'frontview%' AND datname = current_database()
 class Scene:
     """One fault's run.
 
-    :param users: everybody the load reads and writes; the first three are read most.
+    :param own_users: for whom faults write rows themselves.
+    :param users: everybody the load reads and writes; the first three of each dozen are read most.
     :param writes: what the fault itself wrote, beside the load's.
     """
 
     deployment: Deployment
+    own_users: Sequence[int]
     users: Sequence[int]
     load: Load
     observer: Observer
@@ -49,7 +51,7 @@ class Scene:
     _sql: psycopg.Connection[Any] | None = None
 
     def __post_init__(self) -> None:
-        self.rows = OwnRows(self.deployment, list(self.users[:3]), self.writes)
+        self.rows = OwnRows(self.deployment, list(self.own_users), self.writes)
 
     # --- time
 

@@ -8,16 +8,16 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 import psycopg
 
 from tests.faults.deployment import Deployment
 from tests.faults.encoding import PLAIN_ROWS
-from tests.faults.faults.fault import PLAIN, Fault
+from tests.faults.faults.fault import PLAIN, DidNotBite, Fault
 from tests.faults.observer import Observer
 from tests.faults.outcome import BROKEN, SURVIVED, VIOLATED, Outcome
 from tests.faults.runner import Runner, judge_history
+from tests.faults.scene import Scene
 
 SAMPLE_SECONDS = 10.0
 FAULT_EVERY_SECONDS = 60.0
@@ -104,7 +104,7 @@ class Soak:
         outcome.note = self._figures(len(history.reads), len(history.writes), len(history.attempts))
         outcome.word = VIOLATED if outcome.violations else SURVIVED
 
-    def _fault_after_fault(self, scene: Any, outcome: Outcome) -> None:
+    def _fault_after_fault(self, scene: Scene, outcome: Outcome) -> None:
         end = monotonic() + self._seconds
         minute = 0
         while monotonic() < end:
@@ -113,11 +113,15 @@ class Soak:
             began = monotonic()
             scene.wait(min(5.0, max(0.0, end - monotonic())))
             fault.prepare(scene)
-            self._runner.strike_and_heal(scene, [fault], outcome)
+            try:
+                self._runner.strike_and_heal(scene, [fault], outcome)
+            except DidNotBite as error:
+                outcome.violations.append(f"{fault.number} did not bite: {error}")
+            else:
+                self._struck.append(fault)
             self._runner.await_service(scene, outcome)
-            self._struck.append(fault)
             took = f"draining after {outcome.draining:.1f} s, serving after {outcome.serving:.1f} s"
-            self._tell(f"minute {minute}: {fault.number} {fault.name}: {outcome.proof}; {took}")
+            self._tell(f"minute {minute}: {fault.number} {fault.name}: {outcome.proof or 'did not bite'}; {took}")
             scene.wait(max(0.0, min(end, began + FAULT_EVERY_SECONDS) - monotonic()))
         outcome.proof = f"{len(self._struck)} faults bit: {', '.join(it.number for it in self._struck)}"
 

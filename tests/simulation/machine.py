@@ -1,27 +1,22 @@
-"""The machine: what may happen next, as rules by name, and what must hold after each of them.
+"""The machine: what may happen next, as rules by name.
 
-Invariant: every rule is something that a real database, network, process or user can do at that moment. What an
-answer owes a request is fixed when the request arrives, from the world's own record and not from the product's.
+Invariant: every rule is something that a real database, network, process or user can do at that moment. The file is
+as long as the list of such things; each is a few lines.
 """
 
-from collections import Counter
-from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Rule, RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import Rule, precondition, rule
 
-from models.errors import DatabaseUnavailable
 from refresher.entry import EntryKey
-from tests.simulation.questions import CHANGES, DAYS, GLOBS, KEYS, REGION, USERS, Change, H
-from tests.simulation.scheduler import Task
-from tests.simulation.worker import MEMORY_ROWS, Worker
-from tests.simulation.world import World
+from tests.simulation.questions import CHANGES, DAYS, GLOBS, KEYS, Change, H
+from tests.simulation.stage import MOST_REQUESTS, POLICIES, Request, Stage
+from tests.simulation.worker import MEMORY_ROWS
 from tests.unit.database_fakes import GONE
-from web.read_path import Reading, ReadPolicy
+from web.read_path import ReadPolicy
 
-SEEN: Counter[str] = Counter()
 SECONDS = (0.02, 0.1, 0.3, 0.6, 1.1)
 CLOCK_STEPS = (-3600.0, -0.9, -0.5, -0.3, 0.5, 3600.0)
 ORDINARY = {"read_goes_on": 12, "change_comes_through": 8, "request": 6, "read_whole": 6, "poll_whole": 6, "commit": 6}
@@ -38,27 +33,8 @@ DISASTERS = {
     "all_is_well": 1,
 }
 OTHERS_WEIGHT = 3
-POLICIES = (
-    ReadPolicy(),
-    ReadPolicy(),
-    ReadPolicy(exact=True),
-    ReadPolicy(max_age_seconds=0.3),
-)
-MOST_REQUESTS = 4
 ELSEWHERE = Change(2, "calls", DAYS[0])  # concerns nobody who asks
-ROUNDING = 1e-6
 keys, changes, degrees = st.sampled_from(KEYS), st.sampled_from(CHANGES), st.integers(0, 5)
-
-
-@dataclass
-class Request:
-    """A running request and what it is owed: the changes that its answer must hold."""
-
-    key: EntryKey
-    policy: ReadPolicy
-    arrived: float
-    owed: int
-    task: Task
 
 
 @cache
@@ -69,10 +45,12 @@ def _by_weight(machine: "type[Simulation]") -> st.SearchStrategy[Rule]:
     from a writer to a hit. And it likes the first of a choice: that shall be a request.
     """
     rules = sorted(machine.setup_state().rules, key=lambda it: it.function.__name__ != "request")
-    return st.sampled_from([it for it in rules for _ in range(machine.weights.get(it.function.__name__, OTHERS_WEIGHT))])
+    return st.sampled_from(
+        [it for it in rules for _ in range(machine.weights.get(it.function.__name__, OTHERS_WEIGHT))]
+    )
 
 
-class Simulation(RuleBasedStateMachine):
+class Simulation(Stage):
     """A database, its leader, a network and one worker, under any schedule."""
 
     weights: ClassVar[dict[str, int]] = ORDINARY | DISASTERS
@@ -81,20 +59,7 @@ class Simulation(RuleBasedStateMachine):
         super().__init__()
         rules = self._rules_strategy
         rules._enabled_rules_strategy = _by_weight(type(self)).filter(rules.is_valid)
-        self.world = World()
-        self.worker = Worker(self.world, self.saw)
-        self.requests: list[Request] = []
-        self.shown = dict.fromkeys(USERS, 0)
-        self.stopped = False
         self.poll_whole()
-        SEEN["schedules"] += 1
-
-    def saw(self, what: str) -> None:
-        SEEN[what] += 1
-
-    def teardown(self) -> None:
-        for task in (*(request.task for request in self.requests), self.worker.feed):
-            task.end()
 
     # --- time and clocks
 
@@ -262,55 +227,6 @@ class Simulation(RuleBasedStateMachine):
             if self.worker.feed.place != "feed: listening" and self.worker.feed.ready():
                 self.worker.feed.resume()
 
-    @rule()
-    def poll_lost(self) -> None:
-        if self.worker.follower.link is not None:
-            self.worker.follower.link.cut = True
-
-    @rule()
-    def leader_is_gone(self) -> None:
-        self.world.reign = self.world.looked = None
-
-    # --- the follower
-
-    def feed_is_at(self, *places: str) -> bool:
-        feed = self.worker.feed
-        return not self.stopped and feed.place in places and feed.ready()
-
-    @precondition(lambda self: self.feed_is_at("start", "feed: waits to connect", "feed: connecting"))
-    @rule()
-    def reconnect(self) -> None:
-        self.worker.feed.resume()
-
-    @precondition(lambda self: not self.stopped and self.worker.feed.place == "feed: listening")
-    @rule()
-    def poll_sent(self) -> None:
-        """It is time, or there was a notification, real or forged: the difference is none."""
-        assert self.worker.follower.link is not None
-        self.worker.follower.link.notified = True
-        self.worker.feed.resume()
-
-    @precondition(lambda self: self.feed_is_at("feed: sent"))
-    @rule()
-    def poll_reaches_the_database(self) -> None:
-        self.worker.feed.resume()
-
-    @precondition(lambda self: self.feed_is_at("feed: answered"))
-    @rule()
-    def poll_answered(self) -> None:
-        self.worker.feed.resume()
-
-    @precondition(lambda self: not self.stopped)
-    @rule()
-    def poll_whole(self) -> None:
-        """Whatever the follower is doing, it ends in a poll that was sent now."""
-        for _ in range(2):
-            for _ in range(12):
-                if self.worker.feed.ready() and self.worker.feed.place != "feed: listening":
-                    self.worker.feed.resume()
-            if self.worker.feed.place == "feed: listening":
-                self.poll_sent()
-
     # --- the worker's process
 
     @precondition(lambda self: not self.stopped)
@@ -326,10 +242,7 @@ class Simulation(RuleBasedStateMachine):
 
     # --- requests
 
-    def may_arrive(self) -> bool:
-        return not self.stopped and len(self.requests) < MOST_REQUESTS
-
-    @precondition(may_arrive)
+    @precondition(Stage.may_arrive)
     @rule(key=keys, policy=st.sampled_from(POLICIES), steps=st.sampled_from((3, 3, 2, 1)))
     def request(self, key: EntryKey, policy: ReadPolicy, steps: int) -> None:
         """It arrives, and is answered at once or goes on: until it missed, was sent, or the database has answered."""
@@ -342,15 +255,6 @@ class Simulation(RuleBasedStateMachine):
     def request_likewise(self, policy: ReadPolicy) -> None:
         """Ask for something that is being computed."""
         self.request(self.requests[0].key, policy, 2)
-
-    def owed(self, key: EntryKey, policy: ReadPolicy) -> int:
-        world = self.world
-        oldest = min(H, policy.max_age_seconds if policy.max_age_seconds is not None else H)
-        by_age = world.visible if policy.exact else world.visible & world.committed_before(world.now - oldest - ROUNDING)
-        return world.concerning(key, by_age | self.shown[key.user])
-
-    def ready_requests(self) -> list[Request]:
-        return [] if self.stopped else [it for it in self.requests if it.task.ready()]
 
     @precondition(lambda self: self.ready_requests())
     @rule(which=st.integers(0, MOST_REQUESTS - 1), steps=st.sampled_from((1, 1, 2, 9)))
@@ -366,81 +270,11 @@ class Simulation(RuleBasedStateMachine):
         it.task.resume(GONE)
         self._take(it)
 
-    @precondition(may_arrive)
+    @precondition(Stage.may_arrive)
     @rule(key=keys, policy=st.sampled_from(POLICIES))
     def read_whole(self, key: EntryKey, policy: ReadPolicy) -> None:
         if self.may_arrive():
             self.request(key, policy, 9)
-
-    def _resume(self, it: Request, steps: int = 1) -> None:
-        for _ in range(steps):
-            if it.task.place is not None and it.task.ready():
-                it.task.resume()
-        self._take(it)
-
-    def _take(self, it: Request) -> None:
-        """Judge the answer of a request that is over."""
-        if it.task.place is not None:
-            return
-        self.requests.remove(it)
-        if it.task.error is not None:
-            self.saw("unavailable")
-            if not isinstance(it.task.error, DatabaseUnavailable):
-                raise it.task.error
-            return
-        self._judge(it, it.task.result)
-
-    def _judge(self, it: Request, reading: Reading) -> None:
-        world, answered = self.world, self.world.answers[reading.data.decode()]
-        self.saw("exact" if it.policy.exact else reading.source)
-        assert answered.key == it.key, "somebody else's answer"
-        missing = it.owed & ~answered.holds & ~world.lost
-        assert not missing, f"{it.key.label} from {reading.source} misses {world.told(missing)}"
-        assert reading.age_seconds >= it.arrived - answered.snapshot_at - ROUNDING, "older than it says"
-        if reading.source == "cache":
-            assert not it.policy.exact
-            assert reading.data not in self.worker.cache.refused, "a refused fill was served"
-        self.shown[it.key.user] |= answered.holds
-
-    # --- what must hold
-
-    @invariant()
-    def all_holds(self) -> None:
-        self.no_hit_would_miss_what_it_owes()
-        self.nothing_refused_or_overtaken_is_kept()
-        self.limits_hold()
-        self.nothing_failed_that_cannot()
-
-    def no_hit_would_miss_what_it_owes(self) -> None:
-        for key in KEYS:
-            entry, _ = self.worker.cache.lookup(key, self.world.now, again=True)
-            if entry is not None:
-                answered = self.world.answers[entry.body.decode()]
-                missing = self.owed(key, POLICIES[0]) & ~answered.holds
-                assert not missing, f"{key.label} would miss {self.world.told(missing)}"
-
-    def nothing_refused_or_overtaken_is_kept(self) -> None:
-        cache = self.worker.cache
-        for key in KEYS:
-            entry = cache.last_resort(key, self.world.now, 1e9)
-            if entry is not None:
-                assert entry.body not in cache.refused, "a refused fill is kept"
-                holds = self.world.answers[entry.body.decode()].holds
-                missing = self.world.concerning(key, cache.applied_look) & ~holds
-                assert not missing, f"{key.label} is kept without {self.world.told(missing)}"
-
-    def limits_hold(self) -> None:
-        cache = self.worker.cache
-        region = cache.statistics()["regions"][REGION.name]
-        assert region["entries"] <= REGION.max_entries
-        assert region["bytes"] <= REGION.max_bytes
-        assert region["entries"] == cache.indexed()
-        assert len(cache.memory) <= MEMORY_ROWS
-
-    def nothing_failed_that_cannot(self) -> None:
-        assert not self.worker.follower.defects, self.worker.follower.defects
-        assert "cache_failed" not in self.worker.path.statistics()
-        assert self.worker.feed.place is not None, self.worker.feed.error
 
     # --- and when all is well
 

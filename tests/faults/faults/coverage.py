@@ -56,13 +56,13 @@ class _Child(Fault):
     """What both ways to a child table have in common: its rows belong to calls, and nothing tells us."""
 
     must_hold = "I7, or an alarm within 60 s"
-    seconds, subset_seconds = ALARM_SECONDS + 10, None
+    seconds, subset_seconds = ALARM_SECONDS + 5, None
 
     def prepare(self, scene: Scene) -> None:
         self.user = scene.deployment.add_users(1)[0]  # nobody else reads it: until the alarm its answers may be wrong
 
     def strike(self, scene: Scene) -> None:
-        self.before = set(alarms(scene))
+        self.before = set(alarms(scene))  # one about an earlier child may still be there; times tells them apart
         self.alarms: set[Any] = set()
         self.seen_after: float | None = None
         self.attach(scene)
@@ -99,9 +99,9 @@ class _Child(Fault):
 
     def judge(self, scene: Scene, history: History) -> list[str]:
         seen = "never" if self.seen_after is None else f"after {self.seen_after:.0f} s"
-        self.note = f"alarms {sorted(self.alarms)}; seen {seen}"
-        late = self.seen_after is None or self.seen_after > ALARM_SECONDS
-        return [f"I7: a row of a child table was seen {seen}, with alarms {sorted(self.alarms)}"] if late else []
+        self.note = f"alarms {sorted(self.alarms)}; right {seen}"
+        good = self.alarms and self.seen_after is not None
+        return [] if good else [f"I7: a row of a child table was seen {seen}, with alarms {sorted(self.alarms)}"]
 
 
 class ChildWritten(_Child):

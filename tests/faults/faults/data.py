@@ -160,9 +160,9 @@ class DuplicateKey(Fault):
         return [] if self.alarms else ["no alarm was raised"]
 
 
-def alarms(scene: Scene) -> list[tuple[str, str]]:
-    """Return kind and subject of every alarm there is."""
-    return scene.sql.execute("SELECT kind, subject FROM frontview.alarm ORDER BY kind, subject").fetchall()
+def alarms(scene: Scene) -> list[tuple[Any, ...]]:
+    """Return kind, subject and times of every alarm there is."""
+    return scene.query("SELECT kind, subject, times FROM frontview.alarm ORDER BY kind, subject")
 
 
 FAULTS = (Truncated, Altered, RefreshesTimeOut, DuplicateKey)
