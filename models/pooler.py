@@ -24,8 +24,8 @@ def require_own_session(open_connection: Callable[[], Connection]) -> None:
     if shares_sessions(open_connection):
         raise ConfigurationError(
             [
-                "FRONTVIEW_DATABASE_URL: there is a transaction pooler in between, where session locks and LISTEN are lost; "
-                "set FRONTVIEW_DIRECT_URL to the server itself (or to a pool in session mode)"
+                "FRONTVIEW_DATABASE_URL: there is a transaction pooler in between, where session locks and LISTEN "
+                "are lost; set FRONTVIEW_DIRECT_URL to the server itself (or to a pool in session mode)"
             ]
         )
 

@@ -289,7 +289,6 @@ class Simulation(Stage):
                 self._resume(it)
         for _ in range(4):
             self.world.now += 0.26
-            self.world.commit(ELSEWHERE)
             self.drain()
             self.poll_whole()
         for _ in range(2):

@@ -132,7 +132,7 @@ class World:
         seen = self.newest.look if self.drains else 0
         found = [change for i, change in enumerate(self.changes) if (looked.look & ~seen) >> i & 1]
         if not (found or looked.globs or must_append):
-            if looked.drained_at - self.newest.drained_at >= HEARTBEAT_SECONDS:
+            if not 0 <= looked.drained_at - self.newest.drained_at < HEARTBEAT_SECONDS:
                 self.drains[-1] = replace(self.newest, drained_at=looked.drained_at)
             return False
         look = looked.look
