@@ -25,6 +25,14 @@ ANNOUNCE_END = """
 UPDATE frontview.refresh_attempt SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)
 """
 
+# What a refresh costs decides when the next one is due. Waiting for a lock is no cost, and nobody says how long it was:
+# so one refresh at most doubles the figure.
+COST = """
+UPDATE frontview.view_state
+SET duration_ms = LEAST(%(duration_ms)s, GREATEST(2 * COALESCE(duration_ms, %(duration_ms)s), 20))
+WHERE view = %(view)s AND tier = ANY (%(tiers)s)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -200,10 +208,7 @@ def _record(
             (view, tier, started_at, duration_ms, rows.get(tier), word),
         )
     if not word.startswith("failed"):
-        connection.execute(
-            "UPDATE frontview.view_state SET duration_ms = %s WHERE view = %s AND tier = ANY (%s)",
-            (duration_ms, view, list(tiers)),
-        )
+        connection.execute(COST, {"duration_ms": duration_ms, "view": view, "tiers": list(tiers)})
 
 
 def _one(connection: Connection, query: str | sql.Composed) -> int:

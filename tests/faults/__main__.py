@@ -5,6 +5,7 @@ where they are is printed.
 """
 
 import random
+import signal
 import sys
 from pathlib import Path
 from tempfile import mkdtemp
@@ -53,6 +54,7 @@ def main(
     keep: bool,
 ) -> None:
     """Strike a whole system under load with each fault of the matrix, and check what must hold."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was started is ended
     console = Console(soft_wrap=True)
     chosen = _chosen(only)
     if listing:

@@ -14,9 +14,10 @@ import psycopg
 from tests.faults.deployment import Deployment
 from tests.faults.encoding import PLAIN_ROWS
 from tests.faults.faults.fault import PLAIN, DidNotBite, Fault
+from tests.faults.judging import bookkeeping, judge_history
 from tests.faults.observer import Observer
 from tests.faults.outcome import BROKEN, SURVIVED, VIOLATED, Outcome
-from tests.faults.runner import Runner, judge_history
+from tests.faults.runner import Runner
 from tests.faults.scene import Scene
 
 SAMPLE_SECONDS = 10.0
@@ -98,7 +99,7 @@ class Soak:
         scene.until(deployment.converged, "convergence", seconds=120)
         outcome.connections = scene.observer.most_connections()
         judge_history(history, self._struck, outcome)
-        outcome.violations += self._runner.bookkeeping(scene, outcome)
+        outcome.violations += bookkeeping(scene, outcome)
         for fault in self._struck:
             outcome.violations += [f"{fault.number}: {it}" for it in fault.judge(scene, history)]
         outcome.note = self._figures(len(history.reads), len(history.writes), len(history.attempts))

@@ -228,6 +228,13 @@ class TestOneRefresh:
             ("call_daily", "total", 2, "refreshed", True, True),
         ]
 
+    def test_a_wait_at_most_doubles_what_it_is_said_to_cost(self, db: Refreshed) -> None:
+        db.c.execute("UPDATE frontview.view_state SET duration_ms = 50")
+        with db.refresh_held_before_its_end("recent"):
+            db.c.execute("SELECT pg_sleep(0.5)")
+        assert db.state("recent").duration_ms == 100
+        assert db.value("SELECT max(duration_ms) FROM frontview.refresh_log WHERE outcome = 'refreshed'") >= 250
+
     def test_a_failure_is_logged_with_its_sqlstate_and_changes_nothing(self, db: Refreshed) -> None:
         before, calls = db.state("recent"), db.calls_in("recent")
         db.call(1, 0)
