@@ -30,6 +30,13 @@ class Watch:
         self.connection, self.seconds, self.due, self.is_working = connection, seconds, due, is_working
         self.line = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=os.dup(connection.fileno()))
 
+    def still_works(self) -> bool:
+        """Return whether it deserves more time; who cannot tell says no."""
+        try:
+            return self.is_working is not None and self.is_working(self.connection)
+        except psycopg.Error:  # closed meanwhile
+            return False
+
     def cut(self) -> None:
         """Shut the connection down; safe while another thread waits on it."""
         with suppress(OSError):  # ended already
@@ -94,12 +101,19 @@ class Deadlines:
                 if watch.connection is connection:
                     watch.cut()
 
+    def interrupt(self, connection: Connection) -> None:
+        """End what another thread waits for on a watched connection: kindly, else by cutting it."""
+        try:
+            connection.cancel_safe(timeout=1.0)
+        except psycopg.Error:  # the server cannot be asked, either
+            self.cut(connection)
+
     def look(self) -> None:
         """Cut what is overdue."""
         with self._lock:
             overdue = [watch for watch in self._watches if self._monotonic() >= watch.due]
         for watch in overdue:
-            if watch.is_working is not None and watch.is_working(watch.connection):
+            if watch.still_works():
                 watch.due = self._monotonic() + watch.seconds
                 continue
             with self._lock:

@@ -7,7 +7,6 @@ error on it ends the reign at once. Time is monotonic: a step of the wall clock 
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -33,7 +32,7 @@ class Drain:
     :param pause_seconds: between two drains.
     :param keep_feed_seconds: how long feed and drain rows are kept.
     :param deadlines: cuts the connection when a statement is without an answer for long.
-    :param still_works: whether the server still works for the backend of that pid, however long it takes.
+    :param still_works: whether the server still works for a connection's backend, however long it takes.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class Drain:
         pause_seconds: float,
         keep_feed_seconds: int,
         deadlines: Deadlines | None = None,
-        still_works: Callable[[int], bool] = lambda _: True,
+        still_works: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
         self._connect = connect
         self._deadlines = deadlines or Deadlines()
@@ -66,7 +65,7 @@ class Drain:
         self._stopping.set()
         self._thread.join(timeout_seconds / 2)
         if self._thread.is_alive() and (connection := self._connection) is not None:
-            cancel_or_cut(connection, self._deadlines)
+            self._deadlines.interrupt(connection)
         self._thread.join(timeout_seconds / 2)
 
     def want_collection(self) -> None:
@@ -92,7 +91,7 @@ class Drain:
 
     def _serve(self, connection: Connection) -> None:
         while not self._stopping.is_set():
-            with self._watched(connection):
+            with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
                 reign = try_to_lead(connection)
             if reign is None:
                 self._stopping.wait(STANDBY_SECONDS)
@@ -112,15 +111,11 @@ class Drain:
     def _rule(self, connection: Connection, reign: Reign) -> None:
         housekeeping = _Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
         while not self._stopping.is_set():
-            with self._watched(connection):
+            with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
                 if drain_once(connection, reign):
                     wake_followers(connection)
                 housekeeping.run_what_is_due(time.monotonic())
             self._stopping.wait(self._pause_seconds)
-
-    def _watched(self, connection: Connection) -> AbstractContextManager[None]:
-        pid = connection.info.backend_pid
-        return self._deadlines.watch(connection, SILENT_SECONDS, lambda _: self._still_works(pid))
 
 
 def drain_once(connection: Connection, reign: Reign) -> bool:
@@ -132,14 +127,6 @@ def drain_once(connection: Connection, reign: Reign) -> bool:
         "SELECT appended FROM frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce)
     ).fetchone()
     return bool(row and row[0])
-
-
-def cancel_or_cut(connection: Connection, deadlines: Deadlines) -> None:
-    """End what another thread waits for on ``connection``: kindly, else by cutting it."""
-    try:
-        connection.cancel_safe(timeout=1.0)
-    except psycopg.Error:  # the server cannot be asked, either
-        deadlines.cut(connection)
 
 
 def wake_followers(connection: Connection) -> None:

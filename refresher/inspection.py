@@ -16,7 +16,7 @@ from refresher.alarms import count_alarms
 from refresher.audit import Audit
 from refresher.connections import SILENT_SECONDS
 from refresher.coverage import check_coverage, check_queue
-from refresher.drain import Drain, cancel_or_cut
+from refresher.drain import Drain
 from refresher.leadership import Connection, Reign
 from refresher.metrics import Metrics
 from views_sql.maintained_view import Catalog
@@ -62,7 +62,7 @@ class Inspection:
         coverage_seconds: float,
         audit_duty: float,
         deadlines: Deadlines,
-        still_works: Callable[[int], bool] = lambda _: True,
+        still_works: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
         self._connect, self._drain, self._metrics = connect, drain, metrics
         self._deadlines, self._still_works = deadlines, still_works
@@ -86,8 +86,7 @@ class Inspection:
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = self._connect()
-                pid = self._connection.info.backend_pid
-                with self._deadlines.watch(self._connection, SILENT_SECONDS, lambda _: self._still_works(pid)):
+                with self._deadlines.watch(self._connection, SILENT_SECONDS, self._still_works):
                     self._inspect(self._connection, reign)
             except psycopg.Error as error:
                 log.warning("inspection_failed", sqlstate=error.sqlstate, error=type(error).__name__)
@@ -97,7 +96,7 @@ class Inspection:
         """Cancel what is running; nothing new begins."""
         self._stopping = True
         if (connection := self._connection) is not None and not connection.closed:
-            cancel_or_cut(connection, self._deadlines)
+            self._deadlines.interrupt(connection)
         with self._one_at_a_time:
             self._close()
 

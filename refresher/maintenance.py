@@ -7,7 +7,6 @@ after any error.
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -18,7 +17,7 @@ from models.deadlines import Deadlines
 from models.errors import CatalogError
 from refresher.alarms import report_refresh
 from refresher.connections import SILENT_SECONDS
-from refresher.drain import Drain, cancel_or_cut
+from refresher.drain import Drain
 from refresher.leadership import Connection
 from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
 from refresher.refresh import Outcome, refresh, tiers_together
@@ -48,7 +47,7 @@ class Maintenance:
         recent_days: int,
         refresh_timeout_seconds: float = 0.0,
         deadlines: Deadlines | None = None,
-        still_works: Callable[[int], bool] = lambda _: True,
+        still_works: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
         self._connect = connect
         self._drain = drain
@@ -74,7 +73,7 @@ class Maintenance:
         """Cancel what is running; nothing new begins."""
         self._stopping = True
         if (connection := self._connection) is not None and not connection.closed:
-            cancel_or_cut(connection, self._deadlines)
+            self._deadlines.interrupt(connection)
         with self._one_at_a_time:
             self._close()
 
@@ -89,17 +88,13 @@ class Maintenance:
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = self._connect()
-                with self._watched(self._connection):
+                with self._deadlines.watch(self._connection, SILENT_SECONDS, self._still_works):
                     work(self._connection, reign.epoch)
             except psycopg.Error as error:
                 log.warning("maintenance_failed", sqlstate=error.sqlstate, error=type(error).__name__)
                 self._close()
             except CatalogError as error:  # the database is newer than this process
                 log.error("view_unknown", detail=str(error))
-
-    def _watched(self, connection: Connection) -> AbstractContextManager[None]:
-        pid = connection.info.backend_pid
-        return self._deadlines.watch(connection, SILENT_SECONDS, lambda _: self._still_works(pid))
 
     def _close(self) -> None:
         if self._connection is not None:

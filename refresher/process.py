@@ -36,8 +36,8 @@ class RefresherProcess:
     """Everything one refresher owns; :meth:`start` and :meth:`stop` once each."""
 
     def __init__(self, settings: Settings, catalog: Catalog, url: str) -> None:
-        def backend_works(pid: int) -> bool:
-            return still_works(url, pid)
+        def backend_works(connection: Connection) -> bool:
+            return still_works(url, connection.info.backend_pid)
 
         self.deadlines = Deadlines()
         self.drain = Drain(
