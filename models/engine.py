@@ -6,6 +6,7 @@ sides (a cut link raises nothing without them) and runs in UTC.
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from threading import Event
 from types import MappingProxyType
 from typing import Any
 
@@ -86,11 +87,12 @@ def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
             deadlines.end(watch)
 
 
-def open_connections(engine: Engine, count: int) -> None:
+def open_connections(engine: Engine, count: int, stopping: Event) -> None:
     """Open that many connections of the pool and give them back; fewer where the server refuses."""
     with ExitStack() as opened, suppress(SQLAlchemyError):  # they are opened when they are needed, then
         for _ in range(count):
-            opened.enter_context(engine.connect())
+            if not stopping.is_set():
+                opened.enter_context(engine.connect())
 
 
 def connect(

@@ -23,6 +23,7 @@ from views_sql.maintained_view import Catalog
 from web.read_path import ReadPath
 
 BEYOND_TIMEOUT_SECONDS = 2
+OPENING_SECONDS = 2.0
 
 
 class _Running:
@@ -54,17 +55,24 @@ class _Running:
             stale_if_error_seconds=settings.stale_if_error_seconds,
             admission=2 * settings.pool_size - 2 or 1,
         )
+        self._stopping = threading.Event()
+        # others who use up the server's connections find ours taken
+        self._opening = threading.Thread(
+            target=open_connections, args=(self.engine, settings.pool_size, self._stopping), name="frontview-pool"
+        )
         self.started_at = time.time()
 
-    def start(self, pool_size: int) -> None:
-        """Start the threads; open the pool, so that others who use up the server's connections find ours taken."""
+    def start(self) -> None:
+        """Start the threads."""
         self.deadlines.start()
         self.follower.start()
-        threading.Thread(target=open_connections, args=(self.engine, pool_size), name="frontview-pool").start()
+        self._opening.start()
 
     def stop(self) -> None:
         """End the threads and close the idle connections."""
+        self._stopping.set()
         self.follower.stop()
+        self._opening.join(OPENING_SECONDS)
         self.deadlines.stop()
         self.engine.dispose()
 
@@ -139,7 +147,7 @@ class Worker:
         with self._lock:
             if self._running is None:
                 running = _Running(self._settings, self._catalog)
-                running.start(self._settings.pool_size)
+                running.start()
                 self._running = running
             return self._running
 

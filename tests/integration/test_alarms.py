@@ -107,7 +107,7 @@ def test_what_happened_while_nobody_led_is_seen_when_a_reign_begins(watched: Sys
 def test_the_audit_runs_by_itself_and_tells_what_it_found(watched: System) -> None:
     checks = 'frontview_exactness_checks_total{view="call_daily"}'
     until(lambda: metrics(watched).get(checks, 0) >= 5, "checks", seconds=30)
-    assert metrics(watched)["frontview_leader"] == 1
+    until(lambda: metrics(watched)["frontview_leader"] == 1, "leader")
     assert metrics(watched)['frontview_exactness_violations_total{view="call_daily"}'] == 0
     until(lambda: watched.value(EMPTY) == 0, "views without stale keys")
 

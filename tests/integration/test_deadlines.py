@@ -95,7 +95,7 @@ def test_a_pooled_connection_is_cut_and_replaced(
 ) -> None:
     engine = make_engine(database_url, "frontview-test", pool_size=1)
     limit_use(engine, deadlines, 5.0)
-    open_connections(engine, 1)
+    open_connections(engine, 1, threading.Event())
     with engine.connect() as pooled:
         clock.advance(5.0)
         looking = look_when_asleep(connection, deadlines)

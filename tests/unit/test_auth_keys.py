@@ -16,7 +16,7 @@ from tests.unit.web_fakes import SECRET, FakeWorker
 from web.app import create_app
 from web.signing_keys import KEYS_PAUSE_SECONDS, KeysUnavailable, _PausingClient, signing_keys, token_secret
 
-CLAIMS = {"sub": "7", "exp": int(time.time()) + 600}
+CLAIMS = {"sub": "7", "exp": int(time.time()) + 7200}
 KEYS = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
