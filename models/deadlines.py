@@ -34,7 +34,7 @@ class Watch:
         """Return whether it deserves more time; who cannot tell says no."""
         try:
             return self.is_working is not None and self.is_working(self.connection)
-        except psycopg.Error:  # closed meanwhile
+        except Exception:  # closed meanwhile, or no descriptor left to ask with
             return False
 
     def cut(self) -> None:
@@ -49,7 +49,7 @@ class Deadlines:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.cuts = 0
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collected connection may end its watch inside of anything
         self._watches: set[Watch] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="frontview-deadlines")
@@ -126,3 +126,7 @@ class Deadlines:
         # a thread that is no daemon would keep a process alive whose main thread has ended
         while not self._stopping.wait(LOOK_SECONDS) and threading.main_thread().is_alive():
             self.look()
+        if not self._stopping.is_set():  # who still waits would keep the process alive
+            with self._lock:
+                for watch in self._watches:
+                    watch.cut()

@@ -4,6 +4,7 @@ Invariant: each connection carries an ``application_name`` that begins with ``fr
 sides (a cut link raises nothing without them) and runs in UTC.
 """
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from threading import Event
@@ -19,6 +20,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
 
+CONNECT_SECONDS = 5
+OPENING_SECONDS = 1.0  # requests wait for what is held meanwhile
 OLDEST_SERVER = 15  # UNIQUE NULLS NOT DISTINCT, and the versions the tests run on
 
 
@@ -41,7 +44,7 @@ def connection_arguments(application_name: str, session: Mapping[str, str] = Map
     options = " ".join(f"-c {name}={value}" for name, value in {**_EVERY_SESSION, **session}.items())
     return {
         "application_name": application_name,
-        "connect_timeout": 5,
+        "connect_timeout": CONNECT_SECONDS,
         "keepalives": 1,
         "keepalives_idle": 2,
         "keepalives_interval": 1,
@@ -88,10 +91,14 @@ def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
 
 
 def open_connections(engine: Engine, count: int, stopping: Event) -> None:
-    """Open that many connections of the pool and give them back; fewer where the server refuses."""
-    with ExitStack() as opened, suppress(SQLAlchemyError):  # they are opened when they are needed, then
+    """Open that many connections of the pool and give them back; fewer where the server refuses or takes its time.
+
+    The others are opened when they are needed.
+    """
+    until = time.monotonic() + OPENING_SECONDS
+    with ExitStack() as opened, suppress(SQLAlchemyError):
         for _ in range(count):
-            if not stopping.is_set():
+            if not stopping.is_set() and time.monotonic() < until:
                 opened.enter_context(engine.connect())
 
 

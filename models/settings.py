@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         description='Limits of cache regions, e.g. {"dashboard": {"max_entries": 500, "max_bytes": 50000000}}.',
     )
 
-    drain_seconds: float = Field(0.025, ge=0.005, le=5, description="Pause between two drains of the leader.")
+    drain_seconds: float = Field(0.025, ge=0.005, le=1, description="Pause between two drains of the leader.")
     refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")
     refresh_min_seconds: float = Field(5.0, gt=0, le=86400, description="Least time between two refreshes of a tier.")
     refresh_timeout_seconds: float = Field(

@@ -4,6 +4,7 @@ Invariant: a violation marks the user's keys stale, raises the alarm and is coun
 that is logged says whose read it was.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,6 +22,7 @@ from views_sql.maintained_view import MaintainedView
 log = structlog.get_logger(__name__)
 
 USERS_TO_MARK_ALL = 3  # of one view: it is not a user's rows that are wrong, but the view
+MARK_ALL_SECONDS = 3600.0  # a view that differs from itself would be refreshed without end
 
 CURSOR = "SELECT after_user::text FROM frontview.audit WHERE view = %s"
 SAVE = """
@@ -37,6 +39,7 @@ class _Progress:
     """Of one view: where its round stands, and what was not yet saved.
 
     :param may_be_alarmed: that it cannot be compared, perhaps by another leader.
+    :param may_mark_all_at: monotonic.
     """
 
     after_user: str | None
@@ -46,6 +49,7 @@ class _Progress:
     failures: int = 0
     may_be_alarmed: bool = True
     violators: set[str] = field(default_factory=set)
+    may_mark_all_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,14 @@ class Audit:
             return None
         turn = next(self._turns)
         view = views[turn % len(views)]
-        recent = recent_user(connection, view) if turn // len(views) % 2 else None
-        user = recent or self._next_of_round(connection, view)
+        try:
+            recent = recent_user(connection, view) if turn // len(views) % 2 else None
+            user = recent or self._next_of_round(connection, view)
+        except psycopg.Error as error:
+            if connection.broken:
+                raise
+            self._failed(connection, view, self._of(connection, view), error.sqlstate)
+            return None
         return None if user is None else self.visit(connection, view, user)
 
     def visit(self, connection: Connection, view: MaintainedView, user: str) -> Visit:
@@ -141,15 +151,18 @@ class Audit:
         log.error("exactness_violated", view=view.name, differences=differences)
         if self._read_only:
             return
+        every_key = len(progress.violators) >= USERS_TO_MARK_ALL and time.monotonic() >= progress.may_mark_all_at
         with connection.transaction():
-            if len(progress.violators) >= USERS_TO_MARK_ALL:
+            if every_key:
                 mark_every_key(connection, view.sources)
-                progress.violators.clear()
             else:
                 mark_user(connection, view.sources, user)
             detail = f"a user's read differed from its recomputation in {differences} rows and sums; marked stale"
             raise_alarm(connection, EXACTNESS, view.name, detail)
-            self.save(connection)
+        if every_key:
+            progress.violators.clear()
+            progress.may_mark_all_at = time.monotonic() + MARK_ALL_SECONDS
+        self.save(connection)
 
     def _failed(self, connection: Connection, view: MaintainedView, progress: _Progress, sqlstate: str | None) -> None:
         progress.failures += 1

@@ -4,6 +4,8 @@ Invariant: a leader behind a dead link, or stopped, loses its lock within ``DRAI
 answers the keepalives; a refresh in that state loses its gates within ``TRANSACTION_IDLE_SECONDS``.
 """
 
+import select
+import time
 from contextlib import closing
 
 import psycopg
@@ -21,10 +23,10 @@ _EVERY = {
     "client_connection_check_interval": "2s",
     "idle_in_transaction_session_timeout": f"{TRANSACTION_IDLE_SECONDS}s",
 }
-_STILL_WORKS = """
-SELECT a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Client'
+_STILL_WORKS = b"""
+SELECT a.state IN ('active', 'disabled') AND a.wait_event_type IS DISTINCT FROM 'Client'
     OR a.state_change > clock_timestamp() - interval '3 seconds'
-FROM pg_stat_activity a WHERE a.pid = %s
+FROM pg_stat_activity a WHERE a.pid = $1::integer
 """
 
 
@@ -49,11 +51,28 @@ def connect_inspection(url: str) -> Connection:
 def still_works(url: str, pid: int) -> bool:
     """Return whether the server still works for the backend ``pid``: a drain or a refresh may take minutes.
 
-    A backend that waits for us, or is gone, has answered into a link that carries nothing any more.
+    A backend that waits for us, or is gone, has answered into a link that carries nothing any more. So has one about
+    which nobody answers; a refusal (no connection free) says nothing against it.
     """
     try:
         with closing(connect(url, "frontview-refresher-check")) as other:
-            row = other.execute(_STILL_WORKS, (pid,)).fetchone()
-    except psycopg.Error:
+            return _ask(other, pid)
+    except psycopg.errors.ConnectionTimeout:
         return False
-    return bool(row and row[0])
+    except psycopg.Error:
+        return True
+
+
+def _ask(other: Connection, pid: int) -> bool:
+    """Ask about ``pid``, and do not wait for long: this link, too, may have fallen silent."""
+    other.pgconn.send_query_params(_STILL_WORKS, [str(pid).encode()])
+    answers = select.poll()
+    answers.register(other.fileno(), select.POLLIN)
+    due = time.monotonic() + SILENT_SECONDS
+    while True:
+        if not answers.poll(max(0.0, due - time.monotonic()) * 1000):
+            return False
+        other.pgconn.consume_input()
+        if not other.pgconn.is_busy():
+            result = other.pgconn.get_result()
+            return result is not None and result.ntuples > 0 and result.get_value(0, 0) == b"t"

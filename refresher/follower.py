@@ -138,8 +138,9 @@ class FeedFollower:
             self._wait(self._backoff.delay())
 
     def _follow(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}")
-        connection.execute(f"LISTEN {CHANNEL}")
+        with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
+            connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}")
+            connection.execute(f"LISTEN {CHANNEL}")
         reconnected = True
         while self._goes_on():
             self._cache.apply(self._poll(connection, reconnected), reconnected=reconnected)

@@ -6,7 +6,8 @@ looking; all intervals are monotonic. What failed is tried again at the next tic
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 import structlog
@@ -42,6 +43,17 @@ class Allowance:
     def spend(self, seconds: float) -> None:
         """Take what a piece of work took."""
         self.seconds -= seconds
+
+
+@contextmanager
+def _alone(connection: Connection, part: str) -> Iterator[None]:
+    """Let one part fail without the others, unless the connection is lost."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if connection.broken:
+            raise
+        log.warning("inspection_failed", part=part, sqlstate=error.sqlstate)
 
 
 class Inspection:
@@ -95,30 +107,39 @@ class Inspection:
     def stop(self) -> None:
         """Cancel what is running; nothing new begins."""
         self._stopping = True
-        if (connection := self._connection) is not None and not connection.closed:
-            self._deadlines.interrupt(connection)
-        with self._one_at_a_time:
-            self._close()
+        while not self._one_at_a_time.acquire(timeout=0.5):
+            if (connection := self._connection) is not None and not connection.closed:
+                self._deadlines.interrupt(connection)
+        self._close()
+        self._one_at_a_time.release()
 
     def _inspect(self, connection: Connection, reign: Reign) -> None:
         now = time.monotonic()
         if reign.epoch != self._epoch or now >= self._coverage_at:
-            check_coverage(connection)
-            self._epoch, self._coverage_at = reign.epoch, now + self._coverage_seconds
+            with _alone(connection, "coverage"):
+                check_coverage(connection)
+                self._epoch, self._coverage_at = reign.epoch, now + self._coverage_seconds
         if now >= self._queue_at:
-            check_queue(connection)
-            self._queue_at = now + QUEUE_SECONDS
+            with _alone(connection, "notification_queue"):
+                check_queue(connection)
+                self._queue_at = now + QUEUE_SECONDS
+        with _alone(connection, "audit"):
+            self._go_on_auditing(connection, reign, now)
+        self._metrics.leading(count_alarms(connection))
+
+    def _go_on_auditing(self, connection: Connection, reign: Reign, now: float) -> None:
         self._allowance.grant(now)
         while self._allowance.seconds > 0 and not self._stopping and self._drain.reign is reign:
             begun = time.monotonic()
-            visit = self._audit.visit_next(connection)
-            self._allowance.spend(time.monotonic() - begun)
+            try:
+                visit = self._audit.visit_next(connection)
+            finally:
+                self._allowance.spend(time.monotonic() - begun)
             if visit is None:
                 break
         if now >= self._save_at:
             self._audit.save(connection)
             self._save_at = now + SAVE_SECONDS
-        self._metrics.leading(count_alarms(connection))
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -7,6 +7,7 @@ after any error.
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -22,7 +23,7 @@ from refresher.leadership import Connection
 from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
 from refresher.refresh import Outcome, refresh, tiers_together
 from refresher.tier_states import Failures, read_horizons, read_tier_states
-from views_sql.maintained_view import Catalog
+from views_sql.maintained_view import Catalog, MaintainedView
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ class Maintenance:
 
     :param duty: share of one core that refreshes may take; :param min_seconds: between two of one tier.
     :param recent_days: days that the recent tier holds after a move.
-    :param refresh_timeout_seconds: of one refresh; 0: no limit.
+    :param refresh_timeout_seconds: of one statement of a refresh; 0: no limit.
     :param deadlines: and ``still_works``: as for :class:`refresher.drain.Drain`.
     """
 
@@ -57,6 +58,7 @@ class Maintenance:
         self._deadlines = deadlines or Deadlines()
         self._still_works = still_works
         self._failures = Failures()
+        self._lost: Outcome | None = None  # a refresh whose connection was lost, not yet reported
         self._connection: Connection | None = None
         self._one_at_a_time = threading.Lock()
         self._stopping = False
@@ -72,17 +74,16 @@ class Maintenance:
     def stop(self) -> None:
         """Cancel what is running; nothing new begins."""
         self._stopping = True
-        if (connection := self._connection) is not None and not connection.closed:
-            self._deadlines.interrupt(connection)
-        with self._one_at_a_time:
-            self._close()
+        while not self._one_at_a_time.acquire(timeout=0.5):
+            if (connection := self._connection) is not None and not connection.closed:
+                self._deadlines.interrupt(connection)
+        self._close()
+        self._one_at_a_time.release()
 
     def _run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
-        reign = self._drain.reign
-        if self._stopping:
-            return
         with self._one_at_a_time:
-            if reign is None:
+            reign = self._drain.reign
+            if reign is None or self._stopping:
                 self._close()
                 return
             try:
@@ -110,8 +111,7 @@ class Maintenance:
             if due is None:
                 return
             view = self._catalog.view(due.view)
-            limit = self._refresh_timeout_seconds
-            self._note(connection, refresh(connection, view, tiers_together(due.tier), epoch, timeout_seconds=limit))
+            self._refresh(connection, view, tiers_together(due.tier), epoch)
 
     def _rules(self, epoch: int) -> bool:
         reign = self._drain.reign
@@ -123,20 +123,42 @@ class Maintenance:
             if wanted is None or self._stopping or self._failed_lately(name):
                 continue
             view = self._catalog.view(name)
-            limit = self._refresh_timeout_seconds
-            self._note(connection, refresh(connection, view, view.tiers, epoch, horizon=wanted, timeout_seconds=limit))
+            self._refresh(connection, view, view.tiers, epoch, horizon=wanted)
+
+    def _refresh(
+        self,
+        connection: Connection,
+        view: MaintainedView,
+        tiers: tuple[str, ...],
+        epoch: int,
+        *,
+        horizon: date | None = None,
+    ) -> None:
+        if self._lost is not None:  # told now that there is a connection to tell it on
+            outcome, self._lost = self._lost, None
+            self._report(connection, outcome)
+        begun, limit = time.monotonic(), self._refresh_timeout_seconds
+        try:
+            outcome = refresh(connection, view, tiers, epoch, horizon=horizon, timeout_seconds=limit)
+        except psycopg.Error:  # the connection is lost; perhaps this very refresh takes it down each time
+            self._lost = Outcome(view.name, tiers, "failed: connection lost", time.monotonic() - begun)
+            self._count(self._lost)
+            raise
+        self._count(outcome)
+        self._drain.want_collection()
+        self._report(connection, outcome)
 
     def _failed_lately(self, view: str) -> bool:
         failures = self._failures.count_of(view, "recent")
         seconds_ago = self._failures.seconds_since(view, "recent", time.monotonic())
         return failures > 0 and seconds_ago < retry_seconds(failures)
 
-    def _note(self, connection: Connection, outcome: Outcome) -> None:
-        failed = outcome.word.startswith("failed") or outcome.word in ("busy", "fenced")
+    def _count(self, outcome: Outcome) -> None:
         for tier in outcome.tiers:
-            self._failures.note(outcome.view, tier, failed, time.monotonic())
-        self._drain.want_collection()
-        report: Any = log.warning if failed else log.info
+            self._failures.note(outcome.view, tier, outcome.failed, time.monotonic())
+
+    def _report(self, connection: Connection, outcome: Outcome) -> None:
+        report: Any = log.warning if outcome.failed else log.info
         report(
             "refresh",
             view=outcome.view,
@@ -148,5 +170,5 @@ class Maintenance:
         report_refresh(connection, outcome.view, outcome.tiers, outcome.word, failures)
 
     def _run_chores(self, connection: Connection, _epoch: int) -> None:
-        for function in self._catalog.chores:
+        for function in () if self._stopping else self._catalog.chores:
             connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(*function.split("."))))

@@ -41,14 +41,15 @@ def next_refresh(tiers: Sequence[TierState], *, duty: float, min_seconds: float)
     :param min_seconds: least time between two refreshes of a tier.
     """
     interval = max(min_seconds, sum(tier.duration_seconds for tier in tiers) / duty)
-    due = [tier for tier in tiers if _is_due(tier, interval)]
+    # an every-key mark at once; but marks that come again and again get no more than half of the time
+    due = [tier for tier in tiers if _is_due(tier, tier.duration_seconds if tier.every_key else interval)]
     return min(due, key=_urgency, default=None)
 
 
 def _is_due(tier: TierState, interval_seconds: float) -> bool:
     if tier.failures and tier.failed_seconds_ago < retry_seconds(tier.failures):
         return False
-    if not tier.populated or tier.every_key:
+    if not tier.populated:
         return True
     waited = tier.refreshed_seconds_ago
     # below zero: the server's clock was set back, so nobody knows

@@ -47,6 +47,11 @@ class Outcome:
     word: str
     duration_seconds: float
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has to be tried again later."""
+        return self.word.startswith("failed") or self.word in ("busy", "fenced")
+
 
 # A tier and the sums of its rows: their contents are of one snapshot, always.
 _PAIRS = (("history", "total"), ("recent", "by_day"))
@@ -95,9 +100,18 @@ def refresh(
         duration = time.monotonic() - started
         _record(connection, view.name, tiers, started_at, duration, word, rows)
     if word in ("populated", "moved"):
-        for tier in tiers:
-            connection.execute(sql.SQL("ANALYZE {}").format(_relation(view.name, tier)))
+        _analyze(connection, view.name, tiers)
     return Outcome(view.name, tiers, word, duration)
+
+
+def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
+    """Collect statistics of new contents; without them plans are worse for a while, and nothing else."""
+    try:
+        for tier in tiers:
+            connection.execute(sql.SQL("ANALYZE {}").format(_relation(view, tier)))
+    except psycopg.Error:
+        if connection.broken:
+            raise
 
 
 def _limit_statements(connection: Connection, seconds: float) -> None:

@@ -53,14 +53,17 @@ class Trust:
         self._moves = 0
         self._last: Sighting | None = None
         self._reference: Sighting | None = None
-        self._ahead = NEVER
+        self._ahead = self._period = NEVER
 
     def observe(self, seen: Sighting) -> None:
         """Take in what a poll saw; its drain must have been applied."""
         reason = self._disagreement(seen)
         moved = self._last is not None and seen.drained_at != self._last.drained_at
-        before = self._ahead if self._last is None or not moved else self._last.most_ahead
-        self._ahead = max(before, seen.most_ahead)
+        if moved and self._last is not None:
+            # the stamp is the start of a drain that committed later: polls of the whole period before it count
+            self._ahead, self._period = max(self._period, seen.most_ahead), self._last.most_ahead
+        self._ahead = max(self._ahead, seen.most_ahead)
+        self._period = max(self._period, seen.most_ahead)
         self._last = seen
         if reason is not None:
             self._distrust(reason, seen)

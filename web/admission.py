@@ -1,7 +1,7 @@
 """Admission to the slow path: when nothing comes back from the database, nobody else is sent to wait for it.
 
-Invariant: fewer requests wait for the database than the server has threads, so hits, health checks and refusals are
-still answered while every connection hangs.
+Invariant: of the requests that miss, at most ``capacity`` are inside. ``frontview serve`` has more threads than that,
+so hits, health checks and refusals are still answered while every connection hangs.
 """
 
 import threading
@@ -25,7 +25,7 @@ class Admission:
         self._free = capacity
         self._monotonic = monotonic
         self._changed = threading.Condition()
-        self._last_exit = monotonic()
+        self._moved_at = monotonic()  # when somebody last came in or left
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -39,13 +39,14 @@ class Admission:
         finally:
             with self._changed:
                 self._free += 1
-                self._last_exit = self._monotonic()
+                self._moved_at = self._monotonic()
                 self._changed.notify()
 
     def _enter(self) -> None:
         with self._changed:
-            if self._free == 0 and self._monotonic() - self._last_exit < STALLED_SECONDS:
+            if self._free == 0 and self._monotonic() - self._moved_at < STALLED_SECONDS:
                 self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
             if self._free == 0:
                 raise DatabaseUnavailable("Too many requests wait for the database already.")
             self._free -= 1
+            self._moved_at = self._monotonic()

@@ -25,7 +25,7 @@ from web.openapi import HEALTH_RESPONSES, READINESS_RESPONSES
 from web.problems import RETRY_DATABASE_SECONDS, unavailable
 
 ANSWER_SECONDS = 1.0
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,17 @@ from web.read_path import ReadPath
 
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0
+SPARE_THREADS = 4
+
+
+def threads_for(pool_size: int) -> int:
+    """Return how many threads a web server should have: some of them never wait for the database."""
+    return 2 * pool_size + SPARE_THREADS
+
+
+def admitted(pool_size: int) -> int:
+    """Return how many requests may wait for the database at once, in the pool or for another's computation."""
+    return 2 * pool_size
 
 
 class _Running:
@@ -53,7 +64,7 @@ class _Running:
             catalog,
             statement_timeout_seconds=settings.statement_timeout_seconds,
             stale_if_error_seconds=settings.stale_if_error_seconds,
-            admission=2 * settings.pool_size - 2 or 1,
+            admission=admitted(settings.pool_size),
         )
         self._stopping = threading.Event()
         # others who use up the server's connections find ours taken

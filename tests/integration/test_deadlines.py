@@ -1,5 +1,6 @@
 """Connections that fall silent: cut under whoever waits, unless the server still works for them."""
 
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -78,7 +79,16 @@ def test_a_statement_the_server_works_on_gets_as_much_time_again(
 def test_a_backend_that_is_gone_does_not_work(watched: Connection, database_url: str) -> None:
     assert still_works(database_url, watched.info.backend_pid)
     assert not still_works(database_url, 0)
-    assert not still_works("postgresql://nobody@127.0.0.1:1/none", watched.info.backend_pid)
+
+
+def test_a_refusal_says_nothing_against_a_backend(watched: Connection) -> None:
+    assert still_works("postgresql://nobody@127.0.0.1:1/none", watched.info.backend_pid)
+
+
+def test_about_whom_nobody_answers_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.engine.CONNECT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert not still_works(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none", 1)
 
 
 def test_what_ended_in_time_is_left_alone(watched: Connection, deadlines: Deadlines, clock: Clock) -> None:

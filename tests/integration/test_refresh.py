@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -366,6 +367,35 @@ class TestMaintenance:
         maintenance.refresh_due()
 
         assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
+
+    def test_a_refresh_that_takes_its_connection_down_waits_and_raises_the_alarm(
+        self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
+    ) -> None:
+        db.c.execute(
+            "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
+            "CREATE TRIGGER die BEFORE UPDATE OF through ON frontview.view_state "
+            "FOR EACH ROW EXECUTE FUNCTION die()"
+        )
+        db.call(1, 0)
+        db.drain()
+        attempts = [db.state("recent").attempts]
+        for seconds in (0.0, 0.1, 10.0, 20.0):
+            clock.now += seconds
+            maintenance.refresh_due()
+            attempts.append(db.state("recent").attempts)
+        assert [after > before for before, after in pairwise(attempts)] == [True, False, True, True]
+        db.c.execute("DROP TRIGGER die ON frontview.view_state")
+        clock.now += 40.0
+        alarm = "SELECT count(*) FROM frontview.alarm WHERE kind = 'refresh_failing'"
+        assert db.value(alarm) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(maintenance_module, "refresh", lambda *_, **__: pytest.fail("the report comes first"))
+            with pytest.raises(pytest.fail.Exception):
+                maintenance.refresh_due()
+        assert db.value(alarm) == 2
+        maintenance.refresh_due()
+        assert db.value(alarm) == 0
 
     def test_who_does_not_lead_refreshes_nothing(self, db: Refreshed, maintenance: Maintenance) -> None:
         db.call(1, 0)

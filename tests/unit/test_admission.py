@@ -17,6 +17,24 @@ def test_a_place_that_was_given_back_is_free_again() -> None:
             pass
 
 
+def test_a_burst_after_a_quiet_time_is_no_stall() -> None:
+    clock = Clock()
+    admission = Admission(1, monotonic=clock)
+    clock.advance(60.0)
+    leave = threading.Event()
+    with admission.slot():
+        waiting = threading.Thread(target=lambda: _enter(admission, leave))
+        waiting.start()
+        until(lambda: bool(admission._changed._waiters), "waiter")  # type: ignore[attr-defined]
+    assert leave.wait(10)
+    waiting.join()
+
+
+def _enter(admission: Admission, entered: threading.Event) -> None:
+    with admission.slot():
+        entered.set()
+
+
 def test_nobody_waits_where_nothing_comes_back() -> None:
     clock = Clock()
     admission = Admission(1, monotonic=clock)

@@ -66,8 +66,14 @@ def test_an_unpopulated_tier_is_populated_at_once() -> None:
 
 
 def test_an_every_key_mark_is_dealt_with_at_once() -> None:
-    tier = replace(STALE, every_key=True, refreshed_seconds_ago=0.0, duration_seconds=100.0)
+    tier = replace(STALE, every_key=True, refreshed_seconds_ago=100.0, duration_seconds=100.0)
     assert chosen(tier) == tier
+
+
+def test_every_key_marks_that_come_again_and_again_take_at_most_half_of_the_time() -> None:
+    tier = replace(STALE, every_key=True, duration_seconds=110.0, refreshed_seconds_ago=60.0)
+    assert chosen(tier) is None
+    assert chosen(replace(tier, refreshed_seconds_ago=110.0)) is not None
 
 
 def test_the_order_is_unpopulated_then_every_key_then_longest_waiting() -> None:

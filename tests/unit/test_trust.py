@@ -150,3 +150,19 @@ def test_lost_trust_returns_with_the_next_good_poll() -> None:
     assert clocks.trust.until == NEVER
     clocks.poll(0.1)
     assert clocks.trust.until > clocks.monotonic
+
+
+def test_a_poll_between_a_drains_stamp_and_its_commit_does_not_hide_a_step_of_the_databases_clock() -> None:
+    """The clock goes back 0.4 s at 10.1; answers take 0.4 s; drain n begins at 10.0 and commits at 10.8."""
+    trust = Trust(1.0)
+    ahead = 1000.0
+
+    def see(sent: float, drained_at: float, offset: float) -> None:
+        read_at = sent + offset
+        trust.observe(Sighting(sent, sent + 0.4, read_at - drained_at, drained_at, read_at))
+
+    for sent, stamp in ((8.0, 7.98), (8.45, 8.43), (8.9, 8.88), (9.35, 9.33), (9.95, 9.93)):
+        see(sent, ahead + stamp, ahead)
+    see(10.4, ahead + 9.97, ahead - 0.4)
+    see(10.85, ahead + 10.0, ahead - 0.4)
+    assert trust.until <= 10.0 + 1.0

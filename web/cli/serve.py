@@ -22,6 +22,7 @@ from models.pooler import require_own_session
 from models.schema_version import require_migrated
 from models.settings import Settings, load_settings
 from web.signing_keys import token_secret
+from web.worker import threads_for
 
 MOST_DEFAULT_WORKERS = 4
 STOP_SECONDS = 10
@@ -118,7 +119,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=2 * settings.pool_size,  # more than can wait for the database: see web/admission.py
+        blocking_threads=threads_for(settings.pool_size),
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,

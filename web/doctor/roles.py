@@ -24,7 +24,7 @@ OWNED: LiteralString = """
 SELECT v.relation FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1
 """
-READ_TABLES = ["alarm", "change_log", "drain", "feed", "source", "stale_key", "view_state"]
+READ_TABLES = ["change_log", "drain", "feed", "source", "stale_key", "view_state"]
 
 
 def may_read(connection: Connection, catalog: Catalog) -> Finding:
