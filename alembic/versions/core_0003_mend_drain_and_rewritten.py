@@ -7,7 +7,7 @@ down_revision = "core_0002"
 branch_labels = None
 depends_on = None
 
-REPLACED = (("drain_changes", 1, 2), ("rewritten", 1, 2))
+REPLACED = (("drain_changes", 1, 2), ("forget_feed", 1, 2), ("rewritten", 1, 2))
 
 
 def upgrade() -> None:

@@ -551,6 +551,18 @@ class TestForgetting:
         assert db.c.execute("SELECT DISTINCT drain_id FROM frontview.feed").fetchall() == [(newest,)]
         db.check_reads()
 
+    def test_nothing_younger_than_asked_for_is_forgotten(self, db: Refreshed) -> None:
+        for _ in range(3):
+            db.call(1, 0)
+            db.drain()
+        drains = db.value("SELECT count(*) FROM frontview.drain")
+        rows = db.value("SELECT count(*) FROM frontview.feed")
+        assert db.value("SELECT frontview.forget_feed('5 minutes')") == 0
+        assert (db.value("SELECT count(*) FROM frontview.drain"), db.value("SELECT count(*) FROM frontview.feed")) == (
+            drains,
+            rows,
+        )
+
     def test_what_is_kept_has_no_holes(self, db: Refreshed) -> None:
         """A follower takes a hole for lost invalidations and drops everything."""
         for days in range(5):
