@@ -4,11 +4,12 @@ Invariant: every comparison of a tier is one statement, so both sides have one s
 are the live relations, and sums that are written out here from the catalog's measures.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import psycopg
 
+from tests.faults.encoding import DAYS
 from views_sql.catalog import CATALOG
 from views_sql.maintained_view import MaintainedView
 
@@ -20,6 +21,9 @@ DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself
 FORGET_SECONDS = 30  # rows older than the retention go each 10 s
 OTHER_CONNECTIONS = 4  # beside a worker's pool and a refresher's drain: feed, readiness; maintenance, check, audit
 CHANGE_LOG_ROWS = 5_000
+LOGGED_A_SECOND = 2_000  # rows of change_log that a load at its highest rate makes
+PRUNED_AFTER_SECONDS = 10  # a drained row of change_log is gone a second later, on a busy machine some more
+REWRITES = 12  # of all rows by one fault: 12a commits one each half second
 
 _DIFFERENCE = """
 WITH kept AS MATERIALIZED ({kept}), right_one AS MATERIALIZED ({right_one})
@@ -79,6 +83,53 @@ def leader_faults(connection: Connection) -> list[str]:
     if holders != 1:
         found.append(f"I10: {holders} sessions hold the leader's lock")
     return found
+
+
+class Mark(NamedTuple):
+    """Who reigned at one moment: epoch and nonce of the newest drain, and the newest epoch of any tier's refresh."""
+
+    epoch: int
+    nonce: int
+    refreshed_epoch: int
+
+
+def reign_faults(marks: Iterable[Mark]) -> list[str]:
+    """Return what speaks against one effective leader an epoch, in marks of one run, oldest first (I10).
+
+    Rows of the drain are forgotten after a while; marks that were taken all the while are not.
+    """
+    found: list[str] = []
+    nonces: dict[int, int] = {}
+    last: Mark | None = None
+    for mark in marks:
+        if mark.nonce != nonces.setdefault(mark.epoch, mark.nonce):
+            found.append(f"I10: epoch {mark.epoch} was drained under two nonces")
+        if last is not None and mark.epoch < last.epoch:
+            found.append(f"I10: epoch {mark.epoch} was drained after epoch {last.epoch}")
+        if last is not None and mark.refreshed_epoch < last.refreshed_epoch:
+            found.append(f"I10: tiers fell from epoch {last.refreshed_epoch} to {mark.refreshed_epoch}")
+        if mark.refreshed_epoch > mark.epoch:
+            found.append(f"I10: a tier was refreshed in epoch {mark.refreshed_epoch}, drained was only {mark.epoch}")
+        last = mark
+    return list(dict.fromkeys(found))  # a state that lasts is seen many times
+
+
+def peaks(*, logged: int, queue: float, users: int, idle_seconds: float) -> list[str]:
+    """Return what was beyond its bound at any time of a run (I9).
+
+    :param logged: rows of change_log; what has been drained is pruned each second.
+    :param queue: used share of a notification queue of the usual size.
+    :param idle_seconds: the longest time in which nobody drained; nothing is pruned then.
+    """
+    most_logged = round(
+        CHANGE_LOG_ROWS + users * DAYS * REWRITES + LOGGED_A_SECOND * (idle_seconds + PRUNED_AFTER_SECONDS)
+    )
+    measured = {"rows of change_log": (logged, most_logged), "share of the notification queue": (queue, QUEUE_SHARE)}
+    return [
+        f"I9: there were {value:.6g} {what}, more than {bound}"
+        for what, (value, bound) in measured.items()
+        if value > bound
+    ]
 
 
 def audit_violations(connection: Connection) -> list[str]:

@@ -9,41 +9,57 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import psycopg
 
-from tests.faults.convergence import LEADER_LOCK, LEADERS
+from tests.faults.convergence import Mark, peaks, reign_faults
 
 PAUSE_SECONDS = 0.05
+COUNT_SECONDS = 1.0  # between two counts of change_log: that reads all of it
 RULING_AGE_SECONDS = 0.5  # of the newest drain, where a leader drains as it should
-_LOOK = f"""
-SELECT d.drain_id, d.epoch, EXTRACT(EPOCH FROM clock_timestamp() - d.drained_at)::float8, ({LEADERS}),
-    (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'frontview%%'), pg_notification_queue_usage()
+# The server's queue may have been made small so that it fills: what counts is how much of one as it comes is used.
+_LOOK = """
+SELECT d.drain_id, d.epoch, d.nonce, (SELECT max(epoch) FROM frontview.view_state),
+    EXTRACT(EPOCH FROM clock_timestamp() - d.drained_at)::float8,
+    (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'frontview%'),
+    pg_notification_queue_usage() * COALESCE(current_setting('max_notify_queue_pages', true)::float8 / 1048576, 1)
 FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1
 """
+_COUNT = "SELECT count(*) FROM frontview.change_log"
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look; ``at`` is monotonic, when it was back; ``age`` of the newest drain in seconds; ``took_ms`` to look."""
+    """One look, all of one snapshot; ``at`` is monotonic, when it was back; ``took_ms`` to look.
+
+    :param epoch: of the newest drain, as ``nonce`` is; ``age`` of it in seconds.
+    :param refreshed_epoch: the newest of any tier's refresh.
+    :param queue: how much of the notification queue is used, as a share of one of the usual size.
+    """
 
     at: float
     drain_id: int
     epoch: int
+    nonce: int
+    refreshed_epoch: int
     age: float
-    leaders: int
     connections: int
     queue: float
     took_ms: float
 
 
 class Observer:
-    """The looks of one run; :meth:`start` and :meth:`stop` once each."""
+    """The looks of one run; :meth:`start` and :meth:`stop` once each.
+
+    ``most_logged``: the most rows of change_log that there were, counted each second.
+    """
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._connect = connect
         self.sights: list[Sight] = []
+        self.most_logged = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
@@ -84,9 +100,23 @@ class Observer:
         """Return the most sessions of ours that there were."""
         return max((sight.connections for sight in self.sights), default=0)
 
-    def most_leaders(self) -> int:
-        """Return the most sessions that held the leader's lock at once."""
-        return max((sight.leaders for sight in self.sights), default=0)
+    def most_queue(self) -> float:
+        """Return the most that was used of the notification queue, as a share of one of the usual size."""
+        return max((sight.queue for sight in self.sights), default=0.0)
+
+    def longest_without_drain(self) -> float:
+        """Return the most seconds between two looks that saw different drains, as far as there were looks."""
+        changes = [sight.at for before, sight in pairwise(self.sights) if sight.drain_id != before.drain_id]
+        return max((later - earlier for earlier, later in pairwise(changes)), default=0.0)
+
+    def faults(self, *, users: int) -> list[str]:
+        """Return what speaks against the run in all that was seen: of the reigns (I10) and of the peaks (I9).
+
+        :param users: how many there are.
+        """
+        found = reign_faults(Mark(it.epoch, it.nonce, it.refreshed_epoch) for it in self.sights)
+        idle = self.longest_without_drain()
+        return found + peaks(logged=self.most_logged, queue=self.most_queue(), users=users, idle_seconds=idle)
 
     def drains_a_second(self, begin: float, end: float) -> float:
         """Return the rate of appended drains between two moments."""
@@ -110,10 +140,19 @@ class Observer:
 
     def _look_at(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("SET statement_timeout = '5s'")
+        count_at = 0.0
         while not self._stopping.is_set():
             asked = time.monotonic()
-            row = connection.execute(_LOOK.encode(), LEADER_LOCK).fetchone()
+            row = connection.execute(_LOOK.encode()).fetchone()
             now = time.monotonic()
             if row is not None:
                 self.sights.append(Sight(now, *row, took_ms=(now - asked) * 1000))
+            if now >= count_at:
+                self._count(connection)
+                count_at = now + COUNT_SECONDS
             self._stopping.wait(PAUSE_SECONDS)
+
+    def _count(self, connection: psycopg.Connection[Any]) -> None:
+        row = connection.execute(_COUNT.encode()).fetchone()
+        assert row is not None
+        self.most_logged = max(self.most_logged, row[0])

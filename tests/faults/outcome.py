@@ -28,6 +28,7 @@ class Outcome:
     :param converged: from the load's end until no key was stale.
     :param connections: the most sessions of ours there were.
     :param grown_bytes: the most that any process grew.
+    :param samples: what a soak looked at all the while, in order of time.
     """
 
     number: str
@@ -46,6 +47,7 @@ class Outcome:
     converged: float | None = None
     connections: int = 0
     grown_bytes: int = 0
+    samples: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     note: str = ""
     logs: str = ""

@@ -140,6 +140,30 @@ def _agents(window: list[date], day: int) -> Question:
     return Question(f"/api/v1/agents?from={window[day]}&to={window[day]}", costs)
 
 
+def ask(
+    connection: KeepAlive,
+    question: Question,
+    head: str,
+    asked: tuple[str, str, int, bool],
+    *,
+    stale_if_error_seconds: int = 0,
+) -> Read:
+    """Ask once and return what came of it.
+
+    :param head: lines of the request, each with its end.
+    :param asked: client, worker, user and whether it is an exact read.
+    """
+    request = f"GET {question.path} HTTP/1.1\r\nHost: frontview\r\n{head}\r\n".encode()
+    sent = time.monotonic()
+    try:
+        status, body = connection.get(request)
+        received, error = time.monotonic(), None
+    except Failed as failure:
+        status, body, received, error = 0, b"", time.monotonic(), str(failure)
+    found = _facts(question, body) if status == 200 else {}
+    return Read(*asked, sent, received, status, stale_if_error_seconds=stale_if_error_seconds, error=error, **found)
+
+
 class Client:
     """Somebody who asks for one user after another over one connection.
 
@@ -179,29 +203,15 @@ class Client:
         head = f"Authorization: Bearer {self._token_of(user)}\r\n" + (
             f"Cache-Control: {directive}\r\n" if directive else ""
         )
-        request = f"GET {question.path} HTTP/1.1\r\nHost: frontview\r\n{head}\r\n".encode()
-        sent = time.monotonic()
-        try:
-            status, body = self._connection.get(request)
-            received, error = time.monotonic(), None
-        except Failed as failure:
-            status, body, received, error = 0, b"", time.monotonic(), str(failure)
-        found = _facts(question, body) if status == 200 else {}
-        self._recorder.add(
-            Read(
-                self._name,
-                self._worker,
-                user,
-                exact,
-                sent,
-                received,
-                status,
-                stale_if_error_seconds=stale_seconds,
-                error=error,
-                **found,
-            )
+        read = ask(
+            self._connection,
+            question,
+            head,
+            (self._name, self._worker, user, exact),
+            stale_if_error_seconds=stale_seconds,
         )
-        if error == "refused":
+        self._recorder.add(read)
+        if read.error == "refused":
             time.sleep(0.02)
 
     def _a_user(self) -> int:

@@ -8,15 +8,16 @@ import itertools
 import random
 import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from tests.faults.deployment import Deployment
 from tests.faults.faults.fault import DidNotBite, Fault, Stage
 from tests.faults.history import History
-from tests.faults.judging import bookkeeping, judge_history
+from tests.faults.judging import bookkeeping, drained_late, judge_history, not_asked
 from tests.faults.load import Load
 from tests.faults.observer import Observer
 from tests.faults.outcome import BROKEN, NOT_BITTEN, SKIPPED, SURVIVED, VIOLATED, Outcome
@@ -118,6 +119,7 @@ class Runner:
             outcome,
             writes_per_second=max(it.writes_per_second for it in faults),
             reads_per_second=max(it.reads_per_second for it in faults),
+            arguments={name: value for it in faults for name, value in it.load.items()},
         )
         history = self._under_load(scene, faults, outcome)
         self.say("checking")
@@ -133,9 +135,11 @@ class Runner:
         writes_per_second: float,
         reads_per_second: float,
         busy: bool = False,
+        arguments: Mapping[str, Any] = {},
     ) -> Scene:
         """Return a scene with a load that has not begun.
 
+        :param arguments: more of :class:`Load`.
         :param busy: the rates need more connections and processes than usual.
         """
         number = next(self._numbers)
@@ -153,6 +157,7 @@ class Runner:
             reads_per_second=reads_per_second,
             seed=self._seed * 1000 + number,
             **many,
+            **arguments,
         )
         writing_users = users if busy else users[:READ_OFTEN]
         return Scene(deployment, writing_users, users, load, Observer(deployment.connect), self._chance, self._short)
@@ -193,6 +198,7 @@ class Runner:
                 self.say(f"strike: {fault.name}")
                 scene.struck_at = monotonic()
                 fault.strike(scene)
+                fault.held = (monotonic(), float("inf"))  # whatever it needed to come about
             self._hold(scene, faults)
             proofs = [fault.proof(scene) for fault in faults]
         finally:
@@ -205,6 +211,7 @@ class Runner:
                 else:
                     with suppress(Exception):  # the first error says more
                         fault.heal(scene)
+                fault.held = (fault.held[0], monotonic())
             scene.healed_at = monotonic()
         outcome.proof = "; ".join(proofs)
 
@@ -242,10 +249,13 @@ class Runner:
         outcome.converged = monotonic() - ended
         outcome.connections = scene.observer.most_connections()
         judge_history(history, faults, outcome)
-        outcome.violations += bookkeeping(scene, outcome)
+        outcome.violations += bookkeeping(scene, outcome) + drained_late(outcome)
         for fault in faults:
             outcome.violations += fault.judge(scene, history)
         outcome.failover = next((it.failover for it in faults if it.failover is not None), None)
         outcome.note = "; ".join(it.note for it in faults if it.note)
         outcome.word = VIOLATED if outcome.violations else SURVIVED
+        unproved = [why for it in faults if (why := not_asked(history, it))]
+        if unproved and not outcome.violations:
+            raise DidNotBite("; ".join(unproved))
         outcome.why = f"{len(outcome.violations)} violations" if outcome.violations else ""

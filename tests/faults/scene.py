@@ -15,10 +15,11 @@ import jwt
 import psycopg
 
 from tests.faults.deployment import Deployment, Process
-from tests.faults.history import History, Write
+from tests.faults.history import History, Read, Write
 from tests.faults.link import Link
 from tests.faults.load import Load
 from tests.faults.observer import Observer
+from tests.faults.own_reads import OwnReads
 from tests.faults.own_rows import OwnRows
 from tests.waiting import until
 
@@ -36,7 +37,7 @@ class Scene:
 
     :param own_users: for whom faults write rows themselves.
     :param users: everybody the load reads and writes; the first three of each dozen are read most.
-    :param writes: what the fault itself wrote, beside the load's.
+    :param writes: what the fault itself wrote, beside the load's; ``reads``: what it asked.
     """
 
     deployment: Deployment
@@ -47,12 +48,14 @@ class Scene:
     chance: random.Random
     short: bool = False
     writes: list[Write] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
     struck_at: float = 0.0
     healed_at: float = 0.0
     _sql: psycopg.Connection[Any] | None = None
 
     def __post_init__(self) -> None:
         self.rows = OwnRows(self.deployment, list(self.own_users), self.writes)
+        self.asking = OwnReads(self.deployment, self.token_of, self.reads)
 
     # --- time
 
@@ -139,15 +142,18 @@ class Scene:
 
     def client(self, worker: str, user: int) -> httpx.Client:
         """Return a client of that user with one connection to one worker."""
-        now = int(time())
-        claims = {"sub": str(user), "iat": now - TOKEN_SECONDS, "exp": now + TOKEN_SECONDS}  # whatever a clock shows
-        token = jwt.encode(claims, self.deployment.secret, algorithm="HS256")
         return httpx.Client(
             base_url=self.deployment.worker_urls[worker],
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {self.token_of(user)}"},
             timeout=10,
             limits=httpx.Limits(max_connections=1),
         )
+
+    def token_of(self, user: int) -> str:
+        """Return a token of that user that is good whatever a clock shows."""
+        now = int(time())
+        claims = {"sub": str(user), "iat": now - TOKEN_SECONDS, "exp": now + TOKEN_SECONDS}
+        return jwt.encode(claims, self.deployment.secret, algorithm="HS256")
 
     def question(self) -> str:
         """Return the path of a question about the whole window."""
@@ -157,8 +163,9 @@ class Scene:
     # --- end
 
     def history_with_own(self, history: History) -> History:
-        """Return the load's history with the fault's own writes in it."""
+        """Return the load's history with the fault's own writes and reads in it."""
         history.writes.extend(self.writes)
+        history.reads.extend(self.reads)
         return history
 
     def close(self) -> None:

@@ -7,8 +7,20 @@ import pytest
 
 from refresher.leadership import try_to_lead
 from refresher.refresh import refresh
-from tests.faults.convergence import growth, leader_faults, tier_differences, tier_rows
+from tests.faults.convergence import (
+    CHANGE_LOG_ROWS,
+    LOGGED_A_SECOND,
+    Mark,
+    growth,
+    leader_faults,
+    peaks,
+    reign_faults,
+    tier_differences,
+    tier_rows,
+)
+from tests.faults.observer import Observer
 from tests.fix_app import fill
+from tests.waiting import until
 from views_sql.catalog import CATALOG
 
 Connection = psycopg.Connection[Any]
@@ -94,3 +106,50 @@ def test_growth_is_found(at_rest: Connection) -> None:
         "I9: 1 connections, ",
         "I9: 6000 rows of change_log, ",
     ]
+
+
+def test_reigns_that_follow_each_other_are_sound() -> None:
+    assert reign_faults([Mark(1, 7, 0), Mark(1, 7, 1), Mark(2, 8, 1), Mark(3, 8, 3)]) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "found"),
+    [
+        (Mark(5, 8, 4), "epoch 5 was drained under two nonces"),
+        (Mark(4, 6, 4), "epoch 4 was drained after epoch 5"),
+        (Mark(5, 7, 3), "tiers fell from epoch 4 to 3"),
+        (Mark(5, 7, 6), "a tier was refreshed in epoch 6, drained was only 5"),
+    ],
+)
+def test_reign_that_another_one_breaks_is_found_once_though_seen_often(then: Mark, found: str) -> None:
+    assert reign_faults([Mark(5, 7, 4), then, then]) == [f"I10: {found}"]
+
+
+def test_second_nonce_is_found_after_the_first_has_come_back() -> None:
+    assert reign_faults([Mark(5, 7, 4), Mark(5, 8, 4), Mark(5, 7, 4)]) == ["I10: epoch 5 was drained under two nonces"]
+
+
+def test_peaks_are_found_and_those_of_a_time_without_drain_are_not() -> None:
+    logged = CHANGE_LOG_ROWS + 30 * LOGGED_A_SECOND
+    assert peaks(logged=logged, queue=0.001, users=1, idle_seconds=60) == []
+    found = peaks(logged=logged, queue=0.02, users=1, idle_seconds=1)
+    assert [sentence.split(", ")[0] for sentence in found] == [
+        f"I9: there were {logged} rows of change_log",
+        "I9: there were 0.02 share of the notification queue",
+    ]
+
+
+def test_looks_of_the_observer_show_a_leader_that_came_between(at_rest: Connection) -> None:
+    at_rest.execute("INSERT INTO frontview.change_log (source, day) SELECT 'calls', CURRENT_DATE")
+    logged = at_rest.execute("SELECT count(*) FROM frontview.change_log").fetchone()
+    observer = Observer(lambda: psycopg.connect(at_rest.info.dsn, autocommit=True))
+    observer.start()
+    try:
+        until(lambda: observer.sights, "look")
+        at_rest.execute(COPY.format(ahead=1, later=0, nonce=1).encode())
+        until(lambda: len({sight.nonce for sight in observer.sights}) == 2, "look at the other leader")
+    finally:
+        observer.stop()
+    assert logged is not None
+    assert observer.most_logged == logged[0]
+    assert observer.faults(users=10) == [f"I10: epoch {observer.epoch} was drained under two nonces"]

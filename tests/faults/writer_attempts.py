@@ -1,17 +1,19 @@
 """Judges writers (I6): whether capture made any of them fail or wait, by a twin of the table that nothing captures.
 
-Invariant: a failure is ours unless somebody without capture failed in the same way at about the same time.
+Invariant: a failure is ours unless somebody without capture failed in the same way at about the same time, or the
+server was taken away.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tests.faults.history import Attempt
 from tests.faults.verdict import Findings, Spread, spread_of
 
 NEAR_SECONDS = 2.0
+GONE = ""  # the connection, or the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,11 @@ class WriterReport:
         return not self.violation_count
 
 
-def check_writers(attempts: Iterable[Attempt]) -> WriterReport:
-    """Return what became of both kinds of transactions, and which failures only captured ones had."""
+def check_writers(attempts: Iterable[Attempt], crashes: Sequence[tuple[float, float]] = ()) -> WriterReport:
+    """Return what became of both kinds of transactions, and which failures only captured ones had.
+
+    :param crashes: (from, to): the server was down or replaced, which breaks every connection.
+    """
     attempts = list(attempts)
     uncaptured: defaultdict[str, list[float]] = defaultdict(list)
     for attempt in attempts:
@@ -54,6 +59,8 @@ def check_writers(attempts: Iterable[Attempt]) -> WriterReport:
     findings = Findings()
     for attempt in attempts:
         if attempt.captured and attempt.sqlstate is not None:
+            if _failure(attempt.sqlstate) == GONE and _near_a_crash(attempt.ended, crashes):
+                continue
             _check_failure(attempt, attempt.sqlstate, uncaptured[_failure(attempt.sqlstate)], findings)
     both = (_summary([it for it in attempts if it.captured is captured]) for captured in (True, False))
     return WriterReport(*both, findings.sentences, findings.violations.total())
@@ -71,7 +78,11 @@ def _check_failure(attempt: Attempt, sqlstate: str, others: list[float], finding
 
 def _failure(sqlstate: str) -> str:
     """Return what is compared: of a server that goes away, different clients see different things."""
-    return "" if sqlstate.startswith(("08", "57P")) else sqlstate
+    return GONE if sqlstate.startswith(("08", "57P")) else sqlstate
+
+
+def _near_a_crash(ended: float, crashes: Sequence[tuple[float, float]]) -> bool:
+    return any(since - NEAR_SECONDS <= ended <= until + NEAR_SECONDS for since, until in crashes)
 
 
 def _summary(attempts: list[Attempt]) -> Attempts:

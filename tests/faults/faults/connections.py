@@ -78,7 +78,7 @@ class NoConnectionsLeft(Fault):
 
 
 class NotificationsForged(Fault):
-    """Any role may notify any channel: a wake-up proves nothing, and a flood must not become a flood of polls."""
+    """Any role may notify any channel: a wake-up proves nothing, and answers are right under a flood of them."""
 
     number, name, must_hold = "31", "forged and flooded notifications from another role", "I2 I9"
     seconds, subset_seconds = 5.0, 2.0

@@ -6,7 +6,7 @@ Invariant: a fault that cannot be made here says why, and one that did not bite 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tests.faults.history import History
 from tests.faults.scene import Scene
@@ -31,6 +31,7 @@ class Stage:
 
 
 PLAIN = Stage()
+COMPUTING_SECONDS = 3.5  # statements end after 3 s in these runs; the rest is for the way to the worker
 
 
 class Fault(ABC):
@@ -40,7 +41,8 @@ class Fault(ABC):
     ``failover_seconds``: within which another leader must drain; None: not judged. ``answer_seconds``: within which
     requests must be answered. ``touches``: what it needs to itself; two faults may strike together if they touch
     nothing alike; empty: it strikes alone. ``spoils``: the deployment is not used again afterwards. The rates are
-    those of the load.
+    those of the load; ``load``: further arguments of :class:`tests.faults.load.Load`. ``computing_seconds``: the
+    longest that the statement of one answer may take.
     """
 
     number: ClassVar[str]
@@ -56,12 +58,16 @@ class Fault(ABC):
     spoils: ClassVar[bool] = False
     writes_per_second: ClassVar[float] = 60
     reads_per_second: ClassVar[float] = 150
+    load: ClassVar[Mapping[str, Any]] = {}
+    computing_seconds: ClassVar[float] = COMPUTING_SECONDS
 
     def __init__(self) -> None:
         self.failover: float | None = None
         self.note = ""
         self.crashes: list[tuple[float, float]] = []  # from when to when the server was down or replaced
         self.breaks: set[str] = set()  # workers whose connections may break
+        self.struck_worker: str | None = None  # which must have been asked while it held
+        self.held: tuple[float, float] = (0.0, 0.0)  # from the strike to the healing, monotonic; the runner's
 
     def unavailable(self) -> str | None:
         """Return why it cannot be made on this machine, None if it can."""

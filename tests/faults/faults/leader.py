@@ -51,7 +51,7 @@ class _Leader(Fault):
 
 
 class LeaderLinkSilentIdle(_Leader):
-    """The leader has nothing to drain; its session looks alive to the server."""
+    """The leader has nothing to drain when it is hit, and everybody writes before another one leads."""
 
     number, name, must_hold = "3", "the leader's link silent, drain idle", "I7 I10"
     seconds, failover_seconds = 20.0, SILENT_SECONDS
@@ -62,11 +62,19 @@ class LeaderLinkSilentIdle(_Leader):
 
     def hit(self, scene: Scene) -> None:
         self.held_before = scene.link(self.leader).held_bytes
+        self.writing = False
         scene.link(self.leader).silence()
 
+    def step(self, scene: Scene) -> None:
+        if not self.writing and self._held(scene):
+            scene.load.resume_writers()
+            self.writing = True
+
+    def _held(self, scene: Scene) -> int:
+        return scene.link(self.leader).held_bytes - self.held_before
+
     def proof(self, scene: Scene) -> str:
-        held = scene.link(self.leader).held_bytes - self.held_before
-        return bit(f"{held} bytes of {self.leader} held back", held)
+        return bit(f"{self._held(scene)} bytes of {self.leader} held back, then writes", self.writing)
 
     def heal(self, scene: Scene) -> None:
         scene.link(self.leader).heal()

@@ -6,14 +6,19 @@ Invariant: a link is healed whatever happened to the strike.
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.scene import Scene
 
+# Whoever asks for what is not cached waits; enough others must be left to ask once trust has ended.
+MANY_PLAIN_READERS = {"clients": 24, "questions": 1, "exact_share": 0.05}
+
 
 class _WorkerLink(Fault):
     """What all of these have in common: the link of one worker."""
 
     touches = frozenset({"worker's link"})
     must_hold = "I2"
+    load = MANY_PLAIN_READERS
 
     def strike(self, scene: Scene) -> None:
+        self.struck_worker = scene.some_worker
         self.link = scene.link(scene.some_worker)
         self.held_before, self.dropped_before = self.link.held_bytes, self.link.dropped_notifications
         self.damage()
@@ -34,6 +39,7 @@ class WorkerLinkSilent(_WorkerLink):
 
     number, name, must_hold = "2", "a worker's link to the database silent for 5 s", "I2 I8"
     seconds, subset_seconds = 5.0, 3.0
+    computing_seconds = Fault.answer_seconds  # a statement may be on its way for as long as that
 
     def damage(self) -> None:
         self.link.silence()

@@ -9,33 +9,53 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.fault import COMPUTING_SECONDS, Fault, bit
 from tests.faults.faults.leader import process_state
+from tests.faults.faults.links import MANY_PLAIN_READERS
 from tests.faults.scene import Scene
 
 BUSY_NICENESS = -10  # where we may; as much as everybody else where we may not
 PULSE_SECONDS = 0.3
+FRESH = 20  # requests on connections of their own, for what a stopped worker has cached
+ON_THE_WAY_SECONDS = 0.3  # until they wait in its sockets
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class WorkerStopped(Fault):
-    """Entries it trusted when it stopped must not be used when it goes on."""
+    """Entries it trusted when it stopped must not be used when it goes on, not even for who asked meanwhile."""
 
     number, name, must_hold = "8", "SIGSTOP of a worker for 5 s, then SIGCONT", "I2 I9"
     seconds, subset_seconds, answer_seconds = 5.0, 3.0, 25.0
     touches = frozenset({"worker"})
+    load = MANY_PLAIN_READERS
+    computing_seconds = COMPUTING_SECONDS + seconds  # it may stop before its statement is sent
 
     def strike(self, scene: Scene) -> None:
+        self.struck_worker = scene.some_worker
+        self.cached = self._cached(scene)
         scene.process(scene.some_worker).pause()
+
+    def _cached(self, scene: Scene) -> list[int]:
+        """Return the users for whom the worker has an answer; few or none where another fault has struck it."""
+        for _ in range(2):
+            scene.asking.send(scene.some_worker, scene.users[:FRESH])
+            reads = scene.asking.receive()
+        return [read.user for read in reads if read.source == "cache"]
 
     def proof(self, scene: Scene) -> str:
         states = [process_state(pid) for pid in scene.process(scene.some_worker).pids()]
-        return bit(
-            f"{len(states)} processes of {scene.some_worker} in state {''.join(set(states))}", set(states) == {"T"}
-        )
+        fact = f"{len(states)} processes of {scene.some_worker} in state {''.join(set(states))}"
+        return bit(f"{fact} with {len(set(self.cached))} answers cached", set(states) == {"T"})
 
     def heal(self, scene: Scene) -> None:
+        users = ((self.cached or list(scene.users)) * FRESH)[:FRESH]
+        scene.asking.send(scene.some_worker, users)
+        scene.wait(ON_THE_WAY_SECONDS)
         scene.process(scene.some_worker).resume()
+        fresh = scene.asking.receive()
+        self.note = (
+            f"of {len(fresh)} requests sent meanwhile {sum(it.source == 'cache' for it in fresh)} got a cached answer"
+        )
 
 
 class CpuStarved(Fault):
