@@ -164,6 +164,8 @@ class Link:
     async def _serve(self, client: End) -> None:
         if not self._conditions.cut:
             await self.wait_until_due(self._loop.time(), from_server=False)
+        if client[0]._eof:  # type: ignore[attr-defined]  # gone meanwhile: on a network it would never have connected
+            return
         try:
             if self._conditions.cut:
                 raise ConnectionRefusedError
