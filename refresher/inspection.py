@@ -4,7 +4,6 @@ Invariant: runs only while this process leads, on a connection of its own, so th
 looking; all intervals are monotonic. What failed is tried again at the next tick.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +14,9 @@ import structlog
 from models.deadlines import Deadlines
 from refresher.alarms import count_alarms
 from refresher.audit import Audit
-from refresher.connections import SILENT_SECONDS
 from refresher.coverage import check_coverage, check_queue
 from refresher.drain import Drain
+from refresher.leader_session import LeaderSession
 from refresher.leadership import Connection, Reign
 from refresher.metrics import Metrics
 from views_sql.maintained_view import Catalog
@@ -76,42 +75,22 @@ class Inspection:
         deadlines: Deadlines,
         still_works: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
-        self._connect, self._drain, self._metrics = connect, drain, metrics
-        self._deadlines, self._still_works = deadlines, still_works
+        self._session = LeaderSession("inspection", connect, drain, deadlines, still_works)
+        self._drain, self._metrics = drain, metrics
         self._coverage_seconds = coverage_seconds
         self._audit = Audit(catalog.views, on_check=metrics.checked)
         self._allowance = Allowance(audit_duty, time.monotonic())
-        self._connection: Connection | None = None
-        self._one_at_a_time = threading.Lock()
-        self._stopping = False
         self._epoch = 0
         self._coverage_at = self._queue_at = self._save_at = 0.0
 
     def tick(self) -> None:
         """Do what is due, if this process leads."""
-        with self._one_at_a_time:
-            reign = self._drain.reign
-            if reign is None or self._stopping:
-                self._metrics.leading(None)
-                self._close()
-                return
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = self._connect()
-                with self._deadlines.watch(self._connection, SILENT_SECONDS, self._still_works):
-                    self._inspect(self._connection, reign)
-            except psycopg.Error as error:
-                log.warning("inspection_failed", sqlstate=error.sqlstate, error=type(error).__name__)
-                self._close()
+        if not self._session.run(self._inspect):
+            self._metrics.leading(None)
 
     def stop(self) -> None:
         """Cancel what is running; nothing new begins."""
-        self._stopping = True
-        while not self._one_at_a_time.acquire(timeout=0.5):
-            if (connection := self._connection) is not None and not connection.closed:
-                self._deadlines.interrupt(connection)
-        self._close()
-        self._one_at_a_time.release()
+        self._session.stop()
 
     def _inspect(self, connection: Connection, reign: Reign) -> None:
         now = time.monotonic()
@@ -129,7 +108,7 @@ class Inspection:
 
     def _go_on_auditing(self, connection: Connection, reign: Reign, now: float) -> None:
         self._allowance.grant(now)
-        while self._allowance.seconds > 0 and not self._stopping and self._drain.reign is reign:
+        while self._allowance.seconds > 0 and not self._session.stopping and self._drain.reign is reign:
             begun = time.monotonic()
             try:
                 visit = self._audit.visit_next(connection)
@@ -140,8 +119,3 @@ class Inspection:
         if now >= self._save_at:
             self._audit.save(connection)
             self._save_at = now + SAVE_SECONDS
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None

@@ -1,10 +1,9 @@
 """The leader's work of a second or more: refreshes, horizon moves and the application's chores.
 
-Invariant: runs only while this process leads, one piece at a time, on a connection of its own that is opened anew
-after any error.
+Invariant: runs in a :class:`refresher.leader_session.LeaderSession`, so one piece at a time and only while this process
+leads.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import date
@@ -17,8 +16,8 @@ from psycopg import sql
 from models.deadlines import Deadlines
 from models.errors import CatalogError
 from refresher.alarms import report_refresh
-from refresher.connections import SILENT_SECONDS
 from refresher.drain import Drain
+from refresher.leader_session import LeaderSession
 from refresher.leadership import Connection
 from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
 from refresher.refresh import Outcome, refresh, tiers_together
@@ -50,18 +49,13 @@ class Maintenance:
         deadlines: Deadlines | None = None,
         still_works: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
-        self._connect = connect
+        self._session = LeaderSession("maintenance", connect, drain, deadlines or Deadlines(), still_works)
         self._drain = drain
         self._catalog = catalog
         self._duty, self._min_seconds, self._recent_days = duty, min_seconds, recent_days
         self._refresh_timeout_seconds = refresh_timeout_seconds
-        self._deadlines = deadlines or Deadlines()
-        self._still_works = still_works
         self._failures = Failures()
         self._lost: Outcome | None = None  # a refresh whose connection was lost, not yet reported
-        self._connection: Connection | None = None
-        self._one_at_a_time = threading.Lock()
-        self._stopping = False
 
     def refresh_due(self) -> None:
         """Refresh what the policy names, until it names nothing."""
@@ -73,38 +67,17 @@ class Maintenance:
 
     def stop(self) -> None:
         """Cancel what is running; nothing new begins."""
-        self._stopping = True
-        while not self._one_at_a_time.acquire(timeout=0.5):
-            if (connection := self._connection) is not None and not connection.closed:
-                self._deadlines.interrupt(connection)
-        self._close()
-        self._one_at_a_time.release()
+        self._session.stop()
 
     def _run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
-        with self._one_at_a_time:
-            reign = self._drain.reign
-            if reign is None or self._stopping:
-                self._close()
-                return
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = self._connect()
-                with self._deadlines.watch(self._connection, SILENT_SECONDS, self._still_works):
-                    work(self._connection, reign.epoch)
-            except psycopg.Error as error:
-                log.warning("maintenance_failed", sqlstate=error.sqlstate, error=type(error).__name__)
-                self._close()
-            except CatalogError as error:  # the database is newer than this process
-                log.error("view_unknown", detail=str(error))
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        try:
+            self._session.run(lambda connection, reign: work(connection, reign.epoch))
+        except CatalogError as error:  # the database is newer than this process
+            log.error("view_unknown", detail=str(error))
 
     def _refresh_due(self, connection: Connection, epoch: int) -> None:
         self._move_horizons(connection, epoch)
-        while not self._stopping and self._rules(epoch):
+        while not self._session.stopping and self._rules(epoch):
             now = time.monotonic()
             states = read_tier_states(connection, self._failures, now)
             due = next_refresh(states, duty=self._duty, min_seconds=self._min_seconds)
@@ -120,7 +93,7 @@ class Maintenance:
     def _move_horizons(self, connection: Connection, epoch: int) -> None:
         for name, horizon, today in read_horizons(connection):
             wanted = horizon_to_move_to(today, horizon, self._recent_days)
-            if wanted is None or self._stopping or self._failed_lately(name):
+            if wanted is None or self._session.stopping or self._failed_lately(name):
                 continue
             view = self._catalog.view(name)
             self._refresh(connection, view, view.tiers, epoch, horizon=wanted)
@@ -170,5 +143,5 @@ class Maintenance:
         report_refresh(connection, outcome.view, outcome.tiers, outcome.word, failures)
 
     def _run_chores(self, connection: Connection, _epoch: int) -> None:
-        for function in () if self._stopping else self._catalog.chores:
+        for function in () if self._session.stopping else self._catalog.chores:
             connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(*function.split("."))))

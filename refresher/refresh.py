@@ -89,13 +89,11 @@ def refresh(
             return Outcome(view.name, tiers, "busy", 0.0)
         try:
             connection.execute(ANNOUNCE, (view.name, list(tiers)))
-            _limit_statements(connection, timeout_seconds)
-            word = _refresh_in_one_snapshot(connection, view.name, tiers, epoch, horizon, rows)
+            word = _refresh_in_one_snapshot(connection, view.name, tiers, epoch, horizon, timeout_seconds, rows)
         except psycopg.Error as error:
             if connection.broken:
                 raise
             word = f"failed: {error.sqlstate}"
-        _limit_statements(connection, 0.0)
         connection.execute(ANNOUNCE_END, (view.name, list(tiers)))
         duration = time.monotonic() - started
         _record(connection, view.name, tiers, started_at, duration, word, rows)
@@ -112,10 +110,6 @@ def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
     except psycopg.Error:
         if connection.broken:
             raise
-
-
-def _limit_statements(connection: Connection, seconds: float) -> None:
-    connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{seconds * 1000:.0f}",))
 
 
 def _enter_gate(gates: ExitStack, connection: Connection, name: str) -> bool:
@@ -141,12 +135,15 @@ def _refresh_in_one_snapshot(
     tiers: tuple[str, ...],
     epoch: int,
     horizon: date | None,
+    timeout_seconds: float,
     rows: dict[str, int],
 ) -> str:
     populated = _populated(connection, view, tiers)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SET LOCAL lock_timeout = '10s'")
+        limit = sql.Literal(round(timeout_seconds * 1000))  # SET takes no snapshot
+        connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
         through = _one(connection, "SELECT max(drain_id) FROM frontview.drain")
         if horizon is not None:
             _set_horizon(connection, view, horizon)

@@ -1,4 +1,4 @@
-"""The drain's heartbeat goes on after the clock was set back; rewritten children of a table are noticed."""
+"""The drain beats on after the clock was set back, the feed is kept as long as it should, children's rewrites count."""
 
 from alembic import op
 

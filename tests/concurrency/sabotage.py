@@ -64,8 +64,8 @@ def watermark_taken_after_the_refresh() -> Iterator[None]:
     """Refresh first; then cover whatever has been drained by then."""
     honest = refresh_module._refresh_in_one_snapshot
 
-    def late(connection: Any, view: str, tiers: Any, epoch: int, horizon: Any, rows: Any) -> str:
-        word = honest(connection, view, tiers, epoch, horizon, rows)
+    def late(connection: Any, view: str, tiers: Any, *others: Any) -> str:
+        word = honest(connection, view, tiers, *others)
         connection.execute(
             "UPDATE frontview.view_state SET through = (SELECT max(drain_id) FROM frontview.drain) "
             "WHERE view = %s AND tier = ANY (%s)",
