@@ -1,4 +1,4 @@
-"""The commands of our processes, as an operator starts them; or with a seeded bug, as nobody should.
+"""The commands of our processes, as an operator starts them.
 
 Invariant: a web server has one worker process, so that one URL means one front cache.
 """
@@ -11,20 +11,15 @@ GUNICORN_THREADS = 8
 BIN = Path(sys.executable).parent
 
 
-def refresher_command(broken: str | None) -> list[str]:
-    """Return how to start a refresher; ``broken`` names a bug of tests/faults/broken."""
-    if broken is not None:
-        return [sys.executable, "-m", "tests.faults.broken", broken, "refresher"]
+def refresher_command() -> list[str]:
+    """Return how to start a refresher."""
     return [sys.executable, "-m", "refresher"]
 
 
-def worker_command(server: str, broken: str | None, port: int) -> list[str]:
+def worker_command(server: str, port: int) -> list[str]:
     """Return how to start a web worker on ``port``; ``server`` is one of :data:`SERVERS`."""
-    options = ["serve", "--port", str(port), "--workers", "1"]
-    if broken is not None:
-        return [sys.executable, "-m", "tests.faults.broken", broken, *options]
     if server == "granian":
-        return [str(BIN / "frontview"), *options]
+        return [str(BIN / "frontview"), "serve", "--port", str(port), "--workers", "1"]
     assert server in SERVERS, f"there is no server {server}"
     command = [sys.executable, "-m", "gunicorn", "web.wsgi:app", "-b", f"127.0.0.1:{port}", "-w", "1"]
     command += ["-k", "gthread", "--threads", str(GUNICORN_THREADS), "--no-control-socket"]  # two would share one

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from refresher.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.faults.encoding import DAYS
 from views_sql.catalog import CATALOG
 from views_sql.maintained_view import MaintainedView
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-LEADER_LOCK = (0x66727674, 0)  # as operators find it in pg_locks: classid and objid
 QUEUE_SHARE = 0.01
 DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself
 FORGET_SECONDS = 30  # rows older than the retention go each 10 s
@@ -79,7 +79,7 @@ def leader_faults(connection: Connection) -> list[str]:
     found = [f"I10: two nonces share epoch {epoch}" for (epoch,) in connection.execute(_TWO_LEADERS)]
     found += [f"I10: the drain before {drain_id} is missing" for (drain_id,) in connection.execute(_HOLES)]
     found += [f"I10: drain {drain_id} has an older epoch" for (drain_id,) in connection.execute(_EPOCHS_BACK)]
-    holders = _value(connection, LEADERS, *LEADER_LOCK)
+    holders = _value(connection, LEADERS, LOCK_CLASS, LEADER_LOCK)
     if holders != 1:
         found.append(f"I10: {holders} sessions hold the leader's lock")
     return found

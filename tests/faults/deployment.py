@@ -53,7 +53,6 @@ class Deployment:
     :param settings: environment variables of our processes; they win over :data:`SETTINGS`.
     :param cluster_settings: of postgresql.conf.
     :param fake_clocks: gives each process and the server a wall clock to shift.
-    :param broken: the name of a seeded bug; see tests/faults/broken.
     :param server: of the web workers: granian, gunicorn or gunicorn-preload.
     """
 
@@ -66,7 +65,6 @@ class Deployment:
         settings: Mapping[str, str] = {},
         cluster_settings: Mapping[str, str] = {},
         fake_clocks: bool = False,
-        broken: str | None = None,
         server: str = "granian",
     ) -> None:
         if fake_clocks and (reason := clock_faults_unavailable()):
@@ -79,11 +77,11 @@ class Deployment:
         self.links: dict[str, Link] = {}
         self.worker_urls: dict[str, str] = {}
         self.refreshers = {
-            name: self._process(name, refresher_command(broken))
+            name: self._process(name, refresher_command())
             for name in (f"refresher-{number + 1}" for number in range(refreshers))
         }
         self.workers = {
-            name: self._process(name, worker_command(server, broken, self._worker_port(name)))
+            name: self._process(name, worker_command(server, self._worker_port(name)))
             for name in (f"worker-{number + 1}" for number in range(workers))
         }
 

@@ -12,7 +12,6 @@ PLAIN_BITS = 40  # bits 0..39: rows that are inserted, and perhaps deleted, but 
 MOVING_BITS = 10  # bits 40..49
 TAG_SHIFT = PLAIN_BITS + MOVING_BITS
 MOST_USERS = 4_000  # the tag must fit a bigint beside the bits: 4,000 * 2^50 < 2^63
-PLAIN_MASK = (1 << PLAIN_BITS) - 1
 BIT_MASK = (1 << TAG_SHIFT) - 1
 PLAIN_ROWS = DAYS * PLAIN_BITS  # that one user can have
 

@@ -71,7 +71,7 @@ class Process:
     def pause(self) -> None:
         """Stop all its processes where they are; returns when they stand still."""
         self._signal_all(signal.SIGSTOP)
-        until(lambda: all(_state(pid) == "T" for pid in self.pids()), f"stop of {self.name}")
+        until(lambda: all(state_of(pid) == "T" for pid in self.pids()), f"stop of {self.name}")
 
     def resume(self) -> None:
         """Let them go on."""
@@ -107,11 +107,11 @@ class Process:
         if self._process is None:
             return []
         everybody = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        return [pid for pid in everybody if _session(pid) == self._process.pid and _state(pid) not in ("Z", "X", "")]
+        return [pid for pid in everybody if _session(pid) == self._process.pid and state_of(pid) not in ("Z", "X", "")]
 
     def rss_bytes(self) -> int:
         """Return the resident memory of all its processes; pages they share count for each."""
-        return sum(int(words[1]) for pid in self.pids() if (words := _proc(pid, "statm"))) * _PAGE_BYTES
+        return sum(int(words[1]) for pid in self.pids() if (words := proc_words(pid, "statm"))) * _PAGE_BYTES
 
     def log(self) -> str:
         """Return everything it has written so far, over all starts."""
@@ -132,7 +132,7 @@ class Process:
                 os.kill(pid, number)
 
 
-def _proc(pid: int, file: str) -> list[str]:
+def proc_words(pid: int, file: str) -> list[str]:
     """Return the words of a file of /proc; none if the process is gone."""
     try:
         return Path(f"/proc/{pid}/{file}").read_text().rpartition(")")[2].split()
@@ -140,13 +140,14 @@ def _proc(pid: int, file: str) -> list[str]:
         return []
 
 
-def _state(pid: int) -> str:
-    words = _proc(pid, "stat")
+def state_of(pid: int) -> str:
+    """Return the letter by which the kernel names the state of a process, e.g. T when stopped; "" when it is gone."""
+    words = proc_words(pid, "stat")
     return words[0] if words else ""
 
 
 def _session(pid: int) -> int | None:
-    words = _proc(pid, "stat")
+    words = proc_words(pid, "stat")
     return int(words[3]) if words else None
 
 

@@ -18,18 +18,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import jwt
-
 from tests.faults.books import groups_of
 from tests.faults.encoding import DAYS
 from tests.faults.history import Read
 from tests.faults.recording import Pace, Recorder, read_task, serve
+from tests.faults.tokens import token_for
 
 READ_OFTEN = 3  # users of each group, which get this share of its reads:
 SHARE_OF_READ_OFTEN = 0.75
 TIMEOUT_SECONDS = 10.0
 CHUNK_BYTES = 1 << 16
-DAY_SECONDS = 86_400
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -248,10 +246,7 @@ def main() -> int:
 
     @cache
     def token_of(user: int) -> str:
-        # of yesterday, and good for a week: a worker's wall clock may be wrong
-        now = int(time.time())
-        claims = {"sub": str(user), "iat": now - DAY_SECONDS, "exp": now + 7 * DAY_SECONDS}
-        return jwt.encode(claims, task["secret"], algorithm="HS256")
+        return token_for(task["secret"], user)
 
     workers = list(task["worker_urls"])
     clients = [

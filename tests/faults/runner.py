@@ -216,8 +216,7 @@ class Runner:
         outcome.proof = "; ".join(proofs)
 
     def _hold(self, scene: Scene, faults: Sequence[Fault]) -> None:
-        lengths = [it.subset_seconds if self._short and it.subset_seconds is not None else it.seconds for it in faults]
-        end = monotonic() + (self._hold_seconds or max(lengths))
+        end = monotonic() + (self._hold_seconds or max(it.length(short=self._short) for it in faults))
         while monotonic() < end:
             for fault in faults:
                 fault.step(scene)
@@ -237,8 +236,8 @@ class Runner:
         outcome.serving = monotonic() - scene.healed_at
 
     def _sizes(self, scene: Scene) -> dict[str, int]:
-        everybody = {**scene.deployment.refreshers, **scene.deployment.workers}
-        return {name: process.rss_bytes() for name, process in everybody.items() if process.alive}
+        everybody = scene.deployment.processes().items()
+        return {name: process.rss_bytes() for name, process in everybody if process.alive}
 
     def _judge(self, scene: Scene, faults: Sequence[Fault], history: History, outcome: Outcome) -> None:
         ended = monotonic()

@@ -7,11 +7,10 @@ what is found is so whatever a link does.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
-import jwt
 import psycopg
 
 from tests.faults.deployment import Deployment, Process
@@ -21,10 +20,10 @@ from tests.faults.load import Load
 from tests.faults.observer import Observer
 from tests.faults.own_reads import OwnReads
 from tests.faults.own_rows import OwnRows
+from tests.faults.tokens import token_for
 from tests.waiting import until
 
 TICK_SECONDS = 0.05
-TOKEN_SECONDS = 86_400
 _OURS = """
 SELECT pid, client_port, application_name FROM pg_stat_activity
 WHERE application_name LIKE 'frontview%' AND datname = current_database()
@@ -125,7 +124,7 @@ class Scene:
 
     def process(self, name: str) -> Process:
         """Return a worker or refresher by its name."""
-        return {**self.deployment.refreshers, **self.deployment.workers}[name]
+        return self.deployment.processes()[name]
 
     def leader(self) -> str:
         """Return the name of the refresher that leads, as soon as one does."""
@@ -151,9 +150,7 @@ class Scene:
 
     def token_of(self, user: int) -> str:
         """Return a token of that user that is good whatever a clock shows."""
-        now = int(time())
-        claims = {"sub": str(user), "iat": now - TOKEN_SECONDS, "exp": now + TOKEN_SECONDS}
-        return jwt.encode(claims, self.deployment.secret, algorithm="HS256")
+        return token_for(self.deployment.secret, user)
 
     def question(self) -> str:
         """Return the path of a question about the whole window."""

@@ -3,6 +3,7 @@
 Invariant: every clock is right again when the fault has healed.
 """
 
+from abc import abstractmethod
 from datetime import UTC, datetime
 
 from tests.faults.clock import clock_faults_unavailable
@@ -28,8 +29,7 @@ class _Clock(Fault):
         self.turned = False
 
     def step(self, scene: Scene) -> None:
-        half = self.subset_seconds if scene.short and self.subset_seconds else self.seconds
-        if not self.turned and scene.seconds_since_strike() > half / 2:
+        if not self.turned and scene.seconds_since_strike() > self.length(short=scene.short) / 2:
             self._shift_and_look(scene, -HOUR)
             self.turned = True
 
@@ -40,9 +40,9 @@ class _Clock(Fault):
     def shift(self, scene: Scene, seconds: float) -> None:
         """Set the clock so far from the machine's."""
 
+    @abstractmethod
     def difference(self, scene: Scene) -> float:
         """Return how far the clock is from ours, as the process itself shows it."""
-        raise NotImplementedError
 
     def proof(self, scene: Scene) -> str:
         fact = f"clock {' s, then '.join(f'{seconds:+.0f}' for seconds in self.seen)} s off"

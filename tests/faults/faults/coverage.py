@@ -151,15 +151,15 @@ class CascadeReached(Fault):
         )
         with scene.open_transaction() as connection:
             connection.execute(f"LOCK TABLE lead_analytics, calls, {TWIN} IN ACCESS EXCLUSIVE MODE".encode())
-            self.before = scene_count(connection.execute(leads).fetchone())
+            self.before = _number_in(connection.execute(leads).fetchone())
             connection.execute("\n".join(kept).encode())
-            self.after = scene_count(connection.execute(leads).fetchone())
+            self.after = _number_in(connection.execute(leads).fetchone())
 
     def proof(self, scene: Scene) -> str:
         return bit(f"{self.before} rows of lead_analytics became {self.after}", self.before and not self.after)
 
 
-def scene_count(row: tuple[Any, ...] | None) -> int:
+def _number_in(row: tuple[Any, ...] | None) -> int:
     """Return the number in a row of one count."""
     assert row is not None
     return int(row[0])

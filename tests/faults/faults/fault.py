@@ -69,6 +69,10 @@ class Fault(ABC):
         self.struck_worker: str | None = None  # which must have been asked while it held
         self.held: tuple[float, float] = (0.0, 0.0)  # from the strike to the healing, monotonic; the runner's
 
+    def length(self, *, short: bool) -> float:
+        """Return how many seconds it holds at most; ``short``: as in the suite, where it is part of that."""
+        return self.subset_seconds if short and self.subset_seconds is not None else self.seconds
+
     def unavailable(self) -> str | None:
         """Return why it cannot be made on this machine, None if it can."""
         return None

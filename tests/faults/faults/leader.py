@@ -4,12 +4,12 @@ Invariant: how long it took until another one drained is measured from the strik
 """
 
 import signal
-from pathlib import Path
 from time import monotonic
 
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.held_tiers import HeldTiers, running_refreshes
 from tests.faults.history import History
+from tests.faults.process import state_of
 from tests.faults.scene import Scene
 
 SILENT_SECONDS = 10.0
@@ -121,7 +121,7 @@ class LeaderStopped(_Leader):
 
     def proof(self, scene: Scene) -> str:
         age = scene.observer.sights[-1].age
-        state = process_state(scene.process(self.leader).pid)
+        state = state_of(scene.process(self.leader).pid)
         return bit(f"{self.leader} in state {state}, newest drain {age:.1f} s old at its end", state == "T")
 
     def heal(self, scene: Scene) -> None:
@@ -245,11 +245,6 @@ class LeadersLockSessionKilled(_Leader):
 
     def heal(self, scene: Scene) -> None:
         self.tiers.release()
-
-
-def process_state(pid: int) -> str:
-    """Return the letter by which the kernel names the state of a process, e.g. T when stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 FAULTS = (

@@ -7,11 +7,10 @@ import multiprocessing
 import os
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from tests.faults.faults.fault import COMPUTING_SECONDS, Fault, bit
-from tests.faults.faults.leader import process_state
 from tests.faults.faults.links import MANY_PLAIN_READERS
+from tests.faults.process import proc_words, state_of
 from tests.faults.scene import Scene
 
 BUSY_NICENESS = -10  # where we may; as much as everybody else where we may not
@@ -43,7 +42,7 @@ class WorkerStopped(Fault):
         return [read.user for read in reads if read.source == "cache"]
 
     def proof(self, scene: Scene) -> str:
-        states = [process_state(pid) for pid in scene.process(scene.some_worker).pids()]
+        states = [state_of(pid) for pid in scene.process(scene.some_worker).pids()]
         fact = f"{len(states)} processes of {scene.some_worker} in state {''.join(set(states))}"
         return bit(f"{fact} with {len(set(self.cached))} answers cached", set(states) == {"T"})
 
@@ -74,7 +73,7 @@ class CpuStarved(Fault):
             process.start()
 
     def step(self, scene: Scene) -> None:
-        everybody = {**scene.deployment.refreshers, **scene.deployment.workers}
+        everybody = scene.deployment.processes()
         process = everybody[scene.chance.choice(sorted(everybody))]
         process.pause()
         scene.wait(scene.chance.uniform(0.05, PULSE_SECONDS))
@@ -90,8 +89,8 @@ class CpuStarved(Fault):
         for process in self.busy:
             process.kill()
             process.join()
-        for name in (*scene.deployment.refreshers, *scene.deployment.workers):
-            scene.process(name).resume()
+        for process in scene.deployment.processes().values():
+            process.resume()
 
 
 def _be_busy() -> None:
@@ -102,7 +101,7 @@ def _be_busy() -> None:
 
 
 def _cpu_seconds(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    words = proc_words(pid, "stat")
     return (int(words[11]) + int(words[12])) / TICKS_A_SECOND
 
 

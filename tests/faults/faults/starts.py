@@ -4,15 +4,14 @@ Invariant: the pooler is a real one, in transaction mode; where the machine has 
 """
 
 import os
-import pwd
 import shutil
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import psycopg
 
+from tests.faults.binaries import run_as
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.history import History
 from tests.faults.ports import stable_port
@@ -20,7 +19,6 @@ from tests.faults.scene import Scene
 from tests.waiting import until
 
 START_SECONDS = 30
-UNPRIVILEGED = "nobody"  # pgbouncer refuses to run as root
 CONFIGURATION = """
 [databases]
 frontview = host=127.0.0.1 port={server} dbname=frontview user=postgres
@@ -62,11 +60,8 @@ class TransactionPooler(Fault):
         settings.write_text(CONFIGURATION.format(server=scene.deployment.cluster.port, port=port))
         program = _pgbouncer()
         assert program is not None
-        user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            user = {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
-        return subprocess.Popen(
-            [program, settings], cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user
+        return subprocess.Popen(  # pgbouncer, too, refuses to run as root
+            [program, settings], cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as()
         )
 
     def _same_session_for_two(self) -> bool:
