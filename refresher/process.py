@@ -12,9 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from models.deadlines import Deadlines
 from models.embedded import direct_url
-from models.engine import connect, make_engine, require_supported_server
-from models.pooler import require_own_session
-from models.schema_version import require_migrated
+from models.preconditions import require_usable_database
 from models.settings import Settings
 from refresher.connections import connect_drain, connect_inspection, connect_maintenance, still_works
 from refresher.drain import Drain
@@ -106,26 +104,10 @@ class RefresherProcess:
                 job.modify(next_run_time=datetime.now(UTC))
 
 
-def check_database(url: str) -> None:
-    """Raise, in words an operator can act on, unless the database at ``url`` can be worked on."""
-
-    def open_connection() -> Connection:
-        return connect(url, "frontview-refresher-check")
-
-    with open_connection() as connection:
-        version = connection.info.parameter_status("server_version") or "?"
-        require_supported_server(connection.info.server_version, version)
-    require_own_session(open_connection)
-    engine = make_engine(url, "frontview-refresher-check", pool_size=1)
-    with engine.connect() as schema_reader:
-        require_migrated(schema_reader)
-    engine.dispose()
-
-
 def run(settings: Settings, catalog: Catalog) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
 
-    :raises psycopg.OperationalError: no database can be reached with these settings.
+    :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no database can be reached with these settings.
     :raises ConfigurationError: a transaction pooler is in between.
     :raises ServerTooOld: the server cannot run the protocol.
     :raises NotMigrated: there is no schema to work on.
@@ -134,7 +116,7 @@ def run(settings: Settings, catalog: Catalog) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_asked.set())
     url = direct_url(settings)
-    check_database(url)
+    require_usable_database(url, url, "frontview-refresher-check")
     process = RefresherProcess(settings, catalog, url)
     process.start()
     log.info("refresher_started")

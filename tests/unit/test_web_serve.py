@@ -54,8 +54,8 @@ def test_a_database_that_is_not_migrated_is_refused(monkeypatch):
     def refuse(_connection):
         raise NotMigrated("there is no frontview schema.")
 
-    monkeypatch.setattr(module, "require_migrated", refuse)
-    monkeypatch.setattr(module, "make_engine", FakeEngine)
+    monkeypatch.setattr("models.preconditions.require_migrated", refuse)
+    monkeypatch.setattr("models.preconditions.make_engine", FakeEngine)
     result = run(FRONTVIEW_DATABASE_URL="postgresql://127.0.0.1/db", FRONTVIEW_JWT_SECRET=SECRET)
     assert isinstance(result.exception, NotMigrated)
     assert FakeEngine.disposed

@@ -17,9 +17,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models.embedded import start_embedded
-from models.engine import connect, make_engine, require_supported_server
-from models.pooler import require_own_session
-from models.schema_version import require_migrated
+from models.preconditions import require_usable_database
 from models.settings import Settings, load_settings
 from web.signing_keys import token_secret
 from web.worker import threads_for
@@ -66,20 +64,11 @@ def check_database(url: str, direct_url: str) -> None:
     :raises ServerTooOld: the server is.
     :raises NotMigrated: the schema is missing or older.
     """
-    engine = make_engine(url, "frontview serve", pool_size=1)
     try:
-        with engine.connect() as connection:
-            number, name = connection.exec_driver_sql(
-                "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
-            ).one()
-            require_supported_server(number, name)
-            require_migrated(connection)
-        require_own_session(lambda: connect(direct_url, "frontview-serve-check"))
+        require_usable_database(url, direct_url, "frontview-serve-check")
     except (DBAPIError, psycopg.Error) as error:
         reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         raise click.ClickException(f"The database of FRONTVIEW_DATABASE_URL cannot be used: {reason}") from None
-    finally:
-        engine.dispose()  # no connection may exist before the workers fork
 
 
 def check_address(host: str, port: int) -> None:
