@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.faults.recording import IDLE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
-CONTROL_SHARE = 0.5  # transactions on the twin for one on the captured tables
+CONTROL_SHARE = 0.5  # of writers, and of their transactions: on the twin for one on the captured tables
 
 # The twin has what calls has, but for capture: it tells what the server itself did to writers.
 CREATE_TWIN = """
@@ -43,7 +44,8 @@ class Load:
     :param worker_urls: by worker; a client stays with one.
     :param window: the days of the run, oldest first.
     :param users: with agents, and new to loads: two loads would use the same bits.
-    :param writes_per_second: transactions on captured tables; with ``control`` half as many on the twin beside them.
+    :param writes_per_second: transactions on captured tables; with ``control`` half as many on the twin beside them,
+        on connections of their own: who waits for one table cannot tell how long another would have taken.
     :param exact_share: of the reads that ask with ``no-cache``.
     :param questions: how many different ones are asked, at most 5; the first is about the whole window.
     :param readers: processes, each with ``clients`` connections; ``writers`` likewise, with ``connections``.
@@ -82,9 +84,10 @@ class Load:
             "users": list(users),
             "seed": seed,
         }
-        writing = {"database_url": database_url, "control": control, "weights": dict(weights)}
-        writing["count"] = writers * connections
-        writing["a_second"] = writes_per_second * (1 + CONTROL_SHARE * control) / (writers * connections)
+        writing = {"database_url": database_url, "weights": dict(weights)}
+        tables = [(True, writes_per_second, connections)]
+        if control:
+            tables.append((False, writes_per_second * CONTROL_SHARE, ceil(connections * CONTROL_SHARE)))
         reading = {
             "worker_urls": dict(worker_urls),
             "secret": secret,
@@ -94,8 +97,24 @@ class Load:
             "a_second": reads_per_second / (readers * clients),
         }
         self._tasks = {
-            **_shares("writers", writers if writes_per_second else 0, connections, {**everyone, **writing}),
-            **_shares("readers", readers if reads_per_second else 0, clients, {**everyone, **reading}),
+            f"writers-{process}": {
+                **everyone,
+                **writing,
+                "tables": [
+                    {
+                        "captured": captured,
+                        "a_second": a_second / (writers * threads),
+                        "count": writers * threads,
+                        "indexes": _indexes(process, threads),
+                    }
+                    for captured, a_second, threads in tables
+                ],
+            }
+            for process in range(writers if writes_per_second else 0)
+        }
+        self._tasks |= {
+            f"readers-{process}": {**everyone, **reading, "indexes": _indexes(process, clients)}
+            for process in range(readers if reads_per_second else 0)
         }
 
     def start(self) -> None:
@@ -194,9 +213,6 @@ class Load:
         return (self._folder / f"{name}.log").read_text()[-3000:]
 
 
-def _shares(kind: str, processes: int, threads: int, task: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the tasks of so many processes, each with the indexes of its threads."""
-    return {
-        f"{kind}-{process}": {**task, "indexes": list(range(process * threads, (process + 1) * threads))}
-        for process in range(processes)
-    }
+def _indexes(process: int, threads: int) -> list[int]:
+    """Return the numbers of a process's threads among those of all processes."""
+    return list(range(process * threads, (process + 1) * threads))

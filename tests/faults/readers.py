@@ -35,13 +35,23 @@ class Failed(Exception):
     """No answer: ``refused``, ``broken`` or ``timeout``."""
 
 
+class HungUp(ConnectionError):
+    """The server closed the connection before the first byte of an answer."""
+
+
 class KeepAlive:
-    """One HTTP connection, opened anew when it is lost. Much cheaper than the standard library's client."""
+    """One HTTP connection, opened anew when it is lost. Much cheaper than the standard library's client.
+
+    A server may close an idle connection in the very moment in which a request is on its way. Like every client with a
+    pool, this one then sends the request once more on a new connection (RFC 9110, 9.2.2), and says so: ``sent_anew``
+    is of the last request.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname, parts.port)
         self._socket: socket.socket | None = None
+        self.sent_anew = False
 
     def get(self, request: bytes) -> tuple[int, bytes]:
         """Return status and body.
@@ -49,8 +59,18 @@ class KeepAlive:
         :raises Failed: there is none; the next request gets a new connection.
         """
         deadline = time.monotonic() + TIMEOUT_SECONDS
+        self.sent_anew = False
+        self._close_if_hung_up()
+        reused = self._socket is not None
         try:
-            return self._get(request, deadline)
+            try:
+                return self._get(request, deadline)
+            except HungUp:
+                if not reused:
+                    raise
+                self.close()
+                self.sent_anew = True
+                return self._get(request, deadline)
         except TimeoutError:
             reason = "timeout"
         except ConnectionRefusedError:
@@ -65,15 +85,22 @@ class KeepAlive:
             self._socket.close()
             self._socket = None
 
-    def _get(self, request: bytes, deadline: float) -> tuple[int, bytes]:
+    def _close_if_hung_up(self) -> None:
+        """Close a connection that the server has closed since the last answer; clients with a pool look, too."""
         if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
-            self.close()  # the server has hung up since the last answer; clients with a pool look for that, too
+            self.close()
+
+    def _get(self, request: bytes, deadline: float) -> tuple[int, bytes]:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, TIMEOUT_SECONDS)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self._socket.sendall(request)
-        head, body = self._head(deadline)
+        try:
+            self._socket.sendall(request)
+            arrived = self._more(deadline)
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise HungUp(str(error)) from error
+        head, body = self._head(arrived, deadline)
         length = _LENGTH.search(head)
         if length is None:
             raise ConnectionError("an answer without a length")
@@ -83,8 +110,7 @@ class KeepAlive:
             self.close()
         return int(head[9:12]), body
 
-    def _head(self, deadline: float) -> tuple[bytes, bytes]:
-        arrived = b""
+    def _head(self, arrived: bytes, deadline: float) -> tuple[bytes, bytes]:
         while (end := arrived.find(b"\r\n\r\n")) < 0:
             arrived += self._more(deadline)
         return arrived[:end], arrived[end + 4 :]
@@ -94,7 +120,7 @@ class KeepAlive:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
         chunk = self._socket.recv(CHUNK_BYTES)
         if not chunk:
-            raise ConnectionError("the server hung up")
+            raise ConnectionResetError("the server hung up")
         return chunk
 
 
@@ -159,7 +185,16 @@ def ask(
     except Failed as failure:
         status, body, received, error = 0, b"", time.monotonic(), str(failure)
     found = _facts(question, body) if status == 200 else {}
-    return Read(*asked, sent, received, status, stale_if_error_seconds=stale_if_error_seconds, error=error, **found)
+    return Read(
+        *asked,
+        sent,
+        received,
+        status,
+        stale_if_error_seconds=stale_if_error_seconds,
+        error=error,
+        sent_anew=connection.sent_anew,
+        **found,
+    )
 
 
 class Client:

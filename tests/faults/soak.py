@@ -4,7 +4,7 @@ Invariant: every read and every write of it is checked, as in a short run; memor
 all the while, and must be as flat at its end as at its beginning, which :mod:`tests.faults.steadiness` judges.
 
 Not all faults strike here. 24, 28 and 32c need a system set up for them, 15 leaves another one behind; 2b, 16, 20b,
-20c and 21 last a minute themselves; 29 cannot take processors that the load has taken already; 30 strikes processes
+20c, 21 and 27 last a minute themselves; 29 cannot take processors that the load has taken already; 30 strikes processes
 of its own, which no load reaches.
 """
 

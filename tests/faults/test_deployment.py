@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from web.tokens import issue_token
 
 HOUR = 3600
 ANALYTICS = "/api/v1/dashboard/analytics"
+READS_WAITING = """
+SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE NOT l.granted AND l.relation = 'frontview.change_log'::regclass AND a.application_name = 'frontview-web'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +130,29 @@ def test_a_worker_ends_politely(healthy: Deployment) -> None:
     assert worker.terminate() == 0
     assert worker.rss_bytes() == 0
     worker.start()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGTERM, "Shutting down"), (signal.SIGHUP, "HUP signal received")]
+)
+def test_a_request_that_a_worker_has_begun_is_answered_before_it_ends(
+    healthy: Deployment, number: int, told: str
+) -> None:
+    worker = healthy.workers["worker-1"]
+    before, heard = set(worker.pids()), worker.log().count(told)
+    with ThreadPoolExecutor(1) as threads, healthy.connect() as observer, healthy.connect() as holder:
+        holder.execute("BEGIN; LOCK TABLE frontview.change_log IN ACCESS EXCLUSIVE MODE")
+        answer = threads.submit(ask, healthy, 1, timeout=10)
+        until(lambda: observer.execute(READS_WAITING).fetchone() == (1,), "read that waits for the change log")
+        worker.signal(number)
+        until(lambda: worker.log().count(told) > heard, "word of the signal")
+        assert not answer.done()
+        holder.rollback()
+        assert answer.result().status_code == 200
+    until(lambda: not (before - {worker.pid}) & set(worker.pids()), "end of the old processes", seconds=20)
+    if number == signal.SIGTERM:
+        until(lambda: not worker.alive, "end of the worker")
+        worker.start()
 
 
 def test_settings_of_the_server_change_while_it_runs(healthy: Deployment) -> None:

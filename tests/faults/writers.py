@@ -48,10 +48,11 @@ class Transaction:
 
 
 class Writer:
-    """One connection and the transactions on it, one after another.
+    """One connection and the transactions on it, one after another, all on one table or on what belongs to it.
 
+    :param index: of this one among ``count`` writers of the same table.
     :param window: the days of the run, oldest first.
-    :param control: whether every third transaction goes to the twin that nothing captures.
+    :param captured: whether it writes to the captured tables; else to the twin that nothing captures.
     :param weights: of some kinds, in place of :data:`WEIGHTS`.
     """
 
@@ -64,50 +65,47 @@ class Writer:
         window: list[date],
         recorder: Recorder,
         *,
-        control: bool,
+        captured: bool,
         weights: Mapping[str, int],
         seed: int,
     ) -> None:
         self._url, self._window, self._recorder = url, window, recorder
-        self._chance = random.Random(seed * 1000 + index)
-        self._book = Book("calls", True, index, count, users, self._chance)
-        self._twin = Book("control.control_calls", False, index, count, users, self._chance) if control else None
+        self._chance = random.Random(f"{seed} {index} {captured}")
+        table = "calls" if captured else "control.control_calls"
+        self._book = Book(table, captured, index, count, users, self._chance)
         self._users = users
         self._agents: dict[int, list[int]] = {}
         self._connection: psycopg.Connection[Any] | None = None
         self._backoff = Backoff(0.05, 0.5)
-        self._turn = 0
-        self._kinds = [getattr(self, f"_{kind}") for kind in WEIGHTS]
-        self._weights = list({**WEIGHTS, **weights}.values())
+        kinds = {**WEIGHTS, **weights}
+        if not captured:  # those tables have no twin
+            kinds["insert_one"] += kinds.pop("write_account") + kinds.pop("write_lead")
+        self._kinds = [getattr(self, f"_{kind}") for kind in kinds]
+        self._weights = list(kinds.values())
 
     def run(self, pace: Pace, a_second: float) -> None:
         """Write until told to stop."""
         for _ in pace.turns(a_second, self._chance):
-            self._turn += 1
-            book = self._twin if self._twin is not None and self._turn % 3 == 0 else self._book
-            kind = self._chance.choices(self._kinds, self._weights)[0]
-            if book is self._twin and kind in (self._write_account, self._write_lead):
-                kind = self._insert_one  # those tables have no twin
-            if not self._transact(book, kind):
+            if not self._transact(self._chance.choices(self._kinds, self._weights)[0]):
                 pace.stopping.wait(self._backoff.delay())
         self._hang_up()
 
-    def _transact(self, book: Book, kind: Callable[[Transaction], None]) -> bool:
+    def _transact(self, kind: Callable[[Transaction], None]) -> bool:
         """Run one transaction; return whether the connection outlived it."""
         began, transaction = time.monotonic(), None
         try:
             connection = self._connected()
             with connection.cursor() as cursor:
-                transaction = Transaction(cursor, book)
+                transaction = Transaction(cursor, self._book)
                 kind(transaction)
             if not transaction.wanted:
                 connection.rollback()
         except psycopg.Error as error:
             self._note_rolled_back(transaction)
-            return self._end(book, began, error)
+            return self._end(began, error)
         if not transaction.wanted:
             self._note_rolled_back(transaction)
-            return self._end(book, began, None)
+            return self._end(began, None)
         return self._commit(connection, transaction, began)
 
     def _commit(self, connection: psycopg.Connection[Any], transaction: Transaction, began: float) -> bool:
@@ -120,15 +118,15 @@ class Writer:
                 self._then(transaction.when_unknown)
             else:
                 self._note_rolled_back(transaction)
-            return self._end(transaction.book, began, error)
+            return self._end(began, error)
         self._note(transaction, commit_sent, time.monotonic())
         self._then(transaction.when_committed)
         self._backoff.reset()
-        return self._end(transaction.book, began, None)
+        return self._end(began, None)
 
-    def _end(self, book: Book, began: float, error: psycopg.Error | None) -> bool:
+    def _end(self, began: float, error: psycopg.Error | None) -> bool:
         sqlstate = None if error is None else error.sqlstate or ""
-        self._recorder.add(Attempt(book.captured, began, time.monotonic(), sqlstate))
+        self._recorder.add(Attempt(self._book.captured, began, time.monotonic(), sqlstate))
         if error is None:
             return True
         connection = self._connection
@@ -279,21 +277,24 @@ def main() -> int:
     task = read_task()
     recorder, pace = Recorder(Path(task["events"])), Pace()
     window = [date.fromisoformat(day) for day in task["window"]]
+    places = [(table, index) for table in task["tables"] for index in table["indexes"]]
     writers = [
         Writer(
             task["database_url"],
             index,
-            task["count"],
+            table["count"],
             task["users"],
             window,
             recorder,
-            control=task["control"],
+            captured=table["captured"],
             weights=task["weights"],
             seed=task["seed"],
         )
-        for index in task["indexes"]
+        for table, index in places
     ]
-    return serve([lambda it=it: it.run(pace, task["a_second"]) for it in writers], recorder, pace)
+    rates = [table["a_second"] for table, _ in places]
+    threads = [lambda it=it, rate=rate: it.run(pace, rate) for it, rate in zip(writers, rates, strict=True)]
+    return serve(threads, recorder, pace)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ from time import monotonic
 from typing import Any
 
 from refresher.alarms import CAPTURE_CHANGED, UNCAPTURED
-from tests.faults.faults.data import TRUNCATE_AND_REFILL, alarms
+from tests.faults.faults.data import GAVE_UP, LOCK, TRUNCATE_AND_REFILL, alarms
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.faults.transactions import TWIN
 from tests.faults.history import History
 from tests.faults.scene import Scene
 
@@ -143,17 +142,24 @@ class CascadeReached(Fault):
     touches = frozenset({"calls"})
 
     def strike(self, scene: Scene) -> None:
-        leads = "SELECT count(*) FROM lead_analytics"
-        kept = [line for line in TRUNCATE_AND_REFILL.splitlines() if "lead" not in line]
         scene.sql.execute(
             "INSERT INTO lead_analytics (call_id, user_id, agent_id, score, stage) "
             "SELECT id, user_id, agent_id, 1, 'new' FROM calls ORDER BY id DESC LIMIT 50 ON CONFLICT DO NOTHING"
         )
-        with scene.open_transaction() as connection:
-            connection.execute(f"LOCK TABLE lead_analytics, calls, {TWIN} IN ACCESS EXCLUSIVE MODE".encode())
-            self.before = _number_in(connection.execute(leads).fetchone())
-            connection.execute("\n".join(kept).encode())
-            self.after = _number_in(connection.execute(leads).fetchone())
+        scene.until(lambda: self._truncated(scene), "both tables for the truncation", seconds=20)
+
+    def _truncated(self, scene: Scene) -> bool:
+        leads = "SELECT count(*) FROM lead_analytics"
+        kept = [line for line in TRUNCATE_AND_REFILL.splitlines() if "lead" not in line]
+        try:
+            with scene.open_transaction() as connection:
+                connection.execute(LOCK.encode())
+                self.before = _number_in(connection.execute(leads).fetchone())
+                connection.execute("\n".join(kept).encode())
+                self.after = _number_in(connection.execute(leads).fetchone())
+        except GAVE_UP:
+            return False
+        return True
 
     def proof(self, scene: Scene) -> str:
         return bit(f"{self.before} rows of lead_analytics became {self.after}", self.before and not self.after)

@@ -130,7 +130,7 @@ class DuplicateKey(Fault):
     """A refresh fails again and again; reads patch, and an alarm says that somebody must look."""
 
     number, name, must_hold = "27", "a duplicate key appears in a view", "I1 I2, alarm"
-    seconds, subset_seconds = 30.0, None
+    seconds, subset_seconds = 60.0, None
     touches = frozenset({"refreshes"})
     failures = "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'failed: 23505' AND refresh_id > %s"
 
