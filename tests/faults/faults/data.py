@@ -105,20 +105,20 @@ class RefreshesTimeOut(Fault):
     number, name, must_hold = "26", "every refresh times out", "I1 I2 I7"
     seconds, subset_seconds = 40.0, None
     touches = frozenset({"refreshes"})
-    failures = "SELECT count(*) FROM frontview.refresh_log WHERE outcome LIKE 'failed%%' AND refresh_id > %s"
+    failures = "SELECT count(*) FROM frontview.refresh_log WHERE outcome LIKE 'failed%%' AND started_at > %s"
 
     def strike(self, scene: Scene) -> None:
-        self.last = scene.value("SELECT COALESCE(max(refresh_id), 0) FROM frontview.refresh_log")
         self.tiers = HeldTiers(scene, "call_daily", "lead_daily", "agent_quality_daily", "account_summary")
         self.tiers.hold()
+        self.since = scene.value("SELECT clock_timestamp()")  # what ran before is logged after it let go
 
     def over(self, scene: Scene) -> bool:
-        return bool(scene.value(self.failures, self.last) >= 4)
+        return bool(scene.value(self.failures, self.since) >= 4)
 
     def proof(self, scene: Scene) -> str:
-        failures = scene.value(self.failures, self.last)
+        failures = scene.value(self.failures, self.since)
         good = scene.value(
-            "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'refreshed' AND refresh_id > %s", self.last
+            "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'refreshed' AND started_at > %s", self.since
         )
         return bit(f"{failures} refreshes of a tier failed, {good} succeeded", failures and not good)
 
