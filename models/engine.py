@@ -5,8 +5,9 @@ sides (a cut link raises nothing without them) and runs in UTC.
 """
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
 from types import MappingProxyType
 from typing import Any
@@ -62,7 +63,7 @@ def make_engine(
     :param url: ``postgresql://…``; psycopg 3 is the driver.
     :param session: as in :func:`connection_arguments`.
     """
-    return create_engine(
+    engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
@@ -70,6 +71,13 @@ def make_engine(
         pool_use_lifo=True,
         connect_args=connection_arguments(application_name, session),
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect_cleanly(dialect: Any, _: ConnectionPoolEntry, arguments: Any, named: Any) -> Any:
+        with _closed_on_failure():
+            return dialect.connect(*arguments, **named)
+
+    return engine
 
 
 def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
@@ -111,7 +119,22 @@ def connect(
     :raises psycopg.OperationalError: no server there, or it refuses.
     """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(plain, autocommit=True, **connection_arguments(application_name, session))
+    with _closed_on_failure():
+        return psycopg.connect(plain, autocommit=True, **connection_arguments(application_name, session))
+
+
+@contextmanager
+def _closed_on_failure() -> Iterator[None]:
+    """Let an attempt that timed out close its socket at once.
+
+    psycopg's frame and the error it raises refer to each other, so the socket would stay open until the garbage
+    collector finds them; where a link is silent for a minute, the server is left with dozens of sessions.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
 
 
 def require_supported_server(server_version_num: int, server_version: str) -> None:

@@ -91,7 +91,10 @@ def bookkeeping(scene: Scene, outcome: Outcome) -> list[str]:
     )
     found += scene.observer.faults(users=scene.value("SELECT count(*) FROM users"))
     if outcome.connections > bound * CONNECTION_FACTOR:
-        found.append(f"I9: there were {outcome.connections} connections, more than {CONNECTION_FACTOR} × {bound}")
+        who = scene.observer.most_connections()[1]
+        found.append(
+            f"I9: there were {outcome.connections} connections, more than {CONNECTION_FACTOR} × {bound}: {who}"
+        )
     if outcome.grown_bytes > GROWTH_BYTES:
         found.append(f"I9: a process grew by {outcome.grown_bytes / 1e6:.0f} MB")
     return found

@@ -21,10 +21,15 @@ COUNT_SECONDS = 1.0  # between two counts of change_log: that reads all of it
 RULING_AGE_SECONDS = 0.5  # of the newest drain, where a leader drains as it should
 # The server's queue may have been made small so that it fills: what counts is how much of one as it comes is used.
 _LOOK = """
+WITH session AS MATERIALIZED (
+    SELECT application_name, count(*) AS number FROM pg_stat_activity
+    WHERE application_name LIKE 'frontview%' GROUP BY application_name
+)
 SELECT d.drain_id, d.epoch, d.nonce, (SELECT max(epoch) FROM frontview.view_state),
     EXTRACT(EPOCH FROM clock_timestamp() - d.drained_at)::float8,
-    (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'frontview%'),
-    pg_notification_queue_usage() * COALESCE(current_setting('max_notify_queue_pages', true)::float8 / 1048576, 1)
+    (SELECT COALESCE(sum(s.number), 0) FROM session s)::int,
+    pg_notification_queue_usage() * COALESCE(current_setting('max_notify_queue_pages', true)::float8 / 1048576, 1),
+    (SELECT string_agg(s.number || ' ' || s.application_name, ', ' ORDER BY s.application_name) FROM session s)
 FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1
 """
 _COUNT = "SELECT count(*) FROM frontview.change_log"
@@ -37,6 +42,7 @@ class Sight:
     :param epoch: of the newest drain, as ``nonce`` is; ``age`` of it in seconds.
     :param refreshed_epoch: the newest of any tier's refresh.
     :param queue: how much of the notification queue is used, as a share of one of the usual size.
+    :param sessions: how many of which application.
     """
 
     at: float
@@ -47,6 +53,7 @@ class Sight:
     age: float
     connections: int
     queue: float
+    sessions: str
     took_ms: float
 
 
@@ -96,9 +103,9 @@ class Observer:
         sight = self.first_after(moment, lambda it: abs(it.age) < RULING_AGE_SECONDS)
         return None if sight is None else sight.at - moment
 
-    def most_connections(self) -> int:
-        """Return the most sessions of ours that there were."""
-        return max((sight.connections for sight in self.sights), default=0)
+    def most_connections(self) -> tuple[int, str]:
+        """Return the most sessions of ours that there were, and of which applications they were."""
+        return max(((sight.connections, sight.sessions) for sight in self.sights), default=(0, ""))
 
     def most_queue(self) -> float:
         """Return the most that was used of the notification queue, as a share of one of the usual size."""

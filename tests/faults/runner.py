@@ -246,7 +246,7 @@ class Runner:
         except AssertionError as error:
             outcome.violations.append(f"I7: {error}")
         outcome.converged = monotonic() - ended
-        outcome.connections = scene.observer.most_connections()
+        outcome.connections, _ = scene.observer.most_connections()
         judge_history(history, faults, outcome)
         outcome.violations += bookkeeping(scene, outcome) + drained_late(outcome)
         for fault in faults:

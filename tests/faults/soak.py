@@ -155,7 +155,7 @@ class Soak:
         return f"{said}; draining after {outcome.draining:.1f} s, serving after {outcome.serving:.1f} s"
 
     def _judge(self, scene: Scene, history: History, sampler: Sampler, outcome: Outcome) -> None:
-        outcome.connections = scene.observer.most_connections()
+        outcome.connections, _ = scene.observer.most_connections()
         judge_history(history, [fault for fault, *_ in self._struck], outcome)
         outcome.violations += bookkeeping(scene, outcome)
         for fault, struck_at, healed_at in self._struck:

@@ -1,0 +1,49 @@
+"""Connections that cannot be had leave nothing behind."""
+
+import gc
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from models import engine
+
+NAME = "frontview-test"
+ATTEMPTS: dict[str, Callable[[str], object]] = {
+    "engine": lambda url: engine.make_engine(url, NAME).connect(),
+    "connection": lambda url: engine.connect(url, NAME),
+}
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        yield listener
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Nothing is freed but what nobody refers to any more."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+@pytest.mark.usefixtures("no_collection")
+def test_an_attempt_that_timed_out_has_closed_its_socket(
+    silent: socket.socket, attempt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 2)  # libpq knows nothing shorter
+    with suppress(psycopg.errors.ConnectionTimeout, OperationalError):
+        ATTEMPTS[attempt](f"postgresql://somebody@127.0.0.1:{silent.getsockname()[1]}/somewhere")
+    accepted, _ = silent.accept()
+    with accepted:
+        accepted.settimeout(1)
+        while accepted.recv(4096):  # what it asked for, then the end
+            pass
