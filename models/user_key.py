@@ -1,6 +1,6 @@
 """The type of the user key: the one place that decides it, for the database and for Python.
 
-An application whose users are keyed by ``uuid`` or ``text`` replaces this module's four names. The domain
+An application whose users are keyed by ``uuid`` or ``text`` replaces this module's five names. The domain
 ``frontview.user_key`` is created from :data:`SQL_TYPE` by the first core migration, and every function,
 table and parser refers to the domain or to this module.
 """
@@ -16,6 +16,7 @@ COLUMN_TYPE: type[TypeEngine[int]] = BigInteger
 
 _DECIMAL = re.compile(r"[1-9][0-9]{0,18}")
 _LARGEST = 2**63 - 1
+JSON_SCHEMA = {"format": "int64", "minimum": 1, "maximum": _LARGEST}  # beside the type, for the API's document
 
 
 def parse_user_key(text: str) -> UserKey:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from models.user_key import UserKey, parse_user_key
+from models.user_key import JSON_SCHEMA, UserKey, parse_user_key
 from web.problems import Fault, Problem, invalid_parameters
 
 LONGEST_RANGE_DAYS = 400
@@ -48,7 +48,7 @@ def parse_identifier(text: str) -> int:
     return value
 
 
-User = Annotated[UserKey, BeforeValidator(parse_user_key)]
+User = Annotated[UserKey, BeforeValidator(parse_user_key), Field(json_schema_extra=dict(JSON_SCHEMA))]
 Day = Annotated[date, BeforeValidator(parse_date)]
 Identifier = Annotated[
     int,
