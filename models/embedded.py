@@ -26,6 +26,11 @@ def direct_url(settings: Settings) -> str:
     return settings.direct_url or database_url(settings)
 
 
+def reads_through_pooler(settings: Settings) -> bool:
+    """Return whether a transaction pooler may stand before the database for reads: the direct way is another one."""
+    return settings.direct_url is not None and settings.direct_url != settings.database_url
+
+
 def start_embedded(data_dir: Path) -> str:
     """Start (or join) the embedded server of ``data_dir`` and return its URL.
 

@@ -1,7 +1,8 @@
 """Connections: how every process of Frontview reaches PostgreSQL.
 
 Invariant: each connection carries an ``application_name`` that begins with ``frontview``, has keepalives on both
-sides (a cut link raises nothing without them) and runs in UTC.
+sides (a cut link raises nothing without them) and runs in UTC. Through a transaction pooler the server's side of the
+keepalives is the pooler's own, and nothing is asked of a session that is not said again in each transaction.
 """
 
 import time
@@ -20,16 +21,19 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
+from models.settled_cursor import cursor_with
 
 CONNECT_SECONDS = 5
 OPENING_SECONDS = 1.0  # requests wait for what is held meanwhile
 OLDEST_SERVER = 15  # UNIQUE NULLS NOT DISTINCT, and the versions the tests run on
 
 
-# A dead client is noticed by the server within these, as a dead server is by the client: its locks are free then.
-_EVERY_SESSION = {
+_EVERYWHERE = {
     "timezone": "UTC",
     "jit": "off",  # compiling takes longer than any statement of ours
+}
+# A dead client is noticed by the server within these, as a dead server is by the client: its locks are free then.
+_LINE = {
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "3",
@@ -42,7 +46,25 @@ def connection_arguments(application_name: str, session: Mapping[str, str] = Map
 
     :param session: settings of the server for this session, as in postgresql.conf; values without spaces.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in {**_EVERY_SESSION, **session}.items())
+    options = " ".join(f"-c {name}={value}" for name, value in {**_EVERYWHERE, **_LINE, **session}.items())
+    return {**_line_arguments(application_name), "options": options}
+
+
+def pooler_arguments(application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Return psycopg's arguments for one connection to a transaction pooler.
+
+    Poolers refuse or drop ``options``, and a prepared statement stays behind in a session that is somebody else's next.
+
+    :param session: as in :func:`connection_arguments`; holds in each transaction.
+    """
+    return {
+        **_line_arguments(application_name),
+        "prepare_threshold": None,
+        "cursor_factory": cursor_with({**_EVERYWHERE, **session}),
+    }
+
+
+def _line_arguments(application_name: str) -> dict[str, Any]:
     return {
         "application_name": application_name,
         "connect_timeout": CONNECT_SECONDS,
@@ -51,25 +73,31 @@ def connection_arguments(application_name: str, session: Mapping[str, str] = Map
         "keepalives_interval": 1,
         "keepalives_count": 3,
         "tcp_user_timeout": 5000,
-        "options": options,
     }
 
 
 def make_engine(
-    url: str, application_name: str, *, pool_size: int = 5, session: Mapping[str, str] = MappingProxyType({})
+    url: str,
+    application_name: str,
+    *,
+    pool_size: int = 5,
+    session: Mapping[str, str] = MappingProxyType({}),
+    through_pooler: bool = False,
 ) -> Engine:
     """Return an engine whose connections are checked out of a bounded pool.
 
     :param url: ``postgresql://…``; psycopg 3 is the driver.
     :param session: as in :func:`connection_arguments`.
+    :param through_pooler: ``url`` may lead to a transaction pooler; right without one, too, and a little slower.
     """
+    arguments = pooler_arguments if through_pooler else connection_arguments
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         pool_use_lifo=True,
-        connect_args=connection_arguments(application_name, session),
+        connect_args=arguments(application_name, session),
     )
 
     @event.listens_for(engine, "do_connect")

@@ -1,6 +1,7 @@
-"""Whether a transaction pooler stands between us and the server, which breaks session locks and LISTEN.
+"""Whether a pooler stands between us and the server that breaks session locks, LISTEN or our time limits.
 
-Invariant: found by what happens, not by names: two connections that are handed one session give it away.
+Invariant: found by what happens, not by names: two connections that are handed one session give it away, and so does
+a setting that does not arrive.
 """
 
 import secrets
@@ -14,20 +15,32 @@ from models.errors import ConfigurationError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 ROUNDS = 3
+ASKED = {"frontview.asked": "on"}  # a setting that only arrives where nobody in between drops settings
+_REMEDY = "set FRONTVIEW_DIRECT_URL to the server itself"
 
 
-def require_own_session(open_connection: Callable[[], Connection]) -> None:
-    """Raise unless connections keep their sessions.
+def require_own_session(open_connection: Callable[[], Connection], variable: str = "FRONTVIEW_DATABASE_URL") -> None:
+    """Raise unless connections keep their sessions, with the settings they began with.
 
-    :raises ConfigurationError: a transaction pooler is in between.
+    :param open_connection: asks for the settings :data:`ASKED`.
+    :param variable: where the way to the database is said.
+    :raises ConfigurationError: a transaction pooler is in between, or a pool that drops settings.
     """
     if shares_sessions(open_connection):
-        raise ConfigurationError(
-            [
-                "FRONTVIEW_DATABASE_URL: there is a transaction pooler in between, where session locks and LISTEN "
-                "are lost; set FRONTVIEW_DIRECT_URL to the server itself (or to a pool in session mode)"
-            ]
-        )
+        fault = "there is a transaction pooler in between, where session locks and LISTEN are lost"
+        raise ConfigurationError([f"{variable}: {fault}; {_REMEDY} (or to a pool in session mode)"])
+    with closing(open_connection()) as connection:
+        if not _settings_arrive(connection):
+            fault = "a pooler in between drops the settings that a session begins with, its time limits among them"
+            raise ConfigurationError([f"{variable}: {fault}; {_REMEDY}"])
+
+
+def refusal(reason: str, variable: str = "FRONTVIEW_DATABASE_URL") -> ConfigurationError | None:
+    """Return what to say of a connection refused for ``reason``; None unless a pooler did it for our settings."""
+    if "unsupported startup parameter" not in reason:
+        return None
+    fault = "there is a pooler in between that refuses the settings of our sessions"
+    return ConfigurationError([f"{variable}: {fault}; {_REMEDY}"])
 
 
 def shares_sessions(open_connection: Callable[[], Connection]) -> bool:
@@ -43,6 +56,12 @@ def shares_sessions(open_connection: Callable[[], Connection]) -> bool:
                 if _session(ours) != (before[0], mark):
                     return True
     return False
+
+
+def _settings_arrive(connection: Connection) -> bool:
+    (name, value), *_ = ASKED.items()
+    row = connection.execute("SELECT current_setting(%s, true)", (name,)).fetchone()
+    return row == (value,)
 
 
 def _session(connection: Connection, mark: str | None = None) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from models.deadlines import Deadlines
-from models.embedded import database_url, direct_url
+from models.embedded import database_url, direct_url, reads_through_pooler
 from models.engine import limit_use, make_engine, open_connections
 from models.settings import Settings
 from refresher.cache import FrontCache
@@ -49,6 +49,7 @@ class _Running:
                 "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
                 "idle_in_transaction_session_timeout": "60s",
             },
+            through_pooler=reads_through_pooler(settings),
         )
         self.deadlines = Deadlines()
         # the server's own timeout comes first, wherever its answer can reach us

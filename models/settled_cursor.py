@@ -1,0 +1,43 @@
+"""Session settings where sessions do not last: sent anew with every transaction.
+
+A transaction pooler gives each transaction whatever session is free, drops or refuses the settings of a connection's
+start, and does not undo what others have SET. Invariant: no statement of ours runs there without our settings, and
+none of them outlives its transaction; it costs no round trip of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import psycopg
+from psycopg.abc import Params
+from psycopg.pq import TransactionStatus
+
+_ONE = "pg_catalog.set_config(%s, %s, true)"
+
+
+class SettledCursor(psycopg.Cursor[Any]):
+    """A cursor whose first statement in each transaction comes with the settings of its class."""
+
+    settle: bytes
+    values: Sequence[str]
+
+    def execute(
+        self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> Self:
+        """Execute ``query`` under the settings; arguments and errors are those of psycopg.
+
+        In autocommit, settings and query are one pipeline, which the server runs as one transaction.
+        """
+        connection = self.connection
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            return super().execute(query, params, prepare=prepare, binary=binary)
+        with connection.pipeline():
+            psycopg.Cursor(connection).execute(self.settle, self.values, prepare=False)
+            return super().execute(query, params, prepare=prepare, binary=binary)
+
+
+def cursor_with(settings: Mapping[str, str]) -> type[SettledCursor]:
+    """Return the class of cursors for ``settings``, at least one, as in postgresql.conf."""
+    settle = f"SELECT {', '.join([_ONE] * len(settings))}".encode()
+    values = [word for setting in settings.items() for word in setting]
+    return type("SettledCursor", (SettledCursor,), {"settle": settle, "values": values})
