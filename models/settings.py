@@ -3,6 +3,7 @@
 All faults of a configuration are reported at once, each naming its variable. Values are never logged.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +96,22 @@ class Settings(BaseSettings):
         return value
 
 
+def secret_folders() -> list[Path]:
+    """Return where files with secrets may be: those that containers are given, and systemd's credentials."""
+    folders = [Path("/run/secrets"), Path(os.environ.get("CREDENTIALS_DIRECTORY") or "/nowhere")]
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of the environment.
+
+    Variables that are not set are looked for, in lower or upper case, as files in :func:`secret_folders`.
 
     :param overrides: values that win over the environment (for embedding and tests).
     :raises ConfigurationError: with every fault found, none of them showing a secret.
     """
     try:
-        return Settings(**overrides)
+        return Settings(_secrets_dir=secret_folders(), **overrides)
     except ValidationError as error:
         faults = [
             f"FRONTVIEW_{'_'.join(str(part) for part in fault['loc']).upper()}: "
