@@ -111,7 +111,7 @@ def load_settings(**overrides: Any) -> Settings:
     :raises ConfigurationError: with every fault found, none of them showing a secret.
     """
     try:
-        return Settings(_secrets_dir=secret_folders(), **overrides)
+        return Settings(**overrides, **{"_secrets_dir": secret_folders()})
     except ValidationError as error:
         faults = [
             f"FRONTVIEW_{'_'.join(str(part) for part in fault['loc']).upper()}: "
