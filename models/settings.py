@@ -110,8 +110,9 @@ def load_settings(**overrides: Any) -> Settings:
     :param overrides: values that win over the environment (for embedding and tests).
     :raises ConfigurationError: with every fault found, none of them showing a secret.
     """
+    files: dict[str, Any] = {"_secrets_dir": secret_folders()}
     try:
-        return Settings(**overrides, **{"_secrets_dir": secret_folders()})
+        return Settings(**files, **overrides)
     except ValidationError as error:
         faults = [
             f"FRONTVIEW_{'_'.join(str(part) for part in fault['loc']).upper()}: "

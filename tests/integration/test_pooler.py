@@ -3,8 +3,9 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,6 @@ PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/s
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="this machine has no pgbouncer")
 USERS = 5
 SESSIONS = 3  # fewer than reads at once, so that they are handed around
-Pooler = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -45,27 +45,34 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster.close()
 
 
-@pytest.fixture
-def pooler(cluster: Cluster, tmp_path: Path) -> Iterator[Pooler]:
+class Pooler:
     """Starts poolers with our example of a configuration; further settings win over it."""
-    running: list[subprocess.Popen[bytes]] = []
-    tmp_path.chmod(0o755)
 
-    def start(**settings: str) -> str:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster, self._folder = cluster, folder
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def __call__(self, **settings: str) -> str:
+        """Start one; return the URL of the database through it."""
         port = stable_port()
         own = {"listen_port": str(port), "auth_type": "any", "default_pool_size": str(SESSIONS), **settings}
-        own["frontview"] = f"host=127.0.0.1 port={cluster.port} dbname=frontview user=postgres"
+        own["frontview"] = f"host=127.0.0.1 port={self._cluster.port} dbname=frontview user=postgres"
         path = Path(f"/tmp/frontview-pooler-{port}.ini")  # noqa: S108  readable for whom it runs as
         path.write_text(with_settings((ROOT / "deploy" / "pgbouncer.ini").read_text(), own))
-        with (tmp_path / f"pooler-{port}.log").open("ab") as log:
-            running.append(subprocess.Popen([str(PGBOUNCER), path], cwd="/", stdout=log, stderr=log, **run_as()))
-        url = cluster.url(port=port)
+        with (self._folder / f"pooler-{port}.log").open("ab") as log:
+            self.running.append(subprocess.Popen([str(PGBOUNCER), path], cwd="/", stdout=log, stderr=log, **run_as()))
+        url = self._cluster.url(port=port)
         until(lambda: answers(url), "answer of the pooler")
         path.unlink()
         return url
 
-    yield start
-    for process in running:
+
+@pytest.fixture
+def pooler(cluster: Cluster, tmp_path: Path) -> Iterator[Pooler]:
+    pooler = Pooler(cluster, tmp_path)
+    yield pooler
+    for process in pooler.running:
+        process.send_signal(signal.SIGCONT)
         process.terminate()
         process.wait(10)
 
@@ -165,6 +172,19 @@ def test_a_read_that_takes_too_long_is_ended_by_the_server(cluster: Cluster, poo
     assert "frontview-web ERROR:  canceling statement due to statement timeout" in cluster.log()
     with pooled.client(1) as client:
         assert client.get(OVERVIEW, headers=EXACT).status_code == 200
+
+
+def test_a_pooler_that_falls_silent_costs_a_read_its_time_and_no_more(pooled: System, pooler: Pooler) -> None:
+    pooled.start_web(workers=1)
+    (silent,) = pooler.running
+    with pooled.client(1) as client:
+        assert client.get(OVERVIEW, headers=EXACT).status_code == 200
+        silent.send_signal(signal.SIGSTOP)
+        assert client.get(OVERVIEW, headers=EXACT).status_code == 503
+        silent.send_signal(signal.SIGCONT)
+        until(lambda: client.get(OVERVIEW, headers=EXACT).status_code == 200, "exact read again")
+    assert pooled.end("web") == 0
+    assert "Traceback" not in pooled.log("web")
 
 
 def reading(url: str, **session: str) -> Engine:
