@@ -46,6 +46,16 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Limits of cache regions, e.g. {"dashboard": {"max_entries": 500, "max_bytes": 50000000}}.',
     )
+    compress_from_bytes: int = Field(
+        16_384, ge=0, le=2**31 - 1, description="Answers of at least so many bytes are kept compressed."
+    )
+    warming_enabled: bool = Field(True, description="Workers compute answers ahead of need.")
+    warm_on_invalidation: bool = Field(True, description="Answers that were read are computed anew after a change.")
+    background_refresh: bool = Field(True, description="Answers that were read are computed anew before they expire.")
+    refresh_threshold: float = Field(0.8, gt=0, lt=1, description="Share of its life after which that is due.")
+    warming_duty: float = Field(
+        0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
+    )
 
     drain_seconds: float = Field(0.025, ge=0.005, le=1, description="Pause between two drains of the leader.")
     refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")

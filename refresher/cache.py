@@ -8,39 +8,23 @@ the applying of feed rows exclude each other.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from models.user_key import UserKey
 from refresher.entry import Entry, EntryKey
 from refresher.feed import Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
-from refresher.region import Region, RegionLimits
+from refresher.fill import Fill
+from refresher.region import RegionLimits
+from refresher.store import AGES, Store
 from refresher.trust import NEVER, Trust
 
 # Refusals that say nothing against the freshness of the answer: it may be shared with those who waited.
 HARMLESS_REFUSALS = frozenset({"too_large", "expired"})
 NEWEST = (float("inf"), float("inf"))
-
-
-class Fill:
-    """A running computation of one answer.
-
-    ``joinable``: later requests may share it; ends when a change of the user is applied, or it is finished.
-    ``dropped``: its result must not be stored.
-    """
-
-    __slots__ = ("began", "dropped", "joinable", "key")
-
-    def __init__(self, key: EntryKey, began: float) -> None:
-        self.key = key
-        self.began = began
-        self.joinable = True
-        self.dropped = False
-
-    def drop(self) -> None:
-        """Keep its result from the cache and from later requests."""
-        self.joinable = False
-        self.dropped = True
+# So many users are looked through before others get the lock: about 0.2 ms.
+USERS_A_BITE = 500
+T = TypeVar("T")
 
 
 class FrontCache:
@@ -60,8 +44,8 @@ class FrontCache:
     ) -> None:
         self.monotonic = monotonic
         self._lock = threading.Lock()
-        self._regions = {limit.name: Region(limit) for limit in limits}
-        self._entries: dict[UserKey, dict[EntryKey, Entry]] = {}
+        self._store = Store(limits)
+        self._regions = self._store.regions
         self._running: dict[UserKey, set[Fill]] = {}
         self._memory = memory if memory is not None else FeedMemory()
         self._trust = Trust(trust_seconds)
@@ -92,7 +76,7 @@ class FrontCache:
             elif max_age_seconds is not None and arrived - entry.began > max_age_seconds:
                 why = "too_old"
             else:
-                region.hits += 1
+                region.hit(key)
                 return entry, None
             if not again:
                 region.misses[why] += 1
@@ -125,10 +109,13 @@ class FrontCache:
 
     # --- filling
 
-    def begin(self, key: EntryKey) -> Fill:
-        """Register a computation that begins now; must be finished or abandoned."""
+    def begin(self, key: EntryKey, *, background: bool = False) -> Fill:
+        """Register a computation that begins now; must be finished or abandoned.
+
+        :param background: no request waits for it.
+        """
         with self._lock:
-            fill = Fill(key, self.monotonic())
+            fill = Fill(key, self.monotonic(), background=background)
             self._running.setdefault(key.user, set()).add(fill)
             return fill
 
@@ -141,22 +128,51 @@ class FrontCache:
         """Take in what a computation read: store ``entry``, or return why it was refused.
 
         A read newer than what was applied drops the user's older entries and running fills, so that no later
-        hit goes back behind it. That holds for an answer without an entry (nothing found), too.
+        hit goes back behind it. That holds for an answer without an entry (nothing found), too. One that nobody
+        waited for is refused instead (``ahead``): a moment later the feed will have caught up with it.
         """
         with self._lock:
             self._forget_running(fill)
             fill.joinable = False  # nothing watches it from here on; who comes later finds the entry
-            if undrained:
-                # no watermark tells what it saw: an equal one may lack it, and one of before a crash be a lost drain's
-                self._drop_older(fill.key.user, NEWEST)
-            elif self._is_beyond_applied(epoch, drain_id):
-                self._drop_older(fill.key.user, (epoch, drain_id))
+            ahead = self._ahead(epoch, drain_id, undrained=undrained)
+            shown = fill.joined or not fill.background
+            if ahead is not None and shown:
+                self._drop_older(fill.key.user, ahead)
             if entry is None:
                 return None
-            why = self._refusal(fill, entry) or self._store(fill.key, entry)
+            why = "ahead" if ahead is not None and not shown else self._refusal(fill, entry)
+            why = why or self._keep(fill, entry)
             if why is not None:
                 self._regions[fill.key.region].refused[why] += 1
             return why
+
+    # --- warming
+
+    def holds(self, key: EntryKey) -> bool:
+        """Return whether an entry is there whose life is not over; counts nothing and uses nothing.
+
+        Whether entries are trusted at the moment is :meth:`may_answer`.
+        """
+        with self._lock:
+            entry = self._store.peek(key)
+            return entry is not None and self.monotonic() < entry.expires
+
+    def sweep(self) -> int:
+        """Drop the entries whose life is over; return how many."""
+        now = self.monotonic()
+        return sum(1 for _ in self._in_bites(lambda user: self._store.expire(user, now)))
+
+    def due_for_renewal(self, share: float) -> list[EntryKey]:
+        """Return the keys of entries that were read since their fill and are past ``share`` of their life."""
+        now = self.monotonic()
+        return list(self._in_bites(lambda user: self._store.due(user, now, share)))
+
+    def take_dropped(self) -> list[EntryKey]:
+        """Return the keys of entries that were read since their fill and that a change, a newer read or a flush took
+        away since the last call; at most the newest thousand, the newest first.
+        """
+        with self._lock:
+            return self._store.take_dropped()
 
     # --- following the feed
 
@@ -193,12 +209,19 @@ class FrontCache:
             self._flush(why, None)
 
     def statistics(self) -> dict[str, Any]:
-        """Return sizes, counters and the state of trust as plain numbers and texts."""
+        """Return sizes, counters and the state of trust as plain numbers and texts.
+
+        ``ages`` of a region: its entries by age in seconds, each under the least bound it does not exceed.
+        """
+        now = self.monotonic()
+        ages = Counter(self._in_bites(lambda user: self._store.ages(user, now)))
         with self._lock:
-            now = self.monotonic()
+            regions = self._store.statistics()
+            for name, region in regions.items():
+                region["ages"] = {age: ages[name, age] for age in AGES}
             applied = self._applied
             return {
-                "regions": {name: region.statistics() for name, region in self._regions.items()},
+                "regions": regions,
                 "flushes": dict(self._flushes),
                 "running_fills": sum(map(len, self._running.values())),
                 "trust": {
@@ -215,6 +238,15 @@ class FrontCache:
                 },
             }
 
+    def _in_bites(self, look: Callable[[UserKey], Iterable[T]]) -> Iterator[T]:
+        """Yield what ``look`` finds of each user under the lock, letting others have it now and then."""
+        with self._lock:
+            users = list(self._store.users)
+        for first in range(0, len(users), USERS_A_BITE):
+            with self._lock:
+                found = [it for user in users[first : first + USERS_A_BITE] for it in look(user)]
+            yield from found
+
     # --- the lock is held in everything below
 
     def _refusal(self, fill: Fill, entry: Entry) -> str | None:
@@ -230,26 +262,11 @@ class FrontCache:
             return "overtaken"
         return "expired" if self.monotonic() >= entry.expires else None
 
-    def _store(self, key: EntryKey, entry: Entry) -> str | None:
-        self._unlist(key)
-        evicted = self._regions[key.region].put(key, entry)
-        if evicted is None:
-            return "too_large"
-        for other in evicted:
-            self._unlist(other)
-        self._entries.setdefault(key.user, {})[key] = entry
-        return None
-
-    def _remove(self, key: EntryKey, why: str) -> None:
-        self._regions[key.region].remove(key, why)
-        self._unlist(key)
-
-    def _unlist(self, key: EntryKey) -> None:
-        listed = self._entries.get(key.user)
-        if listed is not None:
-            listed.pop(key, None)
-            if not listed:
-                del self._entries[key.user]
+    def _keep(self, fill: Fill, entry: Entry) -> str | None:
+        renewal = fill.background and self._store.peek(fill.key) is not None
+        why = self._store.put(fill.key, entry)
+        self._regions[fill.key.region].renewals += renewal and why is None
+        return why
 
     def _forget_running(self, fill: Fill) -> None:
         running = self._running.get(fill.key.user)
@@ -258,35 +275,38 @@ class FrontCache:
             if not running:
                 del self._running[fill.key.user]
 
-    def _is_beyond_applied(self, epoch: int, drain_id: int) -> bool:
+    def _ahead(self, epoch: int, drain_id: int, *, undrained: bool) -> tuple[float, float] | None:
+        """Return up to which watermark entries may lack what such a read saw; None: it saw what was applied."""
+        if undrained:
+            # no watermark tells what it saw: an equal one may lack it, and one of before a crash be a lost drain's
+            return NEWEST
         applied = self._applied
-        return applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
+        beyond = applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
+        return (epoch, drain_id) if beyond else None
 
     def _drop_older(self, user: UserKey, watermark: tuple[float, float]) -> None:
-        for key, entry in list(self._entries.get(user, {}).items()):
+        for key, entry in self._store.of(user):
             if (entry.epoch, entry.drain_id) <= watermark:
-                self._remove(key, "newer_read")
+                self._store.remove(key, "newer_read")
         for fill in self._running.get(user, ()):
             fill.drop()
 
     def _invalidate(self, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> None:
         everyone = by_user.get(None)
-        users = list(self._entries) if everyone else self._entries.keys() & by_user.keys()
+        users = list(self._store.users) if everyone else self._store.users & by_user.keys()
         for user in users:
             rows = [*by_user.get(user, ()), *(everyone or ())]
-            for key, entry in list(self._entries[user].items()):
+            for key, entry in self._store.of(user):
                 answer = _dependence(key, entry)
                 # an entry that saw the drain already holds its changes
                 if any(row.drain_id > entry.drain_id and concerns(*row[2:], answer) for row in rows):
-                    self._remove(key, "invalidated")
+                    self._store.remove(key, "invalidated")
         for user in self._running if everyone else self._running.keys() & by_user.keys():
             for fill in self._running[user]:
                 fill.joinable = False
 
     def _flush(self, why: str, applied: Position | None) -> None:
-        for region in self._regions.values():
-            region.clear("flushed")
-        self._entries.clear()
+        self._store.clear("flushed")
         for fills in self._running.values():
             for fill in fills:
                 fill.drop()

@@ -43,21 +43,26 @@ class SingleFlight(Generic[K, S, R]):
     def __len__(self) -> int:
         return len(self._flights)
 
-    def enter(self, key: K, begin: Callable[[], S]) -> tuple[Flight[S, R], bool]:
+    def enter(
+        self, key: K, begin: Callable[[], S], *, instead_of: Flight[S, R] | None = None
+    ) -> tuple[Flight[S, R], bool]:
         """Return the flight of ``key`` and whether the caller owns it, who then must land it.
 
         :param begin: makes the subject of a new flight; called under the lock, before anybody can see it.
+        :param instead_of: a running flight that is not good enough to wait for; it goes on, but later ones do not
+            find it.
         """
         with self._lock:
             running = self._flights.get(key)
-            if running is not None:
+            if running is not None and running is not instead_of:
                 return running, False
             flight: Flight[S, R] = Flight(begin())
             self._flights[key] = flight
             return flight, True
 
-    def land(self, key: K, outcome: R | None) -> None:
-        """End the flight of ``key``; the next to enter begins a new one."""
+    def land(self, key: K, flight: Flight[S, R], outcome: R | None) -> None:
+        """End ``flight`` of ``key``; the next to enter begins a new one."""
         with self._lock:
-            flight = self._flights.pop(key)
+            if self._flights.get(key) is flight:
+                del self._flights[key]
         flight.land(outcome)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from models.errors import ConfigurationError
 from refresher.entry import Entry, EntryKey, entry_bytes
@@ -58,6 +58,16 @@ def _wrong_values(name: str, values: Mapping[str, int]) -> list[str]:
     return [f"FRONTVIEW_REGIONS: {name}: {fault}" for fault in unknown + negative]
 
 
+class _Kept:
+    """An entry in its place: what it takes, and whether it was read since its fill."""
+
+    __slots__ = ("entry", "read", "size_bytes")
+
+    def __init__(self, entry: Entry, size_bytes: int) -> None:
+        self.entry, self.size_bytes = entry, size_bytes
+        self.read = False
+
+
 class Region:
     """The entries of one region, and its counters."""
 
@@ -65,17 +75,27 @@ class Region:
         self.limits = limits
         self.hits = 0
         self.fills = 0
+        self.renewals = 0
         self.misses: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.evictions: Counter[str] = Counter()
-        self._entries: LRUCache[EntryKey, tuple[Entry, int]] = LRUCache(limits.max_bytes, _size_beside)
+        self._entries: LRUCache[EntryKey, _Kept] = LRUCache(limits.max_bytes, _size_bytes)
 
     def get(self, key: EntryKey) -> Entry | None:
         """Return the entry and make it the most recently used, or None."""
         try:
-            return self._entries[key][0]
+            return self._entries[key].entry
         except KeyError:
             return None
+
+    def hit(self, key: EntryKey) -> None:
+        """Count a hit of an entry that is there."""
+        self.hits += 1
+        Cache.__getitem__(self._entries, key).read = True
+
+    def was_read(self, key: EntryKey) -> bool:
+        """Return whether an entry that is there was hit since it was put."""
+        return bool(Cache.__getitem__(self._entries, key).read)
 
     def put(self, key: EntryKey, entry: Entry) -> list[EntryKey] | None:
         """Store ``entry`` and return the keys evicted for it; None: too large, and nothing is stored."""
@@ -87,22 +107,25 @@ class Region:
         while (why := self._lacks(size)) is not None:
             evicted.append(self._entries.popitem()[0])
             self.evictions[why] += 1
-        self._entries[key] = (entry, size)
+        self._entries[key] = _Kept(entry, size)
         self.fills += 1
         return evicted
 
     def remove(self, key: EntryKey, why: str) -> bool:
-        """Return whether there was an entry, which is gone now; ``why`` is counted."""
+        """Take an entry away, if it is there; ``why`` is counted. Return whether it had been hit since it was put."""
         if key not in self._entries:
             return False
+        read = self.was_read(key)
         del self._entries[key]
         self.evictions[why] += 1
-        return True
+        return read
 
-    def clear(self, why: str) -> None:
-        """Drop every entry."""
+    def clear(self, why: str) -> list[EntryKey]:
+        """Drop every entry; return the keys of those that had been hit."""
+        read = [key for key in self._entries if self.was_read(key)]
         self.evictions[why] += len(self._entries)
         self._entries.clear()
+        return read
 
     def statistics(self) -> dict[str, Any]:
         """Return its limits, sizes and counters as plain numbers."""
@@ -113,7 +136,9 @@ class Region:
             "max_bytes": self.limits.max_bytes,
             "hits": self.hits,
             "misses": dict(self.misses),
+            "hit_ratio": self.hits / asked if (asked := self.hits + self.misses.total()) else 0.0,
             "fills": self.fills,
+            "renewals": self.renewals,
             "refused": dict(self.refused),
             "evictions": {why: count for why, count in self.evictions.items() if count},
         }
@@ -125,5 +150,5 @@ class Region:
         return "bytes" if self._entries.currsize + size > self.limits.max_bytes else None
 
 
-def _size_beside(sized: tuple[Entry, int]) -> int:
-    return sized[1]
+def _size_bytes(kept: _Kept) -> int:
+    return kept.size_bytes

@@ -22,7 +22,8 @@ class Admission:
     """
 
     def __init__(self, capacity: int, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._free = capacity
+        self._capacity = self._free = capacity
+        self._waiting = 0
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._moved_at = monotonic()  # when somebody last came in or left
@@ -37,16 +38,42 @@ class Admission:
         try:
             yield
         finally:
-            with self._changed:
-                self._free += 1
-                self._moved_at = self._monotonic()
-                self._changed.notify()
+            self._leave()
+
+    @contextmanager
+    def spare_slot(self) -> Iterator[bool]:
+        """Hold a place inside, and yield whether: only if more than half are free and nobody waits."""
+        with self._changed:
+            plenty = 2 * self._free > self._capacity and not self._waiting
+            if plenty:
+                self._take()
+        try:
+            yield plenty
+        finally:
+            if plenty:
+                self._leave()
 
     def _enter(self) -> None:
         with self._changed:
             if self._free == 0 and self._monotonic() - self._moved_at < STALLED_SECONDS:
-                self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
+                self._wait()
             if self._free == 0:
                 raise DatabaseUnavailable("Too many requests wait for the database already.")
-            self._free -= 1
+            self._take()
+
+    def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    def _take(self) -> None:
+        self._free -= 1
+        self._moved_at = self._monotonic()
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._free += 1
             self._moved_at = self._monotonic()
+            self._changed.notify()

@@ -6,8 +6,9 @@ holds may be behind what users were shown.
 
 import structlog
 
-from refresher.cache import Fill, FrontCache
+from refresher.cache import FrontCache
 from refresher.entry import Entry, EntryKey
+from refresher.fill import Fill
 from refresher.tally import Tally
 from web.exact_read import Answer
 
@@ -48,13 +49,21 @@ class GuardedCache:
             self._failed(error)
             return None
 
-    def begin(self, key: EntryKey) -> Fill:
-        """Return the running computation; one that cannot be stored or shared when the cache fails."""
+    def holds(self, key: EntryKey) -> bool:
+        """Return whether an entry is there whose life is not over."""
         try:
-            return self._cache.begin(key)
+            return self._cache.holds(key)
         except Exception as error:
             self._failed(error)
-            fill = Fill(key, self._cache.monotonic())
+            return False
+
+    def begin(self, key: EntryKey, *, background: bool = False) -> Fill:
+        """Return the running computation; one that cannot be stored or shared when the cache fails."""
+        try:
+            return self._cache.begin(key, background=background)
+        except Exception as error:
+            self._failed(error)
+            fill = Fill(key, self._cache.monotonic(), background=background)
             fill.drop()
             return fill
 

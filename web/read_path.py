@@ -7,14 +7,16 @@ arrived. One computation of a key runs at any moment in this process, and every 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
 
-from models.errors import DatabaseUnavailable, NotFound
+from models.errors import DatabaseUnavailable, FrontviewError, NotFound
 from models.user_key import UserKey
-from refresher.cache import HARMLESS_REFUSALS, Fill, FrontCache
+from refresher.cache import HARMLESS_REFUSALS, FrontCache
 from refresher.entry import Entry, EntryKey
+from refresher.fill import Fill
 from refresher.flight import Flight, SingleFlight
 from refresher.tally import Tally
 from refresher.trust import NEVER
@@ -147,8 +149,23 @@ class ReadPath:
         entry, _ = self._cache.lookup(key, arrived, None, again=True)
         return None if entry is None else cached_reading(entry, arrived)
 
+    def warm(self, key: EntryKey, *, renew: bool = False) -> str:
+        """Compute the answer of ``key`` in the background and store it; return what became of it.
+
+        ``stored``; ``held``: it is there, or somebody is at it; ``busy``: real reads need the places, so it was not
+        tried; ``refused``: the cache is not trusted, or did not take it (a change came in between: try again);
+        ``failed``: no such question, nothing found, or no database. No hit or miss is counted. Requests may share
+        the computation; one that may not does not wait for it.
+
+        :param renew: replace an entry that is there; it answers until then.
+        """
+        outcome = self._warm(key, renew=renew)
+        self._tally.add(f"warm_{outcome}")
+        return outcome
+
     def statistics(self) -> dict[str, int]:
-        """Return how often computed answers came from each source, were shared, and what went wrong.
+        """Return how often computed answers came from each source, were shared, what went wrong, and what became of
+        warming.
 
         Hits are counted by the cache, region by region.
         """
@@ -158,11 +175,16 @@ class ReadPath:
         not_before = self._oldest_to_share(request)
         deadline = request.arrived + self._wait_seconds
         while True:
-            flight, mine = self._flights.enter(request.key, lambda: self._cache.begin(request.key))
+            flight, mine = self._flights.enter(request.key, partial(self._cache.begin, request.key))
+            fill = flight.subject
+            may_share = mine or (fill.join() and fill.began > not_before)
+            if fill.background and not may_share:  # without warming there would be nothing to wait for
+                begin = partial(self._cache.begin, request.key)
+                flight, mine = self._flights.enter(request.key, begin, instead_of=flight)
+                if not mine:
+                    continue
             if mine:
                 return self._fly(flight, request)
-            fill = flight.subject
-            may_share = fill.joinable and fill.began > not_before
             if not flight.wait(deadline - self._monotonic()):
                 raise DatabaseUnavailable("The same answer has been in the making for too long.")
             landed = flight.outcome
@@ -175,6 +197,35 @@ class ReadPath:
                 return self._computed(landed, request)
             if not landed.shareable:
                 not_before = request.arrived
+
+    def _warm(self, key: EntryKey, *, renew: bool) -> str:
+        asked = self._dashboards.get(key.dashboard)
+        if asked is None or asked.region != key.region or len(asked.arguments) != len(key.arguments):
+            return "failed"
+        began = self._monotonic()
+        if not renew and self._cache.holds(key):
+            return "held"
+        if not self._front.may_answer(began):
+            return "refused"
+        with self._admission.spare_slot() as plenty:
+            if not plenty:
+                return "busy"
+            begin = partial(self._cache.begin, key, background=True)
+            flight, mine = self._flights.enter(key, begin)
+            return self._fly_in_background(flight, asked, began) if mine else "held"
+
+    def _fly_in_background(self, flight: Flight[Fill, _Landed], asked: Dashboard, began: float) -> str:
+        fill, landed = flight.subject, None
+        try:
+            if self._cache.computed_since(fill.key, began) is not None:
+                self._cache.abandon(fill)
+                return "held"
+            landed = self._compute(asked, fill)
+        except FrontviewError:
+            return "failed"
+        finally:
+            self._flights.land(fill.key, flight, landed)
+        return "stored" if landed.refused is None else "refused"
 
     def _oldest_to_share(self, request: _Request) -> float:
         """Return the time after which a computation must have begun to answer ``request``."""
@@ -196,7 +247,7 @@ class ReadPath:
             landed = self._compute(request.asked, flight.subject)
             return self._computed(landed, request)
         finally:
-            self._flights.land(request.key, landed)
+            self._flights.land(request.key, flight, landed)
 
     def _look_again(self, request: _Request) -> Reading | None:
         """Return what another owner stored since this request looked, if it may answer this request."""

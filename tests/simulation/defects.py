@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from refresher import cache, feed, trust
-from refresher.cache import Fill, FrontCache
+from refresher.cache import FrontCache
 from refresher.feed import FeedMemory, Poll, Position, break_in_feed, concerns
+from refresher.fill import Fill
 from refresher.trust import NEVER, Sighting, Trust
 from web.read_path import ReadPath
 

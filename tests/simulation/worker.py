@@ -10,9 +10,10 @@ from typing import Any
 
 from models.deadlines import Deadlines
 from refresher.backoff import Backoff
-from refresher.cache import Fill, FrontCache
+from refresher.cache import FrontCache
 from refresher.entry import Entry, EntryKey
 from refresher.feed import FeedMemory, Poll
+from refresher.fill import Fill
 from refresher.flight import Flight, SingleFlight
 from refresher.follower import FeedFollower
 from refresher.region import RegionLimits
@@ -58,7 +59,7 @@ class WatchedCache(FrontCache):
 
     def indexed(self) -> int:
         """Return how many entries invalidations would find."""
-        return sum(map(len, self._entries.values()))
+        return len(self._store)
 
 
 class _NoDeadlines(Deadlines):
@@ -112,17 +113,17 @@ class _Waiting:
     """A flight of somebody else; waiting for it is a place of the schedule."""
 
     def __init__(self, flight: Flight[Any, Any], world: World) -> None:
-        self._flight, self._world = flight, world
+        self.flight, self._world = flight, world
         self.subject = flight.subject
 
     @property
     def outcome(self) -> Any:
-        return self._flight.outcome
+        return self.flight.outcome
 
     def wait(self, seconds: float) -> bool:
         due = self._world.now + seconds
-        pause("read: waits for another", lambda: self._flight.wait(0) or self._world.now >= due)
-        return self._flight.wait(0)
+        pause("read: waits for another", lambda: self.flight.wait(0) or self._world.now >= due)
+        return self.flight.wait(0)
 
 
 class Flights(SingleFlight[EntryKey, Fill, Any]):
@@ -132,14 +133,14 @@ class Flights(SingleFlight[EntryKey, Fill, Any]):
         super().__init__()
         self._world = world
 
-    def enter(self, key: EntryKey, begin: Callable[[], Fill]) -> tuple[Any, bool]:
+    def enter(self, key: EntryKey, begin: Callable[[], Fill], *, instead_of: Any = None) -> tuple[Any, bool]:
         pause("read: missed")
-        flight, mine = super().enter(key, begin)
+        flight, mine = super().enter(key, begin, instead_of=instead_of and instead_of.flight)
         return (flight, True) if mine else (_Waiting(flight, self._world), False)
 
-    def land(self, key: EntryKey, outcome: Any) -> None:
+    def land(self, key: EntryKey, flight: Any, outcome: Any) -> None:
         pause("read: about to land")
-        super().land(key, outcome)
+        super().land(key, flight, outcome)
 
 
 class Worker:

@@ -362,9 +362,9 @@ def test_evicted_entries_leave_the_index(clock: Clock) -> None:
     feed = Feed(cache, clock)
     for user in range(50):
         fill(cache, make_key(user), make_entry())
-    assert len(cache._entries) == 2
+    assert len(cache._store) == 2
     feed.apply(changed(11, user=None))
-    assert cache._entries == {}
+    assert len(cache._store) == 0
     assert cache.statistics()["regions"]["dashboard"]["entries"] == 0
 
 

@@ -24,7 +24,7 @@ def test_different_keys_fly_at_once() -> None:
 def test_landing_hands_over_the_outcome_and_ends_the_flight() -> None:
     flights: SingleFlight[str, str, int] = SingleFlight()
     flight, _ = flights.enter("a", str)
-    flights.land("a", 42)
+    flights.land("a", flight, 42)
     assert flight.wait(0)
     assert flight.outcome == 42
     assert len(flights) == 0
@@ -33,7 +33,7 @@ def test_landing_hands_over_the_outcome_and_ends_the_flight() -> None:
 
 def test_a_failed_owner_frees_those_who_wait() -> None:
     flights: SingleFlight[str, str, int] = SingleFlight()
-    flights.enter("a", str)
+    owned, _ = flights.enter("a", str)
     waiting, outcomes = threading.Barrier(4), []
 
     def wait() -> None:
@@ -45,7 +45,7 @@ def test_a_failed_owner_frees_those_who_wait() -> None:
     for thread in threads:
         thread.start()
     waiting.wait(5)
-    flights.land("a", None)
+    flights.land("a", owned, None)
     for thread in threads:
         thread.join(5)
     assert outcomes == [(True, None)] * 3

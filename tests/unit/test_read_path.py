@@ -87,8 +87,8 @@ class Hold:
         stage.engine.before = self
         enter = stage.path._flights.enter
 
-        def watched(*arguments: Any) -> Any:
-            flight, mine = enter(*arguments)
+        def watched(*arguments: Any, **options: Any) -> Any:
+            flight, mine = enter(*arguments, **options)
             if not mine:
                 self.waiting.release()
             return flight, mine
@@ -410,9 +410,9 @@ class BrokenCache(FrontCache):
         self._fail("lookup")
         return super().lookup(*arguments, **options)
 
-    def begin(self, *arguments: Any) -> Any:
+    def begin(self, *arguments: Any, **options: Any) -> Any:
         self._fail("begin")
-        return super().begin(*arguments)
+        return super().begin(*arguments, **options)
 
     def finish(self, *arguments: Any, **options: Any) -> Any:
         self._fail("finish")
