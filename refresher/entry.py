@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from models.user_key import UserKey
+from refresher.body import Body, body_bytes, body_data
 
 # Measured with tracemalloc (test_region): key, entry, dates, parameters, the places in store and index.
 ENTRY_OVERHEAD_BYTES = 2_500
@@ -37,7 +38,7 @@ class Entry:
     ``first_day``, ``last_day``: the days it depends on; None is unbounded.
     """
 
-    body: bytes
+    body: Body
     etag: str
     epoch: int
     drain_id: int
@@ -53,8 +54,13 @@ class Entry:
     calculated_at: float
     expires_at: float
 
+    @property
+    def data(self) -> bytes:
+        """What the database wrote, decompressed if need be."""
+        return body_data(self.body)
+
 
 def entry_bytes(key: EntryKey, entry: Entry) -> int:
     """Return what keeping ``entry`` costs in memory, the bookkeeping around it included."""
     texts = sum(len(part) for part in key.arguments if isinstance(part, str))
-    return len(entry.body) + 8 * texts + ENTRY_OVERHEAD_BYTES
+    return body_bytes(entry.body) + 8 * texts + ENTRY_OVERHEAD_BYTES

@@ -1,7 +1,8 @@
 """From a reading to an HTTP response: the body around ready bytes, and headers that say where it came from.
 
-Invariant: ``data`` goes out byte for byte as the database wrote it, so integers beyond 2^53 stay integers. A
-304 carries the same headers as the 200 it stands for; an answer past its trust is never a 304.
+Invariant: ``data`` goes out byte for byte as the database wrote it, so integers beyond 2^53 stay integers; whether
+compressed or not is the client's choice and changes nothing else. A 304 carries the same headers as the 200 it stands
+for; an answer past its trust is never a 304.
 """
 
 import json
@@ -11,6 +12,8 @@ from typing import Any
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from refresher.body import OPENING, Deflated
+from web.accept_encoding import accepts_gzip
 from web.read_path import Reading
 from web.request_directives import matches_etag
 
@@ -23,13 +26,20 @@ def read_response(reading: Reading, request_headers: Headers, elapsed_ms: float)
     headers = read_headers(reading, elapsed_ms)
     if not reading.stale and matches_etag(request_headers.get("If-None-Match"), reading.etag):
         return Response(status=304, headers=headers)
-    return Response(answer_body(reading), headers=headers, content_type="application/json")
+    body, content = answer_content(reading, request_headers.get("Accept-Encoding"))
+    return Response(body, headers=headers | content)
 
 
-def answer_body(reading: Reading) -> bytes:
-    """Return ``{"data": …, "meta": …}``."""
+def answer_content(reading: Reading, accept_encoding: str | None) -> tuple[bytes, dict[str, str]]:
+    """Return the bytes of ``{"data": …, "meta": …}`` and the headers that tell how they are to be read."""
     meta = json.dumps(answer_meta(reading), separators=(",", ":")).encode()
-    return b"".join((b'{"data":', reading.data, b',"meta":', meta, b"}"))
+    rest = b"".join((b',"meta":', meta, b"}"))
+    body, headers = reading.body, {"Content-Type": "application/json"}
+    if not isinstance(body, Deflated):
+        return b"".join((OPENING, body, rest)), headers
+    if not accepts_gzip(accept_encoding):
+        return body.text() + rest, headers
+    return body.gzip(rest), headers | {"Content-Encoding": "gzip"}
 
 
 def answer_meta(reading: Reading) -> dict[str, Any]:
@@ -53,7 +63,7 @@ def read_headers(reading: Reading, elapsed_ms: float) -> dict[str, str]:
     return {
         "ETag": reading.etag,
         "Cache-Control": "private, no-cache",
-        "Vary": "Authorization",
+        "Vary": "Authorization, Accept-Encoding" if isinstance(reading.body, Deflated) else "Authorization",
         "Cache-Status": cache_status(reading),
         "Age": str(max(0, int(reading.age_seconds))),
         "Server-Timing": _server_timing(reading, elapsed_ms),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 
 from refresher.entry import EntryKey
-from web.answers import answer_body, read_headers
+from web.answers import answer_content, read_headers
 from web.auth import TokenVerifier
 from web.problems import Problem
 from web.request_directives import matches_etag
@@ -88,8 +88,9 @@ class Front:
         if matches_etag(environ.get("HTTP_IF_NONE_MATCH"), reading.etag):
             status, body = "304 NOT MODIFIED", b""
         else:
-            status, body = "200 OK", answer_body(reading)
-            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+            status = "200 OK"
+            body, content = answer_content(reading, environ.get("HTTP_ACCEPT_ENCODING"))
+            headers += [*content.items(), ("Content-Length", str(len(body)))]
         if self._access_log:
             log_request("GET", before.rule, int(status[:3]), elapsed_ms, reading.source, request_id)
         start_response(status, headers)

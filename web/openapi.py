@@ -29,7 +29,7 @@ CHALLENGE = {"WWW-Authenticate": _header("What the token lacks (RFC 6750).", 'Be
 READ_HEADERS = REQUEST_ID | {
     "ETag": _header("Opaque; of the user, the parameters and the data.", '"9f86d081884c7d65"'),
     "Cache-Control": _header("Kept by nobody but the client, and asked again each time.", "private, no-cache"),
-    "Vary": _header("The answer is the token's.", "Authorization"),
+    "Vary": _header("The answer is the token's; a large one goes out as gzip where that is taken.", "Authorization"),
     "Cache-Status": _header("Which cache answered (RFC 9211).", "frontview; hit; ttl=583"),
     "Age": _header("Whole seconds since it was calculated.", "0"),
     "Server-Timing": _header("Where the time went, in ms.", "db;dur=0.31, total;dur=0.74"),

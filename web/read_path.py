@@ -69,6 +69,7 @@ class ReadPath:
     :param statement_timeout_seconds: of the engine's connections; bounds the wait for another's computation.
     :param stale_if_error_seconds: how far past its trust an entry may be when the database is gone.
     :param admission: how many may compute, or wait for a computation, at once.
+    :param compress_from_bytes: the least size of data that is kept compressed.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class ReadPath:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         admission: int = 1_000,
+        compress_from_bytes: int = 16_384,
     ) -> None:
         self._tally = Tally()
         self._front = cache
@@ -99,6 +101,7 @@ class ReadPath:
         self._patience_seconds = statement_timeout_seconds
         self._wait_seconds = statement_timeout_seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
+        self._compress_from_bytes = compress_from_bytes
         self._monotonic = monotonic
 
     def read(
@@ -265,7 +268,7 @@ class ReadPath:
         try:
             answer = self._reads.ask(asked, fill.key.user, fill.key.arguments)
             ttl_seconds = self._front.ttl_seconds(asked.region, asked.ttl_seconds)
-            entry = make_entry(asked, fill.key, answer, ttl_seconds)
+            entry = make_entry(asked, fill.key, answer, ttl_seconds, self._compress_from_bytes)
         except BaseException:
             self._cache.abandon(fill)
             raise

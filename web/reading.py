@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from refresher.body import Body, body_data, kept_body
 from refresher.entry import Entry, EntryKey
 from views_sql.maintained_view import Dashboard
 from web.exact_read import Answer
@@ -28,6 +29,7 @@ class ReadPolicy:
 class Reading:
     """An answer and the truth about it; times in Unix seconds.
 
+    :param body: the data as the front cache keeps it.
     :param source: who served it: ``cache``, ``materialized_view`` or ``database``.
     :param computed_by: ``materialized_view`` or ``database``.
     :param age_seconds: since its statement was sent; it misses nothing committed before that.
@@ -37,7 +39,7 @@ class Reading:
     :param stale: past its trust, served because the database is gone and staleness was allowed.
     """
 
-    data: bytes
+    body: Body
     etag: str
     source: str
     computed_by: str
@@ -52,6 +54,11 @@ class Reading:
     miss_reason: str | None
     stale: bool
     database_ms: float | None
+
+    @property
+    def data(self) -> bytes:
+        """What the database wrote."""
+        return body_data(self.body)
 
 
 def cached_reading(entry: Entry, now: float, *, stale: bool = False) -> Reading:
@@ -93,20 +100,22 @@ def _reading(
     )
 
 
-def make_entry(asked: Dashboard, key: EntryKey, answer: Answer, ttl_seconds: float) -> Entry | None:
+def make_entry(
+    asked: Dashboard, key: EntryKey, answer: Answer, ttl_seconds: float, compress_from_bytes: int
+) -> Entry | None:
     """Return the entry that keeps ``answer``, None when it holds nothing.
 
-    It lives ``ttl_seconds``, but never past the user's midnight.
+    It lives ``ttl_seconds``, but never past the user's midnight. Of ``compress_from_bytes`` on, it is compressed here.
     """
-    body = answer.body
-    if body is None:
+    data = answer.body
+    if data is None:
         return None
     given = dict(zip(asked.arguments, key.arguments, strict=True))
     parameters = resolved_parameters(given, answer.first_day, answer.last_day, asked.periods)
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
-        body=body,
-        etag=make_etag(key, parameters, body),
+        body=kept_body(data, compress_from_bytes),
+        etag=make_etag(key, parameters, data),
         epoch=answer.epoch,
         drain_id=answer.drain_id,
         watermark=f"{answer.epoch}-{answer.drain_id}",
@@ -138,12 +147,12 @@ def resolved_parameters(
     return resolved
 
 
-def make_etag(key: EntryKey, parameters: Mapping[str, Any], body: bytes) -> str:
+def make_etag(key: EntryKey, parameters: Mapping[str, Any], data: bytes) -> str:
     """Return a strong ``ETag`` of user, question and data; never of the watermark."""
     question = json.dumps([str(key.user), key.dashboard, parameters], sort_keys=True, default=str)
     digest = hashlib.blake2b(question.encode(), digest_size=16)
     digest.update(b"\0")
-    digest.update(body)
+    digest.update(data)
     return f'"{digest.hexdigest()}"'
 
 

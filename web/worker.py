@@ -66,6 +66,7 @@ class _Running:
             statement_timeout_seconds=settings.statement_timeout_seconds,
             stale_if_error_seconds=settings.stale_if_error_seconds,
             admission=admitted(settings.pool_size),
+            compress_from_bytes=settings.compress_from_bytes,
         )
         self._stopping = threading.Event()
         # others who use up the server's connections find ours taken

@@ -118,7 +118,7 @@ class Stage(RuleBasedStateMachine):
         for key in KEYS:
             entry, _ = self.worker.cache.lookup(key, self.world.now, again=True)
             if entry is not None:
-                answered = self.world.answers[entry.body.decode()]
+                answered = self.world.answers[entry.data.decode()]
                 missing = self.owed(key, POLICIES[0]) & ~answered.holds
                 assert not missing, f"{key.label} would miss {self.world.told(missing)}"
 
@@ -127,8 +127,8 @@ class Stage(RuleBasedStateMachine):
         for key in KEYS:
             entry = cache.last_resort(key, self.world.now, 1e9)
             if entry is not None:
-                assert entry.body not in cache.refused, "a refused fill is kept"
-                holds = self.world.answers[entry.body.decode()].holds
+                assert entry.data not in cache.refused, "a refused fill is kept"
+                holds = self.world.answers[entry.data.decode()].holds
                 missing = self.world.concerning(key, cache.applied_look) & ~holds
                 assert not missing, f"{key.label} is kept without {self.world.told(missing)}"
 

@@ -41,7 +41,7 @@ class WatchedCache(FrontCache):
         why = super().finish(fill, entry, epoch=epoch, drain_id=drain_id, undrained=undrained)
         self.seen(f"fill: {why or 'kept'}")
         if why is not None and entry is not None:
-            self.refused.add(entry.body)
+            self.refused.add(entry.data)
         return why
 
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:

@@ -288,7 +288,7 @@ def test_those_who_waited_on_a_refused_fill_do_not_get_it() -> None:
 
 
 def test_an_answer_too_large_to_keep_is_still_shared() -> None:
-    stage = Stage(ANSWER | {"body": "x" * 2_000_000})
+    stage = Stage(ANSWER | {"body": "x" * 2_000_000}, compress_from_bytes=2_000_001)
     hold = Hold(stage)
     owner = hold.begin()
     stage.clock.advance(0.1)

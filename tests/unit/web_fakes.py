@@ -18,7 +18,7 @@ SECRET = "a-secret-of-more-than-thirty-two-bytes"
 CALCULATED_AT = 1_790_000_000.25
 
 HIT = Reading(
-    data=b'{"user_id":7,"credits_cents":9007199254740993}',
+    body=b'{"user_id":7,"credits_cents":9007199254740993}',
     etag='"5d41402abc4b2a76"',
     source="cache",
     computed_by="materialized_view",
