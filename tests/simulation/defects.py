@@ -11,9 +11,11 @@ import pytest
 
 from refresher import cache, feed, trust
 from refresher.cache import FrontCache
+from refresher.entry import Entry, EntryKey
 from refresher.feed import FeedMemory, Poll, Position, break_in_feed, concerns
 from refresher.fill import Fill
 from refresher.trust import NEVER, Sighting, Trust
+from tests.simulation.questions import TTL_SECONDS
 from web.read_path import ReadPath
 
 Patch = pytest.MonkeyPatch
@@ -152,7 +154,44 @@ def finished_fills_stay_joinable(patch: Patch) -> None:
     patch.setattr(FrontCache, "finish", finish_only)
 
 
+def background_fills_stored_unchecked(patch: Patch) -> None:
+    """A renewal is stored whatever the feed said while it was computed."""
+    refusal = FrontCache._refusal
+
+    def unchecked(self: FrontCache, fill: Fill, entry: Entry) -> str | None:
+        return None if fill.background else refusal(self, fill, entry)
+
+    patch.setattr(FrontCache, "_refusal", unchecked)
+
+
+def background_fills_are_never_ahead(patch: Patch) -> None:
+    """A fill ahead of the feed that nobody waited for is stored, and the user's older entries stay beside it."""
+    finish, ahead = FrontCache.finish, FrontCache._ahead
+    background = [False]
+
+    def remember(self: FrontCache, fill: Fill, *rest: Any, **facts: Any) -> str | None:
+        background[:] = [fill.background]
+        return finish(self, fill, *rest, **facts)
+
+    patch.setattr(FrontCache, "finish", remember)
+    patch.setattr(FrontCache, "_ahead", lambda *rest, **facts: None if background[0] else ahead(*rest, **facts))
+
+
+def hits_extend_life(patch: Patch) -> None:
+    """An entry lives as long as it is read."""
+    lookup = FrontCache.lookup
+
+    def lengthen(self: FrontCache, key: EntryKey, arrived: float, *rest: Any, again: bool = False) -> Any:
+        entry, why = lookup(self, key, arrived, *rest, again=again)
+        if entry is not None:
+            object.__setattr__(entry, "expires", arrived + TTL_SECONDS)
+        return entry, why
+
+    patch.setattr(FrontCache, "lookup", lengthen)
+
+
 OFTEN = 8
+WARMING = {"warm": OFTEN, "warming_goes_on": OFTEN}
 AT_ONCE = {"poll_sent": 0, "poll_reaches_the_database": 0, "poll_answered": 0}
 CLOCK_STEPS_WITHOUT_LEADER = {"clock_step": OFTEN, "leader_is_gone": OFTEN}
 # The weights of the schedules that look for it; disasters that are not named do not happen.
@@ -185,4 +224,7 @@ DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
         "commit": 0,
     },
     exact_reads_share_what_runs: {"request_likewise": OFTEN},
+    background_fills_stored_unchecked: WARMING,
+    background_fills_are_never_ahead: WARMING | {"write_and_read_back": OFTEN},
+    hits_extend_life: {"all_is_well": OFTEN, "moment_passes": OFTEN},
 }

@@ -12,7 +12,7 @@ from hypothesis.stateful import Rule, precondition, rule
 
 from refresher.entry import EntryKey
 from tests.simulation.questions import CHANGES, DAYS, GLOBS, KEYS, Change, H
-from tests.simulation.stage import MOST_REQUESTS, POLICIES, Request, Stage
+from tests.simulation.stage import MOST_REQUESTS, MOST_WARMINGS, POLICIES, Request, Stage
 from tests.simulation.worker import MEMORY_ROWS
 from tests.unit.database_fakes import GONE
 from web.read_path import ReadPolicy
@@ -20,6 +20,7 @@ from web.read_path import ReadPolicy
 SECONDS = (0.02, 0.1, 0.3, 0.6, 1.1)
 CLOCK_STEPS = (-3600.0, -0.9, -0.5, -0.3, 0.5, 3600.0)
 ORDINARY = {"read_goes_on": 12, "change_comes_through": 8, "request": 6, "read_whole": 6, "poll_whole": 6, "commit": 6}
+BACKGROUND = {"warm": 3, "warming_goes_on": 5, "warming_fails": 1, "sweep": 1}
 DISASTERS = {
     "clock_step": 2,
     "crash": 1,
@@ -53,7 +54,7 @@ def _by_weight(machine: "type[Simulation]") -> st.SearchStrategy[Rule]:
 class Simulation(Stage):
     """A database, its leader, a network and one worker, under any schedule."""
 
-    weights: ClassVar[dict[str, int]] = ORDINARY | DISASTERS
+    weights: ClassVar[dict[str, int]] = ORDINARY | BACKGROUND | DISASTERS
 
     def __init__(self) -> None:
         super().__init__()
@@ -276,6 +277,33 @@ class Simulation(Stage):
         if self.may_arrive():
             self.request(key, policy, 9)
 
+    # --- the worker's own computations
+
+    @precondition(lambda self: not self.stopped and len(self.warmings) < MOST_WARMINGS)
+    @rule(key=keys, renew=st.sampled_from((True, True, False)), steps=st.sampled_from((3, 2, 9)))
+    def warm(self, key: EntryKey, renew: bool, steps: int) -> None:
+        """An answer is computed in the background, whether it is there or not; it goes on, or is over at once."""
+        self.warmings.append(self.worker.warm(key, renew=renew))
+        self.warming_goes_on_by(self.warmings[-1], steps)
+
+    @precondition(lambda self: not self.stopped and self.warmings)
+    @rule(which=st.integers(0, MOST_WARMINGS - 1), steps=st.sampled_from((1, 1, 2, 9)))
+    def warming_goes_on(self, which: int, steps: int) -> None:
+        self.warming_goes_on_by(self.warmings[which % len(self.warmings)], steps)
+
+    @precondition(lambda self: not self.stopped and any(it.place == "read: sent" for it in self.warmings))
+    @rule()
+    def warming_fails(self) -> None:
+        self.warming_goes_on_by(next(it for it in self.warmings if it.place == "read: sent"), 1, GONE)
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def sweep(self) -> None:
+        self.worker.cache.sweep()
+        for key in KEYS:
+            entry = self.worker.cache.last_resort(key, self.world.now, 1e9)
+            assert entry is None or self.world.now < entry.expires, "a swept entry is kept"
+
     # --- and when all is well
 
     @rule(key=keys)
@@ -287,6 +315,8 @@ class Simulation(Stage):
         while self.requests:
             for it in self.ready_requests():
                 self._resume(it)
+            self._end_warmings()
+        self._end_warmings()
         for _ in range(4):
             self.world.now += 0.26
             self.drain()
@@ -297,3 +327,7 @@ class Simulation(Stage):
         again = self.worker.path.read(key.dashboard, key.user, {})
         assert again.source == "cache", self.worker.cache.statistics()
         self.saw("well")
+
+    def _end_warmings(self) -> None:
+        for task in list(self.warmings):
+            self.warming_goes_on_by(task, 9)

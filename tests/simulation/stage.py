@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from models.errors import DatabaseUnavailable
 from refresher.entry import EntryKey
-from tests.simulation.questions import KEYS, REGION, USERS, H
+from tests.simulation.questions import KEYS, REGION, TTL_SECONDS, USERS, H
 from tests.simulation.scheduler import Task
 from tests.simulation.worker import MEMORY_ROWS, Worker
 from tests.simulation.world import World
@@ -25,6 +25,7 @@ POLICIES = (
     ReadPolicy(max_age_seconds=0.3),
 )
 MOST_REQUESTS = 4
+MOST_WARMINGS = 2
 ROUNDING = 1e-6
 
 
@@ -47,6 +48,7 @@ class Stage(RuleBasedStateMachine):
         self.world = World()
         self.worker = Worker(self.world, self.saw)
         self.requests: list[Request] = []
+        self.warmings: list[Task] = []
         self.shown = dict.fromkeys(USERS, 0)
         self.stopped = False
         SEEN["schedules"] += 1
@@ -56,7 +58,7 @@ class Stage(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         SEEN["shared"] += self.worker.path.statistics().get("shared", 0)
-        for task in (*(request.task for request in self.requests), self.worker.feed):
+        for task in (*(request.task for request in self.requests), *self.warmings, self.worker.feed):
             task.end()
 
     # --- requests
@@ -102,8 +104,22 @@ class Stage(RuleBasedStateMachine):
         assert reading.age_seconds >= it.arrived - answered.snapshot_at - ROUNDING, "older than it says"
         if reading.source == "cache":
             assert not it.policy.exact
+            assert it.arrived < answered.snapshot_at + TTL_SECONDS, "a hit has outlived its end"
             assert reading.data not in self.worker.cache.refused, "a refused fill was served"
         self.shown[it.key.user] |= answered.holds
+
+    # --- computations in the background
+
+    def warming_goes_on_by(self, task: Task, steps: int, error: Exception | None = None) -> None:
+        for _ in range(steps):
+            if task.place is not None and task.ready():
+                task.resume(error)
+        if task.place is not None:
+            return
+        self.warmings.remove(task)
+        if task.error is not None:
+            raise task.error
+        self.saw(f"warm: {task.result}")
 
     # --- what must hold
 

@@ -33,6 +33,7 @@ LEAST_IN_A_THOUSAND = {
     "doubt: clock_drift": 100,
     "doubt: drained_at_backwards": 100,
     "doubt: negative_age": 100,
+    "fill: ahead": 100,
     "fill: dropped": 100,
     "fill: epoch": 50,
     "fill: forgotten": 20,
@@ -42,6 +43,10 @@ LEAST_IN_A_THOUSAND = {
     "flush: epoch": 50,
     "flush: hole": 20,
     "flush: reconnect": 100,
+    "warm: failed": 20,
+    "warm: held": 20,
+    "warm: refused": 20,
+    "warm: stored": 100,
 }
 
 

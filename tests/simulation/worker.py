@@ -161,3 +161,6 @@ class Worker:
 
     def read(self, key: EntryKey, policy: ReadPolicy) -> Task:
         return Task(lambda: self.path.read(key.dashboard, key.user, {}, policy))
+
+    def warm(self, key: EntryKey, *, renew: bool) -> Task:
+        return Task(lambda: self.path.warm(key, renew=renew))

@@ -72,3 +72,33 @@ def test_a_failure_inside_gives_the_place_back() -> None:
         raise ZeroDivisionError
     with admission.slot():
         pass
+
+
+def test_a_spare_place_is_there_while_more_than_half_are_free() -> None:
+    admission = Admission(4)
+    with admission.slot(), admission.spare_slot() as third, admission.spare_slot() as half:
+        assert (third, half) == (True, False)
+    with admission.spare_slot() as plenty:
+        assert plenty
+
+
+def test_the_only_place_is_spare_when_nobody_has_it() -> None:
+    admission = Admission(1)
+    with admission.spare_slot() as plenty, admission.spare_slot() as another:
+        assert (plenty, another) == (True, False)
+
+
+def test_no_place_is_spare_while_somebody_waits() -> None:
+    admission = Admission(1, monotonic=Clock())
+    entered, leave = threading.Event(), threading.Event()
+    leave.set()
+    with admission.slot():
+        waiting = threading.Thread(target=lambda: _enter(admission, entered))
+        waiting.start()
+        until(lambda: bool(admission._waiting), "waiter")
+        admission._free, free = 1, admission._free  # given back, and the waiter not awake yet
+        with admission.spare_slot() as plenty:
+            assert not plenty
+        admission._free = free
+    assert entered.wait(10)
+    waiting.join()

@@ -69,3 +69,17 @@ def test_a_beginning_that_fails_leaves_no_flight_behind() -> None:
         except ValueError:
             continue
     assert len(flights) == 0
+
+
+def test_a_flight_that_is_not_good_enough_goes_on_beside_another() -> None:
+    flights: SingleFlight[str, str, int] = SingleFlight()
+    slow, _ = flights.enter("a", str)
+    quick, mine = flights.enter("a", str, instead_of=slow)
+    again, not_mine = flights.enter("a", str, instead_of=slow)
+    assert (mine, not_mine) == (True, False)
+    assert again is quick
+    flights.land("a", slow, 1)
+    assert (slow.outcome, quick.wait(0)) == (1, False)
+    assert flights.enter("a", str) == (quick, False)
+    flights.land("a", quick, 2)
+    assert len(flights) == 0

@@ -1,0 +1,164 @@
+"""Computing in the background: through the same flights, in nobody's way, and never at a read's expense."""
+
+from typing import Any
+
+import pytest
+
+from models.errors import DatabaseUnavailable
+from refresher.entry import EntryKey
+from tests.unit.cache_fakes import changed
+from tests.unit.database_fakes import ANSWER, GONE
+from tests.unit.test_read_path import EXACT, Hold, Reader, Stage, statements
+from web.read_path import ReadPolicy
+
+KEY = EntryKey("dashboard", 7, "overview", ())
+SECOND = ANSWER | {"body": "2"}
+
+
+class Warming:
+    """A warm fill in a thread of its own, held in its statement."""
+
+    def __init__(self, stage: Stage, *, renew: bool = False) -> None:
+        self.hold = Hold(stage)
+        self.outcomes: list[str] = []
+        self.reader = Reader(lambda: self.outcomes.append(stage.path.warm(KEY, renew=renew)))  # type: ignore[arg-type, return-value]
+        assert self.hold.reached.wait(5)
+
+    def end(self) -> str:
+        self.hold.go_on.set()
+        self.reader.thread.join(5)
+        return self.outcomes[0]
+
+
+def test_what_was_warmed_is_a_hit_and_no_miss_was_counted() -> None:
+    stage = Stage()
+    assert stage.path.warm(KEY) == "stored"
+    assert stage.cache.statistics()["regions"]["dashboard"]["misses"] == {}
+    assert stage.read().source == "cache"
+    assert stage.path.statistics() == {"warm_stored": 1, "running": 0}
+
+
+def test_what_is_there_is_not_computed_unless_it_is_to_be_renewed() -> None:
+    stage = Stage(ANSWER, SECOND)
+    stage.read()
+    assert stage.path.warm(KEY) == "held"
+    assert statements(stage) == 1
+    assert stage.path.warm(KEY, renew=True) == "stored"
+    assert stage.read().data == b"2"
+    assert stage.cache.statistics()["regions"]["dashboard"]["renewals"] == 1
+
+
+def test_what_somebody_is_at_is_held() -> None:
+    stage = Stage()
+    hold = Hold(stage)
+    owner = hold.begin()
+    assert stage.path.warm(KEY) == "held"
+    hold.go_on.set()
+    owner.result()
+    assert statements(stage) == 1
+
+
+def test_a_key_is_renewed_once_at_a_time() -> None:
+    stage = Stage(ANSWER, SECOND)
+    stage.read()
+    warming = Warming(stage, renew=True)
+    assert stage.path.warm(KEY, renew=True) == "held"
+    assert warming.end() == "stored"
+    assert statements(stage) == 2
+
+
+def test_hits_go_on_from_the_old_entry_while_it_is_renewed() -> None:
+    stage = Stage(ANSWER, SECOND)
+    stage.read()
+    warming = Warming(stage, renew=True)
+    assert (stage.read().source, stage.read().data) == ("cache", b'{"calls":1}')
+    assert warming.end() == "stored"
+    assert stage.read().data == b"2"
+
+
+def test_a_request_that_may_share_it_waits_for_it() -> None:
+    stage = Stage()
+    warming = Warming(stage)
+    waiter = warming.hold.join()
+    assert warming.end() == "stored"
+    assert waiter.result().source == "materialized_view"
+    assert statements(stage) == 1
+
+
+@pytest.mark.parametrize("policy", [EXACT, ReadPolicy(max_age_seconds=0.05)], ids=["exact", "max-age"])
+def test_a_request_that_may_not_share_it_does_not_wait_for_it(policy: ReadPolicy) -> None:
+    stage = Stage(ANSWER, SECOND)
+    warming = Warming(stage)
+    stage.clock.advance(0.1)
+    assert stage.read(policy).data == b"2"
+    assert warming.end() in {"stored", "refused"}
+    assert stage.cache.statistics()["running_fills"] == 0
+    assert stage.path.statistics()["running"] == 0
+
+
+def test_after_a_change_nobody_waits_for_what_began_before_it() -> None:
+    stage = Stage(ANSWER, SECOND | {"drain_id": 11})
+    warming = Warming(stage)
+    stage.feed.apply(changed(11))
+    assert stage.read().data == b"2"
+    assert warming.end() == "refused"
+    assert stage.read().data == b"2"
+
+
+def test_real_reads_come_first() -> None:
+    stage = Stage(admission=2)
+    with stage.path._admission.slot():
+        assert stage.path.warm(KEY) == "busy"
+    assert statements(stage) == 0
+    assert stage.path.warm(KEY) == "stored"
+
+
+def test_without_trust_nothing_is_warmed() -> None:
+    stage = Stage()
+    stage.clock.advance(1.0)
+    assert stage.path.warm(KEY) == "refused"
+    assert statements(stage) == 0
+
+
+def test_a_refused_fill_is_told_and_not_kept() -> None:
+    stage = Stage(ANSWER | {"undrained": True})
+    assert stage.path.warm(KEY) == "refused"
+    assert not stage.cache.holds(KEY)
+
+
+@pytest.mark.parametrize("outcome", [GONE, ANSWER | {"body": None}], ids=["database gone", "nothing found"])
+def test_a_failure_is_told_and_leaves_nothing_running(outcome: Any) -> None:
+    stage = Stage(outcome)
+    assert stage.path.warm(KEY) == "failed"
+    assert stage.cache.statistics()["running_fills"] == 0
+    assert stage.path.statistics()["running"] == 0
+
+
+def test_a_request_that_waited_for_a_failure_tries_itself() -> None:
+    stage = Stage(GONE, ANSWER)
+    warming = Warming(stage)
+    waiter = warming.hold.join()
+    assert warming.end() == "failed"
+    assert waiter.result().data == b'{"calls":1}'
+
+
+@pytest.mark.parametrize(
+    "key",
+    [KEY._replace(dashboard="unknown"), KEY._replace(region="agent"), KEY._replace(arguments=(1,))],
+    ids=["dashboard", "region", "arguments"],
+)
+def test_a_question_that_nobody_can_ask_fails_and_harms_nothing(key: EntryKey) -> None:
+    stage = Stage()
+    stage.read()
+    assert stage.path.warm(key) == "failed"
+    assert stage.cache.holds(KEY)
+    assert statements(stage) == 1
+
+
+def test_a_read_fails_as_ever_when_a_background_computation_runs() -> None:
+    stage = Stage(ANSWER, GONE)
+    warming = Warming(stage)
+    stage.clock.advance(0.1)
+    with pytest.raises(DatabaseUnavailable):
+        stage.read(EXACT)
+    assert warming.end() == "stored"
