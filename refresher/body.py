@@ -71,7 +71,7 @@ def body_bytes(body: Body) -> int:
 def _stored(rest: bytes) -> list[bytes]:
     """Return ``rest`` as stored blocks of deflate, the last one marked as such."""
     pieces: list[bytes] = []
-    last = max(0, len(rest) - 1) // MOST_STORED_BYTES
+    last = len(rest) // MOST_STORED_BYTES
     for number in range(last + 1):
         piece = rest[number * MOST_STORED_BYTES : (number + 1) * MOST_STORED_BYTES]
         pieces += (struct.pack("<BHH", number == last, len(piece), len(piece) ^ 0xFFFF), piece)

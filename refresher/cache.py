@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from models.user_key import UserKey
 from refresher.entry import Entry, EntryKey
 from refresher.feed import Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
-from refresher.fill import Fill
+from refresher.fill import Fill, RunningFills
 from refresher.region import RegionLimits
 from refresher.store import AGES, Store
 from refresher.trust import NEVER, Trust
@@ -46,7 +46,7 @@ class FrontCache:
         self._lock = threading.Lock()
         self._store = Store(limits)
         self._regions = self._store.regions
-        self._running: dict[UserKey, set[Fill]] = {}
+        self._running = RunningFills()
         self._memory = memory if memory is not None else FeedMemory()
         self._trust = Trust(trust_seconds)
         self._usable_until = NEVER
@@ -116,13 +116,13 @@ class FrontCache:
         """
         with self._lock:
             fill = Fill(key, self.monotonic(), background=background)
-            self._running.setdefault(key.user, set()).add(fill)
+            self._running.add(fill)
             return fill
 
     def abandon(self, fill: Fill) -> None:
         """Forget a computation that gave no answer."""
         with self._lock:
-            self._forget_running(fill)
+            self._running.forget(fill)
 
     def finish(self, fill: Fill, entry: Entry | None, *, epoch: int, drain_id: int, undrained: bool) -> str | None:
         """Take in what a computation read: store ``entry``, or return why it was refused.
@@ -132,7 +132,7 @@ class FrontCache:
         waited for is refused instead (``ahead``): a moment later the feed will have caught up with it.
         """
         with self._lock:
-            self._forget_running(fill)
+            self._running.forget(fill)
             fill.joinable = False  # nothing watches it from here on; who comes later finds the entry
             ahead = self._ahead(epoch, drain_id, undrained=undrained)
             shown = fill.joined or not fill.background
@@ -223,7 +223,7 @@ class FrontCache:
             return {
                 "regions": regions,
                 "flushes": dict(self._flushes),
-                "running_fills": sum(map(len, self._running.values())),
+                "running_fills": len(self._running),
                 "trust": {
                     "trusted": now < self._usable_until,
                     "remaining_seconds": max(0.0, self._usable_until - now),
@@ -268,13 +268,6 @@ class FrontCache:
         self._regions[fill.key.region].renewals += renewal and why is None
         return why
 
-    def _forget_running(self, fill: Fill) -> None:
-        running = self._running.get(fill.key.user)
-        if running is not None:
-            running.discard(fill)
-            if not running:
-                del self._running[fill.key.user]
-
     def _ahead(self, epoch: int, drain_id: int, *, undrained: bool) -> tuple[float, float] | None:
         """Return up to which watermark entries may lack what such a read saw; None: it saw what was applied."""
         if undrained:
@@ -288,8 +281,7 @@ class FrontCache:
         for key, entry in self._store.of(user):
             if (entry.epoch, entry.drain_id) <= watermark:
                 self._store.remove(key, "newer_read")
-        for fill in self._running.get(user, ()):
-            fill.drop()
+        self._running.drop(user)
 
     def _invalidate(self, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> None:
         everyone = by_user.get(None)
@@ -301,15 +293,11 @@ class FrontCache:
                 # an entry that saw the drain already holds its changes
                 if any(row.drain_id > entry.drain_id and concerns(*row[2:], answer) for row in rows):
                     self._store.remove(key, "invalidated")
-        for user in self._running if everyone else self._running.keys() & by_user.keys():
-            for fill in self._running[user]:
-                fill.joinable = False
+        self._running.close(None if everyone else [user for user in by_user if user is not None])
 
     def _flush(self, why: str, applied: Position | None) -> None:
         self._store.clear("flushed")
-        for fills in self._running.values():
-            for fill in fills:
-                fill.drop()
+        self._running.drop_all()
         self._applied = applied
         self._memory.reset(applied.drain_id if applied else 0)
         self._flushes[why] += 1

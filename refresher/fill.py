@@ -1,8 +1,12 @@
-"""A running computation of one answer, as the front cache and those who may share it see it.
+"""Running computations of answers, as the front cache and those who may share them see them.
 
-Invariant: ``joinable`` and ``dropped`` only ever turn against it.
+Invariant: ``joinable`` and ``dropped`` only ever turn against a fill. :class:`RunningFills` is not synchronised: the
+front cache's lock is held around every call.
 """
 
+from collections.abc import Iterable
+
+from models.user_key import UserKey
 from refresher.entry import EntryKey
 
 
@@ -36,3 +40,41 @@ class Fill:
         """Keep its result from the cache and from later requests."""
         self.joinable = False
         self.dropped = True
+
+
+class RunningFills:
+    """The fills that are neither finished nor abandoned, by user."""
+
+    def __init__(self) -> None:
+        self._by_user: dict[UserKey, set[Fill]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_user.values()))
+
+    def add(self, fill: Fill) -> None:
+        """Take in a fill that begins."""
+        self._by_user.setdefault(fill.key.user, set()).add(fill)
+
+    def forget(self, fill: Fill) -> None:
+        """Let go of a fill that is over; again and again, if need be."""
+        running = self._by_user.get(fill.key.user)
+        if running is not None:
+            running.discard(fill)
+            if not running:
+                del self._by_user[fill.key.user]
+
+    def close(self, users: Iterable[UserKey] | None) -> None:
+        """Keep the fills of ``users`` (None: of everyone) from requests that come later."""
+        for user in list(self._by_user) if users is None else self._by_user.keys() & users:
+            for fill in self._by_user[user]:
+                fill.joinable = False
+
+    def drop(self, user: UserKey) -> None:
+        """Drop the fills of ``user``."""
+        for fill in self._by_user.get(user, ()):
+            fill.drop()
+
+    def drop_all(self) -> None:
+        """Drop every fill."""
+        for user in self._by_user:
+            self.drop(user)

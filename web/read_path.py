@@ -12,19 +12,20 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models.errors import DatabaseUnavailable, FrontviewError, NotFound
+from models.errors import DatabaseUnavailable, FrontviewError
 from models.user_key import UserKey
-from refresher.cache import HARMLESS_REFUSALS, FrontCache
-from refresher.entry import Entry, EntryKey
+from refresher.cache import FrontCache
+from refresher.entry import EntryKey
 from refresher.fill import Fill
 from refresher.flight import Flight, SingleFlight
 from refresher.tally import Tally
 from refresher.trust import NEVER
 from views_sql.maintained_view import Catalog, Dashboard
 from web.admission import Admission
+from web.computing import Computing, Landed
 from web.exact_read import ExactReads
 from web.guarded_cache import GuardedCache
-from web.reading import Reading, ReadPolicy, cached_reading, computed_reading, make_entry
+from web.reading import Reading, ReadPolicy, cached_reading, computed_reading
 
 __all__ = ["ReadPath", "ReadPolicy", "Reading"]
 
@@ -47,20 +48,6 @@ class _Request:
     arrived: float
     policy: ReadPolicy
     why_not_cached: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Landed:
-    """What an owner leaves to those who waited."""
-
-    entry: Entry
-    refused: str | None
-    database_ms: float | None
-
-    @property
-    def shareable(self) -> bool:
-        """Whether nothing speaks against showing it to requests that arrived while it ran."""
-        return self.refused is None or self.refused in HARMLESS_REFUSALS
 
 
 class ReadPath:
@@ -88,20 +75,15 @@ class ReadPath:
         self._tally = Tally()
         self._front = cache
         self._cache = GuardedCache(cache, self._tally)
-        self._reads = ExactReads(
-            engine,
-            self._tally,
-            seconds=statement_timeout_seconds,
-            monotonic=monotonic,
-            wall=wall,
-        )
+        seconds = statement_timeout_seconds
+        reads = ExactReads(engine, self._tally, seconds=seconds, monotonic=monotonic, wall=wall)
+        self._computing = Computing(reads, self._cache, cache.ttl_seconds, compress_from_bytes)
         self._admission = Admission(admission)
         self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
-        self._flights: SingleFlight[EntryKey, Fill, _Landed] = SingleFlight()
-        self._patience_seconds = statement_timeout_seconds
-        self._wait_seconds = statement_timeout_seconds + 5
+        self._flights: SingleFlight[EntryKey, Fill, Landed] = SingleFlight()
+        self._patience_seconds = seconds
+        self._wait_seconds = seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
-        self._compress_from_bytes = compress_from_bytes
         self._monotonic = monotonic
 
     def read(
@@ -217,13 +199,13 @@ class ReadPath:
             flight, mine = self._flights.enter(key, begin)
             return self._fly_in_background(flight, asked, began) if mine else "held"
 
-    def _fly_in_background(self, flight: Flight[Fill, _Landed], asked: Dashboard, began: float) -> str:
+    def _fly_in_background(self, flight: Flight[Fill, Landed], asked: Dashboard, began: float) -> str:
         fill, landed = flight.subject, None
         try:
             if self._cache.computed_since(fill.key, began) is not None:
                 self._cache.abandon(fill)
                 return "held"
-            landed = self._compute(asked, fill)
+            landed = self._computing.compute(asked, fill)
         except FrontviewError:
             return "failed"
         finally:
@@ -239,7 +221,7 @@ class ReadPath:
         max_age_seconds = request.policy.max_age_seconds
         return NEVER if max_age_seconds is None else request.arrived - max_age_seconds
 
-    def _fly(self, flight: Flight[Fill, _Landed], request: _Request) -> Reading:
+    def _fly(self, flight: Flight[Fill, Landed], request: _Request) -> Reading:
         """Compute as the owner of ``flight``, and land it whatever happens."""
         landed = None
         try:
@@ -247,7 +229,7 @@ class ReadPath:
             if reading is not None:
                 self._cache.abandon(flight.subject)
                 return reading
-            landed = self._compute(request.asked, flight.subject)
+            landed = self._computing.compute(request.asked, flight.subject)
             return self._computed(landed, request)
         finally:
             self._flights.land(request.key, flight, landed)
@@ -258,26 +240,13 @@ class ReadPath:
         entry = self._cache.computed_since(key, arrived)
         if entry is not None:
             self._tally.add("shared")
-            return self._computed(_Landed(entry, None, None), request)
+            return self._computed(Landed(entry, None, None), request)
         if policy.exact:
             return None
         entry, _ = self._cache.lookup(key, arrived, policy.max_age_seconds, again=True)
         return None if entry is None else cached_reading(entry, self._monotonic())
 
-    def _compute(self, asked: Dashboard, fill: Fill) -> _Landed:
-        try:
-            answer = self._reads.ask(asked, fill.key.user, fill.key.arguments)
-            ttl_seconds = self._front.ttl_seconds(asked.region, asked.ttl_seconds)
-            entry = make_entry(asked, fill.key, answer, ttl_seconds, self._compress_from_bytes)
-        except BaseException:
-            self._cache.abandon(fill)
-            raise
-        refused = self._cache.finish(fill, entry, answer)
-        if entry is None:
-            raise NotFound("There is nothing of that kind for this user.")
-        return _Landed(entry, refused, answer.database_ms)
-
-    def _computed(self, landed: _Landed, request: _Request) -> Reading:
+    def _computed(self, landed: Landed, request: _Request) -> Reading:
         self._tally.add(landed.entry.computed_by)
         return computed_reading(
             landed.entry,

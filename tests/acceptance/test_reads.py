@@ -138,6 +138,19 @@ def test_not_modified_when_the_data_is_the_same_and_200_when_it_is_not(running: 
         assert changed.headers["ETag"] != tag
 
 
+def test_a_large_answer_goes_out_as_gzip_to_who_takes_it_and_is_the_same_text(running: System) -> None:
+    day, before = date.today(), date.today() - timedelta(days=399)
+    large = f"/api/v1/dashboard/analytics?from={before}&to={day}&granularity=day"
+    with running.client(USER) as client:
+        for answer_to in (client.get, lambda path, **options: hit(client, path) and client.get(path, **options)):
+            packed = answer_to(large, headers={"Accept-Encoding": "gzip"})
+            plain = answer_to(large, headers={"Accept-Encoding": "identity"})
+            assert data_of(packed) == data_of(plain)
+            assert (packed.headers["Content-Encoding"], "Content-Encoding" in plain.headers) == ("gzip", False)
+            assert packed.headers["Vary"] == plain.headers["Vary"] == "Authorization, Accept-Encoding"
+            assert packed.num_bytes_downloaded * 5 < plain.num_bytes_downloaded == len(plain.content)
+
+
 def test_without_a_refresher_answers_are_exact_and_say_that_they_are_no_hits(running: System) -> None:
     with running.client(USER) as client:
         hit(client, OVERVIEW)
