@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from models.user_key import UserKey
 from refresher.entry import Entry, EntryKey
-from refresher.feed import Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
+from refresher.feed import FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns, dependence, rows_by_user
 from refresher.fill import Fill, RunningFills
 from refresher.region import RegionLimits
 from refresher.store import AGES, Store
@@ -183,7 +183,7 @@ class FrontCache:
 
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
         """Apply what a poll returned, then extend trust by it; return whether everything was flushed."""
-        by_user = _by_user(poll.rows)
+        by_user = rows_by_user(poll.rows)
         with self._lock:
             why = break_in_feed(self._applied, poll)
             if reconnected and why != "start":
@@ -258,7 +258,7 @@ class FrontCache:
             return "epoch"
         if entry.drain_id < self._memory.remembers_from:
             return "forgotten"
-        if self._memory.overtakes(_dependence(fill.key, entry), entry.drain_id):
+        if self._memory.overtakes(dependence(fill.key, entry), entry.drain_id):
             return "overtaken"
         return "expired" if self.monotonic() >= entry.expires else None
 
@@ -289,11 +289,11 @@ class FrontCache:
         for user in users:
             rows = [*by_user.get(user, ()), *(everyone or ())]
             for key, entry in self._store.of(user):
-                answer = _dependence(key, entry)
+                answer = dependence(key, entry)
                 # an entry that saw the drain already holds its changes
                 if any(row.drain_id > entry.drain_id and concerns(*row[2:], answer) for row in rows):
                     self._store.remove(key, "invalidated")
-        self._running.close(None if everyone else [user for user in by_user if user is not None])
+        self._running.close(None if everyone else by_user.keys())
 
     def _flush(self, why: str, applied: Position | None) -> None:
         self._store.clear("flushed")
@@ -301,15 +301,3 @@ class FrontCache:
         self._applied = applied
         self._memory.reset(applied.drain_id if applied else 0)
         self._flushes[why] += 1
-
-
-def _dependence(key: EntryKey, entry: Entry) -> Dependence:
-    return Dependence(key, entry.sources, entry.first_day, entry.last_day)
-
-
-def _by_user(rows: Iterable[FeedRow]) -> dict[UserKey | None, list[FeedRow]]:
-    """Return the rows grouped by user; done before the lock is taken."""
-    grouped: dict[UserKey | None, list[FeedRow]] = {}
-    for row in rows:
-        grouped.setdefault(row.user, []).append(row)
-    return grouped

@@ -5,14 +5,14 @@ when it is full the floor rises, nothing is lost silently.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from models.user_key import UserKey
-from refresher.entry import EntryKey
+from refresher.entry import Entry, EntryKey
 from refresher.trust import Sighting
 
 # A row with such a source is a manual invalidation: the rest of it is a glob over EntryKey.label.
@@ -64,6 +64,19 @@ class Poll:
     drains_since: int = 0
     rows: list[FeedRow] = field(default_factory=list)
     truncated: bool = False
+
+
+def dependence(key: EntryKey, entry: Entry) -> Dependence:
+    """Return what ``entry`` depends on."""
+    return Dependence(key, entry.sources, entry.first_day, entry.last_day)
+
+
+def rows_by_user(rows: Iterable[FeedRow]) -> dict[UserKey | None, list[FeedRow]]:
+    """Return the rows grouped by user; done before any lock is taken."""
+    grouped: dict[UserKey | None, list[FeedRow]] = {}
+    for row in rows:
+        grouped.setdefault(row.user, []).append(row)
+    return grouped
 
 
 def break_in_feed(applied: Position | None, poll: Poll) -> str | None:

@@ -4,7 +4,7 @@ Invariant: ``joinable`` and ``dropped`` only ever turn against a fill. :class:`R
 front cache's lock is held around every call.
 """
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from models.user_key import UserKey
 from refresher.entry import EntryKey
@@ -63,7 +63,7 @@ class RunningFills:
             if not running:
                 del self._by_user[fill.key.user]
 
-    def close(self, users: Iterable[UserKey] | None) -> None:
+    def close(self, users: AbstractSet[UserKey | None] | None) -> None:
         """Keep the fills of ``users`` (None: of everyone) from requests that come later."""
         for user in list(self._by_user) if users is None else self._by_user.keys() & users:
             for fill in self._by_user[user]:
