@@ -9,7 +9,8 @@ from pathlib import Path
 
 from flask import Flask, Response
 
-from web.cli.serve import BLOCKING_THREADS
+from models.settings import Settings
+from web.worker import threads_for
 
 BODY_FILE = "FRONTVIEW_BENCH_BODY"
 
@@ -38,7 +39,7 @@ def main() -> None:
         port=int(sys.argv[1]),
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=BLOCKING_THREADS,
+        blocking_threads=threads_for(Settings.model_fields["pool_size"].default),
         websockets=False,
         respawn_failed_workers=True,
         log_access="--access-log" in sys.argv,
