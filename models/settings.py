@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         0, ge=0, le=65535, description="The refresher's port for Prometheus; 0: no metrics."
     )
 
+    metrics_enabled: bool = Field(True, description="Whether the web server answers /metrics.")
+    metrics_dir: Path | None = Field(
+        None, description="Where the processes of one web server leave their numbers; unset: in the temporary folder."
+    )
+    otel_enabled: bool = Field(False, description="Traces of requests and statements; needs the extra `otel`.")
+
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")
     access_log: bool = Field(True, description="One line a request, without user data.")

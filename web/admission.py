@@ -23,7 +23,7 @@ class Admission:
 
     def __init__(self, capacity: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._capacity = self._free = capacity
-        self._waiting = 0
+        self._waiting = self._refused = 0
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._moved_at = monotonic()  # when somebody last came in or left
@@ -53,11 +53,17 @@ class Admission:
             if plenty:
                 self._leave()
 
+    def statistics(self) -> dict[str, int]:
+        """Return how many may be inside, are inside, and were turned away."""
+        with self._changed:
+            return {"capacity": self._capacity, "inside": self._capacity - self._free, "refused": self._refused}
+
     def _enter(self) -> None:
         with self._changed:
             if self._free == 0 and self._monotonic() - self._moved_at < STALLED_SECONDS:
                 self._wait()
             if self._free == 0:
+                self._refused += 1
                 raise DatabaseUnavailable("Too many requests wait for the database already.")
             self._take()
 

@@ -16,6 +16,7 @@ from web.dashboards import reads
 from web.documentation import documentation_blueprint
 from web.front import Front
 from web.health import ReadinessCheck, health_blueprint
+from web.metrics import metrics_blueprint
 from web.openapi import configure_openapi
 from web.problems import register_problems
 from web.request_hooks import register_request_hooks
@@ -48,6 +49,7 @@ def create_app(
     register_problems(app)
     app.register_blueprint(reads)
     app.register_blueprint(health_blueprint(readiness))
+    app.register_blueprint(metrics_blueprint())
     app.register_blueprint(documentation_blueprint())
     app.wsgi_app = Front(app.wsgi_app, worker, verifier, access_log=settings.access_log)  # type: ignore[method-assign]
     return app

@@ -91,6 +91,7 @@ class Front:
             status = "200 OK"
             body, content = answer_content(reading, environ.get("HTTP_ACCEPT_ENCODING"))
             headers += [*content.items(), ("Content-Length", str(len(body)))]
+        self._worker.latency.observe(before.rule, reading.source, int(status[:3]), perf_counter() - started)
         if self._access_log:
             log_request("GET", before.rule, int(status[:3]), elapsed_ms, reading.source, request_id)
         start_response(status, headers)

@@ -84,6 +84,16 @@ HEALTH_RESPONSES: Responses = {
     200: {"description": "Alive.", "headers": REQUEST_ID, "content": _JSON_OBJECT},
     405: NOT_ALLOWED,
 }
+METRICS_RESPONSES: Responses = {
+    200: {
+        "description": "Prometheus's text format; of every process of this server.",
+        "headers": REQUEST_ID,
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    },
+    404: problem("Metrics are switched off.", 404),
+    405: NOT_ALLOWED,
+    503: problem("This process has not started.", 503, headers=RETRY_AFTER),
+}
 DOCUMENT_RESPONSES: Responses = {
     200: {"description": "The OpenAPI 3.1 document.", "headers": REQUEST_ID, "content": _JSON_OBJECT},
     304: {"description": "The client has it.", "headers": REQUEST_ID},

@@ -156,6 +156,10 @@ class ReadPath:
         """
         return self._tally.counts() | {"running": len(self._flights)}
 
+    def admission_statistics(self) -> dict[str, int]:
+        """Return how many may wait for the database, do, and were turned away."""
+        return self._admission.statistics()
+
     def _share_or_compute(self, request: _Request) -> Reading:
         not_before = self._oldest_to_share(request)
         deadline = request.arrived + self._wait_seconds

@@ -8,6 +8,7 @@ import uuid
 from time import perf_counter
 
 from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from models.logs import logger
 from web.context import context
@@ -15,7 +16,7 @@ from web.problems import Problem
 
 LARGEST_BODY_BYTES = 65_536
 # Endpoints that must answer however the database is; readiness starts the worker itself.
-DATABASE_FREE = {"health.alive", "health.ready", "documentation.page", "documentation.document"}
+DATABASE_FREE = {"health.alive", "health.ready", "metrics.metrics", "documentation.page", "documentation.document"}
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PROTECTIVE_HEADERS = {
@@ -34,6 +35,7 @@ def register_request_hooks(app: Flask) -> None:
     app.before_request(_refuse_large_body)
     app.before_request(_start_worker)
     app.after_request(_finish)
+    app.teardown_request(_unbind)
 
 
 def elapsed_ms() -> float:
@@ -47,8 +49,13 @@ def request_id_of(given: str) -> str:
 
 
 def _stamp() -> None:
-    g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
     g.started = perf_counter()
+    g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
+    bind_contextvars(request_id=g.request_id)  # on every line that is logged until the request is over
+
+
+def _unbind(_error: BaseException | None = None) -> None:
+    unbind_contextvars("request_id")
 
 
 def _refuse_large_body() -> None:
@@ -66,20 +73,13 @@ def _finish(response: Response) -> Response:
     for name, value in PROTECTIVE_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", NOTHING_LOADS)
+    milliseconds = elapsed_ms()
+    rule, source = request.url_rule.rule if request.url_rule else None, g.get("source")
+    context().worker.latency.observe(rule, source, response.status_code, milliseconds / 1000)
     if context().settings.access_log:
-        _log(response)
+        method = request.method if request.method.isalpha() else "?"
+        log_request(method, rule, response.status_code, milliseconds, source, g.request_id)
     return response
-
-
-def _log(response: Response) -> None:
-    log_request(
-        request.method if request.method.isalpha() else "?",
-        request.url_rule.rule if request.url_rule else None,
-        response.status_code,
-        elapsed_ms(),
-        g.get("source"),
-        g.request_id,
-    )
 
 
 def log_request(

@@ -8,9 +8,11 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.pool import QueuePool
 
 from models.deadlines import Deadlines
 from models.embedded import database_url, direct_url, reads_through_pooler
@@ -20,7 +22,11 @@ from refresher.cache import FrontCache
 from refresher.follower import FeedFollower
 from refresher.region import region_limits
 from views_sql.maintained_view import Catalog
+from web.latency import Latency
+from web.metrics_folder import Together
+from web.process_numbers import process_statistics
 from web.read_path import ReadPath
+from web.snapshots import Snapshots
 
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0
@@ -40,7 +46,8 @@ def admitted(pool_size: int) -> int:
 class _Running:
     """The parts of a started worker."""
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, statistics: Callable[[], dict[str, Any]]) -> None:
+        self.snapshots = Snapshots(statistics, settings.metrics_dir)
         self.engine = make_engine(
             database_url(settings),
             "frontview-web",
@@ -84,10 +91,16 @@ class _Running:
     def stop(self) -> None:
         """End the threads and close the idle connections."""
         self._stopping.set()
+        self.snapshots.stop()
         self.follower.stop()
         self._opening.join(OPENING_SECONDS)
         self.deadlines.stop()
         self.engine.dispose()
+
+    def connections_in_use(self) -> int:
+        """Return how many of the pool's connections reads have now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 class Worker:
@@ -102,6 +115,7 @@ class Worker:
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
         self._running: _Running | None = None
+        self.latency = Latency()
         self._inherited: list[_Running] = []
         forget = weakref.WeakMethod(self._forget_inherited)
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
@@ -151,7 +165,18 @@ class Worker:
             "cache": parts.cache.statistics(),
             "reads": parts.read_path.statistics(),
             "feed": parts.follower.status(),
+            "latency": self.latency.statistics(),
+            "admission": parts.read_path.admission_statistics(),
+            "pool": {"size": self._settings.pool_size, "in_use": parts.connections_in_use()},
+            "process": process_statistics(),
         }
+
+    def together(self) -> tuple[Together, bool]:
+        """Return the numbers of all processes of this server, and whether there are others' among them.
+
+        :raises ConfigurationError: as for :meth:`ensure_started`.
+        """
+        return self._started().snapshots.together()
 
     def _started(self) -> _Running:
         running = self._running
@@ -159,9 +184,11 @@ class Worker:
             return running
         with self._lock:
             if self._running is None:
-                running = _Running(self._settings, self._catalog)
+                running = _Running(self._settings, self._catalog, self.statistics)
                 running.start()
                 self._running = running
+                if self._settings.metrics_enabled:
+                    running.snapshots.start()  # its numbers are those of a started worker
             return self._running
 
     def _forget_inherited(self) -> None:
@@ -170,6 +197,7 @@ class Worker:
         What was inherited is kept, unused: collecting it would talk on the parent's connections.
         """
         self._lock = threading.Lock()
+        self.latency.forget()
         if self._running is not None:
             self._inherited.append(self._running)
             self._running = None

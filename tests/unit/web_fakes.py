@@ -11,6 +11,7 @@ from models.settings import load_settings
 from refresher.entry import EntryKey
 from web.app import create_app
 from web.health import Found, ReadinessCheck
+from web.latency import Latency
 from web.read_path import Reading, ReadPolicy
 from web.tokens import issue_token
 
@@ -72,6 +73,7 @@ class FakeFollower:
 class FakeWorker:
     read_path: FakeReadPath = field(default_factory=FakeReadPath)
     follower: FakeFollower = field(default_factory=FakeFollower)
+    latency: Latency = field(default_factory=Latency)
     engine: None = None
     starts: int = 0
     failure: Exception | None = None

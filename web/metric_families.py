@@ -1,0 +1,112 @@
+"""The metrics of the web server: what each is called, what kind it is, what it means, and how processes add up.
+
+Invariant: everything told is listed here; a counter is added over all processes that ever were, a gauge over those
+that live.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+MICROSECONDS = 1_000_000  # in a second
+SUFFIXES = ("_bucket", "_count", "_sum", "_total")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric.
+
+    :param name: without ``_total``.
+    :param worst: of a gauge: the largest value of any process is told, not the sum of all.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    worst: bool = False
+
+
+_DECLARED = (
+    Family("frontview_cache_hits", COUNTER, "Reads that the front cache answered."),
+    Family("frontview_cache_misses", COUNTER, "Lookups that found nothing usable, by reason."),
+    Family("frontview_cache_fills", COUNTER, "Answers that were stored."),
+    Family("frontview_cache_refused", COUNTER, "Answers that were not stored, by reason."),
+    Family("frontview_cache_evictions", COUNTER, "Entries that were dropped, by reason."),
+    Family("frontview_cache_renewals", COUNTER, "Entries renewed before they ended."),
+    Family("frontview_cache_events", COUNTER, "What else a region counts."),
+    Family("frontview_cache_flushes", COUNTER, "Times that everything was dropped, by reason."),
+    Family("frontview_cache_entries", GAUGE, "Entries held."),
+    Family("frontview_cache_bytes", GAUGE, "Bytes held."),
+    Family("frontview_cache_limit_entries", GAUGE, "Entries that may be held."),
+    Family("frontview_cache_limit_bytes", GAUGE, "Bytes that may be held."),
+    Family("frontview_cache_running_fills", GAUGE, "Computations that may become entries."),
+    Family("frontview_cache_trusted_workers", GAUGE, "Processes whose front cache may be used now."),
+    Family("frontview_cache_doubts", COUNTER, "Times that clocks disagreed, so that the front cache was not trusted."),
+    Family("frontview_reads", COUNTER, "Reads answered, by who answered: the hit ratio is cache over all."),
+    Family("frontview_reads_shared", COUNTER, "Reads that took another's computation (single flight)."),
+    Family("frontview_reads_running", GAUGE, "Computations that run now."),
+    Family("frontview_read_events", COUNTER, "What went otherwise than planned in reads, by event."),
+    Family("frontview_request_seconds", HISTOGRAM, "Duration of requests within the process, by route and source."),
+    Family("frontview_http_responses", COUNTER, "Answers, by route and HTTP status."),
+    Family("frontview_feed_lag_seconds", GAUGE, "Age of the newest drain as the slowest worker knows it.", worst=True),
+    Family("frontview_feed_poll_age_seconds", GAUGE, "Since the last poll, of the slowest worker.", worst=True),
+    Family("frontview_feed_connected_workers", GAUGE, "Processes whose feed connection stands."),
+    Family("frontview_feed_polls", COUNTER, "Polls of the feed."),
+    Family("frontview_feed_reconnects", COUNTER, "Feed connections lost."),
+    Family("frontview_feed_failures", COUNTER, "Defects in the feed's thread."),
+    Family("frontview_admission_capacity", GAUGE, "Requests that may wait for the database at once."),
+    Family("frontview_admission_inside", GAUGE, "Requests that wait for the database now."),
+    Family("frontview_admission_refused", COUNTER, "Requests turned away because too many waited."),
+    Family("frontview_pool_size", GAUGE, "Database connections that reads may use."),
+    Family("frontview_pool_in_use", GAUGE, "Database connections that reads use now."),
+    Family("frontview_warming_events", COUNTER, "What warming did, by event."),
+    Family("frontview_warming_state", GAUGE, "Where warming stands."),
+    Family("frontview_access_events", COUNTER, "What the reporting of accesses did, by event."),
+    Family("frontview_access_state", GAUGE, "Where the reporting of accesses stands."),
+    Family("frontview_worker_cpu_seconds", COUNTER, "Processor time of the processes."),
+    Family("frontview_worker_resident_bytes", GAUGE, "Memory of the processes."),
+    Family("frontview_worker_started_timestamp_seconds", GAUGE, "When the youngest process started.", worst=True),
+    Family("frontview_worker_snapshot_age_seconds", GAUGE, "Age of the oldest numbers told here.", worst=True),
+    Family("frontview_workers", GAUGE, "Processes of this server."),
+    Family("frontview_workers_ended", COUNTER, "Processes of this server that have ended."),
+    Family("frontview_metrics_shared", GAUGE, "1: all processes are told together; 0: this one alone."),
+)
+FAMILIES = {family.name: family for family in _DECLARED}
+
+Series = tuple[str, tuple[tuple[str, str], ...]]  # the sample's full name, and its labels
+
+
+def family_of(sample: str) -> Family:
+    """Return the family that a sample of this name belongs to.
+
+    :raises KeyError: there is none.
+    """
+    if sample in FAMILIES:
+        return FAMILIES[sample]
+    for suffix in SUFFIXES:
+        if sample.endswith(suffix) and (name := sample.removesuffix(suffix)) in FAMILIES:
+            return FAMILIES[name]
+    raise KeyError(sample)
+
+
+def counts_time(sample: str) -> bool:
+    """Return whether a sample of this name is a counter of time, which is kept in microseconds."""
+    return sample.endswith(("_seconds_sum", "_seconds_total"))
+
+
+class Told(Collector):
+    """Samples as prometheus_client wants to collect them; a family without samples is named all the same."""
+
+    def __init__(self, samples: dict[Series, float]) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every family."""
+        metrics = {family.name: Metric(family.name, family.meaning, family.kind) for family in _DECLARED}
+        for (name, labels), value in self._samples.items():
+            told = value / MICROSECONDS if counts_time(name) else value
+            metrics[family_of(name).name].add_sample(name, dict(labels), told)
+        return metrics.values()

@@ -1,0 +1,92 @@
+"""The thread that leaves this process's numbers for the others, each second, and the numbers of all of them.
+
+Invariant: what :meth:`Snapshots.together` returns was written before; so whoever is asked next tells no less. Where the
+folder cannot be used, this process tells of itself alone, and says so.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from web.metrics_folder import (
+    FolderRefused,
+    Together,
+    default_folder,
+    forget_ended_servers,
+    leave,
+    open_folder,
+    read_together,
+)
+from web.process_numbers import Numbers, numbers_of
+
+EVERY_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 0.5
+
+
+class Snapshots:
+    """One process's part in the folder; :meth:`start` and :meth:`stop` once each.
+
+    :param statistics: everything countable about this process.
+    :param folder: None: the one that all children of our parent use.
+    """
+
+    def __init__(self, statistics: Callable[[], Mapping[str, Any]], folder: Path | None = None) -> None:
+        self._statistics, self._wanted = statistics, folder
+        self._folder: Path | None = None
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to leave numbers, if the folder can be used."""
+        try:
+            if self._wanted is None:
+                forget_ended_servers()
+            self._folder = open_folder(self._wanted or default_folder())
+        except (FolderRefused, OSError) as error:
+            structlog.get_logger(__name__).warning("metrics_not_shared", reason=str(error))
+            return
+        self._leave()
+        self._thread = threading.Thread(target=self._run, name="frontview-metrics")
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Leave the last numbers and end the thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def together(self) -> tuple[Together, bool]:
+        """Return the numbers of all processes, and whether they are more than those of this one."""
+        own = self._leave()
+        if self._folder is not None:
+            try:
+                return read_together(self._folder, time.monotonic()), True
+            except OSError:  # somebody tidied up; the thread makes it anew
+                pass
+        return Together(own, living=1, ended=0, oldest_seconds=0.0), False
+
+    def _run(self) -> None:
+        # a thread that is no daemon would keep a process alive whose main thread has ended
+        due = time.monotonic() + EVERY_SECONDS
+        while threading.main_thread().is_alive() and not self._stopping.is_set():
+            self._stopping.wait(min(LONGEST_WAIT_SECONDS, max(0.0, due - time.monotonic())))
+            if time.monotonic() >= due:
+                due = time.monotonic() + EVERY_SECONDS
+                self._leave()
+        self._leave()
+
+    def _leave(self) -> Numbers:
+        with self._lock:  # two writers in one process would overtake each other
+            numbers = numbers_of(self._statistics())
+            if self._folder is not None:
+                try:
+                    open_folder(self._folder)
+                    leave(self._folder, numbers, time.monotonic())
+                except (OSError, FolderRefused) as error:
+                    structlog.get_logger(__name__).warning("metrics_not_left", error=type(error).__name__)
+            return numbers
