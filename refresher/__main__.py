@@ -15,7 +15,7 @@ def main() -> int:
     """Run until asked to stop; return the exit code."""
     try:
         settings = load_settings()
-        configure_logs(settings)
+        configure_logs(settings, "refresher")
         return run(settings, CATALOG)
     except FrontviewError as error:
         sys.stderr.write(f"{error}\n")

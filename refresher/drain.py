@@ -32,6 +32,7 @@ class Drain:
     :param pause_seconds: between two drains.
     :param keep_feed_seconds: how long feed and drain rows are kept.
     :param deadlines: cuts the connection when a statement is without an answer for long.
+    :param on_drain: told of each look: seconds, keys found, whether a row was appended.
     :param still_works: whether the server still works for a connection's backend, however long it takes.
     """
 
@@ -43,8 +44,9 @@ class Drain:
         keep_feed_seconds: int,
         deadlines: Deadlines | None = None,
         still_works: Callable[[Connection], bool] = lambda _: True,
+        on_drain: Callable[[float, int, bool], None] = lambda _seconds, _keys, _appended: None,
     ) -> None:
-        self._connect = connect
+        self._connect, self._on_drain = connect, on_drain
         self._deadlines = deadlines or Deadlines()
         self._still_works = still_works
         self._pause_seconds = pause_seconds
@@ -112,7 +114,10 @@ class Drain:
         housekeeping = _Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
         while not self._stopping.is_set():
             with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
-                if drain_once(connection, reign):
+                begun = time.monotonic()
+                appended, keys = drain_counting(connection, reign)
+                self._on_drain(time.monotonic() - begun, keys, appended)
+                if appended:
                     wake_followers(connection)
                 housekeeping.run_what_is_due(time.monotonic())
             self._stopping.wait(self._pause_seconds)
@@ -123,10 +128,15 @@ def drain_once(connection: Connection, reign: Reign) -> bool:
 
     :raises psycopg.Error: with SQLSTATE FV001 when another leader rules.
     """
+    return drain_counting(connection, reign)[0]
+
+
+def drain_counting(connection: Connection, reign: Reign) -> tuple[bool, int]:
+    """Drain like :func:`drain_once`; return whether a row was appended, and how many keys were found."""
     row: tuple[Any, ...] | None = connection.execute(
-        "SELECT appended FROM frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce)
+        "SELECT appended, changed_keys FROM frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce)
     ).fetchone()
-    return bool(row and row[0])
+    return (bool(row[0]), int(row[1])) if row else (False, 0)
 
 
 def wake_followers(connection: Connection) -> None:

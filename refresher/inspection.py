@@ -19,12 +19,14 @@ from refresher.drain import Drain
 from refresher.leader_session import LeaderSession
 from refresher.leadership import Connection, Reign
 from refresher.metrics import Metrics
+from refresher.sample import take_sample
 from views_sql.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 
 QUEUE_SECONDS = 10.0
 SAVE_SECONDS = 10.0
+SAMPLE_SECONDS = 5.0
 
 
 class Allowance:
@@ -80,8 +82,8 @@ class Inspection:
         self._coverage_seconds = coverage_seconds
         self._audit = Audit(catalog.views, on_check=metrics.checked)
         self._allowance = Allowance(audit_duty, time.monotonic())
-        self._epoch = 0
-        self._coverage_at = self._queue_at = self._save_at = 0.0
+        self._epoch = self._sampled_epoch = 0
+        self._coverage_at = self._queue_at = self._save_at = self._sample_at = 0.0
 
     def tick(self) -> None:
         """Do what is due, if this process leads."""
@@ -104,7 +106,11 @@ class Inspection:
                 self._queue_at = now + QUEUE_SECONDS
         with _alone(connection, "audit"):
             self._go_on_auditing(connection, reign, now)
-        self._metrics.leading(count_alarms(connection))
+        self._metrics.leading(count_alarms(connection), reign.epoch)
+        if reign.epoch != self._sampled_epoch or now >= self._sample_at:
+            with _alone(connection, "sample"):
+                self._metrics.sampled(take_sample(connection))
+                self._sampled_epoch, self._sample_at = reign.epoch, now + SAMPLE_SECONDS
 
     def _go_on_auditing(self, connection: Connection, reign: Reign, now: float) -> None:
         self._allowance.grant(now)

@@ -33,6 +33,7 @@ class Maintenance:
     :param duty: share of one core that refreshes may take; :param min_seconds: between two of one tier.
     :param recent_days: days that the recent tier holds after a move.
     :param refresh_timeout_seconds: of one statement of a refresh; 0: no limit.
+    :param on_refresh: told of each refresh, however it ended.
     :param deadlines: and ``still_works``: as for :class:`refresher.drain.Drain`.
     """
 
@@ -48,7 +49,9 @@ class Maintenance:
         refresh_timeout_seconds: float = 0.0,
         deadlines: Deadlines | None = None,
         still_works: Callable[[Connection], bool] = lambda _: True,
+        on_refresh: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
+        self._on_refresh = on_refresh
         self._session = LeaderSession("maintenance", connect, drain, deadlines or Deadlines(), still_works)
         self._drain = drain
         self._catalog = catalog
@@ -127,6 +130,7 @@ class Maintenance:
         return failures > 0 and seconds_ago < retry_seconds(failures)
 
     def _count(self, outcome: Outcome) -> None:
+        self._on_refresh(outcome)
         for tier in outcome.tiers:
             self._failures.note(outcome.view, tier, outcome.failed, time.monotonic())
 

@@ -38,12 +38,14 @@ class RefresherProcess:
             return still_works(url, connection.info.backend_pid)
 
         self.deadlines = Deadlines()
+        self._metrics = metrics = Metrics()
         self.drain = Drain(
             lambda: connect_drain(url),
             pause_seconds=settings.drain_seconds,
             keep_feed_seconds=settings.feed_retention_seconds,
             deadlines=self.deadlines,
             still_works=backend_works,
+            on_drain=metrics.drained,
         )
         self.maintenance = Maintenance(
             lambda: connect_maintenance(url),
@@ -55,8 +57,8 @@ class RefresherProcess:
             refresh_timeout_seconds=settings.refresh_timeout_seconds,
             deadlines=self.deadlines,
             still_works=backend_works,
+            on_refresh=lambda done: metrics.refreshed(done.view, done.tiers, done.word, done.duration_seconds),
         )
-        self._metrics = Metrics()
         self._metrics_address = (settings.refresher_metrics_host, settings.refresher_metrics_port)
         self.inspection = Inspection(
             lambda: connect_inspection(url),

@@ -73,7 +73,7 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     from views_sql.catalog import CATALOG  # noqa: PLC0415
 
     settings = load_settings()
-    configure_logs(settings)  # to stderr: stdout is for the result
+    configure_logs(settings, "audit")  # to stderr: stdout is for the result
     with connect(direct_url(settings), "frontview-audit") as connection:
         views = registered(connection, CATALOG.views)
         if missing := {view.name for view in CATALOG.views} - {view.name for view in views}:
