@@ -22,6 +22,7 @@ from web.problems import register_problems
 from web.request_hooks import register_request_hooks
 
 if TYPE_CHECKING:
+    from web.tracing import Tracing
     from web.worker import Worker
 
 
@@ -31,11 +32,13 @@ def create_app(
     *,
     verifier: TokenVerifier | None = None,
     readiness: ReadinessCheck | None = None,
+    tracing: "Tracing | None" = None,
 ) -> APIFlask:
     """Return the application that serves ``worker``'s reads.
 
     :param verifier: tells who is asking; by default the one the settings describe.
     :param readiness: looks at the database for ``/readyz``.
+    :param tracing: makes traces of requests; None: there are none.
     :raises ConfigurationError: the settings describe no way to verify a token.
     """
     app = APIFlask("web", title="Frontview", version=_version(), spec_path=None, docs_path=None, json_errors=False)
@@ -51,7 +54,15 @@ def create_app(
     app.register_blueprint(health_blueprint(readiness))
     app.register_blueprint(metrics_blueprint())
     app.register_blueprint(documentation_blueprint())
-    app.wsgi_app = Front(app.wsgi_app, worker, verifier, access_log=settings.access_log)  # type: ignore[method-assign]
+    if tracing is not None:
+        tracing.trace_requests(app)
+    app.wsgi_app = Front(  # type: ignore[method-assign]
+        app.wsgi_app,
+        worker,
+        verifier,
+        access_log=settings.access_log,
+        on_hit=tracing.hit if tracing is not None else None,
+    )
     return app
 
 

@@ -45,10 +45,22 @@ class Answered:
 
 
 class Front:
-    """Wraps ``app``; made before a fork, it holds nothing that a fork could break."""
+    """Wraps ``app``; made before a fork, it holds nothing that a fork could break.
 
-    def __init__(self, app: WsgiApp, worker: "Worker", verifier: TokenVerifier, *, access_log: bool) -> None:
+    :param on_hit: told of each request answered here: environ, route's template, status, seconds.
+    """
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        worker: "Worker",
+        verifier: TokenVerifier,
+        *,
+        access_log: bool,
+        on_hit: Callable[[Environ, str, int, float], None] | None = None,
+    ) -> None:
         self._app, self._worker, self._verifier, self._access_log = app, worker, verifier, access_log
+        self._on_hit = on_hit
         self._remembered: LRUCache[tuple[str, str, str], Answered] = LRUCache(MOST_REMEMBERED)
         self._lock = Lock()
 
@@ -91,7 +103,10 @@ class Front:
             status = "200 OK"
             body, content = answer_content(reading, environ.get("HTTP_ACCEPT_ENCODING"))
             headers += [*content.items(), ("Content-Length", str(len(body)))]
-        self._worker.latency.observe(before.rule, reading.source, int(status[:3]), perf_counter() - started)
+        seconds = perf_counter() - started
+        self._worker.latency.observe(before.rule, reading.source, int(status[:3]), seconds)
+        if self._on_hit is not None:
+            self._on_hit(environ, before.rule, int(status[:3]), seconds)
         if self._access_log:
             log_request("GET", before.rule, int(status[:3]), elapsed_ms, reading.source, request_id)
         start_response(status, headers)

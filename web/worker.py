@@ -107,10 +107,14 @@ class Worker:
     """One web process's part of Frontview.
 
     :param catalog: what the application declares.
+    :param on_engine: told of the engine of each process before it connects.
     :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(
+        self, settings: Settings, catalog: Catalog, *, on_engine: Callable[[Engine], None] | None = None
+    ) -> None:
+        self._on_engine = on_engine
         region_limits(catalog.regions, settings.regions)  # a fault is found before anything starts
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
@@ -185,6 +189,8 @@ class Worker:
         with self._lock:
             if self._running is None:
                 running = _Running(self._settings, self._catalog, self.statistics)
+                if self._on_engine is not None:
+                    self._on_engine(running.engine)
                 running.start()
                 self._running = running
                 if self._settings.metrics_enabled:

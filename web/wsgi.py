@@ -24,7 +24,12 @@ def make_app() -> APIFlask:
     """
     settings = load_settings()
     configure_logs(settings)
-    return create_app(Worker(settings, CATALOG), settings)
+    if not settings.otel_enabled:
+        return create_app(Worker(settings, CATALOG), settings)
+    from web.tracing import make_tracing  # noqa: PLC0415  nothing of it is loaded without the setting
+
+    tracing = make_tracing()
+    return create_app(Worker(settings, CATALOG, on_engine=tracing.trace_statements), settings, tracing=tracing)
 
 
 def started_app() -> APIFlask:

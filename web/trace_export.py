@@ -1,0 +1,120 @@
+"""How spans leave the process: looked through first, from a thread that each process starts for itself.
+
+Invariant: an attribute that is not in :data:`ALLOWED` stays here, whatever a library sets one day.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from multiprocessing.util import Finalize
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.status import Status
+from opentelemetry.util.types import Attributes
+
+ALLOWED = frozenset(
+    {
+        "http.method",
+        "http.request.method",
+        "http.route",
+        "http.status_code",
+        "http.response.status_code",
+        "http.scheme",
+        "http.flavor",
+        "url.scheme",
+        "network.protocol.version",
+        "error.type",
+        "exception.type",
+        "db.system",
+        "db.system.name",
+        "db.name",
+        "db.namespace",
+        "db.operation",
+        "db.operation.name",
+        "db.statement",  # with %s in place of every value
+        "db.query.text",
+    }
+)
+
+
+class Reviewed(SpanExporter):
+    """Hands spans on with what is allowed in them."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send the spans."""
+        return self._exporter.export([_reviewed(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """Send nothing more."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits."""
+        return self._exporter.force_flush(timeout_millis)
+
+
+class PerProcess(SpanProcessor):
+    """A batch processor that comes to be with the first span of each process: nothing runs before a fork."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self._lock = threading.Lock()
+        self._batches: BatchSpanProcessor | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Nothing happens before a span's end."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue the span."""
+        self._of_this_process().on_end(span)
+
+    def shutdown(self) -> None:
+        """Send what is queued, and end the thread."""
+        if self._batches is not None:
+            self._batches.shutdown()  # type: ignore[no-untyped-call]
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what is queued."""
+        return self._batches is None or self._batches.force_flush(timeout_millis)
+
+    def _of_this_process(self) -> BatchSpanProcessor:
+        with self._lock:
+            if self._batches is None:
+                self._batches = BatchSpanProcessor(self._exporter)
+                Finalize(None, self.shutdown, exitpriority=5)
+            return self._batches
+
+    def _forget(self) -> None:
+        self._lock, self._batches = threading.Lock(), None
+
+
+def _reviewed(span: ReadableSpan) -> ReadableSpan:
+    attributes = _allowed(span.attributes)
+    name = span.name
+    if span.kind is SpanKind.SERVER and "http.route" not in attributes:
+        name = name.partition(" ")[0]  # the library names it by the address that was asked
+    return ReadableSpan(
+        name=name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=attributes,
+        events=[Event(event.name, _allowed(event.attributes), event.timestamp) for event in span.events],
+        kind=span.kind,
+        status=Status(span.status.status_code),  # its description is the text of an error
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _allowed(attributes: Attributes) -> dict[str, Any]:
+    return {name: value for name, value in (attributes or {}).items() if name in ALLOWED}
