@@ -17,7 +17,7 @@ from tests.scraping import Scraped, scrape
 from tests.waiting import until
 
 CONNECTIONS = 12
-EACH = 25  # requests a connection
+EACH = 40  # requests a connection
 REQUESTS = CONNECTIONS * EACH
 GUNICORN = (sys.executable, "-m", "gunicorn", "web.wsgi:app", "-w", "2", "--threads", "4", "-k", "gthread")
 
@@ -57,16 +57,16 @@ def _open_by(pid: int) -> set[str]:
 
 
 class Server:
-    """A web server of several processes, and a connection to each of them."""
+    """A web server of several processes, connections that read, and others that watch."""
 
-    def __init__(self, system: System, clients: list[httpx.Client]) -> None:
-        self.system, self.clients = system, clients
+    def __init__(self, system: System, clients: list[httpx.Client], watchers: list[httpx.Client]) -> None:
+        self.system, self.clients, self.watchers = system, clients, watchers
         self.parent = system.processes["web"].pid
 
     def by_process(self) -> dict[int, httpx.Client]:
-        """One of the connections to every process; asked until each has one."""
+        """One of the watching connections to every process."""
         workers = children_of(self.parent)
-        return {server_process(client, workers): client for client in self.clients}
+        return {server_process(client, workers): client for client in self.watchers}
 
     def load(self) -> None:
         """Requests over all connections at once."""
@@ -90,8 +90,8 @@ def serving(system: System, start: Callable[[], None]) -> Iterator[Server]:
     system.wait_for_views()
     start()
     with ExitStack() as stack:
-        clients = [stack.enter_context(system.client(1 + n % 5)) for n in range(CONNECTIONS)]
-        server = Server(system, clients)
+        clients = [stack.enter_context(system.client(1 + n % 5)) for n in range(2 * CONNECTIONS)]
+        server = Server(system, clients[:CONNECTIONS], clients[CONNECTIONS:])
         until(lambda: len(children_of(server.parent)) >= 2, "second process")
         server.load()  # gunicorn's processes start their part with the first read
         until(lambda: len(server.by_process()) == 2, "connection to each process")
@@ -117,12 +117,26 @@ def requests(scraped: Scraped) -> float:
     return scraped.total("frontview_http_responses_total", route=OVERVIEW, status="200")
 
 
+def watch_by_turns(web: Server) -> None:
+    """Load the server, and ask its processes by turns meanwhile: none tells less than the one before."""
+    watching = list(web.by_process().values())
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(web.load)
+        before = scrape(watching[0])
+        while not loading.done():
+            for client in watching:
+                now = scrape(client)
+                assert now.fallen_since(before) == {}
+                before = now
+        loading.result()
+
+
 @pytest.mark.parametrize("server", SERVERS)
 def test_whoever_is_asked_tells_of_all_processes_and_no_counter_falls_when_one_dies(
     system: System, server: str
 ) -> None:
     with serving(system, SERVERS[server](system)) as web:
-        web.load()
+        watch_by_turns(web)
         made = 2 * REQUESTS
         until(lambda: all(requests(told) == made for told in web.everywhere()), "all requests told by each process")
         told = web.everywhere()
@@ -139,7 +153,6 @@ def test_whoever_is_asked_tells_of_all_processes_and_no_counter_falls_when_one_d
         victim, other = by_process
         before = scrape(by_process[victim])
         os.kill(victim, signal.SIGKILL)
-        web.clients = [client for client in web.clients if client is by_process[other]]
         seen = [before]
 
         def ended() -> bool:

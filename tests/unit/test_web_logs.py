@@ -9,7 +9,7 @@ import structlog
 from models.errors import DatabaseUnavailable
 from models.logs import configure_logs
 from models.settings import load_settings
-from tests.unit.web_fakes import FakeWorker, bearer, make_app
+from tests.unit.web_fakes import FakeReadPath, FakeWorker, bearer, make_app
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +68,32 @@ def test_a_defect_is_logged_with_its_traceback_and_request_id(capsys):
     assert "ZeroDivisionError: boom" in defect["exception"]
     assert defect["request_id"] == request["request_id"] == response.headers["X-Request-Id"]
     assert request["status"] == 500
+
+
+def test_every_line_within_a_request_has_its_id_and_no_other(capsys):
+    class Talking(FakeReadPath):
+        def read(self, *arguments):
+            structlog.get_logger("somewhere.below").warning("view_failed", times=1)
+            logging.getLogger("a.library").warning("something")
+            return super().read(*arguments)
+
+    app = make_app(FakeWorker(read_path=Talking()))
+    configure_logs(load_settings(log_format="json"))
+    client = app.test_client()
+    for given in ("first", "second"):
+        client.get("/api/v1/agents", headers=bearer() | {"X-Request-Id": given})
+    structlog.get_logger("a.thread").warning("afterwards")
+    found = [(line["event"], line.get("request_id")) for line in lines(capsys)]
+    of_each = ("view_failed", "something", "request")
+    assert found == [*((it, "first") for it in of_each), *((it, "second") for it in of_each), ("afterwards", None)]
+
+
+def test_every_line_names_its_process(capsys):
+    for name in ("web", "refresher"):
+        configure_logs(load_settings(log_format="json"), name)
+        structlog.get_logger("x").warning("one")
+        logging.getLogger("a.library").warning("two")
+    assert [line["process"] for line in lines(capsys)] == ["web", "web", "refresher", "refresher"]
 
 
 def test_unavailability_is_a_warning_without_details(capsys):
