@@ -40,6 +40,9 @@ _DECLARED = (
     Family("frontview_cache_flushes", COUNTER, "Times that everything was dropped, by reason."),
     Family("frontview_cache_entries", GAUGE, "Entries held."),
     Family("frontview_cache_bytes", GAUGE, "Bytes held."),
+    Family(
+        "frontview_cache_entries_by_age", GAUGE, "Entries held, by the least age in seconds that they do not exceed."
+    ),
     Family("frontview_cache_limit_entries", GAUGE, "Entries that may be held."),
     Family("frontview_cache_limit_bytes", GAUGE, "Bytes that may be held."),
     Family("frontview_cache_running_fills", GAUGE, "Computations that may become entries."),
@@ -63,9 +66,9 @@ _DECLARED = (
     Family("frontview_pool_size", GAUGE, "Database connections that reads may use."),
     Family("frontview_pool_in_use", GAUGE, "Database connections that reads use now."),
     Family("frontview_warming_events", COUNTER, "What warming did, by event."),
-    Family("frontview_warming_state", GAUGE, "Where warming stands."),
+    Family("frontview_warming_state", GAUGE, "Where warming stands, the largest value of any process.", worst=True),
     Family("frontview_access_events", COUNTER, "What the reporting of accesses did, by event."),
-    Family("frontview_access_state", GAUGE, "Where the reporting of accesses stands."),
+    Family("frontview_access_state", GAUGE, "Where the reporting of accesses stands.", worst=True),
     Family("frontview_worker_cpu_seconds", COUNTER, "Processor time of the processes."),
     Family("frontview_worker_resident_bytes", GAUGE, "Memory of the processes."),
     Family("frontview_worker_started_timestamp_seconds", GAUGE, "When the youngest process started.", worst=True),

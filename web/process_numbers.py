@@ -15,7 +15,7 @@ from web.metric_families import COUNTER, HISTOGRAM, MICROSECONDS, Series, counts
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _COMPUTED = ("materialized_view", "database", "stale")
-_SECTIONS = ("warming", "access")
+_SECTIONS = {"warming": "warming", "access": "access", "accesses": "access"}
 # Words for what is there at a moment; every other whole number is a count of events.
 _STATES = frozenset(
     {"bytes", "entries", "pending", "planned", "queued", "remaining", "running", "waiting", "held_keys"}
@@ -71,8 +71,8 @@ def _samples(statistics: Mapping[str, Any]) -> Iterator[Sample]:
     yield from _feed(statistics.get("feed", {}))
     yield from _latency(statistics.get("latency", {}))
     yield from _waiting(statistics)
-    for section in _SECTIONS:
-        yield from _section(section, statistics.get(section) or {})
+    for section, name in _SECTIONS.items():
+        yield from _section(name, statistics.get(section) or {})
     yield from _process(statistics)
 
 
@@ -88,6 +88,8 @@ def _cache(cache: Mapping[str, Any]) -> Iterator[Sample]:
         for counter in ("misses", "refused", "evictions"):
             for reason, count in region.get(counter, {}).items():
                 yield f"frontview_cache_{counter}_total", label | {"reason": str(reason)}, count
+        for age, count in region.get("ages", {}).items():
+            yield "frontview_cache_entries_by_age", label | {"age": str(age)}, count
         for event, count in region.items():
             if event not in _KNOWN_OF_A_REGION and event not in _STATES and type(count) is int:
                 yield "frontview_cache_events_total", label | {"event": event}, count

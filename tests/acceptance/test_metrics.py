@@ -172,8 +172,8 @@ def test_no_label_names_a_user_or_a_process(running: System) -> None:
             client.get(path)
         told = scrape(client)
     names = {label for _, labels in told.values for label, _ in labels}
-    assert names <= {"region", "reason", "source", "route", "status", "event", "state", "le"}
-    values = {value for _, labels in told.values for label, value in labels if label not in ("le", "status")}
+    assert names <= {"region", "reason", "source", "route", "status", "event", "state", "le", "age"}
+    values = {value for _, labels in told.values for label, value in labels if label not in ("le", "status", "age")}
     assert not [value for value in values if any(digit in value.replace("/v1/", "") for digit in "0123456789")]
     assert told.total("frontview_http_responses_total", route="(none)", status="404") == 1
 

@@ -91,16 +91,21 @@ def test_sections_that_are_not_known_are_told_by_their_own_words() -> None:
     scraped = told(
         {
             "warming": {"stored": 3, "failed": {"unavailable": 1}, "queued": 7, "duty": 0.25, "error": None},
-            "access": {"reported": 12},
-            "cache": {"regions": {"a": {"hits": 1, "renewals": {"done": 2, "busy": 1}, "compressed": 5}}},
+            "accesses": {"reported_reads": 12},
+            "cache": {
+                "regions": {
+                    "a": {"hits": 1, "renewals": {"done": 2, "busy": 1}, "compressed": 5, "ages": {"1": 4, "inf": 6}}
+                }
+            },
         }
     )
     assert scraped.value("frontview_warming_events_total", event="stored") == 3
     assert scraped.value("frontview_warming_events_total", event="failed_unavailable") == 1
     assert scraped.value("frontview_warming_state", state="queued") == 7
     assert scraped.value("frontview_warming_state", state="duty") == 0.25
-    assert scraped.value("frontview_access_events_total", event="reported") == 12
+    assert scraped.value("frontview_access_events_total", event="reported_reads") == 12
     assert scraped.value("frontview_cache_renewals_total", region="a") == 3
+    assert scraped.value("frontview_cache_entries_by_age", region="a", age="inf") == 6
     assert scraped.value("frontview_cache_events_total", region="a", event="compressed") == 5
 
 
