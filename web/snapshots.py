@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from refresher.tally import Tally
 from web.metrics_folder import (
     FolderRefused,
     Together,
@@ -28,7 +29,7 @@ LONGEST_WAIT_SECONDS = 0.5
 
 
 class Snapshots:
-    """One process's part in the folder; :meth:`start` and :meth:`stop` once each.
+    """One process's part in the folder; :meth:`open`, :meth:`start` and :meth:`stop` once each.
 
     :param statistics: everything countable about this process.
     :param folder: None: the one that all children of our parent use.
@@ -38,19 +39,23 @@ class Snapshots:
         self._statistics, self._wanted = statistics, folder
         self._folder: Path | None = None
         self._lock = threading.Lock()
+        self._tally = Tally()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to leave numbers, if the folder can be used."""
+    def open(self) -> None:
+        """Find the folder; without one this process tells only of itself."""
         try:
             if self._wanted is None:
                 forget_ended_servers()
             self._folder = open_folder(self._wanted or default_folder())
         except (FolderRefused, OSError) as error:
             structlog.get_logger(__name__).warning("metrics_not_shared", reason=str(error))
+
+    def start(self) -> None:
+        """Begin to leave numbers, if there is a folder."""
+        if self._folder is None:
             return
-        self._leave()
         self._thread = threading.Thread(target=self._run, name="frontview-metrics")
         self._thread.start()
 
@@ -72,13 +77,20 @@ class Snapshots:
 
     def _run(self) -> None:
         # a thread that is no daemon would keep a process alive whose main thread has ended
-        due = time.monotonic() + EVERY_SECONDS
+        due = 0.0
         while threading.main_thread().is_alive() and not self._stopping.is_set():
             self._stopping.wait(min(LONGEST_WAIT_SECONDS, max(0.0, due - time.monotonic())))
             if time.monotonic() >= due:
                 due = time.monotonic() + EVERY_SECONDS
-                self._leave()
-        self._leave()
+                self._try_to_leave()
+        self._try_to_leave()
+
+    def _try_to_leave(self) -> None:
+        try:
+            self._leave()
+        except Exception as error:  # a defect in somebody's statistics: the others' numbers go on
+            if self._tally.add("failed"):
+                structlog.get_logger(__name__).error("metrics_failed", times=self._tally["failed"], exc_info=error)
 
     def _leave(self) -> Numbers:
         with self._lock:  # two writers in one process would overtake each other
@@ -88,5 +100,7 @@ class Snapshots:
                     open_folder(self._folder)
                     leave(self._folder, numbers, time.monotonic())
                 except (OSError, FolderRefused) as error:
-                    structlog.get_logger(__name__).warning("metrics_not_left", error=type(error).__name__)
+                    if self._tally.add("not_left"):
+                        reason, times = type(error).__name__, self._tally["not_left"]
+                        structlog.get_logger(__name__).warning("metrics_not_left", reason=reason, times=times)
             return numbers

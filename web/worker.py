@@ -192,9 +192,10 @@ class Worker:
                 if self._on_engine is not None:
                     self._on_engine(running.engine)
                 running.start()
-                self._running = running
                 if self._settings.metrics_enabled:
-                    running.snapshots.start()  # its numbers are those of a started worker
+                    running.snapshots.open()  # before anybody can ask
+                self._running = running
+                running.snapshots.start()  # its numbers are those of a started worker
             return self._running
 
     def _forget_inherited(self) -> None:
