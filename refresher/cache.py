@@ -15,6 +15,7 @@ from models.user_key import UserKey
 from refresher.entry import Entry, EntryKey
 from refresher.feed import FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns, dependence, rows_by_user
 from refresher.fill import Fill, RunningFills
+from refresher.invalidations import Invalidations, count_rows, tell
 from refresher.region import RegionLimits
 from refresher.store import AGES, Store
 from refresher.trust import NEVER, Trust
@@ -52,6 +53,7 @@ class FrontCache:
         self._usable_until = NEVER
         self._applied: Position | None = None
         self._flushes: Counter[str] = Counter()
+        self._invalidations = Invalidations()
 
     # --- reading
 
@@ -183,13 +185,15 @@ class FrontCache:
 
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
         """Apply what a poll returned, then extend trust by it; return whether everything was flushed."""
-        by_user = rows_by_user(poll.rows)
+        by_user, counts = rows_by_user(poll.rows), count_rows(poll.rows)
+        dropped: Counter[str] = Counter()
         with self._lock:
             why = break_in_feed(self._applied, poll)
             if reconnected and why != "start":
                 why = "reconnect"
             if why is None and poll.newest is not None:
-                self._invalidate(by_user)
+                dropped = self._invalidate(by_user)
+                self._invalidations.add(counts, dropped)
                 self._memory.remember(poll.rows, poll.newest.drain_id)
                 self._applied = poll.newest
             else:
@@ -199,6 +203,8 @@ class FrontCache:
             else:
                 self._trust.observe(poll.seen)
             self._usable_until = self._trust.until
+        if why is None:
+            tell(poll.rows, counts, dropped)
         return why is not None
 
     def flush(self, why: str) -> None:
@@ -223,6 +229,7 @@ class FrontCache:
             return {
                 "regions": regions,
                 "flushes": dict(self._flushes),
+                "invalidations": self._invalidations.statistics(),
                 "running_fills": len(self._running),
                 "trust": {
                     "trusted": now < self._usable_until,
@@ -283,7 +290,8 @@ class FrontCache:
                 self._store.remove(key, "newer_read")
         self._running.drop(user)
 
-    def _invalidate(self, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> None:
+    def _invalidate(self, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> Counter[str]:
+        dropped: Counter[str] = Counter()
         everyone = by_user.get(None)
         users = list(self._store.users) if everyone else self._store.users & by_user.keys()
         for user in users:
@@ -291,9 +299,12 @@ class FrontCache:
             for key, entry in self._store.of(user):
                 answer = dependence(key, entry)
                 # an entry that saw the drain already holds its changes
-                if any(row.drain_id > entry.drain_id and concerns(*row[2:], answer) for row in rows):
+                guilty = (row for row in rows if row.drain_id > entry.drain_id and concerns(*row[2:], answer))
+                if (first := next(guilty, None)) is not None:
                     self._store.remove(key, "invalidated")
+                    dropped[first.source] += 1
         self._running.close(None if everyone else by_user.keys())
+        return dropped
 
     def _flush(self, why: str, applied: Position | None) -> None:
         self._store.clear("flushed")

@@ -25,9 +25,10 @@ class EntryKey(NamedTuple):
     arguments: tuple[Hashable, ...]
 
     @property
-    def label(self) -> str:
-        """What patterns of manual invalidations match: ``region:dashboard:user``."""
-        return f"{self.region}:{self.dashboard}:{self.user}"
+    def labels(self) -> tuple[str, str]:
+        """What patterns of manual invalidations match: ``region:user:ID`` and ``region:user:ID:dashboard``."""
+        whose = f"{self.region}:user:{self.user}"
+        return whose, f"{whose}:{self.dashboard}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,12 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from models.user_key import UserKey
 from refresher.entry import Entry, EntryKey
+from refresher.patterns import is_by_hand, pattern_of
 from refresher.trust import Sighting
-
-# A row with such a source is a manual invalidation: the rest of it is a glob over EntryKey.label.
-CACHE_ONLY = "cache:"
 
 ChangedDays = tuple[str, date | None, date | None]  # source, first day, last day
 
@@ -29,6 +26,12 @@ class FeedRow(NamedTuple):
     source: str
     first_day: date | None
     last_day: date | None
+
+    def narrowed(self) -> "FeedRow":
+        """Return the row with the user that its pattern spells out: nobody else's entries need be looked at."""
+        if self.user is not None or not is_by_hand(self.source):
+            return self
+        return self._replace(user=pattern_of(self.source).user)
 
 
 class Dependence(NamedTuple):
@@ -99,8 +102,8 @@ def break_in_feed(applied: Position | None, poll: Poll) -> str | None:
 
 def concerns(source: str, first_day: date | None, last_day: date | None, answer: Dependence) -> bool:
     """Return whether a change of ``source`` on those days can change ``answer``, whose user it names."""
-    if source.startswith(CACHE_ONLY):
-        return fnmatchcase(answer.key.label, source.removeprefix(CACHE_ONLY))
+    if is_by_hand(source):
+        return pattern_of(source).matches(answer.key)
     if source not in answer.sources:
         return False
     if first_day is None or last_day is None:

@@ -193,7 +193,7 @@ def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, recei
     if state is None:
         return Poll(since, None, None)
     drain_id, _, _, _, _, epoch, nonce, drained_at, database_time, age, drains_since = state
-    changes = [FeedRow(*row[:5]) for row in rows if row is not state]
+    changes = [FeedRow(*row[:5]).narrowed() for row in rows if row is not state]
     changes.sort(key=lambda row: row.drain_id)
     return Poll(
         since,

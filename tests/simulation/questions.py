@@ -48,8 +48,8 @@ CHANGES = (
 )
 GLOBS = (
     Change(None, "cache:*", None),
-    Change(None, "cache:dashboard:later:*", None),
-    Change(1, "cache:*:first:*", None),
+    Change(None, "cache:dashboard:*:later", None),
+    Change(None, "cache:*:user:1:first", None),
 )
 
 
@@ -58,7 +58,8 @@ def concerns(change: Change, key: EntryKey) -> bool:
     if change.user not in (None, key.user):
         return False
     if change.source.startswith("cache:"):
-        return fnmatchcase(f"{key.region}:{key.dashboard}:{key.user}", change.source[len("cache:") :])
+        whose, glob = f"{key.region}:user:{key.user}", change.source[len("cache:") :]
+        return fnmatchcase(whose, glob) or fnmatchcase(f"{whose}:{key.dashboard}", glob)
     sources, first_day, last_day = SOURCES[key.dashboard]
     if change.source not in sources:
         return False

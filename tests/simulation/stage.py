@@ -100,7 +100,7 @@ class Stage(RuleBasedStateMachine):
         self.saw("exact" if it.policy.exact else reading.source)
         assert answered.key == it.key, "somebody else's answer"
         missing = it.owed & ~answered.holds & ~world.lost
-        assert not missing, f"{it.key.label} from {reading.source} misses {world.told(missing)}"
+        assert not missing, f"{it.key.labels[1]} from {reading.source} misses {world.told(missing)}"
         assert reading.age_seconds >= it.arrived - answered.snapshot_at - ROUNDING, "older than it says"
         if reading.source == "cache":
             assert not it.policy.exact
@@ -136,7 +136,7 @@ class Stage(RuleBasedStateMachine):
             if entry is not None:
                 answered = self.world.answers[entry.data.decode()]
                 missing = self.owed(key, POLICIES[0]) & ~answered.holds
-                assert not missing, f"{key.label} would miss {self.world.told(missing)}"
+                assert not missing, f"{key.labels[1]} would miss {self.world.told(missing)}"
 
     def nothing_refused_or_overtaken_is_kept(self) -> None:
         cache = self.worker.cache
@@ -146,7 +146,7 @@ class Stage(RuleBasedStateMachine):
                 assert entry.data not in cache.refused, "a refused fill is kept"
                 holds = self.world.answers[entry.data.decode()].holds
                 missing = self.world.concerning(key, cache.applied_look) & ~holds
-                assert not missing, f"{key.label} is kept without {self.world.told(missing)}"
+                assert not missing, f"{key.labels[1]} is kept without {self.world.told(missing)}"
 
     def limits_hold(self) -> None:
         cache = self.worker.cache

@@ -1,11 +1,23 @@
 """The front cache: when an entry may answer, which fills are refused, and what a feed row takes away."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from refresher.cache import FrontCache
 from refresher.entry import EntryKey
 from refresher.feed import FeedMemory, Poll
-from tests.unit.cache_fakes import MARCH_1, MARCH_9, Clock, Feed, changed, fill, make_cache, make_entry, make_key
+from tests.unit.cache_fakes import (
+    MARCH_1,
+    MARCH_2,
+    MARCH_9,
+    Clock,
+    Feed,
+    changed,
+    fill,
+    make_cache,
+    make_entry,
+    make_key,
+)
 
 KEY = make_key()
 OTHER = make_key(8)
@@ -196,6 +208,42 @@ def test_a_manual_invalidation_evicts_what_its_pattern_names(cache: FrontCache, 
     assert [served(cache, key) for key in (KEY, OTHER, agents)] == [True, True, False]
     feed.apply(changed(12, user=7, source="cache:*", day=None))
     assert [served(cache, key) for key in (KEY, OTHER)] == [False, True]
+
+
+def test_a_fill_that_runs_while_its_answer_is_invalidated_by_hand_is_refused(cache: FrontCache, feed: Feed) -> None:
+    running, others = cache.begin(KEY), cache.begin(OTHER)
+    feed.apply(changed(11, user=None, source="cache:*:user:7", day=None).narrowed())
+    assert not running.joinable
+    assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
+    assert cache.finish(others, make_entry(10), epoch=1, drain_id=10, undrained=False) is None
+    assert fill(cache, KEY, make_entry(11)) is None
+
+
+def test_invalidations_are_counted_by_source_and_by_hand(cache: FrontCache, feed: Feed) -> None:
+    for key in (KEY, OTHER):
+        fill(cache, key, make_entry())
+    feed.apply(changed(11), changed(11, day=MARCH_2), changed(11, user=9))
+    feed.apply(changed(12, user=None, source="cache:*", day=None), changed(12, source="cache:*:user:7", day=None))
+    assert cache.statistics()["invalidations"] == {
+        "rows": {"calls": 3, "by_hand": 2},
+        "dropped": {"calls": 1, "by_hand": 1},
+    }
+
+
+def test_an_invalidation_by_hand_is_told_without_naming_anybody(cache: FrontCache, feed: Feed) -> None:
+    fill(cache, KEY, make_entry())
+    with capture_logs() as lines:
+        feed.apply(changed(11, user=8), changed(11, user=None, source="cache:dash*:user:7", day=None))
+    assert [line for line in lines if line["log_level"] == "info"] == [
+        {
+            "event": "invalidated_by_hand",
+            "log_level": "info",
+            "drain_id": 11,
+            "pattern": "dash*:user:*",
+            "dropped": 1,
+        }
+    ]
+    assert "7" not in str([{k: v for k, v in line.items() if k != "drain_id"} for line in lines])
 
 
 def test_a_bulk_update_of_fifty_thousand_users_costs_the_cache_little(

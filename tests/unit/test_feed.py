@@ -21,7 +21,10 @@ APPLIED = Position(epoch=3, nonce=8, drain_id=100)
         ("agents", None, None, False),
         ("cache:*", None, None, True),
         ("cache:dashboard:*", None, None, True),
-        ("cache:*:overview:7", None, None, True),
+        ("cache:*:user:7", None, None, True),
+        ("cache:*:user:8", None, None, False),
+        ("cache:dashboard:user:7:overview", None, None, True),
+        ("cache:dashboard:user:7:analytics", None, None, False),
         ("cache:agent:*", None, None, False),
     ],
 )
