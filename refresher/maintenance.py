@@ -62,17 +62,38 @@ class Maintenance:
 
     def refresh_due(self) -> None:
         """Refresh what the policy names, until it names nothing."""
-        self._run_as_leader(self._refresh_due)
+        self.run_as_leader(self._refresh_due)
 
     def run_chores(self) -> None:
         """Call the application's chores."""
-        self._run_as_leader(self._run_chores)
+        self.run_as_leader(self._run_chores)
+
+    def refresh_by_hand(self, connection: Connection, epoch: int, name: str) -> str:
+        """Refresh all tiers of a view now, whatever the policy says; return how that ended, in words.
+
+        :param connection: and ``epoch``: as :meth:`run_as_leader` passes them.
+        """
+        try:
+            view = self._catalog.view(name)
+        except CatalogError as error:
+            return f"failed: {error}"
+        horizons = {daily: (horizon, today) for daily, horizon, today in read_horizons(connection)}
+        wanted = None
+        if name in horizons:
+            horizon, today = horizons[name]
+            wanted = horizon_to_move_to(today, horizon, self._recent_days)
+        return self._refresh(connection, view, view.tiers, epoch, horizon=wanted).word
+
+    def goes_on(self, epoch: int) -> bool:
+        """Return whether this process still leads in that epoch and does not stop."""
+        return not self._session.stopping and self._rules(epoch)
 
     def stop(self) -> None:
         """Cancel what is running; nothing new begins."""
         self._session.stop()
 
-    def _run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
+    def run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
+        """Do ``work``, given the session's connection and the epoch, alone on it and only if this process leads."""
         try:
             self._session.run(lambda connection, reign: work(connection, reign.epoch))
         except CatalogError as error:  # the database is newer than this process
@@ -80,7 +101,7 @@ class Maintenance:
 
     def _refresh_due(self, connection: Connection, epoch: int) -> None:
         self._move_horizons(connection, epoch)
-        while not self._session.stopping and self._rules(epoch):
+        while self.goes_on(epoch):
             now = time.monotonic()
             states = read_tier_states(connection, self._failures, now)
             due = next_refresh(states, duty=self._duty, min_seconds=self._min_seconds)
@@ -109,7 +130,7 @@ class Maintenance:
         epoch: int,
         *,
         horizon: date | None = None,
-    ) -> None:
+    ) -> Outcome:
         if self._lost is not None:  # told now that there is a connection to tell it on
             outcome, self._lost = self._lost, None
             self._report(connection, outcome)
@@ -123,6 +144,7 @@ class Maintenance:
         self._count(outcome)
         self._drain.want_collection()
         self._report(connection, outcome)
+        return outcome
 
     def _failed_lately(self, view: str) -> bool:
         failures = self._failures.count_of(view, "recent")

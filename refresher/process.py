@@ -20,6 +20,7 @@ from refresher.inspection import Inspection
 from refresher.leadership import Connection
 from refresher.maintenance import Maintenance
 from refresher.metrics import Metrics
+from refresher.operator_tasks import OperatorTasks
 from refresher.wall_clock import WallClock
 from views_sql.maintained_view import Catalog
 
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 REFRESH_CHECK_SECONDS = 1
 CHORES_SECONDS = 5
 INSPECTION_SECONDS = 1
+OPERATOR_TASKS_SECONDS = 1
 
 
 class RefresherProcess:
@@ -59,6 +61,7 @@ class RefresherProcess:
             still_works=backend_works,
             on_refresh=lambda done: metrics.refreshed(done.view, done.tiers, done.word, done.duration_seconds),
         )
+        self.operator_tasks = OperatorTasks(self.maintenance, doers={})
         self._metrics_address = (settings.refresher_metrics_host, settings.refresher_metrics_port)
         self.inspection = Inspection(
             lambda: connect_inspection(url),
@@ -77,6 +80,9 @@ class RefresherProcess:
         self._scheduler.add_job(self.maintenance.refresh_due, "interval", seconds=REFRESH_CHECK_SECONDS, id="refresh")
         self._scheduler.add_job(self.maintenance.run_chores, "interval", seconds=CHORES_SECONDS, id="chores")
         self._scheduler.add_job(self.inspection.tick, "interval", seconds=INSPECTION_SECONDS, id="inspection")
+        self._scheduler.add_job(
+            self.operator_tasks.run_waiting, "interval", seconds=OPERATOR_TASKS_SECONDS, id="operator_tasks"
+        )
 
     def start(self) -> None:
         """Begin to contend for leadership and to schedule.
