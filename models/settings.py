@@ -79,6 +79,9 @@ class Settings(BaseSettings):
         None, description="Where the processes of one web server leave their numbers; unset: in the temporary folder."
     )
     otel_enabled: bool = Field(False, description="Traces of requests and statements; needs the extra `otel`.")
+    admin_posts_per_minute: int = Field(
+        30, ge=1, le=10_000, description="How often one admin may ask for something, a web worker."
+    )
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")

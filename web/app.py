@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from apiflask import APIFlask
 
 from models.settings import Settings
+from web.admin import admin_blueprint
 from web.auth import TokenVerifier, make_verifier
 from web.context import WebContext, set_context
 from web.dashboards import reads
@@ -51,6 +52,7 @@ def create_app(
     register_request_hooks(app)
     register_problems(app)
     app.register_blueprint(reads)
+    app.register_blueprint(admin_blueprint(settings.admin_posts_per_minute))
     app.register_blueprint(health_blueprint(readiness))
     app.register_blueprint(metrics_blueprint())
     app.register_blueprint(documentation_blueprint())

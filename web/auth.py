@@ -65,6 +65,19 @@ class Caller:
             )
         return asked
 
+    def require_admin(self) -> None:
+        """Return if the token allows what operators do.
+
+        :raises Problem: 403, it does not.
+        """
+        if not self.admin:
+            raise Problem(
+                403,
+                "not-admin",
+                "The token does not allow what operators do.",
+                headers={"WWW-Authenticate": _challenge("insufficient_scope", scope=ADMIN_SCOPE)},
+            )
+
 
 class TokenVerifier:
     """Verifies ``Authorization`` headers against one configured source of keys.

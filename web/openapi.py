@@ -3,7 +3,7 @@
 Invariant: the document names no host, so no request can write its own address into the copy others get.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from apiflask import APIBlueprint, APIFlask
@@ -127,7 +127,7 @@ _TEXT = {"type": "string"}
 _FAULT_SCHEMA = {
     "type": "object",
     "required": ["in", "field", "detail"],
-    "properties": {"in": {"enum": ["query", "path"]}, "field": _TEXT, "detail": _TEXT},
+    "properties": {"in": {"enum": ["query", "path", "body"]}, "field": _TEXT, "detail": _TEXT},
 }
 _PROBLEM_SCHEMA = {
     "type": "object",
@@ -207,21 +207,24 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any]:
     for operations in spec["paths"].values():
         for operation in operations.values():
             if operation.get("security"):
-                operation["parameters"] = _parameters(operation["parameters"])
+                headers = _REQUEST_HEADERS if "304" in operation["responses"] else ()
+                operation["parameters"] = _parameters(operation.get("parameters", []), headers)
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
             for response in operation["responses"].values():
                 if not response.get("content"):
                     response.pop("content", None)
     return spec
 
 
-def _parameters(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
     """Return the parameters with path ones described once, and the request's headers after them."""
     in_path = {parameter["name"] for parameter in found if parameter["in"] == "path"}
     described = {item["name"]: _described(item) for item in found if item["in"] == "query"}
     placed = [{**item, "in": "path" if name in in_path else "query"} for name, item in described.items()]
     return sorted(placed, key=lambda item: item["in"] == "query") + [
         {"name": name, "in": "header", "description": text, "schema": _TEXT, "example": example}
-        for name, text, example in _REQUEST_HEADERS
+        for name, text, example in headers
     ]
 
 

@@ -57,10 +57,14 @@ Identifier = Annotated[
 ]
 
 
-class Parameters(BaseModel):
-    """Parameters that every read has."""
+class NoParameters(BaseModel):
+    """Parameters of what takes none; the base of all others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parameters(NoParameters):
+    """Parameters that every read has."""
 
     user_id: User | None = Field(None, description="Whose data; for admins only. Default: the caller.")
 
@@ -102,7 +106,7 @@ class PeriodBesideEarlier(Period):
         return 2
 
 
-P = TypeVar("P", bound=Parameters)
+P = TypeVar("P", bound=NoParameters)
 
 
 def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str]) -> P:

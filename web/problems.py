@@ -21,7 +21,7 @@ LONGEST_INSTANCE = 200
 RETRY_DATABASE_SECONDS = 2
 RETRY_MIGRATION_SECONDS = 10
 
-Fault = dict[str, str]  # {"in": "query" | "path", "field": name, "detail": sentence}
+Fault = dict[str, str]  # {"in": "query" | "path" | "body", "field": name, "detail": sentence}
 
 
 class Problem(FrontviewError):

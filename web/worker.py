@@ -27,6 +27,7 @@ from web.metrics_folder import Together
 from web.process_numbers import process_statistics
 from web.read_path import ReadPath
 from web.snapshots import Snapshots
+from web.worker_reports import WorkerReports
 
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0
@@ -81,17 +82,20 @@ class _Running:
             target=open_connections, args=(self.engine, settings.pool_size, self._stopping), name="frontview-pool"
         )
         self.started_at = time.time()
+        self.reports = WorkerReports(self.engine, statistics, self.started_at)
 
     def start(self) -> None:
         """Start the threads."""
         self.deadlines.start()
         self.follower.start()
         self._opening.start()
+        self.reports.start()
 
     def stop(self) -> None:
         """End the threads and close the idle connections."""
         self._stopping.set()
         self.snapshots.stop()
+        self.reports.stop()
         self.follower.stop()
         self._opening.join(OPENING_SECONDS)
         self.deadlines.stop()
@@ -159,6 +163,11 @@ class Worker:
     def read_path(self) -> ReadPath:
         """Where reads are answered."""
         return self._started().read_path
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the parts of the front cache."""
+        return tuple(region.name for region in self._catalog.regions)
 
     def statistics(self) -> dict[str, Any]:
         """Return everything countable about this process as plain values."""

@@ -248,7 +248,8 @@ def test_old_rows_are_forgotten(
     )
     connection.execute(
         "INSERT INTO frontview.worker (worker_id, host, pid, started_at, seen_at, statistics) "
-        "SELECT gen_random_uuid(), 'host', s, now(), now() - make_interval(secs => s), '{}' FROM (VALUES (5), (61)) v (s)"
+        "SELECT gen_random_uuid(), 'host', s, now(), now() - make_interval(secs => s), '{}' "
+        "FROM (VALUES (5), (61)) v (s)"
     )
     leading.tasks.run_waiting()
     assert value(connection, "SELECT count(*) FROM frontview.operator_task") == 1

@@ -84,20 +84,21 @@ def system_state(connection: Connection) -> dict[str, Any]:
 
     :raises psycopg.errors.UndefinedTable: the database is not migrated.
     """
-    leader = _rows(connection, LEADER, LOCK_CLASS, LEADER_LOCK)
-    watermark = _rows(connection, WATERMARK)
+    leader = read_rows(connection, LEADER, LOCK_CLASS, LEADER_LOCK)
+    watermark = read_rows(connection, WATERMARK)
     return {
-        "alarms": _rows(connection, ALARMS),
+        "alarms": read_rows(connection, ALARMS),
         "watermark": watermark[0] if watermark else None,
         "leader": leader[0] if leader else None,
-        "views": _rows(connection, TIERS),
-        "refreshes": _rows(connection, REFRESHES),
-        "audit": _rows(connection, AUDIT),
-        "connections": _rows(connection, CONNECTIONS),
+        "views": read_rows(connection, TIERS),
+        "refreshes": read_rows(connection, REFRESHES),
+        "audit": read_rows(connection, AUDIT),
+        "connections": read_rows(connection, CONNECTIONS),
     }
 
 
-def _rows(connection: Connection, query: LiteralString, *parameters: Any) -> list[Row]:
+def read_rows(connection: Connection, query: LiteralString, *parameters: Any) -> list[Row]:
+    """Return the rows of one statement, by column."""
     with connection.cursor(row_factory=dict_row) as cursor:
         # Without parameters a percent sign stands for itself.
         return cursor.execute(query, parameters or None).fetchall()
