@@ -34,6 +34,16 @@ def parse_pattern(value: Any) -> str:
     return value
 
 
+def parse_true(value: Any) -> bool:
+    """Return true, if that is what a JSON value is.
+
+    :raises ValueError: anything else.
+    """
+    if value is not True:
+        raise ValueError("expected true")
+    return True
+
+
 User = Annotated[
     UserKey, BeforeValidator(parse_json_user), Field(json_schema_extra={"minimum": 1, "maximum": LARGEST_KEY})
 ]
@@ -77,7 +87,7 @@ class InvalidateBody(OneOf):
     )
     user_id: User | None = Field(None, description="Everything of this user.")
     region: Name | None = Field(None, description="Everything in this region.")
-    everything: Literal[True] | None = Field(None, description="Everything.")
+    everything: Annotated[Literal[True], BeforeValidator(parse_true)] | None = Field(None, description="Everything.")
 
     def as_pattern(self) -> str:
         """Return the pattern of what is asked."""

@@ -75,6 +75,7 @@ class FakeWorker:
     follower: FakeFollower = field(default_factory=FakeFollower)
     latency: Latency = field(default_factory=Latency)
     engine: None = None
+    regions: tuple[str, ...] = ("dashboard",)
     starts: int = 0
     failure: Exception | None = None
 

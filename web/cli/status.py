@@ -8,7 +8,7 @@ import click
 from models import load_settings
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 PIPE_WIDTH = 140
@@ -27,11 +27,7 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(state))
         return
-    from rich.console import Console  # noqa: PLC0415
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    console = wide_console()
     for alarm in state["alarms"]:
         console.print(_alarm(alarm), style="bold red", markup=False, highlight=False, soft_wrap=True)
     tables = (_tiers(state["views"]), _refreshes(state["refreshes"]), _audit(state["audit"]), _connections(state))
@@ -39,9 +35,17 @@ def status(as_json: bool) -> None:
         console.print(part)
 
 
+def wide_console() -> "Console":
+    """Return where tables go: the terminal, or a pipe with room for them."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+
+
 def _alarm(alarm: dict[str, Any]) -> str:
     """Return an alarm on one line."""
-    seen = f"since {alarm['since']}, last seen {_duration(alarm['last_seen_seconds_ago'], ' ago')}"
+    seen = f"since {alarm['since']}, last seen {duration(alarm['last_seen_seconds_ago'], ' ago')}"
     return f"ALARM {alarm['kind']}: {alarm['subject']}: {alarm['detail']} ({seen})"
 
 
@@ -49,20 +53,20 @@ def _watermark(state: dict[str, Any]) -> "RenderableType":
     """Return who leads, and how far behind the drain is."""
     leader, watermark = state["leader"], state["watermark"]
     who = (
-        f"Leader: {leader['application_name']} (backend {leader['pid']}, {_duration(leader['connected_seconds'])})"
+        f"Leader: {leader['application_name']} (backend {leader['pid']}, {duration(leader['connected_seconds'])})"
         if leader
         else "Leader: none; start one with `python -m refresher`"
     )
     if watermark is None:
         return f"{who}\nWatermark: none; nothing was ever drained"
     return (
-        f"{who}\nWatermark: {watermark['epoch']}-{watermark['drain_id']}, {_duration(watermark['age_seconds'])} "
+        f"{who}\nWatermark: {watermark['epoch']}-{watermark['drain_id']}, {duration(watermark['age_seconds'])} "
         f"old; {watermark['undrained_rows']:,} change rows undrained, {watermark['stale_keys']:,} stale keys kept"
     )
 
 
 def _tiers(views: list[dict[str, Any]]) -> "Table":
-    return _table(
+    return table(
         "Views",
         ("view", "tier", "days", "populated", "covers", "stale keys", "refreshed", "took", "size"),
         [
@@ -73,8 +77,8 @@ def _tiers(views: list[dict[str, Any]]) -> "Table":
                 "refreshing" if row["refreshing"] else _yes(row["populated"]),
                 row["through"],
                 f"{row['stale_keys']:,}" if row["populated"] else "all",
-                _duration(row["refreshed_seconds_ago"], " ago"),
-                _duration(row["duration_ms"], scale=0.001),
+                duration(row["refreshed_seconds_ago"], " ago"),
+                duration(row["duration_ms"], scale=0.001),
                 f"{(row['size_bytes'] or 0) / 1e6:,.1f} MB",
             )
             for row in views
@@ -83,7 +87,7 @@ def _tiers(views: list[dict[str, Any]]) -> "Table":
 
 
 def _refreshes(refreshes: list[dict[str, Any]]) -> "Table":
-    return _table(
+    return table(
         "Last refreshes",
         ("started", "view", "tier", "took", "rows", "outcome"),
         [
@@ -91,7 +95,7 @@ def _refreshes(refreshes: list[dict[str, Any]]) -> "Table":
                 row["started_at"],
                 row["view"],
                 row["tier"],
-                _duration(row["duration_ms"], scale=0.001),
+                duration(row["duration_ms"], scale=0.001),
                 f"{row['row_count'] or 0:,}",
                 row["outcome"],
             )
@@ -101,7 +105,7 @@ def _refreshes(refreshes: list[dict[str, Any]]) -> "Table":
 
 
 def _audit(views: list[dict[str, Any]]) -> "Table":
-    return _table(
+    return table(
         "Audit",
         ("view", "compared", "violations", "rounds", "last"),
         [
@@ -110,7 +114,7 @@ def _audit(views: list[dict[str, Any]]) -> "Table":
                 f"{row['checks']:,}",
                 f"{row['violations']:,}",
                 f"{row['rounds']:,}",
-                _duration(row["last_checked_seconds_ago"], " ago"),
+                duration(row["last_checked_seconds_ago"], " ago"),
             )
             for row in views
         ],
@@ -118,7 +122,7 @@ def _audit(views: list[dict[str, Any]]) -> "Table":
 
 
 def _connections(state: dict[str, Any]) -> "Table":
-    return _table(
+    return table(
         "Connections",
         ("application", "from", "connections", "busy", "backends"),
         [
@@ -134,14 +138,15 @@ def _connections(state: dict[str, Any]) -> "Table":
     )
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> "Table":
+def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> "Table":
+    """Return a table; None is a dash."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    made = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*("–" if cell is None else str(cell) for cell in row))
-    return table
+        made.add_row(*("–" if cell is None else str(cell) for cell in row))
+    return made
 
 
 def _days(row: dict[str, Any]) -> str:
@@ -157,7 +162,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else "NO"
 
 
-def _duration(value: float | None, suffix: str = "", scale: float = 1.0) -> str:
+def duration(value: float | None, suffix: str = "", scale: float = 1.0) -> str:
     """Return a time as people say it; a dash when there is none."""
     if value is None:
         return "–"
