@@ -1,6 +1,5 @@
 """Each change reaches exactly the answers it concerns: real writes, real triggers, drain, feed and HTTP."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date, timedelta
 
@@ -70,7 +69,7 @@ CHANGES = {
     "quality today": (QUALITY, 0, (AGENT | PERFORMANCE) & OVER_TODAY),
     "late quality": (QUALITY, 40, (AGENT | PERFORMANCE) & OVER_CLOSED),
     "the bystander's call": (
-        CALL.replace("%(user)s, %(agent)s", "2, 4"),
+        CALL.replace("%(user)s, %(agent)s", "2, (SELECT min(id) FROM agents WHERE user_id = 2)"),
         0,
         {"bystander's overview", "bystander's agents"},
     ),
@@ -79,16 +78,15 @@ CHANGES = {
 
 
 @pytest.fixture
-def ready(system: System) -> Iterator[System]:
+def ready(system: System) -> System:
     system.start_refresher()
     system.wait_for_views()
     system.start_web(workers=1)
-    yield system
+    return system
 
 
 def test_each_change_takes_away_exactly_the_answers_it_concerns(ready: System) -> None:
     agent = ready.value("SELECT min(id) FROM agents WHERE user_id = %s", USER)
-    assert ready.value("SELECT min(id) FROM agents WHERE user_id = %s", BYSTANDER) == 4
     wrong = {}
     with ExitStack() as opened:
         own = opened.enter_context(ready.client(USER))
