@@ -8,12 +8,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from models.user_key import UserKey
 from refresher.body import Body, body_bytes, body_data
 
 # Measured with tracemalloc (test_region): key, entry, dates, parameters, the places in store and index.
 ENTRY_OVERHEAD_BYTES = 2_500
+
+
+def user_in_label(user: UserKey) -> str:
+    """Return how labels spell a user: percent-encoded, so that no key holds a colon or a wildcard."""
+    text = str(user)
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 class EntryKey(NamedTuple):
@@ -27,7 +34,7 @@ class EntryKey(NamedTuple):
     @property
     def labels(self) -> tuple[str, str]:
         """What patterns of manual invalidations match: ``region:user:ID`` and ``region:user:ID:dashboard``."""
-        whose = f"{self.region}:user:{self.user}"
+        whose = f"{self.region}:user:{user_in_label(self.user)}"
         return whose, f"{whose}:{self.dashboard}"
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+from urllib.parse import unquote
 
 from models.user_key import UserKey, parse_user_key
-from refresher.entry import EntryKey
+from refresher.entry import EntryKey, user_in_label
 
 # A feed row with such a source is a manual invalidation: the rest of it is the pattern.
 CACHE_ONLY = "cache:"
@@ -55,7 +56,7 @@ def pattern_of(source: str) -> Pattern:
 
 def pattern_for_user(user: UserKey) -> str:
     """Return the pattern of everything of one user."""
-    return f"*:user:{user}"
+    return f"*:user:{user_in_label(user)}"
 
 
 def pattern_for_region(region: str) -> str:
@@ -71,6 +72,6 @@ def shape(text: str) -> str:
 def _user_named(text: str) -> UserKey | None:
     found = _NAMES_A_USER.fullmatch(text)
     try:
-        return parse_user_key(found[1]) if found else None
+        return parse_user_key(unquote(found[1])) if found else None
     except ValueError:
         return None

@@ -23,6 +23,7 @@ from web.context import context
 from web.operator_connection import operator_connection
 from web.operator_requests import (
     AskedTask,
+    as_json,
     ask_invalidation,
     ask_refresh,
     ask_warming,
@@ -75,10 +76,10 @@ def _add_actions(admin: APIBlueprint) -> None:
     @takes_body(admin, WarmBody, {"user_ids": [7, 12]})
     def warm(parameters: NoParameters, body: WarmBody) -> Response:
         """Put answers of these users, or of the most active ones, into the caches."""
-        users = sorted(set(body.user_ids or ()))
+        users = body.user_ids or ()
         with operator_connection(context().worker.engine) as connection:
             asked = ask_warming(connection, _asked_by(), user_ids=users, most_active=body.most_active)
-        queued: dict[str, Any] = {"user_ids": users} if users else {"most_active": body.most_active}
+        queued: dict[str, Any] = {"user_ids": as_json(users)} if users else {"most_active": body.most_active}
         return _accepted({"queued": queued, "tasks": [_task(it) for it in asked]}, tasks=[it.task_id for it in asked])
 
     @admin.post("/cache/invalidate")

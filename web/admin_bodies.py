@@ -11,7 +11,9 @@ from web.json_bodies import Body
 
 MOST_USERS = 1_000
 MOST_ACTIVE = 10_000
-LARGEST_KEY = 2**63 - 1
+# JSON has numbers and texts: a key that is no number is spelled as text.
+JSON_KEY, JSON_KEY_NAME = (int, "number") if UserKey is int else (str, "string")
+_KEY_SCHEMA: dict[str, Any] = {"minimum": 1, "maximum": 2**63 - 1} if UserKey is int else {}
 
 
 def parse_json_user(value: Any) -> UserKey:
@@ -19,8 +21,8 @@ def parse_json_user(value: Any) -> UserKey:
 
     :raises ValueError: another type, or no user key.
     """
-    if isinstance(value, bool) or not isinstance(value, UserKey):
-        raise ValueError("expected a user id, not as a string")
+    if isinstance(value, bool) or not isinstance(value, JSON_KEY):
+        raise ValueError(f"expected a user id, as a {JSON_KEY_NAME}")
     return parse_user_key(str(value))
 
 
@@ -44,9 +46,7 @@ def parse_true(value: Any) -> bool:
     return True
 
 
-User = Annotated[
-    UserKey, BeforeValidator(parse_json_user), Field(json_schema_extra={"minimum": 1, "maximum": LARGEST_KEY})
-]
+User = Annotated[UserKey, BeforeValidator(parse_json_user), Field(json_schema_extra=_KEY_SCHEMA)]
 Pattern = Annotated[
     str,
     BeforeValidator(parse_pattern),

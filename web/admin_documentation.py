@@ -10,7 +10,7 @@ from web.openapi import BEARER, CHALLENGE, REQUEST_ID, RETRY_AFTER, UNAVAILABLE,
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_FAULT = {"in": "body", "field": "user_id", "detail": "expected a user id, not as a string"}
+_FAULT = {"in": "body", "field": "user_id", "detail": "expected a user id, as a number"}
 _ANSWERS: Responses = {
     401: problem("No token, or one that does not verify.", 401, "invalid-token", headers=CHALLENGE),
     403: problem("A token without the scope admin.", 403, "not-admin", headers=CHALLENGE),

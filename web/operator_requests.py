@@ -74,9 +74,14 @@ def ask_warming(
     """Ask the leader to have the answers of these users, or of the most active ones, in the caches."""
     if most_active is not None:
         return [_ask_task(connection, "warm", {"most_active": most_active}, asked_by)]
-    users = sorted(set(user_ids))
+    users = as_json(user_ids)
     parts = [users[at : at + USERS_A_TASK] for at in range(0, len(users), USERS_A_TASK)]
     return [_ask_task(connection, "warm", {"user_ids": part}, asked_by) for part in parts]
+
+
+def as_json(user_ids: Sequence[UserKey]) -> list[int | str]:
+    """Return users as JSON can hold them, each once and in order, so that the same users make the same task."""
+    return [user if isinstance(user, int) else str(user) for user in sorted(set(user_ids))]
 
 
 def _ask_task(connection: Connection, kind: str, argument: Mapping[str, Any], asked_by: str) -> AskedTask:

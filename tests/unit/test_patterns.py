@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from refresher import patterns
 from refresher.entry import EntryKey
 from refresher.feed import FeedRow
 from refresher.patterns import compile_pattern, pattern_for_region, pattern_for_user, shape
@@ -92,6 +93,20 @@ def test_looking_only_at_the_user_it_spells_out_misses_no_entry() -> None:
             narrow += 1
             assert {user for _, user, _ in matched("".join(parts))} <= {pattern.user}
     assert narrow > 100
+
+
+@pytest.mark.parametrize(
+    "user", ["alice", "a:b", "*", "[x]", "50%", "Ünal", "x y", "0b6e7bb2-7f0c-4b5e-8f0a-1c2d3e4f5a6b"]
+)
+def test_a_key_that_is_text_is_named_and_found_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
+    monkeypatch.setattr(patterns, "parse_user_key", lambda text: text)
+    compile_pattern.cache_clear()
+    found = compile_pattern(pattern_for_user(user))  # type: ignore[arg-type]
+    assert found.user == user
+    assert found.matches(EntryKey("dashboard", user, "overview", ()))  # type: ignore[arg-type]
+    for other in ("bob", "a", "b", "alice:overview"):
+        assert not found.matches(EntryKey("dashboard", other, "overview", ()))  # type: ignore[arg-type]
+    compile_pattern.cache_clear()
 
 
 @pytest.mark.parametrize(("source", "user"), [("cache:*:user:7", 7), ("cache:*", None), ("calls", None)])
