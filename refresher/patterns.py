@@ -35,7 +35,8 @@ class Pattern:
 
     def matches(self, key: EntryKey) -> bool:
         """Return whether one of the labels of ``key`` matches, case and all."""
-        return any(self._matches(label) is not None for label in key.labels)
+        whose, which = key.labels
+        return self._matches(whose) is not None or self._matches(which) is not None
 
 
 @lru_cache(MOST_COMPILED)

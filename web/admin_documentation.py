@@ -11,11 +11,12 @@ from web.openapi import BEARER, CHALLENGE, REQUEST_ID, RETRY_AFTER, UNAVAILABLE,
 View = TypeVar("View", bound=Callable[..., Any])
 
 _FAULT = {"in": "body", "field": "user_id", "detail": "expected a user id, as a number"}
+_ALLOW = {"Allow": {"description": "What is supported.", "schema": {"type": "string"}, "example": "POST"}}
 _ANSWERS: Responses = {
     401: problem("No token, or one that does not verify.", 401, "invalid-token", headers=CHALLENGE),
     403: problem("A token without the scope admin.", 403, "not-admin", headers=CHALLENGE),
     404: problem("No such view, region or task.", 404, "not-found"),
-    405: problem("Another method.", 405, headers={"Allow": REQUEST_ID["X-Request-Id"] | {"example": "POST"}}),
+    405: problem("Another method.", 405, headers=_ALLOW),
     422: problem("The request is ill-formed.", 422, "invalid-parameters", errors=[_FAULT]),
     500: problem("A defect.", 500),
     503: UNAVAILABLE,

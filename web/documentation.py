@@ -62,6 +62,9 @@ _PAGE = """<!doctype html>
 {% endfor %}
 </table>
 {% endif %}
+{% if operation.requestBody %}
+<p>Body, for example: <code>{{ operation.requestBody.content["application/json"].example|tojson }}</code></p>
+{% endif %}
 <table>
 <tr><th>Status</th><th>Meaning</th></tr>
 {% for status, response in operation.responses.items() %}

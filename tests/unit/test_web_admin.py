@@ -253,3 +253,8 @@ class TestDocumentation:
             assert "null" not in json.dumps(schema)
             assert schema["additionalProperties"] is False
         assert document["components"]["schemas"]["InvalidateBody"]["maxProperties"] == 1
+
+    def test_the_page_shows_what_to_send(self):
+        page = CLIENT.get("/docs").text
+        assert "<code>POST /api/v1/admin/cache/invalidate</code>" in page
+        assert "dashboard:*" in page
