@@ -73,6 +73,7 @@ class Statistics(BaseModel):
     workers: list[dict[str, Any]] = Field(description="Each web process, as it reported itself within the last minute.")
     regions: list[dict[str, Any]] = Field(description="The front caches of all workers together.")
     sources: dict[str, int] = Field(description="Answers of all workers, by who gave them.")
+    latencies: list[dict[str, Any]] = Field(description="Requests of all workers by route and source, in ms.")
     invalidations: dict[str, list[dict[str, Any]]] = Field(
         description="`by_hand`: the latest ones; `feed`: rows of the last minutes by source."
     )

@@ -4,7 +4,8 @@ Invariant: one source for ``frontview stats`` and ``GET /api/v1/admin/stats``; o
 where an operator did.
 """
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString
 
@@ -52,6 +53,7 @@ def operator_state(connection: Connection) -> dict[str, Any]:
         "workers": workers,
         "regions": sum_of_regions(statistics),
         "sources": sum_of_sources(statistics),
+        "latencies": sum_of_latencies(statistics),
         "invalidations": {"by_hand": read_rows(connection, INVALIDATIONS), "feed": read_rows(connection, FEED)},
         "tasks": read_rows(connection, TASKS),
         "warm_plan": read_rows(connection, WARM_PLAN),
@@ -82,6 +84,43 @@ def sum_of_sources(workers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         for region in worker.get("cache", {}).get("regions", {}).values():
             sums["cache"] += region.get("hits", 0)
     return dict(sums)
+
+
+def sum_of_latencies(workers: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return each route's and source's requests of all workers together, and how long they took.
+
+    ``p50_ms``, ``p99_ms``: the bound of the histogram's bucket in which that request fell; None: beyond the last.
+    """
+    counts: dict[tuple[str, str], Counter[float]] = {}
+    seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for worker in workers:
+        latency = worker.get("latency", {})
+        bounds = [*latency.get("bounds_seconds", ()), math.inf]
+        for series in latency.get("series", ()):
+            of = (series["route"], series["source"])
+            counts.setdefault(of, Counter()).update(dict(zip(bounds, series["counts"], strict=True)))
+            seconds[of] += series["seconds"]
+    return [
+        {
+            "route": of[0],
+            "source": of[1],
+            "requests": counter.total(),
+            "mean_ms": round(1000 * seconds[of] / max(1, counter.total()), 3),
+            "p50_ms": _bound_ms(counter, 0.5),
+            "p99_ms": _bound_ms(counter, 0.99),
+        }
+        for of, counter in sorted(counts.items())
+    ]
+
+
+def _bound_ms(counter: Counter[float], share: float) -> float | None:
+    """Return the least bound that this share of the requests does not exceed, in ms."""
+    below = 0
+    for bound in sorted(counter):
+        below += counter[bound]
+        if below >= share * counter.total():
+            return None if bound == math.inf else bound * 1000
+    return None
 
 
 def _total(count: int | Mapping[str, int]) -> int:

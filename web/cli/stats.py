@@ -26,7 +26,12 @@ def stats(as_json: bool) -> None:
 
     console = wide_console()
     console.print(_sources(state["sources"]))
-    for table in (_workers(state["workers"]), _regions(state["regions"]), *_requests(state)):
+    for table in (
+        _workers(state["workers"]),
+        _regions(state["regions"]),
+        _latencies(state["latencies"]),
+        *_requests(state),
+    ):
         console.print(table)
 
 
@@ -73,6 +78,28 @@ def _regions(regions: list[dict[str, Any]]) -> "Table":
             for row in regions
         ],
     )
+
+
+def _latencies(latencies: list[dict[str, Any]]) -> "Table":
+    from web.cli.status import table  # noqa: PLC0415
+
+    return table(
+        "Requests, all workers together",
+        ("route", "answered by", "requests", "mean", "half within", "99 % within"),
+        [
+            (
+                row["route"],
+                row["source"],
+                f"{row['requests']:,}",
+                *(_milliseconds(row[name]) for name in ("mean_ms", "p50_ms", "p99_ms")),
+            )
+            for row in latencies
+        ],
+    )
+
+
+def _milliseconds(value: float | None) -> str:
+    return "longer" if value is None else f"{value:,.2f} ms"
 
 
 def _requests(state: dict[str, Any]) -> "list[Table]":
