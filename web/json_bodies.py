@@ -67,13 +67,21 @@ def _members(body: bytes) -> tuple[dict[str, Any], list[Fault]]:
     """
     twice: list[str] = []
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse, object_pairs_hook=_remember_repeated(twice))
+        value = json.loads(
+            body.decode(), parse_constant=_refuse, parse_float=_number, object_pairs_hook=_remember_repeated(twice)
+        )
     except (ValueError, RecursionError) as error:
         text = str(error) if isinstance(error, json.JSONDecodeError) else "it is no JSON in UTF-8"
         raise invalid_parameters([_fault("body", text)]) from None
     if not isinstance(value, dict):
         raise invalid_parameters([_fault("body", "expected an object")])
     return value, [_fault(name, "given more than once") for name in twice]
+
+
+def _number(text: str) -> int | float:
+    """Return the number that ``text`` spells; 5.0 is the integer 5, as JSON Schema has it."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _refuse(constant: str) -> None:
