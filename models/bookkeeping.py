@@ -292,3 +292,24 @@ warm_plan = sa.Table(
     sa.CheckConstraint("reason IN ('asked', 'most_active', 'predicted', 'low_traffic')", name="reason"),
     schema=SCHEMA,
 )
+
+# What the roles of web and refresher are allowed. Written by migrations; `grant_rights` makes it so.
+role_right = sa.Table(
+    "role_right",
+    metadata,
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("object", sa.Text, nullable=False, comment="a relation or function, schema-qualified"),
+    sa.Column("privilege", sa.Text, nullable=False),
+    sa.Column("columns", ARRAY(sa.Text), nullable=False, server_default="{}", comment="empty: all"),
+    sa.Column(
+        "as_owner",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="of a function: it runs with its owner's rights",
+    ),
+    sa.PrimaryKeyConstraint("role", "object", "privilege"),
+    sa.CheckConstraint("role IN ('frontview_refresher', 'frontview_web')", name="role"),
+    sa.CheckConstraint("privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'EXECUTE')", name="privilege"),
+    schema=SCHEMA,
+)

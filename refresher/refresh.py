@@ -106,7 +106,7 @@ def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
     """Collect statistics of new contents; without them plans are worse for a while, and nothing else."""
     try:
         for tier in tiers:
-            connection.execute(sql.SQL("ANALYZE {}").format(_relation(view, tier)))
+            connection.execute("SELECT frontview.analyze_tier(%s, %s)", (view, tier))
     except psycopg.Error:
         if connection.broken:
             raise
@@ -148,8 +148,8 @@ def _refresh_in_one_snapshot(
         if horizon is not None:
             _set_horizon(connection, view, horizon)
         for tier in tiers:
-            word = "CONCURRENTLY " if populated[tier] else ""
-            connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(sql.SQL(word), _relation(view, tier)))
+            # REFRESH is for the owner, which a refresher need not be
+            connection.execute("SELECT frontview.refresh_tier(%s, %s, %s)", (view, tier, populated[tier]))
             rows[tier] = _one(connection, sql.SQL("SELECT count(*) FROM {}").format(_relation(view, tier)))
         covered = connection.execute(
             "UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now() "

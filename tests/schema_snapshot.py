@@ -9,10 +9,21 @@ _OURS = """
     n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
     AND c.relname NOT IN ('frontview_alembic_version', 'frontview_alembic_version_pkc')
 """
+
+
+def _rights(kind: str, acl: str, owner: str) -> str:
+    """Return an ACL spelled out, in order; one that was never touched is NULL and means the default."""
+    return f"ARRAY(SELECT a::text FROM unnest(COALESCE({acl}, acldefault('{kind}', {owner}))) a ORDER BY a::text)::text"
+
+
 QUERIES = {
-    "schema": "SELECT n.nspname, n.nspacl::text FROM pg_namespace n WHERE n.nspname NOT LIKE 'pg\\_%'",
+    "schema": f"""
+        SELECT n.nspname, {_rights("n", "n.nspacl", "n.nspowner")} FROM pg_namespace n
+        WHERE n.nspname NOT LIKE 'pg\\_%'
+    """,
     "relation": f"""
-        SELECT c.oid::regclass::text, c.relkind, c.relpersistence, c.reloptions::text, c.relacl::text
+        SELECT c.oid::regclass::text, c.relkind, c.relpersistence, c.reloptions::text,
+            {_rights("r", "c.relacl", "c.relowner")}
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS}
     """,
     "column": f"""
@@ -22,6 +33,12 @@ QUERIES = {
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE {_OURS}
+    """,
+    "column right": f"""
+        SELECT c.oid::regclass::text, a.attname, a.attacl::text
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE a.attacl IS NOT NULL AND {_OURS}
     """,
     "view": f"""
         SELECT c.oid::regclass::text, pg_get_viewdef(c.oid)
@@ -42,8 +59,8 @@ QUERIES = {
         FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE NOT t.tgisinternal AND {_OURS}
     """,
-    "function": """
-        SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), p.proacl::text
+    "function": f"""
+        SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), {_rights("f", "p.proacl", "p.proowner")}
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND p.prokind = 'f'
     """,

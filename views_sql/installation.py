@@ -1,40 +1,18 @@
 """The DDL of each operation, as lists of statements made from versioned files.
 
-Invariant: every name that is put into a statement has passed :func:`identifier`; values are literals quoted by
-:func:`literal`. Nothing is dropped with CASCADE.
+Invariant: every name that is put into a statement has passed :func:`views_sql.names.identifier`; values are quoted by
+:func:`views_sql.names.literal`. Nothing is dropped with CASCADE. No function is left for everybody to execute.
 """
 
 import hashlib
-import re
 
 from models import user_key
-from models.errors import CatalogError
 from views_sql.loader import fill_in, read_sql, select_of
 from views_sql.maintained_view import MaintainedView, Source
+from views_sql.names import identifier, literal, table_name
+from views_sql.rights import GRANT_RIGHTS, close, forget_captured
 
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 _DROP_WORD = {"types": "TYPE", "functions": "FUNCTION", "triggers": "FUNCTION", "dashboards": "FUNCTION"}
-
-
-def identifier(name: str) -> str:
-    """Return ``name`` if it may stand in DDL unquoted.
-
-    :raises CatalogError: it is not a plain lower-case name.
-    """
-    if not _NAME.fullmatch(name):
-        raise CatalogError(f"{name!r} is not a plain lower-case SQL name")
-    return name
-
-
-def table_name(name: str) -> str:
-    """Return a table's name with its schema, ``public`` when none is given."""
-    schema, _, table = name.rpartition(".")
-    return f"{identifier(schema or 'public')}.{identifier(table)}"
-
-
-def literal(text: str) -> str:
-    """Return ``text`` as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def fingerprint(text: str) -> str:
@@ -53,10 +31,11 @@ def drop_user_key() -> list[str]:
 
 
 def create_sql_object(kind: str, name: str, version: int) -> list[str]:
-    """Return the DDL of one file, and the comment that tells which file it was."""
+    """Return the DDL of one file, the comment that tells which file it was, and who may use it."""
     text = read_sql(kind, name, version)
     comment = literal(f"frontview {name} version {version} {fingerprint(text)}")
-    return [text, f"COMMENT ON {_DROP_WORD[kind]} frontview.{identifier(name)} IS {comment}"]
+    statements = [text, f"COMMENT ON {_DROP_WORD[kind]} frontview.{identifier(name)} IS {comment}"]
+    return statements if kind == "types" else [*statements, close(name), GRANT_RIGHTS]
 
 
 def drop_sql_object(kind: str, name: str) -> list[str]:
@@ -88,9 +67,10 @@ def capture_changes(source: Source, version: int) -> list[str]:
     )
     return [
         function,
-        f"REVOKE EXECUTE ON FUNCTION frontview.capture_{name}() FROM PUBLIC",
+        close(f"capture_{name}"),
         register,
         f"SELECT frontview.install_triggers({literal(name)})",
+        GRANT_RIGHTS,
     ]
 
 
@@ -98,6 +78,7 @@ def stop_capture(source: Source) -> list[str]:
     """Return the DDL that removes a source's triggers, function and registration."""
     name = identifier(source.name)
     return [
+        forget_captured(name, table_name(source.table), identifier(source.user_column)),
         f"SELECT frontview.remove_triggers({literal(name)})",
         f"DROP FUNCTION frontview.capture_{name}()",
         f"DELETE FROM frontview.source WHERE source = {literal(name)}",
@@ -115,7 +96,7 @@ def create_maintained_view(view: MaintainedView) -> list[str]:
     ]
     for tier in view.tiers:
         statements += _tier(view, tier, comment)
-    return [*statements, *_merged_functions(view)]
+    return [*statements, *_merged_functions(view), GRANT_RIGHTS]
 
 
 def drop_maintained_view(view: MaintainedView) -> list[str]:
@@ -177,7 +158,7 @@ def _merged_functions(view: MaintainedView) -> list[str]:
         "day": identifier(view.day_column or "day"),
     }
     if view.day_column is None:
-        return [fill_in(read_sql("functions", "merged_whole", 1), names)]
+        return [fill_in(read_sql("functions", "merged_whole", 1), names), close(f"{view.name}_merged")]
     measures = [identifier(measure) for measure in view.measures]
     names |= {
         "measures": ", ".join(f"v.{measure}" for measure in measures),
@@ -185,7 +166,11 @@ def _merged_functions(view: MaintainedView) -> list[str]:
         "negated_sums": ", ".join(f"-sum(v.{measure})::numeric" for measure in measures),
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
     }
-    return [fill_in(read_sql("functions", f"merged_{kind}", 1), names) for kind in ("daily", "by_day")]
+    return [
+        *(fill_in(read_sql("functions", f"merged_{kind}", 1), names) for kind in ("daily", "by_day")),
+        close(f"{view.name}_merged"),
+        close(f"{view.name}_by_day_merged"),
+    ]
 
 
 def _sum(measure: str) -> str:

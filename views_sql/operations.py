@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import MigrateOperation, Operations
 
-from views_sql import installation
+from views_sql import installation, rights
 from views_sql.maintained_view import EVENTS, MaintainedView, Source
 
 if TYPE_CHECKING:
@@ -238,6 +238,53 @@ class ReplaceMaintainedView(_ViewOperation):
         return replace(self, version=self.replaces, replaces=self.version)
 
 
+@dataclass
+class _RightOperation(_Statements):
+    role: str
+    objects: tuple[str, ...]
+    privileges: tuple[str, ...] = ("SELECT",)
+    columns: tuple[str, ...] = ()
+    as_owner: bool = False
+
+    def fields(self) -> tuple[Any, ...]:
+        """Return the arguments that make the reverse."""
+        return (self.role, self.objects, self.privileges, self.columns, self.as_owner)
+
+
+@Operations.register_operation("allow", "run")
+@dataclass
+class Allow(_RightOperation):
+    """Allow a role something of some objects, now and whenever they are created anew.
+
+    :param role: ``frontview_web`` or ``frontview_refresher``; where it does not exist the right waits for it.
+    :param objects: relations, or functions for EXECUTE; of schema ``frontview`` unless they name another.
+    :param columns: of a relation; empty: all.
+    :param as_owner: functions run with their owner's rights (SECURITY DEFINER); they must have the fixed search_path.
+    """
+
+    def statements(self) -> list[str]:
+        """Return what writes the rights down and gives them."""
+        return rights.allow(*self.fields())
+
+    def reverse(self) -> Disallow:
+        """Return the operation that undoes this one."""
+        return Disallow(*self.fields())
+
+
+@Operations.register_operation("disallow", "run")
+@dataclass
+class Disallow(_RightOperation):
+    """Take back what :class:`Allow` allowed; before the objects are dropped."""
+
+    def statements(self) -> list[str]:
+        """Return what takes the rights back."""
+        return rights.disallow(*self.fields())
+
+    def reverse(self) -> Allow:
+        """Return the operation that undoes this one."""
+        return Allow(*self.fields())
+
+
 def _run_statements(operations: Operations, operation: _Statements) -> None:
     connection = operations.get_bind()
     for statement in operation.statements():
@@ -255,5 +302,7 @@ for _operation in (
     CreateMaintainedView,
     DropMaintainedView,
     ReplaceMaintainedView,
+    Allow,
+    Disallow,
 ):
     Operations.implementation_for(_operation)(_run_statements)

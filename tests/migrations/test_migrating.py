@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from models import engine
 from models.engine import require_supported_server
 from models.errors import ServerTooOld
+from models.schema_version import compare, revision_graph
 from tests.fix_postgres import ROOT, alembic_config, migrate
 from tests.schema_snapshot import schema_snapshot
 from tests.waiting import until
@@ -35,6 +36,12 @@ def start_alembic(url: str, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def at_heads(url: str) -> bool:
+    """Whether no revision is missing; one that an applied one depends on has no row of its own."""
+    found = applied(url)
+    return bool(found) and compare(revision_graph(), found).migrated
 
 
 def applied(url: str) -> set[str]:
@@ -61,7 +68,7 @@ def test_upgrade_brings_both_branches_to_their_heads(empty_url: str, target: str
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0, output
-    assert applied(empty_url) == HEADS
+    assert at_heads(empty_url)
     with psycopg.connect(empty_url) as connection:
         made = connection.execute("SELECT to_regclass('frontview.drain'), to_regclass('frontview.call_daily_live')")
         assert None not in made.fetchone()  # type: ignore[operator]
@@ -97,7 +104,7 @@ def test_two_migrators_take_turns(empty_url: str, outcomes: list[subprocess.Pope
         results = [process.communicate(timeout=60)[0] for process in outcomes]
 
     assert [process.returncode for process in outcomes] == [0, 0], results
-    assert applied(empty_url) == HEADS
+    assert at_heads(empty_url)
 
 
 def test_a_migration_gives_up_soon_on_a_table_in_use(empty_url: str) -> None:

@@ -1,0 +1,95 @@
+"""The DDL of who may do what: functions are nobody's but their owner's until a revision allows a role more.
+
+Invariant: what is created is closed to PUBLIC in the same transaction, and the rights written down in ``role_right``
+are given anew after whatever creates or replaces an object; a role that does not exist is passed over.
+"""
+
+from collections.abc import Iterable
+
+from models.errors import CatalogError
+from views_sql.names import identifier, literal, with_schema
+
+ROLES = ("frontview_refresher", "frontview_web")
+PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
+# Before the revision that creates it there is nothing to give.
+GRANT_RIGHTS = """
+DO $$
+BEGIN
+    IF to_regprocedure('frontview.grant_rights()') IS NOT NULL THEN
+        PERFORM frontview.grant_rights();
+    END IF;
+END
+$$
+"""
+
+
+def close(function: str) -> str:
+    """Return the DDL that takes a function from everybody but its owner."""
+    return f"REVOKE EXECUTE ON FUNCTION frontview.{identifier(function)} FROM PUBLIC"
+
+
+def allow(
+    role: str, objects: Iterable[str], privileges: Iterable[str], columns: Iterable[str], as_owner: bool
+) -> list[str]:
+    """Return what writes the rights down and gives them.
+
+    :raises CatalogError: there is no such role or privilege.
+    """
+    _check(role, privileges)
+    listed = ", ".join(literal(identifier(column)) for column in columns)
+    rows = ", ".join(
+        f"({literal(role)}, {literal(with_schema(name))}, {literal(privilege)}, ARRAY[{listed}]::text[], {as_owner})"
+        for name in objects
+        for privilege in privileges
+    )
+    insert = f"INSERT INTO frontview.role_right (role, object, privilege, columns, as_owner) VALUES {rows}"
+    return [insert, GRANT_RIGHTS]
+
+
+def disallow(
+    role: str, objects: Iterable[str], privileges: Iterable[str], columns: Iterable[str], as_owner: bool
+) -> list[str]:
+    """Return what takes the rights back; the objects must be there."""
+    _check(role, privileges)
+    names, of = tuple(objects), ", ".join(map(identifier, columns))
+    return [
+        statement
+        for name in names
+        for privilege in privileges
+        for statement in _disallow_one(role, with_schema(name), privilege, f" ({of})" if of else "", as_owner)
+    ]
+
+
+def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: bool) -> list[str]:
+    kind = "FUNCTION" if privilege == "EXECUTE" else "TABLE"
+    revoke = f"REVOKE {privilege}{columns} ON {kind} {name} FROM {role}"
+    statements = [
+        f"DELETE FROM frontview.role_right WHERE role = {literal(role)} AND object = {literal(name)} "
+        f"AND privilege = {literal(privilege)}",
+        _if(f"to_regrole({literal(role)}) IS NOT NULL", revoke),
+    ]
+    if as_owner:
+        others = f"EXISTS (SELECT FROM frontview.role_right WHERE as_owner AND object = {literal(name)})"
+        statements.append(_if(f"NOT {others}", f"ALTER FUNCTION {name} SECURITY INVOKER"))
+    return statements
+
+
+def forget_captured(source: str, table: str, user_column: str) -> str:
+    """Return what takes the refresher's right on a table's user key, unless another source of it is captured."""
+    others = (
+        f"SELECT FROM frontview.source WHERE source <> {literal(source)} AND relation = {literal(table)}::regclass "
+        f"AND user_column = {literal(user_column)}"
+    )
+    return _if(
+        f"to_regrole('frontview_refresher') IS NOT NULL AND NOT EXISTS ({others})",
+        f"REVOKE SELECT ({user_column}) ON TABLE {table} FROM frontview_refresher",
+    )
+
+
+def _if(condition: str, statement: str) -> str:
+    return f"DO $$ BEGIN IF {condition} THEN {statement}; END IF; END $$"
+
+
+def _check(role: str, privileges: Iterable[str]) -> None:
+    if role not in ROLES or not set(privileges) <= set(PRIVILEGES):
+        raise CatalogError(f"{role} cannot be allowed {', '.join(privileges)}")
