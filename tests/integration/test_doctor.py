@@ -55,7 +55,7 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
     populate(connection)
     found = findings()
     assert {subject: f.detail for subject, f in found.items() if f.outcome != "pass"} == {}
-    assert len(found) == 19
+    assert len(found) == 20
 
 
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
@@ -174,11 +174,29 @@ def test_a_role_that_may_only_read_is_warned_about_refreshing(
     url = make_url(database_url).set(username=reader).render_as_string(hide_password=False)
     assert "permission denied for schema frontview" in by_subject(settings, url)["migrations"].detail
     connection.execute(f"GRANT USAGE ON SCHEMA frontview TO {reader}")
-    assert by_subject(settings, url)["may read"].outcome == "fail"
-    connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA frontview, public TO {reader}")
+    connection.execute(f"GRANT SELECT ON frontview.role_right, frontview.view_state TO {reader}")
+    assert "frontview.dashboard_overview" in by_subject(settings, url)["may read"].detail
+    connection.execute(f"GRANT frontview_web TO {reader}")
     found = by_subject(settings, url)
     assert found["may read"].outcome == "pass"
     assert found["may refresh"].outcome == "warn"
+
+    connection.execute(f"GRANT SELECT ON public.calls, frontview.call_daily_recent TO {reader}")
+    found = by_subject(settings, url)
+    assert found["may read"].outcome == "warn"
+    assert "more than the web needs: calls, frontview.call_daily_recent" in found["may read"].detail
+
+
+def test_a_role_that_lacks_a_right_and_a_function_open_to_all(
+    connection: psycopg.Connection, findings: Callable[[], Findings]
+) -> None:
+    connection.execute("REVOKE SELECT ON frontview.feed FROM frontview_web")
+    assert findings()["roles"].detail == "rights are missing: frontview_web"
+    connection.execute("SELECT frontview.grant_rights()")
+    assert findings()["roles"].outcome == "pass"
+
+    connection.execute("GRANT EXECUTE ON FUNCTION frontview.forget_feed TO PUBLIC")
+    assert findings()["roles"].outcome == "fail"
 
 
 def test_no_server_is_one_finding(settings: Settings) -> None:
@@ -250,7 +268,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 19
+        assert len(lines) == 20
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:

@@ -52,8 +52,9 @@ def _alarm(alarm: dict[str, Any]) -> str:
 def _watermark(state: dict[str, Any]) -> "RenderableType":
     """Return who leads, and how far behind the drain is."""
     leader, watermark = state["leader"], state["watermark"]
+    name = leader["application_name"] or "of another role" if leader else ""  # which hides it from this one
     who = (
-        f"Leader: {leader['application_name']} (backend {leader['pid']}, {duration(leader['connected_seconds'])})"
+        f"Leader: {name} (backend {leader['pid']}, {duration(leader['connected_seconds'])})"
         if leader
         else "Leader: none; start one with `python -m refresher`"
     )

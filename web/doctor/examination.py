@@ -76,6 +76,7 @@ def _schema_checks(catalog: Catalog) -> list[tuple[str, Check]]:
         ("capture triggers", schema.triggers),
         ("logical replication", schema.subscriptions),
         ("materialized views", schema.unique_indexes),
+        ("roles", roles.roles),
         ("may read", lambda connection: roles.may_read(connection, catalog)),
         ("may refresh", roles.may_refresh),
         ("cluster", running.same_cluster),

@@ -1,54 +1,103 @@
-"""Checks of what the connected role may do."""
+"""Checks of what the connected role may do: what it lacks for the web, for the refresher, and what it has too much."""
 
 from typing import LiteralString
 
 from views_sql.maintained_view import Catalog
 from web.doctor.finding import Connection, Finding, failed, listed, passed, warned
 
-TABLES: LiteralString = """
-SELECT c.oid::regclass::text FROM pg_class c
-WHERE (
-    (c.relnamespace = to_regnamespace('frontview') AND c.relname = ANY (%s))
-    OR c.oid IN (SELECT to_regclass(relation) FROM frontview.view_state)
-    OR c.oid IN (SELECT relation FROM frontview.source)
+ROLES = ["frontview_owner", "frontview_refresher", "frontview_web"]
+MISSING_ROLES: LiteralString = "SELECT r FROM unnest(%s::text[]) r WHERE to_regrole(r) IS NULL"
+WHO: LiteralString = """
+SELECT current_user, has_schema_privilege('frontview', 'USAGE'), (
+    SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace n WHERE n.nspname = 'frontview'
 )
-AND NOT has_table_privilege(c.oid, 'SELECT') ORDER BY 1
 """
-FUNCTIONS: LiteralString = """
-SELECT wanted.name, p.oid IS NOT NULL FROM unnest(%s::text[]) AS wanted (name)
+# What a role lacks of the rights written down for the web's or the refresher's role, whatever gives them.
+LACKED: LiteralString = """
+SELECT r.object FROM frontview.role_right r LEFT JOIN pg_class c ON c.oid = to_regclass(r.object)
+WHERE r.role = %s AND r.privilege <> 'EXECUTE' AND NOT COALESCE(CASE
+    WHEN r.columns = '{}' THEN has_table_privilege(c.oid, r.privilege)
+    ELSE (SELECT bool_and(has_column_privilege(c.oid, n, r.privilege)) FROM unnest(r.columns) n)
+END, TRUE)
+UNION
+SELECT r.object FROM frontview.role_right r JOIN pg_proc p ON 'frontview.' || p.proname = r.object
+WHERE r.role = %s AND r.privilege = 'EXECUTE' AND p.pronamespace = to_regnamespace('frontview')
+AND NOT has_function_privilege(p.oid, 'EXECUTE')
+ORDER BY 1
+"""
+UNCALLABLE: LiteralString = """
+SELECT wanted.name FROM unnest(%s::text[]) AS wanted (name)
 LEFT JOIN pg_proc p ON p.pronamespace = to_regnamespace(split_part(wanted.name, '.', 1))
     AND p.proname = split_part(wanted.name, '.', 2)
 WHERE p.oid IS NULL OR NOT has_function_privilege(p.oid, 'EXECUTE')
 """
-OWNED: LiteralString = """
-SELECT v.relation FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
-WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1
+# Data of users, which a role of the web has no need to touch.
+EXCESS: LiteralString = """
+SELECT c.oid::regclass::text FROM pg_class c
+WHERE c.oid IN (
+    SELECT to_regclass(v.relation) FROM frontview.view_state v UNION SELECT s.relation FROM frontview.source s
+)
+AND (
+    has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(c.oid, 'SELECT')
+)
+ORDER BY 1
 """
-READ_TABLES = ["change_log", "drain", "feed", "source", "stale_key", "view_state"]
+OPEN: LiteralString = """
+SELECT p.oid::regprocedure::text FROM pg_proc p
+WHERE p.pronamespace = to_regnamespace('frontview') AND EXISTS (
+    SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) a
+    WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE'
+) ORDER BY 1
+"""
+
+
+def roles(connection: Connection) -> Finding:
+    """Check that the roles exist, have their rights, and that PUBLIC has none."""
+    if public := [name for (name,) in connection.execute(OPEN)]:
+        remedy = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA frontview FROM PUBLIC."
+        return failed("roles", f"everybody may execute {listed(public)}", remedy)
+    absent = [name for (name,) in connection.execute(MISSING_ROLES, (ROLES,))]
+    if absent:
+        remedy = (
+            f"Works with one role. To separate them: CREATE ROLE {', CREATE ROLE '.join(absent)}; `frontview migrate`."
+        )
+        return warned("roles", f"there is no {listed(absent)}", remedy)
+    lacking = {row[0] for row in connection.execute("SELECT role FROM frontview.missing_rights()")}
+    if lacking:
+        return warned(
+            "roles", f"rights are missing: {listed(sorted(lacking))}", "Run `frontview migrate` as the owner."
+        )
+    return passed("roles", "each has its rights, and PUBLIC none")
 
 
 def may_read(connection: Connection, catalog: Catalog) -> Finding:
-    """Check that the role may read views, feed and base tables and call the dashboards."""
-    row = connection.execute("SELECT current_user, has_schema_privilege('frontview', 'USAGE')").fetchone()
-    role = row[0] if row else "?"
-    if row and not row[1]:
-        return failed("may read", f"{role} may not use schema frontview", f"GRANT USAGE ON SCHEMA frontview TO {role}.")
-    closed = [name for (name,) in connection.execute(TABLES, (READ_TABLES,))]
-    if closed:
-        remedy = f"GRANT SELECT ON … TO {role}."
-        return failed("may read", f"{role} may not read {listed(closed)}", remedy)
+    """Check that the role may do what a web server does, and no more where it owns nothing."""
+    role, enters, owns = connection.execute(WHO).fetchone() or ("?", False, False)
+    remedy = f"For a web server: GRANT frontview_web TO {role}."
+    if not enters:
+        return failed("may read", f"{role} may not use schema frontview", remedy)
+    refreshes = not _lacked(connection, "frontview_refresher")
     functions = [dashboard.function for dashboard in catalog.dashboards]
-    bad = [name for name, _ in connection.execute(FUNCTIONS, (functions,))]
-    if bad:
-        remedy = f"Run `frontview migrate`, or GRANT EXECUTE ON FUNCTION … TO {role}."
-        return failed("may read", f"{role} cannot call {listed(bad)}", remedy)
-    return passed("may read", f"{role} reads views, feed and base tables")
+    lacked = [name for (name,) in connection.execute(UNCALLABLE, (functions,))]
+    if lacked := lacked or _lacked(connection, "frontview_web"):
+        finding = warned if refreshes and not owns else failed  # the refresher's role reads no dashboards
+        return finding("may read", f"{role} cannot use {listed(lacked)}", remedy)
+    if owns:
+        return passed("may read", f"{role} has the owner's rights and reads everything")
+    if not refreshes and (excess := [name for (name,) in connection.execute(EXCESS)]):
+        remedy = f"REVOKE ALL ON … FROM {role}: a web server reads through functions alone."
+        return warned("may read", f"{role} has more than the web needs: {listed(excess)}", remedy)
+    return passed("may read", f"{role} calls the dashboards and reads the feed")
 
 
 def may_refresh(connection: Connection) -> Finding:
-    """Check that the role owns the materialized views, as a refresher must."""
-    rows = [name for (name,) in connection.execute(OWNED)]
-    if rows:
-        remedy = "Fine for a web server. Run the refresher as their owner, or GRANT that role to this one."
-        return warned("may refresh", f"this role does not own {listed(rows)}", remedy)
-    return passed("may refresh", "owns every materialized view")
+    """Check that the role may do what a refresher does."""
+    if lacked := _lacked(connection, "frontview_refresher"):
+        remedy = "Fine for a web server. For a refresher: GRANT frontview_refresher TO this role."
+        return warned("may refresh", f"this role cannot use {listed(lacked)}", remedy)
+    return passed("may refresh", "drains, refreshes and audits")
+
+
+def _lacked(connection: Connection, role: str) -> list[str]:
+    """Return what the connected role lacks of the rights of ``role``."""
+    return [name for (name,) in connection.execute(LACKED, (role, role))]
