@@ -48,7 +48,12 @@ def environment_for(url: str, **settings: str) -> dict[str, str]:
     :param settings: further ``FRONTVIEW_*`` settings, by their lower-case names.
     """
     named = {f"FRONTVIEW_{name.upper()}": value for name, value in settings.items()}
-    return {"FRONTVIEW_DATABASE_URL": url, "FRONTVIEW_JWT_SECRET": SECRET, **named}
+    return {
+        "FRONTVIEW_DATABASE_URL": url,
+        "FRONTVIEW_JWT_SECRET": SECRET,
+        "FRONTVIEW_RATE_LIMIT_PER_SECOND": "0",
+        **named,
+    }
 
 
 @contextmanager

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
     )
 
+    rate_limit_per_second: float = Field(
+        50.0, ge=0, le=100_000, description="Requests a second that one user may send to one web process; 0: any."
+    )
+    rate_limit_burst: int = Field(200, ge=1, le=1_000_000, description="Requests one user may send at once.")
+
     drain_seconds: float = Field(0.025, ge=0.005, le=1, description="Pause between two drains of the leader.")
     refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")
     refresh_min_seconds: float = Field(5.0, gt=0, le=86400, description="Least time between two refreshes of a tier.")

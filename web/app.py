@@ -20,6 +20,7 @@ from web.health import ReadinessCheck, health_blueprint
 from web.metrics import metrics_blueprint
 from web.openapi import configure_openapi
 from web.problems import register_problems
+from web.rate_limit import RateLimit
 from web.request_hooks import register_request_hooks
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def create_app(
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     verifier = verifier or make_verifier(settings)
-    set_context(app, WebContext(worker, settings, verifier))
+    rate_limit = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
+    set_context(app, WebContext(worker, settings, verifier, rate_limit))
     configure_openapi(app)
     register_request_hooks(app)
     register_problems(app)
@@ -62,6 +64,7 @@ def create_app(
         app.wsgi_app,
         worker,
         verifier,
+        rate_limit,
         access_log=settings.access_log,
         on_hit=tracing.hit if tracing is not None else None,
     )

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
 from models.settings import Settings
-from web.auth import TokenVerifier
+from web.auth import Caller, TokenVerifier
+from web.rate_limit import RateLimit, too_many_requests
 
 if TYPE_CHECKING:
     from web.worker import Worker
 
 _NAME = "frontview"
+COUNTED = "frontview.counted"  # in the environ: the layer before Flask has taken this request's token
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class WebContext:
     worker: "Worker"
     settings: Settings
     verifier: TokenVerifier
+    rate_limit: RateLimit
 
 
 def set_context(app: Flask, context: WebContext) -> None:
@@ -36,3 +39,15 @@ def context_of(app: Flask) -> WebContext:
 def context() -> WebContext:
     """Return what the application of the current request was made with."""
     return context_of(current_app)
+
+
+def settle_caller() -> Caller:
+    """Return who sent the current request, whose rate it counts against.
+
+    :raises Problem: 401, no good token; 429, too many requests of that user; 503, the keys to tell cannot be had.
+    """
+    parts = context()
+    caller = parts.verifier.caller(request.headers.get("Authorization"))
+    if not request.environ.get(COUNTED) and (wait_seconds := parts.rate_limit.take(caller.user_id)):
+        raise too_many_requests(wait_seconds)
+    return caller

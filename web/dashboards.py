@@ -15,7 +15,7 @@ from web.answer_models import (
     PerformanceAnswer,
 )
 from web.answers import read_response
-from web.context import context
+from web.context import context, settle_caller
 from web.dashboard_parameters import AgentParameters, AnalyticsParameters
 from web.front import ANSWERED, Answered
 from web.openapi import documented_read
@@ -30,7 +30,7 @@ reads = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
 @reads.before_request
 def authenticate() -> None:
     """Settle who is asking, before anything else of the request is looked at."""
-    g.caller = context().verifier.caller(request.headers.get("Authorization"))
+    g.caller = settle_caller()
 
 
 @reads.get("/dashboard/overview")

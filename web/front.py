@@ -3,8 +3,8 @@
 It understands no request by itself. When Flask has answered a read, the layer remembers which entry the very same
 token, path and query string led to; only such a repetition, without any caching directive, is answered here.
 
-Invariant: the token is verified on every request, the entry passes the same check as in the read path, and the
-headers are made by the same functions; everything else falls through to Flask.
+Invariant: on every request the token is verified and counted against its user's rate, the entry passes the same check
+as in the read path, and the headers are made by the same functions; everything else falls through to Flask.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,9 @@ from cachetools import LRUCache
 from refresher.entry import EntryKey
 from web.answers import answer_content, read_headers
 from web.auth import TokenVerifier
+from web.context import COUNTED
 from web.problems import Problem
+from web.rate_limit import RateLimit
 from web.request_directives import matches_etag
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
 
@@ -55,12 +57,13 @@ class Front:
         app: WsgiApp,
         worker: "Worker",
         verifier: TokenVerifier,
+        rate_limit: RateLimit,
         *,
         access_log: bool,
         on_hit: Callable[[Environ, str, int, float], None] | None = None,
     ) -> None:
         self._app, self._worker, self._verifier, self._access_log = app, worker, verifier, access_log
-        self._on_hit = on_hit
+        self._rate_limit, self._on_hit = rate_limit, on_hit
         self._remembered: LRUCache[tuple[str, str, str], Answered] = LRUCache(MOST_REMEMBERED)
         self._lock = Lock()
 
@@ -86,11 +89,14 @@ class Front:
     def _answer(
         self, before: Answered, environ: Environ, start_response: StartResponse, started: float
     ) -> list[bytes] | None:
-        """Return the body of a hit after starting its response; None when there is none, or the token is no good."""
+        """Return the body of a hit after starting its response; None: Flask has the answer, or says what is wrong."""
         try:
-            self._verifier.caller(environ["HTTP_AUTHORIZATION"])
-        except Problem:  # Flask says what is wrong with it
+            caller = self._verifier.caller(environ["HTTP_AUTHORIZATION"])
+        except Problem:
             return None
+        if self._rate_limit.take(caller.user_id):
+            return None
+        environ[COUNTED] = True
         reading = self._worker.read_path.cached(before.key)
         if reading is None:
             return None

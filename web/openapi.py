@@ -76,6 +76,7 @@ READ_RESPONSES: Responses = {
     404: problem("No such user, or no such thing of that user.", 404, "not-found"),
     405: NOT_ALLOWED,
     422: problem("Parameters unknown, repeated or ill-formed.", 422, "invalid-parameters", errors=[_FAULT]),
+    429: problem("Too many requests of this user.", 429, "too-many-requests", headers=RETRY_AFTER),
     500: problem("A defect.", 500),
     503: UNAVAILABLE,
 }

@@ -35,6 +35,7 @@ SETTINGS = {
     "FRONTVIEW_RECENT_DAYS": "10",
     "FRONTVIEW_STATEMENT_TIMEOUT_SECONDS": "3",
     "FRONTVIEW_ACCESS_LOG": "false",
+    "FRONTVIEW_RATE_LIMIT_PER_SECOND": "0",
 }
 _LEADER_PORT = """
 SELECT a.client_port FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid

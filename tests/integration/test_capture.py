@@ -424,6 +424,7 @@ class TestFinishRedating:
         role = f"refresher_{psycopg.conninfo.conninfo_to_dict(url)['dbname']}"
         c.execute(f"CREATE ROLE {role}; GRANT ALL ON SCHEMA frontview TO {role}")
         c.execute(f"GRANT ALL ON calls, lead_analytics, users, frontview.timezone_change TO {role}")
+        c.execute(f"ALTER FUNCTION frontview.finish_redating OWNER TO {role}")  # it runs as its owner
         try:
             with psycopg.connect(url) as other:
                 other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -435,7 +436,8 @@ class TestFinishRedating:
                 assert self.finish(c) == 0
             assert until(lambda: self.finish(c), "end of the other session's transaction") == 1
         finally:
-            c.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
+            c.execute("RESET ROLE; ALTER FUNCTION frontview.finish_redating OWNER TO CURRENT_USER")
+            c.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
     def test_rows_of_a_prepared_transaction_are_waited_for(self, c: psycopg.Connection[Any], url: str) -> None:
         if c.execute("SHOW max_prepared_transactions").fetchone() == ("0",):

@@ -54,7 +54,7 @@ def test_every_operation_has_an_id_of_its_own_and_a_summary(document):
 def test_a_read_is_documented_completely(document, path):
     read = document["paths"][path]["get"]
     assert read["security"] == [{"bearer": []}]
-    assert set(read["responses"]) == {"200", "304", "401", "403", "404", "405", "422", "500", "503"}
+    assert set(read["responses"]) == {"200", "304", "401", "403", "404", "405", "422", "429", "500", "503"}
     in_query = {item["name"] for item in read["parameters"] if item["in"] == "query"}
     assert in_query == READS[path]
     assert all(item["description"] and "anyOf" not in item["schema"] for item in read["parameters"])

@@ -87,7 +87,7 @@ def may_read(connection: Connection, catalog: Catalog) -> Finding:
     if not refreshes and (excess := [name for (name,) in connection.execute(EXCESS)]):
         remedy = f"REVOKE ALL ON … FROM {role}: a web server reads through functions alone."
         return warned("may read", f"{role} has more than the web needs: {listed(excess)}", remedy)
-    return passed("may read", f"{role} calls the dashboards and reads the feed")
+    return passed("may read", f"{role} may use the dashboards and the feed")
 
 
 def may_refresh(connection: Connection) -> Finding:
