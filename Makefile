@@ -17,6 +17,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	.ci/bandit $(BIN)
+	$(BIN)/python .ci/audit_dependencies.py
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py tests/unit/test_deployment_files.py
 
 bench: $(VENV)/.dev

@@ -25,7 +25,7 @@ _PRESENCE = sa.text(
                 ELSE has_table_privilege(:version_table, 'SELECT') END
     """
 )
-_APPLIED = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608  a constant
+_APPLIED = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608  a constant # nosec B608
 
 Graph = Mapping[str, frozenset[str]]
 

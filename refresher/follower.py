@@ -53,7 +53,7 @@ FROM newest n
 UNION ALL
 SELECT r.drain_id, r.user_id, r.source, r.first_day, r.last_day, NULL, NULL, NULL, NULL, NULL, NULL
 FROM row_after r
-"""  # noqa: S608  a number of ours
+"""  # noqa: S608  a number of ours # nosec B608
 
 
 class FeedFollower:

