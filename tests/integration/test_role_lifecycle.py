@@ -123,9 +123,10 @@ def test_an_owner_without_login_owns_everything(any_server: Server) -> None:
         with found.session("admin") as admin:
             database = admin.info.dbname
             for statement in (
+                f"GRANT CREATE ON DATABASE {database} TO frontview_owner",
+                "GRANT CREATE ON SCHEMA public TO frontview_owner",
                 f"GRANT frontview_owner TO {name}",
                 f"ALTER ROLE {name} IN DATABASE {database} SET role = 'frontview_owner'",
-                f"ALTER DATABASE {database} OWNER TO frontview_owner",
             ):
                 admin.execute(statement.encode())
         migrate(found.owner)
@@ -136,4 +137,3 @@ def test_an_owner_without_login_owns_everything(any_server: Server) -> None:
             ).fetchall()
             assert owners == [("frontview_owner",)]
             assert admin.execute(MISSING).fetchone() == (0,)
-            admin.execute(f"ALTER DATABASE {database} OWNER TO CURRENT_USER".encode())
