@@ -13,6 +13,7 @@ import structlog
 
 from models.deadlines import Deadlines
 from refresher.alarms import count_alarms
+from refresher.allowance import Allowance
 from refresher.audit import Audit
 from refresher.coverage import check_coverage, check_queue
 from refresher.drain import Drain
@@ -27,23 +28,6 @@ log = structlog.get_logger(__name__)
 QUEUE_SECONDS = 10.0
 SAVE_SECONDS = 10.0
 SAMPLE_SECONDS = 5.0
-
-
-class Allowance:
-    """Seconds of work: a share ``duty`` of the time that passes, what was overspent paid back first."""
-
-    def __init__(self, duty: float, now: float) -> None:
-        self._duty, self._at = duty, now
-        self.seconds = 0.0
-
-    def grant(self, now: float) -> None:
-        """Grant what has come since the last grant; idle time is not saved up for long."""
-        self.seconds = min(self.seconds + self._duty * (now - self._at), 2 * self._duty)
-        self._at = now
-
-    def spend(self, seconds: float) -> None:
-        """Take what a piece of work took."""
-        self.seconds -= seconds
 
 
 @contextmanager

@@ -93,6 +93,7 @@ DASHBOARDS = (
         "frontview.dashboard_analytics",
         ("from", "to", "granularity", "agent_id"),
         _sources("user_presence", "agents", "calls", "lead_analytics"),
+        defaults={"granularity": "day"},
     ),
     Dashboard(
         "agents",
@@ -109,6 +110,7 @@ DASHBOARDS = (
         "frontview.dashboard_agent",
         ("agent_id", "from", "to"),
         _sources("user_presence", "agents", "calls", "lead_analytics", "agent_analytics"),
+        required=("agent_id",),
     ),
     Dashboard(
         "performance",

@@ -4,7 +4,7 @@ Everything here is plain values, checked when made. The core works on a :class:`
 knows no table by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,8 @@ class Dashboard:
     :param sources: names the sources the answer depends on, given the call's parameters and whether the
         answer depends on today's date.
     :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
+    :param required: arguments without which it cannot be asked.
+    :param defaults: what a client's request without an argument asks for, where that is not None.
     """
 
     name: str
@@ -85,6 +87,13 @@ class Dashboard:
     arguments: tuple[str, ...]
     sources: Callable[[Mapping[str, Any], bool], frozenset[str]]
     periods: int = 1
+    required: tuple[str, ...] = ()
+    defaults: Mapping[str, Hashable] = field(default_factory=dict, hash=False)
+
+    @property
+    def plain_arguments(self) -> tuple[Hashable, ...] | None:
+        """What a request that names no argument asks for; None: no such request is possible."""
+        return None if self.required else tuple(self.defaults.get(name) for name in self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,13 @@ class Catalog:
         for dashboard in self.dashboards:
             if dashboard.region not in regions:
                 raise CatalogError(f"dashboard {dashboard.name}: region {dashboard.region} is not declared")
+            if unknown := {*dashboard.required, *dashboard.defaults} - set(dashboard.arguments):
+                raise CatalogError(f"dashboard {dashboard.name}: no argument {', '.join(sorted(unknown))}")
+
+    @property
+    def plain_dashboards(self) -> tuple[Dashboard, ...]:
+        """The dashboards that can be asked without arguments: those that can be planned ahead."""
+        return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
 
     def view(self, name: str) -> MaintainedView:
         """Return the declared view of that name.

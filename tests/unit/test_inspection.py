@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from refresher.alarms import KINDS
-from refresher.inspection import Allowance
+from refresher.allowance import Allowance
 from refresher.metrics import Metrics
 
 DUTY = 0.005

@@ -1,0 +1,180 @@
+"""The leader's plan of what to keep warm: reads habits and traffic, decides, and writes it down.
+
+Invariant: runs only while this process leads, on a connection of its own; the plan is what the newest decision says, and
+what was asked by hand. No row says more than which answers to hold: workers decide when there is time for it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from models.deadlines import Deadlines
+from refresher.drain import Drain
+from refresher.leader_session import LeaderSession
+from refresher.leadership import Connection, Reign
+from refresher.warming_policy import Habit, Room, Wanted, hours_to_read, is_low, plan
+from views_sql.maintained_view import Catalog
+
+log = structlog.get_logger(__name__)
+
+ACTIVE_SECONDS = 600.0
+PRUNE_SECONDS = 3_600.0
+REGION_SHARE = 0.8  # of a region's entries; the others stay with who was not expected
+
+DECAYED = """
+weight * power(0.5, GREATEST(0, EXTRACT(EPOCH FROM %(now)s::timestamptz - counted_at)) / 1209600)
+"""
+HABITS = f"""
+SELECT a.user_id::text, a.dashboard, {DECAYED} AS decayed, a.hour_of_week FROM frontview.access a
+WHERE a.hour_of_week = ANY (%(hours)s) AND a.dashboard = ANY (%(dashboards)s)
+ORDER BY decayed DESC LIMIT %(most)s
+"""  # noqa: S608  SQL of ours
+MOST_ACTIVE = f"""
+SELECT a.user_id::text, a.dashboard, sum({DECAYED}) AS decayed FROM frontview.access a
+WHERE a.dashboard = ANY (%(dashboards)s)
+GROUP BY a.user_id, a.dashboard ORDER BY decayed DESC LIMIT %(most)s
+"""  # noqa: S608
+READS = """
+WITH known AS (
+    SELECT floor(EXTRACT(EPOCH FROM date_trunc('minute', %(now)s::timestamptz) - interval '1 minute' - t.minute) / 300)
+        AS bucket, t.reads
+    FROM frontview.traffic t WHERE t.minute > %(now)s::timestamptz - interval '24 hours' AND t.minute
+        < date_trunc('minute', %(now)s::timestamptz)
+)
+SELECT COALESCE(sum(k.reads), 0)::bigint FROM generate_series(0, (SELECT max(k.bucket) FROM known k)) AS b (bucket)
+LEFT JOIN known k ON k.bucket = b.bucket GROUP BY b.bucket ORDER BY b.bucket
+"""
+FORGET = """
+DELETE FROM frontview.warm_plan w WHERE w.wanted_until <= %(now)s OR w.reason <> 'asked' AND NOT EXISTS (
+    SELECT FROM unnest(%(users)s::text[]::frontview.user_key[], %(dashboards)s::text[]) AS p (user_id, dashboard)
+    WHERE p.user_id = w.user_id AND p.dashboard = w.dashboard
+)
+"""
+# What was asked by hand stays as it was asked; what did not change is not written.
+WRITE = """
+INSERT INTO frontview.warm_plan AS w (user_id, dashboard, wanted_from, wanted_until, priority, reason)
+SELECT p.user_id, p.dashboard, p.wanted_from, p.wanted_until, p.priority, p.reason
+FROM unnest(
+    %(users)s::text[]::frontview.user_key[], %(dashboards)s::text[], %(froms)s::timestamptz[],
+    %(untils)s::timestamptz[], %(priorities)s::float8[], %(reasons)s::text[]
+) AS p (user_id, dashboard, wanted_from, wanted_until, priority, reason)
+ON CONFLICT (user_id, dashboard) DO UPDATE SET
+    wanted_from = excluded.wanted_from, wanted_until = excluded.wanted_until, priority = excluded.priority,
+    reason = excluded.reason
+WHERE (excluded.reason = 'asked' OR w.reason <> 'asked')
+    AND (w.wanted_from, w.wanted_until, w.priority, w.reason)
+        <> (excluded.wanted_from, excluded.wanted_until, excluded.priority, excluded.reason)
+"""
+PRUNE_ACCESS = f"DELETE FROM frontview.access a WHERE {DECAYED} < 0.05"  # noqa: S608
+PRUNE_TRAFFIC = "DELETE FROM frontview.traffic t WHERE t.minute < %(now)s::timestamptz - interval '8 days'"
+
+
+def room_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], users: int) -> Room:
+    """Return what may be planned for the declared regions.
+
+    :param regions: the operator's overrides of their limits.
+    """
+    limits = {it.name: regions.get(it.name, {}).get("max_entries", it.max_entries) for it in catalog.regions}
+    entries = {name: int(most * REGION_SHARE) for name, most in limits.items()}
+    return Room(users, {it.name: it.region for it in catalog.plain_dashboards}, entries)
+
+
+class WarmingPlanner:
+    """Plans on a connection that it is given; remembers what need not be read each time."""
+
+    def __init__(self, room: Room, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._room, self._monotonic = room, monotonic
+        self._active: Sequence[Habit] = ()
+        self._active_at = self._prune_at = float("-inf")
+
+    def work(self, connection: Connection, now: datetime | None = None) -> list[Wanted]:
+        """Write the plan of ``now`` (None: the database's) and return it; prune now and then.
+
+        :raises psycopg.Error: the database cannot be read or written.
+        """
+        now = now or read_now(connection)
+        low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
+        habits = self._read(connection, HABITS, now, hours=hours_to_read(now, low_traffic=low_traffic))
+        if self._monotonic() >= self._active_at or not self._active:
+            self._active = self._read(connection, MOST_ACTIVE, now)
+            self._active_at = self._monotonic() + ACTIVE_SECONDS
+        wanted = plan(now, habits, self._active, self._room, low_traffic=low_traffic)
+        write_plan(connection, wanted, now)
+        if self._monotonic() >= self._prune_at:
+            connection.execute(PRUNE_ACCESS, {"now": now})
+            connection.execute(PRUNE_TRAFFIC, {"now": now})
+            self._prune_at = self._monotonic() + PRUNE_SECONDS
+        return wanted
+
+    def _read(self, connection: Connection, query: str, now: datetime, **more: Any) -> list[Habit]:
+        dashboards = list(self._room.regions)
+        most = 4 * self._room.users * max(1, len(dashboards))  # the same pairs at several hours
+        values = {"now": now, "dashboards": dashboards, "most": most, **more}
+        return [Habit(*row) for row in connection.execute(query.encode(), values).fetchall()]
+
+
+class WarmingPlan:
+    """One job of the scheduler.
+
+    :param deadlines: and ``still_works``: as for :class:`refresher.drain.Drain`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        drain: Drain,
+        room: Room,
+        *,
+        deadlines: Deadlines,
+        still_works: Callable[[Connection], bool] = lambda _: True,
+    ) -> None:
+        self._session = LeaderSession("warming_plan", connect, drain, deadlines, still_works)
+        self._room = room
+        self._planner, self._epoch = WarmingPlanner(room), 0
+
+    def tick(self) -> None:
+        """Plan, if this process leads."""
+        self._session.run(self._plan)
+
+    def stop(self) -> None:
+        """Cancel what is running; nothing new begins."""
+        self._session.stop()
+
+    def _plan(self, connection: Connection, reign: Reign) -> None:
+        if reign.epoch != self._epoch:
+            self._planner, self._epoch = WarmingPlanner(self._room), reign.epoch
+        self._planner.work(connection)
+
+
+def read_now(connection: Connection) -> datetime:
+    """Return the database's time, in UTC as its sessions are."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment.astimezone(UTC)
+
+
+def write_plan(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> None:
+    """Replace the plan, but for what was asked by hand."""
+    with connection.transaction():
+        connection.execute(FORGET, {"now": now, **_columns(wanted)})
+        add_to_plan(connection, wanted)
+
+
+def add_to_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
+    """Write rows of the plan beside those that are there."""
+    connection.execute(WRITE, _columns(wanted))
+
+
+def _columns(wanted: Sequence[Wanted]) -> dict[str, list[Any]]:
+    return {
+        "users": [row.user for row in wanted],
+        "dashboards": [row.dashboard for row in wanted],
+        "froms": [row.wanted_from for row in wanted],
+        "untils": [row.wanted_until for row in wanted],
+        "priorities": [row.priority for row in wanted],
+        "reasons": [row.reason for row in wanted],
+    }

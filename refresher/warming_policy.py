@@ -1,0 +1,180 @@
+"""Whom to warm: pure decisions over plain values.
+
+Invariant: of the plan's rows no two are of one (user, dashboard), there are at most ``Room.users`` users in it, and no
+region is asked to hold more than its share.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from statistics import median
+
+HOUR = timedelta(hours=1)
+PREPARE = timedelta(minutes=3)  # before an hour begins
+HOURS_OF_WEEK = 168
+LEAST_WEIGHT = 0.3  # one read, less than four weeks ago
+NEIGHBOUR_SHARE = 0.1  # of a weight, for the hour before and after: clocks are set twice a year
+LOW_TRAFFIC_HOURS = 3
+LOW_TRAFFIC_RENEWED = timedelta(minutes=5)
+LOW_SHARE = 0.25  # of the usual reads
+LEAST_HISTORY = 12  # buckets of five minutes
+ACTIVE_SHARE = 0.1  # of the users, where others are expected
+_BASES = {"asked": 4_000.0, "predicted": 3_000.0, "most_active": 2_000.0, "low_traffic": 1_000.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How much a user reads a dashboard, at one hour of the week or in all; ``weight`` as of now."""
+
+    user: str
+    dashboard: str
+    weight: float
+    hour: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A row of the plan."""
+
+    user: str
+    dashboard: str
+    wanted_from: datetime
+    wanted_until: datetime
+    priority: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What may be planned.
+
+    :param regions: of each dashboard that can be planned; :param entries: that each region may be asked to hold.
+    """
+
+    users: int
+    regions: Mapping[str, str]
+    entries: Mapping[str, int]
+
+
+def hour_of_week(moment: datetime) -> int:
+    """Return the hour of the week of a time in UTC; 0: Monday 00:00."""
+    return moment.weekday() * 24 + moment.hour
+
+
+def hours_to_read(now: datetime, *, low_traffic: bool = False) -> list[int]:
+    """Return the hours of the week whose habits the plan is made of."""
+    hours = {hour_of_week(hour) + near for hour in _hours_ahead(now, low_traffic) for near in (-1, 0, 1)}
+    return sorted({hour % HOURS_OF_WEEK for hour in hours})
+
+
+def plan(
+    now: datetime, habits: Sequence[Habit], most_active: Sequence[Habit], room: Room, *, low_traffic: bool = False
+) -> list[Wanted]:
+    """Return what to hold, the most urgent first.
+
+    :param now: in UTC.
+    :param habits: of :func:`hours_to_read`, at least the heaviest.
+    :param most_active: over all hours, the heaviest first.
+    """
+    begin = _begin_of_hour(now)
+    wanted = list(predicted(begin, habits))
+    if now >= begin + HOUR - PREPARE:
+        wanted += predicted(begin + HOUR, habits)
+    active = round(room.users * ACTIVE_SHARE) if wanted else room.users
+    wanted += _active(now, most_active, active)
+    if low_traffic:
+        wanted += _ahead(now, habits)
+    return bounded(merged(wanted), room)
+
+
+def predicted(begin: datetime, habits: Iterable[Habit]) -> list[Wanted]:
+    """Return those who usually read in the hour that begins then."""
+    hour = hour_of_week(begin)
+    shares = {hour: 1.0, (hour - 1) % HOURS_OF_WEEK: NEIGHBOUR_SHARE, (hour + 1) % HOURS_OF_WEEK: NEIGHBOUR_SHARE}
+    weights: dict[tuple[str, str], float] = {}
+    for habit in habits:
+        pair, weight = (habit.user, habit.dashboard), habit.weight * shares.get(habit.hour, 0.0)
+        weights[pair] = max(weights.get(pair, 0.0), weight)
+    return [
+        Wanted(user, dashboard, begin - PREPARE, begin + HOUR, priority("predicted", weight), "predicted")
+        for (user, dashboard), weight in weights.items()
+        if weight >= LEAST_WEIGHT
+    ]
+
+
+def is_low(reads: Sequence[int]) -> bool:
+    """Return whether reads are few beside what is usual.
+
+    :param reads: in periods of five minutes, the newest first, of at most a day.
+    """
+    return len(reads) > LEAST_HISTORY and reads[0] < LOW_SHARE * median(reads[1:])
+
+
+def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
+    """Return one row a (user, dashboard): the most urgent, for as long as any of them asks."""
+    rows: dict[tuple[str, str], Wanted] = {}
+    for row in wanted:
+        pair = row.user, row.dashboard
+        other = rows.get(pair)
+        if other is not None:
+            first = max(row, other, key=lambda one: one.priority)
+            wanted_from = min(row.wanted_from, other.wanted_from)
+            row = replace(first, wanted_from=wanted_from, wanted_until=max(row.wanted_until, other.wanted_until))
+        rows[pair] = row
+    return list(rows.values())
+
+
+def bounded(wanted: Iterable[Wanted], room: Room) -> list[Wanted]:
+    """Return what there is room for, the most urgent first."""
+    left, users, kept = dict(room.entries), set[str](), []
+    for row in sorted(wanted, key=lambda row: (-row.priority, row.user, row.dashboard)):
+        region = room.regions.get(row.dashboard)
+        if region is None or left[region] <= 0 or (row.user not in users and len(users) >= room.users):
+            continue
+        left[region] -= 1
+        users.add(row.user)
+        kept.append(row)
+    return kept
+
+
+def priority(reason: str, weight: float) -> float:
+    """Return a number by which reasons come first and weights second; two digits, so that rows seldom change."""
+    return _BASES[reason] + float(f"{min(weight, 990.0):.2g}")
+
+
+def _active(now: datetime, most_active: Sequence[Habit], users: int) -> list[Wanted]:
+    """Return the first ``users`` users."""
+    chosen = set(list(dict.fromkeys(habit.user for habit in most_active))[:users])
+    until = _begin_of_hour(now) + HOUR
+    return [
+        Wanted(habit.user, habit.dashboard, until - HOUR, until, priority("most_active", habit.weight), "most_active")
+        for habit in most_active
+        if habit.user in chosen
+    ]
+
+
+def _ahead(now: datetime, habits: Iterable[Habit]) -> list[Wanted]:
+    """Return those who usually read in the next hours, for as long as traffic stays low."""
+    since = now - (now - _begin_of_hour(now)) % LOW_TRAFFIC_RENEWED
+    hours = {hour_of_week(hour) for hour in _hours_ahead(now, True)}
+    return [
+        Wanted(
+            habit.user,
+            habit.dashboard,
+            since,
+            since + 2 * LOW_TRAFFIC_RENEWED,
+            priority("low_traffic", habit.weight),
+            "low_traffic",
+        )
+        for habit in habits
+        if habit.hour in hours and habit.weight >= LEAST_WEIGHT
+    ]
+
+
+def _hours_ahead(now: datetime, low_traffic: bool) -> list[datetime]:
+    begin = _begin_of_hour(now)
+    return [begin + hours * HOUR for hours in range(1 + (LOW_TRAFFIC_HOURS if low_traffic else 1))]
+
+
+def _begin_of_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
