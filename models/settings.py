@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     warming_duty: float = Field(
         0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
     )
+    warming_users: int = Field(500, ge=0, le=100_000, description="Most users whose answers are planned ahead.")
 
     rate_limit_per_second: float = Field(
         50.0, ge=0, le=100_000, description="Requests a second that one user may send to one web process; 0: any."

@@ -22,6 +22,7 @@ from refresher.maintenance import Maintenance
 from refresher.metrics import Metrics
 from refresher.operator_tasks import OperatorTasks
 from refresher.wall_clock import WallClock
+from refresher.warming_plan import WarmingPlan, room_of
 from views_sql.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ REFRESH_CHECK_SECONDS = 1
 CHORES_SECONDS = 5
 INSPECTION_SECONDS = 1
 OPERATOR_TASKS_SECONDS = 1
+WARMING_SECONDS = 15  # within the idle time of its connection
 
 
 class RefresherProcess:
@@ -73,6 +75,13 @@ class RefresherProcess:
             deadlines=self.deadlines,
             still_works=backend_works,
         )
+        self.warming = WarmingPlan(
+            lambda: connect_inspection(url),
+            self.drain,
+            room_of(catalog, settings.regions, settings.warming_users),
+            deadlines=self.deadlines,
+            still_works=backend_works,
+        )
         self._wall_clock = WallClock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -83,6 +92,8 @@ class RefresherProcess:
         self._scheduler.add_job(
             self.operator_tasks.run_waiting, "interval", seconds=OPERATOR_TASKS_SECONDS, id="operator_tasks"
         )
+        if settings.warming_enabled:
+            self._scheduler.add_job(self.warming.tick, "interval", seconds=WARMING_SECONDS, id="warming")
 
     def start(self) -> None:
         """Begin to contend for leadership and to schedule.
@@ -99,6 +110,7 @@ class RefresherProcess:
         self._scheduler.pause()
         self.maintenance.stop()
         self.inspection.stop()
+        self.warming.stop()
         self._scheduler.shutdown(wait=False)
         self.drain.stop()
         self.deadlines.stop()

@@ -1,7 +1,7 @@
 """Warming by hand: what an operator asked for, written into the plan.
 
-Invariant: what was asked is wanted for five minutes and comes before everything else; it is never more than the plan may
-hold.
+Invariant: what was asked is wanted for five minutes and comes before everything else; it is never more than the plan
+may hold.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,13 +1,13 @@
 """The leader's plan of what to keep warm: reads habits and traffic, decides, and writes it down.
 
-Invariant: runs only while this process leads, on a connection of its own; the plan is what the newest decision says, and
-what was asked by hand. No row says more than which answers to hold: workers decide when there is time for it.
+Invariant: runs only while this process leads, on a connection of its own; the plan is what the newest decision says,
+and what was asked by hand. A row says which answer to hold and no more: workers decide when there is time for it.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -151,10 +151,8 @@ class WarmingPlan:
 
 def read_now(connection: Connection) -> datetime:
     """Return the database's time, in UTC as its sessions are."""
-    row = connection.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None
-    moment: datetime = row[0]
-    return moment.astimezone(UTC)
+    ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    return cast("datetime", moment).astimezone(UTC)
 
 
 def write_plan(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> None:

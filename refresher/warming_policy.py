@@ -115,12 +115,10 @@ def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
     rows: dict[tuple[str, str], Wanted] = {}
     for row in wanted:
         pair = row.user, row.dashboard
-        other = rows.get(pair)
-        if other is not None:
-            first = max(row, other, key=lambda one: one.priority)
-            wanted_from = min(row.wanted_from, other.wanted_from)
-            row = replace(first, wanted_from=wanted_from, wanted_until=max(row.wanted_until, other.wanted_until))
-        rows[pair] = row
+        other = rows.get(pair, row)
+        first = max(row, other, key=lambda one: one.priority)
+        since, until = min(row.wanted_from, other.wanted_from), max(row.wanted_until, other.wanted_until)
+        rows[pair] = replace(first, wanted_from=since, wanted_until=until)
     return list(rows.values())
 
 

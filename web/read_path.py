@@ -108,9 +108,7 @@ class ReadPath:
         self._on_answered(user_id, dashboard)
         return reading
 
-    def _read(
-        self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any], policy: ReadPolicy
-    ) -> Reading:
+    def _read(self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any], policy: ReadPolicy) -> Reading:
         arrived = self._monotonic()
         asked = self._dashboards[dashboard]
         key = self.key(dashboard, user_id, parameters)

@@ -1,8 +1,8 @@
 """The warmer: fills the front cache ahead of reads, from one thread of a worker.
 
 Sources in this order: entries that were read and then invalidated; entries that are read and grow old; what the
-leader's plan wants and the cache lacks. Invariant: takes at most ``duty`` of one connection's time and stands back while
-real reads wait; every fill goes through the read path's single flight, so no answer is computed twice at a time.
+leader's plan wants and the cache lacks. Invariant: takes at most ``duty`` of one connection's time and stands back
+while real reads wait; every fill goes through the read path's single flight: no answer is computed twice at a time.
 """
 
 import time
@@ -19,7 +19,7 @@ from web.warming_pace import Pace
 TICK_SECONDS = 0.25
 SCAN_SECONDS = 0.5  # between two looks for what the plan wants and the cache lacks
 RENEWAL_SECONDS = 1.0
-PLAN_SECONDS = 2.0
+PLAN_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 BUSY_SECONDS = 1.0
 FORGET_SECONDS = 3_600.0
@@ -36,7 +36,7 @@ class Cache(Protocol):
         """Return entries read since their fill whose age is past ``share`` of their life."""
 
     def take_dropped(self) -> list[EntryKey]:
-        """Return keys that were read since their fill and invalidated since the last call."""
+        """Return keys that were read since their fill and dropped since the last call, the newest first."""
 
     def holds(self, key: EntryKey) -> bool:
         """Return whether a usable entry is there."""
@@ -124,7 +124,7 @@ class Warmer:
     # --- what to fill
 
     def _note_dropped(self) -> None:
-        for key in self._cache.take_dropped():
+        for key in reversed(self._cache.take_dropped()):
             self._pace.was_read(key)
             if self._policy.on_invalidation:
                 self._hot.pop(key, None)
@@ -180,10 +180,10 @@ class Warmer:
                 self._warmed[reason] += 1
         else:
             self._counts[outcome] += 1
-        if outcome in ("refused", "failed"):
-            self._pace.failed(key, now)
         if outcome == "busy":
             self._busy_until = now + BUSY_SECONDS
             return False
-        self._hot.pop(key, None)
+        again = outcome in ("refused", "failed") and self._pace.failed(key, now)
+        if not (again and outcome == "refused"):
+            self._hot.pop(key, None)
         return True

@@ -11,7 +11,7 @@ from refresher.entry import EntryKey
 HOT_SECONDS = 0.5  # a key that is read and invalidated all the time
 # After the first, second … fill in a row that nobody read: users who were expected and do not come.
 UNREAD_SECONDS = (0.5, 5.0, 60.0, 300.0, 900.0)
-FAILED_SECONDS = (1.0, 10.0, 60.0)
+FAILED_SECONDS = (0.5, 5.0, 60.0)  # after the first, second … try in a row that stored nothing
 MOST_KEYS = 20_000
 
 
@@ -44,10 +44,11 @@ class Pace:
         past = self._past.get(key)
         self._note(key, _Past(now, unread=past.unread + 1 if past else 1))
 
-    def failed(self, key: EntryKey, now: float) -> None:
-        """Note a try that stored nothing."""
+    def failed(self, key: EntryKey, now: float) -> bool:
+        """Note a try that stored nothing; return whether the next one may well succeed."""
         past = self._past.get(key) or _Past(now)
         self._note(key, replace(past, filled_at=now, failures=past.failures + 1))
+        return past.failures + 1 < len(FAILED_SECONDS)
 
     def forget_before(self, moment: float) -> None:
         """Forget what was last filled before then."""

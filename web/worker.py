@@ -21,6 +21,7 @@ from models.settings import Settings
 from refresher.cache import FrontCache
 from refresher.follower import FeedFollower
 from refresher.region import region_limits
+from refresher.tally import Tally
 from views_sql.maintained_view import Catalog
 from web.latency import Latency
 from web.metrics_folder import Together
@@ -28,6 +29,11 @@ from web.process_numbers import process_statistics
 from web.read_path import ReadPath
 from web.snapshots import Snapshots
 from web.worker_reports import WorkerReports
+from web.accesses import AccessCounter, AccessReporter
+from web.background import Background, has_free_connection
+from web.read_path import ReadPath
+from web.warm_plan import Planned, WarmPlan
+from web.warming import TICK_SECONDS, Warmer, WarmingPolicy
 
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0
@@ -42,6 +48,16 @@ def threads_for(pool_size: int) -> int:
 def admitted(pool_size: int) -> int:
     """Return how many requests may wait for the database at once, in the pool or for another's computation."""
     return 2 * pool_size
+
+
+def warming_policy(settings: Settings) -> WarmingPolicy:
+    """Return what the settings allow the warmer."""
+    return WarmingPolicy(
+        enabled=settings.warming_enabled,
+        on_invalidation=settings.warm_on_invalidation,
+        renew_at=settings.refresh_threshold if settings.background_refresh else None,
+        duty=settings.warming_duty,
+    )
 
 
 class _Running:
@@ -67,6 +83,7 @@ class _Running:
         self.follower = FeedFollower(
             direct_url(settings), self.cache, poll_seconds=settings.poll_seconds, deadlines=self.deadlines
         )
+        self.accesses = AccessCounter()
         self.read_path = ReadPath(
             self.engine,
             self.cache,
@@ -75,6 +92,24 @@ class _Running:
             stale_if_error_seconds=settings.stale_if_error_seconds,
             admission=admitted(settings.pool_size),
             compress_from_bytes=settings.compress_from_bytes,
+            on_answered=self.accesses.note,
+        )
+        self.reporter = AccessReporter(self.engine, self.accesses, self.deadlines)
+        self._plan = WarmPlan(self.engine, catalog)
+        self.warmer = Warmer(
+            self.cache,
+            self.read_path.warm,
+            self._read_plan,
+            warming_policy(settings),
+            stopping=lambda: self._warming.stopping,
+        )
+        self._warming = Background(
+            "warming",
+            TICK_SECONDS,
+            self.warmer.tick,
+            engine=self.engine,
+            deadlines=self.deadlines,
+            tally=Tally(),
         )
         self._stopping = threading.Event()
         # others who use up the server's connections find ours taken
@@ -90,12 +125,21 @@ class _Running:
         self.follower.start()
         self._opening.start()
         self.reports.start()
+        self.reporter.thread.start()
+        self._warming.start()
+
+    def _read_plan(self) -> list[Planned] | None:
+        return self._plan.read() if has_free_connection(self.engine) else None
 
     def stop(self) -> None:
         """End the threads and close the idle connections."""
         self._stopping.set()
         self.snapshots.stop()
         self.reports.stop()
+        for thread in (self._warming, self.reporter.thread):
+            thread.ask_to_stop()
+        for thread in (self._warming, self.reporter.thread):
+            thread.stop()
         self.follower.stop()
         self._opening.join(OPENING_SECONDS)
         self.deadlines.stop()
@@ -182,6 +226,8 @@ class Worker:
             "admission": parts.read_path.admission_statistics(),
             "pool": {"size": self._settings.pool_size, "in_use": parts.connections_in_use()},
             "process": process_statistics(),
+            "warming": parts.warmer.statistics(),
+            "accesses": parts.reporter.statistics(),
         }
 
     def together(self) -> tuple[Together, bool]:
