@@ -15,12 +15,14 @@ from models.deadlines import Deadlines
 from refresher.drain import Drain
 from refresher.leader_session import LeaderSession
 from refresher.leadership import Connection, Reign
-from refresher.warming_policy import Habit, Room, Wanted, hours_to_read, is_low, plan
+from refresher.warming_policy import Habit, Room, Wanted, carried_on, hours_to_read, is_low, plan
 from views_sql.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 
+HABITS_SECONDS = 60.0
 ACTIVE_SECONDS = 600.0
+ROWS_A_USER = 20  # several dashboards at the same hour of several days
 PRUNE_SECONDS = 3_600.0
 REGION_SHARE = 0.8  # of a region's entries; the others stay with who was not expected
 
@@ -48,11 +50,12 @@ SELECT COALESCE(sum(k.reads), 0)::bigint FROM generate_series(0, (SELECT max(k.b
 LEFT JOIN known k ON k.bucket = b.bucket GROUP BY b.bucket ORDER BY b.bucket
 """
 FORGET = """
-DELETE FROM frontview.warm_plan w WHERE w.wanted_until <= %(now)s OR w.reason <> 'asked' AND NOT EXISTS (
+DELETE FROM frontview.warm_plan w WHERE w.reason <> 'asked' AND NOT EXISTS (
     SELECT FROM unnest(%(users)s::text[]::frontview.user_key[], %(dashboards)s::text[]) AS p (user_id, dashboard)
     WHERE p.user_id = w.user_id AND p.dashboard = w.dashboard
 )
 """
+FORGET_EXPIRED = "DELETE FROM frontview.warm_plan w WHERE w.wanted_until <= %(now)s"
 # What was asked by hand stays as it was asked; what did not change is not written.
 WRITE = """
 INSERT INTO frontview.warm_plan AS w (user_id, dashboard, wanted_from, wanted_until, priority, reason)
@@ -87,8 +90,11 @@ class WarmingPlanner:
 
     def __init__(self, room: Room, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._room, self._monotonic = room, monotonic
+        self._habits: Sequence[Habit] = ()
+        self._hours: list[int] = []
         self._active: Sequence[Habit] = ()
-        self._active_at = self._prune_at = float("-inf")
+        self._written: list[Wanted] | None = None
+        self._habits_at = self._active_at = self._prune_at = float("-inf")
 
     def work(self, connection: Connection, now: datetime | None = None) -> list[Wanted]:
         """Write the plan of ``now`` (None: the database's) and return it; prune now and then.
@@ -97,21 +103,31 @@ class WarmingPlanner:
         """
         now = now or read_now(connection)
         low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
-        habits = self._read(connection, HABITS, now, hours=hours_to_read(now, low_traffic=low_traffic))
-        if self._monotonic() >= self._active_at or not self._active:
-            self._active = self._read(connection, MOST_ACTIVE, now)
-            self._active_at = self._monotonic() + ACTIVE_SECONDS
-        wanted = plan(now, habits, self._active, self._room, low_traffic=low_traffic)
-        write_plan(connection, wanted, now)
+        self._remember(connection, now, hours_to_read(now, low_traffic=low_traffic))
+        wanted = plan(now, self._habits, self._active, self._room, low_traffic=low_traffic)
+        wanted = carried_on(wanted, self._written or ())
+        if wanted != self._written:
+            write_plan(connection, wanted, now)
+            self._written = wanted
+        connection.execute(FORGET_EXPIRED, {"now": now})
         if self._monotonic() >= self._prune_at:
             connection.execute(PRUNE_ACCESS, {"now": now})
             connection.execute(PRUNE_TRAFFIC, {"now": now})
             self._prune_at = self._monotonic() + PRUNE_SECONDS
         return wanted
 
+    def _remember(self, connection: Connection, now: datetime, hours: list[int]) -> None:
+        """Read what is not known, or not of late."""
+        if self._monotonic() >= self._habits_at or hours != self._hours:
+            self._habits, self._hours = self._read(connection, HABITS, now, hours=hours), hours
+            self._habits_at = self._monotonic() + HABITS_SECONDS
+        if self._monotonic() >= self._active_at or not self._active:
+            self._active = self._read(connection, MOST_ACTIVE, now)
+            self._active_at = self._monotonic() + ACTIVE_SECONDS
+
     def _read(self, connection: Connection, query: str, now: datetime, **more: Any) -> list[Habit]:
         dashboards = list(self._room.regions)
-        most = 4 * self._room.users * max(1, len(dashboards))  # the same pairs at several hours
+        most = ROWS_A_USER * max(100, self._room.users)
         values = {"now": now, "dashboards": dashboards, "most": most, **more}
         return [Habit(*row) for row in connection.execute(query.encode(), values).fetchall()]
 
@@ -158,7 +174,9 @@ def read_now(connection: Connection) -> datetime:
 def write_plan(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> None:
     """Replace the plan, but for what was asked by hand."""
     with connection.transaction():
-        connection.execute(FORGET, {"now": now, **_columns(wanted)})
+        connection.execute(FORGET_EXPIRED, {"now": now})
+        columns = _columns(wanted)
+        connection.execute(FORGET, {name: columns[name] for name in ("users", "dashboards")})
         add_to_plan(connection, wanted)
 
 

@@ -4,6 +4,7 @@ Invariant: of the plan's rows no two are of one (user, dashboard), there are at 
 region is asked to hold more than its share.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,13 +13,17 @@ from statistics import median
 HOUR = timedelta(hours=1)
 PREPARE = timedelta(minutes=3)  # before an hour begins
 HOURS_OF_WEEK = 168
-LEAST_WEIGHT = 0.3  # one read, less than four weeks ago
-NEIGHBOUR_SHARE = 0.1  # of a weight, for the hour before and after: clocks are set twice a year
+HALF_SURE = 10.0  # a weight that counts half: a page that polls is not ten times as sure to be opened
+LEAST_SURE = 0.4
+# What the same hour of another day counts. Who comes at nine on some days is soon seen on others; and where clocks are
+# set, the hours of the second day are right again.
+OTHER_DAY_SHARE = 0.25
+ALIKE_SHARE = 0.25  # a day on which so much less is read at that hour is another kind of day
 LOW_TRAFFIC_HOURS = 3
 LOW_TRAFFIC_RENEWED = timedelta(minutes=5)
 LOW_SHARE = 0.25  # of the usual reads
 LEAST_HISTORY = 12  # buckets of five minutes
-ACTIVE_SHARE = 0.1  # of the users, where others are expected
+ACTIVE_SHARE = 0.02  # of the users, where others are expected
 _BASES = {"asked": 4_000.0, "predicted": 3_000.0, "most_active": 2_000.0, "low_traffic": 1_000.0}
 
 
@@ -63,8 +68,7 @@ def hour_of_week(moment: datetime) -> int:
 
 def hours_to_read(now: datetime, *, low_traffic: bool = False) -> list[int]:
     """Return the hours of the week whose habits the plan is made of."""
-    hours = {hour_of_week(hour) + near for hour in _hours_ahead(now, low_traffic) for near in (-1, 0, 1)}
-    return sorted({hour % HOURS_OF_WEEK for hour in hours})
+    return sorted({hour for ahead in _hours_ahead(now, low_traffic) for hour in _same_hour(hour_of_week(ahead))})
 
 
 def plan(
@@ -87,18 +91,17 @@ def plan(
     return bounded(merged(wanted), room)
 
 
-def predicted(begin: datetime, habits: Iterable[Habit]) -> list[Wanted]:
+def predicted(begin: datetime, habits: Sequence[Habit]) -> list[Wanted]:
     """Return those who usually read in the hour that begins then."""
-    hour = hour_of_week(begin)
-    shares = {hour: 1.0, (hour - 1) % HOURS_OF_WEEK: NEIGHBOUR_SHARE, (hour + 1) % HOURS_OF_WEEK: NEIGHBOUR_SHARE}
-    weights: dict[tuple[str, str], float] = {}
+    shares = _shares_of_days(hour_of_week(begin), habits)
+    sure: Counter[tuple[str, str]] = Counter()
     for habit in habits:
-        pair, weight = (habit.user, habit.dashboard), habit.weight * shares.get(habit.hour, 0.0)
-        weights[pair] = max(weights.get(pair, 0.0), weight)
+        if share := shares.get(habit.hour):
+            sure[habit.user, habit.dashboard] += share * _sure(habit)  # type: ignore[assignment]
     return [
-        Wanted(user, dashboard, begin - PREPARE, begin + HOUR, priority("predicted", weight), "predicted")
-        for (user, dashboard), weight in weights.items()
-        if weight >= LEAST_WEIGHT
+        Wanted(user, dashboard, begin - PREPARE, begin + HOUR, priority("predicted", share), "predicted")
+        for (user, dashboard), share in sure.items()
+        if share >= LEAST_SURE
     ]
 
 
@@ -117,9 +120,20 @@ def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
         pair = row.user, row.dashboard
         other = rows.get(pair, row)
         first = max(row, other, key=lambda one: one.priority)
-        since, until = min(row.wanted_from, other.wanted_from), max(row.wanted_until, other.wanted_until)
+        since, until = max(row.wanted_from, other.wanted_from), max(row.wanted_until, other.wanted_until)
         rows[pair] = replace(first, wanted_from=since, wanted_until=until)
     return list(rows.values())
+
+
+def carried_on(wanted: Iterable[Wanted], before: Iterable[Wanted]) -> list[Wanted]:
+    """Return the rows, those of (user, dashboard) that were wanted ``before`` without a gap since that time."""
+    known = {(row.user, row.dashboard): row for row in before}
+    return [
+        replace(row, wanted_from=min(row.wanted_from, was.wanted_from))
+        if (was := known.get((row.user, row.dashboard))) and was.wanted_until >= row.wanted_from
+        else row
+        for row in wanted
+    ]
 
 
 def bounded(wanted: Iterable[Wanted], room: Room) -> list[Wanted]:
@@ -140,12 +154,30 @@ def priority(reason: str, weight: float) -> float:
     return _BASES[reason] + float(f"{min(weight, 990.0):.2g}")
 
 
+def _shares_of_days(hour: int, habits: Iterable[Habit]) -> dict[int, float]:
+    """Return what a weight counts for ``hour``, by its own hour: the same one, or that of a day of the same kind."""
+    reads: Counter[int] = Counter()
+    for habit in habits:
+        reads[habit.hour] += habit.weight  # type: ignore[assignment]
+    alike = {other: OTHER_DAY_SHARE for other in _same_hour(hour) if reads[hour] > ALIKE_SHARE * reads[other]}
+    return {**alike, hour: 1.0}
+
+
+def _sure(habit: Habit) -> float:
+    """Return how sure it is that it goes on, from 0 to 1."""
+    return habit.weight / (habit.weight + HALF_SURE)
+
+
+def _same_hour(hour: int) -> list[int]:
+    return [(hour + 24 * days) % HOURS_OF_WEEK for days in range(7)]
+
+
 def _active(now: datetime, most_active: Sequence[Habit], users: int) -> list[Wanted]:
     """Return the first ``users`` users."""
     chosen = set(list(dict.fromkeys(habit.user for habit in most_active))[:users])
-    until = _begin_of_hour(now) + HOUR
+    since, until = now.replace(hour=0, minute=0, second=0, microsecond=0), _begin_of_hour(now) + HOUR
     return [
-        Wanted(habit.user, habit.dashboard, until - HOUR, until, priority("most_active", habit.weight), "most_active")
+        Wanted(habit.user, habit.dashboard, since, until, priority("most_active", habit.weight), "most_active")
         for habit in most_active
         if habit.user in chosen
     ]
@@ -161,11 +193,11 @@ def _ahead(now: datetime, habits: Iterable[Habit]) -> list[Wanted]:
             habit.dashboard,
             since,
             since + 2 * LOW_TRAFFIC_RENEWED,
-            priority("low_traffic", habit.weight),
+            priority("low_traffic", _sure(habit)),
             "low_traffic",
         )
         for habit in habits
-        if habit.hour in hours and habit.weight >= LEAST_WEIGHT
+        if habit.hour in hours and _sure(habit) >= LEAST_SURE
     ]
 
 

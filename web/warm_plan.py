@@ -4,6 +4,7 @@ Invariant: one cheap statement; what this worker's catalog does not know, or can
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -14,7 +15,7 @@ from views_sql.maintained_view import Catalog
 MOST_PLANNED = 10_000
 
 _WANTED_NOW = f"""
-SELECT w.user_id, w.dashboard, w.reason FROM frontview.warm_plan w
+SELECT w.user_id, w.dashboard, w.reason, w.wanted_from FROM frontview.warm_plan w
 WHERE w.wanted_from <= now() AND w.wanted_until > now()
 ORDER BY w.priority DESC, w.user_id, w.dashboard LIMIT {MOST_PLANNED}
 """  # noqa: S608  a number of ours
@@ -22,10 +23,11 @@ ORDER BY w.priority DESC, w.user_id, w.dashboard LIMIT {MOST_PLANNED}
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One answer to hold."""
+    """One answer to hold, wanted since then."""
 
     key: EntryKey
     reason: str
+    since: datetime
 
 
 class WarmPlan:
@@ -44,7 +46,7 @@ class WarmPlan:
             rows = connection.exec_driver_sql(_WANTED_NOW).fetchall()
         return [self.planned(*row) for row in rows if row[1] in self._plain]
 
-    def planned(self, user: Any, dashboard: str, reason: str) -> Planned:
+    def planned(self, user: Any, dashboard: str, reason: str, since: datetime) -> Planned:
         """Return a row of the plan as a key, the same that a request without arguments has."""
         asked = self._plain[dashboard]
-        return Planned(EntryKey(asked.region, user, asked.name, asked.plain_arguments or ()), reason)
+        return Planned(EntryKey(asked.region, user, asked.name, asked.plain_arguments or ()), reason, since)

@@ -134,8 +134,13 @@ class Warmer:
 
     def _follow_plan(self, now: float) -> None:
         plan = self._read_plan()
-        if plan is not None:
-            self._plan, self._planned_at = plan, now
+        if plan is None:
+            return
+        since = {planned.key: planned.since for planned in self._plan}
+        for planned in plan:
+            if planned.since != since.get(planned.key):
+                self._pace.was_read(planned.key)
+        self._plan, self._planned_at = plan, now
 
     def _fill(self, now: float) -> None:
         for key, reason in self._due(now):

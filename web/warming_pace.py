@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from refresher.entry import EntryKey
 
 HOT_SECONDS = 0.5  # a key that is read and invalidated all the time
-# After the first, second … fill in a row that nobody read: users who were expected and do not come.
-UNREAD_SECONDS = (0.5, 5.0, 60.0, 300.0, 900.0)
+UNREAD_SECONDS = (0.5, 5.0, 60.0, 300.0)  # after the first, second … fill in a row that nobody read
+# Who was expected and did not come while the answer lay ready is expected less: it is not kept ready all the time.
+LAPSED_AFTER_SECONDS = 240.0  # less than any TTL: what was lost sooner, a change took
+LAPSED_SECONDS = 7_200.0
 FAILED_SECONDS = (0.5, 5.0, 60.0)  # after the first, second … try in a row that stored nothing
 MOST_KEYS = 20_000
 
@@ -29,7 +31,7 @@ class Pace:
         self._past: OrderedDict[EntryKey, _Past] = OrderedDict()
 
     def was_read(self, key: EntryKey) -> None:
-        """Note that somebody read the last fill."""
+        """Note that somebody read the last fill, or is expected anew."""
         past = self._past.get(key)
         if past is not None and past.unread:
             self._past[key] = replace(past, unread=0)
@@ -37,7 +39,7 @@ class Pace:
     def may_fill(self, key: EntryKey, now: float) -> bool:
         """Return whether enough time has passed since the key was last filled or tried."""
         past = self._past.get(key)
-        return past is None or now >= past.filled_at + _pause_seconds(past)
+        return past is None or now - past.filled_at >= _pause_seconds(past, now)
 
     def filled(self, key: EntryKey, now: float) -> None:
         """Note a fill, unread as yet."""
@@ -62,7 +64,11 @@ class Pace:
             self._past.popitem(last=False)
 
 
-def _pause_seconds(past: _Past) -> float:
+def _pause_seconds(past: _Past, now: float) -> float:
     if past.failures:
         return FAILED_SECONDS[min(past.failures, len(FAILED_SECONDS)) - 1]
-    return UNREAD_SECONDS[min(past.unread, len(UNREAD_SECONDS)) - 1] if past.unread else HOT_SECONDS
+    if not past.unread:
+        return HOT_SECONDS
+    if now - past.filled_at >= LAPSED_AFTER_SECONDS:
+        return LAPSED_SECONDS
+    return UNREAD_SECONDS[min(past.unread, len(UNREAD_SECONDS)) - 1]

@@ -24,6 +24,7 @@ COMMANDS = {
     "stats": ("web.cli.stats", "Show workers, hit ratios, invalidations and tasks."),
     "status": ("web.cli.status", "Show alarms, views, staleness, refreshes, leader and workers."),
     "token": ("web.cli.token", "Print a bearer token."),
+    "warm": ("web.cli.warm", "Have users' answers in every worker's cache ahead of need."),
 }
 
 
