@@ -12,6 +12,7 @@ nothing changes, the warmer looks once a second instead of four times.
 
 import time
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -30,6 +31,7 @@ from refresher.leadership import Connection, Reign
 from refresher.region import region_limits
 from refresher.trust import Sighting
 from refresher.warming_plan import WarmingPlanner, room_of
+from refresher.warming_policy import Wanted
 from views_sql.catalog import CATALOG
 from web.read_path import ReadPath
 from web.warm_plan import Planned, WarmPlan
@@ -106,6 +108,8 @@ class Replay:
         self._clock = TraceClock()
         self._outcome = Outcome()
         self._purpose, self._changed = "reads", False
+        self._wanted: list[Wanted] = []
+        self._planned: list[Planned] | None = None
         self.engine = self._engine(url)
         limits = region_limits(CATALOG.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
@@ -160,10 +164,11 @@ class Replay:
 
     def _read(self, asked: Event) -> None:
         self._beat()
+        arguments: Mapping[str, Hashable]
         if asked.dashboard == SOME_RANGE:
             dashboard, arguments = "analytics", {"granularity": "week"}
         else:
-            dashboard, arguments = asked.dashboard, dict(CATALOG.dashboard(asked.dashboard).defaults)
+            dashboard, arguments = asked.dashboard, CATALOG.dashboard(asked.dashboard).defaults
         hit = self._reads.read(dashboard, asked.user, arguments).source == "cache"
         for kind in ("all", *asked.kinds):
             self._outcome.reads[kind] += 1
@@ -196,20 +201,24 @@ class Replay:
 
     def _plan(self) -> None:
         now = self._trace.begin + timedelta(seconds=self._clock())
-        self._planner.work(self._writer, now)
+        wanted = self._planner.work(self._writer, now)
+        if wanted != self._wanted:
+            self._wanted, self._planned = wanted, None
 
     def _now_wanted(self, plan: WarmPlan) -> list[Planned]:
-        """Read the plan at the trace's time instead of the database's."""
+        """Read the plan at the trace's time instead of the database's; again only where it was written anew."""
         if not self._contender.is_planned:
             return []
         self._outcome.statements["plan"] += 1
-        now = self._trace.begin + timedelta(seconds=self._clock())
-        rows = self._writer.execute(
-            "SELECT user_id, dashboard, reason, wanted_from FROM frontview.warm_plan "
-            "WHERE wanted_from <= %s AND wanted_until > %s ORDER BY priority DESC, user_id, dashboard",
-            (now, now),
-        ).fetchall()
-        return [plan.planned(*row) for row in rows]
+        if self._planned is None:
+            now = self._trace.begin + timedelta(seconds=self._clock())
+            rows = self._writer.execute(
+                "SELECT user_id, dashboard, reason, wanted_from FROM frontview.warm_plan "
+                "WHERE wanted_from <= %s AND wanted_until > %s ORDER BY priority DESC, user_id, dashboard",
+                (now, now),
+            ).fetchall()
+            self._planned = [plan.planned(*row) for row in rows]
+        return self._planned
 
     def _engine(self, url: str) -> Engine:
         engine = make_engine(url, "frontview-bench-worker")

@@ -31,8 +31,8 @@ UNUSUAL_SHARE = 0.05
 WEEK_HOURS = 168
 STAY_SECONDS = 20 * 60
 REGULAR = 0.5  # who comes more often than not
-# Kinds of reads: in the first minute of an hour of the user's block; the same, of those to whom it is usual to be there;
-# and of these in the first minute of a visit, whenever in the hour that is.
+# Kinds of reads: in the first minute of an hour of the user's block, of those who come more often than not; the same,
+# of anybody; and in the first minute of a visit of the former, whenever in the hour that is.
 FIRST_MINUTE, REGULAR_FIRST_MINUTE, REGULAR_ARRIVAL = "any first minute", "first minute", "arrival"
 KINDS = (REGULAR_FIRST_MINUTE, FIRST_MINUTE, REGULAR_ARRIVAL)
 SOME_RANGE = "analytics of a range"  # not a dashboard: one with arguments

@@ -78,7 +78,7 @@ class FrontCache:
             elif max_age_seconds is not None and arrived - entry.began > max_age_seconds:
                 why = "too_old"
             else:
-                region.hit(key)
+                region.hit(key, arrived)
                 return entry, None
             if not again:
                 region.misses[why] += 1

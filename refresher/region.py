@@ -13,6 +13,7 @@ from cachetools import Cache, LRUCache
 
 from models.errors import ConfigurationError
 from refresher.entry import Entry, EntryKey, entry_bytes
+from refresher.trust import NEVER
 from views_sql.maintained_view import Region as DeclaredRegion
 
 
@@ -59,13 +60,13 @@ def _wrong_values(name: str, values: Mapping[str, int]) -> list[str]:
 
 
 class _Kept:
-    """An entry in its place: what it takes, and whether it was read since its fill."""
+    """An entry in its place: what it takes, and when it was last hit since its fill (monotonic; None: never)."""
 
-    __slots__ = ("entry", "read", "size_bytes")
+    __slots__ = ("entry", "read_at", "size_bytes")
 
     def __init__(self, entry: Entry, size_bytes: int) -> None:
         self.entry, self.size_bytes = entry, size_bytes
-        self.read = False
+        self.read_at: float | None = None
 
 
 class Region:
@@ -88,14 +89,15 @@ class Region:
         except KeyError:
             return None
 
-    def hit(self, key: EntryKey) -> None:
-        """Count a hit of an entry that is there."""
+    def hit(self, key: EntryKey, arrived: float) -> None:
+        """Count a hit, by a request that arrived then, of an entry that is there."""
         self.hits += 1
-        Cache.__getitem__(self._entries, key).read = True
+        Cache.__getitem__(self._entries, key).read_at = arrived
 
-    def was_read(self, key: EntryKey) -> bool:
-        """Return whether an entry that is there was hit since it was put."""
-        return bool(Cache.__getitem__(self._entries, key).read)
+    def was_read(self, key: EntryKey, since: float = NEVER) -> bool:
+        """Return whether an entry that is there was hit since it was put, and not before ``since``."""
+        read_at = Cache.__getitem__(self._entries, key).read_at
+        return read_at is not None and read_at >= since
 
     def put(self, key: EntryKey, entry: Entry) -> list[EntryKey] | None:
         """Store ``entry`` and return the keys evicted for it; None: too large, and nothing is stored."""

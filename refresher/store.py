@@ -15,6 +15,7 @@ from refresher.region import Region, RegionLimits
 MOST_DROPPED = 1_000
 # An entry cut short by midnight is not renewed again and again until then.
 LEAST_RENEWED_LIFE_SECONDS = 5.0
+LATELY_SHARE = 0.25  # of its life, in which an entry was read that is worth renewing
 # Bounds of the ages that statistics tell apart; an entry counts in the first that it does not exceed.
 AGE_SECONDS = (1, 10, 60, 300, 900)
 AGES = (*map(str, AGE_SECONDS), "inf")
@@ -77,11 +78,14 @@ class Store:
         return over
 
     def due(self, user: UserKey, now: float, share: float) -> list[EntryKey]:
-        """Return the keys of ``user`` that were read since their fill and are past ``share`` of their life."""
+        """Return the keys of ``user`` that are past ``share`` of their life and were read in the last quarter of it.
+
+        Who left is not waited for: half of all renewals would be for somebody who is gone.
+        """
         return [
             key
             for key, entry in self._by_user.get(user, {}).items()
-            if _is_due(entry, now, share) and self.regions[key.region].was_read(key)
+            if _is_due(entry, now, share) and self.regions[key.region].was_read(key, _lately(entry, now))
         ]
 
     def ages(self, user: UserKey, now: float) -> list[tuple[str, str]]:
@@ -115,6 +119,10 @@ class Store:
 def _is_due(entry: Entry, now: float, share: float) -> bool:
     life = entry.expires - entry.began
     return life >= LEAST_RENEWED_LIFE_SECONDS and entry.began + share * life <= now < entry.expires
+
+
+def _lately(entry: Entry, now: float) -> float:
+    return now - LATELY_SHARE * (entry.expires - entry.began)
 
 
 def _age(seconds: float) -> str:

@@ -88,7 +88,12 @@ def _tuesday() -> datetime:
 
 def _findings(case: str, contender: Contender, outcome: Outcome, *, has_goals: bool) -> Iterator[Finding]:
     goals = {"all": Goal(">=", 0.9), "first minute": Goal(">=", 0.99)} if has_goals else {}
-    words = {"all": "hits", "first minute": "hits in the first minute", "arrival": "hits on arrival"}
+    words = {
+        "all": "hits",
+        "first minute": "hits in the first minute",
+        "any first minute": "the same, of rare visitors, too",
+        "arrival": "hits on arrival",
+    }
     for kind, what in words.items():
         ratio = outcome.hit_ratio(kind)
         of = f"of {outcome.reads[kind]:,}"
