@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 PREPARE = timedelta(minutes=3)  # before an hour begins
 HOURS_OF_WEEK = 168
 HALF_SURE = 10.0  # a weight that counts half: a page that polls is not ten times as sure to be opened
-LEAST_SURE = 0.4
+LEAST_SURE = 0.5
 # What the same hour of another day counts. Who comes at nine on some days is soon seen on others; and where clocks are
 # set, the hours of the second day are right again.
 OTHER_DAY_SHARE = 0.25

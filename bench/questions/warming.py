@@ -23,7 +23,7 @@ from bench.finding import Finding, Goal, Spread
 from bench.replay import NO_ENTRIES, Contender, Outcome, Replay
 from bench.seeded import leading
 from bench.stand import Stand
-from bench.trace import Trace, make_trace
+from bench.trace import FIRST_MINUTE, REGULAR_ARRIVAL, REGULAR_FIRST_MINUTE, Trace, make_trace
 from models.engine import connect
 from refresher.leadership import Connection
 from views_sql.catalog import CATALOG
@@ -87,12 +87,12 @@ def _tuesday() -> datetime:
 
 
 def _findings(case: str, contender: Contender, outcome: Outcome, *, has_goals: bool) -> Iterator[Finding]:
-    goals = {"all": Goal(">=", 0.9), "first minute": Goal(">=", 0.99)} if has_goals else {}
+    goals = {"all": Goal(">=", 0.9), REGULAR_FIRST_MINUTE: Goal(">=", 0.99)} if has_goals else {}
     words = {
         "all": "hits",
-        "first minute": "hits in the first minute",
-        "any first minute": "the same, of rare visitors, too",
-        "arrival": "hits on arrival",
+        REGULAR_FIRST_MINUTE: "hits in the first minute",
+        FIRST_MINUTE: "the same, of rare visitors, too",
+        REGULAR_ARRIVAL: "hits on arrival",
     }
     for kind, what in words.items():
         ratio = outcome.hit_ratio(kind)
