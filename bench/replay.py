@@ -7,7 +7,8 @@ jumps over the time in which nothing is due, and real time that a piece of work 
 
 Left out: polls of the feed between which nothing was written are not sent; the cache is told what they would have
 returned. A change is drained and read by the worker 50 ms after its commit, together with others of that time. While
-nothing changes, the warmer looks once a second instead of four times.
+nothing changes, the warmer looks once a second instead of four times. What is done before the first read is not
+counted: it is what earlier hours would have done, as the last minutes of the trace do for the hour after it.
 """
 
 import time
@@ -125,6 +126,8 @@ class Replay:
         self._poll(afresh=True)
         for happening in self._trace.events:
             self._do_what_is_due(happening.at)
+            if not self._outcome.reads:  # what was done before belongs to hours that are not replayed
+                self._outcome.statements.clear()
             self._clock.skip_to(happening.at)
             if happening.dashboard:
                 self._read(happening)

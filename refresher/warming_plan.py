@@ -102,19 +102,22 @@ class WarmingPlanner:
         :raises psycopg.Error: the database cannot be read or written.
         """
         now = now or read_now(connection)
+        self._prune(connection, now)
         low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
         self._remember(connection, now, hours_to_read(now, low_traffic=low_traffic))
         wanted = plan(now, self._habits, self._active, self._room, low_traffic=low_traffic)
         wanted = carried_on(wanted, self._written or ())
         if wanted != self._written:
-            write_plan(connection, wanted, now)
+            write_plan(connection, wanted)
             self._written = wanted
+        return wanted
+
+    def _prune(self, connection: Connection, now: datetime) -> None:
         connection.execute(FORGET_EXPIRED, {"now": now})
         if self._monotonic() >= self._prune_at:
             connection.execute(PRUNE_ACCESS, {"now": now})
             connection.execute(PRUNE_TRAFFIC, {"now": now})
             self._prune_at = self._monotonic() + PRUNE_SECONDS
-        return wanted
 
     def _remember(self, connection: Connection, now: datetime, hours: list[int]) -> None:
         """Read what is not known, or not of late."""
@@ -171,10 +174,9 @@ def read_now(connection: Connection) -> datetime:
     return cast("datetime", moment).astimezone(UTC)
 
 
-def write_plan(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> None:
+def write_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
     """Replace the plan, but for what was asked by hand."""
     with connection.transaction():
-        connection.execute(FORGET_EXPIRED, {"now": now})
         columns = _columns(wanted)
         connection.execute(FORGET, {name: columns[name] for name in ("users", "dashboards")})
         add_to_plan(connection, wanted)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from refresher.allowance import Allowance
 from refresher.entry import EntryKey
 from web.warm_plan import Planned
-from web.warming_pace import Pace
+from web.warming_pace import LAPSED_SECONDS, Pace
 
 TICK_SECONDS = 0.25
 SCAN_SECONDS = 0.5  # between two looks for what the plan wants and the cache lacks
@@ -22,7 +22,6 @@ RENEWAL_SECONDS = 1.0
 PLAN_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 BUSY_SECONDS = 1.0
-FORGET_SECONDS = 3_600.0
 MOST_HOT = 2_000  # the newest are kept
 
 
@@ -97,7 +96,7 @@ class Warmer:
         self._allowance.grant(now)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_SECONDS
-            self._pace.forget_before(now - FORGET_SECONDS)
+            self._pace.forget_before(now - LAPSED_SECONDS)
             self._cache.sweep()
         if not self._policy.enabled:
             return

@@ -12,7 +12,7 @@ HOT_SECONDS = 0.5  # a key that is read and invalidated all the time
 UNREAD_SECONDS = (0.5, 30.0, 600.0)  # after the first, second … fill in a row that nobody read
 # Who was expected and did not come while the answer lay ready is expected less: it is not kept ready all the time.
 LAPSED_AFTER_SECONDS = 240.0  # less than any TTL: what was lost sooner, a change took
-LAPSED_SECONDS = 7_200.0
+LAPSED_SECONDS = 3_600.0
 FAILED_SECONDS = (0.5, 5.0, 60.0)  # after the first, second … try in a row that stored nothing
 MOST_KEYS = 20_000
 

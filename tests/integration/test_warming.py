@@ -1,12 +1,15 @@
 """Warming: who reads is reported and planned for, and the planned, the invalidated and the old are filled ahead."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from models.settings import load_settings
 from refresher.entry import EntryKey
@@ -21,6 +24,8 @@ from web.worker import Worker
 ROOM = room_of(CATALOG, {}, 500)
 PLANNED = "SELECT user_id, dashboard, reason FROM frontview.warm_plan ORDER BY priority DESC, user_id, dashboard"
 USERS = 6
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%warm_plan%%'"
+WORKERS_THREADS = ("frontview-warming", "frontview-accesses")
 
 
 class Site:
@@ -64,7 +69,7 @@ class Site:
     def plan(self) -> list[tuple[int, str, str]]:
         return self.c.execute(PLANNED.encode()).fetchall()
 
-    def add_access(self, user: int, dashboard: str = "overview", weight: float = 5.0, hour: int | None = None) -> None:
+    def add_access(self, user: int, dashboard: str = "overview", weight: float = 50.0, hour: int | None = None) -> None:
         """A habit of this hour, or of hour ``hour`` of the week."""
         self.c.execute(
             "INSERT INTO frontview.access VALUES (%s, %s, COALESCE(%s, (EXTRACT(ISODOW FROM now()) - 1) * 24 "
@@ -121,6 +126,52 @@ def test_a_read_answer_that_was_invalidated_is_filled_again(site: Site) -> None:
     site.change(1)
     until(lambda: site.warming()["warmed"].get("invalidated"), "fill after the invalidation")
     assert site.read(1) == "cache"
+
+
+def test_stopping_takes_no_longer_than_two_seconds_whoever_holds_the_tables(site: Site) -> None:
+    site.start_worker()
+    site.read(1)
+    with psycopg.connect(site.settings.database_url or "") as holder:
+        holder.execute("LOCK TABLE frontview.warm_plan, frontview.access IN ACCESS EXCLUSIVE MODE")
+        until(lambda: site.value(WAITING), "a reader of the plan that waits")
+        began = time.monotonic()
+        site.worker.stop()
+        assert time.monotonic() - began < 2
+        assert not any(thread.name in WORKERS_THREADS for thread in threading.enumerate())
+
+
+def test_reads_go_on_while_nothing_can_be_reported(site: Site) -> None:
+    site.start_worker()
+    site.c.execute("ALTER FUNCTION frontview.report_accesses RENAME TO gone")
+    site.read(1)
+    reporter = site.worker._started().reporter
+    with pytest.raises(ProgrammingError):
+        reporter.report()
+    assert reporter.statistics()["unreported_reads"] == 1
+    assert site.read(1) == "cache"
+    site.c.execute("ALTER FUNCTION frontview.gone RENAME TO report_accesses")
+    reporter.report()
+    assert reporter.statistics()["reported_reads"] == 1
+
+
+def test_a_forked_child_warms_with_threads_and_connections_of_its_own(site: Site) -> None:
+    site.start_worker()
+    site.add_access(1)
+    WarmingPlanner(ROOM).work(site.c)
+    until(lambda: site.holds(1), "planned answer in the parent")
+    child = os.fork()
+    if child == 0:  # nothing of pytest may run here
+        status = 1
+        try:
+            site.start_worker()
+            until(lambda: site.holds(1), "planned answer in the child")
+            site.worker.stop()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    site.change(1)
+    until(lambda: site.warming()["warmed"]["predicted"] >= 2, "another fill in the parent")
 
 
 def test_an_answer_that_nobody_read_again_is_filled_once(site: Site) -> None:
