@@ -19,6 +19,7 @@ QUESTIONS = (
     "freshness",
     "writes",
     "drain_flat",
+    "warming",
 )
 Measure: TypeAlias = Callable[[Stand], Iterable[Finding]]
 

@@ -42,9 +42,10 @@ class AccessCounter:
         pair = (user, dashboard)
         with self._lock:
             counts = self._counts
-            counts[pair] = counts.get(pair, 0) + 1
-            if len(counts) >= 2 * self._most:
-                self._keep_largest()
+            if pair in counts:
+                counts[pair] += 1
+            else:
+                self._add(pair)
 
     def take(self) -> dict[Pair, int]:
         """Return the reads counted since the last call."""
@@ -53,6 +54,11 @@ class AccessCounter:
                 self._keep_largest()
             counts, self._counts = self._counts, {}
         return counts
+
+    def _add(self, pair: Pair) -> None:
+        self._counts[pair] = 1
+        if len(self._counts) >= 2 * self._most:
+            self._keep_largest()
 
     def _keep_largest(self) -> None:
         before = sum(self._counts.values())

@@ -23,6 +23,8 @@ from refresher.follower import FeedFollower
 from refresher.region import region_limits
 from refresher.tally import Tally
 from views_sql.maintained_view import Catalog
+from web.accesses import AccessCounter, AccessReporter
+from web.background import Background, has_free_connection
 from web.latency import Latency
 from web.metrics_folder import Together
 from web.process_numbers import process_statistics

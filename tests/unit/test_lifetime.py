@@ -92,13 +92,27 @@ def test_what_is_over_is_not_there(cache: FrontCache, feed: Feed, clock: Clock) 
 def test_only_what_was_read_is_due_and_only_past_its_share_of_life(cache: FrontCache, feed: Feed, clock: Clock) -> None:
     for key in (KEY, OTHER):
         fill(cache, key, make_entry(expires=clock.now + 100))
+    clock.advance(70)
+    feed.apply()
     assert read(cache)
-    clock.advance(79.9)
+    clock.advance(9.9)
     assert cache.due_for_renewal(0.8) == []
     clock.advance(0.2)
     assert cache.due_for_renewal(0.8) == [KEY]
     clock.advance(20)
     assert cache.due_for_renewal(0.8) == [], "it is over"
+
+
+def test_what_was_not_read_lately_is_not_due(cache: FrontCache, feed: Feed, clock: Clock) -> None:
+    fill(cache, KEY, make_entry(expires=clock.now + 100))
+    clock.advance(50)
+    feed.apply()
+    assert read(cache)
+    clock.advance(30)
+    assert cache.due_for_renewal(0.8) == [], "who read it left"
+    feed.apply()
+    assert read(cache)
+    assert cache.due_for_renewal(0.8) == [KEY]
 
 
 def test_what_is_renewed_must_be_read_again_to_be_due_again(cache: FrontCache, feed: Feed, clock: Clock) -> None:
