@@ -38,7 +38,10 @@ class Cache(Protocol):
         """Return keys that were read since their fill and dropped since the last call, the newest first."""
 
     def holds(self, key: EntryKey) -> bool:
-        """Return whether a usable entry is there."""
+        """Return whether an entry is there whose life is not over."""
+
+    def may_answer(self, arrived: float) -> bool:
+        """Return whether entries are trusted; where they are not, none can be filled."""
 
 
 class Warm(Protocol):
@@ -101,7 +104,7 @@ class Warmer:
         if not self._policy.enabled:
             return
         self._note_dropped()
-        if now < self._busy_until:
+        if now < self._busy_until or not self._cache.may_answer(now):
             return
         if now >= self._plan_at:
             self._plan_at = now + PLAN_SECONDS

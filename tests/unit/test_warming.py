@@ -33,6 +33,7 @@ class Site:
     filled: list[tuple[EntryKey, bool]] = field(default_factory=list)
     sweeps: int = 0
     is_stopping: bool = False
+    is_trusted: bool = True
 
     def __post_init__(self) -> None:
         self.warmer = Warmer(
@@ -54,6 +55,9 @@ class Site:
     def take_dropped(self) -> list[EntryKey]:
         taken, self.dropped = self.dropped, []
         return taken
+
+    def may_answer(self, _arrived: float) -> bool:
+        return self.is_trusted
 
     def holds(self, wanted: EntryKey) -> bool:
         return wanted in self.held
@@ -178,6 +182,14 @@ def test_without_refilling_and_renewal_only_the_plan_is_followed() -> None:
     site = Site(WarmingPolicy(on_invalidation=False, renew_at=None, duty=1.0), dropped=[key(1)], due=[key(2)])
     site.plans(3)
     assert site.tick() == [3]
+
+
+def test_without_trust_in_the_cache_nothing_is_tried_and_then_everything_at_once() -> None:
+    site = Site(is_trusted=False, dropped=[key(1)])
+    site.plans(2)
+    assert [site.tick(10) for _ in range(5)] == [[]] * 5
+    site.is_trusted = True
+    assert site.tick() == [1, 2]
 
 
 def test_it_ends_between_two_fills() -> None:
