@@ -6,6 +6,7 @@ Invariant: SIGTERM and SIGINT end it within 5 s with the leader's lock released;
 import signal
 import threading
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -22,6 +23,7 @@ from refresher.maintenance import Maintenance
 from refresher.metrics import Metrics
 from refresher.operator_tasks import OperatorTasks
 from refresher.wall_clock import WallClock
+from refresher.warming_asked import plan_asked
 from refresher.warming_plan import WarmingPlan, room_of
 from views_sql.maintained_view import Catalog
 
@@ -41,6 +43,7 @@ class RefresherProcess:
         def backend_works(connection: Connection) -> bool:
             return still_works(url, connection.info.backend_pid)
 
+        room = room_of(catalog, settings.regions, settings.warming_users)
         self.deadlines = Deadlines()
         self._metrics = metrics = Metrics()
         self.drain = Drain(
@@ -63,7 +66,7 @@ class RefresherProcess:
             still_works=backend_works,
             on_refresh=lambda done: metrics.refreshed(done.view, done.tiers, done.word, done.duration_seconds),
         )
-        self.operator_tasks = OperatorTasks(self.maintenance, doers={})
+        self.operator_tasks = OperatorTasks(self.maintenance, doers={"warm": partial(plan_asked, room=room)})
         self._metrics_address = (settings.refresher_metrics_host, settings.refresher_metrics_port)
         self.inspection = Inspection(
             lambda: connect_inspection(url),
@@ -78,7 +81,7 @@ class RefresherProcess:
         self.warming = WarmingPlan(
             lambda: connect_inspection(url),
             self.drain,
-            room_of(catalog, settings.regions, settings.warming_users),
+            room,
             deadlines=self.deadlines,
             still_works=backend_works,
         )

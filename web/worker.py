@@ -30,12 +30,9 @@ from web.metrics_folder import Together
 from web.process_numbers import process_statistics
 from web.read_path import ReadPath
 from web.snapshots import Snapshots
-from web.worker_reports import WorkerReports
-from web.accesses import AccessCounter, AccessReporter
-from web.background import Background, has_free_connection
-from web.read_path import ReadPath
 from web.warm_plan import Planned, WarmPlan
 from web.warming import TICK_SECONDS, Warmer, WarmingPolicy
+from web.worker_reports import WorkerReports
 
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0

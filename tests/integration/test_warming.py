@@ -1,5 +1,6 @@
 """Warming: who reads is reported and planned for, and the planned, the invalidated and the old are filled ahead."""
 
+import json
 import os
 import threading
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from sqlalchemy.exc import ProgrammingError
 
 from models.settings import load_settings
@@ -19,6 +21,7 @@ from refresher.warming_plan import WarmingPlanner, room_of
 from tests.fix_app import fill
 from tests.waiting import until
 from views_sql.catalog import CATALOG
+from web.cli import main
 from web.worker import Worker
 
 ROOM = room_of(CATALOG, {}, 500)
@@ -277,6 +280,28 @@ def test_the_most_active_are_asked_for_by_number(site: Site) -> None:
         site.add_access(user, weight=weight)
     assert plan_asked(site.c, {"most_active": 2}, ROOM) == "planned 2 users"
     assert {user for user, *_ in site.plan()} == {2, 3}
+
+
+def test_frontview_warm_reaches_the_workers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", site.settings.database_url or "")
+    site.start_worker()
+    asked = CliRunner().invoke(main, ["warm", "--user", "4", "--user", "5", "--wait", "--json"])
+    assert asked.exit_code == 0, asked.output
+    (task,) = json.loads(asked.stdout)["tasks"]
+    assert (task["argument"], task["outcome"]) == ({"user_ids": [4, 5]}, "planned 2 users")
+    until(lambda: site.holds(4, "analytics") and site.holds(5), "answers that were asked for")
+    assert site.read(5) == "cache"
+    assert site.read(4, "analytics") == "cache"
+
+
+def test_frontview_warm_says_what_it_asked_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", site.settings.database_url or "")
+    site.add_access(3)
+    asked = CliRunner().invoke(main, ["warm", "--most-active", "2", "--wait"])
+    assert asked.exit_code == 0, asked.output
+    assert asked.stdout.endswith("warming of the 2 most active: planned 1 user\n")
+    assert CliRunner().invoke(main, ["warm"]).exit_code == 2
+    assert CliRunner().invoke(main, ["warm", "--user", "1", "--most-active", "2"]).exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
         if view not in (known := known_views(connection)):
             raise click.BadParameter(f"no view {view!r}; there are {', '.join(known)}", param_hint="VIEW")
         task_id, is_new = ask_refresh(connection, view, asked_by())
-        task = _await_end(connection, task_id) if wait else read_task(connection, task_id)
+        task = await_end(connection, task_id) if wait else read_task(connection, task_id)
     if task is None:
         raise click.ClickException(f"Task {task_id} is gone; the database was put back to an older state.")
     if as_json:
@@ -42,7 +42,7 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
     sys.exit(wait and task["outcome"] not in DONE)
 
 
-def _await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
+def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
     """Return the task when it has ended; an error where nobody leads."""
     from web.operator_requests import read_task  # noqa: PLC0415
 
