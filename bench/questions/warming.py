@@ -9,9 +9,11 @@ was read is filled again after a change and renewed before it expires. *Predicti
 time in which nothing is due, and the real time of every statement passes in it, so that the warmer's budget is real.
 The database's own clock is not moved: the answers' days are today's; the plan is read and made for the trace's time.
 
-**Statements**: those of reads that missed and those of warming; the worker's reading of the plan and the leader's
-planning are in it, and shown. *First minute*: reads in the first minute of an hour that is usual for the user. *On
-arrival*: reads in the first minute of a visit in such an hour, whenever it begins.
+**Statements**: those of reads that missed and those of warming. A worker's reading of the plan, one statement every 5 s
+whatever it is asked, is shown beside them: how much that is a read depends on how many reads a worker has (here, two a
+second). *First minute*: reads in the first minute of an hour of the block in which a user is usually there, of users who
+come more often than not. *On arrival*: reads of theirs in the first minute of a visit, whenever in the hour it begins.
+Regions have room for 2,000 entries each, and 1,000 users may be planned.
 
 Limits: one worker; each further one fills for itself. No refresh runs, so days that were written to are patched.
 """
@@ -102,9 +104,9 @@ def _findings(case: str, contender: Contender, outcome: Outcome, *, has_goals: b
     goal = Goal("<=", 0.2) if has_goals else None
     yield Finding(case, f"{contender.name}: statements a read", total, "", goal=goal)
     if contender.policy.enabled:
-        plan = _one(outcome.statements_a_read("plan", "planner"))
+        plan = _one(outcome.statements_a_read("plan"))
         yield Finding(case, f"{contender.name}: of these, warming", _one(outcome.statements_a_read("warming")), "")
-        yield Finding(case, f"{contender.name}: of these, plan", plan, "")
+        yield Finding(case, f"{contender.name}: beside them, to read the plan", plan, "")
 
 
 def _one(value: float) -> Spread:
