@@ -11,8 +11,8 @@ The database's own clock is not moved: the answers' days are today's; the plan i
 
 **Statements**: those of reads that missed and those of warming. A worker's reading of the plan, one statement every 5 s
 whatever it is asked, is shown beside them: how much that is a read depends on how many reads a worker has (here, two a
-second). *First minute*: reads in the first minute of an hour of the block in which a user is usually there, of users who
-come more often than not. *On arrival*: reads of theirs in the first minute of a visit, whenever in the hour it begins.
+second). *First minute*: reads in the first minute of an hour in which a user is usually there, of users who come more
+often than not. *On arrival*: reads of theirs in the first minute of a visit, whenever in the hour it begins.
 Regions have room for 2,000 entries each, and 1,000 users may be planned.
 
 Limits: one worker; each further one fills for itself. No refresh runs, so days that were written to are patched.
