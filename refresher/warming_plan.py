@@ -33,12 +33,12 @@ HABITS = f"""
 SELECT a.user_id::text, a.dashboard, {DECAYED} AS decayed, a.hour_of_week FROM frontview.access a
 WHERE a.hour_of_week = ANY (%(hours)s) AND a.dashboard = ANY (%(dashboards)s)
 ORDER BY decayed DESC LIMIT %(most)s
-"""  # noqa: S608  SQL of ours
+"""  # noqa: S608  # nosec B608  SQL of ours
 MOST_ACTIVE = f"""
 SELECT a.user_id::text, a.dashboard, sum({DECAYED}) AS decayed FROM frontview.access a
 WHERE a.dashboard = ANY (%(dashboards)s)
 GROUP BY a.user_id, a.dashboard ORDER BY decayed DESC LIMIT %(most)s
-"""  # noqa: S608
+"""  # noqa: S608  # nosec B608
 READS = """
 WITH known AS (
     SELECT floor(EXTRACT(EPOCH FROM date_trunc('minute', %(now)s::timestamptz) - interval '1 minute' - t.minute) / 300)
@@ -71,7 +71,7 @@ WHERE (excluded.reason = 'asked' OR w.reason <> 'asked')
     AND (w.wanted_from, w.wanted_until, w.priority, w.reason)
         <> (excluded.wanted_from, excluded.wanted_until, excluded.priority, excluded.reason)
 """
-PRUNE_ACCESS = f"DELETE FROM frontview.access a WHERE {DECAYED} < 0.05"  # noqa: S608
+PRUNE_ACCESS = f"DELETE FROM frontview.access a WHERE {DECAYED} < 0.05"  # noqa: S608  # nosec B608
 PRUNE_TRAFFIC = "DELETE FROM frontview.traffic t WHERE t.minute < %(now)s::timestamptz - interval '8 days'"
 
 

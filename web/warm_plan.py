@@ -18,7 +18,7 @@ _WANTED_NOW = f"""
 SELECT w.user_id, w.dashboard, w.reason, w.wanted_from FROM frontview.warm_plan w
 WHERE w.wanted_from <= now() AND w.wanted_until > now()
 ORDER BY w.priority DESC, w.user_id, w.dashboard LIMIT {MOST_PLANNED}
-"""  # noqa: S608  a number of ours
+"""  # noqa: S608  # nosec B608  a number of ours
 
 
 @dataclass(frozen=True, slots=True)
