@@ -83,7 +83,7 @@ BAD_INVALIDATIONS = [
     ({"pattern": None}, {"pattern", "body"}),
     ({"pattern": None, "user_id": 7}, {"pattern"}),
     ({"user_id": "7"}, {"user_id"}),
-    ({"user_id": 7.0}, {"user_id"}),
+    ({"user_id": 7.5}, {"user_id"}),
     ({"user_id": True}, {"user_id"}),
     ({"user_id": 0}, {"user_id"}),
     ({"user_id": -7}, {"user_id"}),
