@@ -73,8 +73,9 @@ class PerProcess(SpanProcessor):
         """Nothing happens before a span's end."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span."""
-        self._of_this_process().on_end(span)
+        """Queue the span, unless it is of a statement that no request asked for: there are many of those."""
+        if span.parent is not None or span.kind is not SpanKind.CLIENT:
+            self._of_this_process().on_end(span)
 
     def shutdown(self) -> None:
         """Send what is queued, and end the thread."""

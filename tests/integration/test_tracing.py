@@ -95,7 +95,11 @@ def test_no_span_holds_anything_of_the_user(traced: Traced) -> None:
 def test_an_error_of_the_database_leaves_only_its_class(traced: Traced) -> None:
     from opentelemetry.trace import StatusCode  # noqa: PLC0415  only where the extra is installed
 
-    with pytest.raises(Exception, match="987654"), traced.worker.engine.connect() as connection:
+    with (
+        pytest.raises(Exception, match="987654"),
+        traced.tracing._tracer.start_as_current_span("of a request"),
+        traced.worker.engine.connect() as connection,
+    ):
         connection.exec_driver_sql("SELECT %s::int", ("987654x",))
     failed = [span for span in traced.spans() if span.status.status_code is StatusCode.ERROR]
     assert failed
@@ -115,8 +119,10 @@ def test_a_hit_before_flask_is_a_span_too(traced: Traced) -> None:
     assert all(span.end_time > span.start_time for span in spans)
 
 
-def test_the_feed_is_not_traced(traced: Traced) -> None:
+def test_what_no_request_asked_for_is_not_traced(traced: Traced) -> None:
     until(lambda: traced.worker.follower.status()["polls"] >= 3, "polls")
+    with traced.worker.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
     assert traced.spans() == []
 
 

@@ -164,19 +164,6 @@ def background_fills_stored_unchecked(patch: Patch) -> None:
     patch.setattr(FrontCache, "_refusal", unchecked)
 
 
-def background_fills_are_never_ahead(patch: Patch) -> None:
-    """A fill ahead of the feed that nobody waited for is stored, and the user's older entries stay beside it."""
-    finish, ahead = FrontCache.finish, FrontCache._ahead
-    background = [False]
-
-    def remember(self: FrontCache, fill: Fill, *rest: Any, **facts: Any) -> str | None:
-        background[:] = [fill.background]
-        return finish(self, fill, *rest, **facts)
-
-    patch.setattr(FrontCache, "finish", remember)
-    patch.setattr(FrontCache, "_ahead", lambda *rest, **facts: None if background[0] else ahead(*rest, **facts))
-
-
 def hits_extend_life(patch: Patch) -> None:
     """An entry lives as long as it is read."""
     lookup = FrontCache.lookup
@@ -225,6 +212,5 @@ DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
     },
     exact_reads_share_what_runs: {"request_likewise": OFTEN},
     background_fills_stored_unchecked: WARMING,
-    background_fills_are_never_ahead: WARMING | {"write_and_read_back": OFTEN},
     hits_extend_life: {"all_is_well": OFTEN, "moment_passes": OFTEN},
 }
