@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from itertools import count
 
 import jwt
 import pytest
@@ -151,6 +152,7 @@ def test_a_token_just_expired_is_let_through_by_the_leeway_and_not_remembered():
         (f"{segment(b'[' * 3000)}.{segment(GOOD)}.", "ill-formed"),
         ("a" * 9000, "too long"),
     ],
+    ids=count(),
 )
 def test_a_token_that_is_not_ours_is_a_401(token, reason):
     assert reason in refused(token)
