@@ -74,7 +74,7 @@ class Caller:
             raise Problem(
                 403,
                 "not-admin",
-                "The token does not allow what operators do.",
+                "This is for operators: the token lacks admin in its scope.",
                 headers={"WWW-Authenticate": _challenge("insufficient_scope", scope=ADMIN_SCOPE)},
             )
 

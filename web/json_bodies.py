@@ -71,7 +71,7 @@ def _members(body: bytes) -> tuple[dict[str, Any], list[Fault]]:
             body.decode(), parse_constant=_refuse, parse_float=_number, object_pairs_hook=_remember_repeated(twice)
         )
     except (ValueError, RecursionError) as error:
-        text = str(error) if isinstance(error, json.JSONDecodeError) else "it is no JSON in UTF-8"
+        text = f"it is no JSON: {error}" if isinstance(error, json.JSONDecodeError) else "it is no JSON in UTF-8"
         raise invalid_parameters([_fault("body", text)]) from None
     if not isinstance(value, dict):
         raise invalid_parameters([_fault("body", "expected an object")])

@@ -19,7 +19,7 @@ from web.problems import Problem
 
 def metrics_blueprint() -> APIBlueprint:
     """Return the endpoint for Prometheus."""
-    blueprint = APIBlueprint("metrics", __name__, tag="health")
+    blueprint = APIBlueprint("metrics", __name__, tag="metrics")
 
     @blueprint.get("/metrics")
     @blueprint.doc(summary="Everything countable, for Prometheus", responses=METRICS_RESPONSES)

@@ -33,12 +33,13 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
             raise click.BadParameter(f"no view {view!r}; there are {', '.join(known)}", param_hint="VIEW")
         task_id, is_new = ask_refresh(connection, view, asked_by())
         task = await_end(connection, task_id) if wait else read_task(connection, task_id)
+        leaderless = not somebody_leads(connection)
     if task is None:
         raise click.ClickException(f"Task {task_id} is gone; the database was put back to an older state.")
     if as_json:
         click.echo(json.dumps(task | {"already_waiting": not is_new}))
     else:
-        click.echo(_line(task, is_new))
+        click.echo(_line(task, is_new, leaderless))
     sys.exit(wait and task["outcome"] not in DONE)
 
 
@@ -58,8 +59,9 @@ def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
         time.sleep(LOOK_SECONDS)
 
 
-def _line(task: dict[str, Any], is_new: bool) -> str:
+def _line(task: dict[str, Any], is_new: bool, leaderless: bool) -> str:
     what = f"Task {task['task_id']}, refresh of {task['argument']['view']}"
     if task["state"] == "ended":
         return f"{what}: {task['outcome']}"
-    return f"{what}: {task['state']}" + ("" if is_new else ", asked for before")
+    again = "" if is_new else ", asked for before"
+    return f"{what}: {task['state']}{again}" + ("; no refresher leads, so it waits for one" if leaderless else "")

@@ -57,7 +57,11 @@ def signing_secret(settings: Settings) -> str:
     """
     from web.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
 
+    is_new = not settings.data_dir.exists()
     if (secret := token_secret(settings)) is not None:
+        if is_new and settings.data_dir.exists():  # somewhere else than the server was started, perhaps
+            place = settings.data_dir.resolve()
+            click.echo(f"Made a new secret in {place}; only a server that uses this folder takes the token.", err=True)
         return secret
     raise ConfigurationError(
         [
