@@ -14,6 +14,7 @@ import psycopg
 from tests.faults.cluster import Cluster
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.scene import Scene
+from views_sql.rights import ROLES
 
 # A restore takes some, too; the new cluster's must be below those that the dump's bookkeeping names.
 USE_TRANSACTION_IDS = """
@@ -87,6 +88,8 @@ class DumpedAndRestored(Fault):
             old.stop("fast")
             new.start()
             with new.connect("postgres") as connection:
+                for role in ROLES:  # a dump of one database has rights, not the roles that have them
+                    connection.execute(f"CREATE ROLE {role} NOLOGIN".encode())
                 connection.execute("CREATE DATABASE restoring")
             _run(new.binaries / "pg_restore", "--exit-on-error", f"--dbname={new.url('restoring')}", str(dump))
             with new.connect("postgres") as connection:
