@@ -20,7 +20,7 @@ def test_nothing_undocumented_is_answered(system: System, user: int, admin: bool
     system.wait_for_views()
     system.start_web()
     token = issue_token(SECRET, user, admin, 3600)
-    command = [BIN / "schemathesis", "--config-file", CONFIGURATION, "run", "--no-color", "--workers", "2"]
+    command = [BIN / "schemathesis", "--config-file", CONFIGURATION, "run", "--no-color", "--workers", "1"]
     command += ["--checks", "all", "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {token}"]
     command += ["--request-timeout", "20", f"http://127.0.0.1:{system.port}/openapi.json"]
 

@@ -204,8 +204,11 @@ DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
         "change_comes_through": 3,
     },
     finished_fills_stay_joinable: {
-        "write_and_read_back": 2 * OFTEN,
-        "request_likewise": 3 * OFTEN,
+        "write_and_read_back": 5 * OFTEN,
+        "request_likewise": 8 * OFTEN,
+        "read_goes_on": 4 * OFTEN,
+        "poll_whole": 1,
+        "request": 2,
         "change_comes_through": 1,
         "read_whole": 0,
         "commit": 0,

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.simulation.defects import DEFECTS
 from tests.simulation.machine import BACKGROUND, DISASTERS, ORDINARY, Simulation
 
-MOST_SCHEDULES = 4_000  # which are tried differs with the modules loaded, so rare defects need room
+MOST_SCHEDULES = 8_000  # which are tried differs with the modules loaded, so rare defects need room
 LOOKING = settings(
     max_examples=MOST_SCHEDULES,
     stateful_step_count=60,
