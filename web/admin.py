@@ -6,7 +6,6 @@ is logged with who did it.
 
 import json
 import math
-import time
 from functools import partial
 from typing import Any
 
@@ -35,7 +34,7 @@ from web.operator_state import operator_state
 from web.parameters import Identifier, NoParameters
 from web.parameters_adapter import takes, takes_body
 from web.problems import Problem
-from web.token_bucket import TokenBuckets
+from web.rate_limit import RateLimit
 
 DRAINED_SECONDS = 1.0
 PREFIX = "/api/v1/admin"
@@ -54,14 +53,14 @@ def admin_blueprint(posts_per_minute: int) -> APIBlueprint:
     :param posts_per_minute: how often one caller may ask for something, in this process.
     """
     admin = APIBlueprint("admin", __name__, url_prefix=PREFIX, tag="admin")
-    buckets = TokenBuckets(posts_per_minute, time.monotonic)
+    rate_limit = RateLimit(posts_per_minute / 60, posts_per_minute)
 
     @admin.before_request
     def admit() -> None:
         g.caller = context().verifier.caller(request.headers.get("Authorization"))
         g.caller.require_admin()
         if request.method == "POST":
-            _limit_rate(buckets.take(g.caller.user_id))
+            _limit_rate(rate_limit.take(g.caller.user_id))
 
     admin.after_request(_log_use)
     _add_actions(admin)
