@@ -94,7 +94,14 @@ def serving(system: System, start: Callable[[], None]) -> Iterator[Server]:
         server = Server(system, clients[:CONNECTIONS], clients[CONNECTIONS:])
         until(lambda: len(children_of(server.parent)) >= 2, "second process")
         server.load()  # gunicorn's processes start their part with the first read
-        until(lambda: len(server.by_process()) == 2, "connection to each process")
+        for _ in range(20):  # one process may have taken all connections, and would keep them
+            if len(server.by_process()) == 2:
+                break
+            more = [stack.enter_context(system.client(1)) for _ in range(CONNECTIONS)]
+            with ThreadPoolExecutor(CONNECTIONS) as pool:
+                list(pool.map(lambda client: client.get("/healthz"), more))
+            server.watchers += more
+        assert len(server.by_process()) == 2, "a connection to each process"
         yield server
 
 
