@@ -22,10 +22,10 @@ from web.metrics_folder import (
     open_folder,
     read_together,
 )
+from web.periodic import Periodic
 from web.process_numbers import Numbers, numbers_of
 
 EVERY_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 0.5
 
 
 class Snapshots:
@@ -40,8 +40,7 @@ class Snapshots:
         self._folder: Path | None = None
         self._lock = threading.Lock()
         self._tally = Tally()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = Periodic("metrics", EVERY_SECONDS, self._try_to_leave, last=self._try_to_leave)
 
     def open(self) -> None:
         """Find the folder; without one this process tells only of itself."""
@@ -54,16 +53,12 @@ class Snapshots:
 
     def start(self) -> None:
         """Begin to leave numbers, if there is a folder."""
-        if self._folder is None:
-            return
-        self._thread = threading.Thread(target=self._run, name="frontview-metrics")
-        self._thread.start()
+        if self._folder is not None:
+            self._thread.start()
 
-    def stop(self, timeout: float = 2.0) -> None:
+    def stop(self) -> None:
         """Leave the last numbers and end the thread."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self._thread.stop()
 
     def together(self) -> tuple[Together, bool]:
         """Return the numbers of all processes, and whether they are more than those of this one."""
@@ -74,16 +69,6 @@ class Snapshots:
             except OSError:  # somebody tidied up; the thread makes it anew
                 pass
         return Together(own, living=1, ended=0, oldest_seconds=0.0), False
-
-    def _run(self) -> None:
-        # a thread that is no daemon would keep a process alive whose main thread has ended
-        due = 0.0
-        while threading.main_thread().is_alive() and not self._stopping.is_set():
-            self._stopping.wait(min(LONGEST_WAIT_SECONDS, max(0.0, due - time.monotonic())))
-            if time.monotonic() >= due:
-                due = time.monotonic() + EVERY_SECONDS
-                self._try_to_leave()
-        self._try_to_leave()
 
     def _try_to_leave(self) -> None:
         try:

@@ -116,14 +116,14 @@ class _Running:
             target=open_connections, args=(self.engine, settings.pool_size, self._stopping), name="frontview-pool"
         )
         self.started_at = time.time()
-        self.reports = WorkerReports(self.engine, statistics, self.started_at)
+        self.reports = WorkerReports(self.engine, statistics, self.started_at, deadlines=self.deadlines)
 
     def start(self) -> None:
         """Start the threads."""
         self.deadlines.start()
         self.follower.start()
         self._opening.start()
-        self.reports.start()
+        self.reports.thread.start()
         self.reporter.thread.start()
         self._warming.start()
 
@@ -134,10 +134,10 @@ class _Running:
         """End the threads and close the idle connections."""
         self._stopping.set()
         self.snapshots.stop()
-        self.reports.stop()
-        for thread in (self._warming, self.reporter.thread):
+        threads = (self.reports.thread, self._warming, self.reporter.thread)
+        for thread in threads:
             thread.ask_to_stop()
-        for thread in (self._warming, self.reporter.thread):
+        for thread in threads:
             thread.stop()
         self.follower.stop()
         self._opening.join(OPENING_SECONDS)

@@ -54,11 +54,11 @@ def test_reports_go_on_after_one_that_failed(engine: Engine, connection: psycopg
         return {"value": 1}
 
     reports = WorkerReports(engine, statistics, time.time(), every_seconds=0.01)
-    reports.start()
+    reports.thread.start()
     try:
         until(lambda: rows(connection), "a report")
     finally:
-        reports.stop()
+        reports.thread.stop()
     assert not failing
     assert rows(connection)[0][3] == {"value": 1}
 
