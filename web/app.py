@@ -11,6 +11,7 @@ from apiflask import APIFlask
 
 from models.settings import Settings
 from web.admin import admin_blueprint
+from web.assets import Assets
 from web.auth import TokenVerifier, make_verifier
 from web.context import WebContext, set_context
 from web.dashboards import reads
@@ -19,6 +20,7 @@ from web.front import Front
 from web.health import ReadinessCheck, health_blueprint
 from web.metrics import metrics_blueprint
 from web.openapi import configure_openapi
+from web.pages import pages_blueprint
 from web.problems import register_problems
 from web.rate_limit import RateLimit
 from web.request_hooks import register_request_hooks
@@ -43,7 +45,15 @@ def create_app(
     :param tracing: makes traces of requests; None: there are none.
     :raises ConfigurationError: the settings describe no way to verify a token.
     """
-    app = APIFlask("web", title="Frontview", version=_version(), spec_path=None, docs_path=None, json_errors=False)
+    app = APIFlask(
+        "web",
+        title="Frontview",
+        version=_version(),
+        spec_path=None,
+        docs_path=None,
+        json_errors=False,
+        static_folder=None,  # type: ignore[arg-type]  # ours have their version in the address
+    )
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
@@ -58,6 +68,7 @@ def create_app(
     app.register_blueprint(health_blueprint(readiness))
     app.register_blueprint(metrics_blueprint())
     app.register_blueprint(documentation_blueprint())
+    app.register_blueprint(pages_blueprint(Assets()))
     if tracing is not None:
         tracing.trace_requests(app)
     app.wsgi_app = Front(  # type: ignore[method-assign]

@@ -102,7 +102,7 @@ DOCUMENT_RESPONSES: Responses = {
 }
 PAGE_RESPONSES: Responses = DOCUMENT_RESPONSES | {
     200: {
-        "description": "A page without scripts.",
+        "description": "A page.",
         "headers": REQUEST_ID,
         "content": {"text/html": {"schema": {"type": "string"}}},
     },

@@ -16,7 +16,16 @@ from web.problems import Problem
 
 LARGEST_BODY_BYTES = 65_536
 # Endpoints that must answer however the database is; readiness starts the worker itself.
-DATABASE_FREE = {"health.alive", "health.ready", "metrics.metrics", "documentation.page", "documentation.document"}
+DATABASE_FREE = {
+    "health.alive",
+    "health.ready",
+    "metrics.metrics",
+    "documentation.page",
+    "documentation.document",
+    "pages.dashboard",
+    "pages.ops",
+    "pages.asset",
+}
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PROTECTIVE_HEADERS = {

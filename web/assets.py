@@ -1,0 +1,78 @@
+"""What the pages are made of beside their HTML: our own modules and styles, and the chart library of a package.
+
+Invariant: only files that were found at the start are ever served, by name, from memory; an address holds the digest of
+all of them, so it may be kept for ever and two versions never meet on one page.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+CHART_LIBRARY = "chart.js"
+_VERSION_CHARACTERS = 16
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file.
+
+    :param content: its bytes, compressed: most clients take them so.
+    """
+
+    content_type: str
+    content: bytes
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> "Asset":
+        """Return the file of that name.
+
+        :raises KeyError: it is of a kind that no page needs.
+        """
+        kind = name[name.rindex(".") :]
+        return cls(CONTENT_TYPES[kind], gzip.compress(content, 9, mtime=0))
+
+    def plain(self) -> bytes:
+        """Return the bytes for a client that takes no gzip."""
+        return gzip.decompress(self.content)
+
+
+class Assets:
+    """Every file of the pages, by its name below ``static/``; read when first asked for."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Asset]:
+        """Every file."""
+        found = dict(_below(files("web") / "static", ""))
+        found[CHART_LIBRARY] = (files("chartkick") / "django/static/chartkick/Chart.bundle.js").read_bytes()
+        return {name: Asset.of(name, content) for name, content in sorted(found.items())}
+
+    @cached_property
+    def version(self) -> str:
+        """The digest of all files together."""
+        digest = hashlib.sha256()
+        for name, asset in self.by_name.items():
+            digest.update(f"{name} {len(asset.content)} ".encode() + asset.content)
+        return digest.hexdigest()[:_VERSION_CHARACTERS]
+
+    def modules(self, *folders: str) -> list[str]:
+        """Return our modules at the top and in ``folders``, so that a page can have them fetched at once."""
+        ours = (name for name in self.by_name if name.endswith(".js") and name != CHART_LIBRARY)
+        return [name for name in ours if name.rpartition("/")[0] in ("", *folders)]
+
+
+def _below(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _below(entry, f"{prefix}{entry.name}/")
+        else:
+            found.append((prefix + entry.name, entry.read_bytes()))
+    return found

@@ -1,0 +1,109 @@
+/**
+ * Requests to the JSON API, and where each answer came from.
+ *
+ * The browser's own cache is left out (`no-store`): it would answer a 304 with the old body as if it were new. We keep the
+ * last body of each address and say `If-None-Match` ourselves.
+ */
+
+import { parseExactly } from "./exact_json.js";
+import { token } from "./token.js";
+
+const kept = new Map();
+const MOST_KEPT = 60;
+
+/** An answer that is an error (RFC 9457), or none at all: `status` 0. */
+export class Problem extends Error {
+  constructor({ status = 0, detail = "", type = "about:blank", retryAfterSeconds = null }) {
+    super(detail);
+    Object.assign(this, { status, detail, type, retryAfterSeconds });
+  }
+}
+
+/**
+ * Read an answer: `{data, meta, provenance}`.
+ * @param {string} path with its query.
+ * @throws {Problem}
+ */
+export async function read(path, { signal } = {}) {
+  const before = kept.get(path);
+  const response = await request(path, { signal, headers: before ? { "If-None-Match": before.etag } : {} });
+  const body = response.status === 304 ? before.body : await parsed(response);
+  kept.delete(path);
+  kept.set(path, { etag: response.headers.get("ETag"), body });
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  return { ...body, provenance: provenanceOf(response, body.meta), unchanged: response.status === 304 };
+}
+
+/** Return the JSON of an address that is no read of a dashboard. */
+export async function get(path, { signal } = {}) {
+  return parsed(await request(path, { signal }));
+}
+
+/** Send JSON; return what was answered. */
+export async function post(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return parsed(await request(path, { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
+/** Forget every answer, as when somebody else signs in. */
+export function forget() {
+  kept.clear();
+}
+
+/**
+ * Send a request with the token; return the response if it is no error.
+ * @throws {Problem}
+ */
+export async function request(path, { headers = {}, ...rest } = {}) {
+  const authorization = token() ? { Authorization: `Bearer ${token()}` } : {};
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", ...rest, headers: { ...authorization, ...headers } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: "The server cannot be reached." });
+  }
+  if (response.ok || response.status === 304) return response;
+  throw await problemOf(response);
+}
+
+async function parsed(response) {
+  try {
+    return parseExactly(await response.text());
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: "The answer broke off." });
+  }
+}
+
+async function problemOf(response) {
+  const told = await response.json().catch(() => ({}));
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  return new Problem({
+    status: response.status,
+    type: told.type,
+    detail: told.detail || told.title || `The server answered ${response.status}.`,
+    retryAfterSeconds: Number.isNaN(seconds) ? null : seconds,
+  });
+}
+
+/**
+ * Return where an answer came from, as its headers tell; they are those of a 304, too.
+ * Source: `Cache-Status` (RFC 9211), `Age`, `Server-Timing`.
+ */
+function provenanceOf(response, meta) {
+  const status = response.headers.get("Cache-Status") ?? "";
+  const full = response.status !== 304;
+  const seconds = full ? meta.age_seconds : Number(response.headers.get("Age") ?? 0);
+  return {
+    source: status.startsWith("frontview; hit") ? "cache" : (/detail="(\w+)/.exec(status)?.[1] ?? meta.source),
+    patchedDays: Number(/patched=(\d+)/.exec(status)?.[1] ?? meta.patched_days),
+    stale: full && meta.stale === true,
+    ageSeconds: seconds,
+    untrusted: /fwd=stale/.test(status),
+    calculatedAt: Date.now() - seconds * 1000,
+    receivedAt: Date.now(),
+    watermark: meta.watermark,
+    milliseconds: Number(/total;dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "")?.[1] ?? Number.NaN),
+  };
+}

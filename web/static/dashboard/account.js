@@ -1,0 +1,62 @@
+/** Credits and how today goes, and the latest calls: both from the overview. */
+
+import { h } from "../dom.js";
+import { NONE, count, credits, instant, talkTime } from "../figures.js";
+import { setText } from "../panel.js";
+
+const OUTCOMES = { completed: "Completed", failed: "Failed", no_answer: "No answer", busy: "Busy", in_progress: "In progress" };
+const WEEK_DAYS = 7;
+
+export class Account {
+  constructor() {
+    this.balance = h("p", { class: "value", "data-figure": "credits_cents" });
+    this.lasting = h("p", { class: "soft" });
+    this.rows = Object.fromEntries(["Calls today", "Talk time today", "Credits used today", "Leads today", "Agents active"].map((name) => [name, h("dd", { class: "number" })]));
+    this.rows["Calls today"].dataset.figure = "calls_today";
+    this.element = h(
+      "div",
+      { class: "account" },
+      h("div", { class: "figure" }, h("h3", {}, "Credits left"), this.balance, this.lasting),
+      h("dl", { class: "lines" }, ...Object.entries(this.rows).map(([name, value]) => h("div", {}, h("dt", {}, name), value))),
+    );
+  }
+
+  /** Show the data of `/api/v1/dashboard/overview`. */
+  show({ credits_cents: left, calls, leads, agents }) {
+    setText(this.balance, credits(left));
+    const perDay = Number(calls.last_7_days.cost_cents) / WEEK_DAYS;
+    this.lasting.textContent = perDay > 0 ? `About ${count(Math.floor(Number(left) / perDay))} days at the pace of the last 7` : "Nothing was used in the last 7 days";
+    setText(this.rows["Calls today"], count(calls.today.calls));
+    setText(this.rows["Talk time today"], talkTime(calls.today.duration_seconds));
+    setText(this.rows["Credits used today"], credits(calls.today.cost_cents));
+    setText(this.rows["Leads today"], count(leads.today.leads));
+    setText(this.rows["Agents active"], `${count(agents.active)} of ${count(agents.total)}`);
+  }
+}
+
+export class RecentCalls {
+  constructor() {
+    this.body = h("tbody");
+    const heads = [["When"], ["Agent"], ["Outcome"], ["Talk", "number"]];
+    this.empty = h("p", { class: "soft", hidden: true }, "No calls yet. The first one appears here within a moment.");
+    this.table = h("table", {}, h("thead", {}, h("tr", {}, heads.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))), this.body);
+    this.element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Recent calls" }, this.table, this.empty);
+  }
+
+  /** Show the data of `/api/v1/dashboard/overview`. */
+  show({ recent_calls: calls, timezone }) {
+    this.table.hidden = !(this.empty.hidden = calls.length > 0);
+    this.body.replaceChildren(
+      ...calls.map((call) =>
+        h(
+          "tr",
+          { "data-call": call.call_id },
+          h("td", {}, h("time", { datetime: call.started_at }, instant(call.started_at, timezone))),
+          h("td", { class: "agent" }, call.agent_name),
+          h("td", {}, h("span", { class: "outcome", "data-outcome": call.status }, OUTCOMES[call.status] ?? call.status)),
+          h("td", { class: "number" }, call.duration_seconds ? talkTime(call.duration_seconds) : NONE),
+        ),
+      ),
+    );
+  }
+}

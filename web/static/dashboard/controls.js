@@ -1,0 +1,36 @@
+/** The controls above the panels: they show what the address says, and change it. */
+
+import { byId } from "../dom.js";
+import { daysOf, faultOfDates, granularityOf } from "./question.js";
+
+/** Make the controls show a question. `asCustom`: the dates that "Dates" begins with. */
+export function showControls(question, asCustom) {
+  const form = byId("controls");
+  form.elements.range.value = question.range;
+  form.elements.granularity.value = granularityOf(question);
+  byId("dates").hidden = question.range !== "custom";
+  byId("dates-fault").textContent = "";
+  form.elements.from.value = question.from ?? asCustom?.from ?? "";
+  form.elements.to.value = question.to ?? asCustom?.to ?? "";
+  const days = daysOf(question);
+  for (const input of form.elements.granularity) input.disabled = input.value === "month" && days < 28 && !input.checked;
+}
+
+/** Tell `onChange` what of the question was changed. */
+export function followControls(onChange) {
+  const form = byId("controls");
+  form.addEventListener("change", ({ target }) => {
+    if (target.name === "granularity") onChange({ granularity: target.value });
+    if (target.name !== "range") return;
+    if (target.value !== "custom") return onChange({ range: target.value, from: null, to: null, granularity: null });
+    byId("dates").hidden = false;
+    form.elements.from.focus();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [from, to] = [form.elements.from.value, form.elements.to.value];
+    const fault = faultOfDates(from, to);
+    byId("dates-fault").textContent = fault;
+    if (!fault) onChange({ range: "custom", from, to, granularity: null });
+  });
+}

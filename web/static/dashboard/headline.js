@@ -1,0 +1,48 @@
+/** Four figures of the period, each beside the equally long period before it. */
+
+import { h } from "../dom.js";
+import { count, credits, day, share } from "../figures.js";
+import { setText } from "../panel.js";
+
+/** `better`: which direction is good news. */
+const FIGURES = [
+  { key: "calls", name: "Calls", show: count, better: 1 },
+  { key: "success_rate", name: "Completed", show: share, better: 1 },
+  { key: "conversion_rate", name: "Leads converted", show: share, better: 1 },
+  { key: "cost_per_converted_lead_cents", name: "Credits per converted lead", show: credits, better: -1 },
+];
+const CHANGE = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+
+export class Headline {
+  constructor() {
+    this.cards = FIGURES.map(({ key, name }) => {
+      const value = h("p", { class: "value", "data-figure": key });
+      const change = h("p", { class: "change" });
+      return { element: h("div", { class: "figure" }, h("h3", {}, name), value, change), value, change };
+    });
+    this.periods = h("p", { class: "soft" });
+    this.element = h("div", {}, this.periods, h("div", { class: "figures" }, ...this.cards.map(({ element }) => element)));
+  }
+
+  /** Show the data of `/api/v1/performance`. */
+  show({ current, previous, change }) {
+    this.periods.textContent = `${period(current)}, compared with ${period(previous)}`;
+    FIGURES.forEach(({ key, show, better }, place) => {
+      const card = this.cards[place];
+      setText(card.value, show(current[key]));
+      const told = changeInWords(change[key], better);
+      card.change.dataset.verdict = told.verdict;
+      card.change.replaceChildren(h("span", { class: "delta" }, told.text), ` Before: ${show(previous[key])}`);
+    });
+  }
+}
+
+/** Return a ratio of change in words, and whether that is better, worse or neither. */
+export function changeInWords(ratio, better) {
+  if (ratio === null || ratio === undefined) return { text: "No comparison.", verdict: "none" };
+  if (Math.abs(ratio) < 0.0005) return { text: "Unchanged.", verdict: "same" };
+  const verdict = Math.sign(ratio) === better ? "better" : "worse";
+  return { text: `${ratio > 0 ? "▲" : "▼"} ${CHANGE.format(Math.abs(ratio))}, ${verdict}.`, verdict };
+}
+
+const period = ({ from, to }) => `${day(from)} – ${day(to, { year: true })}`;

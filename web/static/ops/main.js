@@ -1,0 +1,2 @@
+import { signedIn, whySignedOut } from "../sign_in.js";
+await signedIn(whySignedOut());

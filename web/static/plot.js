@@ -1,0 +1,149 @@
+/**
+ * A chart with its legend, and the table with the same numbers behind it.
+ * The table is what a screen reader gets; the picture is described in one sentence.
+ */
+
+import { chartLibrary, colour, fill, onThemeChange, prefersNoMotion, swatch } from "./chart_theme.js";
+import { h } from "./dom.js";
+
+/**
+ * @typedef {{name: string, colour: string, pattern?: string, line?: boolean, axis?: string,
+ *   format: function(*): string}} Series
+ */
+export class Plot {
+  #chart = null;
+  #latest = null;
+  #drawing = null;
+
+  /**
+   * @param {{series: Series[], stacked?: boolean, first: string, axes: Object<string, function(number): string>,
+   *   area?: boolean}} shape `first`: head of the table's first column; `axes`: how each value axis is labelled; `area`:
+   *   lines are filled.
+   */
+  constructor(shape) {
+    this.shape = shape;
+    this.canvas = h("canvas", { role: "img" });
+    this.legend = h("ul", { class: "legend" });
+    this.table = h("tbody");
+    const head = [shape.first, ...shape.series.map(({ name }) => name)].map((name, place) => h("th", { scope: "col", class: place ? "number" : null }, name));
+    this.element = h(
+      "figure",
+      { class: "plot" },
+      this.legend,
+      h("div", { class: "canvas" }, this.canvas),
+      h(
+        "details",
+        { class: "behind" },
+        h("summary", {}, "Show as a table"),
+        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The numbers of this chart" }, h("table", {}, h("thead", {}, h("tr", {}, head)), this.table)),
+      ),
+    );
+    this.#drawLegend();
+    onThemeChange(() => this.#restyle());
+  }
+
+  /**
+   * Show values.
+   * @param {{labels: string[], values: Array<Array<number|bigint|null>>, summary: string}} latest `values`: one array a
+   *   series, as long as `labels`.
+   */
+  show(latest) {
+    this.#latest = latest;
+    this.canvas.setAttribute("aria-label", latest.summary);
+    this.table.replaceChildren(...latest.labels.map((label, row) => this.#row(label, row)));
+    this.#drawing ??= this.#draw();
+    if (this.#chart) this.#update();
+  }
+
+  #row(label, row) {
+    const cells = this.shape.series.map(({ format }, place) => h("td", { class: "number" }, format(this.#latest.values[place][row])));
+    return h("tr", {}, h("th", { scope: "row" }, label), cells);
+  }
+
+  async #draw() {
+    const Chart = await chartLibrary();
+    this.#chart = new Chart(this.canvas, { type: "bar", data: { labels: [], datasets: this.#datasets() }, options: this.#options() });
+    this.#update();
+  }
+
+  #update() {
+    const { labels, values } = this.#latest;
+    const grew = labels.length !== this.#chart.data.labels.length;
+    this.#chart.data.labels = labels;
+    this.#chart.data.datasets.forEach((dataset, place) => {
+      dataset.data = values[place].map((value) => (value === null ? null : Number(value)));
+      dataset.pointRadius = labels.length > 62 ? 0 : 2;
+    });
+    this.#chart.update(grew || prefersNoMotion() ? "none" : undefined);
+  }
+
+  #datasets() {
+    return this.shape.series.map((series) => ({
+      label: series.name,
+      type: series.line ? "line" : "bar",
+      yAxisID: series.axis ?? "y",
+      order: series.line ? 0 : 1,
+      stack: series.line && !this.shape.area ? series.name : "all",
+      backgroundColor: fill(series.colour, series.pattern),
+      borderColor: series.line ? colour(series.colour) : colour("--surface"),
+      borderWidth: series.line ? 2 : { top: 1 },
+      borderSkipped: false,
+      fill: this.shape.area ?? false,
+      tension: 0,
+      pointRadius: 2,
+      pointHitRadius: 12,
+      spanGaps: false,
+      maxBarThickness: 44,
+      data: [],
+    }));
+  }
+
+  #options() {
+    const ink = colour("--ink-soft");
+    const grid = { color: colour("--line"), drawTicks: false };
+    const axes = Object.entries(this.shape.axes).map(([id, format], place) => [
+      id,
+      {
+        position: place ? "right" : "left",
+        beginAtZero: true,
+        stacked: this.shape.stacked && place === 0,
+        border: { display: false },
+        grid: place ? { display: false } : grid,
+        ticks: { color: ink, callback: format, maxTicksLimit: 6, padding: 6, font: { size: 12 } },
+      },
+    ]);
+    return {
+      responsive: true,
+      maintainAspectRatio: false,
+      animation: { duration: prefersNoMotion() ? 0 : 250 },
+      interaction: { mode: "index", intersect: false },
+      scales: {
+        ...Object.fromEntries(axes),
+        x: {
+          stacked: this.shape.stacked,
+          border: { color: colour("--line") },
+          grid: { display: false },
+          ticks: { color: ink, maxRotation: 0, autoSkipPadding: 16, font: { size: 12 } },
+        },
+      },
+      plugins: { legend: { display: false }, tooltip: { callbacks: { label: (item) => this.#tooltip(item) } } },
+    };
+  }
+
+  #tooltip({ datasetIndex, dataIndex }) {
+    const { name, format } = this.shape.series[datasetIndex];
+    return ` ${name}: ${format(this.#latest.values[datasetIndex][dataIndex])}`;
+  }
+
+  #drawLegend() {
+    this.legend.replaceChildren(...this.shape.series.map(({ name, colour: named, pattern, line }) => h("li", {}, swatch(named, pattern, line && !this.shape.area), name)));
+  }
+
+  #restyle() {
+    this.#drawLegend();
+    if (!this.#chart) return;
+    this.#chart.data.datasets = this.#datasets();
+    this.#chart.options = this.#options();
+    this.#update();
+  }
+}
