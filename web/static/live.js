@@ -16,9 +16,10 @@ const FIRST_RETRY_SECONDS = 2;
 const LONGEST_RETRY_SECONDS = 60;
 
 /**
- * @param {{path: function(): string, refresh: function(): Promise<?string>, show: function(State): void,
- *   onSignedOut: function(string): void, trustSeconds: number}} parts `refresh` reads everything, returns the oldest
- *   watermark of what is shown, and throws a Problem when the server did not answer.
+ * @param {{path: function(): string, refresh: function(AbortSignal): Promise<{watermark: ?string, complete: boolean}>,
+ *   show: function(State): void, onSignedOut: function(string): void, trustSeconds: number}} parts `refresh` reads
+ *   everything, returns the oldest watermark of what is shown and whether all of it could be had, and throws a Problem when
+ *   the server did not answer.
  * State: {mode: "connecting"|"live"|"polling"|"paused"|"offline", why: string, exactOnly: boolean, at: Date}
  */
 export class Live {
@@ -30,6 +31,7 @@ export class Live {
   #pollAt = null;
   #timers = new Set();
   #watermark = null;
+  #complete = false;
   #state = { mode: "connecting", why: "", exactOnly: false, at: null };
 
   constructor(parts) {
@@ -77,12 +79,15 @@ export class Live {
   async #refresh() {
     const stop = this.#stop;
     try {
-      this.#watermark = (await this.#parts.refresh(stop?.signal)) ?? this.#watermark;
+      const { watermark, complete } = await this.#parts.refresh(stop?.signal);
       if (stop !== this.#stop || !stop) return;
+      this.#watermark = watermark ?? this.#watermark;
+      this.#complete = complete;
       const mode = this.#state.mode === "offline" || this.#state.mode === "connecting" ? "polling" : this.#state.mode;
       this.#tell({ mode: this.#streams ? "live" : mode, at: new Date() });
     } catch (problem) {
-      if (!(problem instanceof Problem) || stop !== this.#stop) return;
+      if (stop !== this.#stop || problem.name === "AbortError") return;
+      if (!(problem instanceof Problem)) throw problem; // a defect of ours
       if (problem.status === 401) this.#parts.onSignedOut(problem.detail);
       else this.#tell({ mode: "offline", why: problem.detail });
     } finally {
@@ -131,7 +136,7 @@ export class Live {
       const trusted = JSON.parse(data).cache === "trusted";
       this.#streams = trusted;
       this.#tell({ mode: trusted ? "live" : "polling", why: "", exactOnly: !trusted });
-      this.refresh();
+      this.#planPoll();
     } else if (type === "changed") {
       this.#watermark = id || this.#watermark;
       this.refresh();
@@ -141,7 +146,7 @@ export class Live {
 
   #planPoll() {
     clearTimeout(this.#pollAt);
-    const seconds = this.#streams ? ANYWAY_SECONDS : POLL_SECONDS;
+    const seconds = this.#streams && this.#complete ? ANYWAY_SECONDS : POLL_SECONDS;
     this.#pollAt = setTimeout(async () => {
       if (!this.#streams) await this.#askForTrust();
       this.refresh();

@@ -14,8 +14,6 @@ import { Headline } from "./headline.js";
 import { granularityOf, parametersOf, queryOf, questionOf } from "./question.js";
 import { callsPlot, leadsPlot, showCalls, showLeads } from "./series.js";
 
-const TIME_ZONE = "frontview.time-zone";
-
 const [headline, account, recent, agents] = [new Headline(), new Account(), new RecentCalls(), new Agents()];
 const [calls, leads] = [callsPlot(), leadsPlot()];
 const panels = Object.fromEntries(["headline", "calls", "credits", "leads", "recent", "agents"].map((id) => [id, new Panel(id)]));
@@ -23,7 +21,7 @@ const shown = (view) => (data) => view.show(data) ?? view.element;
 
 /** Each read: its address, and what it fills. */
 const READS = [
-  { path: "dashboard/overview", fills: { credits: shown(account), recent: shown(recent) }, first: true },
+  { path: "dashboard/overview", fills: { credits: shown(account), recent: shown(recent) }, tellsZone: true },
   { path: "performance", period: true, fills: { headline: shown(headline) } },
   {
     path: "dashboard/analytics",
@@ -38,18 +36,19 @@ let question = questionOf(location.search);
 let timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 let zoneIsKnown = false;
 
-/** Read everything and show it; return the oldest watermark. What could not be had is said in its panel. */
+/** Read everything and show it, for {@link Live}. What could not be had is said in its panel. */
 async function refresh(signal) {
   const asked = question;
-  if (!zoneIsKnown && asked.range !== "30d") await fill(READS[0], asked, signal);
-  const outcomes = await Promise.allSettled(READS.map((item) => fill(item, asked, signal)));
+  const overview = fill(READS[0], asked, signal);
+  if (!zoneIsKnown) await overview.catch(() => null); // today is the user's, not the browser's
+  const outcomes = await Promise.allSettled([overview, ...READS.slice(1).map((item) => fill(item, asked, signal))]);
   if (asked !== question) return refresh(signal);
   const problems = outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
   const serious = problems.find((problem) => !(problem instanceof Problem)) ?? problems.find(({ status }) => status === 401) ?? (problems.length === READS.length ? problems[0] : null);
   showWhose(problems.find(({ status }) => status === 403));
   if (serious && serious.status !== 403) throw serious;
   const watermarks = outcomes.map(({ value }) => value).filter(Boolean);
-  return watermarks.sort(olderFirst)[0] ?? null;
+  return { watermark: watermarks.sort(olderFirst)[0] ?? null, complete: problems.length === 0 };
 }
 
 /** Read one answer into its panels; return its watermark. */
@@ -59,7 +58,7 @@ async function fill(item, asked, signal) {
   try {
     const { data, meta, provenance } = await read(`/api/v1/${item.path}${query && `?${query}`}`, { signal });
     if (asked !== question) return null;
-    if (item.first) learnZone(data);
+    if (item.tellsZone) learnZone(data);
     for (const [id, show] of Object.entries(item.fills)) panels[id].show(show(data), provenance, timeZone);
     return meta.watermark;
   } catch (problem) {
