@@ -30,15 +30,6 @@ class Asset:
     content_type: str
     content: bytes
 
-    @classmethod
-    def of(cls, name: str, content: bytes) -> "Asset":
-        """Return the file of that name.
-
-        :raises KeyError: it is of a kind that no page needs.
-        """
-        kind = name[name.rindex(".") :]
-        return cls(CONTENT_TYPES[kind], gzip.compress(content, 9, mtime=0))
-
     def plain(self) -> bytes:
         """Return the bytes for a client that takes no gzip."""
         return gzip.decompress(self.content)
@@ -52,7 +43,10 @@ class Assets:
         """Every file."""
         found = dict(_below(files("web") / "static", ""))
         found[CHART_LIBRARY] = (files("chartkick") / "django/static/chartkick/Chart.bundle.js").read_bytes()
-        return {name: Asset.of(name, content) for name, content in sorted(found.items())}
+        return {
+            name: Asset(CONTENT_TYPES[_kind(name)], gzip.compress(content, 9, mtime=0))
+            for name, content in sorted(found.items())
+        }
 
     @cached_property
     def version(self) -> str:
@@ -73,6 +67,10 @@ def _below(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     for entry in folder.iterdir():
         if entry.is_dir():
             found += _below(entry, f"{prefix}{entry.name}/")
-        else:
+        elif _kind(entry.name) in CONTENT_TYPES:
             found.append((prefix + entry.name, entry.read_bytes()))
     return found
+
+
+def _kind(name: str) -> str:
+    return name[name.rindex(".") :]
