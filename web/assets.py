@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -73,4 +74,4 @@ def _below(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
 
 
 def _kind(name: str) -> str:
-    return name[name.rindex(".") :]
+    return PurePosixPath(name).suffix
