@@ -9,7 +9,8 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
-import models.voice  # noqa: F401  the application's tables join the metadata
+import models.sign_in_code
+import models.voice  # noqa: F401  what is declared beside the bookkeeping joins the metadata
 from models.base import metadata
 from models.bookkeeping import Snapshot, Xid8
 from models.embedded import direct_url

@@ -33,6 +33,7 @@ FORGET = (
     "DELETE FROM frontview.worker WHERE seen_at < now() - interval '60 seconds'",
     "DELETE FROM frontview.operator_task WHERE ended_at < now() - interval '7 days'",
     "DELETE FROM frontview.invalidation WHERE drain_id IS NOT NULL AND asked_at < now() - interval '7 days'",
+    "DELETE FROM frontview.sign_in_code WHERE expires_at <= now()",
 )
 
 # Does what a task's argument asks for, in autocommit, and returns how it ended, in words.

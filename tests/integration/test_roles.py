@@ -30,12 +30,14 @@ REFRESHER_TABLES = {
     )
 } | {f"frontview.{name}": {"SELECT"} for name in ("role_right", "source", "view_state")}
 REFRESHER_TABLES[VERSION_TABLE] = {"SELECT"}
+REFRESHER_TABLES["frontview.sign_in_code"] = {"DELETE"}
 for _view in CATALOG.views:
     for _part in (*_view.tiers, "live"):
         REFRESHER_TABLES[f"frontview.{_view.name}_{_part}"] = {"SELECT"}
 
 BOTH = {"request_invalidation", "request_task", "missing_rights"}
-WEB_FUNCTIONS = BOTH | {"report_worker", "report_accesses"} | {d.function.split(".")[1] for d in CATALOG.dashboards}
+WEB_ALONE = {"report_worker", "report_accesses", "redeem_sign_in_code"}
+WEB_FUNCTIONS = BOTH | WEB_ALONE | {d.function.split(".")[1] for d in CATALOG.dashboards}
 REFRESHER_FUNCTIONS = BOTH | {
     *("begin_read", "rewritten", "reset_drain", "drain_changes", "collect_stale_keys", "prune_change_log"),
     *("forget_feed", "capture_coverage", "check_capture", "refresh_tier", "analyze_tier", "finish_redating"),
@@ -139,6 +141,8 @@ def test_of_base_tables_the_refresher_reads_the_user_key_alone(stage: Cast) -> N
         ("web", "SELECT user_id FROM frontview.change_log"),
         ("web", "SELECT user_id FROM frontview.stale_key"),
         ("web", "SELECT credits_cents FROM public.users"),
+        ("web", "SELECT count(*) FROM frontview.sign_in_code"),
+        ("web", "SELECT frontview.make_sign_in_code('x', 'x', 60)"),
         ("web", "SELECT * FROM frontview.call_daily_live"),
         ("web", "CREATE TABLE frontview.mine ()"),
         ("web", "CREATE FUNCTION frontview.mine() RETURNS int LANGUAGE sql RETURN 1"),
@@ -155,6 +159,10 @@ def test_of_base_tables_the_refresher_reads_the_user_key_alone(stage: Cast) -> N
         ("refresher", "SET ROLE frontview_owner"),
         ("refresher", "SET ROLE frontview_web"),
         ("refresher", "SELECT credits_cents FROM public.users"),
+        ("refresher", "SELECT digest FROM frontview.sign_in_code"),
+        ("refresher", "SELECT sealed FROM frontview.sign_in_code"),
+        ("refresher", "SELECT frontview.make_sign_in_code('x', 'x', 60)"),
+        ("refresher", "SELECT frontview.redeem_sign_in_code('x')"),
         ("refresher", "UPDATE public.calls SET local_day = local_day"),
         ("refresher", "UPDATE frontview.view_state SET relation = 'public.users'"),
         ("refresher", "INSERT INTO frontview.source SELECT * FROM frontview.source"),

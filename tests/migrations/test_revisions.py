@@ -13,7 +13,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-import models.voice  # noqa: F401  the application's tables join the metadata
+import models.sign_in_code
+import models.voice  # noqa: F401  what is declared beside the bookkeeping joins the metadata
 from models.base import metadata
 from models.engine import connect
 from refresher.leadership import try_to_lead
