@@ -24,6 +24,7 @@ from web.pages import pages_blueprint
 from web.problems import register_problems
 from web.rate_limit import RateLimit
 from web.request_hooks import register_request_hooks
+from web.sign_in import sign_in_blueprint
 
 if TYPE_CHECKING:
     from web.tracing import Tracing
@@ -65,6 +66,7 @@ def create_app(
     register_problems(app)
     app.register_blueprint(reads)
     app.register_blueprint(admin_blueprint(settings.admin_posts_per_minute))
+    app.register_blueprint(sign_in_blueprint())
     app.register_blueprint(health_blueprint(readiness))
     app.register_blueprint(metrics_blueprint())
     app.register_blueprint(documentation_blueprint())

@@ -68,6 +68,7 @@ UNAVAILABLE = problem("The database cannot be read now.", 503, "database-unavail
 NOT_ALLOWED = problem(
     "Another method than GET or HEAD.", 405, headers={"Allow": _header("What is supported.", "GET, HEAD")}
 )
+METHOD_NOT_POST = problem("Another method than POST.", 405, headers={"Allow": _header("What is supported.", "POST")})
 READ_RESPONSES: Responses = {
     200: {"headers": READ_HEADERS},
     304: {"description": "The client has this very data.", "headers": READ_HEADERS},

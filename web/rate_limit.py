@@ -1,4 +1,4 @@
-"""The request rate of each user: a token bucket by verified user id, in this process alone.
+"""The request rate of each user: a token bucket by verified user id, or one for everybody, in this process alone.
 
 Invariant: memory is bounded; a bucket that is forgotten was the one used least recently, and begins full again. A
 refused request takes nothing, so who waits as long as told gets through.
@@ -7,9 +7,8 @@ refused request takes nothing, so who waits as long as told gets through.
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
-from models.user_key import UserKey
 from web.problems import Problem
 
 MOST_USERS = 10_000
@@ -34,11 +33,11 @@ class RateLimit:
         # a thousandth of a token against rounding
         self._depth_seconds = (burst - 1 + 0.001) * self._seconds_a_token
         self._most_users, self._monotonic = most_users, monotonic
-        self._full_at: dict[UserKey, float] = {}  # the least recently used first
+        self._full_at: dict[Hashable, float] = {}  # the least recently used first
         self._lock = threading.Lock()
 
-    def take(self, user: UserKey) -> float:
-        """Take a token; return 0, or the seconds after which there will be one."""
+    def take(self, user: Hashable) -> float:
+        """Take a token of ``user``'s bucket; return 0, or the seconds after which there will be one."""
         seconds_a_token = self._seconds_a_token
         if not seconds_a_token:
             return 0.0
@@ -59,12 +58,14 @@ class RateLimit:
         return len(self._full_at)
 
 
-def too_many_requests(wait_seconds: float) -> Problem:
+def too_many_requests(
+    wait_seconds: float, detail: str = "You ask too often; Retry-After says when to go on."
+) -> Problem:
     """Return the 429 that says when to come back, in whole seconds as the header wants it."""
     seconds = max(1, math.ceil(wait_seconds))
     return Problem(
         429,
         "too-many-requests",
-        "You ask too often; Retry-After says when to go on.",
+        detail,
         headers={"Retry-After": str(seconds)},
     )

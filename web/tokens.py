@@ -7,6 +7,7 @@ import jwt
 from models.user_key import UserKey
 
 ADMIN_SCOPE = "admin"
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z; an exp may be any whole number
 
 
 def issue_token(
@@ -31,3 +32,12 @@ def issue_token(
     if issuer:
         claims["iss"] = issuer
     return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def expiry_of(verified_token: str) -> int:
+    """Return when a token ends, in Unix seconds, at most the last second that a date can name.
+
+    :param verified_token: one whose signature and claims were checked: here its ``exp`` is only read.
+    """
+    claims = jwt.decode(verified_token, options={"verify_signature": False})
+    return min(int(claims["exp"]), _LAST_SECOND)

@@ -1,6 +1,7 @@
 """``frontview demo``: from nothing to an open door and back, on an embedded and on a given database."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -89,6 +91,18 @@ def test_a_signal_ends_it_cleanly(
         assert connection.execute(query).fetchone() == (0,)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
+
+
+def test_its_links_sign_in_once_each(demo: Callable[..., subprocess.Popen[str]], database_url: str, port: int) -> None:
+    process = demo(FRONTVIEW_DATABASE_URL=database_url)
+    said = read_until(process, "Some calls a second")
+    assert said.index("Dashboard  ") < said.index("Token of user"), "the links come first"
+    for name, page, admin in (("Dashboard", "", False), ("Operators", "ops", True)):
+        code = re.search(rf"^{name}  http://127\.0\.0\.1:{port}/{page}#code=(\S+)$", said, re.MULTILINE)[1]
+        answers = [httpx.post(f"http://127.0.0.1:{port}/api/v1/sign-in", json={"code": code}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 404]
+        assert answers[0].json()["admin"] is admin
+        assert answers[0].json()["token"] in said, "the page has the token that is printed below"
 
 
 def test_a_database_with_users_of_its_own_gets_no_calls(

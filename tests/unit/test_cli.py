@@ -15,7 +15,7 @@ from models.errors import ConfigurationError
 from models.settings import load_settings
 from web.cli import COMMANDS, main
 from web.cli.expected_errors import explain
-from web.cli.token import signing_secret
+from web.cli.token import page_link, signing_secret
 
 SECRET = "s" * 40
 
@@ -102,6 +102,19 @@ class TestToken:
         result = CliRunner().invoke(main, ["token", "--user", user])
         assert result.exit_code == 2
         assert "a user id is a positive whole number" in result.stderr
+
+    @pytest.mark.parametrize(
+        "url",
+        ["", "dash.example", "ftp://dash.example", "https://", "https://a b", "https://x/#y", "http://x?y", "//x"],
+    )
+    def test_a_links_address_is_checked(self, url: str) -> None:
+        result = CliRunner().invoke(main, ["token", "--user", "7", "--link", "--base-url", url])
+        assert result.exit_code == 2
+        assert "expected http:// or https://" in result.stderr
+
+    def test_a_link_has_the_page_and_its_code_behind_the_number_sign(self) -> None:
+        assert page_link("https://dash.example/a", admin=False) == "https://dash.example/a/#code="
+        assert page_link("https://dash.example", admin=True) == "https://dash.example/ops#code="
 
     def test_with_only_a_published_key_set_it_refuses(self) -> None:
         with pytest.raises(ConfigurationError, match="private key is not here"):

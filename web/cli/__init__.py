@@ -23,7 +23,7 @@ COMMANDS = {
     "serve": ("web.cli.serve", "Run the web server."),
     "stats": ("web.cli.stats", "Show workers, hit ratios, invalidations and tasks."),
     "status": ("web.cli.status", "Show alarms, views, staleness, refreshes, leader and workers."),
-    "token": ("web.cli.token", "Print a bearer token."),
+    "token": ("web.cli.token", "Print a bearer token, or a link that signs in once."),
     "warm": ("web.cli.warm", "Have users' answers in every worker's cache ahead of need."),
 }
 

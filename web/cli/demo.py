@@ -17,6 +17,7 @@ import click
 from models import Settings, load_settings
 
 TOKEN_SECONDS = 86_400
+LINK_SECONDS = 3_600
 LOOK_SECONDS = 0.5
 
 
@@ -187,7 +188,7 @@ def _keep_running(
     with connect(url, "frontview-demo") as connection:
         users = demo_users(connection)
     user = users[0][0] if users else 1
-    _show_door(settings, port, environment, user)
+    _show_door(settings, url, port, environment, user)
     if users:
         callers = Callers(
             lambda: connect(url, "frontview-demo-callers"), users, lambda line: click.echo(line, err=True)
@@ -204,14 +205,20 @@ def _keep_running(
         time.sleep(LOOK_SECONDS)
 
 
-def _show_door(settings: Settings, port: int, environment: dict[str, str], user: int) -> None:
-    """Print the address, tokens, and lines to paste."""
+def _show_door(settings: Settings, url: str, port: int, environment: dict[str, str], user: int) -> None:
+    """Print links that sign in, tokens, and lines to paste."""
     base = f"http://127.0.0.1:{port}"
     own = _token(settings, environment, user)
     admin = _token(settings, environment, user, admin=True)
     click.echo(
         f"""
-API   {base}/docs
+Dashboard  {_link(url, base, own)}
+
+Operators  {_link(url, base, admin, admin=True)}
+
+Each link signs in once, within an hour. After that paste a token from below, or start the demo again.
+
+API        {base}/docs
 
 Token of user {user} (valid for a day):
 {own}
@@ -224,3 +231,13 @@ curl -s -H 'Authorization: Bearer {own}' {base}/api/v1/dashboard/overview
 curl -s -H 'Authorization: Bearer {admin}' '{base}/api/v1/dashboard/overview?user_id={user + 1}'
 """
     )
+
+
+def _link(url: str, base: str, token: str, *, admin: bool = False) -> str:
+    """Return the address of a page that signs in with ``token``, once."""
+    from models.engine import connect  # noqa: PLC0415
+    from web.cli.token import page_link  # noqa: PLC0415
+    from web.sign_in_codes import make_sign_in_code  # noqa: PLC0415
+
+    with connect(url, "frontview-demo") as connection:
+        return page_link(base, admin) + make_sign_in_code(connection, token, LINK_SECONDS).code

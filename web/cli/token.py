@@ -1,12 +1,17 @@
-"""``frontview token``: a bearer token for trying the API.
+"""``frontview token``: a bearer token for trying the API, or a link that signs in to the pages once.
 
-Invariant: a token is only made with a secret that this configuration's web server verifies with.
+Invariant: a token is only made with a secret that this configuration's web server verifies with. A link's code stands
+behind its ``#``, which browsers send to nobody.
 """
+
+import re
+from datetime import UTC
 
 import click
 
 from models import ConfigurationError, Settings, load_settings
 from models.user_key import UserKey, parse_user_key
+from web.cli.operator import operator_connection
 
 
 class UserKeyType(click.ParamType[UserKey]):
@@ -22,6 +27,18 @@ class UserKeyType(click.ParamType[UserKey]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
+class BaseUrlType(click.ParamType[str]):
+    """Where the pages are served, as people reach them."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address without a slash at its end; a usage error where a link cannot be put behind it."""
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", str(value)):
+            self.fail(f"{value!r}: expected http:// or https://, a host, and perhaps a path", param, ctx)
+        return str(value).rstrip("/")
+
+
 @click.command()
 @click.option("--user", required=True, type=UserKeyType(), metavar="ID", help="The user the token speaks for.")
 @click.option("--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operator's calls.")
@@ -31,23 +48,60 @@ class UserKeyType(click.ParamType[UserKey]):
     default=3600,
     show_default=True,
     metavar="SECONDS",
-    help="How long it is valid.",
+    help="How long the token is valid.",
 )
-def token(user: UserKey, admin: bool, ttl: int) -> None:
-    """Print a bearer token."""
+@click.option("--link", is_flag=True, help="Print a link to the page instead, which signs in once.")
+@click.option(
+    "--base-url",
+    type=BaseUrlType(),
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    metavar="URL",
+    help="Where the link leads.",
+)
+@click.option(
+    "--link-ttl",
+    type=click.IntRange(1, 86_400),
+    default=900,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the link is valid, at most as long as the token.",
+)
+def token(user: UserKey, admin: bool, ttl: int, link: bool, base_url: str, link_ttl: int) -> None:
+    """Print a bearer token, or a link that signs in once.
+
+    With --link: to the user's dashboard, with --admin to the operator's page. Making one needs the database's
+    owner in FRONTVIEW_DATABASE_URL, or a role that may execute frontview.make_sign_in_code.
+    """
     from web.tokens import issue_token  # noqa: PLC0415  brings the cryptography
 
     settings = load_settings()
-    click.echo(
-        issue_token(
-            signing_secret(settings),
-            user,
-            admin=admin,
-            ttl_seconds=ttl,
-            audience=settings.jwt_audience,
-            issuer=settings.jwt_issuer,
-        )
+    issued = issue_token(
+        signing_secret(settings),
+        user,
+        admin=admin,
+        ttl_seconds=ttl,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
     )
+    if link:
+        _print_link(issued, page_link(base_url, admin), min(link_ttl, ttl))
+    else:
+        click.echo(issued)
+
+
+def page_link(base_url: str, admin: bool) -> str:
+    """Return the link to the page of a user, or of an operator, up to the code."""
+    return f"{base_url}/{'ops' if admin else ''}#code="
+
+
+def _print_link(issued: str, page: str, valid_seconds: int) -> None:
+    from web.sign_in_codes import make_sign_in_code  # noqa: PLC0415  brings the cryptography
+
+    with operator_connection() as connection:
+        made = make_sign_in_code(connection, issued, valid_seconds)
+    click.echo(f"{page}{made.code}")
+    click.echo(f"It signs in once, until {made.expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}.", err=True)
 
 
 def signing_secret(settings: Settings) -> str:
