@@ -123,8 +123,8 @@ export class Live {
     } catch (problem) {
       if (signal.aborted) return { text: "" };
       if (problem.status === 401) this.#parts.onSignedOut(problem.detail);
-      if (problem.status === 503 && problem.retryAfterSeconds) {
-        return { text: "The server has no room for another live stream.", seconds: problem.retryAfterSeconds };
+      if (problem.type?.endsWith(":too-many-streams")) {
+        return { text: "The server has no room for another live stream.", seconds: problem.retryAfterSeconds ?? LONGEST_RETRY_SECONDS };
       }
       if (problem.status >= 400) return { text: problem.detail, seconds: LONGEST_RETRY_SECONDS };
       return { text: "The live stream was cut." };
