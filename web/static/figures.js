@@ -6,9 +6,8 @@
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
-const cents = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const twoDecimals = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const oneDecimal = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const twoDecimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 
 export const NONE = "–";
 
@@ -20,9 +19,9 @@ export const decimal = (value) => (isNothing(value) ? NONE : twoDecimals.format(
 /** Return an amount given in cents, e.g. 123456 as 1,234.56. */
 export function credits(value) {
   if (isNothing(value)) return NONE;
-  if (typeof value !== "bigint") return cents.format(value / 100);
+  if (typeof value !== "bigint") return twoDecimals.format(value / 100);
   const units = whole.format(value / 100n);
-  return `${units}${cents.format(Number(value % 100n < 0n ? -(value % 100n) : value % 100n) / 100).slice(1)}`;
+  return `${units}${twoDecimals.format(Number(value % 100n < 0n ? -(value % 100n) : value % 100n) / 100).slice(1)}`;
 }
 
 /** Return a length of time as hours, minutes and seconds, e.g. 75 as 1:15. */

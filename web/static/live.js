@@ -81,7 +81,7 @@ export class Live {
     try {
       const { watermark, complete } = await this.#parts.refresh(stop?.signal);
       if (stop !== this.#stop || !stop) return;
-      this.#watermark = watermark ?? this.#watermark;
+      this.#watermark ??= watermark; // from here on events say how far the page has heard
       this.#complete = complete;
       const mode = this.#state.mode === "offline" || this.#state.mode === "connecting" ? "polling" : this.#state.mode;
       this.#tell({ mode: this.#streams ? "live" : mode, at: new Date() });
@@ -132,13 +132,13 @@ export class Live {
   }
 
   #take({ type, id, data }) {
+    this.#watermark = id || this.#watermark;
     if (type === "state") {
       const trusted = JSON.parse(data).cache === "trusted";
       this.#streams = trusted;
       this.#tell({ mode: trusted ? "live" : "polling", why: "", exactOnly: !trusted });
       this.#planPoll();
     } else if (type === "changed") {
-      this.#watermark = id || this.#watermark;
       this.refresh();
       this.#later(this.#parts.trustSeconds + 0.1, () => this.refresh());
     }

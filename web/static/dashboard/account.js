@@ -6,6 +6,7 @@ import { setText } from "../panel.js";
 
 const OUTCOMES = { completed: "Completed", failed: "Failed", no_answer: "No answer", busy: "Busy", in_progress: "In progress" };
 const WEEK_DAYS = 7;
+const YEAR_DAYS = 365;
 
 export class Account {
   constructor() {
@@ -24,8 +25,7 @@ export class Account {
   /** Show the data of `/api/v1/dashboard/overview`. */
   show({ credits_cents: left, calls, leads, agents }) {
     setText(this.balance, credits(left));
-    const perDay = Number(calls.last_7_days.cost_cents) / WEEK_DAYS;
-    this.lasting.textContent = perDay > 0 ? `About ${count(Math.floor(Number(left) / perDay))} days at the pace of the last 7` : "Nothing was used in the last 7 days";
+    this.lasting.textContent = lasting(left, Number(calls.last_7_days.cost_cents) / WEEK_DAYS);
     setText(this.rows["Calls today"], count(calls.today.calls));
     setText(this.rows["Talk time today"], talkTime(calls.today.duration_seconds));
     setText(this.rows["Credits used today"], credits(calls.today.cost_cents));
@@ -59,4 +59,11 @@ export class RecentCalls {
       ),
     );
   }
+}
+
+/** Return in words how long credits last at a pace a day. */
+function lasting(left, perDay) {
+  if (!(perDay > 0)) return "Nothing was used in the last 7 days";
+  const days = Math.floor(Number(left) / perDay);
+  return `${days > YEAR_DAYS ? "More than a year" : `About ${count(days)} days`} at the pace of the last 7 days`;
 }

@@ -32,7 +32,7 @@ export class Headline {
       setText(card.value, show(current[key]));
       const told = changeInWords(change[key], better);
       card.change.dataset.verdict = told.verdict;
-      card.change.replaceChildren(h("span", { class: "delta" }, told.text), ` Before: ${show(previous[key])}`);
+      card.change.replaceChildren(h("span", { class: "delta" }, told.text), " ", h("span", { class: "before" }, `Before: ${show(previous[key])}`));
     });
   }
 }
