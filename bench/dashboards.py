@@ -14,7 +14,7 @@ from web.exact_read import _STATEMENT as STATEMENT
 NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
     "overview": (),
     "analytics": (None, None, "day", None),
-    "agents": (None, None),
+    "agents": (None, None, None),
     "agent": (None, None, None),
     "performance": (None, None),
 }

@@ -100,7 +100,7 @@ DASHBOARDS = (
         "agent",
         15 * MINUTE_SECONDS,
         "frontview.dashboard_agents",
-        ("from", "to"),
+        ("from", "to", "series"),
         _sources("user_presence", "agents", "calls", "lead_analytics", "agent_analytics"),
     ),
     Dashboard(

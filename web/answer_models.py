@@ -100,9 +100,12 @@ class Overview(BaseModel):
 class SeriesCounts(BaseModel):
     """Calls and leads of a stretch of days."""
 
-    calls: int
+    calls: int = Field(description="All of them: the five outcomes add up to it.")
     completed: int
     failed: int
+    no_answer: int
+    busy: int
+    in_progress: int
     duration_seconds: int
     cost_cents: int
     leads: int
@@ -144,10 +147,19 @@ class AgentRow(BaseModel):
     transfers: int
 
 
+class ListedAgent(AgentRow):
+    """One agent of the list."""
+
+    daily_calls: list[int] = Field(
+        default_factory=list,
+        description="Only there with `series=calls`: the calls of each day of the range, oldest first.",
+    )
+
+
 class Agents(BaseModel):
     """Every agent of one user."""
 
-    agents: list[AgentRow]
+    agents: list[ListedAgent]
 
 
 class AgentDetail(AgentRow):

@@ -14,6 +14,14 @@ class AnalyticsParameters(Period):
     agent_id: Identifier | None = Field(None, description="Only this agent's calls and leads.")
 
 
+class AgentsParameters(Period):
+    """Parameters of the list of agents."""
+
+    series: Literal["calls"] | None = Field(
+        None, description="`calls`: each agent has its calls of every day, as `daily_calls`. Default: none."
+    )
+
+
 class AgentParameters(Period):
     """Parameters of one agent's read; ``agent_id`` stands in the path."""
 

@@ -16,10 +16,10 @@ from web.answer_models import (
 )
 from web.answers import read_response
 from web.context import context, settle_caller
-from web.dashboard_parameters import AgentParameters, AnalyticsParameters
+from web.dashboard_parameters import AgentParameters, AgentsParameters, AnalyticsParameters
 from web.front import ANSWERED, Answered
 from web.openapi import documented_read
-from web.parameters import Parameters, Period, PeriodBesideEarlier
+from web.parameters import Parameters, PeriodBesideEarlier
 from web.parameters_adapter import takes
 from web.request_directives import read_policy
 from web.request_hooks import elapsed_ms
@@ -51,8 +51,8 @@ def analytics(parameters: AnalyticsParameters) -> Response:
 
 @reads.get("/agents")
 @documented_read(reads, AgentsAnswer)
-@takes(reads, Period)
-def agents(parameters: Period) -> Response:
+@takes(reads, AgentsParameters)
+def agents(parameters: AgentsParameters) -> Response:
     """Every agent of one user, with its calls, leads and quality."""
     return answer("agents", parameters)
 

@@ -57,7 +57,8 @@ _PAGE = """<!doctype html>
 {% for parameter in operation.parameters %}
 <tr><td><code>{{ parameter.name }}</code>{% if parameter.required %} (required){% endif %}</td>
 <td>{{ parameter.in }}</td>
-<td>{{ parameter.schema.enum|join(" | ") or parameter.schema.format or parameter.schema.type }}</td>
+<td>{{ parameter.schema.enum|join(" | ") or parameter.schema.const or parameter.schema.format
+or parameter.schema.type }}</td>
 <td>{{ parameter.description }}</td></tr>
 {% endfor %}
 </table>

@@ -153,7 +153,7 @@ class Stranger:
         user, chance = self._user(), self._chance
         pairs = [
             (
-                chance.choice(("from", "to", "granularity", "agent_id", "user_id", "x" * 300, "")),
+                chance.choice(("from", "to", "granularity", "series", "agent_id", "user_id", "x" * 300, "")),
                 chance.choice(DAYS + NUMBERS),
             )
             for _ in range(chance.choice((1, 2, 3, 40)))

@@ -22,6 +22,8 @@ ANSWERS = {
     "agents recent": f"/api/v1/agents?{RECENT}",
     "agents closed": f"/api/v1/agents?{CLOSED}",
     "agents until today": "/api/v1/agents",
+    "agents with days, closed": f"/api/v1/agents?series=calls&{CLOSED}",
+    "agents with days until today": "/api/v1/agents?series=calls",
     "agent recent": "/api/v1/agents/{agent}?" + RECENT,
     "agent closed": "/api/v1/agents/{agent}?" + CLOSED,
     "performance recent": f"/api/v1/performance?{RECENT}",

@@ -18,11 +18,13 @@ USER = 1
 EXACT = {"Cache-Control": "no-cache"}
 H_SECONDS = 1.0
 OVERVIEW = "/api/v1/dashboard/overview"
+AGENTS = "/api/v1/agents"
 QUESTIONS = [
     OVERVIEW,
     "/api/v1/dashboard/analytics?granularity=week",
     "/api/v1/dashboard/analytics?from=2026-01-01&to=2026-12-31&granularity=month&agent_id=1",
-    "/api/v1/agents",
+    AGENTS,
+    f"{AGENTS}?series=calls",
     "/api/v1/agents/1",
     "/api/v1/performance",
 ]
@@ -114,6 +116,25 @@ def test_analytics_of_a_closed_month_stay_cached_while_calls_of_today_arrive(run
 
         running.add_call(USER, days_ago=40)
         until(lambda: data_of(client.get(closed)) != data_of(before), "the late call in the closed month")
+
+
+def test_agents_with_and_without_their_daily_calls_are_two_entries_and_both_have_a_new_call(running: System) -> None:
+    with running.client(USER) as client:
+        plain, drawn = hit(client, AGENTS).json(), hit(client, f"{AGENTS}?series=calls").json()
+        names = ("from", "to")
+        assert {name: drawn["meta"]["parameters"][name] for name in names} == {
+            name: plain["meta"]["parameters"][name] for name in names
+        }
+        assert (plain["meta"]["parameters"]["series"], drawn["meta"]["parameters"]["series"]) == (None, "calls")
+        for one, same in zip(plain["data"]["agents"], drawn["data"]["agents"], strict=True):
+            numbers = same.pop("daily_calls")
+            assert same == one
+            assert (len(numbers), sum(numbers)) == (30, one["calls"])
+
+        running.add_call(USER)
+        now = client.get(f"{AGENTS}?series=calls", headers=EXACT).json()["data"]["agents"][0]
+        assert sum(now["daily_calls"]) == now["calls"] == plain["data"]["agents"][0]["calls"] + 1
+        until(lambda: hit(client, AGENTS).json()["data"]["agents"][0]["calls"] == now["calls"], "the call in the list")
 
 
 def test_another_users_change_leaves_an_entry_alone(running: System) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from models.engine import connect
 from refresher import refresh as refresh_module
 from refresher.drain import Drain
-from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
+from tests.concurrency.oracle import DASHBOARDS, OUTCOMES, VIEWS, Tally, compare_dashboard, compare_view
 from views_sql.catalog import CATALOG
 
 USERS, AGENTS_EACH, DAYS = 4, 2, 45
@@ -165,7 +165,7 @@ class Storm:
             "SELECT user_id, id, %s, %s, 30, %s FROM agents WHERE id = %s",
             (
                 self._moment(chance),
-                chance.choice(("completed", "failed", "busy")),
+                chance.choice(OUTCOMES),
                 chance.randint(1, 99),
                 self._agent(chance),
             ),

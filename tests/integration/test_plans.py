@@ -164,7 +164,9 @@ def test_the_drains_look_goes_by_xid(filled: psycopg.Connection[Any]) -> None:
     [
         "dashboard_overview(7, FALSE)",
         "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, FALSE)",
-        "dashboard_agents(7, NULL, NULL, FALSE)",
+        "dashboard_agents(7, NULL, NULL, NULL, FALSE)",
+        "dashboard_agents(7, NULL, NULL, 'calls', FALSE)",
+        "dashboard_agents(7, CURRENT_DATE - 149, CURRENT_DATE, 'calls', FALSE)",
         "dashboard_agent(7, 7, NULL, NULL, FALSE)",
         "dashboard_performance(7, NULL, NULL, FALSE)",
         "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, TRUE)",
@@ -181,6 +183,20 @@ def test_no_read_scans_a_large_table(filled: psycopg.Connection[Any], call: str)
     assert {name for name, (sequential, _) in found.items() if sequential} == set()
     assert all(fetched <= 2 * DAYS for _, fetched in found.values()), found
     assert from_base_tables or found["calls"][1] < DAYS / 4, "the user's history stays unread"
+
+
+def test_the_calls_of_each_day_cost_no_second_read_of_the_view(filled: psycopg.Connection[Any]) -> None:
+    read = []
+    for series in (None, "calls"):
+        with filled.transaction(force_rollback=True):
+            before = scans(filled)
+            filled.execute(
+                "SELECT FROM frontview.dashboard_agents(7, CURRENT_DATE - 99, CURRENT_DATE, %s, FALSE)", (series,)
+            )
+            read.append(scans_since(filled, before))
+
+    assert read[0] == read[1]
+    assert read[1]["call_daily_recent"][1] >= RECENT_DAYS - 3
 
 
 def test_a_drain_touches_only_what_became_visible(filled: psycopg.Connection[Any]) -> None:

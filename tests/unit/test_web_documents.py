@@ -13,7 +13,7 @@ CLIENT = APP.test_client()
 READS = {
     "/api/v1/dashboard/overview": {"user_id"},
     "/api/v1/dashboard/analytics": {"user_id", "from", "to", "granularity", "agent_id"},
-    "/api/v1/agents": {"user_id", "from", "to"},
+    "/api/v1/agents": {"user_id", "from", "to", "series"},
     "/api/v1/agents/{agent_id}": {"user_id", "from", "to"},
     "/api/v1/performance": {"user_id", "from", "to"},
 }
@@ -99,6 +99,10 @@ def test_the_page_lists_every_endpoint_and_loads_nothing():
     for path in READS:
         assert f"GET {path}" in response.text
     assert not re.search(r"<script|<link|<img|<iframe|\bsrc=|\bon\w+=|https?://|style=", response.text)
+
+
+def test_the_page_says_what_a_parameter_with_one_value_may_be():
+    assert re.search(r"<code>series</code>.*?<td>query</td>\s*<td>calls</td>", CLIENT.get("/docs").text, re.DOTALL)
 
 
 def test_the_page_has_a_strict_policy_that_its_style_satisfies():

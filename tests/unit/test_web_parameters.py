@@ -55,6 +55,17 @@ def test_a_granularity_is_one_of_three(value):
     assert faults(f"/api/v1/dashboard/analytics?granularity={value}") == {("query", "granularity")}
 
 
+@pytest.mark.parametrize("value", ["", "CALLS", "leads", "calls,leads", "calls%20", "null", "none", "1"])
+def test_a_series_is_that_of_calls(value):
+    assert faults(f"/api/v1/agents?series={value}") == {("query", "series")}
+    assert faults(f"/api/v1/agents?series=calls&series={value}") == {("query", "series")}
+
+
+@pytest.mark.parametrize("path", ["dashboard/analytics", "dashboard/overview", "agents/1", "performance"])
+def test_only_the_list_of_agents_has_a_series(path):
+    assert faults(f"/api/v1/{path}?series=calls") == {("query", "series")}
+
+
 @pytest.mark.parametrize("path", ["dashboard/overview", "dashboard/analytics", "agents", "agents/1", "performance"])
 def test_unknown_and_repeated_parameters_are_refused(path):
     assert faults(f"/api/v1/{path}?nope=1") == {("query", "nope")}

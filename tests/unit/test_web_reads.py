@@ -119,7 +119,8 @@ def test_head_is_get_without_a_body(client):
             "analytics",
             {"from": None, "to": None, "granularity": "day", "agent_id": None},
         ),
-        ("/api/v1/agents?to=2024-03-31", "agents", {"from": None, "to": date(2024, 3, 31)}),
+        ("/api/v1/agents?to=2024-03-31", "agents", {"from": None, "to": date(2024, 3, 31), "series": None}),
+        ("/api/v1/agents?series=calls", "agents", {"from": None, "to": None, "series": "calls"}),
         (
             "/api/v1/agents/9223372036854775807",
             "agent",
