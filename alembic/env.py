@@ -9,6 +9,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
+import models.leader_note
 import models.sign_in_code
 import models.voice  # noqa: F401  what is declared beside the bookkeeping joins the metadata
 from models.base import metadata

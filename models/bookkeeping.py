@@ -139,7 +139,7 @@ refresh_attempt = sa.Table(
     schema=SCHEMA,
 )
 
-# One row a refresh. Written by refreshes.
+# One row a refresh. Written by refreshes; old ones are deleted by the leader.
 refresh_log = sa.Table(
     "refresh_log",
     metadata,
@@ -151,6 +151,7 @@ refresh_log = sa.Table(
     sa.Column("row_count", sa.BigInteger),
     sa.Column("outcome", sa.Text, nullable=False, comment="refreshed, populated, moved or failed: SQLSTATE"),
     sa.Index("ix_refresh_log_started_at", "started_at"),
+    sa.Index("ix_refresh_log_view_tier_refresh_id", "view", "tier", "refresh_id"),
     schema=SCHEMA,
 )
 

@@ -17,6 +17,7 @@ DRAIN_IDLE_SECONDS = 5  # the leader speaks every few milliseconds, a standby tw
 TRANSACTION_IDLE_SECONDS = 5  # nothing is awaited inside a transaction of ours
 MAINTENANCE_IDLE_SECONDS = 30  # a leader looks each second; gates may be held between two statements
 LOCK_SECONDS = 10  # a table that others lock is left for later; who queues behind us waits no longer
+DRAIN_NAME = "frontview-refresher-drain"  # of the leader's connection and of each standby's
 SILENT_SECONDS = 5.0  # of a statement without an answer, before anybody asks what became of it
 
 _EVERY = {
@@ -32,7 +33,7 @@ FROM pg_stat_activity a WHERE a.pid = $1::integer
 
 def connect_drain(url: str) -> Connection:
     """Return the connection that holds the leader's lock and drains."""
-    return connect(url, "frontview-refresher-drain", _EVERY | {"idle_session_timeout": f"{DRAIN_IDLE_SECONDS}s"})
+    return connect(url, DRAIN_NAME, _EVERY | {"idle_session_timeout": f"{DRAIN_IDLE_SECONDS}s"})
 
 
 def connect_maintenance(url: str) -> Connection:

@@ -17,6 +17,7 @@ from refresher.allowance import Allowance
 from refresher.audit import Audit
 from refresher.coverage import check_coverage, check_queue
 from refresher.drain import Drain
+from refresher.leader_notes import LeaderNotes
 from refresher.leader_session import LeaderSession
 from refresher.leadership import Connection, Reign
 from refresher.metrics import Metrics
@@ -65,6 +66,7 @@ class Inspection:
         self._drain, self._metrics = drain, metrics
         self._coverage_seconds = coverage_seconds
         self._audit = Audit(catalog.views, on_check=metrics.checked)
+        self._notes = LeaderNotes()
         self._allowance = Allowance(audit_duty, time.monotonic())
         self._epoch = self._sampled_epoch = 0
         self._coverage_at = self._queue_at = self._save_at = self._sample_at = 0.0
@@ -94,6 +96,7 @@ class Inspection:
         if reign.epoch != self._sampled_epoch or now >= self._sample_at:
             with _alone(connection, "sample"):
                 self._metrics.sampled(take_sample(connection))
+                self._notes.refreshers(connection, reign.epoch)
                 self._sampled_epoch, self._sample_at = reign.epoch, now + SAMPLE_SECONDS
 
     def _go_on_auditing(self, connection: Connection, reign: Reign, now: float) -> None:

@@ -17,9 +17,10 @@ from models.deadlines import Deadlines
 from models.errors import CatalogError
 from refresher.alarms import report_refresh
 from refresher.drain import Drain
+from refresher.leader_notes import LeaderNotes
 from refresher.leader_session import LeaderSession
 from refresher.leadership import Connection
-from refresher.policy import horizon_to_move_to, next_refresh, retry_seconds
+from refresher.policy import Decision, decide, horizon_to_move_to, most_urgent, retry_seconds, with_moves
 from refresher.refresh import Outcome, refresh, tiers_together
 from refresher.tier_states import Failures, read_horizons, read_tier_states
 from views_sql.maintained_view import Catalog, MaintainedView
@@ -58,6 +59,7 @@ class Maintenance:
         self._duty, self._min_seconds, self._recent_days = duty, min_seconds, recent_days
         self._refresh_timeout_seconds = refresh_timeout_seconds
         self._failures = Failures()
+        self._notes = LeaderNotes()
         self._lost: Outcome | None = None  # a refresh whose connection was lost, not yet reported
 
     def refresh_due(self) -> None:
@@ -100,27 +102,40 @@ class Maintenance:
             log.error("view_unknown", detail=str(error))
 
     def _refresh_due(self, connection: Connection, epoch: int) -> None:
-        self._move_horizons(connection, epoch)
+        moving = self._move_horizons(connection, epoch)
         while self.goes_on(epoch):
-            now = time.monotonic()
-            states = read_tier_states(connection, self._failures, now)
-            due = next_refresh(states, duty=self._duty, min_seconds=self._min_seconds)
+            due = most_urgent(self._decide(connection, epoch, moving))
             if due is None:
                 return
             view = self._catalog.view(due.view)
             self._refresh(connection, view, tiers_together(due.tier), epoch)
 
+    def _decide(self, connection: Connection, epoch: int, moving: set[str]) -> list[Decision]:
+        """Return the policy's decisions, after leaving them for those who show them.
+
+        :param moving: views whose horizon is to move as soon as it may.
+        """
+        now = time.monotonic()
+        states = read_tier_states(connection, self._failures, now)
+        decisions = decide(states, duty=self._duty, min_seconds=self._min_seconds)
+        self._notes.plan(connection, epoch, with_moves(decisions, moving), now)
+        return decisions
+
     def _rules(self, epoch: int) -> bool:
         reign = self._drain.reign
         return reign is not None and reign.epoch == epoch
 
-    def _move_horizons(self, connection: Connection, epoch: int) -> None:
+    def _move_horizons(self, connection: Connection, epoch: int) -> set[str]:
+        """Move what is to move; return the views that are to move and could not."""
+        left = set()
         for name, horizon, today in read_horizons(connection):
             wanted = horizon_to_move_to(today, horizon, self._recent_days)
-            if wanted is None or self._session.stopping or self._failed_lately(name):
+            if wanted is None or self._session.stopping:
                 continue
             view = self._catalog.view(name)
-            self._refresh(connection, view, view.tiers, epoch, horizon=wanted)
+            if self._failed_lately(name) or self._refresh(connection, view, view.tiers, epoch, horizon=wanted).failed:
+                left.add(name)
+        return left
 
     def _refresh(
         self,

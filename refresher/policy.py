@@ -1,15 +1,28 @@
-"""What to refresh and when: pure decisions over plain values.
+"""What to refresh, when and why: pure decisions over plain values.
 
-Invariant: a clean tier is never refreshed; all refreshes together take at most their duty of one core, except that
-an unpopulated tier and an every-key mark are dealt with at once.
+Invariant: what is told of a refresh to come is what decides it. A clean tier is never refreshed; all
+refreshes together take at most their duty of one core, except that an unpopulated tier and an every-key mark are dealt
+with at once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 300.0
+
+# Why a refresh comes when it does: codes that programs may rely on, and what people read.
+REASONS = {
+    "unpopulated": "It has no contents yet: at once.",
+    "every_key": "Every key is stale: at once, but for at most half of the time.",
+    "stale": "Keys are stale, and nothing holds it back.",
+    "duty": "Keys are stale; until then refreshes have used up their share of time.",
+    "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
+    "failed": "Its refresh failed {failures} times in a row; it is tried again then.",
+    "horizon": "The horizon is to move: all tiers of the view are refreshed together.",
+    "clean": "Nothing that it holds is stale: nothing to do.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +47,86 @@ class TierState:
     failed_seconds_ago: float = 0.0
 
 
-def next_refresh(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> TierState | None:
-    """Return the tier to refresh now, or None.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """When a tier is to be refreshed, as things stand, and why then.
+
+    :param in_seconds: 0: now, the most urgent first; None: not before something changes.
+    :param code: a key of :data:`REASONS`.
+    """
+
+    tier: TierState
+    in_seconds: float | None
+    code: str
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return REASONS[self.code].format(failures=self.tier.failures)
+
+
+def decide(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> list[Decision]:
+    """Return a decision for each tier.
 
     :param duty: share of one core that all refreshes together may take.
     :param min_seconds: least time between two refreshes of a tier.
     """
-    interval = max(min_seconds, sum(tier.duration_seconds for tier in tiers) / duty)
-    # an every-key mark at once; but marks that come again and again get no more than half of the time
-    due = [tier for tier in tiers if _is_due(tier, tier.duration_seconds if tier.every_key else interval)]
-    return min(due, key=_urgency, default=None)
+    paid_seconds = sum(tier.duration_seconds for tier in tiers) / duty
+    interval = (paid_seconds, "duty") if paid_seconds > min_seconds else (min_seconds, "min_interval")
+    return [_retried(Decision(tier, *_wanted(tier, *interval))) for tier in tiers]
 
 
-def _is_due(tier: TierState, interval_seconds: float) -> bool:
-    if tier.failures and tier.failed_seconds_ago < retry_seconds(tier.failures):
-        return False
+def with_moves(decisions: Sequence[Decision], moving: Collection[str]) -> list[Decision]:
+    """Return ``decisions``, where the move of its view's horizon comes sooner than a tier's own refresh.
+
+    :param moving: views whose horizon is to move: all their tiers are refreshed, once the recent one may be tried.
+    """
+    recent = {it.tier.view: it.tier for it in decisions if it.tier.tier == "recent"}
+
+    def sooner(decision: Decision) -> Decision:
+        tier = recent.get(decision.tier.view)
+        if tier is None or tier.view not in moving:
+            return decision
+        move = _retried(Decision(tier, 0.0, "horizon"))
+        comes_first = decision.in_seconds is None or (move.in_seconds or 0.0) < decision.in_seconds
+        return replace(move, tier=decision.tier) if comes_first else decision
+
+    return [sooner(decision) for decision in decisions]
+
+
+def most_urgent(decisions: Sequence[Decision]) -> TierState | None:
+    """Return the tier to refresh now, or None."""
+    return min((it.tier for it in decisions if it.in_seconds == 0), key=_urgency, default=None)
+
+
+def next_refresh(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> TierState | None:
+    """Return the tier to refresh now, or None; parameters as for :func:`decide`."""
+    return most_urgent(decide(tiers, duty=duty, min_seconds=min_seconds))
+
+
+def _wanted(tier: TierState, interval_seconds: float, held_by: str) -> tuple[float | None, str]:
+    """Return in how many seconds a refresh is wanted, and why, whether or not the last one failed."""
     if not tier.populated:
-        return True
+        return 0.0, "unpopulated"
+    if not tier.stale:
+        return None, "clean"
+    due = "stale"
+    if tier.every_key:  # at once; but marks that come again and again get no more than half of the time
+        interval_seconds, held_by, due = tier.duration_seconds, "every_key", "every_key"
     waited = tier.refreshed_seconds_ago
     # below zero: the server's clock was set back, so nobody knows
-    return tier.stale and (waited is None or waited < 0 or waited >= interval_seconds)
+    if waited is None or waited < 0 or waited >= interval_seconds:
+        return 0.0, due
+    return interval_seconds - waited, held_by
+
+
+def _retried(decision: Decision) -> Decision:
+    """Return ``decision``, put off where the tier's last refresh failed too lately."""
+    tier, wanted = decision.tier, decision.in_seconds
+    if not tier.failures or wanted is None:
+        return decision
+    remaining = retry_seconds(tier.failures) - tier.failed_seconds_ago
+    return Decision(tier, remaining, "failed") if remaining > wanted else decision
 
 
 def _urgency(tier: TierState) -> tuple[bool, bool, float]:

@@ -15,7 +15,7 @@ from flask import Response, g, request
 from models.errors import NotFound
 from models.logs import logger
 from refresher.patterns import shape
-from web.admin_answers import InvalidationAsked, RefreshAsked, Statistics, TaskState, WarmingAsked
+from web.admin_answers import InvalidationAsked, RefreshAsked, TaskState, WarmingAsked
 from web.admin_bodies import InvalidateBody, RefreshBody, WarmBody
 from web.admin_documentation import documented_action, documented_look
 from web.context import context
@@ -35,6 +35,7 @@ from web.parameters import Identifier, NoParameters
 from web.parameters_adapter import takes, takes_body
 from web.problems import Problem
 from web.rate_limit import RateLimit
+from web.statistics_answers import Statistics
 
 DRAINED_SECONDS = 1.0
 PREFIX = "/api/v1/admin"

@@ -58,24 +58,3 @@ class TaskState(BaseModel):
     started_at: str | None
     ended_at: str | None
     outcome: str | None = Field(description="In words; null: it has not ended.")
-
-
-class Statistics(BaseModel):
-    """The system as a whole; the same as `frontview stats --json`."""
-
-    alarms: list[dict[str, Any]]
-    watermark: dict[str, Any] | None
-    leader: dict[str, Any] | None
-    views: list[dict[str, Any]]
-    refreshes: list[dict[str, Any]]
-    audit: list[dict[str, Any]]
-    connections: list[dict[str, Any]]
-    workers: list[dict[str, Any]] = Field(description="Each web process, as it reported itself within the last minute.")
-    regions: list[dict[str, Any]] = Field(description="The front caches of all workers together.")
-    sources: dict[str, int] = Field(description="Answers of all workers, by who gave them.")
-    latencies: list[dict[str, Any]] = Field(description="Requests of all workers by route and source, in ms.")
-    invalidations: dict[str, list[dict[str, Any]]] = Field(
-        description="`by_hand`: the latest ones; `feed`: rows of the last minutes by source."
-    )
-    tasks: list[dict[str, Any]]
-    warm_plan: list[dict[str, Any]]

@@ -80,5 +80,7 @@ def answer(dashboard: str, parameters: Parameters) -> Response:
     reading = read_path.read(dashboard, user_id, arguments, read_policy(request.headers))
     g.source = reading.source
     if request.url_rule is not None:
-        request.environ[ANSWERED] = Answered(read_path.key(dashboard, user_id, arguments), request.url_rule.rule)
+        key, rule = read_path.key(dashboard, user_id, arguments), request.url_rule.rule
+        context().worker.latency.belongs(rule, key.region)
+        request.environ[ANSWERED] = Answered(key, rule)
     return read_response(reading, request.headers, elapsed_ms())

@@ -37,6 +37,7 @@ class Latency:
         """Begin anew, with a lock of its own: in a forked child."""
         self._lock = Lock()
         self._series: dict[Key, Series] = {}
+        self._regions: dict[str, str] = {}
 
     def observe(self, rule: str | None, source: str | None, status: int, seconds: float) -> None:
         """Count one request.
@@ -52,6 +53,10 @@ class Latency:
             series.counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
             series.seconds += seconds
 
+    def belongs(self, rule: str, region: str) -> None:
+        """Remember that the readings of a route are kept in that region of the front cache."""
+        self._regions[rule] = region
+
     def __iter__(self) -> Iterator[tuple[str, str, int, list[int], float]]:
         """Yield (route, source, status, counts, seconds) of each series, as of now."""
         with self._lock:
@@ -60,9 +65,20 @@ class Latency:
             yield rule or NO_ROUTE, source or NO_SOURCE, status, counts, seconds
 
     def statistics(self) -> dict[str, Any]:
-        """Return everything as plain values; ``counts`` are of the buckets up to ``bounds_seconds``, and beyond."""
+        """Return everything as plain values; ``counts`` are of the buckets up to ``bounds_seconds``, and beyond.
+
+        ``region``: None, as long as the route has answered no read.
+        """
+        regions = self._regions
         series = [
-            {"route": rule, "source": source, "status": status, "counts": counts, "seconds": seconds}
+            {
+                "route": rule,
+                "region": regions.get(rule),
+                "source": source,
+                "status": status,
+                "counts": counts,
+                "seconds": seconds,
+            }
             for rule, source, status, counts, seconds in self
         ]
         return {"bounds_seconds": list(BOUNDS_SECONDS), "series": series}

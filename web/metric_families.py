@@ -49,6 +49,7 @@ _DECLARED = (
     Family("frontview_cache_trusted_workers", GAUGE, "Processes whose front cache may be used now."),
     Family("frontview_cache_doubts", COUNTER, "Times that clocks disagreed, so that the front cache was not trusted."),
     Family("frontview_reads", COUNTER, "Reads answered, by who answered: the hit ratio is cache over all."),
+    Family("frontview_reads_patched", COUNTER, "Computed reads with days that were recomputed from base tables."),
     Family("frontview_reads_shared", COUNTER, "Reads that took another's computation (single flight)."),
     Family("frontview_reads_running", GAUGE, "Computations that run now."),
     Family("frontview_read_events", COUNTER, "What went otherwise than planned in reads, by event."),

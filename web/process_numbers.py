@@ -106,10 +106,11 @@ def _reads(reads: Mapping[str, Any], cache: Mapping[str, Any]) -> Iterator[Sampl
     yield "frontview_reads_total", {"source": "cache"}, hits
     for source in _COMPUTED:
         yield "frontview_reads_total", {"source": source}, reads.get(source, 0)
+    yield "frontview_reads_patched_total", {}, reads.get("patched", 0)
     yield "frontview_reads_shared_total", {}, reads.get("shared", 0)
     yield "frontview_reads_running", {}, reads.get("running", 0)
     for event, count in reads.items():
-        if event not in (*_COMPUTED, "shared", "running") and type(count) is int:
+        if event not in (*_COMPUTED, "patched", "shared", "running") and type(count) is int:
             yield "frontview_read_events_total", {"event": event}, count
 
 

@@ -160,8 +160,8 @@ class ReadPath:
         return outcome
 
     def statistics(self) -> dict[str, int]:
-        """Return how often computed answers came from each source, were shared, what went wrong, and what became of
-        warming.
+        """Return how often computed answers came from each source, were patched or shared, what went wrong, and what
+        became of warming.
 
         Hits are counted by the cache, region by region.
         """
@@ -263,6 +263,8 @@ class ReadPath:
 
     def _computed(self, landed: Landed, request: _Request) -> Reading:
         self._tally.add(landed.entry.computed_by)
+        if landed.entry.patched_days:
+            self._tally.add("patched")
         return computed_reading(
             landed.entry,
             self._monotonic(),

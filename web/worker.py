@@ -25,6 +25,7 @@ from refresher.tally import Tally
 from views_sql.maintained_view import Catalog
 from web.accesses import AccessCounter, AccessReporter
 from web.background import Background, has_free_connection
+from web.history import History, counters_of
 from web.latency import Latency
 from web.metrics_folder import Together
 from web.process_numbers import process_statistics
@@ -83,6 +84,7 @@ class _Running:
             direct_url(settings), self.cache, poll_seconds=settings.poll_seconds, deadlines=self.deadlines
         )
         self.accesses = AccessCounter()
+        self.history = History()
         self.read_path = ReadPath(
             self.engine,
             self.cache,
@@ -213,9 +215,9 @@ class Worker:
         return tuple(region.name for region in self._catalog.regions)
 
     def statistics(self) -> dict[str, Any]:
-        """Return everything countable about this process as plain values."""
+        """Return everything countable about this process as plain values; each look at it is one for the history."""
         parts = self._started()
-        return {
+        counted = {
             "pid": os.getpid(),
             "started_at": parts.started_at,
             "cache": parts.cache.statistics(),
@@ -228,6 +230,8 @@ class Worker:
             "warming": parts.warmer.statistics(),
             "accesses": parts.reporter.statistics(),
         }
+        parts.history.look(counters_of(counted))
+        return counted | {"history": parts.history.statistics()}
 
     def together(self) -> tuple[Together, bool]:
         """Return the numbers of all processes of this server, and whether there are others' among them.

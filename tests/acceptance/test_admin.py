@@ -214,7 +214,7 @@ def test_a_worker_that_has_gone_is_forgotten(running: System) -> None:
     workers = "SELECT count(*) FROM frontview.worker"
     until(lambda: running.value(workers) == 2, "reports")
     running.end("web")
-    running.sql.execute("UPDATE frontview.worker SET seen_at = seen_at - interval '61 seconds'")
+    running.sql.execute("UPDATE frontview.worker SET seen_at = seen_at - interval '961 seconds'")
     until(lambda: running.value(workers) == 0, "end of their rows", seconds=30)
 
 

@@ -249,18 +249,26 @@ def test_old_rows_are_forgotten(
     connection.execute(
         "INSERT INTO frontview.worker (worker_id, host, pid, started_at, seen_at, statistics) "
         "SELECT gen_random_uuid(), 'host', s, now(), now() - make_interval(secs => s), '{}' "
-        "FROM (VALUES (5), (61)) v (s)"
+        "FROM (VALUES (5), (901), (961)) v (s)"
+    )
+    connection.execute(
+        "INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, outcome) "
+        "SELECT 'v', t, now() - make_interval(days => d), d, 'refreshed' FROM (VALUES ('recent', 32), ('recent', 31), "
+        "('recent', 29), ('history', 40), ('history', 39)) v (t, d)"
     )
     leading.tasks.run_waiting()
     assert value(connection, "SELECT count(*) FROM frontview.operator_task") == 1
     assert value(connection, "SELECT string_agg(pattern, ' ' ORDER BY pattern) FROM frontview.invalidation") == (
         "new waits"
     )
-    assert value(connection, "SELECT array_agg(pid) FROM frontview.worker") == [5]
+    assert value(connection, "SELECT array_agg(pid ORDER BY pid) FROM frontview.worker") == [5, 901]
+
+    kept = "SELECT array_agg(duration_ms ORDER BY duration_ms) FROM frontview.refresh_log WHERE view = 'v'"
+    assert value(connection, kept) == [29, 39], "of each tier the last one, however old"
 
     connection.execute("UPDATE frontview.worker SET seen_at = now() - interval '1 hour'")
     leading.tasks.run_waiting()
-    assert value(connection, "SELECT count(*) FROM frontview.worker") == 1, "not each second"
+    assert value(connection, "SELECT count(*) FROM frontview.worker") == 2, "not each second"
     passed = time.monotonic() + 11
     monkeypatch.setattr("refresher.operator_tasks.time.monotonic", lambda: passed)
     leading.tasks.run_waiting()

@@ -19,14 +19,14 @@ VERSION_TABLE = "public.frontview_alembic_version"
 EVERYTHING = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 WEB_READS = (
     *("alarm", "audit", "drain", "feed", "invalidation", "operator_task", "refresh_attempt", "refresh_log"),
-    *("role_right", "source", "traffic", "view_state", "warm_plan", "worker"),
+    *("leader_note", "role_right", "source", "traffic", "view_state", "warm_plan", "worker"),
 )
 WEB_TABLES = {f"frontview.{name}": {"SELECT"} for name in WEB_READS} | {VERSION_TABLE: {"SELECT"}}
 REFRESHER_TABLES = {
     f"frontview.{name}": EVERYTHING
     for name in (
         *("access", "alarm", "audit", "capture_state", "change_log", "drain", "feed", "invalidation", "operator_task"),
-        *("refresh_attempt", "refresh_log", "stale_key", "traffic", "warm_plan", "worker"),
+        *("leader_note", "refresh_attempt", "refresh_log", "stale_key", "traffic", "warm_plan", "worker"),
     )
 } | {f"frontview.{name}": {"SELECT"} for name in ("role_right", "source", "view_state")}
 REFRESHER_TABLES[VERSION_TABLE] = {"SELECT"}

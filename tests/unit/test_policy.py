@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from refresher.policy import (
     FIRST_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
+    REASONS,
     TierState,
+    decide,
     horizon_to_move_to,
     next_refresh,
     retry_seconds,
+    with_moves,
 )
 
 CLEAN = TierState(
@@ -128,6 +131,99 @@ def test_refreshes_take_no_more_than_their_duty(duration: float, duty: float, ti
         busy += duration
         last[int(due.view)] = now
     assert busy <= duty * now + tiers * duration  # each may run once before it has to wait
+
+
+CASES = [
+    (CLEAN, None, "clean"),
+    (replace(CLEAN, failures=2, failed_seconds_ago=0.0), None, "clean"),
+    (replace(CLEAN, populated=False, refreshed_seconds_ago=None), 0.0, "unpopulated"),
+    (replace(STALE, every_key=True), 0.0, "every_key"),
+    (replace(STALE, every_key=True, duration_seconds=100.0), 40.0, "every_key"),
+    (replace(STALE, refreshed_seconds_ago=None), 0.0, "stale"),
+    (replace(STALE, refreshed_seconds_ago=-5.0), 0.0, "stale"),
+    (STALE, 0.0, "stale"),
+    (replace(STALE, duration_seconds=5.1), 42.0, "duty"),
+    (replace(STALE, duration_seconds=0.1, refreshed_seconds_ago=2.0), 3.0, "min_interval"),
+    (replace(STALE, failures=3, failed_seconds_ago=0.0), 8.0, "failed"),
+    (replace(STALE, failures=3, failed_seconds_ago=8.0), 0.0, "stale"),
+    (replace(STALE, failures=1, failed_seconds_ago=0.5, duration_seconds=5.1), 42.0, "duty"),
+    (replace(CLEAN, populated=False, failures=3, failed_seconds_ago=1.0), 7.0, "failed"),
+]
+
+
+@pytest.mark.parametrize(("tier", "in_seconds", "code"), CASES)
+def test_a_decision_says_when_and_why(tier: TierState, in_seconds: float | None, code: str) -> None:
+    (decision,) = decide([tier], duty=0.05, min_seconds=5.0)
+    assert decision.tier == tier
+    assert decision.in_seconds == (None if in_seconds is None else pytest.approx(in_seconds))
+    assert decision.code == code
+    assert decision.why
+    assert "{" not in decision.why
+
+
+def test_there_is_a_case_for_every_reason() -> None:
+    assert {code for _, _, code in CASES} == set(REASONS) - {"horizon"}
+
+
+def tier_states() -> st.SearchStrategy[TierState]:
+    seconds = st.floats(0.0, 1e4)
+    return st.builds(
+        TierState,
+        view=st.sampled_from("abc"),
+        tier=st.sampled_from(("recent", "history")),
+        populated=st.booleans(),
+        stale=st.booleans(),
+        every_key=st.booleans(),
+        refreshed_seconds_ago=st.none() | seconds,
+        duration_seconds=st.floats(0.0, 100.0),
+        failures=st.integers(0, 12),
+        failed_seconds_ago=seconds,
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    tiers=st.lists(tier_states(), max_size=6),
+    duty=st.floats(0.01, 1.0),
+    min_seconds=st.floats(0.0, 100.0),
+    passed=st.floats(0.0, 1e4),
+)
+def test_what_is_told_of_a_refresh_is_what_comes(
+    tiers: list[TierState], duty: float, min_seconds: float, passed: float
+) -> None:
+    """Whatever time passes, what is refreshed then is a tier whose time was told to be up, and nothing is late."""
+    told = [decision.in_seconds for decision in decide(tiers, duty=duty, min_seconds=min_seconds)]
+    later = [
+        replace(
+            tier,
+            refreshed_seconds_ago=None if (ago := tier.refreshed_seconds_ago) is None else ago + passed,
+            failed_seconds_ago=tier.failed_seconds_ago + passed,
+        )
+        for tier in tiers
+    ]
+    due = next_refresh(later, duty=duty, min_seconds=min_seconds)
+    sure = [tier for tier, seconds in zip(later, told, strict=True) if seconds is not None and seconds < passed - 1e-6]
+    perhaps = [t for t, seconds in zip(later, told, strict=True) if seconds is not None and seconds <= passed + 1e-6]
+    assert due is None or due in perhaps
+    assert due is not None or not sure
+
+
+def test_a_move_of_the_horizon_takes_every_tier_of_its_view_along_and_no_other() -> None:
+    clean = decide([CLEAN, replace(CLEAN, tier="history"), replace(CLEAN, view="w")], duty=0.05, min_seconds=5.0)
+    moves = with_moves(clean, {"v"})
+    assert [(it.tier.view, it.tier.tier, it.in_seconds, it.code) for it in moves] == [
+        ("v", "recent", 0.0, "horizon"),
+        ("v", "history", 0.0, "horizon"),
+        ("w", "recent", None, "clean"),
+    ]
+
+
+def test_a_move_that_failed_is_tried_again_later_and_a_refresh_that_comes_sooner_stays() -> None:
+    failed = replace(CLEAN, failures=3, failed_seconds_ago=1.0)
+    history = replace(STALE, tier="history", refreshed_seconds_ago=38.0)
+    moves = with_moves(decide([failed, history], duty=0.05, min_seconds=5.0), {"v"})
+    assert [(it.in_seconds, it.code) for it in moves] == [(7.0, "failed"), (2.0, "duty")]
+    assert "3 times" in moves[0].why
 
 
 TODAY = date(2026, 3, 10)

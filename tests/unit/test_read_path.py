@@ -193,10 +193,10 @@ def test_a_failed_read_leaves_nothing_running() -> None:
 
 
 def test_the_sources_of_readings_are_counted() -> None:
-    stage = Stage(ANSWER, ANSWER | {"source": "database"})
+    stage = Stage(ANSWER, ANSWER | {"source": "database", "patched_days": 0})
     for policy in (ReadPolicy(), ReadPolicy(), EXACT):
         stage.read(policy)
-    assert stage.path.statistics() == {"materialized_view": 1, "database": 1, "running": 0}
+    assert stage.path.statistics() == {"materialized_view": 1, "database": 1, "patched": 1, "running": 0}
     assert stage.cache.statistics()["regions"]["dashboard"]["hits"] == 1
 
 

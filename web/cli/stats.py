@@ -30,6 +30,7 @@ def stats(as_json: bool) -> None:
         _workers(state["workers"]),
         _regions(state["regions"]),
         _latencies(state["latencies"]),
+        _next_refreshes(state["views"]),
         *_requests(state),
     ):
         console.print(table)
@@ -44,15 +45,17 @@ def _workers(workers: list[dict[str, Any]]) -> "Table":
 
     return table(
         "Workers",
-        ("host", "pid", "started", "reported", "trusts its cache", "entries"),
+        ("host", "pid", "started", "reported", "trusts its cache", "entries", "memory", "reads a second"),
         [
             (
                 row["host"],
                 row["pid"],
                 row["started_at"],
                 duration(row["seen_seconds_ago"], " ago"),
-                "yes" if row["statistics"].get("feed", {}).get("trusted") else "NO",
+                "yes" if row["trusted"] else "NO",
                 f"{sum(it['entries'] for it in row['statistics'].get('cache', {}).get('regions', {}).values()):,}",
+                None if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e6:,.0f} MB",
+                None if row["reads_per_second"] is None else f"{row['reads_per_second']:,.1f}",
             )
             for row in workers
         ],
@@ -94,6 +97,20 @@ def _latencies(latencies: list[dict[str, Any]]) -> "Table":
                 *(_milliseconds(row[name]) for name in ("mean_ms", "p50_ms", "p99_ms")),
             )
             for row in latencies
+        ],
+    )
+
+
+def _next_refreshes(views: list[dict[str, Any]]) -> "Table":
+    from web.cli.status import duration, table  # noqa: PLC0415
+
+    return table(
+        "Next refreshes",
+        ("view", "tier", "in", "why"),
+        [
+            (row["view"], row["tier"], duration(row["next_refresh"]["in_seconds"]), row["next_refresh"]["why"])
+            for row in views
+            if row["next_refresh"]["with_tier"] is None
         ],
     )
 

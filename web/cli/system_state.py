@@ -22,7 +22,12 @@ SELECT
         WHERE a.view = v.view AND a.tier = v.tier AND a.attempts % 2 = 1
     ) AS refreshing,
     round(extract(epoch FROM clock_timestamp() - v.refreshed_at), 1)::float8 AS refreshed_seconds_ago,
-    v.duration_ms,
+    to_char(v.refreshed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS refreshed_at,
+    v.duration_ms, (
+        SELECT l.row_count FROM frontview.refresh_log l
+        WHERE l.view = v.view AND l.tier = v.tier AND l.outcome IN ('refreshed', 'populated', 'moved')
+        ORDER BY l.refresh_id DESC LIMIT 1
+    ) AS row_count,
     pg_total_relation_size(c.oid) AS size_bytes,
     (
         SELECT count(*) FROM frontview.stale_key k
