@@ -31,8 +31,9 @@ UPDATE frontview.operator_task SET ended_at = clock_timestamp(), outcome = %s WH
 # Of a worker that has gone, the reads of the last 15 minutes are still shown. Of refreshes, each tier's last one stays.
 FORGET = (
     "DELETE FROM frontview.worker WHERE seen_at < now() - interval '16 minutes'",
-    "DELETE FROM frontview.refresh_log r WHERE r.started_at < now() - interval '30 days' AND EXISTS (SELECT FROM "
-    "frontview.refresh_log n WHERE n.view = r.view AND n.tier = r.tier AND n.refresh_id > r.refresh_id)",
+    "DELETE FROM frontview.refresh_log WHERE refresh_id IN (SELECT r.refresh_id FROM frontview.refresh_log r WHERE "
+    "r.started_at < now() - interval '30 days' AND EXISTS (SELECT FROM frontview.refresh_log n WHERE n.view = r.view "
+    "AND n.tier = r.tier AND n.refresh_id > r.refresh_id) LIMIT 10000)",
     "DELETE FROM frontview.operator_task WHERE ended_at < now() - interval '7 days'",
     "DELETE FROM frontview.invalidation WHERE drain_id IS NOT NULL AND asked_at < now() - interval '7 days'",
     "DELETE FROM frontview.sign_in_code WHERE expires_at <= now()",

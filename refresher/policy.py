@@ -19,7 +19,7 @@ REASONS = {
     "stale": "Keys are stale, and nothing holds it back.",
     "duty": "Keys are stale; until then refreshes have used up their share of time.",
     "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
-    "failed": "Its refresh failed {failures} times in a row; it is tried again then.",
+    "failed": "Its last refresh failed, {failures} in a row; it is tried again then.",
     "horizon": "The horizon is to move: all tiers of the view are refreshed together.",
     "clean": "Nothing that it holds is stale: nothing to do.",
 }

@@ -106,7 +106,7 @@ def operator_state(connection: Connection) -> dict[str, Any]:
         "views": _views(connection, state),
         "refresh_history": read_rows(connection, REFRESH_HISTORY),
         "freshness": freshness(state["watermark"], statistics),
-        "workers": [_worker(worker) for worker in workers],
+        "workers": [worker_row(worker) for worker in workers],
         "history": [row | {"at": _rfc3339(row["at"])} for row in sum_of_history(histories, now)],
         "regions": sum_of_regions(statistics),
         "sources": sum_of_sources(statistics),
@@ -130,7 +130,7 @@ def freshness(watermark: Row | None, statistics: list[dict[str, Any]]) -> Row:
     }
 
 
-def _worker(row: Row) -> Row:
+def worker_row(row: Row) -> Row:
     """Return a worker with what people look at first beside everything that it counts."""
     statistics, history = row["statistics"], row["history"] or {}
     feed, events = statistics.get("feed", {}), statistics.get("events") or {}
@@ -141,7 +141,7 @@ def _worker(row: Row) -> Row:
         "connected": bool(feed.get("connected")),
         "hit_ratio": hit_ratio_of(statistics),
         "reads_per_second": reads_per_second(history),
-        "event_streams": events.get("streams"),
+        "event_streams": events.get("open"),
     }
 
 

@@ -132,7 +132,7 @@ def test_a_horizon_that_cannot_move_is_told_for_all_tiers_of_its_view(
     for tier in ("recent", "history"):
         code, why = found[f"call_daily/{tier}"]
         assert code == "failed"
-        assert "1 times" in why
+        assert "1 in a row" in why
     assert found["lead_daily/recent"][0] == "clean"
 
 

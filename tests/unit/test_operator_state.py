@@ -4,7 +4,7 @@ from typing import Any
 
 from web.history import COUNTED
 from web.latency import Latency
-from web.operator_state import freshness
+from web.operator_state import freshness, worker_row
 from web.operator_sums import (
     hit_ratio_of,
     reads_per_second,
@@ -147,3 +147,20 @@ def test_freshness_counts_computed_and_patched_reads_of_all_workers() -> None:
         "computed_reads": 4,
     }
     assert freshness(None, [])["drain_lag"] is None
+
+
+def test_a_worker_says_at_once_what_people_look_at_first() -> None:
+    statistics = {
+        "feed": {"lag_seconds": 0.1, "trusted": True, "connected": True},
+        "process": {"resident_bytes": 5_000},
+        "events": {"open": 3, "limit": 20},
+    }
+    row = {"pid": 7, "statistics": statistics, "history": history(NOON + 1.0, {NOON - 10: {"cache": 60}})}
+    told = worker_row(row)
+    assert told["statistics"] == statistics
+    assert "history" not in told
+    assert (told["memory_bytes"], told["feed_lag_seconds"], told["event_streams"]) == (5_000, 0.1, 3)
+    assert (told["trusted"], told["connected"], told["reads_per_second"]) == (True, True, 2.0)
+    bare = worker_row({"pid": 8, "statistics": {}, "history": None})
+    assert (bare["trusted"], bare["connected"]) == (False, False)
+    assert {bare[name] for name in ("memory_bytes", "feed_lag_seconds", "event_streams", "reads_per_second")} == {None}

@@ -223,7 +223,7 @@ def test_a_move_that_failed_is_tried_again_later_and_a_refresh_that_comes_sooner
     history = replace(STALE, tier="history", refreshed_seconds_ago=38.0)
     moves = with_moves(decide([failed, history], duty=0.05, min_seconds=5.0), {"v"})
     assert [(it.in_seconds, it.code) for it in moves] == [(7.0, "failed"), (2.0, "duty")]
-    assert "3 times" in moves[0].why
+    assert "3 in a row" in moves[0].why
 
 
 TODAY = date(2026, 3, 10)
