@@ -78,7 +78,7 @@ def test_a_defect_is_a_500_however_flask_is_set(testing, debug):
     assert_problem(app.test_client().get(OVERVIEW, headers=bearer()), 500)
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/", "/api/v1/agents/", "/api/v1/agents/1/2", "//healthz", "/é"])
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/", "/api/v1/agents/", "/api/v1/agents/1/2", "/healthz//", "/é"])
 def test_no_such_address_is_a_404(path):
     body = assert_problem(make_app(FakeWorker()).test_client().get(path), 404)
     assert body["type"] == "about:blank"
