@@ -39,7 +39,7 @@ def main() -> None:
         port=int(sys.argv[1]),
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=threads_for(Settings.model_fields["pool_size"].default),
+        blocking_threads=threads_for(Settings.model_fields["pool_size"].default, 0),
         websockets=False,
         respawn_failed_workers=True,
         log_access="--access-log" in sys.argv,

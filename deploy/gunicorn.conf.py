@@ -28,7 +28,7 @@ settings = or_exit(load_settings)
 bind = "127.0.0.1:8000"
 workers = default_workers()
 worker_class = "gthread"  # a front cache and a pool for each process: threads share them
-threads = threads_for(settings.pool_size)  # some are free while the database does not answer
+threads = threads_for(settings.pool_size, settings.event_streams)  # some are free while the database does not answer
 preload_app = False
 
 timeout = 60  # of a worker that gives no sign of life; a thread that waits for the database is none
@@ -49,3 +49,10 @@ def on_starting(_server):
         sys.exit("FRONTVIEW_DATABASE_URL: unset; the embedded PostgreSQL is for `frontview serve`.")
     or_exit(lambda: worker_environment(settings))
     or_exit(lambda: check_database(settings.database_url, settings.direct_url or settings.database_url))
+
+
+def post_worker_init(_worker):
+    """Have streams of events end with the process, which would wait for them."""
+    from web.wsgi import end_streams_when_asked_to_end  # noqa: PLC0415  in the worker, where the application is
+
+    end_streams_when_asked_to_end()

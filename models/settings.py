@@ -63,6 +63,16 @@ class Settings(BaseSettings):
     )
     rate_limit_burst: int = Field(200, ge=1, le=1_000_000, description="Requests one user may send at once.")
 
+    event_streams: int = Field(
+        64, ge=0, le=1000, description="Streams of events that a web worker may have open, each in a thread; 0: none."
+    )
+    event_streams_per_user: int = Field(
+        4, ge=1, le=1000, description="Of those, one token's user may have so many: a browser opens six connections."
+    )
+    event_stream_seconds: float = Field(
+        300.0, gt=0, le=86400, description="Longest life of a stream of events; its client opens another."
+    )
+
     drain_seconds: float = Field(0.025, ge=0.005, le=1, description="Pause between two drains of the leader.")
     refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")
     refresh_min_seconds: float = Field(5.0, gt=0, le=86400, description="Least time between two refreshes of a tier.")

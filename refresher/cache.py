@@ -183,6 +183,19 @@ class FrontCache:
         """How far the feed was applied; None: nothing yet, or everything was flushed after a failure."""
         return self._applied
 
+    def may_have_changed(self, user: UserKey, epoch: int, drain_id: int) -> bool:
+        """Return whether anything about ``user`` may have been applied after that drain.
+
+        True as well where that cannot be known: a drain of another epoch, one not applied yet, one already forgotten.
+        """
+        with self._lock:
+            applied = self._applied
+            if applied is None or epoch != applied.epoch:
+                return True
+            if not self._memory.remembers_from <= drain_id <= applied.drain_id:
+                return True
+            return self._memory.names(user, drain_id)
+
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
         """Apply what a poll returned, then extend trust by it; return whether everything was flushed."""
         by_user, counts = rows_by_user(poll.rows), count_rows(poll.rows)

@@ -154,6 +154,10 @@ class FeedMemory:
             for days, changed_in in self._by_user.get(user, {}).items()
         )
 
+    def names(self, user: UserKey, drain_id: int) -> bool:
+        """Return whether a remembered row later than ``drain_id`` is about ``user``, or about everybody."""
+        return any(changed_in > drain_id for who in (user, None) for changed_in in self._by_user.get(who, {}).values())
+
     def _forget_before(self, drain_id: int) -> None:
         self.remembers_from = max(self.remembers_from, drain_id)
         while self._latest:

@@ -62,6 +62,7 @@ class FeedFollower:
     :param url: of the database itself, not of a transaction pooler.
     :param poll_seconds: the longest time between two polls.
     :param connect: makes the connection, in autocommit.
+    :param on_applied: told in this thread of each poll that the cache has applied, and whether that flushed it.
     :param deadlines: cuts the connection when a poll is without an answer for too long: keepalives do not notice a
         proxy that answers them and forwards nothing.
     """
@@ -72,6 +73,7 @@ class FeedFollower:
         cache: FrontCache,
         *,
         poll_seconds: float = 0.25,
+        on_applied: Callable[[Poll, bool], None] = lambda _poll, _flushed: None,
         connect: Callable[[str, str], psycopg.Connection[tuple[Any, ...]]] = connect,
         deadlines: Deadlines | None = None,
         backoff: Backoff | None = None,
@@ -79,6 +81,7 @@ class FeedFollower:
     ) -> None:
         self._url, self._cache, self._poll_seconds = url, cache, poll_seconds
         self._connect, self._backoff, self._monotonic = connect, backoff or Backoff(), monotonic
+        self._on_applied = on_applied
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._deadlines = deadlines or Deadlines()
@@ -143,7 +146,9 @@ class FeedFollower:
             connection.execute(f"LISTEN {CHANNEL}")
         reconnected = True
         while self._goes_on():
-            self._cache.apply(self._poll(connection, reconnected), reconnected=reconnected)
+            poll = self._poll(connection, reconnected)
+            flushed = self._cache.apply(poll, reconnected=reconnected)
+            self._on_applied(poll, flushed)
             self._connected, self._error, reconnected = True, None, False
             self._backoff.reset()
             self._stopping.wait(LEAST_SECONDS_BETWEEN_POLLS)

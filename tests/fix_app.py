@@ -149,6 +149,10 @@ def system(database_url: str, tmp_path: Path) -> Iterator[System]:
 @pytest.fixture
 def running(system: System) -> System:
     """Two web workers, a refresher that leads, views populated."""
+    return start_everything(system)
+
+
+def start_everything(system: System) -> System:
     system.start_refresher()
     system.wait_for_views()
     system.start_web(workers=2)

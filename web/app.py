@@ -16,6 +16,7 @@ from web.auth import TokenVerifier, make_verifier
 from web.context import WebContext, set_context
 from web.dashboards import reads
 from web.documentation import documentation_blueprint
+from web.events import events_blueprint
 from web.front import Front
 from web.health import ReadinessCheck, health_blueprint
 from web.metrics import metrics_blueprint
@@ -65,6 +66,7 @@ def create_app(
     register_request_hooks(app)
     register_problems(app)
     app.register_blueprint(reads)
+    app.register_blueprint(events_blueprint())
     app.register_blueprint(admin_blueprint(settings.admin_posts_per_minute))
     app.register_blueprint(sign_in_blueprint())
     app.register_blueprint(health_blueprint(readiness))

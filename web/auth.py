@@ -5,7 +5,7 @@ checked. Answers to bad tokens say what is wrong in fixed words that hold nothin
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -42,10 +42,12 @@ class Caller:
     """Who asks, as a verified token says.
 
     :param admin: may ask about other users.
+    :param expires_at: the token's ``exp``, in seconds of the epoch; no part of who it is.
     """
 
     user_id: UserKey
     admin: bool = False
+    expires_at: float = field(default=_END_OF_TIME, compare=False)
 
     def subject(self, asked: UserKey | None) -> UserKey:
         """Return whose data the caller gets when asking for ``asked`` (None: their own).
@@ -106,7 +108,7 @@ class TokenVerifier:
             return known
         claims = self._verified_claims(token)
         caller = _caller(claims)
-        self._cache.put(token, caller, min(int(claims["exp"]), _END_OF_TIME))
+        self._cache.put(token, caller, caller.expires_at)
         return caller
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
@@ -159,7 +161,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
         raise _invalid("The token's sub is not a user id.") from None
     scope = claims.get("scope")
     scopes = scope.split() if isinstance(scope, str) else scope if isinstance(scope, list) else ()
-    return Caller(user_id, ADMIN_SCOPE in scopes)
+    return Caller(user_id, ADMIN_SCOPE in scopes, min(int(claims["exp"]), _END_OF_TIME))
 
 
 def _reason(error: Exception) -> str:

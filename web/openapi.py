@@ -16,6 +16,7 @@ Responses = dict[int | str, Any]  # as apiflask takes them
 View = TypeVar("View", bound=Callable[..., Any])
 
 BEARER = "bearer"
+EVENT_STREAM = "text/event-stream"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -41,6 +42,13 @@ _REQUEST_HEADERS = (
         "`no-cache`: exact, whatever the cache holds. `max-age=N`: nothing older than N s. "
         "`stale-if-error=N`: with the database gone, an answer at most N s past its trust is welcome.",
         "no-cache",
+    ),
+)
+_STREAM_REQUEST_HEADERS = (
+    (
+        "Last-Event-ID",
+        "The last `id` that the client got: it is told at once if something has changed since, or may have.",
+        "3-1842",
     ),
 )
 
@@ -209,7 +217,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any]:
     for operations in spec["paths"].values():
         for operation in operations.values():
             if operation.get("security"):
-                headers = _REQUEST_HEADERS if "304" in operation["responses"] else ()
+                headers = _request_headers(operation["responses"])
                 operation["parameters"] = _parameters(operation.get("parameters", []), headers)
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
@@ -217,6 +225,13 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any]:
                 if not response.get("content"):
                     response.pop("content", None)
     return spec
+
+
+def _request_headers(responses: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return the headers that an operation with these responses looks at."""
+    if EVENT_STREAM in responses.get("200", {}).get("content", {}):
+        return _STREAM_REQUEST_HEADERS
+    return _REQUEST_HEADERS if "304" in responses else ()
 
 
 def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:

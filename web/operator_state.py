@@ -133,7 +133,7 @@ def freshness(watermark: Row | None, statistics: list[dict[str, Any]]) -> Row:
 def worker_row(row: Row) -> Row:
     """Return a worker with what people look at first beside everything that it counts."""
     statistics, history = row["statistics"], row["history"] or {}
-    feed, events = statistics.get("feed", {}), statistics.get("events") or {}
+    feed, streams = statistics.get("feed", {}), statistics.get("event_streams") or {}
     return {name: value for name, value in row.items() if name != "history"} | {
         "memory_bytes": statistics.get("process", {}).get("resident_bytes"),
         "feed_lag_seconds": feed.get("lag_seconds"),
@@ -141,7 +141,7 @@ def worker_row(row: Row) -> Row:
         "connected": bool(feed.get("connected")),
         "hit_ratio": hit_ratio_of(statistics),
         "reads_per_second": reads_per_second(history),
-        "event_streams": events.get("open"),
+        "event_streams": streams.get("open"),
     }
 
 

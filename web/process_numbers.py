@@ -71,6 +71,7 @@ def _samples(statistics: Mapping[str, Any]) -> Iterator[Sample]:
     yield from _feed(statistics.get("feed", {}))
     yield from _latency(statistics.get("latency", {}))
     yield from _waiting(statistics)
+    yield from _event_streams(statistics.get("event_streams", {}))
     for section, name in _SECTIONS.items():
         yield from _section(name, statistics.get(section) or {})
     yield from _process(statistics)
@@ -143,6 +144,15 @@ def _waiting(statistics: Mapping[str, Any]) -> Iterator[Sample]:
     yield "frontview_admission_refused_total", {}, admission.get("refused", 0)
     yield "frontview_pool_size", {}, pool.get("size", 0)
     yield "frontview_pool_in_use", {}, pool.get("in_use", 0)
+
+
+def _event_streams(streams: Mapping[str, Any]) -> Iterator[Sample]:
+    yield "frontview_event_streams", {}, streams.get("open", 0)
+    yield "frontview_event_streams_limit", {}, streams.get("limit", 0)
+    for counter in ("opened", "refused"):
+        yield f"frontview_event_streams_{counter}_total", {}, streams.get(counter, 0)
+    for event, count in streams.get("sent", {}).items():
+        yield "frontview_events_sent_total", {"event": event}, count
 
 
 def _section(section: str, values: Mapping[str, Any], within: str = "") -> Iterator[Sample]:

@@ -25,6 +25,7 @@ from refresher.tally import Tally
 from views_sql.maintained_view import Catalog
 from web.accesses import AccessCounter, AccessReporter
 from web.background import Background, has_free_connection
+from web.event_hub import EventHub
 from web.history import History, counters_of
 from web.latency import Latency
 from web.metrics_folder import Together
@@ -40,9 +41,12 @@ OPENING_SECONDS = 2.0
 SPARE_THREADS = 4
 
 
-def threads_for(pool_size: int) -> int:
-    """Return how many threads a web server should have: some of them never wait for the database."""
-    return 2 * pool_size + SPARE_THREADS
+def threads_for(pool_size: int, event_streams: int) -> int:
+    """Return how many threads a web server should have.
+
+    Some of them never wait for the database, and each stream of events has one for as long as it is open.
+    """
+    return 2 * pool_size + SPARE_THREADS + event_streams
 
 
 def admitted(pool_size: int) -> int:
@@ -80,8 +84,13 @@ class _Running:
         limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
         limits = region_limits(catalog.regions, settings.regions)
         self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds)
+        self.event_hub = EventHub(settings.event_streams, settings.event_streams_per_user)
         self.follower = FeedFollower(
-            direct_url(settings), self.cache, poll_seconds=settings.poll_seconds, deadlines=self.deadlines
+            direct_url(settings),
+            self.cache,
+            poll_seconds=settings.poll_seconds,
+            on_applied=self.event_hub.applied,
+            deadlines=self.deadlines,
         )
         self.accesses = AccessCounter()
         self.history = History()
@@ -135,6 +144,7 @@ class _Running:
     def stop(self) -> None:
         """End the threads and close the idle connections."""
         self._stopping.set()
+        self.event_hub.stop()
         self.snapshots.stop()
         threads = (self.reports.thread, self._warming, self.reporter.thread)
         for thread in threads:
@@ -189,6 +199,12 @@ class Worker:
         if running is not None:
             running.stop()
 
+    def end_event_streams(self) -> None:
+        """End the open streams of events; for a process that is asked to end, and waits for its requests."""
+        running = self._running
+        if running is not None:
+            running.event_hub.stop()
+
     @property
     def engine(self) -> Engine:
         """The pooled connections for reads."""
@@ -203,6 +219,11 @@ class Worker:
     def follower(self) -> FeedFollower:
         """The thread that keeps the cache up with the feed."""
         return self._started().follower
+
+    @property
+    def event_hub(self) -> EventHub:
+        """Who is told of changes."""
+        return self._started().event_hub
 
     @property
     def read_path(self) -> ReadPath:
@@ -228,6 +249,7 @@ class Worker:
             "pool": {"size": self._settings.pool_size, "in_use": parts.connections_in_use()},
             "process": process_statistics(),
             "warming": parts.warmer.statistics(),
+            "event_streams": parts.event_hub.statistics(),
             "accesses": parts.reporter.statistics(),
         }
         parts.history.look(counters_of(counted))

@@ -14,6 +14,7 @@ from models.settings import load_settings
 from views_sql.catalog import CATALOG
 from web.app import create_app
 from web.context import context_of
+from web.termination import on_termination
 from web.worker import Worker
 
 
@@ -32,6 +33,14 @@ def make_app() -> APIFlask:
     return create_app(Worker(settings, CATALOG, on_engine=tracing.trace_statements), settings, tracing=tracing)
 
 
+def end_streams_when_asked_to_end() -> None:
+    """End :data:`app`'s streams of events at the signal that ends this process, which otherwise waits for them.
+
+    Only from the main thread of a process that will not fork any more.
+    """
+    on_termination(context_of(app).worker.end_event_streams)
+
+
 def started_app() -> APIFlask:
     """Return :data:`app` with its worker started; only for a process that will not fork any more.
 
@@ -42,6 +51,7 @@ def started_app() -> APIFlask:
         worker.ensure_started()
     except FrontviewError as error:  # the first request tries again
         logger().warning("worker not started yet", reason=type(error).__name__)
+    end_streams_when_asked_to_end()
     Finalize(None, worker.stop, exitpriority=10)
     return app
 

@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import random
+import re
 import socket
 import time
 from collections import Counter
@@ -19,7 +20,8 @@ import jwt
 
 from web.tokens import issue_token
 
-READS = ("/dashboard/overview", "/dashboard/analytics", "/agents", "/performance")
+EVENTS = "/dashboard/events"
+READS = ("/dashboard/overview", "/dashboard/analytics", "/agents", "/performance", EVENTS)
 ADMIN = ("/admin/cache/warm", "/admin/cache/invalidate", "/admin/refresh", "/admin/stats")
 METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD", "PROPFIND", "get")
 DAYS = (
@@ -66,6 +68,13 @@ PATHS = (
     "/api/v2/agents",
     "/%00",
     "/static/..%2f",
+)
+
+
+# That something has changed, whether changes are told of, and why it ends: no more may be in a stream.
+_SAYS_NOTHING = re.compile(
+    rb"retry: 2000\n\n"
+    rb"(event: (state|changed|end)\n(id: \d+-\d+\n)?data: \{(\"(cache|reason)\": \"[a-z-]+\")?\}\n\n|: alive\n\n)+"
 )
 
 
@@ -258,6 +267,8 @@ def _fault(question: Question, status: int, body: bytes, tags: Mapping[int, int]
     if status == 200 and question.method != "HEAD" and question.target.startswith("/api/"):
         if question.user is None:
             return "an answer to a stranger"
+        if question.target.split("?")[0].endswith(EVENTS):
+            return None if _SAYS_NOTHING.fullmatch(body) else f"an event that says something: {body[:200]!r}"
         return _foreign(json.loads(body)["data"], tags[question.user], question.user)
     return None
 

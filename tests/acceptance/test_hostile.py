@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.acceptance.hostile import Judgement, Stranger, ask_all
 from tests.faults.process import proc_words
-from tests.fix_app import SECRET, System
+from tests.fix_app import SECRET, System, start_everything
 
 REQUESTS = int(os.environ.get("FRONTVIEW_HOSTILE_REQUESTS", "6000"))
 CLIENTS = 4
@@ -48,7 +48,9 @@ def ask(system: System, foreign: dict[int, int], count: int, seed: int) -> list[
     return judgements
 
 
-def test_no_hostile_request_gets_others_data_or_breaks_anything(running: System) -> None:
+def test_no_hostile_request_gets_others_data_or_breaks_anything(system: System) -> None:
+    system.environment["FRONTVIEW_EVENT_STREAM_SECONDS"] = "0.02"  # each answer is awaited to its end
+    running = start_everything(system)
     foreign = give_data_that_tells_whose_it_is(running)
     judgements = ask(running, foreign, REQUESTS // 3, seed=1)  # everything is loaded, and caches are full
     before = web_bytes(running)

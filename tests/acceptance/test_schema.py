@@ -16,6 +16,7 @@ EXAMPLES = "25"
 @pytest.mark.parametrize(("user", "admin"), [(1, False), (2, False), (1, True)], ids=["user", "another", "admin"])
 def test_nothing_undocumented_is_answered(system: System, user: int, admin: bool, tmp_path: Path) -> None:
     system.environment["FRONTVIEW_ADMIN_POSTS_PER_MINUTE"] = "10000"
+    system.environment["FRONTVIEW_EVENT_STREAM_SECONDS"] = "0.05"  # the fuzzer waits for the end of each answer
     system.start_refresher()
     system.wait_for_views()
     system.start_web()

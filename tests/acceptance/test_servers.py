@@ -1,11 +1,14 @@
 """The application under each server it supports."""
 
+import signal
 import sys
 
 import pytest
 
+from tests.acceptance.listening import Listener
 from tests.acceptance.test_reads import EXACT, OVERVIEW, USER, all_time_calls, hit
-from tests.fix_app import System
+from tests.fix_app import ROOT, System
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("options", [[], ["--preload"]])
@@ -24,3 +27,43 @@ def test_gunicorn_serves_it_with_and_without_preloading(system: System, options:
         system.add_call(USER)
         calls = system.value("SELECT count(*) FROM calls WHERE user_id = %s", USER)
         assert all_time_calls(client.get(OVERVIEW, headers=EXACT)) == calls
+
+
+GUNICORN = (sys.executable, "-m", "gunicorn", "--config", ROOT / "deploy" / "gunicorn.conf.py", "web.wsgi:app")
+
+
+def start(system: System, *server: str) -> None:
+    if not server:
+        system.start_web()
+        return
+    pytest.importorskip("gunicorn")
+    system.start("web", *GUNICORN, "-b", f"127.0.0.1:{system.port}", "-w", "2", *server[1:])
+    system.wait_for_web()
+
+
+@pytest.mark.parametrize(
+    "server", [(), ("gunicorn",), ("gunicorn", "--preload")], ids=["granian", "gunicorn", "gunicorn preloaded"]
+)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_streams_do_not_keep_a_server_from_ending(
+    system: System, server: tuple[str, ...], number: signal.Signals
+) -> None:
+    start(system, *server)
+    listeners = [Listener(system, user) for user in range(1, 9)]
+    for listener in listeners:
+        until(lambda listener=listener: listener.named("state"), "open stream")
+    assert system.end("web", number) == 0
+    for listener in listeners:
+        listener.wait_for_the_end("stopping")
+        listener.cut()
+
+
+@pytest.mark.parametrize("server", [(), ("gunicorn",)], ids=["granian", "gunicorn"])
+def test_a_reload_ends_the_streams_of_the_old_processes(system: System, server: tuple[str, ...]) -> None:
+    start(system, *server)
+    with Listener(system, USER) as listener:
+        until(lambda: listener.named("state"), "open stream")
+        system.processes["web"].send_signal(signal.SIGHUP)
+        listener.wait_for_the_end("stopping")
+    with Listener(system, USER, last_event_id="1-1") as again:
+        until(lambda: again.named("state"), "stream of a new process")

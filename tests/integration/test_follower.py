@@ -84,6 +84,27 @@ def test_a_notification_wakes_the_follower(database_url: str, connection: psycop
     assert (poll.since, poll.drains_since) == (1, 1)
 
 
+def test_who_waits_for_changes_is_told_after_the_cache_has_them(
+    database_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    append_drain(connection, drain_id=1)
+    told: list[tuple[list[FeedRow], bool, bool]] = []
+    cache = WatchedCache()
+
+    def note(poll: Poll, flushed: bool) -> None:
+        told.append((poll.rows, flushed, cache.applied == poll.newest))
+
+    follower = FeedFollower(database_url, cache, poll_seconds=NEVER_BY_ITSELF, on_applied=note)
+    follower.start()
+    try:
+        until(lambda: told == [([], True, True)], "start")
+        append_drain(connection, (7, "calls", "2026-03-01", "2026-03-01"), drain_id=2)
+        row = FeedRow(2, 7, "calls", date(2026, 3, 1), date(2026, 3, 1))
+        until(lambda: told[1:] == [([row], False, True)], "change")
+    finally:
+        assert follower.stop(SECONDS)
+
+
 def test_polls_come_without_notifications(database_url: str, connection: psycopg.Connection[Any]) -> None:
     append_drain(connection, drain_id=1)
     with following(database_url, poll_seconds=0.02) as (follower, cache):

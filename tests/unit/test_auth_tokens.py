@@ -213,6 +213,13 @@ def test_verified_claims_are_never_used_past_exp():
     assert cache.get("token") is None
 
 
+def test_a_caller_knows_when_the_token_ends_remembered_or_not():
+    token = signed(GOOD)
+    verifier = TokenVerifier(SharedSecret(SECRET))
+    assert [caller(token, verifier).expires_at for _ in range(2)] == [GOOD["exp"]] * 2
+    assert caller(signed(GOOD | {"exp": 10**400})).expires_at < float("inf")
+
+
 def test_verified_claims_are_bounded_and_hold_no_token():
     cache: ClaimsCache[Caller] = ClaimsCache(capacity=2)
     for token in ("one", "two", "three"):

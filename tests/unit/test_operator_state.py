@@ -153,7 +153,7 @@ def test_a_worker_says_at_once_what_people_look_at_first() -> None:
     statistics = {
         "feed": {"lag_seconds": 0.1, "trusted": True, "connected": True},
         "process": {"resident_bytes": 5_000},
-        "events": {"open": 3, "limit": 20},
+        "event_streams": {"open": 3, "limit": 20},
     }
     row = {"pid": 7, "statistics": statistics, "history": history(NOON + 1.0, {NOON - 10: {"cache": 60}})}
     told = worker_row(row)

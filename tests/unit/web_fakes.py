@@ -8,8 +8,10 @@ from apiflask import APIFlask
 
 from models.schema_version import SchemaState
 from models.settings import load_settings
+from refresher.cache import FrontCache
 from refresher.entry import EntryKey
 from web.app import create_app
+from web.event_hub import EventHub
 from web.health import Found, ReadinessCheck
 from web.latency import Latency
 from web.read_path import Reading, ReadPolicy
@@ -72,6 +74,8 @@ class FakeFollower:
 @dataclass
 class FakeWorker:
     read_path: FakeReadPath = field(default_factory=FakeReadPath)
+    cache: FrontCache = field(default_factory=lambda: FrontCache(()))
+    event_hub: EventHub = field(default_factory=lambda: EventHub(most=4, most_per_caller=2))
     follower: FakeFollower = field(default_factory=FakeFollower)
     latency: Latency = field(default_factory=Latency)
     engine: None = None

@@ -108,7 +108,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=threads_for(settings.pool_size),
+        blocking_threads=threads_for(settings.pool_size, settings.event_streams),
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,

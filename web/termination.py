@@ -1,0 +1,36 @@
+"""The signals that ask this process to end, told to a thread of ours as soon as they come.
+
+A server ends when its requests have, and a stream of events would take minutes; it does not tell the application.
+Invariant: nobody's handler is replaced, whoever installs one before or after; nothing is done inside a handler.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+_NOBODY = -1
+
+
+def on_termination(tell: Callable[[], None]) -> None:
+    """Have ``tell`` called, in a thread of its own, at each signal that asks the process to end.
+
+    Only from the main thread of a process that will not fork any more. Python itself writes the number of each signal
+    that has a handler into our pipe; where somebody had put one of theirs there, they go on to that.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    others = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    arguments = (reading, others, tell)
+    threading.Thread(target=_listen, args=arguments, name="frontview-signals", daemon=True).start()
+
+
+def _listen(reading: int, others: int, tell: Callable[[], None]) -> None:
+    while numbers := os.read(reading, 64):
+        if others != _NOBODY:
+            with suppress(OSError):
+                os.write(others, numbers)
+        if ENDING.intersection(numbers):
+            tell()
