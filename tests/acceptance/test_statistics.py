@@ -153,5 +153,5 @@ def test_it_is_as_documented_and_regions_tell_their_limits_and_times(running: Sy
     for worker in found["workers"]:
         assert worker["memory_bytes"] > 10_000_000
         assert worker["uptime_seconds"] > 0
-        assert worker["event_streams"] is None
+        assert worker["event_streams"] == 0
         assert "history" not in worker["statistics"]
