@@ -21,7 +21,7 @@ from web.auth import TokenVerifier
 from web.context import COUNTED
 from web.problems import Problem
 from web.rate_limit import RateLimit
-from web.request_directives import matches_etag
+from web.request_directives import asks_nothing, matches_etag
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ANSWERED = "frontview.answered"  # where Flask leaves an :class:`Answered` in the environ
 MOST_REMEMBERED = 10_000
 LONGEST_REMEMBERED = 4_096  # characters of token, path and query string together
-_NOT_OURS = ("HTTP_CACHE_CONTROL", "HTTP_PRAGMA", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT")
+_NOT_OURS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT")
 _ALWAYS = [*PROTECTIVE_HEADERS.items(), ("Content-Security-Policy", NOTHING_LOADS)]
 
 StartResponse = Callable[..., Any]
@@ -125,6 +125,8 @@ def _question(environ: Environ) -> tuple[str, str, str] | None:
     if environ["REQUEST_METHOD"] != "GET" or not token or environ.get("CONTENT_LENGTH", "0") not in ("", "0"):
         return None
     if any(name in environ for name in _NOT_OURS):
+        return None
+    if not asks_nothing(environ.get("HTTP_CACHE_CONTROL"), environ.get("HTTP_PRAGMA")):
         return None
     path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
     return (token, path, query) if len(token) + len(path) + len(query) <= LONGEST_REMEMBERED else None

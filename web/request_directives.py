@@ -13,6 +13,10 @@ from web.read_path import ReadPolicy
 
 LONGEST_HEADER = 1024
 LARGEST_SECONDS = 2**31 - 1
+# Nothing is kept as long, so this asks for nothing. A browser says `no-cache` for a page that keeps answers itself,
+# unless the page says something else.
+ANY_AGE_SECONDS = 31_536_000
+_ANY_AGE = f"max-age={ANY_AGE_SECONDS}"
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _DIRECTIVE = re.compile(rf'({_WORD})(?:=(?:({_WORD})|"([^"\\]*)"))?')
@@ -28,11 +32,18 @@ def read_policy(headers: Headers) -> ReadPolicy:
         return ReadPolicy(exact=headers.get("Pragma", "").strip().lower() == "no-cache")
     directives = list(_directives(text))
     max_age = _least_seconds(directives, "max-age")
+    if max_age is not None and max_age >= ANY_AGE_SECONDS:
+        max_age = None
     return ReadPolicy(
         exact=any(name == "no-cache" for name, _ in directives) or max_age == 0,
         max_age_seconds=None if max_age is None else float(max_age),
         stale_if_error_seconds=_least_seconds(directives, "stale-if-error"),
     )
+
+
+def asks_nothing(cache_control: str | None, pragma: str | None) -> bool:
+    """Return whether a request plainly wants what there is; if not, :func:`read_policy` says what it wants."""
+    return pragma is None if cache_control is None else cache_control == _ANY_AGE
 
 
 def matches_etag(if_none_match: str | None, etag: str) -> bool:

@@ -70,6 +70,15 @@ def test_what_is_not_a_plain_repetition_reaches_flask(client, worker, change):
     assert len(worker.read_path.asked) == 2
 
 
+@pytest.mark.parametrize("pragma", [{}, {"Pragma": "no-cache"}])
+def test_a_page_that_keeps_answers_itself_asks_for_any_age_and_is_answered_here(client, worker, pragma):
+    headers = bearer() | {"Cache-Control": "max-age=31536000"} | pragma
+    client.get(OVERVIEW, headers=headers)
+    client.get(OVERVIEW, headers=headers)
+    [(_, _, _, policy)] = worker.read_path.asked
+    assert (policy.exact, policy.max_age_seconds) == (False, None)
+
+
 def test_another_user_never_gets_the_first_ones_entry(client, worker):
     client.get(OVERVIEW, headers=bearer(7))
     client.get(OVERVIEW, headers=bearer(8))
