@@ -13,9 +13,9 @@ const MOST_KEPT = 60;
 
 /** An answer that is an error (RFC 9457), or none at all: `status` 0. */
 export class Problem extends Error {
-  constructor({ status = 0, detail = "", type = "about:blank", retryAfterSeconds = null }) {
+  constructor({ status = 0, detail = "", type = "about:blank", retryAfterSeconds = null, errors = [] }) {
     super(detail);
-    Object.assign(this, { status, detail, type, retryAfterSeconds });
+    Object.assign(this, { status, detail, type, retryAfterSeconds, errors });
   }
 }
 
@@ -82,6 +82,7 @@ async function problemOf(response) {
   return new Problem({
     status: response.status,
     type: told.type,
+    errors: told.errors,
     detail: told.detail || told.title || `The server answered ${response.status}.`,
     retryAfterSeconds: Number.isNaN(seconds) ? null : seconds,
   });

@@ -16,7 +16,7 @@ export function showLive({ mode, why, exactOnly, at }, timeZone) {
   state.dataset.mode = mode;
   notice("exact-only", exactOnly && mode !== "offline" ? EXACT_ONLY : "", "warn");
   notice("polling", mode === "polling" && why ? `${why} The page asks every 5 s instead.` : "", "plain");
-  notice("offline", mode === "offline" ? `${why} What is shown is as of ${since || "before"}; the page goes on trying.` : "", "bad");
+  notice("offline", mode === "offline" ? `${why} ${since ? `What is shown is as of ${since}; the` : "The"} page goes on trying.` : "", "bad");
   document.body.dataset.live = mode;
 }
 

@@ -17,8 +17,8 @@ export class Plot {
 
   /**
    * @param {{series: Series[], stacked?: boolean, first: string, axes: Object<string, function(number): string>,
-   *   area?: boolean}} shape `first`: head of the table's first column; `axes`: how each value axis is labelled; `area`:
-   *   lines are filled.
+   *   area?: boolean, moving?: boolean}} shape `first`: head of the table's first column; `axes`: how each value axis is
+   *   labelled; `area`: lines are filled; `moving`: the labels move on with time, so no bar grows into another's place.
    */
   constructor(shape) {
     this.shape = shape;
@@ -44,13 +44,14 @@ export class Plot {
 
   /**
    * Show values.
-   * @param {{labels: string[], values: Array<Array<number|bigint|null>>, summary: string}} latest `values`: one array a
-   *   series, as long as `labels`.
+   * @param {{labels: string[], values: Array<Array<number|bigint|null>>, summary: string, totals?: string[]}} latest
+   *   `values`: one array a series, as long as `labels`; `totals`: one a series, for the legend.
    */
   show(latest) {
     this.#latest = latest;
     this.canvas.setAttribute("aria-label", latest.summary);
     this.table.replaceChildren(...latest.labels.map((label, row) => this.#row(label, row)));
+    if (latest.totals) this.#drawLegend();
     this.#drawing ??= this.#draw();
     if (this.#chart) this.#update();
   }
@@ -74,7 +75,7 @@ export class Plot {
       dataset.data = values[place].map((value) => (value === null ? null : Number(value)));
       dataset.pointRadius = labels.length > 62 ? 0 : 2;
     });
-    this.#chart.update(grew || prefersNoMotion() ? "none" : undefined);
+    this.#chart.update(grew || this.shape.moving || prefersNoMotion() ? "none" : undefined);
   }
 
   #datasets() {
@@ -136,7 +137,12 @@ export class Plot {
   }
 
   #drawLegend() {
-    this.legend.replaceChildren(...this.shape.series.map(({ name, colour: named, pattern, line }) => h("li", {}, swatch(named, pattern, line && !this.shape.area), name)));
+    this.legend.replaceChildren(...this.shape.series.map(({ name, colour: named, pattern, line }, place) => h("li", {}, swatch(named, pattern, line && !this.shape.area), name, this.#total(place))));
+  }
+
+  #total(place) {
+    const told = this.#latest?.totals?.[place];
+    return told && h("strong", {}, told);
   }
 
   #restyle() {

@@ -1,2 +1,113 @@
-import { signedIn, whySignedOut } from "../sign_in.js";
+/** The operator's page: one look at everything each 5 s, its panels, and three actions. */
+
+import { get } from "../api.js";
+import { byId, h } from "../dom.js";
+import { took } from "../figures.js";
+import { offerPause, showLive } from "../live_state.js";
+import { Panel } from "../panel.js";
+import { signOut, signedIn, whySignedOut } from "../sign_in.js";
+import { claims, isAdmin } from "../token.js";
+import { ActionDialog } from "./action_dialog.js";
+import { invalidation, refreshing, warming } from "./actions.js";
+import { Freshness } from "./freshness.js";
+import { Poller } from "./poller.js";
+import { RefreshPlot } from "./refresh_plot.js";
+import { Refreshers } from "./refreshers.js";
+import { Regions } from "./regions.js";
+import { Sources } from "./sources.js";
+import { Status } from "./status.js";
+import { Audit, Invalidations, Tasks, Warming } from "./upkeep.js";
+import { Views } from "./views.js";
+import { clock } from "./words.js";
+import { Workers } from "./workers.js";
+
+const STATISTICS = "/api/v1/admin/stats";
+const OLDER = "This server does not tell it: it runs an older version of Frontview than this page.";
+const UNREADABLE = "What the server told of it cannot be shown.";
+const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const trustSeconds = Number(document.documentElement.dataset.trustSeconds);
+
+const actions = { warm: warming(), invalidate: invalidation(), refresh: refreshing() };
+const told = { onOutcome: tellOutcome, onSignedOut: (why) => signOut(why) };
+const dialogs = Object.fromEntries(Object.entries(actions).map(([kind, action]) => [kind, new ActionDialog(action, told)]));
+
+/** Each panel: what shows it, and the member of the statistics that it cannot do without. */
+const PARTS = [
+  ["status", new Status(), "views"],
+  ["sources", new Sources(), "history"],
+  ["freshness", new Freshness(), "watermark"],
+  ["regions", new Regions(), "regions"],
+  ["workers", new Workers(), "workers"],
+  ["views", new Views((view) => open("refresh", view)), "views"],
+  ["refreshes", new RefreshPlot(), "refresh_history"],
+  ["refreshers", new Refreshers(), "leader"],
+  ["warming", new Warming(), "warm_plan"],
+  ["audit", new Audit(), "audit"],
+  ["invalidations", new Invalidations(), "invalidations"],
+  ["tasks", new Tasks(), "tasks"],
+].map(([id, part, needs]) => ({ part, needs, panel: new Panel(id) }));
+
+async function refresh(signal) {
+  const began = performance.now();
+  const stats = await get(STATISTICS, { signal });
+  const look = { timeZone, trustSeconds, at: stats.now ?? new Date().toISOString(), milliseconds: performance.now() - began };
+  for (const { part, needs, panel } of PARTS) showPart(part, needs, panel, stats, look);
+  for (const action of Object.values(actions)) action.know?.(stats);
+}
+
+/** Show one panel; what is wrong with one leaves the others alone. */
+function showPart(part, needs, panel, stats, look) {
+  if (stats[needs] === undefined) return panel.fail(OLDER, () => poller.refresh());
+  try {
+    panel.show(part.show(stats, look));
+  } catch (error) {
+    panel.fail(UNREADABLE, () => poller.refresh());
+    return reportError(error);
+  }
+  return sayWhen(panel, `as of ${clock(look.at, timeZone)}, asked in ${took(look.milliseconds)}`);
+}
+
+function sayWhen({ section }, words) {
+  const place = section.querySelector(".provenance");
+  if (!place.firstChild) place.append(h("p", { class: "asked" }));
+  place.firstChild.textContent = words;
+}
+
+/** Show the state of the connection; numbers that are not of now are marked. */
+function show(state) {
+  showLive(state, timeZone);
+  const isOld = state.mode === "offline" || state.mode === "paused";
+  for (const { panel } of PARTS) panel.section.classList.toggle("outdated", isOld && panel.body.querySelector(".skeleton") === null);
+}
+
+function open(kind, view) {
+  if (view) actions.refresh.choose(view);
+  dialogs[kind].open();
+}
+
+/** Say how an action ended where it stays in sight. */
+function tellOutcome(kind, { level, text }) {
+  const line = byId("outcome");
+  line.textContent = `${clock(Date.now(), timeZone)}: ${text}`;
+  Object.assign(line.dataset, { level, kind, outcome: { good: "done", bad: "failed" }[level] ?? "running" });
+  poller.refresh();
+}
+
+function refuse() {
+  byId("page").hidden = false;
+  byId("operators-only").hidden = false;
+  byId("operators").hidden = true;
+  byId("live").querySelector("#live-state").hidden = true;
+  byId("pause").hidden = true;
+}
+
+const poller = new Poller({ refresh, show, onSignedOut: (why) => signOut(why), onRefused: refuse });
+
 await signedIn(whySignedOut());
+byId("page").hidden = false;
+byId("who").textContent = `User ${claims().sub}${isAdmin() ? ", operator" : ""}, times in ${timeZone}`;
+if (isAdmin()) {
+  for (const button of byId("actions").querySelectorAll("button")) button.onclick = () => open(button.dataset.action);
+  offerPause(poller);
+  poller.start();
+} else refuse();

@@ -1,0 +1,117 @@
+/** What an operator may ask for: warm, invalidate and refresh, each as {@link Action}. */
+
+import { post } from "../api.js";
+import { h } from "../dom.js";
+import { age, count, took } from "../figures.js";
+import { choice, offer, userKey, userKeys } from "./choices.js";
+import { ended } from "./task.js";
+import { levelOf } from "./words.js";
+
+const ADMIN = "/api/v1/admin";
+const WAITING = { waiting: "Waiting for the leader to take it up", running: "The leader is at it" };
+
+/** Put answers into the caches ahead of need. */
+export function warming() {
+  const most = h("input", { type: "number", min: 1, max: 10000, value: 100, inputmode: "numeric", required: true });
+  const users = h("input", { type: "text", autocomplete: "off", spellcheck: "false" });
+  const who = choice("warm", "Whose answers", [
+    { value: "most", label: "The most active users, so many", field: most },
+    { value: "users", label: "These users", field: users, help: "User ids, with commas or spaces between them." },
+  ]);
+  const byCount = () => who.chosen === "most";
+  return {
+    id: "warm-dialog",
+    kind: "warm",
+    title: "Warm the caches",
+    confirm: "Warm",
+    fields: [who.element],
+    names: { most_active: "Most active users", user_ids: "Users" },
+    fault: () => (byCount() ? (Number(most.value) >= 1 ? "" : "Say how many users.") : userKeys(users.value).length ? "" : "Name at least one user."),
+    effect() {
+      const whose = byCount() ? `the ${most.value || "…"} most active users` : userKeys(users.value).length === 1 ? "this user" : `these ${count(userKeys(users.value).length)} users`;
+      return `Every worker will compute the dashboards of ${whose} ahead of need and keep them for five minutes; nothing is dropped, and answers stay exact.`;
+    },
+    async send(say) {
+      const { tasks } = await post(`${ADMIN}/cache/warm`, byCount() ? { most_active: Number(most.value) } : { user_ids: userKeys(users.value) });
+      const outcomes = [];
+      for (const task of tasks) outcomes.push(await outcomeOf(task, say));
+      return { level: outcomes.find(({ level }) => level !== "good")?.level ?? "good", text: outcomes.map(({ text }) => text).join(" ") };
+    },
+  };
+}
+
+/** Drop answers from every cache. */
+export function invalidation() {
+  const [pattern, user] = ["text", "text"].map((type) => h("input", { type, autocomplete: "off", spellcheck: "false" }));
+  const region = h("select");
+  const what = choice("invalidate", "What to drop", [
+    { value: "user", label: "Everything of one user", field: user },
+    { value: "region", label: "A whole region", field: region },
+    { value: "pattern", label: "What fits a pattern", field: pattern, help: "A glob over region:user:ID and region:user:ID:dashboard, such as dashboard:user:7*" },
+    { value: "everything", label: "Everything" },
+  ]);
+  const bodies = {
+    user: () => ({ user_id: userKey(user.value.trim()) }),
+    region: () => ({ region: region.value }),
+    pattern: () => ({ pattern: pattern.value.trim() }),
+    everything: () => ({ everything: true }),
+  };
+  const subjects = {
+    user: () => `everything of user ${user.value.trim() || "…"}`,
+    region: () => `everything in the region ${region.value || "…"}`,
+    pattern: () => `what fits ${pattern.value.trim() || "…"}`,
+    everything: () => "everything it holds",
+  };
+  const isEmpty = () => Object.values(bodies[what.chosen]())[0] === "";
+  return {
+    id: "invalidate-dialog",
+    kind: "invalidate",
+    title: "Drop cached answers",
+    confirm: "Drop",
+    fields: [what.element],
+    names: { pattern: "Pattern", user_id: "User", region: "Region", everything: "Everything" },
+    fault: () => (isEmpty() ? { user: "Name the user.", region: "Choose a region.", pattern: "Give a pattern." }[what.chosen] : ""),
+    effect: () => `Every worker will drop ${subjects[what.chosen]()} from its cache; the next read of each answer is computed, which takes longer, and no number changes.`,
+    know: ({ regions = [] }) => offer(region, regions.map((one) => one.region)),
+    async send() {
+      const { pattern: dropped, watermark } = await post(`${ADMIN}/cache/invalidate`, bodies[what.chosen]());
+      if (!watermark) return { level: "busy", text: `Noted: ${dropped}. No drain has taken it up within a second; the next one will. The list of invalidations tells when.` };
+      return { level: "good", text: `Dropped ${dropped} in every cache, from watermark ${watermark} on.` };
+    },
+  };
+}
+
+/** Refresh a view now. */
+export function refreshing() {
+  const view = h("select", { id: "refresh-view" });
+  let views = [];
+  return {
+    id: "refresh-dialog",
+    kind: "refresh",
+    title: "Refresh a view now",
+    confirm: "Refresh",
+    fields: [h("div", { class: "option" }, h("label", { for: "refresh-view" }, "View"), view)],
+    names: { view: "View" },
+    choose: (name) => (view.value = name),
+    fault: () => (view.value ? "" : "There is no view to refresh."),
+    effect() {
+      const last = Math.max(0, ...views.filter((one) => one.view === view.value).map((one) => one.duration_ms ?? 0));
+      return `The leader will refresh all tiers of ${view.value || "the view"} now, whatever it has planned${last ? `; the last refresh took ${took(last)}` : ""}. Reads are exact before, meanwhile and after.`;
+    },
+    know(stats) {
+      views = stats.views ?? [];
+      offer(view, [...new Set(views.map((one) => one.view))]);
+    },
+    send: async (say) => outcomeOf(await post(`${ADMIN}/refresh`, { view: view.value }), say),
+  };
+}
+
+/** Follow a task that was asked for; return how it ended. */
+async function outcomeOf({ task_id: id, task: path, already_waiting: again, view }, say) {
+  const name = `Task ${count(id)}${view ? `, ${view}` : ""}`;
+  const began = Date.now();
+  const told = await ended(path, ({ state }) => say(`${name}: ${WAITING[state]}${again ? "; the same was asked before" : ""} … ${age((Date.now() - began) / 1000)}`));
+  if (!told) return { level: "busy", text: `${name} has not ended yet. The list of tasks tells when.` };
+  const seconds = (Date.parse(told.ended_at) - Date.parse(told.asked_at)) / 1000;
+  return { level: levelOf(told.outcome), text: `${name}: ${told.outcome}, ${seconds < 1 ? "within a second" : `after ${age(seconds)}`}.` };
+}

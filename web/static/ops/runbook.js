@@ -1,0 +1,84 @@
+/**
+ * What may be wrong, in words: what it means and what to do first. The same answers, in full, as the runbook in
+ * docs/operations.md, which no browser can fetch.
+ */
+
+export const RUNBOOK = {
+  uncaptured: {
+    title: "Changes of a table are not captured",
+    meaning: "At each look every key is made stale, so reads stay right and are slower.",
+    todo: "As the role that migrates: SELECT frontview.install_triggers('<source>'). If a logical replication subscription writes the table, drop that.",
+  },
+  capture_changed: {
+    title: "Capture was changed",
+    meaning: "Every key was made stale once, so reads stay right.",
+    todo: "Nothing after a migration or an ATTACH or DETACH: it ends by itself after an hour. Otherwise find out who altered triggers.",
+  },
+  exactness: {
+    title: "A read differed from its recomputation",
+    meaning: "The user's keys have been made stale already, so the next read is right.",
+    todo: "Run frontview audit --all, which puts right what it finds. Then look for the cause: a tier refreshed by hand, a deleted mark, a disabled trigger, now() or floats in the view's SELECT.",
+  },
+  refresh_failing: {
+    title: "A refresh fails again and again",
+    meaning: "Reads stay right and take more from the base tables.",
+    todo: "The detail has the SQLSTATE. 57014: raise FRONTVIEW_REFRESH_TIMEOUT_SECONDS. 55P03: something holds a lock for long. 21000 or 23505: mend the view's key. 53100: the disk is full.",
+  },
+  notification_queue: {
+    title: "The database's notification queue fills",
+    meaning: "A session that listens has stopped reading. Frontview itself then finds changes by polling.",
+    todo: "Find it with SELECT pid, application_name, query FROM pg_stat_activity WHERE query ILIKE 'listen%', and end it.",
+  },
+  audit_failing: {
+    title: "The audit cannot compare",
+    meaning: "Reads go on; nobody checks those of this view.",
+    todo: "The detail has the SQLSTATE. 57014: one user's comparison takes too long. 42501: the role may not read a base table.",
+  },
+  no_leader: {
+    title: "No refresher leads",
+    meaning: "Every answer is exact, but computed when it is asked for; the change log grows.",
+    todo: "Start python -m refresher, or look at its log: the first line says what keeps it from starting. If one runs, frontview status shows who holds the leader's lock.",
+  },
+  refresher_silent: {
+    title: "The refresher leads but does not drain",
+    meaning: "Caches lose trust, so answers are exact and slower.",
+    todo: "Look for drain_connection_lost in its log, and at the load of the database's machine. A stopped process keeps the lock: end it, and a standby takes over.",
+  },
+  drain_behind: {
+    title: "The drain is behind",
+    meaning: "More is written than one drain takes in at once.",
+    todo: "After a bulk write it passes by itself. If it stays: the database's load and disk, and autovacuum of frontview.change_log and frontview.stale_key.",
+  },
+  untrusted: {
+    title: "A worker does not trust its cache",
+    meaning: "It computes every answer: exact, but slower.",
+    todo: "If all workers say so, the drain stands. If one does: its link to the database, or its processor time; feed_lost in its log says which.",
+  },
+  worker_silent: {
+    title: "A worker has stopped reporting",
+    meaning: "It was stopped, hangs, or has just been replaced. It cannot answer with old data.",
+    todo: "If it lives, end it: the server starts another. If it is gone, this line goes within a minute.",
+  },
+  violations: {
+    title: "The audit has found differences",
+    meaning: "They were put right when they were found; none is raised as an alarm now.",
+    todo: "Look for exactness_violated in the log of the refresher for when and why.",
+  },
+  stale_answers: {
+    title: "Answers past their trust are served",
+    meaning: "The database could not be read, and a setting or the client allows old answers, which say that they are old.",
+    todo: "Look at /readyz and at the database: whether it is the connection, locks, or the schema.",
+  },
+  unpopulated: {
+    title: "A tier has no contents",
+    meaning: "Its days are read from the base tables: exact, but slower.",
+    todo: "A new view, or a restore without data: the refresher fills it as soon as it may. If it stays, look at the refresh history for failures.",
+  },
+};
+
+const UNKNOWN = { title: "An alarm is raised", meaning: "", todo: "Look at the detail, and at the log of the refresher." };
+
+/** Return what is said of a kind of trouble, also of one that this page does not know. */
+export function answerTo(kind) {
+  return RUNBOOK[kind] ?? { ...UNKNOWN, title: `Alarm: ${kind}` };
+}
