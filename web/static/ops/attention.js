@@ -46,11 +46,12 @@ function refresher({ leader, freshness, watermark }) {
 function workers({ workers: all = [], leader }) {
   const silent = all.filter(isSilent);
   const untrusted = all.filter((worker) => worker.trusted === false && !isSilent(worker));
-  const names = untrusted.map(nameOf).join(", ");
+  const names = (found) => found.map(nameOf).join(", ");
+  const longest = Math.round(Math.max(...silent.map((worker) => worker.seen_seconds_ago)));
   return [
-    ...silent.map((worker) => about("warn", "worker_silent", nameOf(worker), `Its last report is ${Math.round(worker.seen_seconds_ago)} s old.`)),
+    ...(silent.length ? [about("warn", "worker_silent", names(silent), `Last reported ${longest} s ago.`)] : []),
     // without a leader no worker can: that is said already
-    ...(untrusted.length && leader !== null ? [about("warn", "untrusted", names, `${untrusted.length} of ${all.length} workers.`)] : []),
+    ...(untrusted.length && leader !== null ? [about("warn", "untrusted", names(untrusted), `${untrusted.length} of ${all.length} workers.`)] : []),
   ];
 }
 

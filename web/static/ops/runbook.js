@@ -50,14 +50,14 @@ export const RUNBOOK = {
     todo: "After a bulk write it passes by itself. If it stays: the database's load and disk, and autovacuum of frontview.change_log and frontview.stale_key.",
   },
   untrusted: {
-    title: "A worker does not trust its cache",
-    meaning: "It computes every answer: exact, but slower.",
+    title: "Workers that do not trust their cache",
+    meaning: "They compute every answer: exact, but slower.",
     todo: "If all workers say so, the drain stands. If one does: its link to the database, or its processor time; feed_lost in its log says which.",
   },
   worker_silent: {
-    title: "A worker has stopped reporting",
-    meaning: "It was stopped, hangs, or has just been replaced. It cannot answer with old data.",
-    todo: "If it lives, end it: the server starts another. If it is gone, this line goes within a minute.",
+    title: "Workers that no longer report",
+    meaning: "Stopped, hanging, or just replaced; they cannot answer with old data.",
+    todo: "If one still lives, end it: the server starts another. Of those that are gone, this says nothing more after a minute.",
   },
   violations: {
     title: "The audit has found differences",

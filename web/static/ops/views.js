@@ -10,13 +10,13 @@ const TIERS = { recent: "Recent", by_day: "Sums by day of recent", history: "His
 const ORDER = Object.keys(TIERS);
 const COLUMNS = [
   { name: "Tier", cell: ({ tier }) => TIERS[tier] ?? tier, kind: "tier" },
-  { name: "Days", cell: days },
-  { name: "Rows", number: true, cell: ({ row_count: rows }) => count(rows) },
-  { name: "Size", number: true, cell: ({ size_bytes: size }) => bytes(size) },
   { name: "Stale keys", number: true, cell: ({ stale_keys: keys }) => count(keys) },
   { name: "Refreshed", number: true, cell: ({ refreshed_seconds_ago: seconds }) => ago(seconds) },
   { name: "Took", number: true, cell: ({ duration_ms: duration }) => took(duration) },
   { name: "Next refresh", cell: next },
+  { name: "Rows", number: true, cell: ({ row_count: rows }) => count(rows) },
+  { name: "Size", number: true, cell: ({ size_bytes: size }) => bytes(size) },
+  { name: "Days", cell: days },
   { name: "Why", cell: ({ next_refresh: plan }) => (plan && !plan.with_tier ? plan.why : ""), kind: "why" },
 ];
 
