@@ -2,7 +2,8 @@
  * Requests to the JSON API, and where each answer came from.
  *
  * The browser's own cache is left out (`no-store`): it would answer a 304 with the old body as if it were new. We keep the
- * last body of each address and say `If-None-Match` ourselves.
+ * last body of each address and say `If-None-Match` ourselves. With `no-store` a browser would also ask the server for
+ * an exact read (`Cache-Control: no-cache`), unless we say what else we ask for: an answer of any age.
  */
 
 import { parseExactly } from "./exact_json.js";
@@ -10,6 +11,7 @@ import { token } from "./token.js";
 
 const kept = new Map();
 const MOST_KEPT = 60;
+const ANY_AGE = "max-age=31536000";
 
 /** An answer that is an error (RFC 9457), or none at all: `status` 0. */
 export class Problem extends Error {
@@ -55,10 +57,10 @@ export function forget() {
  * @throws {Problem}
  */
 export async function request(path, { headers = {}, ...rest } = {}) {
-  const authorization = token() ? { Authorization: `Bearer ${token()}` } : {};
+  const ours = { "Cache-Control": ANY_AGE, ...(token() ? { Authorization: `Bearer ${token()}` } : {}) };
   let response;
   try {
-    response = await fetch(path, { cache: "no-store", ...rest, headers: { ...authorization, ...headers } });
+    response = await fetch(path, { cache: "no-store", ...rest, headers: { ...ours, ...headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ detail: "The server cannot be reached." });
