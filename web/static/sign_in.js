@@ -64,6 +64,7 @@ function form(fault) {
       if (!claims().sub) {
         forgetToken();
         byId("token-fault").textContent = "That is no token: it has three parts with dots between them, and a sub.";
+        field.focus();
         return;
       }
       section.hidden = true;
