@@ -35,7 +35,7 @@ export class Plot {
         "details",
         { class: "behind" },
         h("summary", {}, "Show as a table"),
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The numbers of this chart" }, h("table", {}, h("thead", {}, h("tr", {}, head)), this.table)),
+        h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The numbers of this chart" }, h("table", {}, h("thead", {}, h("tr", {}, head)), this.table)),
       ),
     );
     this.#drawLegend();

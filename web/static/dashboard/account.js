@@ -40,7 +40,7 @@ export class RecentCalls {
     const heads = [["When"], ["Agent"], ["Outcome"], ["Talk", "number"]];
     this.empty = h("p", { class: "soft", hidden: true }, "No calls yet. The first one appears here within a moment.");
     this.table = h("table", {}, h("thead", {}, h("tr", {}, heads.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))), this.body);
-    this.element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Recent calls" }, this.table, this.empty);
+    this.element = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Recent calls" }, this.table, this.empty);
   }
 
   /** Show the data of `/api/v1/dashboard/overview`. */

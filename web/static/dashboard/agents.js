@@ -31,7 +31,7 @@ export class Agents {
     const head = h("tr", {}, this.heads[0], h("th", { scope: "col" }, "Calls a day"), ...this.heads.slice(1));
     this.empty = h("p", { class: "soft", hidden: true }, "No agents yet.");
     this.table = h("table", {}, h("thead", {}, head), this.body);
-    this.element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Agents" }, this.table, this.empty);
+    this.element = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Agents" }, this.table, this.empty);
   }
 
   /** Show the data of `/api/v1/agents?series=calls`. */
