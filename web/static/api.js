@@ -11,6 +11,7 @@ import { token } from "./token.js";
 
 const kept = new Map();
 const MOST_KEPT = 60;
+const LONGEST_SECONDS = 20; // the server gives a read up after 15
 const ANY_AGE = "max-age=31536000";
 
 /** An answer that is an error (RFC 9457), or none at all: `status` 0. */
@@ -28,8 +29,7 @@ export class Problem extends Error {
  */
 export async function read(path, { signal } = {}) {
   const before = kept.get(path);
-  const response = await request(path, { signal, headers: before ? { "If-None-Match": before.etag } : {} });
-  const body = response.status === 304 ? before.body : await parsed(response);
+  const { response, body } = await whole(path, { signal, headers: before ? { "If-None-Match": before.etag } : {} }, before?.body);
   kept.delete(path);
   kept.set(path, { etag: response.headers.get("ETag"), body });
   if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
@@ -38,13 +38,29 @@ export async function read(path, { signal } = {}) {
 
 /** Return the JSON of an address that is no read of a dashboard. */
 export async function get(path, { signal } = {}) {
-  return parsed(await request(path, { signal }));
+  return (await whole(path, { signal })).body;
 }
 
 /** Send JSON; return what was answered. */
 export async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
-  return parsed(await request(path, { method: "POST", headers, body: JSON.stringify(body) }));
+  return (await whole(path, { method: "POST", headers, body: JSON.stringify(body) })).body;
+}
+
+/** Return a response and its JSON, or `unchanged` for a 304; a network that is silent is a Problem as well. */
+async function whole(path, { signal, ...rest }, unchanged) {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), LONGEST_SECONDS * 1000);
+  const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+  try {
+    const response = await request(path, { signal: either, ...rest });
+    return { response, body: response.status === 304 ? unchanged : await parsed(response) };
+  } catch (error) {
+    if (late.signal.aborted && !signal?.aborted) throw new Problem({ detail: "The server does not answer." });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Forget every answer, as when somebody else signs in. */

@@ -147,8 +147,8 @@ export class Live {
   #planPoll() {
     clearTimeout(this.#pollAt);
     const seconds = this.#streams && this.#complete ? ANYWAY_SECONDS : POLL_SECONDS;
-    this.#pollAt = setTimeout(async () => {
-      if (!this.#streams) await this.#askForTrust();
+    this.#pollAt = setTimeout(() => {
+      if (!this.#streams) this.#askForTrust();
       this.refresh();
     }, seconds * 1000);
   }
