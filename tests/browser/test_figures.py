@@ -1,0 +1,147 @@
+"""The figures of the page are those of the base tables, and each panel says where they came from."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.figures import OUTCOMES, agent_rows, calls_by_day, count, credits_of, headline, last_days, today_of
+from tests.browser.visit import Visit, Visits
+from tests.fix_app import System
+from tests.waiting import until
+
+WEEK = timedelta(days=7)
+BEYOND = 2**53 + 1
+SOURCE = re.compile(r"^(exact, from the (view|base tables), [\d.]+ m?s|cache, [\d.]+ s old)")
+FIGURES = ("calls", "success_rate", "conversion_rate", "cost_per_converted_lead_cents")
+PANELS = ("headline", "calls", "credits", "leads", "recent", "agents")
+
+
+def cells(rows: Locator) -> list[list[str]]:
+    return rows.evaluate_all("rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))")
+
+
+def behind(visit: Visit, panel: str) -> list[list[str]]:
+    """The rows of the table behind a chart."""
+    return cells(visit.panel(panel).locator("details.behind tbody tr"))
+
+
+@pytest.mark.parametrize("user", [1, 2])
+def test_the_headline_is_that_of_the_base_tables(visits: Visits, shared: System, user: int) -> None:
+    visit = visits.dashboard(shared, user)
+    expected = headline(shared, user, *last_days(shared, user))
+    assert {name: visit.figure(name).inner_text() for name in FIGURES} == expected
+
+
+def test_each_headline_figure_stands_beside_the_week_before(visits: Visits, shared: System) -> None:
+    visit = visits.dashboard(shared, 1, "/?range=7d")
+    first, last = last_days(shared, 1, 7)
+    now, before = headline(shared, 1, first, last), headline(shared, 1, first - WEEK, last - WEEK)
+    for name in FIGURES:
+        expect(visit.figure(name)).to_have_text(now[name])
+        expect(visit.page.locator(f'.figure:has([data-figure="{name}"]) .change')).to_contain_text(
+            f"Before: {before[name]}"
+        )
+
+
+def test_credits_and_today_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
+    shared.add_call(4)
+    visit = visits.dashboard(shared, 4)
+    today = today_of(shared, 4)
+    cents = shared.value("SELECT credits_cents FROM users WHERE id = 4")
+    expect(visit.figure("credits_cents")).to_have_text(credits_of(cents))
+    expect(visit.figure("calls_today")).to_have_text(headline(shared, 4, today, today)["calls"])
+
+
+def test_the_table_behind_the_calls_has_every_outcome_of_every_day(visits: Visits, shared: System) -> None:
+    shared.sql.execute("UPDATE calls SET status = 'in_progress' WHERE user_id = 5 AND id % 7 = 0")
+    visit = visits.dashboard(shared, 5)
+    expected = calls_by_day(shared, 5, *last_days(shared, 5))
+    assert len(expected) == 30
+    assert behind(visit, "calls") == expected
+    expect(visit.panel("calls").locator("details.behind table")).to_be_hidden()
+    visit.panel("calls").get_by_text("Show as a table").click()
+    expect(visit.panel("calls").locator("details.behind table")).to_be_visible()
+
+
+def test_each_charts_table_has_the_numbers_of_the_answer(visits: Visits, shared: System) -> None:
+    visit = visits.dashboard(shared, 1, "/?range=90d&granularity=week")
+    first, _ = last_days(shared, 1, 90)
+    with shared.client(1) as client:
+        answer = client.get("/api/v1/dashboard/analytics", params={"from": str(first), "granularity": "week"})
+    series = answer.json()["data"]["series"]
+    assert [row[1:] for row in behind(visit, "calls")] == [[count(entry[it]) for it in OUTCOMES] for entry in series]
+    assert [row[1:3] for row in behind(visit, "leads")] == [
+        [count(entry["converted"]), count(entry["leads"] - entry["converted"])] for entry in series
+    ]
+
+
+def test_agents_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
+    visit = visits.dashboard(shared, 1)
+    rows = cells(visit.panel("agents").locator("tbody tr"))
+    assert {row[0]: row[2:6] for row in rows} == agent_rows(shared, 1, *last_days(shared, 1))
+
+
+def test_recent_calls_are_the_newest_with_times_of_the_users_zone(visits: Visits, shared: System) -> None:
+    shared.add_call(6)
+    visit = visits.dashboard(shared, 6)
+    rows = visit.panel("recent").locator("tbody tr")
+    newest = [
+        str(row[0])
+        for row in shared.sql.execute(
+            "SELECT id FROM calls WHERE user_id = 6 ORDER BY started_at DESC, id DESC LIMIT 10"
+        )
+    ]
+    assert rows.evaluate_all("rows => rows.map((row) => row.dataset.call)") == newest
+    clock = shared.value(
+        "SELECT to_char(c.started_at AT TIME ZONE u.timezone, 'HH12:MI AM') FROM calls c JOIN users u ON u.id = "
+        "c.user_id WHERE c.id = %s",
+        int(newest[0]),
+    )
+    expect(rows.first.locator("time")).to_have_text(clock)
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("de-DE", "90.071.992.547.409,93"), ("en-US", "90,071,992,547,409.93")]
+)
+def test_whole_numbers_beyond_2_to_the_53_keep_every_digit(
+    visits: Visits, shared: System, locale: str, expected: str
+) -> None:
+    shared.sql.execute("UPDATE users SET credits_cents = %s WHERE id = 7", (BEYOND,))
+    visit = visits.dashboard(shared, 7, locale=locale)
+    expect(visit.figure("credits_cents")).to_have_text(expected)
+
+
+def test_numbers_are_in_the_language_of_the_browser(visits: Visits, shared: System) -> None:
+    visit = visits.dashboard(shared, 1, locale="de-DE")
+    expected = headline(shared, 1, *last_days(shared, 1))["success_rate"]
+    assert visit.figure("success_rate").inner_text() == expected.replace(".", ",").replace("%", "\u00a0%")
+
+
+def test_each_panel_says_where_its_numbers_came_from(visits: Visits, shared: System) -> None:
+    visit = visits.dashboard(shared, 8)
+    for panel in PANELS:
+        expect(visit.panel(panel).locator("details.source summary")).to_have_text(SOURCE)
+    cached = visit.page.locator("details.source[data-source=cache]")
+
+    def some_are_from_the_cache() -> int:
+        visit.page.reload()
+        visit.shown()
+        return cached.count()
+
+    until(some_are_from_the_cache, "panel whose numbers the cache had")  # of two workers, who may both have to compute
+    expect(cached.first.locator("summary")).to_have_text(re.compile(r"^cache, [\d.]+ (s|min) old$"))
+    cached.first.locator("summary").click()
+    expect(cached.first.locator("dl")).to_contain_text("the front cache")
+
+
+def test_somebody_without_anything_sees_what_to_expect(visits: Visits, shared: System) -> None:
+    user = shared.value(
+        "INSERT INTO users (email, name, credits_cents) VALUES ('n@example.org', 'New', 0) RETURNING id"
+    )
+    visit = visits.dashboard(shared, user)
+    expect(visit.figure("calls")).to_have_text("0")
+    expect(visit.figure("success_rate")).to_have_text("–")
+    expect(visit.panel("recent")).to_contain_text("No calls yet")
+    expect(visit.panel("agents")).to_contain_text("No agents yet")

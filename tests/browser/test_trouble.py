@@ -1,0 +1,151 @@
+"""Whatever fails, the page says what it is and what it means for the numbers, and finds back by itself."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_live import calls_today, live
+from tests.browser.visit import Visit, Visits
+from tests.faults.link import Link
+from tests.fix_app import System
+
+EVENTS = "**/api/v1/dashboard/events*"
+POLLING, OFFLINE = "Asking every 5 s", "Not up to date"
+
+
+@pytest.fixture
+def link(shared: System) -> Iterator[Link]:
+    """The network between a visitor and the shared system."""
+    made = Link(shared.port)
+    yield made
+    made.close()
+
+
+def write_shows(visit: Visit, user: int) -> None:
+    visit.system.add_call(user)
+    expect(visit.figure("calls_today")).to_have_text(calls_today(visit.system, user))
+
+
+def test_a_stream_that_is_cut_is_replaced_by_asking_and_the_page_says_so(
+    visits: Visits, shared: System, link: Link
+) -> None:
+    visit = visits.dashboard(shared, 11, port=link.port)
+    expect(visit.state).to_have_text("Live")
+    visit.watch.allow("Failed to load resource: net::ERR_")
+    visit.page.route(EVENTS, lambda route: route.abort())
+    link.reset_connections()
+    expect(visit.state).to_have_text(POLLING)
+    expect(visit.notice("polling")).to_have_text("The live stream was cut. The page asks every 5 s instead.")
+    write_shows(visit, 11)
+    visit.page.unroute(EVENTS)
+    expect(visit.state).to_have_text("Live", timeout=70_000)  # the longest time between two tries is a minute
+    expect(visit.notice("polling")).to_have_count(0)
+    write_shows(visit, 11)
+
+
+def test_a_network_that_falls_silent_is_noticed(visits: Visits, shared: System, link: Link) -> None:
+    visit = visits.begin(shared, port=link.port)
+    visit.page.clock.install()
+    visit.open()
+    visit.sign_in(12)
+    visit.shown()
+    expect(visit.state).to_have_text("Live")
+    link.silence()
+    visit.page.clock.fast_forward(41_000)
+    expect(visit.state).to_have_text(POLLING)
+    expect(visit.notice("polling")).to_contain_text("The live stream was cut.")
+    visit.page.clock.fast_forward(6_000)  # it asks
+    visit.page.clock.fast_forward(21_000)  # and hears nothing
+    expect(visit.state).to_have_text(OFFLINE)
+    expect(visit.notice("offline")).to_contain_text("The server does not answer.")
+    link.heal()
+    visit.page.clock.fast_forward(60_000)
+    expect(visit.state).to_have_text("Live")
+    write_shows(visit, 12)
+
+
+def test_where_the_server_has_no_room_the_page_asks_and_says_why(visits: Visits, system: System) -> None:
+    system.environment["FRONTVIEW_EVENT_STREAMS"] = "0"
+    system.start_refresher()
+    system.wait_for_views()
+    system.start_web(workers=2)
+    visit = visits.begin(system)
+    visit.watch.allow("status of 503.*/dashboard/events")
+    visit.open()
+    visit.sign_in(1)
+    visit.shown()
+    expect(visit.state).to_have_text(POLLING)
+    expect(visit.notice("polling")).to_contain_text("The server has no room for another live stream.")
+    write_shows(visit, 1)
+    with visit.page.expect_response(lambda answer: answer.status == 304 and "/api/v1/" in answer.url):
+        pass  # what has not changed is not sent again
+
+
+def test_without_a_refresher_the_numbers_are_exact_but_slower(visits: Visits, running: System) -> None:
+    visit = live(visits, running, 1)
+    running.end("refresher")
+    expect(visit.notice("exact-only")).to_contain_text("exact, but slower")
+    expect(visit.state).to_have_text(POLLING)
+    write_shows(visit, 1)
+    expect(visit.panel("headline").locator("details.source summary")).to_have_text(re.compile("^exact, "))
+    late = visits.dashboard(running, 2)
+    expect(late.notice("exact-only")).to_be_visible()
+    write_shows(late, 2)
+    running.start_refresher()
+    for page, user in ((visit, 1), (late, 2)):
+        expect(page.state).to_have_text("Live", timeout=30_000)
+        expect(page.notice("exact-only")).to_have_count(0)
+        write_shows(page, user)
+
+
+def test_without_a_server_the_page_is_marked_and_comes_back_with_it(visits: Visits, running: System) -> None:
+    visit = live(visits, running, 1)
+    visit.watch.allow("Failed to load resource: net::ERR_")
+    before = calls_today(running, 1)
+    running.end("web")
+    expect(visit.state).to_have_text(OFFLINE)
+    expect(visit.notice("offline")).to_have_text(
+        re.compile(r"The server cannot be reached\. What is shown is as of \d.*; the page goes on trying\.")
+    )
+    expect(visit.figure("calls_today")).to_have_text(before)
+    for panel in ("headline", "calls", "credits", "leads", "recent", "agents"):
+        expect(visit.panel(panel)).to_have_class(re.compile("outdated"))
+        expect(visit.panel(panel).get_by_role("alert")).to_contain_text("These are the numbers from before.")
+    running.add_call(1)
+    running.start_web()
+    expect(visit.figure("calls_today")).to_have_text(calls_today(running, 1), timeout=30_000)
+    expect(visit.state).to_have_text("Live", timeout=70_000)
+    expect(visit.notice("offline")).to_have_count(0)
+    expect(visit.page.locator(".outdated")).to_have_count(0)
+
+
+def test_a_page_that_is_opened_without_answers_says_so_and_tries_again(visits: Visits, shared: System) -> None:
+    visit = visits.begin(shared)
+    visit.watch.allow("Failed to load resource: net::ERR_")
+    visit.page.route("**/api/v1/**", lambda route: route.abort())
+    visit.open()
+    visit.sign_in(13)
+    expect(visit.state).to_have_text(OFFLINE)
+    expect(visit.page.locator(".panel-fault:visible")).to_have_count(6)
+    expect(visit.page.locator(".skeleton:visible")).to_have_count(0)
+    visit.page.unroute("**/api/v1/**")
+    visit.panel("agents").get_by_role("button", name="Try again").click()
+    visit.shown()
+    expect(visit.figure("calls_today")).to_have_text(calls_today(shared, 13))
+
+
+def test_a_fault_of_one_panel_is_said_there_and_the_others_go_on(visits: Visits, running: System) -> None:
+    visit = live(visits, running, 1)
+    visit.watch.allow("status of 503.*/api/v1/agents")
+    running.sql.execute("ALTER FUNCTION frontview.dashboard_agents RENAME TO dashboard_gone")
+    write_shows(visit, 1)
+    expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the numbers from before.")
+    expect(visit.panel("agents")).to_have_class(re.compile("outdated"))
+    expect(visit.page.locator(".outdated")).to_have_count(1)
+    expect(visit.panel("agents").locator("tbody tr")).to_have_count(3)
+    running.sql.execute("ALTER FUNCTION frontview.dashboard_gone RENAME TO dashboard_agents")
+    visit.panel("agents").get_by_role("button", name="Try again").click()
+    expect(visit.page.locator(".outdated")).to_have_count(0)
+    expect(visit.panel("agents").get_by_role("alert")).to_be_hidden()
