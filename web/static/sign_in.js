@@ -22,6 +22,7 @@ export async function signedIn(why = "") {
 
 /** Forget who is signed in and everything they were shown, and begin anew. */
 export function signOut(why = "") {
+  if (!token()) return; // done already: what fails while the page goes is no reason
   forgetToken();
   forget();
   if (why) sessionStorage.setItem("frontview.why", why);
