@@ -17,7 +17,7 @@ export function questionOf(query) {
   const [from, to] = [dayOf(said.get("from")), dayOf(said.get("to"))];
   const isCustom = from && to && !faultOfDates(from, to);
   return {
-    range: isCustom ? "custom" : said.get("range") in RANGES ? said.get("range") : USUAL,
+    range: isCustom ? "custom" : Object.hasOwn(RANGES, said.get("range")) ? said.get("range") : USUAL,
     from: isCustom ? from : null,
     to: isCustom ? to : null,
     granularity: GRANULARITIES.includes(said.get("granularity")) ? said.get("granularity") : null,
