@@ -1,0 +1,191 @@
+"""The pure modules of the pages, in the browser that runs them: what they make of what they are given."""
+
+from typing import Any
+
+import pytest
+
+from tests.browser.visit import Visit, Visits
+from tests.fix_app import System
+
+STREAM = (
+    'retry: 2000\n\nevent: state\nid: 1-7\ndata: {"cache": "trusted"}\n\n: alive\n\n'
+    "event: changed\nid: 1-8\ndata: {}\n\n"
+    "data: one\ndata:two\ndata\n\nevent: nothing\n\nid: 1-9\nevent: changed\ndata: {}\n\nevent: end\ndata: unfinished"
+)
+EVENTS = [
+    {"type": "state", "id": "1-7", "data": '{"cache": "trusted"}'},
+    {"type": "changed", "id": "1-8", "data": "{}"},
+    {"type": "message", "id": "1-8", "data": "one\ntwo\n"},
+    {"type": "changed", "id": "1-9", "data": "{}"},
+]
+USUAL = {"range": "30d", "from": None, "to": None, "granularity": None, "user": None}
+
+
+@pytest.fixture
+def page(visits: Visits, shared: System) -> Visit:
+    visit = visits.begin(shared)
+    visit.open()
+    return visit
+
+
+def called(page: Visit, module: str, function: str, *arguments: Any) -> Any:
+    return page.module(module, f"return module.{function}(...argument);", list(arguments))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_events_are_the_same_in_whatever_pieces_they_come(page: Visit, end: str) -> None:
+    feed = """
+      const parsed = (pieces) => {
+        const told = [];
+        const take = module.parser((it) => told.push(it));
+        pieces.forEach((piece) => take(piece));
+        return told;
+      };
+      const text = argument;
+      const found = [parsed([text]), parsed([...text])];
+      for (let place = 1; place < text.length; place += 1) {
+        found.push(parsed([text.slice(0, place), text.slice(place)]));
+      }
+      return found;
+    """
+    found = page.module("event_stream.js", feed, STREAM.replace("\n", end))
+    assert len(found) > len(STREAM)
+    assert all(events == EVENTS for events in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("9007199254740993", "bigint 9007199254740993"),
+        ("-9007199254740993", "bigint -9007199254740993"),
+        ("9007199254740991", "number 9007199254740991"),
+        ("0.1", "number 0.1"),
+        ("1e300", "number 1e+300"),
+        ('"9007199254740993"', "string 9007199254740993"),
+    ],
+)
+def test_json_keeps_every_digit_of_whole_numbers(page: Visit, text: str, told: str) -> None:
+    said = 'const value = module.parseExactly(`{"a": [${argument}]}`).a[0]; return `${typeof value} ${value}`;'
+    assert page.module("exact_json.js", said, text) == told
+
+
+@pytest.mark.parametrize(
+    ("query", "question"),
+    [
+        ("", {}),
+        ("?range=7d", {"range": "7d"}),
+        ("?range=30d&granularity=week", {"granularity": "week"}),
+        ("?user=7&range=365d", {"range": "365d", "user": "7"}),
+        ("?from=2026-02-01&to=2026-02-28", {"range": "custom", "from": "2026-02-01", "to": "2026-02-28"}),
+        ("?from=2026-02-01&to=2026-02-30", {}),
+        ("?from=2026-02-02&to=2026-02-01", {}),
+        ("?from=2025-01-01&to=2026-02-05", {}),
+        ("?from=2026-02-01", {}),
+        ("?range=toString&granularity=year", {}),
+    ],
+)
+def test_an_address_is_a_question_and_a_question_an_address(page: Visit, query: str, question: dict[str, str]) -> None:
+    assert called(page, "dashboard/question.js", "questionOf", query) == USUAL | question
+    address = called(page, "dashboard/question.js", "queryOf", USUAL | question)
+    assert called(page, "dashboard/question.js", "questionOf", address) == USUAL | question
+
+
+def test_a_range_ends_on_the_users_own_day(page: Visit) -> None:
+    page.page.clock.set_fixed_time("2026-03-01T11:30:00Z")
+    question = USUAL | {"range": "7d", "user": "a b&c"}
+    asked = {
+        zone: called(page, "dashboard/question.js", "parametersOf", question, zone)["period"]
+        for zone in ("UTC", "Pacific/Auckland", "Pacific/Pago_Pago")
+    }
+    assert asked == {
+        "UTC": "from=2026-02-23",
+        "Pacific/Auckland": "from=2026-02-24",
+        "Pacific/Pago_Pago": "from=2026-02-23",
+    }
+    assert called(page, "dashboard/question.js", "parametersOf", question, "UTC")["user"] == "user_id=a+b%26c"
+    assert called(page, "dashboard/question.js", "parametersOf", USUAL, "UTC") == {"period": "", "user": ""}
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "text"),
+    [
+        ("count", 1234567, "1,234,567"),
+        ("count", None, "–"),
+        ("count", 0, "0"),
+        ("share", 0.12345, "12.3%"),
+        ("share", 0, "0%"),
+        ("credits", 123456, "1,234.56"),
+        ("credits", -5, "-0.05"),
+        ("credits", 0, "0.00"),
+        ("talkTime", 75, "1:15"),
+        ("talkTime", 3600, "1:00:00"),
+        ("talkTime", 59.6, "1:00"),
+        ("talkTime", 0, "0:00"),
+        ("age", -0.2, "0 s"),
+        ("age", 0.42, "0.4 s"),
+        ("age", 119, "119 s"),
+        ("age", 200, "3 min"),
+        ("age", 7200, "2 h"),
+        ("age", 400_000, "5 days"),
+        ("took", 0.31, "0.3 ms"),
+        ("took", 48.17, "48 ms"),
+        ("took", 1200, "1.2 s"),
+        ("bytes", 51200, "51 kB"),
+        ("bytes", 999, "999 B"),
+        ("bytes", 1_500_000, "1.5 MB"),
+        ("day", "2026-11-03", "Nov 3"),
+        ("month", "2026-11-01", "Nov 2026"),
+    ],
+)
+def test_numbers_read_as_people_write_them(page: Visit, function: str, value: Any, text: str) -> None:
+    assert called(page, "figures.js", function, value) == text
+
+
+@pytest.mark.parametrize(
+    ("cents", "text"),
+    [("9007199254740993", "90,071,992,547,409.93"), ("-9007199254740905", "-90,071,992,547,409.05")],
+)
+def test_amounts_beyond_2_to_the_53_keep_every_cent(page: Visit, cents: str, text: str) -> None:
+    assert page.module("figures.js", "return module.credits(BigInt(argument));", cents) == text
+
+
+def test_instants_are_told_in_the_zone_they_are_asked_in(page: Visit) -> None:
+    page.page.clock.set_fixed_time("2026-03-01T11:30:00Z")
+    at = "2026-03-01T10:05:06Z"
+    assert called(page, "figures.js", "instant", at, "Europe/Berlin") == "11:05 AM"
+    assert called(page, "figures.js", "instant", at, "America/New_York", {"seconds": True}) == "05:05:06 AM"
+    yesterday = called(page, "figures.js", "instant", "2026-02-28T10:05:06Z", "UTC")
+    assert yesterday == "Feb 28, 10:05 AM"
+    assert called(page, "figures.js", "daysAfter", "2024-02-28", 2) == "2024-03-01"
+
+
+@pytest.mark.parametrize(
+    ("provenance", "said"),
+    [
+        ({"source": "materialized_view", "milliseconds": 2.04}, "exact, from the view, 2 ms"),
+        ({"source": "database", "milliseconds": 48}, "exact, from the base tables, 48 ms"),
+        ({"source": "database", "milliseconds": 48, "age": 3}, "exact, from the base tables, 48 ms, 3 s ago"),
+        ({"source": "cache", "age": 0.42}, "cache, 0.4 s old"),
+        ({"source": "cache", "age": 90, "stale": True}, "out of date, 90 s old"),
+    ],
+)
+def test_where_numbers_came_from_is_said_in_words(page: Visit, provenance: dict[str, Any], said: str) -> None:
+    now = 1_000_000_000_000
+    told = {"stale": False, **provenance, "calculatedAt": now - 1000 * provenance.get("age", 0)}
+    assert called(page, "provenance.js", "words", told, now) == said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "better", "told"),
+    [
+        (0.123, 1, {"text": "▲ 12.3%, better.", "verdict": "better"}),
+        (0.123, -1, {"text": "▲ 12.3%, worse.", "verdict": "worse"}),
+        (-0.5, -1, {"text": "▼ 50%, better.", "verdict": "better"}),
+        (0.0001, 1, {"text": "Unchanged.", "verdict": "same"}),
+        (None, 1, {"text": "No comparison.", "verdict": "none"}),
+    ],
+)
+def test_a_change_is_told_in_words_and_never_by_colour_alone(
+    page: Visit, ratio: float | None, better: int, told: dict[str, str]
+) -> None:
+    assert called(page, "dashboard/headline.js", "changeInWords", ratio, better) == told
