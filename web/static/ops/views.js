@@ -58,6 +58,7 @@ export class Views {
 function days({ first_day: first, before_day: before }) {
   if (first === undefined) return NONE;
   if (first === "-infinity" && before === "infinity") return "all";
+  if (first === "infinity" || before === "-infinity") return "none yet"; // as long as no refresher has led
   return before === "infinity" ? `from ${day(first)}` : `before ${day(before)}`;
 }
 
