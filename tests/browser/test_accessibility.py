@@ -67,11 +67,47 @@ def test_axe_finds_nothing_when_something_is_wrong(visits: Visits, shared: Syste
     assert not violations(visit.page)
 
 
+@LOOKS
+def test_axe_finds_nothing_on_the_operators_page(visits: Visits, shared: System, look: dict[str, object]) -> None:
+    visit = visits.dashboard(shared, 1, "/ops", admin=True, **look)
+    assert not violations(visit.page)
+    for table in visit.page.locator("details.behind summary").all():
+        table.click()
+    assert not violations(visit.page)
+    for name in ("Warm…", "Drop cached answers…", "Refresh a view…"):
+        visit.page.get_by_role("button", name=name).click()
+        expect(visit.page.get_by_role("dialog")).to_be_visible()
+        assert not violations(visit.page)
+        if name.startswith("Drop"):
+            visit.page.get_by_role("dialog").get_by_role("button", name="Drop", exact=True).click()
+            expect(visit.page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+            assert not violations(visit.page)
+        visit.page.keyboard.press("Escape")
+
+
+@LOOKS
+def test_axe_finds_nothing_where_operators_must_act(visits: Visits, system: System, look: dict[str, object]) -> None:
+    system.start_web(workers=1)  # and nobody leads
+    visit = visits.dashboard(system, 1, "/ops", admin=True, **look)
+    expect(visit.page.locator("[data-alarm=no_leader]")).to_be_visible()
+    assert not violations(visit.page)
+    visit.page.get_by_role("button", name="Pause").click()
+    expect(visit.page.locator(".outdated").first).to_be_visible()
+    assert not violations(visit.page)
+    other = visits.begin(system, **look)
+    other.open("/ops")
+    other.sign_in(2)
+    expect(other.page.locator("#operators-only")).to_be_visible()
+    assert not violations(other.page)
+
+
+@pytest.mark.parametrize("path", ["/", "/ops"])
 @pytest.mark.parametrize("width", [320, 390, 768, 1920])
-def test_the_page_needs_no_scrolling_sideways(visits: Visits, shared: System, width: int) -> None:
-    visit = visits.dashboard(shared, 1, viewport={"width": width, "height": 800})
+def test_a_page_needs_no_scrolling_sideways(visits: Visits, shared: System, width: int, path: str) -> None:
+    visit = visits.dashboard(shared, 1, path, admin=True, viewport={"width": width, "height": 800})
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-    unfold(visit)
+    for folded in visit.page.locator("details.behind summary").all():
+        folded.click()
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -48,7 +48,7 @@ class Watch:
             self._seen.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def _web_error(self, error: WebError) -> None:
-        self._seen.append(f"uncaught: {error.error}")
+        self._seen.append(f"uncaught: {error.error.stack or error.error}")
 
     def _request(self, request: Request) -> None:
         self.requests.append(request)
