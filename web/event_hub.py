@@ -50,9 +50,9 @@ class Subscription:
     def take(self) -> tuple[Position | None, Position | None]:
         """Return the newest position with a change for its user since the last call, and how far the feed has told."""
         self._wake.clear()
-        position = self._hub.position  # first: what it covers has been told by then
-        told, self._told = self._told, None
-        return told, position
+        with self._hub.telling:
+            told, self._told = self._told, None
+            return told, self._hub.position
 
     def tell(self, position: Position) -> None:
         """Note a change of its user's."""
@@ -90,9 +90,9 @@ class EventHub:
 
     def __init__(self, most: int, most_per_caller: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._most, self._most_per_caller, self._monotonic = most, most_per_caller, monotonic
-        self._lock = threading.Lock()
+        self._lock = self.telling = threading.Lock()
         self._released = threading.Condition(self._lock)
-        self._probed_at = float("-inf")
+        self._probed_at: dict[UserKey | None, float] = {}
         self._by_user: defaultdict[UserKey, set[Subscription]] = defaultdict(set)
         self._callers: Counter[UserKey] = Counter()
         self._counts: Counter[str] = Counter()
@@ -141,7 +141,7 @@ class EventHub:
                 for user in self._concerned(poll, flushed):
                     for subscription in self._by_user[user]:
                         subscription.tell(position)
-            self.position = position  # last: see Subscription.take
+            self.position = position
 
     def stop(self) -> None:
         """End all streams, and those that come."""
@@ -174,9 +174,11 @@ class EventHub:
 
     def _place_after_a_probe(self, caller: UserKey) -> bool:
         now = self._monotonic()
-        if now - self._probed_at < LEAST_SECONDS_BETWEEN_PROBES:
+        self._probed_at = {who: at for who, at in self._probed_at.items() if now - at < LEAST_SECONDS_BETWEEN_PROBES}
+        full = None if self._callers.total() >= self._most else caller  # one who keeps asking costs the others no probe
+        if full in self._probed_at:
             return False
-        self._probed_at = now
+        self._probed_at[full] = now
         for subscription in chain.from_iterable(self._by_user.values()):
             if subscription.caller == caller or self._callers.total() >= self._most:
                 subscription.probe()

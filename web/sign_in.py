@@ -31,7 +31,7 @@ PATH = "/api/v1/sign-in"
 A_SECOND, BURST = 5.0, 20
 AT_ONCE = 2  # that may wait for the database: a thread stays for health checks, hits and refusals
 NOT_VALID = "This link was used already, has run out or was never given out; ask for a new one."
-TOO_MANY = "Too many sign-ins at the moment. The link is still good; Retry-After says when to try again."
+TOO_MANY = "Too many sign-ins at the moment. The link is still good: try again in a moment."
 
 
 def parse_code(value: object) -> str:

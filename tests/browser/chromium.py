@@ -28,16 +28,19 @@ def chromium_path() -> str | None:
     return given
 
 
+def arguments() -> list[str]:
+    """Return how it is started."""
+    given = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--force-color-profile=srgb"]
+    return [*given, "--no-sandbox"] if os.geteuid() == 0 else given  # its own sandbox does not start as root
+
+
 @contextmanager
 def launched(path: str) -> Iterator[Browser]:
     """Yield a browser without a window, for as long as it is needed.
 
     In it an event loop of Playwright's runs in this thread: nothing else may use asyncio there meanwhile.
     """
-    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--force-color-profile=srgb"]
-    if os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # chromium's own sandbox does not start as root
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = playwright.chromium.launch(executable_path=path, args=arguments())
         yield browser
         browser.close()

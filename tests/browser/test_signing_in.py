@@ -65,6 +65,46 @@ def test_a_link_that_was_used_says_so_and_offers_the_form(visits: Visits, shared
     second.shown()
 
 
+def test_a_link_that_is_put_into_a_tab_with_the_page_signs_in(visits: Visits, shared: System) -> None:
+    visit = visits.begin(shared)
+    visit.open()
+    is_at_the_form(visit)
+    code = code_of(shared, "--user", "3")
+    visit.page.evaluate("code => { location.hash = `code=${code}` }", code)
+    visit.shown()
+    expect(visit.page.locator("#who")).to_have_text("User 3, times in UTC")
+    assert code not in visit.page.url
+
+
+def test_a_link_that_is_no_good_changes_nothing_for_who_is_signed_in_and_says_so(
+    visits: Visits, shared: System
+) -> None:
+    visit = visits.dashboard(shared, 1)
+    visit.watch.allow("status of 404.*/api/v1/sign-in")
+    visit.open(f"/?range=7d#code={'x' * 43}")
+    visit.shown()
+    expect(visit.notice("link")).to_contain_text("You are still signed in as before.")
+    expect(visit.page.locator("#who")).to_contain_text("User 1,")
+
+
+def test_a_link_that_the_server_has_no_time_for_can_be_tried_again(visits: Visits, shared: System) -> None:
+    visit = visits.begin(shared)
+    visit.watch.allow("status of 429")
+    visit.page.route(
+        "**/api/v1/sign-in",
+        lambda route: route.fulfill(
+            status=429, content_type="application/problem+json", body='{"detail": "Too many; the link is still good."}'
+        ),
+    )
+    visit.open(f"/#code={code_of(shared, '--user', '3')}")
+    is_at_the_form(visit)
+    expect(visit.page.locator("#token-fault")).to_have_text("Too many; the link is still good.")
+    visit.page.unroute("**/api/v1/sign-in")
+    visit.page.get_by_role("button", name="Try the link again").click()
+    visit.shown()
+    expect(visit.page.locator("#who")).to_have_text("User 3, times in UTC")
+
+
 def test_a_link_to_somebody_else_does_not_leave_the_one_before_signed_in_unseen(visits: Visits, shared: System) -> None:
     visit = visits.dashboard(shared, 1)
     visit.open(f"/?range=7d#code={code_of(shared, '--user', '2')}")

@@ -11,6 +11,7 @@ import { token } from "./token.js";
 
 const kept = new Map();
 const MOST_KEPT = 60;
+export const SIGN_IN = "/api/v1/sign-in";
 const LONGEST_SECONDS = 20; // the server gives a read up after 15
 const ANY_AGE = "max-age=31536000";
 
@@ -33,7 +34,7 @@ export async function read(path, { signal } = {}) {
   kept.delete(path);
   kept.set(path, { etag: response.headers.get("ETag"), body });
   if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
-  return { ...body, provenance: provenanceOf(response, body.meta), unchanged: response.status === 304 };
+  return { ...body, provenance: provenanceOf(response, body.meta) };
 }
 
 /** Return the JSON of an address that is no read of a dashboard. */
@@ -73,6 +74,7 @@ export function forget() {
  * @throws {Problem}
  */
 export async function request(path, { headers = {}, ...rest } = {}) {
+  if (!token() && path.startsWith("/api/v1/") && path !== SIGN_IN) throw new Problem({ status: 401 });
   const ours = { "Cache-Control": ANY_AGE, ...(token() ? { Authorization: `Bearer ${token()}` } : {}) };
   let response;
   try {
@@ -119,7 +121,6 @@ function provenanceOf(response, meta) {
     patchedDays: Number(/patched=(\d+)/.exec(status)?.[1] ?? meta.patched_days),
     stale: full && meta.stale === true,
     ageSeconds: seconds,
-    untrusted: /fwd=stale/.test(status),
     calculatedAt: Date.now() - seconds * 1000,
     receivedAt: Date.now(),
     watermark: meta.watermark,

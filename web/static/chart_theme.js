@@ -4,15 +4,31 @@
  */
 
 let library = null;
+let tries = 0;
 
-/** Return the library's Chart class. */
-export function chartLibrary() {
-  library ??= import(document.documentElement.dataset.chartLibrary).then(() => {
-    const { Chart } = globalThis;
-    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-    return Chart;
-  });
-  return library;
+/**
+ * Return the library's Chart class.
+ * @throws {Error} it could not be fetched; the next call tries again.
+ */
+export async function chartLibrary() {
+  library ??= fetchLibrary();
+  try {
+    return await library;
+  } catch (error) {
+    library = null;
+    throw error;
+  }
+}
+
+/** A module that failed once is not fetched again under the same address, so each try has one of its own. */
+async function fetchLibrary() {
+  const address = document.documentElement.dataset.chartLibrary;
+  const again = tries ? `?again=${tries}` : "";
+  tries += 1;
+  await import(address + again);
+  const { Chart } = globalThis;
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  return Chart;
 }
 
 /** Return the value of a colour of the style sheet, e.g. `--series-1`. */

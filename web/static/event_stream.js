@@ -33,6 +33,7 @@ export async function follow(path, { signal, lastEventId, onEvent, silenceSecond
       parse(value);
     }
   } finally {
+    cut.abort(); // also when an event could not be taken: the server's place is given back
     clearTimeout(watchdog);
     signal.removeEventListener("abort", stop);
   }

@@ -68,7 +68,7 @@ export function day(text, { year = false, weekday = false } = {}) {
   return new Intl.DateTimeFormat(undefined, shown).format(new Date(`${text}T00:00:00Z`));
 }
 
-/** Return the month of a calendar day, e.g. November 2026. */
+/** Return the month of a calendar day, e.g. Nov 2026. */
 export function month(text) {
   return new Intl.DateTimeFormat(undefined, { timeZone: "UTC", month: "short", year: "numeric" }).format(
     new Date(`${text}T00:00:00Z`),
@@ -99,6 +99,20 @@ export function today(timeZone, at = new Date()) {
 /** Return the calendar day that many days after another one. */
 export function daysAfter(text, days) {
   return new Date(Date.parse(`${text}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** Return a difference of whole numbers, either of which may be a BigInt. */
+export function minus(one, other) {
+  return typeof one === typeof other ? one - other : BigInt(one) - BigInt(other);
+}
+
+/** Return whether the browser knows a time zone; PostgreSQL knows more of them. */
+export function isTimeZone(name) {
+  try {
+    return Boolean(new Intl.DateTimeFormat(undefined, { timeZone: name }));
+  } catch {
+    return false;
+  }
 }
 
 function isNothing(value) {

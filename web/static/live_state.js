@@ -3,7 +3,7 @@
 import { byId, h } from "./dom.js";
 import { instant } from "./figures.js";
 
-const WORDS = { connecting: "Connecting", live: "Live", polling: "Asking every 5 s", paused: "Paused", offline: "Not up to date" };
+const WORDS = { connecting: "Connecting", live: "Live", polling: "Asking every 5 s", paused: "Paused", offline: "Not up to date", refused: "Nothing to show" };
 const EXACT_ONLY =
   "The numbers are exact, but slower: the refresher does not tell of changes, so every answer is computed when it is asked for.";
 
@@ -14,7 +14,7 @@ export function showLive({ mode, why, exactOnly, at }, timeZone) {
   const words = mode === "paused" && since ? `Paused at ${since}` : WORDS[mode];
   if (state.textContent !== words) state.textContent = words;
   state.dataset.mode = mode;
-  notice("exact-only", exactOnly && mode !== "offline" ? EXACT_ONLY : "", "warn");
+  notice("exact-only", exactOnly && (mode === "live" || mode === "polling") ? EXACT_ONLY : "", "warn");
   notice("polling", mode === "polling" && why ? `${why} The page asks every 5 s instead.` : "", "plain");
   notice("offline", mode === "offline" ? `${why} ${since ? `What is shown is as of ${since}; the` : "The"} page goes on trying.` : "", "bad");
   document.body.dataset.live = mode;

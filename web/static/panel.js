@@ -8,6 +8,9 @@ import { showProvenance } from "./provenance.js";
 const CHANGED_MS = 1600;
 
 export class Panel {
+  #hasFailed = false;
+  #isOld = false;
+
   /** @param {string} id of its section in the page. */
   constructor(id) {
     this.section = byId(id);
@@ -20,21 +23,36 @@ export class Panel {
     if (content.parentNode !== this.body) this.body.replaceChildren(content);
     if (provenance) showProvenance(this.section.querySelector(".provenance"), provenance, timeZone);
     this.section.setAttribute("aria-busy", "false");
-    this.section.classList.remove("outdated");
     this.fault.hidden = true;
+    this.#hasFailed = false;
+    this.#mark();
+  }
+
+  /** Mark the numbers as those of before, or take the mark away. */
+  markOld(isOld) {
+    this.#isOld = isOld;
+    this.#mark();
   }
 
   /** Say what is wrong and what to do; `retry` is what the button does. */
   fail(detail, retry) {
-    const empty = this.body.querySelector(".skeleton") !== null;
     this.section.setAttribute("aria-busy", "false");
-    this.section.classList.toggle("outdated", !empty);
-    this.section.classList.toggle("empty", empty);
     this.fault.hidden = false;
-    const text = empty ? detail : `${detail} These are the numbers from before.`;
+    this.#hasFailed = true;
+    this.#mark();
+    const text = this.#isEmpty() ? detail : `${detail} These are the numbers from before.`;
     if (this.fault.dataset.text === text) return;
     this.fault.dataset.text = text;
     this.fault.replaceChildren(text, " ", h("button", { type: "button", onclick: retry }, "Try again"));
+  }
+
+  #isEmpty() {
+    return this.body.querySelector(".skeleton") !== null;
+  }
+
+  #mark() {
+    this.section.classList.toggle("outdated", (this.#hasFailed || this.#isOld) && !this.#isEmpty());
+    this.section.classList.toggle("empty", this.#hasFailed && this.#isEmpty());
   }
 }
 

@@ -6,6 +6,8 @@
 import { chartLibrary, colour, fill, onThemeChange, prefersNoMotion, swatch } from "./chart_theme.js";
 import { h } from "./dom.js";
 
+export const NO_CHART = "The chart could not be loaded. The table below has its numbers.";
+
 /**
  * @typedef {{name: string, colour: string, pattern?: string, line?: boolean, axis?: string,
  *   format: function(*): string}} Series
@@ -24,12 +26,14 @@ export class Plot {
     this.shape = shape;
     this.canvas = h("canvas", { role: "img" });
     this.legend = h("ul", { class: "legend" });
+    this.missing = h("p", { class: "fault", hidden: true }, NO_CHART);
     this.table = h("tbody");
     const head = [shape.first, ...shape.series.map(({ name }) => name)].map((name, place) => h("th", { scope: "col", class: place ? "number" : null }, name));
     this.element = h(
       "figure",
       { class: "plot" },
       this.legend,
+      this.missing,
       h("div", { class: "canvas" }, this.canvas),
       h(
         "details",
@@ -52,7 +56,7 @@ export class Plot {
     this.canvas.setAttribute("aria-label", latest.summary);
     this.table.replaceChildren(...latest.labels.map((label, row) => this.#row(label, row)));
     if (latest.totals) this.#drawLegend();
-    this.#drawing ??= this.#draw();
+    this.#drawing ??= this.#draw().catch(() => this.#doWithout());
     if (this.#chart) this.#update();
   }
 
@@ -61,8 +65,15 @@ export class Plot {
     return h("tr", {}, h("th", { scope: "row" }, label), cells);
   }
 
+  /** The table has the numbers; the next look tries again. */
+  #doWithout() {
+    this.#drawing = null;
+    this.missing.hidden = false;
+  }
+
   async #draw() {
     const Chart = await chartLibrary();
+    this.missing.hidden = true;
     this.#chart = new Chart(this.canvas, { type: "bar", data: { labels: [], datasets: this.#datasets() }, options: this.#options() });
     this.#update();
   }

@@ -7,19 +7,32 @@ import { age, count, instant, took } from "./figures.js";
 
 const SOURCES = { cache: "the front cache", materialized_view: "the view", database: "the base tables" };
 
+const FACTS = ["Answered by", "Computed at", "Checked at", "Server's time", "Days computed live", "Watermark"];
 const TICK_MS = 1000;
 const SOON_SECONDS = 2;
 const shown = new Map();
 
-/** Show it in a panel's head, in place of what was there; whether it is unfolded stays. */
+/** Show it in a panel's head; the elements stay the same, so that focus and what is unfolded stay. */
 export function showProvenance(place, provenance, timeZone) {
-  const open = place.querySelector("details")?.open ?? false;
+  const parts = shown.get(place)?.parts ?? made(place);
   const kind = provenance.stale ? "stale" : provenance.source;
-  const said = h("span", {}, words(provenance));
-  const summary = h("summary", {}, h("span", { class: "shape", "data-source": kind, "aria-hidden": "true" }), said);
-  place.replaceChildren(h("details", { class: "source", open, "data-source": kind }, summary, facts(provenance, timeZone)));
+  parts.details.dataset.source = parts.shape.dataset.source = kind;
+  parts.said.textContent = words(provenance);
+  facts(provenance, timeZone).forEach((text, row) => {
+    parts.facts[row].textContent = text;
+  });
   if (!shown.size) setInterval(grow, TICK_MS);
-  shown.set(place, { said, provenance });
+  shown.set(place, { parts, provenance });
+}
+
+function made(place) {
+  const shape = h("span", { class: "shape", "aria-hidden": "true" });
+  const said = h("span");
+  const facts = FACTS.map(() => h("dd"));
+  const rows = FACTS.map((name, row) => h("div", {}, h("dt", {}, name), facts[row]));
+  const details = h("details", { class: "source" }, h("summary", {}, shape, said), h("dl", { class: "facts" }, ...rows));
+  place.replaceChildren(details);
+  return { details, shape, said, facts };
 }
 
 /** Return it in words as of `now`, e.g. "exact, from the view, 2 ms" or "cache, 0.4 s old". */
@@ -32,17 +45,17 @@ export function words({ source, stale, calculatedAt, milliseconds }, now = Date.
 
 /** Ages go on while nothing is asked. */
 function grow() {
-  for (const { said, provenance } of shown.values()) said.textContent = words(provenance);
+  for (const { parts, provenance } of shown.values()) parts.said.textContent = words(provenance);
 }
 
+/** Return the facts in the order of {@link FACTS}. */
 function facts(provenance, timeZone) {
-  const rows = [
-    ["Answered by", SOURCES[provenance.source]],
-    ["Computed at", instant(provenance.calculatedAt, timeZone, { seconds: true })],
-    ["Checked at", instant(provenance.receivedAt, timeZone, { seconds: true })],
-    ["Server's time", took(provenance.milliseconds)],
-    ["Days computed live", count(provenance.patchedDays)],
-    ["Watermark", provenance.watermark],
+  return [
+    SOURCES[provenance.source],
+    instant(provenance.calculatedAt, timeZone, { seconds: true }),
+    instant(provenance.receivedAt, timeZone, { seconds: true }),
+    took(provenance.milliseconds),
+    count(provenance.patchedDays),
+    provenance.watermark,
   ];
-  return h("dl", { class: "facts" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
 }

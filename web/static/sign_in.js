@@ -2,27 +2,29 @@
  * Signing in and out: by a token that is pasted, or by the one-use code of a link.
  */
 
-import { Problem, forget, post } from "./api.js";
+import { Problem, SIGN_IN, forget, post } from "./api.js";
 import { byId, h } from "./dom.js";
+import { notice } from "./live_state.js";
 import { claims, forgetToken, isAdmin, keepToken, token } from "./token.js";
+
+const WORTH_ANOTHER_TRY = [0, 429, 503]; // the code was not looked at, or may not have been
+const NO_TOKEN = "That is no token: it has three parts with dots between them, and a sub.";
+let isLeaving = false;
 
 /** Return once somebody is signed in; shows the form as long as nobody is. `why` is said above it. */
 export async function signedIn(why = "") {
-  let fault = why;
-  if (!token() || linkCode()) {
-    try {
-      await redeemCode();
-    } catch (problem) {
-      if (!token()) fault = problem.detail;
-    }
-  }
-  if (!token()) await form(fault);
+  const code = takeCode();
+  const link = code ? await redeem(code) : { fault: why };
+  if (!token()) await form(link);
+  else if (link.fault) notice("link", `${link.fault} You are still signed in as before.`, "warn");
+  stayWithWhoItIs();
   showWho();
 }
 
 /** Forget who is signed in and everything they were shown, and begin anew. */
 export function signOut(why = "") {
-  if (!token()) return; // done already: what fails while the page goes is no reason
+  if (isLeaving) return; // what fails while the page goes is no reason
+  isLeaving = true;
   forgetToken();
   forget();
   if (why) sessionStorage.setItem("frontview.why", why);
@@ -36,43 +38,64 @@ export function whySignedOut() {
   return why;
 }
 
-function linkCode() {
-  return new URLSearchParams(location.hash.slice(1)).get("code");
+/** Return the code of the address, if it holds one; it is out of the address before anything else happens. */
+function takeCode() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) history.replaceState(null, "", location.pathname + location.search);
+  return code;
 }
 
-/** Sign in with the code of the address, if it holds one; it is taken out of the address first. */
-async function redeemCode() {
-  const code = linkCode();
-  if (!code) return;
-  history.replaceState(null, "", location.pathname + location.search);
-  const answer = await post("/api/v1/sign-in", { code });
-  if (!answer.token) throw new Problem({ detail: "The server answered a sign-in without a token." });
-  keepToken(answer.token);
+/** Sign in with a code; return {fault, code}: what went wrong, and the code if it is worth another try. */
+async function redeem(code) {
+  try {
+    const answer = await post(SIGN_IN, { code });
+    keepToken(answer.token);
+    return { fault: "" };
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    return { fault: problem.detail, code: WORTH_ANOTHER_TRY.includes(problem.status) ? code : null };
+  }
 }
 
-function form(fault) {
+/** Show the form until somebody has signed in by it, or by the link's code at another try. */
+function form({ fault, code }) {
   const [section, field] = [byId("sign-in"), byId("token")];
-  byId("token-fault").textContent = fault;
   byId("page").hidden = true;
   section.hidden = false;
-  field.value = "";
-  field.focus();
   return new Promise((resolve) => {
+    const show = (told) => {
+      byId("token-fault").textContent = told.fault;
+      byId("try-link").hidden = !told.code;
+      field.value = "";
+      field.focus();
+    };
+    const end = (told) => {
+      if (!token()) return show(told);
+      section.hidden = true;
+      return resolve();
+    };
+    byId("try-link").onclick = async () => end(await redeem(code));
     byId("sign-in-form").onsubmit = (event) => {
       event.preventDefault();
       keepToken(field.value);
-      field.value = "";
-      if (!claims().sub) {
-        forgetToken();
-        byId("token-fault").textContent = "That is no token: it has three parts with dots between them, and a sub.";
-        field.focus();
-        return;
-      }
-      section.hidden = true;
-      resolve();
+      if (!claims().sub) forgetToken();
+      end({ fault: NO_TOKEN });
     };
+    show({ fault, code });
   });
 }
+
+/** A page that the browser kept, or one that another link was put into, is of whoever it was made for. */
+function stayWithWhoItIs() {
+  const mine = token();
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted && token() !== mine) location.reload();
+  });
+}
+
+addEventListener("hashchange", () => {
+  if (location.hash.startsWith("#code=")) location.reload();
+});
 
 function showWho() {
   const { sub } = claims();

@@ -3,8 +3,9 @@
 import { h } from "../dom.js";
 import { NONE, count, credits, instant, talkTime } from "../figures.js";
 import { setText } from "../panel.js";
+import { OUTCOMES } from "./outcomes.js";
 
-const OUTCOMES = { completed: "Completed", failed: "Failed", no_answer: "No answer", busy: "Busy", in_progress: "In progress" };
+const NAMES = Object.fromEntries(OUTCOMES.map(({ key, name }) => [key, name]));
 const WEEK_DAYS = 7;
 const YEAR_DAYS = 365;
 
@@ -44,16 +45,16 @@ export class RecentCalls {
   }
 
   /** Show the data of `/api/v1/dashboard/overview`. */
-  show({ recent_calls: calls, timezone }) {
+  show({ recent_calls: calls }, timeZone) {
     this.table.hidden = !(this.empty.hidden = calls.length > 0);
     this.body.replaceChildren(
       ...calls.map((call) =>
         h(
           "tr",
           { "data-call": call.call_id },
-          h("td", {}, h("time", { datetime: call.started_at }, instant(call.started_at, timezone))),
+          h("td", {}, h("time", { datetime: call.started_at }, instant(call.started_at, timeZone))),
           h("td", { class: "agent" }, call.agent_name),
-          h("td", {}, h("span", { class: "outcome", "data-outcome": call.status }, OUTCOMES[call.status] ?? call.status)),
+          h("td", {}, h("span", { class: "outcome", "data-outcome": call.status }, NAMES[call.status] ?? call.status)),
           h("td", { class: "number" }, call.duration_seconds ? talkTime(call.duration_seconds) : NONE),
         ),
       ),
@@ -63,7 +64,9 @@ export class RecentCalls {
 
 /** Return in words how long credits last at a pace a day. */
 function lasting(left, perDay) {
+  if (left <= 0) return "Nothing is left";
   if (!(perDay > 0)) return "Nothing was used in the last 7 days";
   const days = Math.floor(Number(left) / perDay);
-  return `${days > YEAR_DAYS ? "More than a year" : `About ${count(days)} days`} at the pace of the last 7 days`;
+  const words = days > YEAR_DAYS ? "More than a year" : days < 2 ? "Less than two days" : `About ${count(days)} days`;
+  return `${words} at the pace of the last 7 days`;
 }

@@ -3,15 +3,15 @@
 import { byId } from "../dom.js";
 import { daysOf, faultOfDates, granularityOf } from "./question.js";
 
-/** Make the controls show a question. `asCustom`: the dates that "Dates" begins with. */
-export function showControls(question, asCustom) {
+/** Make the controls show a question. `period`: the days that are shown, if they are known: "Dates" begins with them. */
+export function showControls(question, period) {
   const form = byId("controls");
   form.elements.range.value = question.range;
   form.elements.granularity.value = granularityOf(question);
   byId("dates").hidden = question.range !== "custom";
   byId("dates-fault").textContent = "";
-  form.elements.from.value = question.from ?? asCustom?.from ?? "";
-  form.elements.to.value = question.to ?? asCustom?.to ?? "";
+  form.elements.from.value = question.from ?? period?.from ?? "";
+  form.elements.to.value = question.to ?? period?.to ?? "";
   const days = daysOf(question);
   for (const input of form.elements.granularity) input.disabled = input.value === "month" && days < 28 && !input.checked;
 }

@@ -45,4 +45,4 @@ export function changeInWords(ratio, better) {
   return { text: `${ratio > 0 ? "▲" : "▼"} ${CHANGE.format(Math.abs(ratio))}, ${verdict}.`, verdict };
 }
 
-const period = ({ from, to }) => `${day(from)} – ${day(to, { year: true })}`;
+const period = ({ from, to }) => `${day(from, { year: from.slice(0, 4) !== to.slice(0, 4) })} – ${day(to, { year: true })}`;

@@ -2,6 +2,7 @@
 
 import { Problem, read } from "../api.js";
 import { byId, h } from "../dom.js";
+import { isTimeZone } from "../figures.js";
 import { Live } from "../live.js";
 import { notice, offerPause, showLive } from "../live_state.js";
 import { Panel } from "../panel.js";
@@ -11,68 +12,82 @@ import { Account, RecentCalls } from "./account.js";
 import { Agents } from "./agents.js";
 import { followControls, showControls } from "./controls.js";
 import { Headline } from "./headline.js";
-import { granularityOf, parametersOf, queryOf, questionOf } from "./question.js";
+import { granularityOf, needsToday, parametersOf, queryOf, questionOf } from "./question.js";
 import { callsPlot, leadsPlot, showCalls, showLeads } from "./series.js";
 
 const [headline, account, recent, agents] = [new Headline(), new Account(), new RecentCalls(), new Agents()];
 const [calls, leads] = [callsPlot(), leadsPlot()];
 const panels = Object.fromEntries(["headline", "calls", "credits", "leads", "recent", "agents"].map((id) => [id, new Panel(id)]));
-const shown = (view) => (data) => view.show(data) ?? view.element;
+const shown = (view) => (data, timeZone) => view.show(data, timeZone) ?? view.element;
 
 /** Each read: its address, and what it fills. */
 const READS = [
-  { path: "dashboard/overview", fills: { credits: shown(account), recent: shown(recent) }, tellsZone: true },
+  { path: "dashboard/overview", fills: { credits: shown(account), recent: shown(recent) }, tells: learnUser },
   { path: "performance", period: true, fills: { headline: shown(headline) } },
   {
     path: "dashboard/analytics",
     period: true,
-    more: (question) => `granularity=${granularityOf(question)}`,
+    more: (asked) => `granularity=${granularityOf(asked)}`,
+    tells: learnPeriod,
     fills: { calls: (data) => showCalls(calls, data) ?? calls.element, leads: (data) => showLeads(leads, data) ?? leads.element },
   },
   { path: "agents", period: true, more: () => "series=calls", fills: { agents: shown(agents) } },
 ];
 
+const UNREADABLE = "What the server told of it cannot be shown.";
+
 let question = questionOf(location.search);
-let timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-let zoneIsKnown = false;
+let user = null; // {timeZone, today}, once the overview has told
+let period = null; // the days that are shown
 
 /** Read everything and show it, for {@link Live}. What could not be had is said in its panel. */
 async function refresh(signal) {
-  const asked = question;
-  const overview = fill(READS[0], asked, signal);
-  if (!zoneIsKnown) await overview.catch(() => null); // today is the user's, not the browser's
-  const outcomes = await Promise.allSettled([overview, ...READS.slice(1).map((item) => fill(item, asked, signal))]);
-  if (asked !== question) return refresh(signal);
+  const overview = fill(READS[0], signal);
+  if (!user) await overview.catch(() => null); // today is the user's, not the browser's
+  const outcomes = await Promise.allSettled([overview, ...READS.slice(1).map((item) => fill(item, signal))]);
+  signal.throwIfAborted();
   const problems = outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
-  const serious = problems.find((problem) => !(problem instanceof Problem)) ?? problems.find(({ status }) => status === 401) ?? (problems.length === READS.length ? problems[0] : null);
-  showWhose(problems.find(({ status }) => status === 403));
-  if (serious && serious.status !== 403) throw serious;
+  const forbidden = problems.find(({ status }) => status === 403);
+  showWhose(forbidden);
+  const serious = forbidden ?? problems.find(({ status }) => status === 401) ?? (problems.length === READS.length && problems[0]);
+  if (serious) throw serious;
   const watermarks = outcomes.map(({ value }) => value).filter(Boolean);
   return { watermark: watermarks.sort(olderFirst)[0] ?? null, complete: problems.length === 0 };
 }
 
 /** Read one answer into its panels; return its watermark. */
-async function fill(item, asked, signal) {
-  const { period, user } = parametersOf(asked, timeZone);
-  const query = [item.period && period, item.more?.(asked), user].filter(Boolean).join("&");
+async function fill(item, signal) {
+  const asked = parametersOf(question, user?.today);
+  const query = [item.period && asked.period, item.more?.(question), asked.user].filter(Boolean).join("&");
   try {
+    if (item.period && needsToday(question) && !user) throw new Problem({ detail: "What day it is for this user could not be read." });
     const { data, meta, provenance } = await read(`/api/v1/${item.path}${query && `?${query}`}`, { signal });
-    if (asked !== question) return null;
-    if (item.tellsZone) learnZone(data);
-    for (const [id, show] of Object.entries(item.fills)) panels[id].show(show(data), provenance, timeZone);
+    signal.throwIfAborted();
+    item.tells?.(data);
+    for (const [id, show] of Object.entries(item.fills)) panels[id].show(show(data, zone()), provenance, zone());
     return meta.watermark;
-  } catch (problem) {
-    if (!(problem instanceof Problem) || asked !== question) throw problem;
-    for (const id of Object.keys(item.fills)) panels[id].fail(problem.detail, () => live.refresh());
-    throw problem;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (!(error instanceof Problem)) reportError(error);
+    const detail = error instanceof Problem ? error.detail : UNREADABLE;
+    for (const id of Object.keys(item.fills)) panels[id].fail(detail, () => live.refresh());
+    throw error;
   }
 }
 
-function learnZone(data) {
-  [timeZone, zoneIsKnown] = [data.timezone, true];
-  byId("who").textContent = question.user ? `Dashboard of user ${data.user_id}, times in ${timeZone}` : `User ${data.user_id}, times in ${timeZone}`;
-  document.title = question.user ? `User ${data.user_id} · Frontview` : "Dashboard · Frontview";
+function learnUser({ user_id: id, timezone, today }) {
+  const isKnown = isTimeZone(timezone);
+  user = { timeZone: isKnown ? timezone : "UTC", today };
+  const times = isKnown ? `times in ${timezone}` : `times in UTC: this browser does not know the zone ${timezone}`;
+  byId("who").textContent = `${question.user ? "Dashboard of user" : "User"} ${id}, ${times}`;
+  document.title = question.user ? `User ${id} · Frontview` : "Dashboard · Frontview";
 }
+
+function learnPeriod({ from, to }) {
+  period = { from, to };
+}
+
+const zone = () => user?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** Say that the address is of somebody else's dashboard, which the token does not allow to read. */
 function showWhose(problem) {
@@ -90,7 +105,7 @@ function ask(change) {
 }
 
 function showQuestion() {
-  showControls(question);
+  showControls(question, period);
   for (const id of ["headline", "calls", "leads", "agents"]) panels[id].section.setAttribute("aria-busy", "true");
   live.refresh();
 }
@@ -101,20 +116,22 @@ function olderFirst(one, other) {
 }
 
 const live = new Live({
-  path: () => `/api/v1/dashboard/events${question.user ? `?${parametersOf(question, timeZone).user}` : ""}`,
+  path: () => `/api/v1/dashboard/events${question.user ? `?${parametersOf(question).user}` : ""}`,
   refresh,
-  show: (state) => showLive(state, timeZone),
+  show: (state) => showLive(state, zone()),
   onSignedOut: (why) => signOut(why),
   trustSeconds: Number(document.documentElement.dataset.trustSeconds),
 });
 
+await signedIn(whySignedOut());
 addEventListener("popstate", () => {
-  question = questionOf(location.search);
+  const asked = questionOf(location.search);
+  if (asked.user !== question.user) user = null;
+  question = asked;
   showQuestion();
 });
-await signedIn(whySignedOut());
 byId("page").hidden = false;
-showControls(question);
+showControls(question, period);
 followControls(ask);
 offerPause(live);
 live.start();

@@ -3,7 +3,7 @@
  * button goes through it; a word in it that is none counts as absent.
  */
 
-import { daysAfter, today } from "../figures.js";
+import { daysAfter } from "../figures.js";
 
 const RANGES = { "7d": 7, "30d": 30, "90d": 90, "365d": 365 };
 const USUAL = "30d";
@@ -57,18 +57,23 @@ export function granularityOf(question) {
   return question.granularity ?? (days <= 62 ? "day" : days <= 210 ? "week" : "month");
 }
 
+/** Return whether the question's days depend on what day it is for the user. */
+export function needsToday({ range }) {
+  return range !== "custom" && range !== USUAL;
+}
+
 /**
  * Return the API's parameters: {period, user} as query strings without their `?`. The usual range is left to the server, as
  * most readers have it: the answers are kept once for all of them.
- * @param {string} timeZone of the user, who says what today is.
+ * @param {string} today of the user, as the server told; needed for ranges that end today.
  */
-export function parametersOf(question, timeZone) {
+export function parametersOf(question, today) {
   const period = new URLSearchParams();
   if (question.range === "custom") {
     period.set("from", question.from);
     period.set("to", question.to);
-  } else if (question.range !== USUAL) {
-    period.set("from", daysAfter(today(timeZone), 1 - daysOf(question)));
+  } else if (needsToday(question) && today) {
+    period.set("from", daysAfter(today, 1 - daysOf(question)));
   }
   const user = new URLSearchParams(question.user ? { user_id: question.user } : {});
   return { period: period.toString(), user: user.toString() };

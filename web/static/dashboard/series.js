@@ -1,15 +1,8 @@
 /** The two charts over time: calls by outcome, leads and conversion. */
 
-import { count, day, month, share, short } from "../figures.js";
+import { count, day, minus, month, share, short } from "../figures.js";
 import { Plot } from "../plot.js";
-
-const OUTCOMES = [
-  { key: "completed", name: "Completed", colour: "--series-1", pattern: "plain" },
-  { key: "failed", name: "Failed", colour: "--series-2", pattern: "hatch" },
-  { key: "no_answer", name: "No answer", colour: "--series-3", pattern: "lines" },
-  { key: "busy", name: "Busy", colour: "--series-4", pattern: "dots" },
-  { key: "in_progress", name: "In progress", colour: "--series-5", pattern: "cross" },
-];
+import { OUTCOMES } from "./outcomes.js";
 
 /** Return the chart of calls; it shows the data of `/api/v1/dashboard/analytics`. */
 export function callsPlot() {
@@ -48,7 +41,7 @@ export function showLeads(plot, { granularity, series, totals }) {
     labels: labels(series, granularity),
     values: [
       series.map(({ converted }) => converted),
-      series.map(({ leads, converted }) => leads - converted),
+      series.map(({ leads, converted }) => minus(leads, converted)),
       series.map(({ leads, converted }) => (leads ? Number(converted) / Number(leads) : null)),
     ],
     summary: `Leads by ${granularity}: ${count(totals.leads)} leads, ${count(totals.converted)} of them converted.`,

@@ -1,7 +1,7 @@
 /**
  * A dialog that says in one sentence what will happen, asks to confirm, and tells how it went.
  *
- * While something is under way it cannot be sent again. Closing it stops nothing: the outcome is then told on the page.
+ * Closing it stops nothing: the outcome of what is under way is then told on the page, and it can be opened anew.
  */
 
 import { Problem } from "../api.js";

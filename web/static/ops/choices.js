@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 
 /**
- * Return a choice: {element, chosen, field(name)}.
+ * Return a choice: {element, chosen}.
  * @param {string} name of the radio buttons.
  * @param {{value: string, label: string, field?: Element, help?: string}[]} options the first is chosen.
  */
@@ -25,7 +25,6 @@ export function choice(name, legend, options) {
     get chosen() {
       return element.querySelector("input[type=radio]:checked").value;
     },
-    value: (option) => element.querySelector(`#${name}-${option}`).value.trim(),
   };
 }
 

@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { byId, h } from "../dom.js";
 import { took } from "../figures.js";
+import { Live } from "../live.js";
 import { offerPause, showLive } from "../live_state.js";
 import { Panel } from "../panel.js";
 import { signOut, signedIn, whySignedOut } from "../sign_in.js";
@@ -10,7 +11,6 @@ import { claims, isAdmin } from "../token.js";
 import { ActionDialog } from "./action_dialog.js";
 import { invalidation, refreshing, warming } from "./actions.js";
 import { Freshness } from "./freshness.js";
-import { Poller } from "./poller.js";
 import { RefreshPlot } from "./refresh_plot.js";
 import { Refreshers } from "./refreshers.js";
 import { Regions } from "./regions.js";
@@ -57,11 +57,11 @@ async function refresh(signal) {
 
 /** Show one panel; what is wrong with one leaves the others alone. */
 function showPart(part, needs, panel, stats, look) {
-  if (stats[needs] === undefined) return panel.fail(OLDER, () => poller.refresh());
+  if (stats[needs] === undefined) return panel.fail(OLDER, () => live.refresh());
   try {
     panel.show(part.show(stats, look));
   } catch (error) {
-    panel.fail(UNREADABLE, () => poller.refresh());
+    panel.fail(UNREADABLE, () => live.refresh());
     return reportError(error);
   }
   return sayWhen(panel, `as of ${clock(look.at, timeZone)}, asked in ${took(look.milliseconds)}`);
@@ -75,9 +75,9 @@ function sayWhen({ section }, words) {
 
 /** Show the state of the connection; numbers that are not of now are marked. */
 function show(state) {
+  if (state.mode === "refused") return refuse();
   showLive(state, timeZone);
-  const isOld = state.mode === "offline" || state.mode === "paused";
-  for (const { panel } of PARTS) panel.section.classList.toggle("outdated", isOld && panel.body.querySelector(".skeleton") === null);
+  for (const { panel } of PARTS) panel.markOld(state.mode === "offline" || state.mode === "paused");
 }
 
 function open(kind, view) {
@@ -90,7 +90,7 @@ function tellOutcome(kind, { level, text }) {
   const line = byId("outcome");
   line.textContent = `${clock(Date.now(), timeZone)}: ${text}`;
   Object.assign(line.dataset, { level, kind, outcome: { good: "done", bad: "failed" }[level] ?? "running" });
-  poller.refresh();
+  live.refresh();
 }
 
 function refuse() {
@@ -101,13 +101,13 @@ function refuse() {
   byId("pause").hidden = true;
 }
 
-const poller = new Poller({ refresh, show, onSignedOut: (why) => signOut(why), onRefused: refuse });
+const live = new Live({ refresh, show, onSignedOut: (why) => signOut(why) });
 
 await signedIn(whySignedOut());
 byId("page").hidden = false;
 byId("who").textContent = `User ${claims().sub}${isAdmin() ? ", operator" : ""}, times in ${timeZone}`;
 if (isAdmin()) {
   for (const button of byId("actions").querySelectorAll("button")) button.onclick = () => open(button.dataset.action);
-  offerPause(poller);
-  poller.start();
+  offerPause(live);
+  live.start();
 } else refuse();

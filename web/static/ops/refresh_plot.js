@@ -4,6 +4,7 @@
  */
 
 import { chartLibrary, colour, onThemeChange, prefersNoMotion } from "../chart_theme.js";
+import { NO_CHART } from "../plot.js";
 import { h, svg } from "../dom.js";
 import { count, took } from "../figures.js";
 import { refreshesOf } from "./refresh_history.js";
@@ -31,6 +32,7 @@ export class RefreshPlot {
   constructor() {
     this.canvas = h("canvas", { role: "img" });
     this.legend = h("ul", { class: "legend" });
+    this.missing = h("p", { class: "fault", hidden: true }, NO_CHART);
     this.table = new Table({
       label: "The newest refreshes",
       empty: "Nothing was refreshed in the last 24 hours.",
@@ -48,6 +50,7 @@ export class RefreshPlot {
       "figure",
       { class: "plot" },
       this.legend,
+      this.missing,
       h("div", { class: "canvas" }, this.canvas),
       h("details", { class: "behind" }, h("summary", {}, "Show as a table"), this.table.element),
     );
@@ -60,7 +63,7 @@ export class RefreshPlot {
     this.#drawLegend();
     this.canvas.setAttribute("aria-label", this.#summary());
     this.table.show(this.#refreshes.slice(-NEWEST).reverse());
-    this.#drawing ??= this.#begin();
+    this.#drawing ??= this.#begin().catch(() => this.#doWithout());
     if (this.#chart) this.#draw();
     return this.element;
   }
@@ -71,8 +74,14 @@ export class RefreshPlot {
     return `${count(this.#refreshes.length)} refreshes, the longest ${took(longest)}, ${count(failed)} not done.`;
   }
 
+  #doWithout() {
+    this.#drawing = null;
+    this.missing.hidden = false;
+  }
+
   async #begin() {
     const Chart = await chartLibrary();
+    this.missing.hidden = true;
     this.#chart = new Chart(this.canvas, { type: "scatter", data: { datasets: [] }, options: this.#options() });
     this.#draw();
   }

@@ -57,7 +57,7 @@ export class Status {
     const answered = steps.filter(({ hit_ratio: one }) => one !== null);
     this.#card("reads_per_second", rate >= 100 ? count(rate) : decimal(rate), `${count(reads)} in 15 minutes`, [steps.map(readsOf), "Reads in steps of 10 s over 15 minutes"]);
     this.#card("hit_ratio", share(ratio), "answered by the front cache", [answered.map((step) => step.hit_ratio), "Hit ratio in steps of 10 s over 15 minutes"]);
-    this.#card("p99_ms", slowest(regions, "computed"), `from the cache ${slowest(regions, "cache")}, in the slowest region`);
+    this.#card("p99_ms", slowest(regions, "computed"), `from the cache ${slowest(regions, "cache")}; slowest region, since the workers started`);
   }
 
   #showHealth({ freshness, watermark, workers = [] }) {

@@ -71,7 +71,7 @@ export function headOf(columns) {
 
 /** Return a box that scrolls where its table is too wide, by keyboard too. */
 export function scrolling(label, ...children) {
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${label}` }, ...children);
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Table: ${label}` }, ...children);
 }
 
 /** Make `content` what an element holds, without touching it where it is the same. */
