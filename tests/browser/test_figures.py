@@ -45,6 +45,23 @@ def test_each_headline_figure_stands_beside_the_week_before(visits: Visits, shar
         )
 
 
+def test_better_and_worse_are_told_by_word_sign_and_colour(visits: Visits, shared: System) -> None:
+    shared.sql.execute("DELETE FROM calls WHERE user_id = 10 AND started_at > now() - interval '20 days'")
+    visit = visits.dashboard(shared, 10)
+    fewer = visit.page.locator('.figure:has([data-figure="calls"]) .delta')
+    expect(fewer).to_have_text(re.compile(r"^▼ [\d.]+%, worse\.$"))
+    shared.sql.execute("UPDATE calls SET started_at = now() - interval '1 day' WHERE user_id = 10")
+    expect(fewer).to_have_text("No comparison.")
+    neutral = fewer.evaluate("it => getComputedStyle(it).color")
+    oldest = shared.value("SELECT min(id) FROM calls WHERE user_id = 10")
+    shared.sql.execute("UPDATE calls SET started_at = now() - interval '40 days' WHERE id = %s", (oldest,))
+    expect(fewer).to_have_text(re.compile(r"^▲ [\d,.]+%, better\.$"))
+    better = fewer.evaluate("it => getComputedStyle(it).color")
+    shared.sql.execute("UPDATE calls SET started_at = now() - interval '40 days' WHERE user_id = 10")
+    expect(fewer).to_have_text("▼ 100%, worse.")
+    assert len({neutral, better, fewer.evaluate("it => getComputedStyle(it).color")}) == 3
+
+
 def test_credits_and_today_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
     shared.add_call(4)
     visit = visits.dashboard(shared, 4)
