@@ -37,7 +37,7 @@ def main(questions: tuple[str, ...], scale_name: str, json_file: Path | None, ke
     """Measure Frontview beside its peers, in interleaved rounds, on a PostgreSQL of its own.
 
     Questions: overview, exact_cost, refresh, memory, http_hit, freshness, writes, drain_flat,
-    warming; all by default.
+    warming, pages, open_pages; all by default.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     console, errors = Console(), Console(stderr=True)

@@ -20,6 +20,8 @@ QUESTIONS = (
     "writes",
     "drain_flat",
     "warming",
+    "pages",
+    "open_pages",
 )
 Measure: TypeAlias = Callable[[Stand], Iterable[Finding]]
 
