@@ -12,6 +12,12 @@ from tests.fix_postgres import Server
 
 expect.set_options(timeout=TIMEOUT_MS)  # what is promised within a time says so itself
 
+MORE_LEADS = """
+    INSERT INTO lead_analytics (call_id, user_id, agent_id, analyzed_at, score, stage)
+    SELECT id, user_id, agent_id, started_at, id % 101, (ARRAY['new', 'qualified', 'converted', 'lost'])[1 + id / 9 % 4]
+    FROM calls WHERE id % 7 < 4 ON CONFLICT DO NOTHING
+"""  # so that everybody has some, converted ones among them
+
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
@@ -29,6 +35,7 @@ def shared(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.
     url = embedded_server.create(embedded_server.template)
     system = System(url, tmp_path_factory.mktemp("shared"))
     fill(system.sql, users=20)
+    system.sql.execute(MORE_LEADS)
     system.start_refresher()
     system.wait_for_views()
     system.start_web(workers=2)

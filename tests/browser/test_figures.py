@@ -6,7 +6,17 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.figures import OUTCOMES, agent_rows, calls_by_day, count, credits_of, headline, last_days, today_of
+from tests.browser.figures import (
+    NONE,
+    OUTCOMES,
+    agent_rows,
+    calls_by_day,
+    count,
+    credits_of,
+    headline,
+    last_days,
+    today_of,
+)
 from tests.browser.visit import Visit, Visits
 from tests.fix_app import System
 from tests.waiting import until
@@ -31,6 +41,7 @@ def behind(visit: Visit, panel: str) -> list[list[str]]:
 def test_the_headline_is_that_of_the_base_tables(visits: Visits, shared: System, user: int) -> None:
     visit = visits.dashboard(shared, user)
     expected = headline(shared, user, *last_days(shared, user))
+    assert NONE not in expected.values()
     assert {name: visit.figure(name).inner_text() for name in FIGURES} == expected
 
 

@@ -81,6 +81,8 @@ def test_where_the_server_has_no_room_the_page_asks_and_says_why(visits: Visits,
     write_shows(visit, 1)
     with visit.page.expect_response(lambda answer: answer.status == 304 and "/api/v1/" in answer.url):
         pass  # what has not changed is not sent again
+    # of two workers each may have to compute it once more
+    expect(visit.page.locator("details.source[data-source=cache]").first).to_be_visible(timeout=60_000)
 
 
 def test_without_a_refresher_the_numbers_are_exact_but_slower(visits: Visits, running: System) -> None:
