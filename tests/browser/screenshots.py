@@ -42,7 +42,7 @@ PAGES = {"dashboard": "/", "ops": "/ops"}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--minutes", type=float, default=15, show_default=True, help="How long the system is used before.")
+@click.option("--minutes", type=float, default=4, show_default=True, help="How long the system is used before.")
 @click.option("--into", type=click.Path(path_type=Path), default=IMAGES, help="[default: docs/images]")
 def main(minutes: float, into: Path) -> None:
     """Take pictures of both pages, light and dark, on a desktop and on a phone."""
