@@ -6,6 +6,7 @@
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+const upToTwo = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 const twoDecimals = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const oneDecimal = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
@@ -14,7 +15,8 @@ export const NONE = "–";
 export const count = (value) => (isNothing(value) ? NONE : whole.format(value));
 export const short = (value) => (isNothing(value) ? NONE : compact.format(value));
 export const share = (value) => (isNothing(value) ? NONE : percent.format(value));
-export const decimal = (value) => (isNothing(value) ? NONE : twoDecimals.format(value));
+export const decimal = (value) => (isNothing(value) ? NONE : upToTwo.format(value));
+export const rating = (value) => (isNothing(value) ? NONE : twoDecimals.format(value));
 
 /** Return an amount given in cents, e.g. 123456 as 1,234.56. */
 export function credits(value) {

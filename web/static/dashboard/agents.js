@@ -1,7 +1,7 @@
 /** Agents as a table that can be sorted; each with its calls day by day. */
 
 import { h } from "../dom.js";
-import { count, credits, decimal, share, talkTime } from "../figures.js";
+import { count, credits, rating, share, talkTime } from "../figures.js";
 import { sparkline } from "../sparkline.js";
 
 const ratio = (part, all) => (Number(all) ? Number(part) / Number(all) : null);
@@ -13,7 +13,7 @@ const COLUMNS = [
   { name: "Completed", of: (agent) => ratio(agent.completed, agent.calls), show: share },
   { name: "Leads", of: (agent) => agent.leads, show: count },
   { name: "Converted", of: (agent) => ratio(agent.converted, agent.leads), show: share },
-  { name: "CSAT", of: (agent) => agent.csat, show: decimal },
+  { name: "CSAT", of: (agent) => agent.csat, show: rating },
   { name: "Talk time", of: (agent) => agent.duration_seconds, show: talkTime },
   { name: "Credits", of: (agent) => agent.cost_cents, show: credits },
 ];
