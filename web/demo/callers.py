@@ -16,7 +16,7 @@ from web.seed.outcome import CSAT_ANSWER_SHARE, LEAD_SHARE, TABLE, TRANSFER_SHAR
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-CALLS_A_SECOND = 4.0
+CALLS_A_SECOND = 1.5
 RETRY_SECONDS = 1.0
 USUAL = 1  # quality of an agent
 MOST_USERS = 2000

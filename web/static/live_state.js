@@ -14,6 +14,7 @@ export function showLive({ mode, why, exactOnly, at }, timeZone) {
   const words = mode === "paused" && since ? `Paused at ${since}` : WORDS[mode];
   if (state.textContent !== words) state.textContent = words;
   state.dataset.mode = mode;
+  state.hidden = false;
   notice("exact-only", exactOnly && (mode === "live" || mode === "polling") ? EXACT_ONLY : "", "warn");
   notice("polling", mode === "polling" && why ? `${why} The page asks every 5 s instead.` : "", "plain");
   notice("offline", mode === "offline" ? `${why} ${since ? `What is shown is as of ${since}; the` : "The"} page goes on trying.` : "", "bad");

@@ -121,7 +121,7 @@ export class Plot {
         stacked: this.shape.stacked && place === 0,
         border: { display: false },
         grid: place ? { display: false } : grid,
-        ticks: { color: ink, callback: format, maxTicksLimit: 6, padding: 6, font: { size: 12 } },
+        ticks: { color: ink, callback: format, precision: place ? undefined : 0, maxTicksLimit: 6, padding: 6, font: { size: 12 } },
       },
     ]);
     return {

@@ -7,7 +7,7 @@ import { age, count, instant, took } from "./figures.js";
 
 const SOURCES = { cache: "the front cache", materialized_view: "the view", database: "the base tables" };
 
-const FACTS = ["Answered by", "Computed at", "Checked at", "Server's time", "Days computed live", "Watermark"];
+const FACTS = ["Answered by", "Computed at", "Checked at", "Server took", "Days computed live", "Watermark"];
 const TICK_MS = 1000;
 const SOON_SECONDS = 2;
 const shown = new Map();
@@ -32,6 +32,8 @@ function made(place) {
   const rows = FACTS.map((name, row) => h("div", {}, h("dt", {}, name), facts[row]));
   const details = h("details", { class: "source" }, h("summary", {}, shape, said), h("dl", { class: "facts" }, ...rows));
   place.replaceChildren(details);
+  addEventListener("click", ({ target }) => details.contains(target) || details.removeAttribute("open"));
+  addEventListener("keydown", ({ key }) => key === "Escape" && details.removeAttribute("open"));
   return { details, shape, said, facts };
 }
 

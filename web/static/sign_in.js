@@ -8,7 +8,7 @@ import { notice } from "./live_state.js";
 import { claims, forgetToken, isAdmin, keepToken, token } from "./token.js";
 
 const WORTH_ANOTHER_TRY = [0, 429, 503]; // the code was not looked at, or may not have been
-const NO_TOKEN = "That is no token: it has three parts with dots between them, and a sub.";
+const NO_TOKEN = "That is no token. One has three parts with dots between them: copy all of it.";
 let isLeaving = false;
 
 /** Return once somebody is signed in; shows the form as long as nobody is. `why` is said above it. */

@@ -16,6 +16,12 @@ export function showControls(question, period) {
   for (const input of form.elements.granularity) input.disabled = input.value === "month" && days < 28 && !input.checked;
 }
 
+/** Have "Dates" begin with these days, where nobody has chosen any. */
+export function offerDates({ from, to }) {
+  const form = byId("controls");
+  if (byId("dates").hidden) [form.elements.from.value, form.elements.to.value] = [from, to];
+}
+
 /** Tell `onChange` what of the question was changed. */
 export function followControls(onChange) {
   const form = byId("controls");

@@ -11,6 +11,7 @@ const FIGURES = [
   { key: "conversion_rate", name: "Leads converted", show: share, better: 1 },
   { key: "cost_per_converted_lead_cents", name: "Credits per converted lead", show: credits, better: -1 },
 ];
+const POINTS = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const CHANGE = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 
 export class Headline {
@@ -30,7 +31,7 @@ export class Headline {
     FIGURES.forEach(({ key, show, better }, place) => {
       const card = this.cards[place];
       setText(card.value, show(current[key]));
-      const told = changeInWords(change[key], better);
+      const told = show === share ? pointsInWords(current[key], previous[key], better) : changeInWords(change[key], better);
       card.change.dataset.verdict = told.verdict;
       card.change.replaceChildren(h("span", { class: "delta" }, told.text), " ", h("span", { class: "before" }, `Before: ${show(previous[key])}`));
     });
@@ -40,9 +41,20 @@ export class Headline {
 /** Return a ratio of change in words, and whether that is better, worse or neither. */
 export function changeInWords(ratio, better) {
   if (ratio === null || ratio === undefined) return { text: "No comparison.", verdict: "none" };
-  if (Math.abs(ratio) < 0.0005) return { text: "Unchanged.", verdict: "same" };
-  const verdict = Math.sign(ratio) === better ? "better" : "worse";
-  return { text: `${ratio > 0 ? "▲" : "▼"} ${CHANGE.format(Math.abs(ratio))}, ${verdict}.`, verdict };
+  return inWords(ratio, CHANGE.format(Math.abs(ratio)), better);
+}
+
+/** Return how many points a percentage went up or down, likewise: a change of a percentage in percent misleads. */
+export function pointsInWords(now, before, better) {
+  if (now === null || before === null) return { text: "No comparison.", verdict: "none" };
+  const points = (now - before) * 100;
+  return inWords(now - before, `${POINTS.format(Math.abs(points))} points`, better);
+}
+
+function inWords(change, text, better) {
+  if (Math.abs(change) < 0.0005) return { text: "Unchanged.", verdict: "same" };
+  const verdict = Math.sign(change) === better ? "better" : "worse";
+  return { text: `${change > 0 ? "▲" : "▼"} ${text}, ${verdict}.`, verdict };
 }
 
 const period = ({ from, to }) => `${day(from, { year: from.slice(0, 4) !== to.slice(0, 4) })} – ${day(to, { year: true })}`;

@@ -10,7 +10,7 @@ import { signOut, signedIn, whySignedOut } from "../sign_in.js";
 import { claims } from "../token.js";
 import { Account, RecentCalls } from "./account.js";
 import { Agents } from "./agents.js";
-import { followControls, showControls } from "./controls.js";
+import { followControls, offerDates, showControls } from "./controls.js";
 import { Headline } from "./headline.js";
 import { granularityOf, needsToday, parametersOf, queryOf, questionOf } from "./question.js";
 import { callsPlot, leadsPlot, showCalls, showLeads } from "./series.js";
@@ -85,6 +85,7 @@ function learnUser({ user_id: id, timezone, today }) {
 
 function learnPeriod({ from, to }) {
   period = { from, to };
+  offerDates(period);
 }
 
 const zone = () => user?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -40,7 +40,7 @@ function refresher({ leader, freshness, watermark }) {
   const age = freshness?.drain_age_seconds ?? watermark?.age_seconds ?? 0;
   if (age > SILENT_DRAIN_SECONDS) return [about("bad", "refresher_silent", "", `The newest drain is ${Math.round(age)} s old.`)];
   const undrained = freshness?.drain_lag ?? watermark?.undrained_rows ?? 0;
-  return undrained > MANY_UNDRAINED ? [about("warn", "drain_behind", "", `${count(undrained)} rows wait.`)] : [];
+  return undrained > MANY_UNDRAINED ? [about("warn", "drain_behind", "", `Rows that wait: ${count(undrained)}.`)] : [];
 }
 
 function workers({ workers: all = [], leader }) {

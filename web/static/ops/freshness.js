@@ -13,7 +13,7 @@ const LINES = [
   ["feed_lag_seconds", "Worst feed lag", "the worker that is most behind"],
   ["trust", "Trust", "caches that may answer"],
   ["stale_keys", "Stale keys", "days of users that reads compute live"],
-  ["patched_share", "Patched reads", "computed reads that had such days"],
+  ["patched_share", "Patched reads", "computed reads that had such days, since the workers started"],
   ["watermark", "Watermark", "epoch and number of the newest drain"],
 ];
 

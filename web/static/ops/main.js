@@ -77,7 +77,9 @@ function sayWhen({ section }, words) {
 function show(state) {
   if (state.mode === "refused") return refuse();
   showLive(state, timeZone);
-  for (const { panel } of PARTS) panel.markOld(state.mode === "offline" || state.mode === "paused");
+  const isOld = state.mode === "offline" || state.mode === "paused";
+  for (const { panel } of PARTS) panel.markOld(isOld);
+  document.getElementById("verdict-words")?.toggleAttribute("data-old", isOld);
 }
 
 function open(kind, view) {

@@ -11,7 +11,7 @@ export class Refreshers {
       label: "Refreshers",
       empty: "No refresher is connected. Start one with python -m refresher; answers are exact meanwhile.",
       columns: [
-        { name: "Process", cell: ({ pid }) => String(pid) },
+        { name: "Database session", cell: ({ pid }) => String(pid) },
         { name: "Does", cell: ({ leads }) => (leads ? state("good", "leads") : state("plain", "stands by")) },
         { name: "From", cell: ({ address, application_name: name }) => address ?? (name ? "this machine" : NONE) },
         { name: "For", number: true, cell: ({ connected_seconds: seconds }) => age(seconds) },

@@ -14,7 +14,7 @@ const COLUMNS = [
   { name: "Computed, p99", number: true, cell: ({ computed }) => within(computed?.p99_ms, computed?.requests) },
   { name: "Entries", cell: ({ entries, max_entries: most }) => filled(entries, most, count) },
   { name: "Size", cell: ({ bytes: size, max_bytes: most }) => filled(size, most, bytes) },
-  { name: "Reads", number: true, cell: ({ requests }) => count(requests) },
+  { name: "Reads since start", number: true, cell: ({ requests }) => count(requests) },
   { name: "Crowded out", number: true, cell: ({ evictions_by_reason: reasons }) => (reasons ? count((reasons.entries ?? 0) + (reasons.bytes ?? 0)) : NONE) },
 ];
 

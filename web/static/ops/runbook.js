@@ -37,7 +37,7 @@ export const RUNBOOK = {
   no_leader: {
     title: "No refresher leads",
     meaning: "Every answer is exact, but computed when it is asked for; the change log grows.",
-    todo: "Start python -m refresher, or look at its log: the first line says what keeps it from starting. If one runs, frontview status shows who holds the leader's lock.",
+    todo: "Start python -m refresher, or look at its log: the first line says what keeps it from starting. If one runs and says nothing, it hangs: end it and start another.",
   },
   refresher_silent: {
     title: "The refresher leads but does not drain",

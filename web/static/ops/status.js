@@ -55,14 +55,14 @@ export class Status {
     const reads = sum(steps, readsOf);
     const ratio = reads ? sum(steps, ({ cache }) => cache) / reads : null;
     const answered = steps.filter(({ hit_ratio: one }) => one !== null);
-    this.#card("reads_per_second", rate >= 100 ? count(rate) : decimal(rate), `${count(reads)} in 15 minutes`, [steps.map(readsOf), "Reads in steps of 10 s over 15 minutes"]);
+    this.#card("reads_per_second", rate >= 100 ? count(rate) : decimal(rate), `now; ${count(reads)} in 15 minutes`, [steps.map(readsOf), "Reads in steps of 10 s over 15 minutes"]);
     this.#card("hit_ratio", share(ratio), "answered by the front cache", [answered.map((step) => step.hit_ratio), "Hit ratio in steps of 10 s over 15 minutes"]);
     this.#card("p99_ms", slowest(regions, "computed"), `from the cache ${slowest(regions, "cache")}; slowest region, since the workers started`);
   }
 
   #showHealth({ freshness, watermark, workers = [] }) {
     const undrained = freshness?.drain_lag ?? watermark?.undrained_rows;
-    this.#card("drain_age_seconds", lag(freshness?.drain_age_seconds ?? watermark?.age_seconds), `${count(undrained)} rows wait for the next one`);
+    this.#card("drain_age_seconds", lag(freshness?.drain_age_seconds ?? watermark?.age_seconds), `rows that wait for the next one: ${count(undrained)}`);
     const trust = trustOf(workers);
     const memory = sum(workers, (worker) => (isSilent(worker) ? 0 : (worker.memory_bytes ?? 0)));
     this.#card("trusted_workers", trust ? `${count(trust.trusting)} of ${count(trust.all)}` : NONE, `may use their cache${memory ? `; ${bytes(memory)} of memory together` : ""}`);
