@@ -47,6 +47,15 @@ def test_a_write_appears_on_the_open_page_within_two_seconds(visits: Visits, sha
     assert visit.page.evaluate("window.untouched"), "the page was not loaded again"
 
 
+def test_after_a_change_it_asks_again_of_a_worker_that_may_have_been_behind(visits: Visits, shared: System) -> None:
+    visit = live(visits, shared, 18)
+    with visit.page.expect_request("**/dashboard/overview"):
+        shared.add_call(18)
+    expect(visit.figure("calls_today")).to_have_text(calls_today(shared, 18))
+    with visit.page.expect_request("**/dashboard/overview"):
+        pass  # once H has passed; by itself it would be a minute
+
+
 def test_any_kind_of_change_shows(visits: Visits, shared: System) -> None:
     visit = live(visits, shared, 13)
     shared.sql.execute("UPDATE users SET credits_cents = 123456 WHERE id = 13")

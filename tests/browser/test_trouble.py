@@ -83,6 +83,9 @@ def test_where_the_server_has_no_room_the_page_asks_and_says_why(visits: Visits,
         pass  # what has not changed is not sent again
     # of two workers each may have to compute it once more
     expect(visit.page.locator("details.source[data-source=cache]").first).to_be_visible(timeout=60_000)
+    system.end("refresher")
+    expect(visit.notice("exact-only")).to_contain_text("exact, but slower")
+    write_shows(visit, 1)
 
 
 def test_without_a_refresher_the_numbers_are_exact_but_slower(visits: Visits, running: System) -> None:
