@@ -40,7 +40,7 @@ NOTE = """(token) => {
   new PerformanceObserver((list) => { noted.largest = list.getEntries().at(-1).startTime; })
     .observe({ type: "largest-contentful-paint", buffered: true });
   new MutationObserver((_, observer) => {
-    if (!document.querySelector(".panel") || document.querySelector(".panel[aria-busy=true]")) return;
+    if (!document.querySelector(".grid > .panel") || document.querySelector("[aria-busy=true]")) return;
     observer.disconnect();
     requestAnimationFrame(() => { noted.numbers = performance.now(); });
   }).observe(document, { subtree: true, childList: true, attributeFilter: ["aria-busy"] });
