@@ -34,14 +34,16 @@ def shared(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.
     """A system that runs, for tests that look, or write for a user of their own; who stops a part takes ``running``."""
     url = embedded_server.create(embedded_server.template)
     system = System(url, tmp_path_factory.mktemp("shared"))
-    fill(system.sql, users=20)
-    system.sql.execute(MORE_LEADS)
-    system.start_refresher()
-    system.wait_for_views()
-    system.start_web(workers=2)
-    yield system
-    system.close()
-    embedded_server.drop(url)
+    try:
+        fill(system.sql, users=20)
+        system.sql.execute(MORE_LEADS)
+        system.start_refresher()
+        system.wait_for_views()
+        system.start_web(workers=2)
+        yield system
+    finally:
+        system.close()
+        embedded_server.drop(url)
 
 
 @pytest.fixture
