@@ -15,7 +15,7 @@ from tests.concurrency import sabotage
 from tests.concurrency.storm import Storm
 from tests.fix_postgres import Server
 
-COMPARISONS = 2000
+COMPARISONS = 1400
 
 
 @pytest.fixture

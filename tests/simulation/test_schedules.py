@@ -12,7 +12,7 @@ from tests.simulation.machine import Simulation
 from tests.simulation.stage import SEEN
 
 CHOSEN = os.environ.get("FRONTVIEW_SIMULATION_SCHEDULES")
-SCHEDULES = int(CHOSEN or 2000)
+SCHEDULES = int(CHOSEN or 1200)
 STEPS = 50
 PROFILE = settings(
     max_examples=SCHEDULES,
