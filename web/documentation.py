@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any, cast
 
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, current_app, render_template_string, request
+from flask import Response, current_app, render_template_string
 
 from web.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
+from web.revalidation import revalidated
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
@@ -86,7 +87,7 @@ def documentation_blueprint() -> APIBlueprint:
     @blueprint.doc(summary="This document", responses=DOCUMENT_RESPONSES)
     def document() -> Response:
         """Return the OpenAPI document."""
-        return _revalidated(Response(_document_text(_app()), content_type="application/json"))
+        return revalidated(Response(_document_text(_app()), content_type="application/json"))
 
     @blueprint.get("/docs")
     @blueprint.doc(summary="The same, to read", responses=PAGE_RESPONSES)
@@ -94,7 +95,7 @@ def documentation_blueprint() -> APIBlueprint:
         """Return the OpenAPI document as a page."""
         response = Response(_page_text(_app()), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _POLICY
-        return _revalidated(response)
+        return revalidated(response)
 
     return blueprint
 
@@ -126,10 +127,3 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for path, operations in paths:
         for method, operation in operations.items():
             yield operation | {"method": method.upper(), "path": path}
-
-
-def _revalidated(response: Response) -> Response:
-    """Return ``response`` with an entity tag, or 304 when the client has it."""
-    response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
-    return cast(Response, response.make_conditional(request.environ))

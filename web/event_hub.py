@@ -34,7 +34,7 @@ class Subscription:
     def __init__(self, hub: "EventHub", caller: UserKey, user: UserKey, since: Position | None) -> None:
         self.caller, self.user, self.since = caller, user, since
         self._hub = hub
-        self._told: Position | None = None
+        self.told: Position | None = None  # not handed over yet; the hub's lock guards it
         self._probed = False
         self._wake = threading.Event()
 
@@ -50,13 +50,11 @@ class Subscription:
     def take(self) -> tuple[Position | None, Position | None]:
         """Return the newest position with a change for its user since the last call, and how far the feed has told."""
         self._wake.clear()
-        with self._hub.telling:
-            told, self._told = self._told, None
-            return told, self._hub.position
+        return self._hub.hand_over(self)
 
     def tell(self, position: Position) -> None:
         """Note a change of its user's."""
-        self._told = position
+        self.told = position
         self._wake.set()
 
     def take_probe(self) -> bool:
@@ -90,7 +88,7 @@ class EventHub:
 
     def __init__(self, most: int, most_per_caller: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._most, self._most_per_caller, self._monotonic = most, most_per_caller, monotonic
-        self._lock = self.telling = threading.Lock()
+        self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
         self._probed_at: dict[UserKey | None, float] = {}
         self._by_user: defaultdict[UserKey, set[Subscription]] = defaultdict(set)
@@ -142,6 +140,12 @@ class EventHub:
                     for subscription in self._by_user[user]:
                         subscription.tell(position)
             self.position = position
+
+    def hand_over(self, subscription: Subscription) -> tuple[Position | None, Position | None]:
+        """Return what a subscription was told since the last call, and how far the feed has told."""
+        with self._lock:
+            told, subscription.told = subscription.told, None
+            return told, self.position
 
     def stop(self) -> None:
         """End all streams, and those that come."""

@@ -4,6 +4,8 @@ Invariant: a page is the same for everybody and holds nothing of anybody: what i
 with the reader's token. No other host is asked for anything, and no script runs that is not one of these files.
 """
 
+from functools import cache, partial
+
 from apiflask import APIBlueprint
 from flask import Response, abort, render_template, request
 
@@ -11,6 +13,7 @@ from web.accept_encoding import accepts_gzip
 from web.assets import CHART_LIBRARY, Assets
 from web.context import context
 from web.openapi import PAGE_RESPONSES
+from web.revalidation import revalidated
 
 POLICY = "; ".join(
     (
@@ -32,18 +35,19 @@ YEAR_SECONDS = 31_536_000
 def pages_blueprint(assets: Assets) -> APIBlueprint:
     """Return the pages and their files."""
     pages = APIBlueprint("pages", __name__, tag="pages")
+    text = cache(partial(_text, assets=assets))  # of one application: the same for everybody, as long as it runs
 
     @pages.get("/")
     @pages.doc(summary="One user's dashboard, for people", responses=PAGE_RESPONSES)
     def dashboard() -> Response:
         """One user's dashboard."""
-        return _page("dashboard", assets)
+        return _page(text("dashboard"))
 
     @pages.get("/ops")
     @pages.doc(summary="How the system does, for operators", responses=PAGE_RESPONSES)
     def ops() -> Response:
         """What operators look at."""
-        return _page("ops", assets)
+        return _page(text("ops"))
 
     @pages.get("/static/<version>/<path:name>")
     @pages.doc(hide=True)
@@ -63,18 +67,18 @@ def pages_blueprint(assets: Assets) -> APIBlueprint:
     return pages
 
 
-def _page(name: str, assets: Assets) -> Response:
-    """Return a page, or 304 when the client has it."""
-    text = render_template(
+def _text(name: str, assets: Assets) -> str:
+    return render_template(
         f"{name}.html",
         static=f"/static/{assets.version}",
         modules=assets.modules(name),
         chart_library=CHART_LIBRARY,
         trust_seconds=context().settings.trust_seconds,
     )
+
+
+def _page(text: str) -> Response:
+    """Return a page, or 304 when the client has it."""
     response = Response(text, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
-    response.make_conditional(request.environ)
-    return response
+    return revalidated(response)

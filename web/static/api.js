@@ -120,7 +120,6 @@ function provenanceOf(response, meta) {
     source: status.startsWith("frontview; hit") ? "cache" : (/detail="(\w+)/.exec(status)?.[1] ?? meta.source),
     patchedDays: Number(/patched=(\d+)/.exec(status)?.[1] ?? meta.patched_days),
     stale: full && meta.stale === true,
-    ageSeconds: seconds,
     calculatedAt: Date.now() - seconds * 1000,
     receivedAt: Date.now(),
     watermark: meta.watermark,
