@@ -3,19 +3,16 @@
  * The table is what a screen reader gets; the picture is described in one sentence.
  */
 
-import { chartLibrary, colour, fill, onThemeChange, prefersNoMotion, swatch } from "./chart_theme.js";
+import { ChartCanvas } from "./chart_canvas.js";
+import { colour, fill, onThemeChange, prefersNoMotion, swatch } from "./chart_theme.js";
 import { h } from "./dom.js";
-
-export const NO_CHART = "The chart could not be loaded. The table below has its numbers.";
 
 /**
  * @typedef {{name: string, colour: string, pattern?: string, line?: boolean, axis?: string,
  *   format: function(*): string}} Series
  */
 export class Plot {
-  #chart = null;
   #latest = null;
-  #drawing = null;
 
   /**
    * @param {{series: Series[], stacked?: boolean, first: string, axes: Object<string, function(number): string>,
@@ -24,17 +21,15 @@ export class Plot {
    */
   constructor(shape) {
     this.shape = shape;
-    this.canvas = h("canvas", { role: "img" });
+    this.picture = new ChartCanvas();
     this.legend = h("ul", { class: "legend" });
-    this.missing = h("p", { class: "fault", hidden: true }, NO_CHART);
     this.table = h("tbody");
     const head = [shape.first, ...shape.series.map(({ name }) => name)].map((name, place) => h("th", { scope: "col", class: place ? "number" : null }, name));
     this.element = h(
       "figure",
       { class: "plot" },
       this.legend,
-      this.missing,
-      h("div", { class: "canvas" }, this.canvas),
+      ...this.picture.elements,
       h(
         "details",
         { class: "behind" },
@@ -53,11 +48,10 @@ export class Plot {
    */
   show(latest) {
     this.#latest = latest;
-    this.canvas.setAttribute("aria-label", latest.summary);
     this.table.replaceChildren(...latest.labels.map((label, row) => this.#row(label, row)));
     if (latest.totals) this.#drawLegend();
-    this.#drawing ??= this.#draw().catch(() => this.#doWithout());
-    if (this.#chart) this.#update();
+    const configuration = () => ({ type: "bar", data: { labels: [], datasets: this.#datasets() }, options: this.#options() });
+    this.picture.show(latest.summary, configuration, (chart) => this.#update(chart));
   }
 
   #row(label, row) {
@@ -65,28 +59,15 @@ export class Plot {
     return h("tr", {}, h("th", { scope: "row" }, label), cells);
   }
 
-  /** The table has the numbers; the next look tries again. */
-  #doWithout() {
-    this.#drawing = null;
-    this.missing.hidden = false;
-  }
-
-  async #draw() {
-    const Chart = await chartLibrary();
-    this.missing.hidden = true;
-    this.#chart = new Chart(this.canvas, { type: "bar", data: { labels: [], datasets: this.#datasets() }, options: this.#options() });
-    this.#update();
-  }
-
-  #update() {
+  #update(chart) {
     const { labels, values } = this.#latest;
-    const grew = labels.length !== this.#chart.data.labels.length;
-    this.#chart.data.labels = labels;
-    this.#chart.data.datasets.forEach((dataset, place) => {
+    const grew = labels.length !== chart.data.labels.length;
+    chart.data.labels = labels;
+    chart.data.datasets.forEach((dataset, place) => {
       dataset.data = values[place].map((value) => (value === null ? null : Number(value)));
       dataset.pointRadius = labels.length > 62 ? 0 : 2;
     });
-    this.#chart.update(grew || this.shape.moving || prefersNoMotion() ? "none" : undefined);
+    chart.update(grew || this.shape.moving || prefersNoMotion() ? "none" : undefined);
   }
 
   #datasets() {
@@ -158,9 +139,10 @@ export class Plot {
 
   #restyle() {
     this.#drawLegend();
-    if (!this.#chart) return;
-    this.#chart.data.datasets = this.#datasets();
-    this.#chart.options = this.#options();
-    this.#update();
+    const { chart } = this.picture;
+    if (!chart) return;
+    chart.data.datasets = this.#datasets();
+    chart.options = this.#options();
+    this.#update(chart);
   }
 }

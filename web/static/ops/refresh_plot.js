@@ -3,8 +3,8 @@
  * The table behind it has the same, the newest first.
  */
 
-import { chartLibrary, colour, onThemeChange, prefersNoMotion } from "../chart_theme.js";
-import { NO_CHART } from "../plot.js";
+import { ChartCanvas } from "../chart_canvas.js";
+import { colour, onThemeChange, prefersNoMotion } from "../chart_theme.js";
 import { h, svg } from "../dom.js";
 import { count, took } from "../figures.js";
 import { refreshesOf } from "./refresh_history.js";
@@ -23,16 +23,13 @@ const NEWEST = 60; // rows of the table
 const SHORT_SPAN_MS = 1_200_000;
 
 export class RefreshPlot {
-  #chart = null;
-  #drawing = null;
   #views = [];
   #refreshes = [];
   #timeZone = "UTC";
 
   constructor() {
-    this.canvas = h("canvas", { role: "img" });
+    this.picture = new ChartCanvas();
     this.legend = h("ul", { class: "legend" });
-    this.missing = h("p", { class: "fault", hidden: true }, NO_CHART);
     this.table = new Table({
       label: "The newest refreshes",
       empty: "Nothing was refreshed in the last 24 hours.",
@@ -50,21 +47,19 @@ export class RefreshPlot {
       "figure",
       { class: "plot" },
       this.legend,
-      this.missing,
-      h("div", { class: "canvas" }, this.canvas),
+      ...this.picture.elements,
       h("details", { class: "behind" }, h("summary", {}, "Show as a table"), this.table.element),
     );
-    onThemeChange(() => this.#draw());
+    onThemeChange(() => this.picture.chart && this.#draw(this.picture.chart));
   }
 
   show({ refresh_history: history, views = [] }, { timeZone }) {
     [this.#refreshes, this.#timeZone] = [refreshesOf(history), timeZone];
     this.#views = [...new Set([...views, ...history].map(({ view }) => view))].sort();
     this.#drawLegend();
-    this.canvas.setAttribute("aria-label", this.#summary());
     this.table.show(this.#refreshes.slice(-NEWEST).reverse());
-    this.#drawing ??= this.#begin().catch(() => this.#doWithout());
-    if (this.#chart) this.#draw();
+    const configuration = () => ({ type: "scatter", data: { datasets: [] }, options: this.#options() });
+    this.picture.show(this.#summary(), configuration, (chart) => this.#draw(chart));
     return this.element;
   }
 
@@ -74,23 +69,10 @@ export class RefreshPlot {
     return `${count(this.#refreshes.length)} refreshes, the longest ${took(longest)}, ${count(failed)} not done.`;
   }
 
-  #doWithout() {
-    this.#drawing = null;
-    this.missing.hidden = false;
-  }
-
-  async #begin() {
-    const Chart = await chartLibrary();
-    this.missing.hidden = true;
-    this.#chart = new Chart(this.canvas, { type: "scatter", data: { datasets: [] }, options: this.#options() });
-    this.#draw();
-  }
-
-  #draw() {
-    if (!this.#chart) return;
-    this.#chart.data.datasets = this.#datasets();
-    this.#chart.options = this.#options();
-    this.#chart.update("none");
+  #draw(chart) {
+    chart.data.datasets = this.#datasets();
+    chart.options = this.#options();
+    chart.update("none");
   }
 
   #datasets() {

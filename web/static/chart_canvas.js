@@ -1,0 +1,42 @@
+/**
+ * The drawn part of a chart: a canvas, and a sentence in its place where the library could not be fetched. The table beside
+ * it has the numbers either way; the next look tries again.
+ */
+
+import { chartLibrary } from "./chart_theme.js";
+import { h } from "./dom.js";
+
+const NO_CHART = "The chart could not be loaded. The table below has its numbers.";
+
+export class ChartCanvas {
+  #isFetching = false;
+
+  constructor() {
+    this.chart = null; // once it is made
+    this.canvas = h("canvas", { role: "img" });
+    this.missing = h("p", { class: "fault", hidden: true }, NO_CHART);
+    this.elements = [this.missing, h("div", { class: "canvas" }, this.canvas)];
+  }
+
+  /**
+   * Show the newest state.
+   * @param {string} summary the picture in one sentence.
+   * @param {function(): Object} configuration of the chart, asked for once.
+   * @param {function(Chart): void} draw puts the newest state into the chart.
+   */
+  show(summary, configuration, draw) {
+    this.canvas.setAttribute("aria-label", summary);
+    if (this.chart) draw(this.chart);
+    else if (!this.#isFetching) this.#make(configuration, draw);
+  }
+
+  async #make(configuration, draw) {
+    this.#isFetching = true;
+    const Chart = await chartLibrary().catch(() => null);
+    this.#isFetching = false;
+    this.missing.hidden = Chart !== null;
+    if (!Chart) return;
+    this.chart = new Chart(this.canvas, configuration());
+    draw(this.chart);
+  }
+}
