@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.waiting import until
 from web.demo.callers import Callers, demo_users
 from web.demo.client import Client, data_bytes
 from web.demo.proof import prove
@@ -88,7 +89,7 @@ def test_a_signal_ends_it_cleanly(
             "SELECT count(*) FROM pg_stat_activity "
             "WHERE datname = current_database() AND application_name LIKE 'frontview%'"
         )
-        assert connection.execute(query).fetchone() == (0,)
+        until(lambda: connection.execute(query).fetchone() == (0,), "database without a connection of ours")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
 
