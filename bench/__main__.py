@@ -3,6 +3,7 @@
 Invariant: exit code 1 when a question could not be answered; a missed goal is shown, and is not a failure.
 """
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,10 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.finding import Finding
-from bench.registry import QUESTIONS, measure_of
+from bench.pictures import NoDrawingLibrary, draw
+from bench.registry import QUESTIONS, Found, measure_of
 from bench.report import as_json, table
-from bench.scale import SCALES, Scale
-from bench.seeded import people_of
+from bench.scale import GOALS_ARE_FOR, SCALES, Scale
+from bench.seeded import ROOT, people_of
 from bench.server import Server, running_server
 from bench.stand import Stand
 from bench.template import seeded_template
@@ -33,11 +35,17 @@ NARROWEST_COLUMNS = 150
     type=click.Path(path_type=Path, file_okay=False),
     help="Run the server in this folder and leave it for the next run of the same day.",
 )
-def main(questions: tuple[str, ...], scale_name: str, json_file: Path | None, keep: Path | None) -> None:
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"[default: docs/images at --scale {GOALS_ARE_FOR}, else bench/results]",
+)
+def main(
+    questions: tuple[str, ...], scale_name: str, json_file: Path | None, keep: Path | None, pictures: Path | None
+) -> None:
     """Measure Frontview beside its peers, in interleaved rounds, on a PostgreSQL of its own.
 
-    Questions: overview, exact_cost, refresh, memory, http_hit, freshness, writes, drain_flat,
-    warming, pages, open_pages; all by default.
+    Without QUESTION, all of them: see bench/README.md.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     console, errors = Console(), Console(stderr=True)
@@ -48,10 +56,28 @@ def main(questions: tuple[str, ...], scale_name: str, json_file: Path | None, ke
         path = as_json(server, SCALES[scale_name], found, json_file)
     for question, findings in found.items():
         console.print(table(question, findings))
-    if scale_name != "standard":
-        console.print("Goals are meant for --scale standard.", style="dim")
+    if scale_name != GOALS_ARE_FOR:
+        console.print(f"Goals are meant for --scale {GOALS_ARE_FOR}.", style="dim")
     console.print(f"Written to {path}")
+    _draw(found, pictures or _pictures_of(scale_name), SCALES[scale_name], console)
     sys.exit(any(findings is None for findings in found.values()))
+
+
+def _pictures_of(scale_name: str) -> Path:
+    """Return where pictures go: a try does not replace what the documents show."""
+    return ROOT / ("docs/images" if scale_name == GOALS_ARE_FOR else "bench/results")
+
+
+def _draw(found: dict[str, list[Found] | None], folder: Path, scale: Scale, console: Console) -> None:
+    caption = f"scale {scale.name}: {scale.calls:,} calls, {scale.users:,} users, {len(os.sched_getaffinity(0))} cores"
+    drawn = [it for questions in found.values() for it in questions or () if not isinstance(it, Finding)]
+    try:
+        files = [draw(picture, folder, caption) for picture in drawn]
+    except NoDrawingLibrary:
+        console.print("No pictures: matplotlib is missing; install the extra: pip install 'frontview[bench]'.")
+        return
+    if files:
+        console.print(f"{len(files)} pictures in {folder}: {', '.join(file.name for file in files)}")
 
 
 class _Run:
@@ -69,7 +95,7 @@ class _Run:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def ask(self, questions: tuple[str, ...]) -> dict[str, list[Finding] | None]:
+    def ask(self, questions: tuple[str, ...]) -> dict[str, list[Found] | None]:
         """Return each question's findings, None where it failed."""
         seeding = self._bar.add_task("seed", total=self._scale.calls)
         template = seeded_template(self._server, self._scale, lambda calls: self._bar.update(seeding, advance=calls))
@@ -77,7 +103,7 @@ class _Run:
         stand = Stand(self._server, self._scale, template, people_of(self._server.at(template)))
         return {question: self._ask(question, stand) for question in questions}
 
-    def _ask(self, question: str, stand: Stand) -> list[Finding] | None:
+    def _ask(self, question: str, stand: Stand) -> list[Found] | None:
         task = self._bar.add_task(question, total=None)
         stand.on_total = lambda total: self._bar.update(task, total=total)
         stand.on_step = lambda: self._bar.advance(task)

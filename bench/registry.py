@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TypeAlias
 
 from bench.finding import Finding
+from bench.plot import Picture
 from bench.stand import Stand
 
 QUESTIONS = (
@@ -23,7 +24,8 @@ QUESTIONS = (
     "pages",
     "open_pages",
 )
-Measure: TypeAlias = Callable[[Stand], Iterable[Finding]]
+Found: TypeAlias = Finding | Picture
+Measure: TypeAlias = Callable[[Stand], Iterable[Found]]
 
 
 def measure_of(question: str) -> Measure:

@@ -6,7 +6,7 @@ Invariant: both show the same figures; the JSON adds what they were measured on.
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.table import Table
 
 from bench.finding import Finding, Spread
+from bench.registry import Found
 from bench.scale import Scale
 from bench.seeded import ROOT
 from bench.server import Server
@@ -22,10 +23,11 @@ from models.engine import connect
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "wal_sync_method")
 
 
-def table(question: str, findings: list[Finding] | None) -> Table | str:
+def table(question: str, found: Sequence[Found] | None) -> Table | str:
     """Return the findings of a question as a table."""
-    if findings is None:
+    if found is None:
         return f"[red]{question}: failed, see above[/]"
+    findings = [it for it in found if isinstance(it, Finding)]
     shown = Table(title=question, title_justify="left", title_style="bold", expand=False)
     for name in ("case", "what"):
         shown.add_column(name)
@@ -63,7 +65,7 @@ def _figure(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 0.001 else f"{value:.1g}"
 
 
-def as_json(server: Server, scale: Scale, found: Mapping[str, list[Finding] | None], path: Path | None) -> Path:
+def as_json(server: Server, scale: Scale, found: Mapping[str, Sequence[Found] | None], path: Path | None) -> Path:
     """Write everything found and return where to."""
     now = datetime.now(UTC)
     path = path or ROOT / "bench" / "results" / f"{scale.name}-{now:%Y%m%dT%H%M%SZ}.json"
@@ -78,10 +80,14 @@ def as_json(server: Server, scale: Scale, found: Mapping[str, list[Finding] | No
     return path
 
 
-def _entries(findings: list[Finding] | None) -> list[dict[str, object]] | None:
-    if findings is None:
-        return None
-    return [{**asdict(it), "goal": str(it.goal) if it.goal else None, "met": it.is_met} for it in findings]
+def _entries(found: Sequence[Found] | None) -> list[dict[str, object]] | None:
+    return None if found is None else [_entry(it) for it in found]
+
+
+def _entry(it: Found) -> dict[str, object]:
+    if isinstance(it, Finding):
+        return {**asdict(it), "goal": str(it.goal) if it.goal else None, "met": it.is_met}
+    return {"picture": asdict(it)}
 
 
 def _machine(server: Server) -> dict[str, object]:

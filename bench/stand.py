@@ -3,6 +3,7 @@
 Invariant: every database handed out is a fresh clone of the scale's seeded one, dropped afterwards.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ class Stand:
     @contextmanager
     def database(self) -> Iterator[str]:
         """Hand out the URL of a fresh clone."""
-        name = f"bench_{next(self._numbers)}"
+        name = f"bench_{os.getpid()}_{next(self._numbers)}"  # runs may share a kept server
         drop(self.server.url, name)
         clone(self.server.url, self.template, name)
         try:
