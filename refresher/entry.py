@@ -1,20 +1,27 @@
 """An answer as the front cache keeps it, and the key it is kept under.
 
-Invariant: an entry never changes; what it depends on (user, sources, days) and how far it saw (epoch,
-drain_id) are those of the one statement that computed it.
+Invariant: what an entry answers never changes; what it depends on (user, sources, days) and how far it saw (epoch,
+drain_id) are those of the one statement that computed it. Its place (``read_at``, its neighbours) is the store's
+business and nobody else's.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from struct import Struct
+from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from models.user_key import UserKey
 from refresher.body import Body, body_bytes, body_data
 
-# Measured with tracemalloc (test_region): key, entry, dates, parameters, the places in store and index.
-ENTRY_OVERHEAD_BYTES = 2_500
+# Measured with tracemalloc (test_region): key, entry, the places in region and index; then what its question costs
+# when no other entry asks the same: arguments, days, parameters.
+ENTRY_BYTES = 450
+QUESTION_BYTES = 900
+# began, expires, calculated_at, drain_id, digest: five objects would take twice the memory
+_STAMP = Struct("<dddq16s")
+EXPIRES = Struct("<8xd")  # the second of them alone, where a hit cannot wait for all
 
 
 def user_in_label(user: UserKey) -> str:
@@ -38,37 +45,114 @@ class EntryKey(NamedTuple):
         return whose, f"{whose}:{self.dashboard}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One computed answer; ``began`` and ``expires`` are monotonic seconds, ``calculated_at`` is Unix time.
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the entries of one question have in common, whoever asked it: kept once for all of them.
 
-    ``began``, ``calculated_at``: taken before the statement was sent, so that no age is understated.
-    ``first_day``, ``last_day``: the days it depends on; None is unbounded.
+    :param arguments: of the key, the very objects.
+    :param parameters: as they were resolved, a JSON object as text.
+    :param first_day: and ``last_day``: the days the answers depend on; None is unbounded.
     """
 
-    body: Body
-    etag: str
+    arguments: tuple[Hashable, ...]
     epoch: int
-    drain_id: int
-    watermark: str
     computed_by: str
     patched_days: int
-    parameters: dict[str, Any]
+    parameters: str
     sources: frozenset[str]
     first_day: date | None
     last_day: date | None
-    began: float
-    expires: float
-    calculated_at: float
-    expires_at: float
+
+
+class Entry:
+    """One computed answer.
+
+    ``stamp``: its times and numbers, packed; an object of its own for each entry, so it tells one from another.
+    ``read_at``: the whole second (monotonic) in which it was last hit since its fill; None: never.
+    """
+
+    __slots__ = ("body", "key", "neighbour", "neighbour_before", "question", "read_at", "stamp")
+
+    def __init__(
+        self,
+        key: EntryKey,
+        body: Body,
+        question: Question,
+        digest: bytes,
+        drain_id: int,
+        *,
+        began: float,
+        expires: float,
+        calculated_at: float,
+    ) -> None:
+        """Make an entry that lies nowhere yet.
+
+        :param digest: of user, question and data, 16 bytes.
+        :param began: and ``expires``: monotonic seconds; ``calculated_at``: Unix time. ``began`` and ``calculated_at``
+            are taken before the statement was sent, so that no age is understated.
+        """
+        self.key, self.body, self.question = key, body, question
+        self.stamp = _STAMP.pack(began, expires, calculated_at, drain_id, digest)
+        self.read_at: int | None = None
+        self.neighbour: Entry | None = None
+        self.neighbour_before: Entry | None = None
 
     @property
     def data(self) -> bytes:
         """What the database wrote, decompressed if need be."""
         return body_data(self.body)
 
+    @property
+    def began(self) -> float:
+        """Monotonic seconds, just before the statement was sent."""
+        return self._numbers()[0]
 
-def entry_bytes(key: EntryKey, entry: Entry) -> int:
-    """Return what keeping ``entry`` costs in memory, the bookkeeping around it included."""
-    texts = sum(len(part) for part in key.arguments if isinstance(part, str))
-    return body_bytes(entry.body) + 8 * texts + ENTRY_OVERHEAD_BYTES
+    @property
+    def expires(self) -> float:
+        """Monotonic seconds at which its life is over."""
+        return self._numbers()[1]
+
+    @property
+    def calculated_at(self) -> float:
+        """Unix time just before the statement was sent."""
+        return self._numbers()[2]
+
+    @property
+    def expires_at(self) -> float:
+        """Unix time at which its life is over."""
+        began, expires, calculated_at, *_ = self._numbers()
+        return calculated_at + (expires - began)
+
+    @property
+    def drain_id(self) -> int:
+        """The newest drain that its statement saw."""
+        return self._numbers()[3]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of that drain."""
+        return self.question.epoch
+
+    @property
+    def watermark(self) -> str:
+        """How far its statement saw, as answers tell it."""
+        return f"{self.question.epoch}-{self.drain_id}"
+
+    @property
+    def etag(self) -> str:
+        """Its strong ``ETag``, quoted."""
+        return f'"{self._numbers()[4].hex()}"'
+
+    def _numbers(self) -> tuple[float, float, float, int, bytes]:
+        return cast(tuple[float, float, float, int, bytes], _STAMP.unpack(self.stamp))
+
+
+def entry_bytes(entry: Entry) -> int:
+    """Return what keeping ``entry`` costs in memory, the bookkeeping around it included.
+
+    What it shares with other entries is counted whole, for it may be the only one.
+    """
+    arguments = entry.key.arguments
+    texts = sum(len(part) for part in arguments if isinstance(part, str))
+    asked = QUESTION_BYTES + 8 * texts if arguments else 0
+    return body_bytes(entry.body) + ENTRY_BYTES + asked

@@ -69,9 +69,10 @@ class Poll:
     truncated: bool = False
 
 
-def dependence(key: EntryKey, entry: Entry) -> Dependence:
+def dependence(entry: Entry) -> Dependence:
     """Return what ``entry`` depends on."""
-    return Dependence(key, entry.sources, entry.first_day, entry.last_day)
+    asked = entry.question
+    return Dependence(entry.key, asked.sources, asked.first_day, asked.last_day)
 
 
 def rows_by_user(rows: Iterable[FeedRow]) -> dict[UserKey | None, list[FeedRow]]:

@@ -9,11 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cachetools import Cache, LRUCache
-
 from models.errors import ConfigurationError
 from refresher.entry import Entry, EntryKey, entry_bytes
-from refresher.trust import NEVER
 from views_sql.maintained_view import Region as DeclaredRegion
 
 
@@ -59,16 +56,6 @@ def _wrong_values(name: str, values: Mapping[str, int]) -> list[str]:
     return [f"FRONTVIEW_REGIONS: {name}: {fault}" for fault in unknown + negative]
 
 
-class _Kept:
-    """An entry in its place: what it takes, and when it was last hit since its fill (monotonic; None: never)."""
-
-    __slots__ = ("entry", "read_at", "size_bytes")
-
-    def __init__(self, entry: Entry, size_bytes: int) -> None:
-        self.entry, self.size_bytes = entry, size_bytes
-        self.read_at: float | None = None
-
-
 class Region:
     """The entries of one region, and its counters."""
 
@@ -80,60 +67,69 @@ class Region:
         self.misses: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.evictions: Counter[str] = Counter()
-        self._entries: LRUCache[EntryKey, _Kept] = LRUCache(limits.max_bytes, _size_bytes)
+        self._entries: dict[EntryKey, Entry] = {}  # the least recently used first
+        self._bytes = 0
+        self._second = 0  # one object for all entries that are hit in the same second
 
-    def get(self, key: EntryKey) -> Entry | None:
+    def peek(self, key: EntryKey) -> Entry | None:
+        """Return the entry as it lies there, or None."""
+        return self._entries.get(key)
+
+    def use(self, key: EntryKey) -> Entry | None:
         """Return the entry and make it the most recently used, or None."""
-        try:
-            return self._entries[key].entry
-        except KeyError:
-            return None
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._entries[key] = entry
+        return entry
 
-    def hit(self, key: EntryKey, arrived: float) -> None:
-        """Count a hit, by a request that arrived then, of an entry that is there."""
+    def hit(self, entry: Entry, arrived: float) -> None:
+        """Count a hit, by a request that arrived then, of an entry that is there: it is the most recently used now."""
         self.hits += 1
-        Cache.__getitem__(self._entries, key).read_at = arrived
+        second = int(arrived)
+        if second != self._second:
+            self._second = second
+        entry.read_at = self._second
+        entries, key = self._entries, entry.key
+        del entries[key]
+        entries[key] = entry
 
-    def was_read(self, key: EntryKey, since: float = NEVER) -> bool:
-        """Return whether an entry that is there was hit since it was put, and not before ``since``."""
-        read_at = Cache.__getitem__(self._entries, key).read_at
-        return read_at is not None and read_at >= since
+    def put(self, entry: Entry) -> list[Entry] | None:
+        """Store ``entry`` and return what was evicted for it; None: too large, and nothing is stored.
 
-    def put(self, key: EntryKey, entry: Entry) -> list[EntryKey] | None:
-        """Store ``entry`` and return the keys evicted for it; None: too large, and nothing is stored."""
-        self.remove(key, "replaced")
-        size = entry_bytes(key, entry)
+        There must be none under its key.
+        """
+        size = entry_bytes(entry)
         if size > self.limits.max_bytes or self.limits.max_entries == 0:
             return None
         evicted = []
         while (why := self._lacks(size)) is not None:
-            evicted.append(self._entries.popitem()[0])
-            self.evictions[why] += 1
-        self._entries[key] = _Kept(entry, size)
+            oldest = self._entries[next(iter(self._entries))]
+            self.remove(oldest, why)
+            evicted.append(oldest)
+        self._entries[entry.key] = entry
+        self._bytes += size
         self.fills += 1
         return evicted
 
-    def remove(self, key: EntryKey, why: str) -> bool:
-        """Take an entry away, if it is there; ``why`` is counted. Return whether it had been hit since it was put."""
-        if key not in self._entries:
-            return False
-        read = self.was_read(key)
-        del self._entries[key]
+    def remove(self, entry: Entry, why: str) -> None:
+        """Take away an entry that is there; ``why`` is counted."""
+        del self._entries[entry.key]
+        self._bytes -= entry_bytes(entry)
         self.evictions[why] += 1
-        return read
 
     def clear(self, why: str) -> list[EntryKey]:
         """Drop every entry; return the keys of those that had been hit."""
-        read = [key for key in self._entries if self.was_read(key)]
+        read = [key for key, entry in self._entries.items() if entry.read_at is not None]
         self.evictions[why] += len(self._entries)
         self._entries.clear()
+        self._bytes = 0
         return read
 
     def statistics(self) -> dict[str, Any]:
         """Return its limits, sizes and counters as plain numbers."""
         return {
             "entries": len(self._entries),
-            "bytes": self._entries.currsize,
+            "bytes": self._bytes,
             "max_entries": self.limits.max_entries,
             "max_bytes": self.limits.max_bytes,
             "hits": self.hits,
@@ -149,8 +145,4 @@ class Region:
         """Return which limit leaves no room for ``size`` more bytes in one more entry."""
         if len(self._entries) >= self.limits.max_entries:
             return "entries"
-        return "bytes" if self._entries.currsize + size > self.limits.max_bytes else None
-
-
-def _size_bytes(kept: _Kept) -> int:
-    return kept.size_bytes
+        return "bytes" if self._bytes + size > self.limits.max_bytes else None

@@ -1,7 +1,7 @@
 """The entries of all regions, and where to find those of one user.
 
-Invariant: an entry is in its region if and only if it is in the index; nothing but :class:`Store` puts or removes.
-Not synchronised: the front cache's lock is held around every call.
+Invariant: an entry is in its region if and only if it is in its user's chain; nothing but :class:`Store` puts or
+removes. Not synchronised: the front cache's lock is held around every call.
 """
 
 from collections.abc import Iterable, KeysView
@@ -23,74 +23,79 @@ _WANTED_BACK = {"invalidated", "newer_read", "flushed"}
 
 
 class Store:
-    """Regions by name, entries by user, and the keys that readers lost."""
+    """Regions by name, entries by user (a chain of neighbours each), and the keys that readers lost."""
 
     def __init__(self, limits: Iterable[RegionLimits]) -> None:
         self.regions = {limit.name: Region(limit) for limit in limits}
-        self._by_user: dict[UserKey, dict[EntryKey, Entry]] = {}
+        self._first_of: dict[UserKey, Entry] = {}
         self._dropped: dict[EntryKey, None] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, self._by_user.values()))
 
     @property
     def users(self) -> KeysView[UserKey]:
         """Everybody who has an entry."""
-        return self._by_user.keys()
+        return self._first_of.keys()
 
-    def of(self, user: UserKey) -> list[tuple[EntryKey, Entry]]:
+    def of(self, user: UserKey) -> list[Entry]:
         """Return the entries of ``user``."""
-        return list(self._by_user.get(user, {}).items())
+        found, entry = [], self._first_of.get(user)
+        while entry is not None:
+            found.append(entry)
+            entry = entry.neighbour
+        return found
 
     def peek(self, key: EntryKey) -> Entry | None:
         """Return the entry without making it recently used, or None."""
-        return self._by_user.get(key.user, {}).get(key)
+        return self.regions[key.region].peek(key)
 
-    def put(self, key: EntryKey, entry: Entry) -> str | None:
+    def put(self, entry: Entry) -> str | None:
         """Store ``entry``, or return why it was not; whatever was there is gone."""
-        self._unlist(key)
-        evicted = self.regions[key.region].put(key, entry)
+        region = self.regions[entry.key.region]
+        before = region.peek(entry.key)
+        if before is not None:
+            region.remove(before, "replaced")
+            self._unlink(before)
+        evicted = region.put(entry)
         if evicted is None:
             return "too_large"
         for other in evicted:
-            self._unlist(other)
-        self._by_user.setdefault(key.user, {})[key] = entry
+            self._unlink(other)
+        self._link(entry)
         return None
 
-    def remove(self, key: EntryKey, why: str) -> None:
-        """Take an entry away; ``why`` is counted."""
-        if self.regions[key.region].remove(key, why) and why in _WANTED_BACK:
-            self._note_dropped(key)
-        self._unlist(key)
+    def remove(self, entry: Entry, why: str) -> None:
+        """Take away an entry that is there; ``why`` is counted."""
+        self.regions[entry.key.region].remove(entry, why)
+        if entry.read_at is not None and why in _WANTED_BACK:
+            self._note_dropped(entry.key)
+        self._unlink(entry)
 
     def clear(self, why: str) -> None:
         """Drop every entry."""
         for region in self.regions.values():
             for key in region.clear(why):
                 self._note_dropped(key)
-        self._by_user.clear()
+        for user in self._first_of:
+            for entry in self.of(user):
+                entry.neighbour = entry.neighbour_before = None
+        self._first_of.clear()
 
     def expire(self, user: UserKey, now: float) -> list[EntryKey]:
         """Drop the entries of ``user`` whose life is over, and return their keys."""
-        over = [key for key, entry in self._by_user.get(user, {}).items() if now >= entry.expires]
-        for key in over:
-            self.remove(key, "expired")
-        return over
+        over = [entry for entry in self.of(user) if now >= entry.expires]
+        for entry in over:
+            self.remove(entry, "expired")
+        return [entry.key for entry in over]
 
     def due(self, user: UserKey, now: float, share: float) -> list[EntryKey]:
         """Return the keys of ``user`` that are past ``share`` of their life and were read in the last quarter of it.
 
         Who left is not waited for: half of all renewals would be for somebody who is gone.
         """
-        return [
-            key
-            for key, entry in self._by_user.get(user, {}).items()
-            if _is_due(entry, now, share) and self.regions[key.region].was_read(key, _lately(entry, now))
-        ]
+        return [entry.key for entry in self.of(user) if _is_due(entry, now, share) and _was_read_lately(entry, now)]
 
     def ages(self, user: UserKey, now: float) -> list[tuple[str, str]]:
         """Return region and age of each entry of ``user``; ages as in :data:`AGES`."""
-        return [(key.region, _age(now - entry.began)) for key, entry in self._by_user.get(user, {}).items()]
+        return [(entry.key.region, _age(now - entry.began)) for entry in self.of(user)]
 
     def take_dropped(self) -> list[EntryKey]:
         """Return the keys that readers lost since the last call, the newest first."""
@@ -108,12 +113,23 @@ class Store:
         if len(self._dropped) > MOST_DROPPED:
             del self._dropped[next(iter(self._dropped))]
 
-    def _unlist(self, key: EntryKey) -> None:
-        listed = self._by_user.get(key.user)
-        if listed is not None:
-            listed.pop(key, None)
-            if not listed:
-                del self._by_user[key.user]
+    def _link(self, entry: Entry) -> None:
+        first = self._first_of.get(entry.key.user)
+        if first is not None:
+            entry.neighbour, first.neighbour_before = first, entry
+        self._first_of[entry.key.user] = entry
+
+    def _unlink(self, entry: Entry) -> None:
+        before, after = entry.neighbour_before, entry.neighbour
+        if after is not None:
+            after.neighbour_before = before
+        if before is not None:
+            before.neighbour = after
+        elif after is not None:
+            self._first_of[entry.key.user] = after
+        else:
+            del self._first_of[entry.key.user]
+        entry.neighbour = entry.neighbour_before = None
 
 
 def _is_due(entry: Entry, now: float, share: float) -> bool:
@@ -121,8 +137,9 @@ def _is_due(entry: Entry, now: float, share: float) -> bool:
     return life >= LEAST_RENEWED_LIFE_SECONDS and entry.began + share * life <= now < entry.expires
 
 
-def _lately(entry: Entry, now: float) -> float:
-    return now - LATELY_SHARE * (entry.expires - entry.began)
+def _was_read_lately(entry: Entry, now: float) -> bool:
+    lately = now - LATELY_SHARE * (entry.expires - entry.began)
+    return entry.read_at is not None and entry.read_at >= lately
 
 
 def _age(seconds: float) -> str:

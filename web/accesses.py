@@ -41,10 +41,9 @@ class AccessCounter:
         """Count one read."""
         pair = (user, dashboard)
         with self._lock:
-            counts = self._counts
-            if pair in counts:
-                counts[pair] += 1
-            else:
+            try:
+                self._counts[pair] += 1
+            except KeyError:
                 self._add(pair)
 
     def take(self) -> dict[Pair, int]:

@@ -5,17 +5,19 @@ compressed or not is the client's choice and changes nothing else. A 304 carries
 for; an answer past its trust is never a 304.
 """
 
-import json
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from refresher.body import OPENING, Deflated
+from refresher.body import OPENING, Body, Deflated
 from web.accept_encoding import accepts_gzip
 from web.read_path import Reading
 from web.request_directives import matches_etag
+
+_PLAIN = (("Content-Type", "application/json"),)
+_GZIPPED = (*_PLAIN, ("Content-Encoding", "gzip"))
+Kind = tuple[tuple[str, str], ...]
 
 
 def read_response(reading: Reading, request_headers: Headers, elapsed_ms: float) -> Response:
@@ -26,48 +28,73 @@ def read_response(reading: Reading, request_headers: Headers, elapsed_ms: float)
     headers = read_headers(reading, elapsed_ms)
     if not reading.stale and matches_etag(request_headers.get("If-None-Match"), reading.etag):
         return Response(status=304, headers=headers)
-    body, content = answer_content(reading, request_headers.get("Accept-Encoding"))
-    return Response(body, headers=headers | content)
+    body, kind = answer_content(reading, request_headers.get("Accept-Encoding"))
+    return Response(body, headers=headers | dict(kind))
 
 
-def answer_content(reading: Reading, accept_encoding: str | None) -> tuple[bytes, dict[str, str]]:
+def answer_content(reading: Reading, accept_encoding: str | None) -> tuple[bytes, Kind]:
     """Return the bytes of ``{"data": …, "meta": …}`` and the headers that tell how they are to be read."""
-    meta = json.dumps(answer_meta(reading), separators=(",", ":")).encode()
-    rest = b"".join((b',"meta":', meta, b"}"))
-    body, headers = reading.body, {"Content-Type": "application/json"}
+    before, after = meta_around_age(reading)
+    return content(reading.body, b"".join((before, age_text(reading.age_seconds), after)), accept_encoding)
+
+
+def content(body: Body, rest: bytes, accept_encoding: str | None) -> tuple[bytes, Kind]:
+    """Return the bytes of an answer that goes on with ``rest`` behind its data, and how they are to be read."""
     if not isinstance(body, Deflated):
-        return b"".join((OPENING, body, rest)), headers
+        return b"".join((OPENING, body, rest)), _PLAIN
     if not accepts_gzip(accept_encoding):
-        return body.text() + rest, headers
-    return body.gzip(rest), headers | {"Content-Encoding": "gzip"}
+        return body.text() + rest, _PLAIN
+    return body.gzip(rest), _GZIPPED
 
 
-def answer_meta(reading: Reading) -> dict[str, Any]:
-    """Return the part of the answer that says how the data came to be."""
-    meta: dict[str, Any] = {
-        "source": reading.source,
-        "calculated_at": utc_text(reading.calculated_at),
-        "expires_at": utc_text(reading.expires_at),
-        "age_seconds": max(0.0, round(reading.age_seconds, 3)),
-        "patched_days": reading.patched_days,
-        "watermark": reading.watermark,
-        "parameters": reading.parameters,
-    }
-    if reading.stale:
-        meta["stale"] = True
-    return meta
+def meta_around_age(reading: Reading) -> tuple[bytes, bytes]:
+    """Return what stands behind the data: the text up to the age, and the text after it.
+
+    Everything put in is a number, a word of ours, a time or JSON already.
+    """
+    before = (
+        f',"meta":{{"source":"{reading.source}","calculated_at":"{utc_text(reading.calculated_at)}",'
+        f'"expires_at":"{utc_text(reading.expires_at)}","age_seconds":'
+    )
+    stale = ',"stale":true' if reading.stale else ""
+    after = (
+        f',"patched_days":{reading.patched_days},"watermark":"{reading.watermark}",'
+        f'"parameters":{reading.parameters}{stale}}}}}'
+    )
+    return before.encode(), after.encode()
+
+
+def age_text(seconds: float) -> bytes:
+    """Return an age in seconds as meta tells it: to the millisecond."""
+    return b"%.3f" % seconds
 
 
 def read_headers(reading: Reading, elapsed_ms: float) -> dict[str, str]:
     """Return the headers that every answer to a read carries."""
+    return lasting_headers(reading) | {
+        "Cache-Status": cache_status(reading),
+        "Age": str(int(reading.age_seconds)),
+        "Server-Timing": _server_timing(reading, elapsed_ms),
+    }
+
+
+def lasting_headers(reading: Reading) -> dict[str, str]:
+    """Return those of them that stay the same for as long as the front cache keeps the answer."""
     return {
         "ETag": reading.etag,
         "Cache-Control": "private, no-cache",
         "Vary": "Authorization, Accept-Encoding" if isinstance(reading.body, Deflated) else "Authorization",
-        "Cache-Status": cache_status(reading),
-        "Age": str(max(0, int(reading.age_seconds))),
-        "Server-Timing": _server_timing(reading, elapsed_ms),
     }
+
+
+def hit_headers(age: int, ttl: int) -> tuple[tuple[str, str], ...]:
+    """Return those of a hit that change with each second."""
+    return ("Cache-Status", f"frontview; hit; ttl={ttl}"), ("Age", str(age))
+
+
+def hit_timing(elapsed_ms: float) -> str:
+    """Return the ``Server-Timing`` of a hit."""
+    return f"cache, total;dur={elapsed_ms:.2f}"
 
 
 def cache_status(reading: Reading) -> str:
@@ -81,8 +108,9 @@ def cache_status(reading: Reading) -> str:
 
 
 def _server_timing(reading: Reading, elapsed_ms: float) -> str:
-    first = "cache" if reading.database_ms is None else f"db;dur={reading.database_ms:.2f}"
-    return f"{first}, total;dur={elapsed_ms:.2f}"
+    if reading.database_ms is None:
+        return hit_timing(elapsed_ms)
+    return f"db;dur={reading.database_ms:.2f}, total;dur={elapsed_ms:.2f}"
 
 
 def utc_text(seconds: float) -> str:

@@ -13,7 +13,7 @@ from jwt.exceptions import InvalidSubjectError
 
 from models.settings import Settings
 from models.user_key import UserKey, parse_user_key
-from web.claims_cache import ClaimsCache
+from web.claims_cache import ClaimsCache, Verified
 from web.problems import Problem, unavailable
 from web.signing_keys import KEYS_PAUSE_SECONDS, KeysUnavailable, SigningKeys, UnknownKey, signing_keys
 from web.tokens import ADMIN_SCOPE, issue_token
@@ -103,13 +103,18 @@ class TokenVerifier:
 
         :raises Problem: 401; or 503, when the keys to tell cannot be had.
         """
+        return self.verified(authorization).value
+
+    def verified(self, authorization: str | None) -> Verified[Caller]:
+        """Return who is asking, and how long that need not be looked at again.
+
+        :raises Problem: as :meth:`caller`.
+        """
         token = _bearer_token(authorization)
         if (known := self._cache.get(token)) is not None:
             return known
-        claims = self._verified_claims(token)
-        caller = _caller(claims)
-        self._cache.put(token, caller, caller.expires_at)
-        return caller
+        caller = _caller(self._verified_claims(token))
+        return self._cache.put(token, caller, caller.expires_at)
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
         try:

@@ -20,10 +20,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified(Generic[T]):
+class Verified(Generic[T]):
+    """What a token said, and how long that may be used.
+
+    :param expires_at: the token's ``exp``, by the wall clock.
+    :param until: monotonic, so that a stepped clock cannot stretch the minute.
+    """
+
     value: T
-    expires_at: float  # wall clock: the token's exp
-    until: float  # monotonic: a stepped clock cannot stretch the minute
+    expires_at: float
+    until: float
+
+    def is_good(self, wall: float, monotonic: float) -> bool:
+        """Return whether it may be used at that time."""
+        return wall < self.expires_at and monotonic < self.until
 
 
 class ClaimsCache(Generic[T]):
@@ -35,32 +45,32 @@ class ClaimsCache(Generic[T]):
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._entries: LRUCache[bytes, _Verified[T]] = LRUCache(capacity)
+        self._entries: LRUCache[bytes, Verified[T]] = LRUCache(capacity)
         self._lock = threading.Lock()
         self._wall, self._monotonic = wall, monotonic
 
-    def get(self, token: str) -> T | None:
+    def get(self, token: str) -> Verified[T] | None:
         """Return what ``token`` said when it was verified, or None when that may no longer be used."""
         digest = _digest(token)
         with self._lock:
             entry = self._entries.get(digest)
             if entry is None:
                 return None
-            if self._wall() < entry.expires_at and self._monotonic() < entry.until:
-                return entry.value
+            if entry.is_good(self._wall(), self._monotonic()):
+                return entry
             del self._entries[digest]
         return None
 
-    def put(self, token: str, value: T, expires_at: float) -> None:
-        """Remember what a token said that has just been verified.
+    def put(self, token: str, value: T, expires_at: float) -> Verified[T]:
+        """Remember what a token said that has just been verified, and return it.
 
         :param expires_at: its ``exp``, in seconds of the epoch.
         """
-        if self._wall() >= expires_at:  # accepted within the leeway: not worth an entry
-            return
-        entry = _Verified(value, expires_at, self._monotonic() + LONGEST_SECONDS)
-        with self._lock:
-            self._entries[_digest(token)] = entry
+        entry = Verified(value, expires_at, self._monotonic() + LONGEST_SECONDS)
+        if self._wall() < expires_at:  # else accepted within the leeway: not worth an entry
+            with self._lock:
+                self._entries[_digest(token)] = entry
+        return entry
 
 
 def _digest(token: str) -> bytes:

@@ -8,19 +8,20 @@ as in the read path, and the headers are made by the same functions; everything 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
-from time import perf_counter
+from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from cachetools import LRUCache
-
-from refresher.entry import EntryKey
-from web.answers import answer_content, read_headers
-from web.auth import TokenVerifier
+from refresher.entry import Entry, EntryKey
+from refresher.generations import Generations
+from web.answers import age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
+from web.auth import Caller, TokenVerifier
+from web.claims_cache import Verified
 from web.context import COUNTED
 from web.problems import Problem
 from web.rate_limit import RateLimit
+from web.reading import cached_reading
 from web.request_directives import asks_nothing, matches_etag
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
 
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 ANSWERED = "frontview.answered"  # where Flask leaves an :class:`Answered` in the environ
 MOST_REMEMBERED = 10_000
 LONGEST_REMEMBERED = 4_096  # characters of token, path and query string together
-_NOT_OURS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT")
+_NO_BODY = (None, "", "0")
 _ALWAYS = [*PROTECTIVE_HEADERS.items(), ("Content-Security-Policy", NOTHING_LOADS)]
 
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
@@ -44,6 +46,45 @@ class Answered:
 
     key: EntryKey
     rule: str
+
+
+class _Ready:
+    """What answers from one entry have in common, made once; ``stamp`` tells which entry it was."""
+
+    __slots__ = ("after_age", "before_age", "began", "etag", "expires", "headers", "of_second", "stamp")
+
+    def __init__(self, entry: Entry) -> None:
+        reading = cached_reading(entry, entry.began)
+        self.stamp, self.etag = entry.stamp, entry.etag
+        self.began, self.expires = entry.began, entry.expires
+        self.before_age, self.after_age = meta_around_age(reading)
+        self.headers = [*lasting_headers(reading).items(), *_ALWAYS]
+        self.of_second = (-1, -1, self.headers)
+
+    def headers_at(self, age_seconds: float, ttl_seconds: float) -> Headers:
+        """Return the headers that are the same for a second or longer."""
+        age, ttl = int(age_seconds), int(ttl_seconds)
+        before = self.of_second
+        if before[0] != age or before[1] != ttl:
+            before = self.of_second = (age, ttl, [*self.headers, *hit_headers(age, ttl)])
+        return before[2]
+
+
+class _Known:
+    """A request that Flask has answered before: what it led to, who asked, and what its last hit was made of."""
+
+    __slots__ = ("key", "ready", "rule", "verified")
+
+    def __init__(self, answered: Answered, verified: Verified[Caller]) -> None:
+        self.key, self.rule, self.verified = answered.key, answered.rule, verified
+        self.ready: _Ready | None = None
+
+    def ready_for(self, entry: Entry) -> _Ready:
+        """Return what to answer with; nothing of another entry, and it keeps no entry alive."""
+        ready = self.ready
+        if ready is None or ready.stamp is not entry.stamp:
+            ready = self.ready = _Ready(entry)
+        return ready
 
 
 class Front:
@@ -64,8 +105,7 @@ class Front:
     ) -> None:
         self._app, self._worker, self._verifier, self._access_log = app, worker, verifier, access_log
         self._rate_limit, self._on_hit = rate_limit, on_hit
-        self._remembered: LRUCache[tuple[str, str, str], Answered] = LRUCache(MOST_REMEMBERED)
-        self._lock = Lock()
+        self._known: Generations[tuple[str, str, str], _Known] = Generations(MOST_REMEMBERED // 2)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, here or in Flask."""
@@ -73,48 +113,56 @@ class Front:
         question = _question(environ)
         if question is None:
             return self._app(environ, start_response)
-        with self._lock:
-            before = self._remembered.get(question)
-        if before is not None:
-            body = self._answer(before, environ, start_response, started)
-            if body is not None:
-                return body
+        known = self._known.get(question)
+        if known is not None:
+            body = self._answer(known, environ, start_response, started)
+            return self._app(environ, start_response) if body is None else body
         response = self._app(environ, start_response)
-        answered = environ.get(ANSWERED)
-        if before is None and answered is not None:
-            with self._lock:
-                self._remembered[question] = answered
+        if ANSWERED in environ:
+            self._remember(question, environ[ANSWERED])
         return response
 
+    def _remember(self, question: tuple[str, str, str], answered: Answered) -> None:
+        if sum(map(len, question)) > LONGEST_REMEMBERED:
+            return
+        with suppress(Problem):  # the token's time may be over by now
+            self._known.put(question, _Known(answered, self._verifier.verified(question[0])))
+
     def _answer(
-        self, before: Answered, environ: Environ, start_response: StartResponse, started: float
+        self, known: _Known, environ: Environ, start_response: StartResponse, started: float
     ) -> list[bytes] | None:
         """Return the body of a hit after starting its response; None: Flask has the answer, or says what is wrong."""
-        try:
-            caller = self._verifier.caller(environ["HTTP_AUTHORIZATION"])
-        except Problem:
-            return None
-        if self._rate_limit.take(caller.user_id):
+        read_path = self._worker.read_path
+        arrived = read_path.monotonic()
+        if not known.verified.is_good(time(), monotonic()):
+            try:
+                known.verified = self._verifier.verified(environ["HTTP_AUTHORIZATION"])
+            except Problem:
+                return None
+        if self._rate_limit.take(known.verified.value.user_id):
             return None
         environ[COUNTED] = True
-        reading = self._worker.read_path.cached(before.key)
-        if reading is None:
+        entry = read_path.hit(known.key, arrived)
+        if entry is None:
             return None
-        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
-        elapsed_ms = (perf_counter() - started) * 1000
-        headers = [*read_headers(reading, elapsed_ms).items(), *_ALWAYS, ("X-Request-Id", request_id)]
-        if matches_etag(environ.get("HTTP_IF_NONE_MATCH"), reading.etag):
-            status, body = "304 NOT MODIFIED", b""
+        ready = known.ready_for(entry)
+        age_seconds = arrived - ready.began if arrived > ready.began else 0.0
+        if "HTTP_IF_NONE_MATCH" in environ and matches_etag(environ["HTTP_IF_NONE_MATCH"], ready.etag):
+            status, code, body, headers = "304 NOT MODIFIED", 304, b"", []
         else:
-            status = "200 OK"
-            body, content = answer_content(reading, environ.get("HTTP_ACCEPT_ENCODING"))
-            headers += [*content.items(), ("Content-Length", str(len(body)))]
-        seconds = perf_counter() - started
-        self._worker.latency.observe(before.rule, reading.source, int(status[:3]), seconds)
+            rest = b"".join((ready.before_age, age_text(age_seconds), ready.after_age))
+            body, kind = content(entry.body, rest, environ.get("HTTP_ACCEPT_ENCODING"))
+            status, code, headers = "200 OK", 200, [*kind, ("Content-Length", str(len(body)))]
+        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
+        elapsed_ms = (perf_counter() - started) * 1000
+        headers += ready.headers_at(age_seconds, ready.expires - arrived)
+        headers += (("Server-Timing", hit_timing(elapsed_ms)), ("X-Request-Id", request_id))
+        seconds = elapsed_ms / 1000
+        self._worker.latency.observe(known.rule, "cache", code, seconds)
         if self._on_hit is not None:
-            self._on_hit(environ, before.rule, int(status[:3]), seconds)
+            self._on_hit(environ, known.rule, code, seconds)
         if self._access_log:
-            log_request("GET", before.rule, int(status[:3]), elapsed_ms, reading.source, request_id)
+            log_request("GET", known.rule, code, elapsed_ms, "cache", request_id)
         start_response(status, headers)
         return [body]
 
@@ -122,11 +170,10 @@ class Front:
 def _question(environ: Environ) -> tuple[str, str, str] | None:
     """Return what makes two requests the same, or None for one that is not for this layer."""
     token = environ.get("HTTP_AUTHORIZATION")
-    if environ["REQUEST_METHOD"] != "GET" or not token or environ.get("CONTENT_LENGTH", "0") not in ("", "0"):
+    if not token or environ["REQUEST_METHOD"] != "GET" or environ.get("CONTENT_LENGTH") not in _NO_BODY:
         return None
-    if any(name in environ for name in _NOT_OURS):
+    if "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ:
         return None
     if not asks_nothing(environ.get("HTTP_CACHE_CONTROL"), environ.get("HTTP_PRAGMA")):
         return None
-    path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-    return (token, path, query) if len(token) + len(path) + len(query) <= LONGEST_REMEMBERED else None
+    return token, environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")

@@ -33,6 +33,14 @@ class GuardedCache:
             return None, "failure"
         return entry, why or "hit"
 
+    def hit(self, key: EntryKey, arrived: float) -> Entry | None:
+        """Return the entry that may answer a plain request, or None."""
+        try:
+            return self._cache.hit(key, arrived)
+        except Exception as error:
+            self._failed(error)
+            return None
+
     def computed_since(self, key: EntryKey, arrived: float) -> Entry | None:
         """Return the entry if its computation began after that time, or None."""
         try:

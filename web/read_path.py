@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from models.errors import DatabaseUnavailable, FrontviewError
 from models.user_key import UserKey
 from refresher.cache import FrontCache
-from refresher.entry import EntryKey
+from refresher.entry import Entry, EntryKey
 from refresher.fill import Fill
 from refresher.flight import Flight, SingleFlight
 from refresher.tally import Tally
@@ -86,7 +86,7 @@ class ReadPath:
         self._patience_seconds = seconds
         self._wait_seconds = seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
-        self._monotonic = monotonic
+        self.monotonic = self._monotonic = monotonic
         self._on_answered = on_answered
 
     def read(
@@ -133,17 +133,15 @@ class ReadPath:
         asked = self._dashboards[dashboard]
         return EntryKey(asked.region, user_id, dashboard, tuple(map(parameters.get, asked.arguments)))
 
-    def cached(self, key: EntryKey) -> Reading | None:
-        """Return the front cache's answer to a plain request that arrives now, or None; computes nothing.
+    def hit(self, key: EntryKey, arrived: float) -> Entry | None:
+        """Return the front cache's answer to a plain request that arrived then, or None; computes nothing.
 
         A miss is not counted: who gets None asks :meth:`read`.
         """
-        arrived = self._monotonic()
-        entry, _ = self._cache.lookup(key, arrived, None, again=True)
-        if entry is None:
-            return None
-        self._on_answered(key.user, key.dashboard)
-        return cached_reading(entry, arrived)
+        entry = self._cache.hit(key, arrived)
+        if entry is not None:
+            self._on_answered(key.user, key.dashboard)
+        return entry
 
     def warm(self, key: EntryKey, *, renew: bool = False) -> str:
         """Compute the answer of ``key`` in the background and store it; return what became of it.
@@ -262,8 +260,8 @@ class ReadPath:
         return None if entry is None else cached_reading(entry, self._monotonic())
 
     def _computed(self, landed: Landed, request: _Request) -> Reading:
-        self._tally.add(landed.entry.computed_by)
-        if landed.entry.patched_days:
+        self._tally.add(landed.entry.question.computed_by)
+        if landed.entry.question.patched_days:
             self._tally.add("patched")
         return computed_reading(
             landed.entry,

@@ -8,12 +8,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from refresher.body import Body, body_data, kept_body
-from refresher.entry import Entry, EntryKey
+from refresher.entry import Entry, EntryKey, Question
 from views_sql.maintained_view import Dashboard
 from web.exact_read import Answer
+
+MOST_QUESTIONS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Reading:
     :param source: who served it: ``cache``, ``materialized_view`` or ``database``.
     :param computed_by: ``materialized_view`` or ``database``.
     :param age_seconds: since its statement was sent; it misses nothing committed before that.
-    :param parameters: as they were resolved, JSON values; shared, not to be changed.
+    :param parameters: as they were resolved: a JSON object, as text.
     :param stored: whether the front cache holds it now.
     :param miss_reason: why the front cache did not answer, as in RFC 9211 ``fwd=``; None on a hit.
     :param stale: past its trust, served because the database is gone and staleness was allowed.
@@ -49,7 +52,7 @@ class Reading:
     ttl_seconds: float
     patched_days: int
     watermark: str
-    parameters: dict[str, object]
+    parameters: str
     stored: bool
     miss_reason: str | None
     stale: bool
@@ -68,7 +71,7 @@ def cached_reading(entry: Entry, now: float, *, stale: bool = False) -> Reading:
 
 def computed_reading(entry: Entry, now: float, *, stored: bool, miss_reason: str, database_ms: float | None) -> Reading:
     """Return the reading of an answer just computed."""
-    return _reading(entry, now, entry.computed_by, stored, miss_reason, False, database_ms)
+    return _reading(entry, now, entry.question.computed_by, stored, miss_reason, False, database_ms)
 
 
 def _reading(
@@ -80,23 +83,23 @@ def _reading(
     stale: bool,
     database_ms: float | None,
 ) -> Reading:
-    # by position: this is the larger part of a hit
+    began, expires, asked = entry.began, entry.expires, entry.question
     return Reading(
-        entry.body,
-        entry.etag,
-        source,
-        entry.computed_by,
-        entry.calculated_at,
-        entry.expires_at,
-        now - entry.began if now > entry.began else 0.0,
-        entry.expires - now if now < entry.expires else 0.0,
-        entry.patched_days,
-        entry.watermark,
-        entry.parameters,
-        stored,
-        why,
-        stale,
-        database_ms,
+        body=entry.body,
+        etag=entry.etag,
+        source=source,
+        computed_by=asked.computed_by,
+        calculated_at=entry.calculated_at,
+        expires_at=entry.expires_at,
+        age_seconds=max(0.0, now - began),
+        ttl_seconds=max(0.0, expires - now),
+        patched_days=asked.patched_days,
+        watermark=entry.watermark,
+        parameters=asked.parameters,
+        stored=stored,
+        miss_reason=why,
+        stale=stale,
+        database_ms=database_ms,
     )
 
 
@@ -110,25 +113,45 @@ def make_entry(
     data = answer.body
     if data is None:
         return None
-    given = dict(zip(asked.arguments, key.arguments, strict=True))
-    parameters = resolved_parameters(given, answer.first_day, answer.last_day, asked.periods)
+    days = answer.first_day, answer.last_day
+    dated = answer.valid_seconds is not None
+    question = _question(asked, key.arguments, *days, dated, answer.epoch, answer.source, answer.patched_days)
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
-        body=kept_body(data, compress_from_bytes),
-        etag=make_etag(key, parameters, data),
-        epoch=answer.epoch,
-        drain_id=answer.drain_id,
-        watermark=f"{answer.epoch}-{answer.drain_id}",
-        computed_by=answer.source,
-        patched_days=answer.patched_days,
-        parameters=parameters,
-        sources=asked.sources(given, answer.valid_seconds is not None),
-        first_day=answer.first_day,
-        last_day=answer.last_day,
+        key._replace(arguments=question.arguments),
+        kept_body(data, compress_from_bytes),
+        question,
+        make_digest(key, question.parameters, data),
+        answer.drain_id,
         began=answer.sent,
         expires=answer.sent + lifetime,
         calculated_at=answer.calculated_at,
-        expires_at=answer.calculated_at + lifetime,
+    )
+
+
+@lru_cache(MOST_QUESTIONS)
+def _question(
+    asked: Dashboard,
+    arguments: tuple[Any, ...],
+    first_day: date | None,
+    last_day: date | None,
+    dated: bool,
+    epoch: int,
+    computed_by: str,
+    patched_days: int,
+) -> Question:
+    """Return the question of an answer: the same object for everybody who asks it, as long as it is asked."""
+    given = dict(zip(asked.arguments, arguments, strict=True))
+    parameters = resolved_parameters(given, first_day, last_day, asked.periods)
+    return Question(
+        arguments,
+        epoch,
+        computed_by,
+        patched_days,
+        json.dumps(parameters, separators=(",", ":")),
+        asked.sources(given, dated),
+        first_day,
+        last_day,
     )
 
 
@@ -147,13 +170,15 @@ def resolved_parameters(
     return resolved
 
 
-def make_etag(key: EntryKey, parameters: Mapping[str, Any], data: bytes) -> str:
-    """Return a strong ``ETag`` of user, question and data; never of the watermark."""
-    question = json.dumps([str(key.user), key.dashboard, parameters], sort_keys=True, default=str)
-    digest = hashlib.blake2b(question.encode(), digest_size=16)
+def make_digest(key: EntryKey, parameters: str, data: bytes) -> bytes:
+    """Return what tells the answer from every other, for its ``ETag``: of user, question and data, not the watermark.
+
+    :param parameters: as they were resolved, a JSON object as text.
+    """
+    digest = hashlib.blake2b(json.dumps([str(key.user), key.dashboard, parameters]).encode(), digest_size=16)
     digest.update(b"\0")
     digest.update(data)
-    return f'"{digest.hexdigest()}"'
+    return digest.digest()
 
 
 def _json_value(value: Any) -> Any:

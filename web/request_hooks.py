@@ -4,7 +4,7 @@ Invariant: the log line names the route's template, never the address, its query
 """
 
 import re
-import uuid
+from random import getrandbits
 from time import perf_counter
 
 from flask import Flask, Response, g, request
@@ -52,14 +52,14 @@ def elapsed_ms() -> float:
     return (perf_counter() - float(g.started)) * 1000
 
 
-def request_id_of(given: str) -> str:
-    """Return the client's request id if it is sane, else a new one."""
-    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+def request_id_of(given: str | None) -> str:
+    """Return the client's request id if it is sane, else a new one: 128 random bits, which need not be secret."""
+    return given if given and _SANE_ID.fullmatch(given) else getrandbits(128).to_bytes(16, "big").hex()
 
 
 def _stamp() -> None:
     g.started = perf_counter()
-    g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
+    g.request_id = request_id_of(request.headers.get("X-Request-Id"))
     bind_contextvars(request_id=g.request_id)  # on every line that is logged until the request is over
 
 

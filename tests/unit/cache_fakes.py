@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from refresher.cache import FrontCache
-from refresher.entry import Entry, EntryKey
+from refresher.entry import Entry, EntryKey, Question
 from refresher.feed import FeedMemory, FeedRow, Poll, Position
 from refresher.region import RegionLimits
 from refresher.trust import Sighting
@@ -30,25 +30,26 @@ def make_key(user: int = 7, dashboard: str = "overview", region: str = "dashboar
     return EntryKey(region, user, dashboard, arguments)
 
 
-def make_entry(drain_id: int = 10, *, began: float = 1000.0, **facts: Any) -> Entry:
-    standard: dict[str, Any] = {
-        "body": b'{"calls":1}',
-        "etag": '"e"',
+def make_entry(drain_id: int = 10, *, began: float = 1000.0, key: EntryKey | None = None, **facts: Any) -> Entry:
+    question: dict[str, Any] = {
+        "arguments": (),
         "epoch": 1,
-        "drain_id": drain_id,
-        "watermark": f"1-{drain_id}",
         "computed_by": "materialized_view",
         "patched_days": 0,
-        "parameters": {},
+        "parameters": "{}",
         "sources": frozenset({"calls"}),
         "first_day": MARCH_1,
         "last_day": MARCH_2,
+    }
+    question |= {name: facts.pop(name) for name in question.keys() & facts.keys()}
+    standard: dict[str, Any] = {
+        "body": b'{"calls":1}',
+        "digest": b"a digest of data",
         "began": began,
         "expires": began + 600,
         "calculated_at": DATABASE_AHEAD + began,
-        "expires_at": DATABASE_AHEAD + began + 600,
     }
-    return Entry(**standard | facts)
+    return Entry(key or make_key(), question=Question(**question), drain_id=drain_id, **standard | facts)
 
 
 def changed(drain_id: int, user: int | None = 7, source: str = "calls", day: date | None = MARCH_1) -> FeedRow:
@@ -86,4 +87,5 @@ class Feed:
 
 def fill(cache: FrontCache, key: EntryKey, entry: Entry, *, undrained: bool = False) -> str | None:
     """Compute and store at once; return why it was refused."""
+    entry.key = key
     return cache.finish(cache.begin(key), entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained)

@@ -215,7 +215,7 @@ def test_a_fill_that_runs_while_its_answer_is_invalidated_by_hand_is_refused(cac
     feed.apply(changed(11, user=None, source="cache:*:user:7", day=None).narrowed())
     assert not running.joinable
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
-    assert cache.finish(others, make_entry(10), epoch=1, drain_id=10, undrained=False) is None
+    assert cache.finish(others, make_entry(10, key=OTHER), epoch=1, drain_id=10, undrained=False) is None
     assert fill(cache, KEY, make_entry(11)) is None
 
 
@@ -410,9 +410,9 @@ def test_evicted_entries_leave_the_index(clock: Clock) -> None:
     feed = Feed(cache, clock)
     for user in range(50):
         fill(cache, make_key(user), make_entry())
-    assert len(cache._store) == 2
+    assert len(cache._store.users) == 2
     feed.apply(changed(11, user=None))
-    assert len(cache._store) == 0
+    assert len(cache._store.users) == 0
     assert cache.statistics()["regions"]["dashboard"]["entries"] == 0
 
 

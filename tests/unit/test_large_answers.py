@@ -1,23 +1,23 @@
 """Large answers: kept compressed, the same to every client and through both ways in."""
 
 import gzip
-from dataclasses import replace
 
 import pytest
 
 from refresher.body import kept_body
-from tests.unit.web_fakes import HIT, FakeWorker, bearer, make_app
+from tests.unit.web_fakes import NOW, FakeWorker, bearer, make_app, make_held
+from web.reading import cached_reading
 
 OVERVIEW = "/api/v1/dashboard/overview"
 DATA = b'{"credits_cents":9007199254740993,"series":[' + b",".join([b'{"day":1}'] * 3000) + b"]}"
-LARGE = replace(HIT, body=kept_body(DATA, 0))
+LARGE = make_held(kept_body(DATA, 0))
 VARYING = {"X-Request-Id", "Server-Timing"}
 
 
 @pytest.fixture
 def client():
     worker = FakeWorker()
-    worker.read_path.outcome = worker.read_path.held = LARGE
+    worker.read_path.held, worker.read_path.outcome = LARGE, cached_reading(LARGE, NOW)
     return make_app(worker, access_log=False).test_client()
 
 

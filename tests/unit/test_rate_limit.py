@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from flask.testing import FlaskClient
 
-from tests.unit.web_fakes import HIT, FakeWorker, bearer, make_app
+from tests.unit.web_fakes import HELD, HIT, FakeWorker, bearer, make_app
 from web.openapi import READ_RESPONSES
 from web.rate_limit import RateLimit
 
@@ -108,7 +108,7 @@ class TestOverHttp:
         assert client.get(OVERVIEW, headers=bearer(8)).status_code == 200
 
     def test_hits_before_flask_count_as_well_and_once_each(self, client: FlaskClient, worker: FakeWorker) -> None:
-        worker.read_path.held = HIT
+        worker.read_path.held = HELD
         headers = bearer(7)
         assert [client.get(OVERVIEW, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
         assert len(worker.read_path.asked) == 1

@@ -1,5 +1,6 @@
 """The read path: who may be answered from where, and what a reading says of itself."""
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -462,7 +463,7 @@ def test_parameters_are_told_as_the_answer_resolved_them() -> None:
     march = ANSWER | {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 30)}
     stage = Stage(march)
     reading = stage.path.read("agents", 7, {"from": None, "to": date(2026, 3, 30)})
-    assert reading.parameters == {"from": "2026-03-01", "to": "2026-03-30"}
+    assert json.loads(reading.parameters) == {"from": "2026-03-01", "to": "2026-03-30"}
 
 
 def test_of_several_periods_the_last_one_is_from_and_to() -> None:

@@ -1,10 +1,12 @@
 """The layer before Flask answers repetitions only, and exactly as Flask would."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from tests.unit.web_fakes import HIT, SECRET, FakeWorker, make_app
+from tests.unit.web_fakes import HELD, HIT, SECRET, FakeWorker, make_app, make_held
+from web.claims_cache import LONGEST_SECONDS
 from web.tokens import issue_token
 
 OVERVIEW = "/api/v1/dashboard/overview"
@@ -19,7 +21,7 @@ def bearer(user: int = 7) -> dict[str, str]:
 def worker() -> FakeWorker:
     """Its front cache holds an answer that says it was calculated by nobody in Flask."""
     worker = FakeWorker()
-    worker.read_path.held = HIT
+    worker.read_path.held = HELD
     return worker
 
 
@@ -86,13 +88,31 @@ def test_another_user_never_gets_the_first_ones_entry(client, worker):
     assert [user for _, user, *_ in worker.read_path.asked] == [7, 8]
 
 
-def test_an_expired_token_gets_no_hit(worker, monkeypatch):
-    client = make_app(worker, access_log=False).test_client()
-    headers = {"Authorization": f"Bearer {issue_token(SECRET, 7, False, 60)}"}
+def test_a_token_is_verified_anew_when_its_claims_may_no_longer_be_used(client, worker, monkeypatch):
+    headers = bearer()
     assert client.get(OVERVIEW, headers=headers).status_code == 200
-    monkeypatch.setattr("web.front.TokenVerifier.caller", refuse)
+    monkeypatch.setattr("web.front.TokenVerifier.verified", refuse)
+    assert client.get(OVERVIEW, headers=headers).status_code == 200
 
+    monkeypatch.setattr("web.front.monotonic", lambda: time.monotonic() + LONGEST_SECONDS)
     assert client.get(OVERVIEW, headers=headers).status_code == 401
+
+
+def test_an_expired_token_gets_no_hit(client, worker, monkeypatch):
+    headers = bearer()
+    assert client.get(OVERVIEW, headers=headers).status_code == 200
+    monkeypatch.setattr("web.front.TokenVerifier.verified", refuse)
+    monkeypatch.setattr("web.front.time", lambda: time.time() + 60)
+    assert client.get(OVERVIEW, headers=headers).status_code == 401
+
+
+def test_a_new_entry_is_answered_with_what_it_says(client, worker):
+    headers = bearer()
+    first = [client.get(OVERVIEW, headers=headers).get_json() for _ in range(2)][1]
+    worker.read_path.held = make_held(b'{"user_id":7,"credits_cents":1}')
+    second = client.get(OVERVIEW, headers=headers).get_json()
+    assert (first["data"]["credits_cents"], second["data"]["credits_cents"]) == (9007199254740993, 1)
+    assert len(worker.read_path.asked) == 1
 
 
 def refuse(_verifier, _authorization):

@@ -8,35 +8,40 @@ from apiflask import APIFlask
 
 from models.schema_version import SchemaState
 from models.settings import load_settings
+from refresher.body import Body
 from refresher.cache import FrontCache
-from refresher.entry import EntryKey
+from refresher.entry import Entry, EntryKey, Question
 from web.app import create_app
 from web.event_hub import EventHub
 from web.health import Found, ReadinessCheck
 from web.latency import Latency
 from web.read_path import Reading, ReadPolicy
+from web.reading import cached_reading
 from web.tokens import issue_token
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
 CALCULATED_AT = 1_790_000_000.25
 
-HIT = Reading(
-    body=b'{"user_id":7,"credits_cents":9007199254740993}',
-    etag='"5d41402abc4b2a76"',
-    source="cache",
-    computed_by="materialized_view",
-    calculated_at=CALCULATED_AT,
-    expires_at=CALCULATED_AT + 600,
-    age_seconds=16.98765,
-    ttl_seconds=583.01235,
-    patched_days=1,
-    watermark="3-1842",
-    parameters={"granularity": "day"},
-    stored=True,
-    miss_reason=None,
-    stale=False,
-    database_ms=None,
-)
+CALCULATED = 1_000.0  # by the monotonic clock, when the other one says CALCULATED_AT
+NOW = CALCULATED + 16.98765
+
+
+def make_held(body: Body = b'{"user_id":7,"credits_cents":9007199254740993}') -> Entry:
+    """Return what a front cache holds when it answers :data:`HIT`."""
+    return Entry(
+        EntryKey("dashboard", 7, "overview", ()),
+        body,
+        Question((), 3, "materialized_view", 1, '{"granularity":"day"}', frozenset({"calls"}), None, None),
+        b"digest of 16 b..",
+        1842,
+        began=CALCULATED,
+        expires=CALCULATED + 600,
+        calculated_at=CALCULATED_AT,
+    )
+
+
+HELD = make_held()
+HIT = cached_reading(HELD, NOW)
 MISS = replace(
     HIT, source="materialized_view", age_seconds=0.0, ttl_seconds=600.0, miss_reason="miss", database_ms=0.314
 )
@@ -48,7 +53,7 @@ class FakeReadPath:
 
     outcome: Reading | Exception = HIT
     asked: list[tuple[str, int, dict[str, Any], ReadPolicy]] = field(default_factory=list)
-    held: Reading | None = None  # what the front cache has, whatever the key
+    held: Entry | None = None  # what the front cache has, whatever the key
 
     def read(self, dashboard: str, user_id: int, parameters: Any, policy: ReadPolicy) -> Reading:
         self.asked.append((dashboard, user_id, dict(parameters), policy))
@@ -59,8 +64,11 @@ class FakeReadPath:
     def key(self, dashboard: str, user_id: int, parameters: Any) -> EntryKey:
         return EntryKey("a region", user_id, dashboard, tuple(parameters.values()))
 
-    def cached(self, _key: EntryKey) -> Reading | None:
+    def hit(self, _key: EntryKey, _arrived: float) -> Entry | None:
         return self.held
+
+    def monotonic(self) -> float:
+        return NOW
 
 
 @dataclass
