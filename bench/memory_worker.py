@@ -18,12 +18,12 @@ import psutil  # type: ignore[import-untyped]
 from bench.dashboards import NO_ARGUMENTS
 from models.settings import load_settings
 from refresher.cache import FrontCache
-from refresher.entry import ENTRY_OVERHEAD_BYTES, Entry, EntryKey
+from refresher.entry import ENTRY_BYTES, QUESTION_BYTES, Entry, EntryKey, Question
 from refresher.feed import Poll, Position
 from refresher.trust import Sighting
 from views_sql.catalog import CATALOG
 from web.context import context_of
-from web.reading import make_etag
+from web.reading import make_digest
 from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1
@@ -73,7 +73,7 @@ def _trust(cache: FrontCache) -> None:
 
 def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> None:
     for number in range(entries):
-        body = os.urandom(max(16, bytes_each - ENTRY_OVERHEAD_BYTES - 64))
+        body = os.urandom(max(16, bytes_each - ENTRY_BYTES - QUESTION_BYTES - 64))
         key, entry = _entry(region, number, body)
         fill = cache.begin(key)
         why = cache.finish(fill, entry, epoch=EPOCH, drain_id=DRAIN_ID, undrained=False)
@@ -87,29 +87,13 @@ def _entry(region: str, number: int, body: bytes) -> tuple[EntryKey, Entry]:
     last = first + timedelta(days=29)
     values = {"from": first, "to": last, "granularity": "day", "agent_id": 10**6 + number}
     key = EntryKey(region, 10**6 + number, dashboard.name, tuple(values[name] for name in dashboard.arguments))
-    parameters = {
-        name: str(value) if isinstance(value, date) else value
-        for name, value in values.items()
-        if name in dashboard.arguments
-    }
+    given = {name: value for name, value in values.items() if name in dashboard.arguments}
+    parameters = json.dumps(given, default=str)
     now = time.monotonic()
-    entry = Entry(
-        body=body,
-        etag=make_etag(key, parameters, body),
-        epoch=EPOCH,
-        drain_id=DRAIN_ID,
-        watermark=f"{EPOCH}-{DRAIN_ID}",
-        computed_by="materialized_view",
-        patched_days=1,
-        parameters=parameters,
-        sources=dashboard.sources(values, True),
-        first_day=first,
-        last_day=last,
-        began=now,
-        expires=now + 600,
-        calculated_at=time.time(),
-        expires_at=time.time() + 600,
-    )
+    sources = dashboard.sources(values, True)
+    question = Question(key.arguments, EPOCH, "materialized_view", 1, parameters, sources, first, last)
+    digest = make_digest(key, parameters, body)
+    entry = Entry(key, body, question, digest, DRAIN_ID, began=now, expires=now + 600, calculated_at=time.time())
     return key, entry
 
 

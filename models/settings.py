@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     )
     warming_users: int = Field(500, ge=0, le=100_000, description="Most users whose answers are planned ahead.")
 
+    front_layer: bool = Field(
+        True, description="Whether hits are answered before Flask; false: to find out what that does."
+    )
     rate_limit_per_second: float = Field(
         50.0, ge=0, le=100_000, description="Requests a second that one user may send to one web process; 0: any."
     )

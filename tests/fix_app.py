@@ -17,6 +17,7 @@ from tests.waiting import until
 from web.tokens import issue_token
 
 SECRET = "a secret for the tests that is long enough"
+BOTH_WAYS = pytest.mark.parametrize("front_layer", ["true", "false"], ids=["front layer", "Flask alone"])
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -138,9 +139,16 @@ def fill(connection: psycopg.Connection[Any], users: int = 5) -> None:
 
 
 @pytest.fixture
-def system(database_url: str, tmp_path: Path) -> Iterator[System]:
+def front_layer() -> str:
+    """Whether web workers answer hits before Flask; what must be alike both ways asks for both (``BOTH_WAYS``)."""
+    return "true"
+
+
+@pytest.fixture
+def system(database_url: str, tmp_path: Path, front_layer: str) -> Iterator[System]:
     """The database with data in it, and no process yet."""
     system = System(database_url, tmp_path)
+    system.environment["FRONTVIEW_FRONT_LAYER"] = front_layer
     fill(system.sql)
     yield system
     system.close()

@@ -75,14 +75,15 @@ def create_app(
     app.register_blueprint(pages_blueprint(Assets()))
     if tracing is not None:
         tracing.trace_requests(app)
-    app.wsgi_app = Front(  # type: ignore[method-assign]
-        app.wsgi_app,
-        worker,
-        verifier,
-        rate_limit,
-        access_log=settings.access_log,
-        on_hit=tracing.hit if tracing is not None else None,
-    )
+    if settings.front_layer:
+        app.wsgi_app = Front(  # type: ignore[method-assign]
+            app.wsgi_app,
+            worker,
+            verifier,
+            rate_limit,
+            access_log=settings.access_log,
+            on_hit=tracing.hit if tracing is not None else None,
+        )
     return app
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tests.acceptance.hostile import Judgement, Stranger, ask_all
 from tests.faults.process import proc_words
-from tests.fix_app import SECRET, System, start_everything
+from tests.fix_app import BOTH_WAYS, SECRET, System, start_everything
+
+pytestmark = BOTH_WAYS
 
 REQUESTS = int(os.environ.get("FRONTVIEW_HOSTILE_REQUESTS", "6000"))
 CLIENTS = 4

@@ -11,8 +11,10 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.fix_app import System
+from tests.fix_app import BOTH_WAYS, System
 from tests.waiting import until
+
+pytestmark = BOTH_WAYS
 
 USER = 1
 EXACT = {"Cache-Control": "no-cache"}

@@ -171,7 +171,17 @@ def hits_extend_life(patch: Patch) -> None:
     def lengthen(self: FrontCache, key: EntryKey, arrived: float, *rest: Any, again: bool = False) -> Any:
         entry, why = lookup(self, key, arrived, *rest, again=again)
         if entry is not None:
-            object.__setattr__(entry, "expires", arrived + TTL_SECONDS)
+            lasting = Entry(
+                entry.key,
+                entry.body,
+                entry.question,
+                bytes.fromhex(entry.etag.strip('"')),
+                entry.drain_id,
+                began=entry.began,
+                expires=arrived + TTL_SECONDS,
+                calculated_at=entry.calculated_at,
+            )
+            entry.stamp = lasting.stamp
         return entry, why
 
     patch.setattr(FrontCache, "lookup", lengthen)

@@ -59,7 +59,7 @@ class WatchedCache(FrontCache):
 
     def indexed(self) -> int:
         """Return how many entries invalidations would find."""
-        return len(self._store)
+        return sum(len(self._store.of(user)) for user in self._store.users)
 
 
 class _NoDeadlines(Deadlines):

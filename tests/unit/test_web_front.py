@@ -4,9 +4,13 @@ import time
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.unit.web_fakes import HELD, HIT, SECRET, FakeWorker, make_app, make_held
+from refresher.body import kept_body
+from tests.unit.web_fakes import HELD, HIT, NOW, SECRET, FakeWorker, make_app, make_held
 from web.claims_cache import LONGEST_SECONDS
+from web.reading import cached_reading
 from web.tokens import issue_token
 
 OVERVIEW = "/api/v1/dashboard/overview"
@@ -109,9 +113,10 @@ def test_an_expired_token_gets_no_hit(client, worker, monkeypatch):
 def test_a_new_entry_is_answered_with_what_it_says(client, worker):
     headers = bearer()
     first = [client.get(OVERVIEW, headers=headers).get_json() for _ in range(2)][1]
-    worker.read_path.held = make_held(b'{"user_id":7,"credits_cents":1}')
+    worker.read_path.held = make_held(b'{"user_id":7,"credits_cents":1}', drain_id=1843)
     second = client.get(OVERVIEW, headers=headers).get_json()
     assert (first["data"]["credits_cents"], second["data"]["credits_cents"]) == (9007199254740993, 1)
+    assert (first["meta"]["watermark"], second["meta"]["watermark"]) == ("3-1842", "3-1843")
     assert len(worker.read_path.asked) == 1
 
 
@@ -141,3 +146,48 @@ def test_a_stale_answer_is_no_not_modified(client, worker):
     worker.read_path.held = None
     headers = bearer() | {"If-None-Match": HIT.etag}
     assert client.get(OVERVIEW, headers=headers).status_code == 200
+
+
+ENCODINGS = st.sampled_from(["gzip", "br", "gzip;q=0", "identity", "*", ""])
+TAGS = st.sampled_from([HIT.etag, f"W/{HIT.etag}", '"another"', f'"another", {HIT.etag}', "*", HIT.etag.strip('"'), ""])
+DIRECTIVES = st.sampled_from(
+    ["no-cache", "max-age=0", "max-age=60", "max-age=31536000", "no-store", "", "x", "max-age=x"]
+)
+IDS = st.text(st.sampled_from("abc-._ <"), max_size=70)
+
+
+@settings(deadline=None)
+@given(
+    headers=st.fixed_dictionaries(
+        {},
+        optional={
+            "Accept-Encoding": ENCODINGS,
+            "If-None-Match": TAGS,
+            "Cache-Control": DIRECTIVES,
+            "Pragma": st.sampled_from(["no-cache", ""]),
+            "X-Request-Id": IDS,
+        },
+    ),
+    large=st.booleans(),
+    query=st.sampled_from(["", "user_id=7", "user_id=8", "nonsense=1", "user_id=7&user_id=7"]),
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+)
+def test_with_and_without_the_layer_every_answer_is_alike(headers, large, query, method):
+    held = make_held(kept_body(b'{"user_id":7,"x":"' + b"y" * 5000 + b'"}', 0 if large else 10_000))
+    given_headers = bearer() | headers
+    answers = []
+    for front_layer in (True, False):
+        worker = FakeWorker()
+        worker.read_path.held, worker.read_path.outcome = held, cached_reading(held, NOW)
+        client = make_app(worker, access_log=False, front_layer=front_layer).test_client()
+        client.get(OVERVIEW, query_string=query, headers=given_headers)
+        answer = client.open(OVERVIEW, method=method, query_string=query, headers=given_headers)
+        told = {name: value for name, value in answer.headers.items() if name != "Server-Timing"}
+        if not headers.get("X-Request-Id") or told["X-Request-Id"] != headers["X-Request-Id"]:
+            assert len(told.pop("X-Request-Id")) == 32
+        body = answer.get_json(silent=True) if answer.status_code >= 400 else answer.data
+        if isinstance(body, dict):
+            assert body.pop("request_id") == answer.headers["X-Request-Id"]
+        answers.append((answer.status, told, body))
+    by_front, by_flask = answers
+    assert by_front == by_flask

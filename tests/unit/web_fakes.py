@@ -26,14 +26,14 @@ CALCULATED = 1_000.0  # by the monotonic clock, when the other one says CALCULAT
 NOW = CALCULATED + 16.98765
 
 
-def make_held(body: Body = b'{"user_id":7,"credits_cents":9007199254740993}') -> Entry:
+def make_held(body: Body = b'{"user_id":7,"credits_cents":9007199254740993}', drain_id: int = 1842) -> Entry:
     """Return what a front cache holds when it answers :data:`HIT`."""
     return Entry(
         EntryKey("dashboard", 7, "overview", ()),
         body,
         Question((), 3, "materialized_view", 1, '{"granularity":"day"}', frozenset({"calls"}), None, None),
         b"digest of 16 b..",
-        1842,
+        drain_id,
         began=CALCULATED,
         expires=CALCULATED + 600,
         calculated_at=CALCULATED_AT,
