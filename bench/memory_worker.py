@@ -1,7 +1,7 @@
 """``python -m bench.memory_worker``: one web worker, warm, its cache filled to the limits; prints JSON.
 
 Invariant: the worker is the real one, with its pool, follower and loaded application; entries go in through the
-cache's own ``begin`` and ``finish``, each with a body, a key and parameters of its own.
+cache's own ``begin`` and ``finish``, each with a body, a key and parameters of its own, made as the read path makes it.
 """
 
 import gc
@@ -18,16 +18,19 @@ import psutil  # type: ignore[import-untyped]
 from bench.dashboards import NO_ARGUMENTS
 from models.settings import load_settings
 from refresher.cache import FrontCache
-from refresher.entry import ENTRY_BYTES, QUESTION_BYTES, Entry, EntryKey, Question
+from refresher.entry import Entry, EntryKey
 from refresher.feed import Poll, Position
 from refresher.trust import Sighting
 from views_sql.catalog import CATALOG
 from web.context import context_of
-from web.reading import make_digest
+from web.exact_read import Answer
+from web.reading import make_entry
 from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1
 THREADS = 8
+ROOM_BYTES = 2_600  # left of an entry's share of the limit for what is counted beside its body
+LIFE_SECONDS, NEVER_COMPRESSED_BYTES = 600, 10**9
 FIRST_DAY = date(2020, 1, 1)
 REGION_DASHBOARDS = {"dashboard": "analytics", "agent": "agent", "performance": "performance"}
 
@@ -45,12 +48,13 @@ def main() -> None:
     _trust(cache)
     limits = {region.name: region for region in CATALOG.regions}
     overrides = load_settings().regions
+    bodies = 0
     for name, region in limits.items():
         most = overrides.get(name, {}).get("max_entries", region.max_entries)
-        _fill(cache, name, most, region.max_bytes // most)
+        bodies += _fill(cache, name, most, region.max_bytes // most)
     gc.collect()
     regions = cache.statistics()["regions"]
-    print(json.dumps({"warm_bytes": before, "full_bytes": _rss(), "regions": regions}))
+    print(json.dumps({"warm_bytes": before, "full_bytes": _rss(), "bodies_bytes": bodies, "regions": regions}))
 
 
 def _warm_up(worker: Any, users: list[int]) -> None:
@@ -71,29 +75,43 @@ def _trust(cache: FrontCache) -> None:
     cache.apply(Poll(None, Position(EPOCH, 1, DRAIN_ID), seen))
 
 
-def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> None:
+def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> int:
+    """Fill a region; return the bytes of all bodies."""
+    bodies = 0
     for number in range(entries):
-        body = os.urandom(max(16, bytes_each - ENTRY_BYTES - QUESTION_BYTES - 64))
+        body = os.urandom(max(16, bytes_each - ROOM_BYTES))
         key, entry = _entry(region, number, body)
         fill = cache.begin(key)
         why = cache.finish(fill, entry, epoch=EPOCH, drain_id=DRAIN_ID, undrained=False)
         if why is not None:
             raise SystemExit(f"the cache refused an entry: {why}")
+        bodies += len(body)
+    return bodies
 
 
 def _entry(region: str, number: int, body: bytes) -> tuple[EntryKey, Entry]:
+    """Return an entry as the read path makes it of a statement's answer."""
     dashboard = CATALOG.dashboard(REGION_DASHBOARDS[region])
     first = FIRST_DAY + timedelta(days=number % 2000)
     last = first + timedelta(days=29)
     values = {"from": first, "to": last, "granularity": "day", "agent_id": 10**6 + number}
     key = EntryKey(region, 10**6 + number, dashboard.name, tuple(values[name] for name in dashboard.arguments))
-    given = {name: value for name, value in values.items() if name in dashboard.arguments}
-    parameters = json.dumps(given, default=str)
-    now = time.monotonic()
-    sources = dashboard.sources(values, True)
-    question = Question(key.arguments, EPOCH, "materialized_view", 1, parameters, sources, first, last)
-    digest = make_digest(key, parameters, body)
-    entry = Entry(key, body, question, digest, DRAIN_ID, began=now, expires=now + 600, calculated_at=time.time())
+    answer = Answer(
+        body=body,
+        epoch=EPOCH,
+        drain_id=DRAIN_ID,
+        source="materialized_view",
+        patched_days=1,
+        undrained=False,
+        first_day=first,
+        last_day=last,
+        valid_seconds=None,
+        sent=time.monotonic(),
+        calculated_at=time.time(),
+        database_ms=1.0,
+    )
+    entry = make_entry(dashboard, key, answer, LIFE_SECONDS, NEVER_COMPRESSED_BYTES)
+    assert entry is not None
     return key, entry
 
 

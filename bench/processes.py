@@ -4,6 +4,7 @@ Invariant: they end with the block that started them, whatever happens in it; se
 given here and from nothing else.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -11,8 +12,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from bench.seeded import ROOT
 
@@ -23,11 +25,10 @@ START_SECONDS = 30.0
 @contextmanager
 def running(*command: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a Python module with arguments, its output dropped."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("FRONTVIEW_")}
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=ROOT,
-        env={**plain, **environment},
+        env={**plain_environment(), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -40,6 +41,31 @@ def running(*command: str, environment: Mapping[str, str]) -> Iterator[subproces
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def answer_of(command: Sequence[str], environment: Mapping[str, str], told: object = None) -> Any:
+    """Run a Python module with arguments and return the JSON of the last line that it prints.
+
+    :param told: given to it as one line of JSON.
+    :raises RuntimeError: it failed; with what it said.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={**plain_environment(), **environment},
+        input=json.dumps(told) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def plain_environment() -> dict[str, str]:
+    """Return our environment without anybody's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FRONTVIEW_")}
 
 
 def environment_for(url: str, **settings: str) -> dict[str, str]:

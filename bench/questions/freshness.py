@@ -1,164 +1,124 @@
-"""How long after its commit is a write in every worker's cached answer, and is it in exact answers at once?
+"""How long after its commit is a write in a cached answer, and is it in exact answers at once?
 
-``frontview serve`` with two workers and the real refresher, refreshing as by default; other users' calls are
-written all the time. A probe writes a call of one user, whose overview every connection has just had from the
-cache; plain probes for which that could not be had are left out of the times, and the case's name counts them.
-From the return of the commit on, every second probe asks plainly over several keep-alive connections, spread over
-both workers, until each has shown the call; the others ask once with ``Cache-Control: no-cache``, which must show
-it. They are kept apart because a worker that has read exactly drops what it had cached before.
+Open loop: probes write calls of two users at times set beforehand, others write all the time by ``pgbench``, two
+hundred writes a second together (the rate reached is checked), and a process of its own asks each worker for the two
+overviews every few milliseconds over keep-alive connections. Nothing waits for anything. A write counts, for each
+worker by itself, from the return of its commit to the arrival of the first answer that shows it; only where the last
+answer before it came from the cache, and how many did not is told. Computing that answer is in the time. ``frontview
+serve`` has two workers, and the refresher refreshes as by default. A third user is written and then read at once with
+``no-cache``: such an answer must show the write.
 
-Limits: a cached answer is seen when it is asked for, about every two milliseconds on each connection; answering
-the misses is in the time. The promise is one second; the median tells how soon it usually is.
+*Stages*: a drain's beginning is what it wrote down, its end the arrival of its wake-up at a listener of ours; an answer
+says when its computing began. The stages of one write add up to its time; their medians need not.
+
+Peers, in turn, on a database without Frontview's capture of calls: the Flask dashboard whose row trigger notifies and
+whose process drops the user's answer, and the same without listening, its answers kept for a second. Both compute by
+``bench/plain_overview.py``, under gunicorn with one worker. A longer life would be seen later in proportion.
+
+Limits: a connection asks every few milliseconds, half of that is in each time; all share the machine.
 """
 
-import http.client
-import json
-import random
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from statistics import median
-from typing import NamedTuple
+from typing import Any
 
-from bench.dashboards import add_call, an_agent_of
-from bench.finding import Finding, Goal, Spread, percentile
-from bench.pgbench import insert_call, steady_load
-from bench.processes import SECRET, refresher, web_server
+from bench.finding import Finding, Goal, Spread, percentile, spread
+from bench.peers import dashboard_environment, on_gunicorn
+from bench.plot import Plot
+from bench.processes import refresher, web_server
+from bench.registry import Found
+from bench.row_notify import CHANNEL, notify_by_row_trigger
 from bench.stand import Stand
-from models.engine import connect
-from refresher.leadership import Connection
-from web.tokens import issue_token
+from bench.watched_system import PROBES_A_SECOND, WORKERS, WRITES_A_SECOND, Round, WatchedSystem, check_rate
 
 PATH = "/api/v1/dashboard/overview"
-WRITES_A_SECOND = 200
-WORKERS = 2
-CONNECTIONS = 6
-MOST_CONNECTIONS = 60
-PROMISE_MS = 1000
-PAUSE_SECONDS = (0.05, 0.3)
-POLL_SECONDS = 0.002
-WARM_ATTEMPTS, WARM_PAUSE_SECONDS = 40, 0.05
+PROBES_A_ROUND = 100
+SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+MEDIAN_GOAL, P99_GOAL = Goal("<=", 30), Goal("<=", 100)
+OURS, ROW_NOTIFY, ONE_SECOND = "Frontview", "row trigger and pg_notify", "kept for one second"
+STAGES = {
+    "waits": "commit to the drain's beginning",
+    "drains": "to its wake-up's arrival",
+    "follows": "to the beginning of computing",
+    "computes": "to the answer's arrival",
+}
 
 
-class _Shown(NamedTuple):
-    """What one answer shows: calls of all time, who served it, and when it was computed."""
-
-    calls: int
-    source: str
-    calculated_at: str
-
-
-class _Probe(NamedTuple):
-    """One write: whether it was looked for exactly, how long that took, whether it was found."""
-
-    exact: bool
-    milliseconds: float
-    shown: bool
-    warm: bool
-
-
-class _Client:
-    """One keep-alive connection that asks for the probe's overview."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        self._headers = {"Authorization": f"Bearer {token}"}
-
-    def ask(self, **headers: str) -> _Shown:
-        """Return what the answer shows."""
-        self._connection.request("GET", PATH, headers=self._headers | headers)
-        answer = self._connection.getresponse()
-        document = json.loads(answer.read())
-        if answer.status != http.client.OK:
-            raise RuntimeError(f"status {answer.status}: {document}")
-        meta = document["meta"]
-        return _Shown(document["data"]["calls"]["all_time"]["calls"], meta["source"], meta["calculated_at"])
-
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
+def measure(stand: Stand) -> Iterator[Found]:
+    """Yield milliseconds from commit to sight, in cached and in exact answers, and where they went."""
+    count = max(1, stand.scale.probes // PROBES_A_ROUND)
+    seconds = stand.scale.probes / count / PROBES_A_SECOND
+    stand.expect(3 * (count + 1))
+    with ExitStack() as stack:
+        systems = _systems(stand, stack)
+        rounds: dict[str, list[Round]] = {name: [] for name in systems}
+        for turn in range(count + 1):
+            for name, system in systems.items():
+                found = system.round(seconds if turn else min(2.0, seconds))
+                if turn:  # the first is thrown away
+                    rounds[name].append(found)
+                stand.step()
+    for name, found_of in rounds.items():
+        check_rate(found_of)
+        yield from _findings(name, found_of)
+    yield from _stages(rounds[OURS])
+    yield from _exact(rounds[OURS])
+    yield _picture(rounds)
 
 
-def measure(stand: Stand) -> Iterator[Finding]:
-    """Yield milliseconds from commit to sight, in cached and in exact answers."""
-    stand.expect(stand.scale.probes)
-    probe = stand.people.median
-    with stand.database() as url, connect(url, "frontview-bench-probe") as writer:
-        script = insert_call("public.calls", 1, an_agent_of(writer, stand.people.largest)).replace(
-            ":user", _anyone_but(probe, stand.scale.users)
-        )
-        seconds = stand.scale.probes * 5 + 60
-        with (
-            refresher(url, refresh_min_seconds="5"),
-            web_server(url, WORKERS) as (port, _),
-            steady_load(stand.server, url, script, clients=4, seconds=seconds, a_second=WRITES_A_SECOND),
-        ):
-            clients = _connect_to_both(port, issue_token(SECRET, probe))
-            yield from _findings(
-                [_follow(clients, writer, probe, stand, exact=bool(number % 2)) for number in range(stand.scale.probes)]
-            )
-            for client in clients:
-                client.close()
+def _systems(stand: Stand, stack: ExitStack) -> dict[str, WatchedSystem]:
+    everyone = stand.people.everyone
+    users = everyone[len(everyone) // 2 :][:3]
+    ours, theirs = (stack.enter_context(stand.database()) for _ in range(2))
+    notify_by_row_trigger(theirs)
+    stack.enter_context(refresher(ours, refresh_min_seconds="5"))
+    port, _ = stack.enter_context(web_server(ours, WORKERS, access_log="false"))
+    found = {OURS: WatchedSystem(stand, ours, port, users, PATH, ours=True)}
+    peers: dict[str, dict[str, Any]] = {ROW_NOTIFY: {"listens": CHANNEL}, ONE_SECOND: {"life_seconds": "1"}}
+    for name, settings in peers.items():
+        environment = dashboard_environment(theirs, "simple", **settings)
+        port, _ = stack.enter_context(on_gunicorn("bench.dashboard_peer:make_app", environment))
+        found[name] = WatchedSystem(stand, theirs, port, users, "/overview", ours=False)
+    return found
 
 
-def _connect_to_both(port: int, token: str) -> list[_Client]:
-    """Return connections of which some lead to either worker: their caches were filled at different times.
-
-    :raises RuntimeError: they all lead to one.
-    """
-    clients: list[_Client] = []
-    for _ in range(MOST_CONNECTIONS // CONNECTIONS):
-        clients += [_Client(port, token) for _ in range(CONNECTIONS)]
-        for client in clients:
-            client.ask()
-        cached = [shown for shown in (client.ask() for client in clients) if shown.source == "cache"]
-        if len({shown.calculated_at for shown in cached}) == WORKERS:
-            return clients
-    raise RuntimeError("the connections do not reach both workers")
+def _findings(name: str, rounds: list[Round]) -> Iterator[Finding]:
+    seen, left_out = sum(len(it.seen) for it in rounds), sum(it.left_out for it in rounds)
+    case = f"{name}: {seen} sightings ({left_out} left out)"
+    goals = (MEDIAN_GOAL, P99_GOAL) if name == OURS else (None, None)
+    for (share, what), goal in zip(((0.5, "median"), (0.99, "p99")), goals, strict=True):
+        yield Finding(case, f"in a cached answer, {what}", spread([it.at(share) for it in rounds]), "ms", goal=goal)
+    longest = max(it.milliseconds for round_ in rounds for it in round_.seen)
+    yield Finding(case, "the longest", _one(longest), "ms")
+    yield Finding(case, "writes reached", spread([it.a_second for it in rounds]), "/s")
+    yield Finding(case, "a connection asks every", spread([it.every_ms for it in rounds]), "ms")
 
 
-def _anyone_but(probe: int, users: int) -> str:
-    """Return SQL for a random user's id that is not the probe's."""
-    return f"(SELECT CASE WHEN r = {probe} THEN 1 ELSE r END FROM (SELECT 1 + floor(random() * {users})::bigint AS r))"
+def _stages(rounds: list[Round]) -> Iterator[Finding]:
+    found = [it for round_ in rounds for it in round_.stages]
+    case = f"{OURS}: where the time went ({len(found)} sightings)"
+    for name, what in STAGES.items():
+        values = [getattr(it, name) for it in found]
+        ends = Spread(median(values), percentile(values, 0.05), percentile(values, 0.95))
+        yield Finding(case, f"{what} (5 to 95 %)", ends, "ms")
 
 
-def _warm_up(clients: list[_Client]) -> bool:
-    """Ask until every connection is answered from the cache; return whether that came to be."""
-    for _ in range(WARM_ATTEMPTS):
-        if {client.ask().source for client in clients} == {"cache"}:
-            return True
-        time.sleep(WARM_PAUSE_SECONDS)
-    return False
+def _exact(rounds: list[Round]) -> Iterator[Finding]:
+    found = [it for round_ in rounds for it in round_.exact]
+    case = f"{OURS}: {len(found)} exact answers"
+    yield Finding(case, "without the write", _one(sum(not there for there, _ in found)), "", goal=Goal("<=", 0))
+    yield Finding(case, "take", spread([milliseconds for _, milliseconds in found]), "ms")
 
 
-def _follow(clients: list[_Client], writer: Connection, probe: int, stand: Stand, *, exact: bool) -> _Probe:
-    """Write one call and look for it."""
-    time.sleep(random.uniform(*PAUSE_SECONDS))
-    warm = _warm_up(clients)
-    before = max(client.ask().calls for client in clients)
-    add_call(writer, probe)
-    committed = time.monotonic()
-    shown = True
-    if exact:
-        shown = random.choice(clients).ask(**{"Cache-Control": "no-cache"}).calls > before
-    else:
-        waiting = list(clients)
-        while waiting := [client for client in waiting if client.ask().calls <= before]:
-            time.sleep(POLL_SECONDS)
-    stand.step()
-    return _Probe(exact, (time.monotonic() - committed) * 1000, shown, warm)
+def _picture(rounds: dict[str, list[Round]]) -> Plot:
+    lines = {
+        name: [(100 * share, spread([it.at(share) for it in found])) for share in SHARES]
+        for name, found in rounds.items()
+    }
+    title = f"From commit to a cached answer, {WRITES_A_SECOND} writes a second"
+    return Plot("freshness", title, "share of the writes, %", "seen within, ms", lines, logarithmic="y")
 
 
-def _findings(probes: list[_Probe]) -> Iterator[Finding]:
-    # a cold cache computes its answer after the commit: it would look fresh without having been invalidated
-    plain = [probe for probe in probes if not probe.exact]
-    seen = [probe.milliseconds for probe in plain if probe.warm]
-    if not seen:
-        raise RuntimeError("no probe met warm caches")
-    case = f"{len(probes)} writes; {len(seen)} of {len(plain)} plain probes met warm caches and count"
-    last = percentile(seen, 0.99)
-    yield Finding(case, "in every cached answer, median", Spread(median(seen), min(seen), max(seen)), "ms")
-    yield Finding(case, "in every cached answer, p99", Spread(last, last, max(seen)), "ms", goal=Goal("<=", PROMISE_MS))
-    missed = float(sum(not probe.shown for probe in probes))
-    yield Finding(case, "exact answers without it", Spread(missed, missed, missed), "", goal=Goal("<=", 0))
-    exact = [probe.milliseconds for probe in probes if probe.exact]
-    yield Finding(case, "an exact answer takes", Spread(median(exact), min(exact), max(exact)), "ms")
+def _one(value: float) -> Spread:
+    return Spread(value, value, value)

@@ -1,102 +1,181 @@
-"""What does a cached answer cost over HTTP, beside a Flask route that returns the same bytes?
+"""What does a cached answer cost over HTTP, beside constant bytes and beside Flask with and without Flask-Caching?
 
-``frontview serve`` with one worker answers the median user's overview from its cache, to a real token; the peer is
-a Flask route without token, cache, log or headers of its own that returns the very bytes, under granian with the
-same settings. Sixteen keep-alive connections from one Python thread; both servers stand side by side and are asked
-in turn. Once with access logs off, once with both logging (Frontview's default). Server CPU is that of all its
-processes, an answer, and does not depend on the generator.
+``frontview serve`` with one worker answers the median user's overview from its cache, to a real token. Beside it stand,
+each with one worker and all asked in turn over sixteen keep-alive connections: the very bytes of that answer from a
+bare WSGI application and from a Flask route, both under granian with Frontview's settings; the overview as one builds
+it with Flask and SQLAlchemy (``bench/dashboard_peer.py``), its answers kept by Flask-Caching in Redis or in the
+process, under gunicorn with threads as its users run it, in the process also under granian; and, without any cache,
+that dashboard and our own asked with ``no-cache``, both for users around the median in turn, so that no two
+computations can be shared. Once more, logging each request (Frontview's default), beside a Flask route that is logged.
 
-Limits: generator and server share the machine; where the generator was busy all of its time it hides part of the
-difference, which is why its share is shown.
+Checked in the run: the peer's answer is Frontview's data byte for byte; an answer before and after each round; the
+cache counted a hit for each answer. Server CPU is that of all its processes but the database's and Redis's, an answer.
+
+Limits: generator and servers share the machine: what the generator takes of it is shown.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from statistics import median
-from subprocess import Popen
 from tempfile import TemporaryDirectory
 
-import psutil  # type: ignore[import-untyped]
-
-from bench.finding import Finding, Goal, ratios, spread
-from bench.http_load import Load, answer_to, generate, request_bytes
-from bench.processes import SECRET, free_port, refresher, running, wait_until_it_answers, web_server
-from bench.rounds import interleave
+from bench import constant_peers
+from bench.contender import Contender, is_hit, says
+from bench.dashboard_peer import USER_PARAMETER
+from bench.finding import Finding, Goal, Spread, ratios, spread
+from bench.http_load import Request, generator
+from bench.peers import Served, bearer, dashboard_environment, on_granian, on_gunicorn
+from bench.plot import Bars
+from bench.processes import refresher, web_server
+from bench.python_load import answer_to
+from bench.redis_server import redis_server
+from bench.registry import Found
+from bench.rounds import Figures, interleave
 from bench.stand import Stand
-from web.tokens import issue_token
 
-GOAL = Goal(">=", 0.8)
 PATH = "/api/v1/dashboard/overview"
 CONNECTIONS = 16
-HIT = b"frontview; hit;"
+LONGEST_ROUND_SECONDS = 1.0
+UNCACHED_USERS, CACHED_USERS = 64, 200
+HIT, BARE, FLASK = "Frontview, hit", "bare WSGI, constant", "Flask, constant"
+REDIS, REDIS_NO_TOKEN = "Flask-Caching, Redis", "Flask-Caching, Redis, no token"
+GOALS = {BARE: Goal(">=", 0.6), FLASK: Goal(">=", 3), REDIS: Goal(">=", 15), REDIS_NO_TOKEN: Goal(">=", 15)}
+PEER = "bench.dashboard_peer:make_app"
 
 
-class _Side:
-    """One server under load: what its rounds came to, and the CPU it took for them."""
-
-    def __init__(self, process: Popen[bytes], port: int, request: bytes, mark: bytes) -> None:
-        self._process, self._port, self._request, self._mark = process, port, request, mark
-        self.loads: list[Load] = []
-        self.cpu_us: list[float] = []
-
-    def round(self, seconds: float) -> float:
-        """Load the server for some seconds and return its answers a second."""
-        before = self._cpu_seconds()
-        load = generate(self._port, self._request, connections=CONNECTIONS, seconds=seconds, mark=self._mark)
-        if load.marked < 0.99 * load.answers:
-            raise RuntimeError(f"only {load.marked} of {load.answers} answers were what was meant")
-        self.loads.append(load)
-        self.cpu_us.append((self._cpu_seconds() - before) / load.answers * 1e6)
-        return load.a_second
-
-    def _cpu_seconds(self) -> float:
-        whole = psutil.Process(self._process.pid)
-        times = [process.cpu_times() for process in (whole, *whole.children(recursive=True))]
-        return float(sum(time.user + time.system for time in times))
-
-
-def measure(stand: Stand) -> Iterator[Finding]:
-    """Yield throughput and CPU of hits and of the constant route."""
+def measure(stand: Stand) -> Iterator[Found]:
+    """Yield throughput and CPU of hits and of the peers."""
     stand.expect(2 * (stand.scale.rounds + 1))
-    with stand.database() as url, refresher(url):
-        for logging in (False, True):
-            yield from _compare(stand, url, logging=logging)
+    with stand.database() as url, refresher(url), ExitStack() as stack:
+        body = yield from _everybody(stand, url, stack)
+    with stand.database() as url, refresher(url), ExitStack() as stack:
+        yield from _logging(stand, url, stack, body)
 
 
-def _compare(stand: Stand, url: str, *, logging: bool) -> Iterator[Finding]:
-    request = request_bytes(PATH, issue_token(SECRET, stand.people.median))
-    with ExitStack() as stack:
-        setting = str(logging).lower()
-        port, process = stack.enter_context(web_server(url, 1, access_log=setting))
-        body = answer_to(port, request).partition(b"\r\n\r\n")[2]
-        json.loads(body)
-        hit = _Side(process, port, request, HIT)
-        constant = _constant(stack, body, logging=logging)
-        sides = {"hit": hit, "constant": constant}
-        rounds = {name: _round_of(side, stand.scale.round_seconds) for name, side in sides.items()}
-        figures = interleave(rounds, stand.scale.rounds, stand.step)
-    case = f"{len(body):,} bytes, access log {'on' if logging else 'off'}"
-    rate = ratios(figures["hit"], figures["constant"])
-    yield Finding(case, "Frontview, hit", spread(figures["hit"]), "/s", rate, "of Flask's", GOAL)
-    yield Finding(case, "Flask, constant", spread(figures["constant"]), "/s")
-    cost = ratios(hit.cpu_us, constant.cpu_us)
-    yield Finding(case, "Frontview, server CPU", spread(hit.cpu_us), "µs", cost, "of Flask's")
-    yield Finding(case, "Flask, server CPU", spread(constant.cpu_us), "µs")
-    busy = [median(load.busy for load in side.loads) for side in sides.values()]
-    yield Finding(case, "generator busy", spread(busy), "of a core")
+def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, None, bytes]:
+    ours = stack.enter_context(web_server(url, 1, access_log="false"))
+    body = answer_to(ours[0], _ask(stand.people.median))[1]
+    contenders = {
+        **_frontview(ours, stand),
+        **_constants(stack, body),
+        **_dashboards(stack, stand, url, body),
+    }
+    figures = _interleave(stand, contenders)
+    case = f"{len(body):,} bytes, {CONNECTIONS} connections"
+    yield from _throughput(case, figures)
+    yield from _cpu(case, contenders)
+    yield _latency(case, contenders)
+    yield Finding(case, f"generator busy ({_generator(stand)})", spread(_busy(contenders)), "of a core")
+    bars = {name: spread(values) for name, values in figures.items()}
+    yield Bars("http-hit", "Answers of one worker over HTTP", "answers a second", bars, logarithmic=True)
+    return body
 
 
-def _constant(stack: ExitStack, body: bytes, *, logging: bool) -> _Side:
+def _logging(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[Found]:
+    ours = stack.enter_context(web_server(url, 1, access_log="true"))
+    contenders = {
+        HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
+        FLASK: _constants(stack, body, "--access-log")[FLASK],
+    }
+    case = f"{len(body):,} bytes, both with an access log"
+    yield from _throughput(case, _interleave(stand, contenders), goals={})
+    yield from _cpu(case, contenders)
+
+
+def _ask(user: int, **headers: str) -> Request:
+    return Request(PATH, {**bearer(user), **{name.replace("_", "-"): it for name, it in headers.items()}})
+
+
+def _frontview(ours: Served, stand: Stand) -> dict[str, Contender]:
+    middle = _around_the_median(stand, CACHED_USERS)
+    uncached = [_ask(user, Cache_Control="no-cache") for user in middle[:UNCACHED_USERS]]
+    return {
+        HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
+        f"Frontview, hit, {len(middle)} users": Contender(
+            ours, [_ask(user) for user in middle], is_hit, counts_hits=True
+        ),
+        "Frontview, no-cache": Contender(ours, uncached, says(b'"source":"materialized_view"')),
+    }
+
+
+def _constants(stack: ExitStack, body: bytes, *options: str) -> dict[str, Contender]:
+    """Start the constant peers, which return ``body``."""
     folder = Path(stack.enter_context(TemporaryDirectory()))
     (folder / "body").write_bytes(body)
-    port = free_port()
-    arguments = [str(port), str(folder / "body"), *(["--access-log"] if logging else [])]
-    process = stack.enter_context(running("bench.flask_peer", *arguments, environment={}))
-    wait_until_it_answers(f"http://127.0.0.1:{port}/constant", process)
-    return _Side(process, port, request_bytes("/constant", "none"), b"application/json")
+    environment = {constant_peers.FOLDER: str(folder)}
+    factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
+    request = Request("/body", {})
+    return {
+        name: Contender(stack.enter_context(on_granian(factory, "/body", environment, *options)), [request], says(body))
+        for name, factory in factories.items()
+    }
 
 
-def _round_of(side: _Side, seconds: float) -> Callable[[], float]:
-    return lambda: side.round(seconds)
+def _dashboards(stack: ExitStack, stand: Stand, url: str, body: bytes) -> dict[str, Contender]:
+    """Start the peers that know users, and see that their answer is Frontview's."""
+    redis = stack.enter_context(redis_server())
+    data = body.removeprefix(b'{"data":').partition(b',"meta":')[0]
+    median = stand.people.median
+    asked = [Request("/overview", bearer(median))]
+    simple, none = dashboard_environment(url, "simple"), dashboard_environment(url, "none")
+    served = {
+        "Flask-Caching, in process": on_gunicorn(PEER, simple),
+        "Flask-Caching, in process, granian": on_granian(PEER, "/ready", simple),
+    }
+    if redis is not None:
+        served[REDIS] = on_gunicorn(PEER, dashboard_environment(url, redis))
+    contenders = {name: Contender(stack.enter_context(it), asked, says(data)) for name, it in served.items()}
+    if redis is not None:
+        unsigned = dashboard_environment(url, redis, checks_tokens="no")
+        request = Request(f"/overview?{USER_PARAMETER}={median}", {})
+        peer = stack.enter_context(on_gunicorn(PEER, unsigned))
+        contenders[REDIS_NO_TOKEN] = Contender(peer, [request], says(data))
+    users = [Request("/overview", bearer(user)) for user in _around_the_median(stand, UNCACHED_USERS)]
+    plain = stack.enter_context(on_gunicorn(PEER, none))
+    return {**contenders, "Flask and SQLAlchemy, no cache": Contender(plain, users, says(b'"recent_calls":['))}
+
+
+def _around_the_median(stand: Stand, most: int) -> list[int]:
+    everyone = stand.people.everyone
+    first = max(0, len(everyone) // 2 - most // 2)
+    return list(everyone[first : first + most])
+
+
+def _round_seconds(stand: Stand) -> float:
+    return min(LONGEST_ROUND_SECONDS, stand.scale.round_seconds / 2)
+
+
+def _generator(stand: Stand) -> str:
+    return generator(_round_seconds(stand))
+
+
+def _interleave(stand: Stand, contenders: Mapping[str, Contender]) -> Figures:
+    rounds: dict[str, Callable[[], float]] = {
+        name: partial(it.round, _round_seconds(stand), CONNECTIONS) for name, it in contenders.items()
+    }
+    return interleave(rounds, stand.scale.rounds, stand.step)
+
+
+def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) -> Iterator[Finding]:
+    yield Finding(case, HIT, spread(figures[HIT]), "/s")
+    for name, values in figures.items():
+        if name != HIT:
+            yield Finding(
+                case, name, spread(values), "/s", ratios(figures[HIT], values), "hits for one", goals.get(name)
+            )
+    if not any(name.startswith(REDIS) for name in figures) and goals:
+        yield Finding(case, f"{REDIS}: no redis-server here", Spread(0, 0, 0), "/s")
+
+
+def _cpu(case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
+    for name, it in contenders.items():
+        yield Finding(f"{case}: server CPU", name, spread(it.cpu_us[1:]), "µs")
+
+
+def _latency(case: str, contenders: Mapping[str, Contender]) -> Finding:
+    return Finding(case, f"{HIT}, median latency", spread([it.median_ms for it in contenders[HIT].loads[1:]]), "ms")
+
+
+def _busy(contenders: Mapping[str, Contender]) -> list[float]:
+    return [load.busy for it in contenders.values() for load in it.loads[1:]]

@@ -1,4 +1,4 @@
-"""How much memory does a web worker take with every region of its cache full?
+"""How much memory does a web worker take with every region of its cache full, and an entry beyond its body?
 
 A process of its own starts the real worker, reads four dashboards of some users through eight threads, and fills
 every region to its limits through the cache's own interface. Resident memory is taken warm and full. *Declared
@@ -6,22 +6,23 @@ limits*: entries as many as allowed, each so large that bytes are full too. *Sma
 lifted so that the same bytes are filled by entries of about 8 kB; there the bookkeeping of an entry weighs most.
 An entry's bytes beyond its body are those of the growth of the process, not of a count.
 
+Then ``bench/entry_worker.py`` traces (tracemalloc) what one entry takes beyond its body, over thousands of real answers
+of many users, uncompressed: the entry alone, filled by the read path, of questions that everybody asks (the pages' own)
+and of dates that nobody else asks for; and with everything that is kept of somebody who asks twice over HTTP with a
+token of their own: verified claims, remembered questions, rate, counts.
+
 Limits: the bodies are random bytes of their own, as answers of different users are; memory that requests in work
 take for a moment is not in it, beyond what warming up left behind.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from bench.finding import Finding, Goal, Spread
-from bench.processes import environment_for, refresher
-from bench.seeded import ROOT
+from bench.peers import wsgi_environ
+from bench.processes import SECRET, answer_of, environment_for, refresher
 from bench.stand import Stand
-from refresher.entry import ENTRY_OVERHEAD_BYTES
 from views_sql.catalog import CATALOG
 
 MEGABYTE = 1_000_000
@@ -29,41 +30,66 @@ LIMITS_BYTES = sum(region.max_bytes for region in CATALOG.regions)
 ALLOWED_MEGABYTES = LIMITS_BYTES // MEGABYTE + 150
 SMALL_ENTRY_BYTES = 8_000
 WARM_USERS = 200
+TRACED_USERS = 1_000
+TRACED_DASHBOARDS = ("overview", "analytics", "agents", "performance")
+ENTRY_GOAL = Goal("<=", 400)
+WAYS = {
+    "read": "an entry beyond its body",
+    "own": "the same, each of a question nobody else asks",
+    "asked": "an entry with all that is kept of who asked",
+}
 
 
 def measure(stand: Stand) -> Iterator[Finding]:
     """Yield resident memory of the worker, and bytes an entry takes beyond its body."""
     small = {region.name: {"max_entries": region.max_bytes // SMALL_ENTRY_BYTES} for region in CATALOG.regions}
     cases = {"declared limits": {}, f"entries of {SMALL_ENTRY_BYTES:,} bytes": {"regions": json.dumps(small)}}
-    stand.expect(len(cases))
+    stand.expect(len(cases) + 1)
     with stand.database() as url, refresher(url):
         for case, settings in cases.items():
             yield from _findings(case, _fill(stand, environment_for(url, log_level="error", **settings)))
             stand.step()
+        yield from _traced(stand, url)
+        stand.step()
 
 
 def _fill(stand: Stand, environment: dict[str, str]) -> dict[str, Any]:
     users = [str(user) for user in stand.people.everyone[:WARM_USERS]]
-    command = [sys.executable, "-m", "bench.memory_worker", *users]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True
-    )
-    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return document
+    found: dict[str, Any] = answer_of(["bench.memory_worker", *users], environment)
+    return found
+
+
+def _traced(stand: Stand, url: str) -> Iterator[Finding]:
+    room = {region.name: {"max_entries": 100_000, "max_bytes": 10**9} for region in CATALOG.regions}
+    settings = {"regions": json.dumps(room), "compress_from_bytes": str(10**9), "warming_enabled": "false"}
+    environment = environment_for(url, log_level="error", access_log="false", **settings)
+    everyone = stand.people.everyone
+    told = {
+        "users": list(everyone[:: max(1, len(everyone) // TRACED_USERS)][:TRACED_USERS]),
+        "dashboards": TRACED_DASHBOARDS,
+        "environ": wsgi_environ(),
+        "secret": SECRET,
+    }
+    found = answer_of(["bench.entry_worker"], environment, told)
+    for way, what in WAYS.items():
+        it = found[way]
+        case = f"traced: {it['entries']:,} entries, {it['bodies'] / it['entries']:,.0f} bytes of body each"
+        goal = ENTRY_GOAL if way == "read" else None
+        yield Finding(case, what, _one((it["grown"] - it["bodies"]) / it["entries"]), "bytes", goal=goal)
 
 
 def _findings(case: str, found: dict[str, Any]) -> Iterator[Finding]:
     regions = found["regions"].values()
     entries = sum(region["entries"] for region in regions)
     counted = sum(region["bytes"] for region in regions)
-    bodies = counted - entries * ENTRY_OVERHEAD_BYTES
+    bodies = found["bodies_bytes"]
     growth = found["full_bytes"] - found["warm_bytes"]
     goal = Goal("<=", ALLOWED_MEGABYTES)
     yield Finding(case, f"worker, full ({entries:,} entries)", _megabytes(found["full_bytes"]), "MB", goal=goal)
     yield Finding(case, "worker, warm and empty", _megabytes(found["warm_bytes"]), "MB")
     yield Finding(case, "counted against the limits", _megabytes(counted), "MB")
     yield Finding(case, "an entry beyond its body", _one((growth - bodies) / entries), "bytes")
-    yield Finding(case, "the same as counted", _one(ENTRY_OVERHEAD_BYTES), "bytes")
+    yield Finding(case, "the same as counted", _one((counted - bodies) / entries), "bytes")
 
 
 def _megabytes(count: int) -> Spread:
