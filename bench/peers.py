@@ -17,8 +17,7 @@ from bench.processes import SECRET, free_port, running, wait_until_it_answers
 from bench.python_load import answer_to
 from web.tokens import issue_token
 
-# As its documentation advises for gthread: two to four a core. More were slower here, fewer too.
-GUNICORN_THREADS = 8
+GUNICORN_THREADS = 8  # two to four a core, as its documentation advises: here, for two cores
 KEEP_ALIVE_SECONDS = 75
 Served = tuple[int, Popen[bytes]]
 

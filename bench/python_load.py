@@ -15,6 +15,7 @@ from bench.http_load import Load, Request
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CHUNK_BYTES = 1 << 18
+TIMEOUT_SECONDS = 10
 
 
 class Connection:
@@ -75,7 +76,9 @@ def generate(port: int, requests: Sequence[Request], *, connections: int, second
     for number, connection in opened.items():
         poll.register(number, select.EPOLLIN)
         connection.send(next(texts))
-    while (now := time.monotonic()) < began + seconds:
+    while (now := time.monotonic()) < began + seconds or not durations:  # a starved server's first answer is awaited
+        if now > began + seconds + TIMEOUT_SECONDS:
+            raise RuntimeError("no answer came")
         for number, _ in poll.poll(0.1):
             connection = opened[number]
             if (answer := connection.take()) is not None:

@@ -66,7 +66,9 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     yield from _throughput(case, figures)
     yield from _cpu(case, contenders)
     yield _latency(case, contenders)
-    yield Finding(case, f"generator busy ({_generator(stand)})", spread(_busy(contenders)), "of a core")
+    for name in (HIT, BARE):
+        busy = spread([load.busy for load in contenders[name].loads[1:]])
+        yield Finding(case, f"generator busy, {name} ({_generator(stand)})", busy, "of a core")
     bars = {name: spread(values) for name, values in figures.items()}
     yield Bars("http-hit", "Answers of one worker over HTTP", "answers a second", bars, logarithmic=True)
     return body
@@ -175,7 +177,3 @@ def _cpu(case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
 
 def _latency(case: str, contenders: Mapping[str, Contender]) -> Finding:
     return Finding(case, f"{HIT}, median latency", spread([it.median_ms for it in contenders[HIT].loads[1:]]), "ms")
-
-
-def _busy(contenders: Mapping[str, Contender]) -> list[float]:
-    return [load.busy for it in contenders.values() for load in it.loads[1:]]
