@@ -46,19 +46,6 @@ def drop_sql_object(kind: str, name: str) -> list[str]:
 def capture_changes(source: Source, version: int) -> list[str]:
     """Return the trigger function, the triggers on the table and all its partitions, and the registration."""
     name, table = identifier(source.name), table_name(source.table)
-    day = (
-        f"COALESCE({{row}}.{identifier(source.day_column)}, '-infinity')" if source.day_column else "'-infinity'::date"
-    )
-    function = fill_in(
-        read_sql("triggers", "capture", version),
-        {
-            "source": name,
-            "table": table,
-            "user": identifier(source.user_column),
-            "new_day": day.replace("{row}", "n"),
-            "old_day": day.replace("{row}", "o"),
-        },
-    )
     events = ", ".join(literal(event) for event in source.events)
     register = (
         "INSERT INTO frontview.source (source, relation, user_column, day_column, events) VALUES ("  # nosec B608  # names and literals are checked
@@ -66,12 +53,56 @@ def capture_changes(source: Source, version: int) -> list[str]:
         f"{literal(source.day_column) if source.day_column else 'NULL'}, ARRAY[{events}])"
     )
     return [
-        function,
+        _capture_function(source, version),
         close(f"capture_{name}"),
         register,
         f"SELECT frontview.install_triggers({literal(name)})",
         GRANT_RIGHTS,
     ]
+
+
+def replace_capture(source: Source, version: int) -> list[str]:
+    """Return the DDL that gives a captured source's triggers another version of their function, in place.
+
+    Writers go on: each change is logged by one version or the other. The lock is a writer's, which nobody who alters
+    triggers can share. Where the last look at the capture saw it as it is, the new function is remembered with it, so
+    that the next look marks nothing stale; an alteration that no look has seen yet stays to be found. Only who owns
+    the function could slip another one in between that comparison and the replacement.
+    """
+    function = _capture_function(source, version).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    name = literal(identifier(source.name))
+    replace = f"""
+DO $replace$
+DECLARE
+    known oid[] := ARRAY(
+        SELECT c.relation FROM frontview.capture_coverage() c
+        JOIN frontview.capture_state s ON s.source = c.source AND s.relation = c.relation
+        WHERE c.source = {name} AND s.fingerprint = c.fingerprint
+    );
+BEGIN
+    EXECUTE $capture${function}$capture$;
+    UPDATE frontview.capture_state s SET fingerprint = c.fingerprint FROM frontview.capture_coverage() c
+    WHERE s.source = {name} AND c.source = s.source AND c.relation = s.relation AND s.relation = ANY (known);
+END
+$replace$
+"""  # nosec B608  # names and literals are checked
+    return [f"LOCK TABLE {table_name(source.table)} IN ROW EXCLUSIVE MODE", replace]
+
+
+def _capture_function(source: Source, version: int) -> str:
+    day = (
+        f"COALESCE({{row}}.{identifier(source.day_column)}, '-infinity')" if source.day_column else "'-infinity'::date"
+    )
+    return fill_in(
+        read_sql("triggers", "capture", version),
+        {
+            "source": identifier(source.name),
+            "table": table_name(source.table),
+            "user": identifier(source.user_column),
+            "new_day": day.replace("{row}", "n"),
+            "old_day": day.replace("{row}", "o"),
+        },
+    )
 
 
 def stop_capture(source: Source) -> list[str]:

@@ -167,6 +167,25 @@ class StopCapture(_CaptureOperation):
         return CaptureChanges(self.source, self.table, self.user_column, self.day_column, self.events, self.version)
 
 
+@Operations.register_operation("replace_capture", "run")
+@dataclass
+class ReplaceCapture(_CaptureOperation):
+    """Give a captured source's triggers another version of their function; no change goes by unlogged meanwhile.
+
+    :param replaces: the version that is there, and that a downgrade goes back to.
+    """
+
+    replaces: int = 0
+
+    def statements(self) -> list[str]:
+        """Return the DDL."""
+        return installation.replace_capture(self.declared, self.version)
+
+    def reverse(self) -> ReplaceCapture:
+        """Return the operation that undoes this one."""
+        return replace(self, version=self.replaces, replaces=self.version)
+
+
 @dataclass
 class _ViewOperation(_Statements):
     name: str
@@ -299,6 +318,7 @@ for _operation in (
     ReplaceSqlObject,
     CaptureChanges,
     StopCapture,
+    ReplaceCapture,
     CreateMaintainedView,
     DropMaintainedView,
     ReplaceMaintainedView,

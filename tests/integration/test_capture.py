@@ -89,6 +89,21 @@ class TestKeys:
 
         assert logged(c) == [("calls", 1, "2026-03-01"), ("calls", 2, "2026-03-01")]
 
+    @pytest.mark.parametrize("rows", [1, 2, 3])
+    def test_a_session_logs_statements_of_one_row_and_of_many_alike(
+        self, c: psycopg.Connection[Any], rows: int
+    ) -> None:
+        """Plans are made at a session's first statement and kept."""
+        for count in (rows, 1, 3, 2, 1):
+            days = [(1, 1, f"2026-03-0{day} 12:00+00") for day in range(1, count + 1)]
+            keys = [("calls", 1, f"2026-03-0{day}") for day in range(1, count + 1)]
+            insert_calls(c, *days)
+            assert logged(c) == keys
+            c.execute("UPDATE calls SET cost_cents = 7")
+            assert logged(c) == keys
+            c.execute("DELETE FROM calls")
+            assert logged(c) == keys
+
     def test_a_statement_that_changes_no_row_logs_nothing(self, c: psycopg.Connection[Any]) -> None:
         c.execute("UPDATE calls SET cost_cents = 7")
         c.execute("DELETE FROM calls")

@@ -1,6 +1,7 @@
 """Our operations and their reverses, with versioned files of the test's own."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from views_sql.operations import (
     CreateSqlObject,
     CreateUserKey,
     DropMaintainedView,
+    ReplaceCapture,
     ReplaceMaintainedView,
     ReplaceSqlObject,
     StopCapture,
@@ -197,3 +199,71 @@ def test_a_name_that_is_not_plain_never_reaches_a_statement(name: str) -> None:
 def test_a_table_name_that_is_not_plain_never_reaches_a_statement(table: str) -> None:
     with pytest.raises(CatalogError):
         installation.capture_changes(Source("orders", table), 1)
+
+
+CALLS = {"source": "calls", "table": "calls", "day_column": "local_day"}
+INSERT_CALL = "INSERT INTO calls (user_id, agent_id, started_at, status) SELECT 1, 1, '2026-03-01 12:00+00', 'busy'"
+LOGGED = "SELECT source, user_id, day::text FROM frontview.change_log WHERE source = 'calls'"
+
+
+@pytest.fixture
+def watched(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A user with an agent; the capture has been looked at once, the log is empty."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+        connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
+        connection.execute("SELECT frontview.check_capture()")
+        connection.execute("DELETE FROM frontview.change_log")
+        yield connection
+
+
+@pytest.mark.parametrize(("version", "replaces"), [(1, 2), (2, 1)])
+def test_a_replaced_capture_is_no_change_to_the_watch(
+    watched: psycopg.Connection[Any], invoke: Invoke, version: int, replaces: int
+) -> None:
+    invoke(ReplaceCapture(**CALLS, version=version, replaces=replaces))
+
+    assert watched.execute("SELECT * FROM frontview.check_capture()").fetchall() == []
+    watched.execute(INSERT_CALL)
+    assert watched.execute(LOGGED).fetchall() == [("calls", 1, "2026-03-01")]
+
+
+def test_what_altered_the_capture_before_it_was_replaced_is_still_found(
+    watched: psycopg.Connection[Any], invoke: Invoke
+) -> None:
+    watched.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_insert")
+    watched.execute(INSERT_CALL)
+    watched.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_insert")
+
+    invoke(ReplaceCapture(**CALLS, version=1, replaces=2))
+
+    found = watched.execute("SELECT kind, subject FROM frontview.check_capture()").fetchall()
+    assert found == [("capture_changed", "public.calls")]
+    assert watched.execute(LOGGED).fetchall() == [("calls", None, "-infinity")]
+
+
+def test_capture_is_replaced_beside_an_open_writer_which_logs_on(
+    watched: psycopg.Connection[Any], url: str, invoke: Invoke
+) -> None:
+    with psycopg.connect(url) as writer:
+        writer.execute(INSERT_CALL)
+        invoke(ReplaceCapture(**CALLS, version=1, replaces=2))
+        writer.execute(INSERT_CALL)
+        writer.commit()
+
+    assert watched.execute(LOGGED).fetchall() == [("calls", 1, "2026-03-01")] * 2
+
+
+def test_while_capture_is_being_replaced_writers_go_on_and_nobody_alters_triggers(
+    watched: psycopg.Connection[Any], url: str
+) -> None:
+    watched.execute("SET lock_timeout = '300ms'")
+    with psycopg.connect(url) as migrating:
+        for statement in ReplaceCapture(**CALLS, version=1, replaces=2).statements():
+            migrating.execute(statement.encode())
+        watched.execute(INSERT_CALL)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            watched.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_insert")
+        migrating.commit()
+
+    assert watched.execute(LOGGED).fetchall() == [("calls", 1, "2026-03-01")]
