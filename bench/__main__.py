@@ -13,13 +13,13 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.finding import Finding
+from bench.finding import Absence, Finding
 from bench.pictures import NoDrawingLibrary, draw
 from bench.registry import QUESTIONS, Found, measure_of
 from bench.report import as_json, table
 from bench.scale import GOALS_ARE_FOR, SCALES, Scale
-from bench.seeded import ROOT, people_of
-from bench.server import Server, running_server
+from bench.seeded import ROOT, drop, people_of
+from bench.server import Server, given_server, running_server
 from bench.stand import Stand
 from bench.template import seeded_template
 
@@ -30,6 +30,7 @@ NARROWEST_COLUMNS = 150
 @click.argument("questions", nargs=-1, type=click.Choice(QUESTIONS), metavar="[QUESTION ...]")
 @click.option("--scale", "scale_name", type=click.Choice(list(SCALES)), default="standard", show_default=True)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
+@click.option("--server", "server_url", metavar="URL", help="A superuser's, of a server to use instead of an own one.")
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
@@ -41,18 +42,27 @@ NARROWEST_COLUMNS = 150
     help=f"[default: docs/images at --scale {GOALS_ARE_FOR}, else bench/results]",
 )
 def main(
-    questions: tuple[str, ...], scale_name: str, json_file: Path | None, keep: Path | None, pictures: Path | None
+    questions: tuple[str, ...],
+    scale_name: str,
+    json_file: Path | None,
+    server_url: str | None,
+    keep: Path | None,
+    pictures: Path | None,
 ) -> None:
     """Measure Frontview beside its peers, in interleaved rounds, on a PostgreSQL of its own.
 
-    Without QUESTION, all of them: see bench/README.md.
+    Without QUESTION, all of them: see bench/README.md. On a given server the run makes and drops databases named
+    bench_* and seed_*.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     console, errors = Console(), Console(stderr=True)
     console.width = max(console.width, NARROWEST_COLUMNS)
     with ExitStack() as stack:
-        server = stack.enter_context(running_server(keep))
-        found = stack.enter_context(_Run(server, SCALES[scale_name], errors)).ask(questions or QUESTIONS)
+        server = given_server(server_url) if server_url else stack.enter_context(running_server(keep))
+        run = stack.enter_context(_Run(server, SCALES[scale_name], errors))
+        if server_url:
+            stack.callback(run.forget)
+        found = run.ask(questions or QUESTIONS)
         path = as_json(server, SCALES[scale_name], found, json_file)
     for question, findings in found.items():
         console.print(table(question, findings))
@@ -70,7 +80,7 @@ def _pictures_of(scale_name: str) -> Path:
 
 def _draw(found: dict[str, list[Found] | None], folder: Path, scale: Scale, console: Console) -> None:
     caption = f"scale {scale.name}: {scale.calls:,} calls, {scale.users:,} users, {len(os.sched_getaffinity(0))} cores"
-    drawn = [it for questions in found.values() for it in questions or () if not isinstance(it, Finding)]
+    drawn = [it for questions in found.values() for it in questions or () if not isinstance(it, Finding | Absence)]
     try:
         files = [draw(picture, folder, caption) for picture in drawn]
     except NoDrawingLibrary:
@@ -85,6 +95,7 @@ class _Run:
 
     def __init__(self, server: Server, scale: Scale, console: Console) -> None:
         self._server, self._scale, self._console = server, scale, console
+        self._template = ""
         columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bar = Progress(*columns, console=console)
 
@@ -99,9 +110,15 @@ class _Run:
         """Return each question's findings, None where it failed."""
         seeding = self._bar.add_task("seed", total=self._scale.calls)
         template = seeded_template(self._server, self._scale, lambda calls: self._bar.update(seeding, advance=calls))
+        self._template = template
         self._bar.update(seeding, completed=self._scale.calls)
         stand = Stand(self._server, self._scale, template, people_of(self._server.at(template)))
         return {question: self._ask(question, stand) for question in questions}
+
+    def forget(self) -> None:
+        """Drop the seeded database."""
+        if self._template:
+            drop(self._server.url, self._template)
 
     def _ask(self, question: str, stand: Stand) -> list[Found] | None:
         task = self._bar.add_task(question, total=None)

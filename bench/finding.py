@@ -62,6 +62,15 @@ class Finding:
         return self.goal.is_met((self.ratio or self.value).median)
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A contender that could not be measured here, and why."""
+
+    case: str
+    what: str
+    why: str
+
+
 def spread(values: Sequence[float]) -> Spread:
     """Return the median of ``values`` with the smallest and the largest."""
     return Spread(median(values), min(values), max(values))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TypeAlias
 
-from bench.finding import Finding
+from bench.finding import Absence, Finding
 from bench.plot import Picture
 from bench.stand import Stand
 
@@ -21,12 +21,13 @@ QUESTIONS = (
     "http_growth",
     "freshness",
     "writes",
+    "continuous_aggregates",
     "drain_flat",
     "warming",
     "pages",
     "open_pages",
 )
-Found: TypeAlias = Finding | Picture
+Found: TypeAlias = Finding | Absence | Picture
 Measure: TypeAlias = Callable[[Stand], Iterable[Found]]
 
 

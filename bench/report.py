@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench.finding import Finding, Spread
+from bench.finding import Absence, Finding, Spread
 from bench.registry import Found
 from bench.scale import Scale
 from bench.seeded import ROOT
@@ -27,7 +27,7 @@ def table(question: str, found: Sequence[Found] | None) -> Table | str:
     """Return the findings of a question as a table."""
     if found is None:
         return f"[red]{question}: failed, see above[/]"
-    findings = [it for it in found if isinstance(it, Finding)]
+    findings = [it for it in found if isinstance(it, Finding | Absence)]
     shown = Table(title=question, title_justify="left", title_style="bold", expand=False)
     for name in ("case", "what"):
         shown.add_column(name)
@@ -42,7 +42,9 @@ def table(question: str, found: Sequence[Found] | None) -> Table | str:
     return shown
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
+def _cells(finding: Finding | Absence) -> tuple[str, ...]:
+    if isinstance(finding, Absence):
+        return (finding.why,)
     value, ratio = finding.value, finding.ratio
     return (
         f"{_figure(value.median)} {finding.unit}",
@@ -85,6 +87,8 @@ def _entries(found: Sequence[Found] | None) -> list[dict[str, object]] | None:
 
 
 def _entry(it: Found) -> dict[str, object]:
+    if isinstance(it, Absence):
+        return asdict(it)
     if isinstance(it, Finding):
         return {**asdict(it), "goal": str(it.goal) if it.goal else None, "met": it.is_met}
     return {"picture": asdict(it)}

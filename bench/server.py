@@ -1,9 +1,11 @@
-"""The benchmarks' own PostgreSQL: embedded, in a folder of its own, with the defaults of its makers.
+"""The benchmarks' PostgreSQL: embedded, in a folder of its own, with its makers' defaults; or one that is given.
 
-Invariant: fsync and synchronous_commit stay on; nobody else's server or data is touched.
+Invariant: fsync and synchronous_commit stay on in the embedded one; of a given one only databases whose names begin
+with ``bench_`` or ``seed_`` are made and dropped.
 """
 
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,18 @@ class Server:
     def at(self, database: str) -> str:
         """Return the URL of another database of this server."""
         return make_url(self.url).set(database=database).render_as_string(hide_password=False)
+
+
+def given_server(url: str) -> Server:
+    """Return a server that runs already.
+
+    :param url: of its maintenance database, for a superuser.
+    :raises RuntimeError: there is no ``pgbench`` on PATH.
+    """
+    program = shutil.which("pgbench")
+    if program is None:
+        raise RuntimeError("pgbench is not on PATH")
+    return Server(url, Path(program).parent)
 
 
 @contextmanager

@@ -1,98 +1,159 @@
 """What does capture cost a writer?
 
-Sixteen connections insert single calls, synchronous_commit on, into three tables that are alike in everything
-(columns, identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day, rows already in them)
-but one thing: no capture; Frontview's statement triggers that log keys; a row trigger that calls pg_notify. The
-real refresher drains meanwhile (views are not refreshed, for that is not a writer's cost). Rounds take turns. A
-second case, synchronous_commit off, takes the disk out of it and shows the CPU alone.
+Connections write, synchronous_commit on unless a case says off, into tables that are alike in everything (columns,
+identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day, rows already in them) but one thing: no
+capture; Frontview's statement triggers that log keys; a row trigger that calls pg_notify; where the server has pg_ivm,
+one view of sums by user and day. The real refresher drains meanwhile (views are not refreshed, for that is not a writer's cost). Rounds take turns.
+Sixteen connections insert single calls, with synchronous_commit off as well, which takes the disk out of it and shows
+the CPU alone; update single calls; insert, update and delete a call each; and insert a thousand calls a statement, of
+any users (almost every row another key: the dearest there is) and of one user over thirty days (an import). Before a
+round of thousands the table is emptied. The pictures show the same against 1 to 32 connections and 1 to 10,000 rows.
 
 Limits: with the disk in it, writers wait for flushes and commit in groups, so the ratio depends on the disk; the
-drain shares the cores with the writers; nobody listens to the notifications, which spares that peer some more.
+drain shares the cores with the writers; nobody listens to the notifications, which spares that peer some more. A
+DELETE of many rows is not shown by itself: where nothing else refers to the table it does next to nothing, and logging
+its keys costs several times that. pg_ivm's part has never been run: no server at hand has it.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
-from bench.finding import Finding, Goal, ratios, spread
-from bench.pgbench import insert_call, inserts_a_second
+from bench.capture_peers import IVM, LABELS, LOG, NOTIFY, PLAIN, ROWS_BEFORE, make_tables
+from bench.extensions import not_here
+from bench.finding import Absence, Finding, Goal, ratios, spread
+from bench.pgbench import insert_call, insert_calls, live_and_die, scripts_a_second, update_call
+from bench.plot import Plot, Point
 from bench.processes import refresher
-from bench.rounds import interleave
+from bench.rounds import Figures, interleave
 from bench.stand import Stand
 from models.engine import connect
 from refresher.leadership import Connection
-from views_sql.maintained_view import EVENTS
 
-GOAL = Goal(">=", 0.8)
 CLIENTS = 16
-ROWS_BEFORE = 100_000
-NAMES = {"plain": "no capture", "log": "change log", "notify": "pg_notify in a row trigger"}
-CASES = {"synchronous_commit on": "", "synchronous_commit off": "-c synchronous_commit=off"}
-TABLE = """
-CREATE TABLE bench.{name} (LIKE public.calls INCLUDING ALL);
-ALTER TABLE bench.{name} ADD FOREIGN KEY (user_id) REFERENCES public.users ON DELETE CASCADE,
-    ADD FOREIGN KEY (agent_id) REFERENCES public.agents ON DELETE CASCADE;
-CREATE TRIGGER set_day BEFORE INSERT OR UPDATE ON bench.{name}
-    FOR EACH ROW EXECUTE FUNCTION frontview.set_call_day();
-INSERT INTO bench.{name} (user_id, agent_id, started_at, status, duration_seconds, cost_cents)
-SELECT user_id, agent_id, started_at, status, duration_seconds, cost_cents
-FROM public.calls ORDER BY id DESC LIMIT {rows};
-"""
-NOTIFY = """
-CREATE FUNCTION bench.notify() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('bench', NEW.user_id || ' ' || NEW.local_day);
-    RETURN NULL;
-END $$;
-CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON bench.notify
-    FOR EACH ROW EXECUTE FUNCTION bench.notify();
-"""
-REFERENCING = {
-    "INSERT": "REFERENCING NEW TABLE AS new_rows",
-    "UPDATE": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
-    "DELETE": "REFERENCING OLD TABLE AS old_rows",
-    "TRUNCATE": "",
-}
+WRITERS = (1, 2, 4, 8, 16, 32)
+ROWS = (1, 10, 100, 1_000, 10_000)
+NOTIFY_GOAL, IVM_GOAL = Goal(">=", 2.0), Goal(">=", 5.0)
 
 
-def measure(stand: Stand) -> Iterator[Finding]:
-    """Yield inserts a second into the three tables, with and without waiting for the disk."""
-    rounds = max(3, stand.scale.rounds // 2)
-    stand.expect(len(CASES) * (rounds + 1))
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of writing.
+
+    :param script: of a table's name; :param rows: of a statement; :param against: which tables take part.
+    :param goal: for the change log, against no capture; :param peers: with goals against the other contenders.
+    """
+
+    name: str
+    script: Callable[[str], str]
+    goal: Goal | None = None
+    against: tuple[str, ...] = (PLAIN, LOG)
+    rows: int = 1
+    options: str = ""
+    peers: bool = False
+
+
+def measure(stand: Stand) -> Iterator[Finding | Absence | Plot]:
+    """Yield what sixteen writers reach with and without capture, and pictures against writers and rows."""
+    rounds, few = max(1, stand.scale.rounds // 2), max(1, stand.scale.rounds // 7)
+    rows_before = min(ROWS_BEFORE, stand.scale.calls)
+    trying = rounds == 1
+    writers, rows = ((1, CLIENTS), (1, 1_000)) if trying else (WRITERS, ROWS)
     with stand.database() as url, connect(url, "frontview-bench-writes") as connection:
-        _make_tables(connection)
-        agents = _count(connection, "agents")
+        names = make_tables(connection, rows_before)
+        cases = _cases(stand.scale.users, _count(connection, "agents"), rows_before, names)
+        stand.expect(len(cases) * (rounds + 1) + (len(writers) + len(rows)) * (few + 1))
+        bench = _Bench(stand, url, connection)
         with refresher(url):
-            for case, options in CASES.items():
-                sides = {name: _side(stand, url, name, agents, options) for name in NAMES}
-                figures = interleave(sides, rounds, stand.step)
-                for name, label in NAMES.items():
-                    kept = ratios(figures[name], figures["plain"]) if name != "plain" else None
-                    goal = GOAL if name == "log" and not options else None
-                    yield Finding(case, label, spread(figures[name]), "/s", kept, "of plain" if kept else "", goal)
+            for case in cases:
+                yield from _findings(case, bench.figures(case, CLIENTS, rounds))
+            if IVM not in names:
+                yield not_here(cases[0].name, "pg_ivm")
+            one = cases[0]
+            yield _plot_writers({count: bench.figures(one, count, few) for count in writers})
+            agents = _count(connection, "agents")
+            many = {count: _many(stand.scale.users, agents, count, False, names) for count in rows}
+            yield _plot_rows({count: bench.figures(case, CLIENTS, few) for count, case in many.items()})
 
 
-def _side(stand: Stand, url: str, name: str, agents: int, options: str) -> Callable[[], float]:
-    script = insert_call(f"bench.{name}", stand.scale.users, agents)
-    seconds = stand.scale.round_seconds
-    return partial(inserts_a_second, stand.server, url, script, clients=CLIENTS, seconds=seconds, options=options)
+def _cases(users: int, agents: int, rows_before: int, names: tuple[str, ...]) -> tuple[Case, ...]:
+    one = partial(insert_call, users=users, agents=agents)
+    off = "-c synchronous_commit=off"
+    return (
+        Case("one row", one, Goal(">=", 0.85), names, peers=True),
+        Case("one row, synchronous_commit off", one, Goal(">=", 0.7), names, options=off),
+        Case("UPDATE of one row", partial(update_call, rows=rows_before)),
+        Case("INSERT, UPDATE, DELETE", partial(live_and_die, users=users, agents=agents)),
+        _many(users, agents, 1_000, False, names, Goal(">=", 0.9)),
+        _many(users, agents, 1_000, True, names, Goal(">=", 0.9)),
+    )
 
 
-def _make_tables(connection: Connection) -> None:
-    connection.execute("CREATE SCHEMA bench")
-    for name in NAMES:
-        connection.execute(TABLE.format(name=name, rows=ROWS_BEFORE))
-    for event in EVENTS:
-        trigger = f"capture_{event.lower()}"
-        connection.execute(
-            f"CREATE TRIGGER {trigger} AFTER {event} ON bench.log {REFERENCING[event]} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION frontview.capture_calls()"
+def _many(users: int, agents: int, rows: int, one_user: bool, names: tuple[str, ...], goal: Goal | None = None) -> Case:
+    whose = "one user" if one_user else "any users"
+    script = partial(insert_calls, users=users, agents=agents, rows=rows, one_user=one_user)
+    return Case(f"{rows:,} rows, {whose}", script, goal, names, rows)
+
+
+class _Bench:
+    """Runs rounds of a case over its tables."""
+
+    def __init__(self, stand: Stand, url: str, connection: Connection) -> None:
+        self._stand, self._url, self._connection = stand, url, connection
+
+    def figures(self, case: Case, clients: int, rounds: int) -> Figures:
+        """Return how often a second each contender's script ran, a round."""
+        sides = {name: partial(self._round, case, name, clients) for name in case.against}
+        return interleave(sides, rounds, self._stand.step)
+
+    def _round(self, case: Case, name: str, clients: int) -> float:
+        if case.rows > 1:
+            self._connection.execute(f"TRUNCATE bench.{name}".encode())
+        return scripts_a_second(
+            self._stand.server,
+            self._url,
+            case.script(f"bench.{name}"),
+            clients=clients,
+            seconds=self._stand.scale.round_seconds * 2 / 3,
+            options=case.options,
+            rows=case.rows,
         )
-        connection.execute(f"ALTER TABLE bench.log ENABLE ALWAYS TRIGGER {trigger}")
-    connection.execute(NOTIFY)
-    connection.execute("VACUUM (ANALYZE)")
+
+
+def _findings(case: Case, figures: Figures) -> Iterator[Finding]:
+    for name in case.against:
+        kept = ratios(figures[name], figures[PLAIN]) if name != PLAIN else None
+        goal = case.goal if name == LOG else None
+        yield Finding(case.name, LABELS[name], spread(figures[name]), "/s", kept, "of plain" if kept else "", goal)
+    for peer, goal, word in ((NOTIFY, NOTIFY_GOAL, "pg_notify"), (IVM, IVM_GOAL, "pg_ivm")):
+        if case.peers and peer in case.against:
+            beside = ratios(figures[LOG], figures[peer])
+            yield Finding(case.name, f"change log / {word}", spread(figures[LOG]), "/s", beside, f"of {word}", goal)
+
+
+def _plot_writers(by_count: dict[int, Figures]) -> Plot:
+    title = "Inserts of one row, by number of writers"
+    return Plot("writes_by_writers", title, "writers", "inserts a second", _lines(by_count, lambda _: 1.0), "xy")
+
+
+def _plot_rows(by_count: dict[int, Figures]) -> Plot:
+    title = f"Rows inserted by {CLIENTS} writers, of any users"
+    return Plot("writes_by_rows", title, "rows a statement", "rows a second", _lines(by_count, float), "xy")
+
+
+def _lines(by_count: dict[int, Figures], rows: Callable[[int], float]) -> dict[str, list[Point]]:
+    """Return a line a contender, points by what grows; ``rows``: what a script's run counts as there."""
+    names = next(iter(by_count.values()))
+    return {
+        LABELS[name]: [
+            (float(count), spread([figure * rows(count) for figure in figures[name]]))
+            for count, figures in by_count.items()
+        ]
+        for name in names
+    }
 
 
 def _count(connection: Connection, table: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM public.{table}").fetchone()
+    row = connection.execute(f"SELECT count(*) FROM public.{table}".encode()).fetchone()
     assert row is not None
     return int(row[0])
