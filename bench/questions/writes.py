@@ -3,7 +3,8 @@
 Connections write, synchronous_commit on unless a case says off, into tables that are alike in everything (columns,
 identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day, rows already in them) but one thing: no
 capture; Frontview's statement triggers that log keys; a row trigger that calls pg_notify; where the server has pg_ivm,
-one view of sums by user and day. The real refresher drains meanwhile (views are not refreshed, for that is not a writer's cost). Rounds take turns.
+one view of sums by user and day. The real refresher drains meanwhile (views are not refreshed, for that is not a
+writer's cost). Rounds take turns.
 Sixteen connections insert single calls, with synchronous_commit off as well, which takes the disk out of it and shows
 the CPU alone; update single calls; insert, update and delete a call each; and insert a thousand calls a statement, of
 any users (almost every row another key: the dearest there is) and of one user over thirty days (an import). Before a

@@ -2,8 +2,7 @@
 -- one change_log row a distinct key; UPDATE logs old and new keys; TRUNCATE logs the every-key row
 -- reads the statement's transition tables, writes frontview.change_log; never issues NOTIFY, never waits
 -- SECURITY DEFINER: writers need no rights on the log
--- change: a statement of one row that stays under its key, which most are, takes a way without DISTINCT: to make a
--- hash table for one key costs a writer more than to log it. OFFSET 1 finds a second row; without one, nothing is found
+-- change: one inserted or deleted row, is logged without DISTINCT: that cost more than the row
 CREATE FUNCTION frontview.capture_{{source}}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
