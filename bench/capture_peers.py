@@ -1,7 +1,8 @@
 """Tables alike in everything but what their writers' changes set off: nothing, a log row, a notification, a view.
 
 Invariant: columns, identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day and the rows already
-there are the same. pg_ivm's part has never been run: no server at hand has it.
+there are the same. pg_ivm's statements were tried once, on a WebAssembly build of 1.13 that serves one connection; no
+figure of it was ever taken, for no server at hand has it.
 """
 
 from psycopg import sql

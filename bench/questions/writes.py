@@ -13,7 +13,8 @@ round of thousands the table is emptied. The pictures show the same against 1 to
 Limits: with the disk in it, writers wait for flushes and commit in groups, so the ratio depends on the disk; the
 drain shares the cores with the writers; nobody listens to the notifications, which spares that peer some more. A
 DELETE of many rows is not shown by itself: where nothing else refers to the table it does next to nothing, and logging
-its keys costs several times that. pg_ivm's part has never been run: no server at hand has it.
+its keys costs several times that. pg_ivm's part has never
+been measured: no server at hand has it.
 """
 
 from collections.abc import Callable, Iterator
