@@ -2,7 +2,7 @@
 -- one change_log row a distinct key; UPDATE logs old and new keys; TRUNCATE logs the every-key row
 -- reads the statement's transition tables, writes frontview.change_log; never issues NOTIFY, never waits
 -- SECURITY DEFINER: writers need no rights on the log
--- change: one inserted or deleted row, is logged without DISTINCT: that cost more than the row
+-- change: one inserted or deleted row is logged without DISTINCT, which cost more than the row itself
 CREATE FUNCTION frontview.capture_{{source}}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
