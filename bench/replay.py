@@ -5,15 +5,16 @@ tables. One thread does everything in the order of the trace. Invariant: no dura
 warmer, plan and sweep, and the minutes of an hour are what they are in operation, in seconds of the trace. The clock
 jumps over the time in which nothing is due, and real time that a piece of work takes passes in the trace, too.
 
-Left out: polls of the feed between which nothing was written are not sent; the cache is told what they would have
-returned. A change is drained and read by the worker 50 ms after its commit, together with others of that time. While
-nothing changes, the warmer looks once a second instead of four times. What is done before the first read is not
-counted: it is what earlier hours would have done, as the last minutes of the trace do for the hour after it.
+Left out: polls of the feed between which nothing was written, and reports, are counted and not sent; the cache is told
+what the polls would have returned. A change is drained and read by the worker 50 ms after its commit, together with
+others of that time. While nothing changes, the warmer looks once a second instead of four times. What is done before
+the first read is not counted: it is what earlier hours would have done, as the last minutes of the trace do for the
+hour after it.
 """
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from bench.dashboards import add_call
+from bench.fill_log import FillLog
 from bench.trace import SOME_RANGE, Event, Trace
 from models.engine import make_engine
 from refresher.cache import FrontCache
@@ -34,9 +36,12 @@ from refresher.trust import Sighting
 from refresher.warming_plan import WarmingPlanner, room_of
 from refresher.warming_policy import Wanted
 from views_sql.catalog import CATALOG
+from web.accesses import REPORT_SECONDS as ACCESS_REPORT_SECONDS
+from web.background_fills import Wish
 from web.read_path import ReadPath
 from web.warm_plan import Planned, WarmPlan
 from web.warming import TICK_SECONDS, Warmer, WarmingPolicy
+from web.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
 
 POLL_SECONDS = 0.25
 DRAINED_AFTER_SECONDS = 0.05
@@ -44,6 +49,8 @@ IDLE_TICK_SECONDS = 1.0
 PLANNER_SECONDS = 15.0
 PLANNED_USERS = 1_000
 FIRST_TICK_SECONDS = -300.0  # planner and warmer run since five minutes before the trace
+FIXED = ("feed", "plan", "report", "accesses")  # kinds of statements of a worker that come with time
+ASKED = ("stored", "refused", "failed")  # outcomes of warming that took a statement
 NO_ENTRIES = {region.name: {"max_entries": 0} for region in CATALOG.regions}
 
 
@@ -63,14 +70,19 @@ class Contender:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a replay: counts of reads and hits by kind, and statements by what they were for."""
+    """What came of a replay: counts of reads and hits by kind, and statements by what they were for.
+
+    :param seconds: of the trace; :param database_seconds: that the statements of reads and warming took.
+    :param fills: what the cache was filled for.
+    """
 
     reads: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     statements: Counter[str] = field(default_factory=Counter)
     warming: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
-    missed: Counter[str] = field(default_factory=Counter)
+    database_seconds: float = 0.0
+    fills: FillLog = field(default_factory=FillLog)
 
     def hit_ratio(self, kind: str) -> float:
         """Return hits a read of that kind."""
@@ -79,6 +91,16 @@ class Outcome:
     def statements_a_read(self, *kinds: str) -> float:
         """Return statements of those kinds a read."""
         return sum(self.statements[kind] for kind in kinds) / self.reads["all"]
+
+    @property
+    def reads_a_second(self) -> float:
+        """Return how many reads the worker had a second."""
+        return self.reads["all"] / self.seconds
+
+    @property
+    def fixed_a_second(self) -> float:
+        """Return the statements a second that a worker sends whatever it is asked."""
+        return sum(self.statements[kind] for kind in FIXED) / self.seconds
 
 
 class TraceClock:
@@ -108,7 +130,7 @@ class Replay:
         self._trace, self._contender, self._leader, self._writer = trace, contender, leader, writer
         self._clock = TraceClock()
         self._outcome = Outcome()
-        self._purpose, self._changed = "reads", False
+        self._purpose, self._changed, self._sent = "reads", False, 0.0
         self._wanted: list[Wanted] = []
         self._planned: list[Planned] | None = None
         self.engine = self._engine(url)
@@ -117,28 +139,41 @@ class Replay:
         self._reads = ReadPath(self.engine, self._cache, CATALOG, monotonic=self._clock)
         self._planner = WarmingPlanner(room_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
         read_plan = partial(self._now_wanted, WarmPlan(self.engine, CATALOG))
-        self._warmer = Warmer(self._cache, self._reads.warm, read_plan, contender.policy, monotonic=self._clock)
+        self._warmer = Warmer(self._cache, self._warm, read_plan, contender.policy, monotonic=self._clock)
         self._drain_at = self._beat_at = self._tick_at = self._planner_at = FIRST_TICK_SECONDS
 
     def run(self) -> Outcome:
         """Replay the whole trace."""
-        begun = time.perf_counter()
+        begun = 0.0
         self._poll(afresh=True)
         for happening in self._trace.events:
             self._do_what_is_due(happening.at)
             if not self._outcome.reads:  # what was done before belongs to hours that are not replayed
                 self._outcome.statements.clear()
+                self._outcome.fills.begin()
+                self._outcome.database_seconds = 0.0
+                begun = happening.at
             self._clock.skip_to(happening.at)
             if happening.dashboard:
                 self._read(happening)
             else:
                 add_call(self._writer, happening.user)
+                self._outcome.fills.changed(happening.user, self._clock())
                 self._drain_at = min(self._drain_at, self._clock() + DRAINED_AFTER_SECONDS)
             if self._outcome.reads["all"] == self._contender.most_reads:
                 break
-        self._outcome.warming, self._outcome.seconds = self._warmer.statistics(), time.perf_counter() - begun
+        self._outcome.warming, self._outcome.seconds = self._warmer.statistics(), self._clock() - begun
+        self._outcome.fills.end()
+        self._count_reports()
         self.engine.dispose()
         return self._outcome
+
+    def _count_reports(self) -> None:
+        """Count what a worker sends every so many seconds, and the polls that would have found nothing."""
+        outcome = self._outcome
+        outcome.statements["feed"] += int(outcome.seconds / POLL_SECONDS)
+        outcome.statements["report"] = int(outcome.seconds / WORKER_REPORT_SECONDS)
+        outcome.statements["accesses"] = int(outcome.seconds / ACCESS_REPORT_SECONDS)
 
     def _do_what_is_due(self, before: float) -> None:
         """Do everything that is due until then, in its order."""
@@ -173,12 +208,16 @@ class Replay:
         else:
             dashboard, arguments = asked.dashboard, CATALOG.dashboard(asked.dashboard).defaults
         hit = self._reads.read(dashboard, asked.user, arguments).source == "cache"
+        self._outcome.fills.read(self._reads.key(dashboard, asked.user, arguments), self._clock(), hit=hit)
         for kind in ("all", *asked.kinds):
             self._outcome.reads[kind] += 1
             self._outcome.hits[kind] += hit
-            if not hit:
-                planned = (asked.user, dashboard) in {(p.key.user, p.key.dashboard) for p in self._warmer._plan}
-                self._outcome.missed[f"{kind}: {asked.dashboard} {planned}"] += 1
+
+    def _warm(self, wishes: Sequence[Wish]) -> list[str]:
+        outcomes = self._reads.warm(wishes)
+        asked = {it.key: it.reason for it, outcome in zip(wishes, outcomes, strict=True) if outcome in ASKED}
+        self._outcome.fills.filled(asked, self._clock())
+        return outcomes
 
     def _beat(self) -> None:
         """Tell the cache what a poll returns when nothing was written, where one was due."""
@@ -193,6 +232,7 @@ class Replay:
         applied = self._cache.applied
         since = None if afresh or applied is None else applied.drain_id
         sent = self._clock()
+        self._outcome.statements["feed"] += 1
         rows = self._leader[0].execute(_POLL, {"since": since}).fetchall()
         self._changed, self._tick_at = True, min(self._tick_at, self._clock() + TICK_SECONDS)
         self._cache.apply(replace(read_poll(since, rows, sent, self._clock()), seen=self._sighting()))
@@ -227,7 +267,12 @@ class Replay:
         engine = make_engine(url, "frontview-bench-worker")
 
         @event.listens_for(engine, "before_cursor_execute")
-        def count(*_: object) -> None:
+        def begin(*_: object) -> None:
             self._outcome.statements[self._purpose] += 1
+            self._sent = time.perf_counter()
+
+        @event.listens_for(engine, "after_cursor_execute")
+        def end(*_: object) -> None:
+            self._outcome.database_seconds += time.perf_counter() - self._sent
 
         return engine

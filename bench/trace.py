@@ -97,13 +97,16 @@ def make_trace(
 
     :param users: with their calls a day, the largest first.
     :param begin: a full hour of a working day, in UTC.
+    :param write_factor: changes the changes alone: reads are the same ones.
     """
-    random = Random(seed)
+    random, changes = Random(seed), Random(seed + 1)
     readers = [_reader(random, user, calls, rank, len(users)) for rank, (user, calls) in enumerate(users)]
     trace = Trace(begin.astimezone(UTC), hours * HOUR_SECONDS)
     _remember(random, readers, trace)
     for hour in range(hours):
-        trace.events += _hour(random, readers, trace.begin, hour, write_factor)
+        at, moment = float(hour * HOUR_SECONDS), _hour_of_week(trace.begin + timedelta(hours=hour))
+        trace.events += _visits(random, readers, moment, at)
+        trace.events += _changes(changes, readers, moment, at, write_factor)
     trace.events = sorted(event for event in trace.events if event.at < trace.seconds)
     return trace
 
@@ -136,11 +139,7 @@ def _remember(random: Random, readers: Sequence[Reader], trace: Trace) -> None:
             trace.history[key] += decayed  # type: ignore[assignment]
 
 
-def _hour(
-    random: Random, readers: Sequence[Reader], begin: datetime, hour: int, write_factor: float
-) -> Iterator[Event]:
-    moment, at = _hour_of_week(begin + timedelta(hours=hour)), float(hour * HOUR_SECONDS)
-    yield from _visits(random, readers, moment, at)
+def _changes(random: Random, readers: Sequence[Reader], moment: int, at: float, write_factor: float) -> Iterator[Event]:
     for reader in readers:
         rate = reader.calls_a_day * CHANGES_A_CALL * write_factor / WORKING_HOURS / HOUR_SECONDS
         if moment not in reader.working or rate <= 0:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from models.user_key import UserKey
-from refresher.entry import EXPIRES, Entry, EntryKey
+from refresher.entry import EXPIRES, Entry, EntryKey, Reads
 from refresher.feed import FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns, dependence, rows_by_user
 from refresher.fill import Fill, RunningFills
 from refresher.invalidations import Invalidations, count_rows, tell
@@ -175,13 +175,13 @@ class FrontCache:
         return sum(1 for _ in self._in_bites(lambda user: self._store.expire(user, now)))
 
     def due_for_renewal(self, share: float) -> list[EntryKey]:
-        """Return the keys of entries that were read since their fill and are past ``share`` of their life."""
+        """Return the keys of entries that are in use and past ``share`` of their life."""
         now = self.monotonic()
         return list(self._in_bites(lambda user: self._store.due(user, now, share)))
 
-    def take_dropped(self) -> list[EntryKey]:
-        """Return the keys of entries that were read since their fill and that a change, a newer read or a flush took
-        away since the last call; at most the newest thousand, the newest first.
+    def take_dropped(self) -> dict[EntryKey, Reads]:
+        """Return the entries that were read since their fill and that a change, a newer read or a flush took away
+        since the last call, with those reads; at most the newest thousand, the newest first.
         """
         with self._lock:
             return self._store.take_dropped()

@@ -1,8 +1,8 @@
 """An answer as the front cache keeps it, and the key it is kept under.
 
 Invariant: what an entry answers never changes; what it depends on (user, sources, days) and how far it saw (epoch,
-drain_id) are those of the one statement that computed it. Its place (``read_at``, its neighbours) is the store's
-business and nobody else's.
+drain_id) are those of the one statement that computed it. Its place and use (``read_at``, ``hits``, its neighbours) are
+the store's business and nobody else's.
 """
 
 from collections.abc import Hashable
@@ -20,7 +20,7 @@ from refresher.body import Body, body_bytes, body_data
 ENTRY_BYTES = 450
 QUESTION_BYTES = 900
 # began, expires, calculated_at, drain_id, digest: five objects would take twice the memory
-_STAMP = Struct("<dddq16s")
+_STAMP = Struct("<dddq12s")
 EXPIRES = Struct("<8xd")  # the second of them alone, where a hit cannot wait for all
 
 
@@ -64,14 +64,27 @@ class Question:
     last_day: date | None
 
 
+class Reads(NamedTuple):
+    """How an entry was used: its hits, since its fill until the second of the last of them (monotonic)."""
+
+    hits: int
+    since: float
+    last: float
+
+    @property
+    def every_seconds(self) -> float:
+        """The time between two of them, on average."""
+        return max(0.0, self.last - self.since) / self.hits
+
+
 class Entry:
     """One computed answer.
 
     ``stamp``: its times and numbers, packed; an object of its own for each entry, so it tells one from another.
-    ``read_at``: the whole second (monotonic) in which it was last hit since its fill; None: never.
+    ``read_at``: the whole second (monotonic) in which it was last hit since its fill; None: never. ``hits``: how often.
     """
 
-    __slots__ = ("body", "key", "neighbour", "neighbour_before", "question", "read_at", "stamp")
+    __slots__ = ("body", "hits", "key", "neighbour", "neighbour_before", "question", "read_at", "stamp")
 
     def __init__(
         self,
@@ -87,13 +100,14 @@ class Entry:
     ) -> None:
         """Make an entry that lies nowhere yet.
 
-        :param digest: of user, question and data, 16 bytes.
+        :param digest: of user, question and data, 12 bytes.
         :param began: and ``expires``: monotonic seconds; ``calculated_at``: Unix time. ``began`` and ``calculated_at``
             are taken before the statement was sent, so that no age is understated.
         """
         self.key, self.body, self.question = key, body, question
         self.stamp = _STAMP.pack(began, expires, calculated_at, drain_id, digest)
         self.read_at: int | None = None
+        self.hits = 0
         self.neighbour: Entry | None = None
         self.neighbour_before: Entry | None = None
 
@@ -101,6 +115,11 @@ class Entry:
     def data(self) -> bytes:
         """What the database wrote, decompressed if need be."""
         return body_data(self.body)
+
+    @property
+    def reads(self) -> Reads | None:
+        """How it was used since its fill; None: not at all."""
+        return None if self.read_at is None else Reads(self.hits, self.began, self.read_at)
 
     @property
     def began(self) -> float:

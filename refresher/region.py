@@ -89,6 +89,7 @@ class Region:
         if second != self._second:
             self._second = second
         entry.read_at = self._second
+        entry.hits += 1
         entries, key = self._entries, entry.key
         del entries[key]
         entries[key] = entry
@@ -117,9 +118,9 @@ class Region:
         self._bytes -= entry_bytes(entry)
         self.evictions[why] += 1
 
-    def clear(self, why: str) -> list[EntryKey]:
-        """Drop every entry; return the keys of those that had been hit."""
-        read = [key for key, entry in self._entries.items() if entry.read_at is not None]
+    def clear(self, why: str) -> list[Entry]:
+        """Drop every entry; return those that had been hit."""
+        read = [entry for entry in self._entries.values() if entry.hits]
         self.evictions[why] += len(self._entries)
         self._entries.clear()
         self._bytes = 0

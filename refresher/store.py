@@ -8,14 +8,17 @@ from collections.abc import Iterable, KeysView
 from typing import Any
 
 from models.user_key import UserKey
-from refresher.entry import Entry, EntryKey
+from refresher.entry import Entry, EntryKey, Reads
 from refresher.region import Region, RegionLimits
 
 # Of what was taken away from readers, the newest so many are remembered; whoever warms takes them every moment.
 MOST_DROPPED = 1_000
 # An entry cut short by midnight is not renewed again and again until then.
 LEAST_RENEWED_LIFE_SECONDS = 5.0
-LATELY_SHARE = 0.25  # of its life, in which an entry was read that is worth renewing
+# An entry is in use that was read in the last quarter of its life, and since about twice the time between two reads.
+LATELY_SHARE = 0.25
+MISSED_READS = 2.5
+LEAST_LATELY_SECONDS = 10.0
 # Bounds of the ages that statistics tell apart; an entry counts in the first that it does not exceed.
 AGE_SECONDS = (1, 10, 60, 300, 900)
 AGES = (*map(str, AGE_SECONDS), "inf")
@@ -28,7 +31,7 @@ class Store:
     def __init__(self, limits: Iterable[RegionLimits]) -> None:
         self.regions = {limit.name: Region(limit) for limit in limits}
         self._first_of: dict[UserKey, Entry] = {}
-        self._dropped: dict[EntryKey, None] = {}
+        self._dropped: dict[EntryKey, Reads] = {}
 
     @property
     def users(self) -> KeysView[UserKey]:
@@ -65,15 +68,15 @@ class Store:
     def remove(self, entry: Entry, why: str) -> None:
         """Take away an entry that is there; ``why`` is counted."""
         self.regions[entry.key.region].remove(entry, why)
-        if entry.read_at is not None and why in _WANTED_BACK:
-            self._note_dropped(entry.key)
+        if why in _WANTED_BACK:
+            self._note_dropped(entry)
         self._unlink(entry)
 
     def clear(self, why: str) -> None:
         """Drop every entry."""
         for region in self.regions.values():
-            for key in region.clear(why):
-                self._note_dropped(key)
+            for entry in region.clear(why):
+                self._note_dropped(entry)
         for user in self._first_of:
             for entry in self.of(user):
                 entry.neighbour = entry.neighbour_before = None
@@ -87,19 +90,19 @@ class Store:
         return [entry.key for entry in over]
 
     def due(self, user: UserKey, now: float, share: float) -> list[EntryKey]:
-        """Return the keys of ``user`` that are past ``share`` of their life and were read in the last quarter of it.
+        """Return the keys of ``user`` that are past ``share`` of their life and in use.
 
         Who left is not waited for: half of all renewals would be for somebody who is gone.
         """
-        return [entry.key for entry in self.of(user) if _is_due(entry, now, share) and _was_read_lately(entry, now)]
+        return [entry.key for entry in self.of(user) if _is_due(entry, now, share) and _is_in_use(entry, now)]
 
     def ages(self, user: UserKey, now: float) -> list[tuple[str, str]]:
         """Return region and age of each entry of ``user``; ages as in :data:`AGES`."""
         return [(entry.key.region, _age(now - entry.began)) for entry in self.of(user)]
 
-    def take_dropped(self) -> list[EntryKey]:
-        """Return the keys that readers lost since the last call, the newest first."""
-        taken = list(reversed(self._dropped))
+    def take_dropped(self) -> dict[EntryKey, Reads]:
+        """Return what readers lost since the last call, the newest first."""
+        taken = dict(reversed(self._dropped.items()))
         self._dropped.clear()
         return taken
 
@@ -107,9 +110,12 @@ class Store:
         """Return limits, sizes and counters of each region as plain numbers."""
         return {name: region.statistics() for name, region in self.regions.items()}
 
-    def _note_dropped(self, key: EntryKey) -> None:
-        self._dropped.pop(key, None)
-        self._dropped[key] = None
+    def _note_dropped(self, entry: Entry) -> None:
+        reads = entry.reads
+        if reads is None:
+            return
+        self._dropped.pop(entry.key, None)
+        self._dropped[entry.key] = reads
         if len(self._dropped) > MOST_DROPPED:
             del self._dropped[next(iter(self._dropped))]
 
@@ -137,9 +143,12 @@ def _is_due(entry: Entry, now: float, share: float) -> bool:
     return life >= LEAST_RENEWED_LIFE_SECONDS and entry.began + share * life <= now < entry.expires
 
 
-def _was_read_lately(entry: Entry, now: float) -> bool:
-    lately = now - LATELY_SHARE * (entry.expires - entry.began)
-    return entry.read_at is not None and entry.read_at >= lately
+def _is_in_use(entry: Entry, now: float) -> bool:
+    reads = entry.reads
+    if reads is None:
+        return False
+    missed = max(LEAST_LATELY_SECONDS, MISSED_READS * reads.every_seconds)
+    return reads.last >= now - min(LATELY_SHARE * (entry.expires - entry.began), missed)
 
 
 def _age(seconds: float) -> str:

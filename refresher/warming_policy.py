@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from statistics import median
 
 HOUR = timedelta(hours=1)
-PREPARE = timedelta(minutes=3)  # before an hour begins
+PREPARE = timedelta(seconds=90)  # before an hour begins
 HOURS_OF_WEEK = 168
 HALF_SURE = 10.0  # a weight that counts half: a page that polls is not ten times as sure to be opened
-LEAST_SURE = 0.5
-# What the same hour of another day counts. Who comes at nine on some days is soon seen on others; and where clocks are
-# set, the hours of the second day are right again.
-OTHER_DAY_SHARE = 0.25
+HALF_SURE_OF_ONE_DAY = 230.0  # the same, where only one day of the week tells: one long visit is no habit
+LEAST_SURE = 0.4
+LEAST_SHARE = 0.15  # of the reads of what a user reads most
 ALIKE_SHARE = 0.25  # a day on which so much less is read at that hour is another kind of day
 LOW_TRAFFIC_HOURS = 3
 LOW_TRAFFIC_RENEWED = timedelta(minutes=5)
@@ -92,17 +91,25 @@ def plan(
 
 
 def predicted(begin: datetime, habits: Sequence[Habit]) -> list[Wanted]:
-    """Return those who usually read in the hour that begins then."""
-    shares = _shares_of_days(hour_of_week(begin), habits)
-    sure: Counter[tuple[str, str]] = Counter()
+    """Return what those usually read who usually come in the hour that begins then."""
+    hour = hour_of_week(begin)
+    days = _alike_days(hour, habits)
+    by_user: dict[str, dict[str, Counter[int]]] = {}
     for habit in habits:
-        if share := shares.get(habit.hour):
-            sure[habit.user, habit.dashboard] += share * _sure(habit)  # type: ignore[assignment]
-    return [
-        Wanted(user, dashboard, begin - PREPARE, begin + HOUR, priority("predicted", share), "predicted")
-        for (user, dashboard), share in sure.items()
-        if share >= LEAST_SURE
-    ]
+        if habit.hour in days:
+            by_user.setdefault(habit.user, {}).setdefault(habit.dashboard, Counter())[habit.hour] += habit.weight  # type: ignore[assignment]
+    wanted = []
+    for user, dashboards in by_user.items():
+        sure = _comes(dashboards.values(), hour, len(days))
+        most = max(weights.total() for weights in dashboards.values())
+        if sure < LEAST_SURE:
+            continue
+        for dashboard, weights in dashboards.items():
+            share = weights.total() / most
+            if share >= LEAST_SHARE:
+                rank = priority("predicted", sure * share)
+                wanted.append(Wanted(user, dashboard, begin - PREPARE, begin + HOUR, rank, "predicted"))
+    return wanted
 
 
 def is_low(reads: Sequence[int]) -> bool:
@@ -126,11 +133,16 @@ def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
 
 
 def carried_on(wanted: Iterable[Wanted], before: Iterable[Wanted]) -> list[Wanted]:
-    """Return the rows, those of (user, dashboard) that were wanted ``before`` without a gap since that time."""
+    """Return the rows, those that were wanted ``before`` without a gap since that time.
+
+    Who is expected in an hour is expected anew in the next one.
+    """
     known = {(row.user, row.dashboard): row for row in before}
     return [
         replace(row, wanted_from=min(row.wanted_from, was.wanted_from))
-        if (was := known.get((row.user, row.dashboard))) and was.wanted_until >= row.wanted_from
+        if row.reason != "predicted"
+        and (was := known.get((row.user, row.dashboard)))
+        and was.wanted_until >= row.wanted_from
         else row
         for row in wanted
     ]
@@ -154,13 +166,20 @@ def priority(reason: str, weight: float) -> float:
     return _BASES[reason] + float(f"{min(weight, 990.0):.2g}")
 
 
-def _shares_of_days(hour: int, habits: Iterable[Habit]) -> dict[int, float]:
-    """Return what a weight counts for ``hour``, by its own hour: the same one, or that of a day of the same kind."""
+def _alike_days(hour: int, habits: Iterable[Habit]) -> set[int]:
+    """Return the hours of the week that tell of ``hour``: itself, and the same one of days of the same kind."""
     reads: Counter[int] = Counter()
     for habit in habits:
         reads[habit.hour] += habit.weight  # type: ignore[assignment]
-    alike = {other: OTHER_DAY_SHARE for other in _same_hour(hour) if reads[hour] > ALIKE_SHARE * reads[other]}
-    return {**alike, hour: 1.0}
+    least, most = ALIKE_SHARE * reads[hour], reads[hour] / ALIKE_SHARE
+    return {hour, *(other for other in _same_hour(hour) if least < reads[other] < most)}
+
+
+def _comes(dashboards: Iterable[Counter[int]], hour: int, days: int) -> float:
+    """Return how sure it is that somebody comes, from 0 to 1: on most days of that kind, or every week at ``hour``."""
+    weights = sum(dashboards, Counter[int]())
+    on_days = sum(weight / (weight + HALF_SURE) for weight in weights.values()) / days
+    return max(on_days, weights[hour] / (weights[hour] + HALF_SURE_OF_ONE_DAY))
 
 
 def _sure(habit: Habit) -> float:

@@ -1,18 +1,18 @@
-"""One answer from the database into the front cache.
+"""Answers from the database into the front cache.
 
 Invariant: a fill that came here is finished or abandoned, whatever happens; the cache's lock is not held while the
 database is asked or a body compressed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models.errors import NotFound
+from models.errors import FrontviewError, NotFound
 from refresher.cache import HARMLESS_REFUSALS
 from refresher.entry import Entry
 from refresher.fill import Fill
 from views_sql.maintained_view import Dashboard
-from web.exact_read import ExactReads
+from web.exact_read import Answer, Asked, ExactReads
 from web.guarded_cache import GuardedCache
 from web.reading import make_entry
 
@@ -56,6 +56,32 @@ class Computing:
         """
         try:
             answer = self._reads.ask(asked, fill.key.user, fill.key.arguments)
+        except BaseException:
+            self._cache.abandon(fill)
+            raise
+        return self._land(asked, fill, answer)
+
+    def compute_together(self, fills: Sequence[tuple[Dashboard, Fill]]) -> list[Landed | FrontviewError]:
+        """Return what each of ``fills`` came to, or why it failed; one statement answers all of them."""
+        try:
+            answers = self._reads.ask_together([Asked(it, fill.key.user, fill.key.arguments) for it, fill in fills])
+            return [self._outcome(*fill, answer) for fill, answer in zip(fills, answers, strict=True)]
+        except BaseException:
+            for _, fill in fills:  # of one that is over nothing is left to abandon
+                self._cache.abandon(fill)
+            raise
+
+    def _outcome(self, asked: Dashboard, fill: Fill, answer: Answer | FrontviewError) -> Landed | FrontviewError:
+        if isinstance(answer, FrontviewError):
+            self._cache.abandon(fill)
+            return answer
+        try:
+            return self._land(asked, fill, answer)
+        except FrontviewError as error:
+            return error
+
+    def _land(self, asked: Dashboard, fill: Fill, answer: Answer) -> Landed:
+        try:
             ttl_seconds = self._ttl_seconds(asked.region, asked.ttl_seconds)
             entry = make_entry(asked, fill.key, answer, ttl_seconds, self._compress_from_bytes)
         except BaseException:

@@ -1,14 +1,15 @@
-"""The exact read of a dashboard: one statement, its retries, and where driver errors become ours.
+"""The exact read of dashboards: one statement, its retries, and where driver errors become ours.
 
 Invariant: what leaves this module is an :class:`Answer` or one of our errors; parameters are bound, never
 spliced; the times of an answer were taken before its statement was sent.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -33,12 +34,20 @@ _UNAVAILABLE = ("08", "53", "57", "55P03")
 # The days of 'all time' are infinite, which Python's date cannot hold.
 _STATEMENT = """
 SELECT
-    a.body, a.epoch, a.drain_id, a.source,
+    {place} AS place, a.body, a.epoch, a.drain_id, a.source,
     COALESCE(a.patched_days, 0) AS patched_days, COALESCE(a.undrained, TRUE) AS undrained,
     NULLIF(a.first_day, '-infinity') AS first_day, NULLIF(a.last_day, 'infinity') AS last_day,
     EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds
 FROM {function}({parameters}) a
 """
+
+
+class Asked(NamedTuple):
+    """What is asked: a dashboard, of whom, with which arguments."""
+
+    dashboard: Dashboard
+    user: UserKey
+    arguments: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +104,11 @@ class ExactReads:
         """
         base, reconnected = False, False
         began = self._monotonic()
+        question = Asked(dashboard, user, arguments)
         for _ in range(MAX_ATTEMPTS):
             try:
-                return self._ask_once(dashboard, user, arguments, base)
+                (answer,) = self._ask_once([question], base)
+                return answer
             except PoolTimeout as error:
                 raise DatabaseUnavailable("Every database connection of this process is in use.") from error
             except DBAPIError as error:
@@ -115,24 +126,57 @@ class ExactReads:
                     raise _translated(error) from error
         raise DatabaseUnavailable("Tables kept being rewritten under this read.")
 
-    def _ask_once(self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any], base: bool) -> Answer:
-        values = (user, *arguments, base)
-        statement = _STATEMENT.format(function=dashboard.function, parameters=", ".join(["%s"] * len(values)))
+    def ask_together(self, questions: Sequence[Asked]) -> list[Answer | FrontviewError]:
+        """Return the answers to several questions, or why there is none, in their order.
+
+        One statement and one snapshot answer all of them; if it fails, each is asked as :meth:`ask` does.
+        """
+        if len(questions) > 1:
+            try:
+                return list(self._ask_once(questions, base=False))
+            except (PoolTimeout, DBAPIError) as error:
+                self._note("asked_singly", error)
+        return [self._answer_or_error(question) for question in questions]
+
+    def _answer_or_error(self, question: Asked) -> Answer | FrontviewError:
+        try:
+            return self.ask(*question)
+        except FrontviewError as error:
+            return error
+
+    def _ask_once(self, questions: Sequence[Asked], base: bool) -> list[Answer]:
+        statement, values = _statement(questions, base)
         with self._engine.connect() as connection:
             calculated_at, sent = self._wall(), self._monotonic()
-            row = connection.exec_driver_sql(statement, values).mappings().one()
-        facts = dict(row, body=None if row["body"] is None else row["body"].encode())
+            rows = connection.exec_driver_sql(statement, values).mappings().all()
         milliseconds = (self._monotonic() - sent) * 1000
-        return Answer(**facts, sent=sent, calculated_at=calculated_at, database_ms=milliseconds)
+        return [_answer(row, sent, calculated_at, milliseconds) for row in sorted(rows, key=itemgetter("place"))]
 
-    def _note(self, event: str, error: DBAPIError) -> None:
+    def _note(self, event: str, error: Exception) -> None:
         if self._tally.add(event):
             times = self._tally[event]
             structlog.get_logger(__name__).warning(event, sqlstate=_sqlstate(error), times=times)
 
 
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
+def _statement(questions: Sequence[Asked], base: bool) -> tuple[str, tuple[Any, ...]]:
+    """Return one statement that asks everything, and its values."""
+    parts, values = [], list[Any]()
+    for place, (dashboard, user, arguments) in enumerate(questions):
+        given = (user, *arguments, base)
+        parameters = ", ".join(["%s"] * len(given))
+        parts.append(_STATEMENT.format(place=place, function=dashboard.function, parameters=parameters))
+        values += given
+    return "UNION ALL".join(parts), tuple(values)
+
+
+def _answer(row: Mapping[Any, Any], sent: float, calculated_at: float, milliseconds: float) -> Answer:
+    facts = {name: value for name, value in row.items() if name != "place"}
+    facts["body"] = None if row["body"] is None else row["body"].encode()
+    return Answer(**facts, sent=sent, calculated_at=calculated_at, database_ms=milliseconds)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
 def _base_may_help(error: DBAPIError, sqlstate: str | None) -> bool:

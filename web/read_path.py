@@ -5,14 +5,14 @@ arrived. One computation of a key runs at any moment in this process, and every 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
 
-from models.errors import DatabaseUnavailable, FrontviewError
+from models.errors import DatabaseUnavailable
 from models.user_key import UserKey
 from refresher.cache import FrontCache
 from refresher.entry import Entry, EntryKey
@@ -22,6 +22,7 @@ from refresher.tally import Tally
 from refresher.trust import NEVER
 from views_sql.maintained_view import Catalog, Dashboard
 from web.admission import Admission
+from web.background_fills import BackgroundFills, Wish
 from web.computing import Computing, Landed
 from web.exact_read import ExactReads
 from web.guarded_cache import GuardedCache
@@ -83,6 +84,16 @@ class ReadPath:
         self._admission = Admission(admission)
         self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
         self._flights: SingleFlight[EntryKey, Fill, Landed] = SingleFlight()
+        self._background = BackgroundFills(
+            cache,
+            self._cache,
+            self._computing,
+            self._flights,
+            self._admission,
+            self._dashboards,
+            self._tally,
+            monotonic=monotonic,
+        )
         self._patience_seconds = seconds
         self._wait_seconds = seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
@@ -143,19 +154,9 @@ class ReadPath:
             self._on_answered(key.user, key.dashboard)
         return entry
 
-    def warm(self, key: EntryKey, *, renew: bool = False) -> str:
-        """Compute the answer of ``key`` in the background and store it; return what became of it.
-
-        ``stored``; ``held``: it is there, or somebody is at it; ``busy``: real reads need the places, so it was not
-        tried; ``refused``: the cache is not trusted, or did not take it (a change came in between: try again);
-        ``failed``: no such question, nothing found, or no database. No hit or miss is counted. Requests may share
-        the computation; one that may not does not wait for it.
-
-        :param renew: replace an entry that is there; it answers until then.
-        """
-        outcome = self._warm(key, renew=renew)
-        self._tally.add(f"warm_{outcome}")
-        return outcome
+    def warm(self, wishes: Sequence[Wish]) -> list[str]:
+        """Compute answers in the background; return what became of each: :meth:`BackgroundFills.warm`."""
+        return self._background.warm(wishes)
 
     def statistics(self) -> dict[str, int]:
         """Return how often computed answers came from each source, were patched or shared, what went wrong, and what
@@ -195,35 +196,6 @@ class ReadPath:
                 return self._computed(landed, request)
             if not landed.shareable:
                 not_before = request.arrived
-
-    def _warm(self, key: EntryKey, *, renew: bool) -> str:
-        asked = self._dashboards.get(key.dashboard)
-        if asked is None or asked.region != key.region or len(asked.arguments) != len(key.arguments):
-            return "failed"
-        began = self._monotonic()
-        if not renew and self._cache.holds(key):
-            return "held"
-        if not self._front.may_answer(began):
-            return "refused"
-        with self._admission.spare_slot() as plenty:
-            if not plenty:
-                return "busy"
-            begin = partial(self._cache.begin, key, background=True)
-            flight, mine = self._flights.enter(key, begin)
-            return self._fly_in_background(flight, asked, began) if mine else "held"
-
-    def _fly_in_background(self, flight: Flight[Fill, Landed], asked: Dashboard, began: float) -> str:
-        fill, landed = flight.subject, None
-        try:
-            if self._cache.computed_since(fill.key, began) is not None:
-                self._cache.abandon(fill)
-                return "held"
-            landed = self._computing.compute(asked, fill)
-        except FrontviewError:
-            return "failed"
-        finally:
-            self._flights.land(fill.key, flight, landed)
-        return "stored" if landed.refused is None else "refused"
 
     def _oldest_to_share(self, request: _Request) -> float:
         """Return the time after which a computation must have begun to answer ``request``."""

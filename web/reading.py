@@ -175,7 +175,7 @@ def make_digest(key: EntryKey, parameters: str, data: bytes) -> bytes:
 
     :param parameters: as they were resolved, a JSON object as text.
     """
-    digest = hashlib.blake2b(json.dumps([str(key.user), key.dashboard, parameters]).encode(), digest_size=16)
+    digest = hashlib.blake2b(json.dumps([str(key.user), key.dashboard, parameters]).encode(), digest_size=12)
     digest.update(b"\0")
     digest.update(data)
     return digest.digest()

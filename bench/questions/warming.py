@@ -9,9 +9,14 @@ was read is filled again after a change and renewed before it expires. *Predicti
 time in which nothing is due, and the real time of every statement passes in it, so that the warmer's budget is real.
 The database's own clock is not moved: the answers' days are today's; the plan is read and made for the trace's time.
 
-**Statements**: those of reads that missed and those of warming. A worker's reading of the plan, one statement every 5 s
-whatever it is asked, is shown beside them: how much that is a read depends on how many reads a worker has (here, two a
-second). *First minute*: reads in the first minute of an hour in which a user is usually there, of users who come more
+**Statements**: each that a worker sends counts, and each is one round trip. Those of reads that missed and of warming
+come with the work; one of warming may answer several questions, so *answers computed* and the time in the database are
+shown beside them. Polling comes with time, whatever is asked: the feed every 250 ms and on each wake-up, the plan and
+the worker's report every 5 s, counts of reads every 10 s. How much that is a read depends on how many reads a worker
+has: the sum is shown at the trace's rate, and the rate from which it keeps the goal. *By cause*: what fills were for,
+and how many answers nobody read.
+
+*First minute*: reads in the first minute of an hour in which a user is usually there, of users who come more
 often than not. *On arrival*: reads of theirs in the first minute of a visit, whenever in the hour it begins.
 Regions have room for 2,000 entries each, and 1,000 users may be planned.
 
@@ -22,7 +27,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bench.finding import Finding, Goal, Spread
-from bench.replay import NO_ENTRIES, Contender, Outcome, Replay
+from bench.plot import Bars, Plot, Point
+from bench.registry import Found
+from bench.replay import FIXED, NO_ENTRIES, Contender, Outcome, Replay
 from bench.seeded import leading
 from bench.stand import Stand
 from bench.trace import FIRST_MINUTE, REGULAR_ARRIVAL, REGULAR_FIRST_MINUTE, Trace, make_trace
@@ -43,21 +50,46 @@ CONTENDERS = (
     Contender("predictive", WarmingPolicy(), ROOMY, is_planned=True),
 )
 STATEMENTS = ("reads", "warming")
+MOST_A_READ = 0.1
 WRITE_FACTORS = (1.0, 10.0)
+FEWER_USERS = 4  # one in so many, for a trace with fewer reads a second
+RATES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # reads a second, for what a worker's polling is a read
 
 
-def measure(stand: Stand) -> Iterator[Finding]:
-    """Yield hit ratios and statements a read, by contender."""
-    stand.expect(len(CONTENDERS) + len(WRITE_FACTORS) - 1)
+def measure(stand: Stand) -> Iterator[Found]:
+    """Yield hit ratios and statements a read, by contender; a worker's polling; and pictures of both."""
+    users, lines = _calls_a_day(stand), dict[str, list[Point]]()
+    cached = CONTENDERS[1:]
+    stand.expect(1 + len(cached) * len(WRITE_FACTORS) + 1)
     for factor in WRITE_FACTORS:
-        trace = make_trace(_calls_a_day(stand), _tuesday(), HOURS, write_factor=factor)
-        contenders = CONTENDERS if factor == WRITE_FACTORS[0] else CONTENDERS[-1:]
-        changes = len(trace.events) - trace.reads
-        case = f"{trace.reads:,} reads, {changes:,} changes in {HOURS} h"
-        for contender in contenders:
+        trace = make_trace(users, _tuesday(), HOURS, write_factor=factor)
+        for contender in CONTENDERS if factor == 1 else cached:
             outcome = _replay(stand, contender, trace)
-            yield from _findings(case, contender, outcome, has_goals=contender is CONTENDERS[-1] and factor == 1)
+            is_ours = contender is CONTENDERS[-1] and factor == 1
+            yield from _findings(_case(trace), contender, outcome, has_goals=is_ours)
+            if contender in cached:
+                changes = (len(trace.events) - trace.reads) / trace.reads
+                lines.setdefault(contender.name, []).append((changes, _one(outcome.statements_a_read(*STATEMENTS))))
+            if is_ours:
+                ours = outcome
             stand.step()
+    few = make_trace(users[::FEWER_USERS], _tuesday(), HOURS)
+    sparse = _replay(stand, CONTENDERS[-1], few)
+    yield from _findings(_case(few), CONTENDERS[-1], sparse, has_goals=False)
+    stand.step()
+    yield from _causes(ours)
+    yield Plot(
+        "warming-changes",
+        "Statements a read against changes",
+        "changes a read",
+        "statements a read, polling apart",
+        lines,
+    )
+    yield _rates(sparse, ours)
+
+
+def _case(trace: Trace) -> str:
+    return f"{trace.reads:,} reads, {len(trace.events) - trace.reads:,} changes in {HOURS} h"
 
 
 def _replay(stand: Stand, contender: Contender, trace: Trace) -> Outcome:
@@ -100,13 +132,61 @@ def _findings(case: str, contender: Contender, outcome: Outcome, *, has_goals: b
         ratio = outcome.hit_ratio(kind)
         of = f"of {outcome.reads[kind]:,}"
         yield Finding(case, f"{contender.name}: {what} {of}", _one(ratio), "", goal=goals.get(kind))
+    goal = Goal("<=", MOST_A_READ) if has_goals else None
     total = _one(outcome.statements_a_read(*STATEMENTS))
-    goal = Goal("<=", 0.2) if has_goals else None
     yield Finding(case, f"{contender.name}: statements a read", total, "", goal=goal)
+    answers = outcome.fills.answers.total() / outcome.reads["all"]
+    yield Finding(case, f"{contender.name}: answers computed a read", _one(answers), "")
+    milliseconds = 1000 * outcome.database_seconds / outcome.reads["all"]
+    yield Finding(case, f"{contender.name}: time in the database a read", _one(milliseconds), "ms")
     if contender.policy.enabled:
-        plan = _one(outcome.statements_a_read("plan"))
         yield Finding(case, f"{contender.name}: of these, warming", _one(outcome.statements_a_read("warming")), "")
-        yield Finding(case, f"{contender.name}: beside them, to read the plan", plan, "")
+    if contender.is_planned:
+        yield from _polling(case, contender, outcome, goal)
+
+
+def _polling(case: str, contender: Contender, outcome: Outcome, goal: Goal | None) -> Iterator[Finding]:
+    for kind in FIXED:
+        a_second = _one(outcome.statements[kind] / outcome.seconds)
+        yield Finding(case, f"{contender.name}: beside them, {kind}, a second", a_second, "")
+    rate = f"{outcome.reads_a_second:.1f} reads a second"
+    total = _one(outcome.statements_a_read(*STATEMENTS, *FIXED))
+    yield Finding(case, f"{contender.name}: everything a worker sends, a read, at {rate}", total, "", goal=goal)
+    left = MOST_A_READ - outcome.statements_a_read(*STATEMENTS)
+    if left > 0:
+        least = _one(outcome.fixed_a_second / left)
+        yield Finding(case, f"{contender.name}: reads a second from which that is {MOST_A_READ}", least, "")
+
+
+def _causes(outcome: Outcome) -> Iterator[Found]:
+    fills, reads = outcome.fills, outcome.reads["all"]
+    for cause in fills.causes():
+        what = f"{cause}: {fills.answers[cause]:,} answers, {fills.unread[cause]:,} unread; statements a read"
+        yield Finding("predictive, by cause", what, _one(fills.statements[cause] / reads), "")
+    bars = {cause: _one(fills.statements[cause] / reads) for cause in fills.causes()}
+    yield Bars("warming-causes", "What statements are for, predictive warming", "statements a read", bars)
+
+
+def _rates(sparse: Outcome, ours: Outcome) -> Plot:
+    """Return statements a read against reads a second, with polling and without.
+
+    Measured at two rates; the computed line spreads the polling of one worker over more reads.
+    """
+    measured = [(it.reads_a_second, _one(it.statements_a_read(*STATEMENTS))) for it in (sparse, ours)]
+    of_work = ours.statements_a_read(*STATEMENTS)
+    computed = [(float(rate), _one(of_work + ours.fixed_a_second / rate)) for rate in RATES]
+    return Plot(
+        "warming-rates",
+        "Statements a read against reads of one worker",
+        "reads a second",
+        "statements a read",
+        {
+            "reads and warming, measured": measured,
+            "with the worker's polling, computed": computed,
+            "goal": [(float(rate), _one(MOST_A_READ)) for rate in (RATES[0], RATES[-1])],
+        },
+        logarithmic="xy",
+    )
 
 
 def _one(value: float) -> Spread:

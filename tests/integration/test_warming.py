@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,13 +22,17 @@ from refresher.warming_plan import WarmingPlanner, room_of
 from tests.fix_app import fill
 from tests.waiting import until
 from views_sql.catalog import CATALOG
+from web.background_fills import Wish
 from web.cli import main
+from web.exact_read import Asked
+from web.read_path import ReadPolicy
 from web.worker import Worker
 
 ROOM = room_of(CATALOG, {}, 500)
 PLANNED = "SELECT user_id, dashboard, reason FROM frontview.warm_plan ORDER BY priority DESC, user_id, dashboard"
 USERS = 6
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%warm_plan%%'"
+WAITING_FOR_ADVICE = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 77"
 WORKERS_THREADS = ("frontview-warming", "frontview-accesses")
 
 
@@ -96,8 +101,8 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
     site.start_worker()
     for _ in range(2):
         site.read(1)
-    assert site.worker.read_path.cached(site.key(1)) is not None  # as the layer before Flask asks
-    assert site.worker.read_path.cached(site.key(3)) is None
+    assert site.worker.read_path.hit(site.key(1), time.monotonic()) is not None  # as the layer before Flask asks
+    assert site.worker.read_path.hit(site.key(3), time.monotonic()) is None
     site.read(2, "agents")
     site.worker.stop()  # reports at the orderly stop
     assert site.c.execute("SELECT user_id, dashboard, weight FROM frontview.access ORDER BY 1").fetchall() == [
@@ -113,6 +118,44 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
     until(lambda: site.holds(1) and site.holds(2, "agents"), "planned answers in the cache")
     assert site.read(1) == "cache"
     assert site.read(2, "agents") == "cache"
+
+
+def test_what_is_asked_together_is_what_each_question_says_alone(site: Site) -> None:
+    site.start_worker()
+    questions = [(user, dashboard) for dashboard in CATALOG.plain_dashboards for user in range(1, USERS + 1)]
+    wishes = [Wish(site.key(user, dashboard.name), "predicted") for user, dashboard in questions]
+    site.change(2)  # which the warmed answer sees, drained or not
+    read_path = site.worker.read_path
+    until(lambda: set(read_path.warm(wishes)) <= {"stored", "held"}, "all answers in the cache")
+    for user, dashboard in questions:
+        cached = read_path.read(dashboard.name, user, dashboard.defaults)
+        alone = read_path.read(dashboard.name, user, dashboard.defaults, ReadPolicy(exact=True))
+        assert (cached.source, cached.data, cached.etag) == ("cache", alone.data, alone.etag)
+        assert cached.parameters == alone.parameters
+
+
+def test_what_is_asked_together_has_one_snapshot(site: Site) -> None:
+    """A change that commits while they are computed is in none of the answers, or in all."""
+    reads = site.worker.read_path._computing._reads
+    overview = CATALOG.dashboard("overview")
+    (waiting,) = site.c.execute("SELECT pg_advisory_lock(77) IS NOT NULL").fetchone() or (None,)
+    assert waiting
+    site.c.execute(
+        "CREATE FUNCTION frontview.wait_here(p_user frontview.user_key, p_base boolean) RETURNS frontview.answer "
+        "LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM pg_advisory_lock(77), pg_advisory_unlock(77); "
+        "RETURN frontview.dashboard_overview(p_user, p_base); END $$"
+    )
+    slow = replace(overview, function="frontview.wait_here")
+    found: list[Any] = []
+    asked = [Asked(slow, 1, ()), Asked(overview, 1, ())]
+    thread = threading.Thread(target=lambda: found.extend(reads.ask_together(asked)))
+    thread.start()
+    until(lambda: site.value(WAITING_FOR_ADVICE), "the first question")
+    site.change(1)
+    site.c.execute("SELECT pg_advisory_unlock(77)")
+    thread.join(10)
+    assert found[0].body == found[1].body
+    assert found[0].sent == found[1].sent
 
 
 def test_warming_counts_no_access(site: Site) -> None:

@@ -4,16 +4,18 @@ Invariant: one link keeps its order and loses nothing but itself; a statement ta
 schedule's choice between being sent and being answered. A notification carries nothing and only wakes.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
-from tests.simulation.questions import SOURCES
 from tests.simulation.scheduler import pause
 from tests.simulation.world import World
 from tests.unit.database_fakes import GONE, Rows
+
+_ASKED = re.compile(r"simulated\.(\w+)\(")
 
 
 class FeedLink:
@@ -67,7 +69,7 @@ class FeedLink:
 
 
 class ReadLinks:
-    """The worker's engine: every statement is an exact read."""
+    """The worker's engine: every statement is an exact read, of one question or of several."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -85,7 +87,8 @@ class ReadLinks:
         pause("read: sent")
         if incarnation != self._world.incarnation:
             raise GONE
-        dashboard = next(name for name in SOURCES if f"simulated.{name}(" in statement)
-        row = self._world.answer(values[0], dashboard)
+        dashboards = _ASKED.findall(statement)
+        users = values[:: len(values) // len(dashboards)]
+        rows = [self._world.answer(user, dashboard) for user, dashboard in zip(users, dashboards, strict=True)]
         pause("read: answered")
-        return Rows(row)
+        return Rows(rows)

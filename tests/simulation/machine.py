@@ -280,10 +280,14 @@ class Simulation(Stage):
     # --- the worker's own computations
 
     @precondition(lambda self: not self.stopped and len(self.warmings) < MOST_WARMINGS)
-    @rule(key=keys, renew=st.sampled_from((True, True, False)), steps=st.sampled_from((3, 2, 9)))
-    def warm(self, key: EntryKey, renew: bool, steps: int) -> None:
-        """An answer is computed in the background, whether it is there or not; it goes on, or is over at once."""
-        self.warmings.append(self.worker.warm(key, renew=renew))
+    @rule(
+        together=st.lists(keys, min_size=1, max_size=3, unique=True),
+        renew=st.sampled_from((True, True, False)),
+        steps=st.sampled_from((3, 2, 9)),
+    )
+    def warm(self, together: list[EntryKey], renew: bool, steps: int) -> None:
+        """Answers are computed in the background, whether they are there or not; it goes on, or is over at once."""
+        self.warmings.append(self.worker.warm(together, renew=renew))
         self.warming_goes_on_by(self.warmings[-1], steps)
 
     @precondition(lambda self: not self.stopped and self.warmings)

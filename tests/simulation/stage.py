@@ -119,7 +119,10 @@ class Stage(RuleBasedStateMachine):
         self.warmings.remove(task)
         if task.error is not None:
             raise task.error
-        self.saw(f"warm: {task.result}")
+        for outcome in task.result:
+            self.saw(f"warm: {outcome}")
+        if list(task.result).count("stored") > 1:
+            self.saw("warm: several stored")
 
     # --- what must hold
 

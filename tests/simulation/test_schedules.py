@@ -46,6 +46,7 @@ LEAST_IN_A_THOUSAND = {
     "warm: failed": 20,
     "warm: held": 20,
     "warm: refused": 20,
+    "warm: several stored": 20,
     "warm: stored": 100,
 }
 

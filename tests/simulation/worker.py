@@ -4,7 +4,7 @@ Invariant: nothing of the product is replaced that decides anything: only the cl
 places where threads wait.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.simulation.channel import FeedLink, ReadLinks
 from tests.simulation.questions import CATALOG, REGION, H
 from tests.simulation.scheduler import Task, pause
 from tests.simulation.world import World
+from web.background_fills import RENEWAL, Wish
 from web.read_path import ReadPath, ReadPolicy
 
 MEMORY_ROWS = 3
@@ -156,11 +157,12 @@ class Worker:
             monotonic=world.monotonic,
             wall=world.database_time,
         )
-        self.path._flights = Flights(world)
+        self.path._flights = self.path._background._flights = Flights(world)
         self.feed = Task(self.follower.run)
 
     def read(self, key: EntryKey, policy: ReadPolicy) -> Task:
         return Task(lambda: self.path.read(key.dashboard, key.user, {}, policy))
 
-    def warm(self, key: EntryKey, *, renew: bool) -> Task:
-        return Task(lambda: self.path.warm(key, renew=renew))
+    def warm(self, keys: Sequence[EntryKey], *, renew: bool) -> Task:
+        wishes = [Wish(key, RENEWAL if renew else "predicted") for key in keys]
+        return Task(lambda: self.path.warm(wishes))

@@ -44,7 +44,7 @@ def make_entry(drain_id: int = 10, *, began: float = 1000.0, key: EntryKey | Non
     question |= {name: facts.pop(name) for name in question.keys() & facts.keys()}
     standard: dict[str, Any] = {
         "body": b'{"calls":1}',
-        "digest": b"a digest of data",
+        "digest": b"of 12 bytes.",
         "began": began,
         "expires": began + 600,
         "calculated_at": DATABASE_AHEAD + began,

@@ -1,6 +1,6 @@
 """An engine whose answers are told in advance; no database behind it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,17 +57,17 @@ class FakeEngine:
         self.before()
         if isinstance(outcome, Exception):
             raise outcome
-        return Rows(outcome)
+        return Rows([outcome] * statement.count(" AS place"))
 
 
 class Rows:
-    """The one row of a statement."""
+    """The rows of a statement, one a question, in no order."""
 
-    def __init__(self, row: dict[str, Any]) -> None:
-        self.row = row
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        self.rows = [{"place": place} | row for place, row in enumerate(rows)]
 
     def mappings(self) -> "Rows":
         return self
 
-    def one(self) -> dict[str, Any]:
-        return self.row
+    def all(self) -> list[dict[str, Any]]:
+        return self.rows[::-1]

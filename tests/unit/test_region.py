@@ -108,7 +108,7 @@ def test_the_overhead_of_an_entry_is_not_understated() -> None:
             sources=frozenset({"users", "agents", "calls", "lead_analytics"}),
             first_day=date(2026, 2, 1 + user % 28),
             last_day=date(2026, 3, 1 + user % 28),
-            digest=f"{user:016d}".encode(),
+            digest=f"{user:012d}".encode(),
             drain_id=user,
             began=1000.0 + user / 1e6,
             calculated_at=user + 0.5,
@@ -125,7 +125,7 @@ def test_an_entry_of_a_question_that_others_ask_costs_at_most_400_bytes_beyond_i
     def of(user: int) -> Entry:
         key = EntryKey("dashboard", user * 1000, "overview", question.arguments)
         times = {"began": 1000.0 + user / 1e6, "expires": 1600.0, "calculated_at": user + 0.5}
-        return Entry(key, bodies[user], question, f"{user:016d}".encode(), user, **times)
+        return Entry(key, bodies[user], question, f"{user:012d}".encode(), user, **times)
 
     used, charged = memory_of_entries(of)
     assert used <= 400, f"an entry costs {used:.0f} bytes; {sys.version}"

@@ -61,7 +61,24 @@ def test_the_surest_come_first_and_the_unsure_not_at_all() -> None:
 def test_who_comes_at_nine_on_other_days_is_expected_at_nine() -> None:
     others = [habit("u", NINE + timedelta(days=days)) for days in (-1, 1, 2)]
     somebody = habit("somebody")  # this is a day on which people read at nine
-    assert users(plan(NINE, [*others, somebody], [], ROOM)) == ["somebody", "u"]
+    assert users(plan(NINE, [*others, somebody], [], ROOM)) == ["u"]
+
+
+def test_who_comes_every_week_is_expected_and_who_came_once_is_not() -> None:
+    others = [habit("daily", NINE + timedelta(days=days), weight=300.0) for days in range(4)]
+    weekly, once = habit("weekly", weight=300.0), habit("once", weight=80.0)
+    assert users(plan(NINE, [*others, weekly, once], [], ROOM)) == ["daily", "weekly"]
+
+
+def test_who_comes_on_few_days_of_many_is_not_expected() -> None:
+    week = [habit("daily", NINE + timedelta(days=days)) for days in range(-1, 4)]
+    seldom = [habit("seldom", NINE + timedelta(days=days), weight=20.0) for days in (0, 1)]
+    assert users(plan(NINE, [*week, *seldom], [], ROOM)) == ["daily"]
+
+
+def test_what_somebody_hardly_reads_is_not_prepared() -> None:
+    habits = [habit("u", weight=100), habit("u", weight=30, dashboard="b"), habit("u", weight=3, dashboard="c")]
+    assert [row.dashboard for row in plan(NINE, habits, [], ROOM)] == ["a", "b"]
 
 
 def test_a_day_on_which_hardly_anybody_reads_is_another_kind_of_day() -> None:
@@ -131,10 +148,16 @@ def test_rows_of_one_answer_become_one() -> None:
 
 
 def test_who_is_wanted_without_a_gap_is_wanted_since_the_beginning() -> None:
-    before, now = row(NINE - HOUR, NINE), row(NINE - PREPARE, NINE + HOUR)
-    assert carried_on([now], [before]) == [row(NINE - HOUR, NINE + HOUR)]
-    gone = row(NINE - 5 * HOUR, NINE - HOUR)
+    before = row(NINE - HOUR, NINE, reason="low_traffic")
+    now = row(NINE - PREPARE, NINE + HOUR, reason="low_traffic")
+    assert carried_on([now], [before]) == [row(NINE - HOUR, NINE + HOUR, reason="low_traffic")]
+    gone = row(NINE - 5 * HOUR, NINE - HOUR, reason="low_traffic")
     assert carried_on([now], [gone]) == [now]
+
+
+def test_who_was_expected_in_an_hour_is_expected_anew_in_the_next() -> None:
+    before, now = row(NINE - HOUR, NINE), row(NINE - PREPARE, NINE + HOUR)
+    assert carried_on([now], [before]) == [now]
 
 
 def test_the_order_is_that_of_urgency() -> None:

@@ -32,7 +32,7 @@ def make_held(body: Body = b'{"user_id":7,"credits_cents":9007199254740993}', dr
         EntryKey("dashboard", 7, "overview", ()),
         body,
         Question((), 3, "materialized_view", 1, '{"granularity":"day"}', frozenset({"calls"}), None, None),
-        b"digest of 16 b..",
+        b"of 12 bytes.",
         drain_id,
         began=CALCULATED,
         expires=CALCULATED + 600,
