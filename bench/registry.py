@@ -23,6 +23,7 @@ QUESTIONS = (
     "writes",
     "continuous_aggregates",
     "drain_flat",
+    "many_users",
     "warming",
     "pages",
     "open_pages",
