@@ -71,9 +71,16 @@ class SteadyReaders:
         if request.exact:
             headers["Cache-Control"] = "no-cache"
         sent = time.monotonic()
-        self._local.connection.request("GET", self._path, headers=headers)
-        answer = self._local.connection.getresponse()
+        try:
+            answer = self._answer(headers)
+        except http.client.RemoteDisconnected:  # the server closes what was idle for long
+            answer = self._answer(headers)
         document = answer.read()
         if answer.status != http.client.OK:
             raise RuntimeError(f"status {answer.status}: {document[:200]!r}")
         return Seen(request.user, request.exact, due, sent, time.monotonic(), document)
+
+    def _answer(self, headers: dict[str, str]) -> http.client.HTTPResponse:
+        connection: http.client.HTTPConnection = self._local.connection
+        connection.request("GET", self._path, headers=headers)
+        return connection.getresponse()

@@ -33,6 +33,13 @@ SET duration_ms = LEAST(%(duration_ms)s, GREATEST(2 * COALESCE(duration_ms, %(du
 WHERE view = %(view)s AND tier = ANY (%(tiers)s)
 """
 
+# What a refresh works with, where the server has less. REFRESH … CONCURRENTLY analyzes its new rows to compare them
+# with the old ones; how many there are is all that plan needs. Aggregates of all history spill at 4 MB.
+MEANS = (
+    "SET LOCAL default_statistics_target = 10",
+    "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -144,6 +151,8 @@ def _refresh_in_one_snapshot(
         connection.execute("SET LOCAL lock_timeout = '10s'")
         limit = sql.Literal(round(timeout_seconds * 1000))  # SET takes no snapshot
         connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
+        for setting in MEANS:
+            connection.execute(setting)
         through = _one(connection, "SELECT max(drain_id) FROM frontview.drain")
         if horizon is not None:
             _set_horizon(connection, view, horizon)

@@ -194,25 +194,38 @@ class _ViewOperation(_Statements):
     unique_key: tuple[str, ...]
     measures: tuple[str, ...] = ()
     day_column: str | None = "day"
+    proven_key: bool = False
 
     @property
     def declared(self) -> MaintainedView:
         """The view as a value."""
-        return MaintainedView(*self.fields())
+        return MaintainedView(self.name, self.version, self.sources, self.unique_key, self.measures, self.day_column)
 
     def fields(self) -> tuple[Any, ...]:
         """Return the arguments that make the reverse."""
-        return (self.name, self.version, self.sources, self.unique_key, self.measures, self.day_column)
+        return (
+            self.name,
+            self.version,
+            self.sources,
+            self.unique_key,
+            self.measures,
+            self.day_column,
+            self.proven_key,
+        )
 
 
 @Operations.register_operation("create_maintained_view", "run")
 @dataclass
 class CreateMaintainedView(_ViewOperation):
-    """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read function."""
+    """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read function.
+
+    :param proven_key: the migration fails unless PostgreSQL itself proves that ``unique_key`` identifies a row of the
+        SELECT, and in return refreshes do not look for duplicates, which is most of what they cost.
+    """
 
     def statements(self) -> list[str]:
         """Return the DDL."""
-        return installation.create_maintained_view(self.declared)
+        return installation.create_maintained_view(self.declared, proven_key=self.proven_key)
 
     def reverse(self) -> DropMaintainedView:
         """Return the operation that undoes this one."""
@@ -240,21 +253,30 @@ class ReplaceMaintainedView(_ViewOperation):
 
     Until the refresher has populated the new version its reads come from the base tables: slower, and right.
 
-    :param replaces: the version that is there, and that a downgrade goes back to.
+    :param replaces: the version that is there, and that a downgrade goes back to; may be the same one where only
+        ``proven_key`` changes.
+    :param replaces_proven_key: what ``proven_key`` was of what is there.
     """
 
     replaces: int = 0
+    replaces_proven_key: bool = False
 
     def statements(self) -> list[str]:
         """Return drop and create, in one transaction of the migration."""
         return [
             *installation.drop_maintained_view(replace(self.declared, version=self.replaces)),
-            *installation.create_maintained_view(self.declared),
+            *installation.create_maintained_view(self.declared, proven_key=self.proven_key),
         ]
 
     def reverse(self) -> ReplaceMaintainedView:
         """Return the operation that undoes this one."""
-        return replace(self, version=self.replaces, replaces=self.version)
+        return replace(
+            self,
+            version=self.replaces,
+            replaces=self.version,
+            proven_key=self.replaces_proven_key,
+            replaces_proven_key=self.proven_key,
+        )
 
 
 @dataclass

@@ -6,8 +6,8 @@ twentieth of them with ``no-cache``, and a quarter into the period one statement
 users themselves, then, in a second period, a call of each. Everything else stands still, so every answer must be
 the base tables' answer of before the statement or of after it, byte for byte, and which of the two is known: an exact
 answer asked for after the commit, and any answer asked for a second after it, must be the later one; nobody may go
-back. The drain is timed by its own row and by the look that first sees it committed, the worker from that commit to the event that
-it sends once it has applied the feed; memory is the worker's resident memory, looked at all the time.
+back. The drain is timed by its own row and by the look that first sees it committed, the worker from that commit to
+the event that it sends once it has applied the feed; memory is the worker's resident memory, looked at all the time.
 
 Limits: readers, worker, database and refresher share the machine. A user's midnight would change answers, so a
 period waits until no quarter of an hour, where midnights are, falls into it.
@@ -15,7 +15,7 @@ period waits until no quarter of an hour, where midnights are, falls into it.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -84,15 +84,16 @@ def measure(stand: Stand) -> Iterator[Finding]:
         readers = SteadyReaders(port, PATH, tokens)
         readers.warm(active)
         stand.step()
-        before = _bodies(url, active)
         for name, statement in EVENTS.items():
-            _wait_for_room_in_the_quarter(2 * crowd.scale.round_seconds + users / 1000)
+            _wait_for_room_in_the_quarter(2 * crowd.scale.round_seconds + users / 3000)
             watch = FeedWatch(url, port, tokens[2], users // 4)
-            period = _observe(url, worker, readers, _requests(random, active, crowd.scale), statement, watch)
+            requests = _requests(random, active, crowd.scale)
+            readers_users = {request.user for request in requests}
+            before = _bodies(url, readers_users)
+            period = _observe(url, worker, readers, requests, statement, watch)
             stand.step()
-            after = _bodies(url, active)
+            after = _bodies(url, readers_users)
             yield from _findings(f"{watch.keys:,} keys in one statement: {name}", period, before, after)
-            before = after
             stand.step()
 
 
@@ -160,7 +161,7 @@ def _memory_of(process: psutil.Process) -> Iterator[list[int]]:
         thread.join()
 
 
-def _bodies(url: str, users: Sequence[int]) -> dict[int, object]:
+def _bodies(url: str, users: Iterable[int]) -> dict[int, object]:
     """Return what the base tables say of each user."""
     with connect(url, "frontview-bench-base") as connection:
         return {user: json.loads(Question("overview", user).reader(connection, base=True)()[0]) for user in users}
@@ -186,9 +187,7 @@ def wrong(period: Period, before: dict[int, object], after: dict[int, object]) -
     return count
 
 
-def _findings(
-    case: str, period: Period, before: dict[int, object], after: dict[int, object]
-) -> Iterator[Finding]:
+def _findings(case: str, period: Period, before: dict[int, object], after: dict[int, object]) -> Iterator[Finding]:
     watch, seen = period.watch, period.seen
     rate = len(seen) / period.asked_seconds
     if rate < 0.9 * READS_A_SECOND:

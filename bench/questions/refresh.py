@@ -19,11 +19,12 @@ from refresher.drain import drain_once
 from refresher.leadership import Connection, Reign
 from refresher.refresh import refresh
 from views_sql.catalog import CATALOG
+from views_sql.loader import select_of
 
 BATCH_CALLS = 50
 UNDIVIDED = (
     "CREATE SCHEMA bench",
-    "CREATE MATERIALIZED VIEW bench.call_daily AS SELECT * FROM frontview.call_daily_live",
+    f"CREATE MATERIALIZED VIEW bench.call_daily AS {select_of('call_daily', 1)}",
     "CREATE UNIQUE INDEX call_daily_key ON bench.call_daily (user_id, day, agent_id)",
     "ANALYZE bench.call_daily",
 )
