@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 
 from models.user_key import UserKey
 from refresher.entry import EXPIRES, Entry, EntryKey, Reads
-from refresher.feed import FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns, dependence, rows_by_user
+from refresher.feed import (
+    Bulk,
+    FeedMemory,
+    FeedRow,
+    Poll,
+    Position,
+    break_in_feed,
+    concerns,
+    dependence,
+    rows_by_user,
+)
 from refresher.fill import Fill, RunningFills
 from refresher.invalidations import Invalidations, count_rows, tell
 from refresher.region import RegionLimits
@@ -25,6 +35,7 @@ HARMLESS_REFUSALS = frozenset({"too_large", "expired"})
 NEWEST = (float("inf"), float("inf"))
 # So many users are looked through before others get the lock: about 0.2 ms.
 USERS_A_BITE = 500
+BETWEEN_BITES_SECONDS = 0.0002
 T = TypeVar("T")
 
 
@@ -207,28 +218,48 @@ class FrontCache:
             return self._memory.names(user, drain_id)
 
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
-        """Apply what a poll returned, then extend trust by it; return whether everything was flushed."""
-        by_user, counts = rows_by_user(poll.rows), count_rows(poll.rows)
-        dropped: Counter[str] = Counter()
+        """Apply what a poll returned, then extend trust by it; return whether everything was flushed.
+
+        From the first hold of the lock on no fill is stored that the poll's changes overtake. Entries are then dropped
+        a few users a hold, and the poll counts as applied, and extends trust, only in the last one: until then a reader
+        sees what would be if the poll had not yet returned.
+        """
+        by_user, counts = rows_by_user(poll.rows), count_rows(poll.rows, poll.bulks)
         with self._lock:
             why = break_in_feed(self._applied, poll)
             if reconnected and why != "start":
                 why = "reconnect"
             if why is None and poll.newest is not None:
-                dropped = self._invalidate(by_user)
-                self._invalidations.add(counts, dropped)
-                self._memory.remember(poll.rows, poll.newest.drain_id)
-                self._applied = poll.newest
+                self._refuse_overtaken(poll, poll.newest)
+                users = self._concerned(poll, by_user)
             else:
                 self._flush(why or "backwards", poll.newest)
-            if poll.seen is None:
-                self._trust.lose()
-            else:
-                self._trust.observe(poll.seen)
-            self._usable_until = self._trust.until
+                users = []
+            flushes = self._flushes.total()
+        dropped = self._invalidate(users, by_user, poll.bulks)
+        with self._lock:
+            if flushes == self._flushes.total():  # no other thread has flushed, and ended trust, meanwhile
+                self._extend(poll)
+            if why is None:
+                self._invalidations.add(counts, dropped)
         if why is None:
             tell(poll.rows, counts, dropped)
         return why is not None
+
+    def _invalidate(
+        self, users: Sequence[UserKey], by_user: Mapping[UserKey | None, Sequence[FeedRow]], bulks: Sequence[Bulk]
+    ) -> Counter[str]:
+        """Drop the entries of ``users`` that the rows concern, in bites; return how many, by source."""
+        dropped: Counter[str] = Counter()
+        everyone = by_user.get(None, ())
+        for first in range(0, len(users), USERS_A_BITE):
+            if first:
+                time.sleep(BETWEEN_BITES_SECONDS)  # a lock let go and taken at once is had by nobody else
+            with self._lock:
+                for user in users[first : first + USERS_A_BITE]:
+                    many = [bulk.row_of(user) for bulk in bulks if user in bulk.users]
+                    self._drop_concerned(user, [*by_user.get(user, ()), *everyone, *many], dropped)
+        return dropped
 
     def flush(self, why: str) -> None:
         """Drop everything and trust nothing until the feed was read anew."""
@@ -313,21 +344,39 @@ class FrontCache:
                 self._store.remove(entry, "newer_read")
         self._running.drop(user)
 
-    def _invalidate(self, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> Counter[str]:
-        dropped: Counter[str] = Counter()
-        everyone = by_user.get(None)
-        users = list(self._store.users) if everyone else self._store.users & by_user.keys()
-        for user in users:
-            rows = [*by_user.get(user, ()), *(everyone or ())]
-            for entry in self._store.of(user):
-                answer = dependence(entry)
-                # an entry that saw the drain already holds its changes
-                guilty = (row for row in rows if row.drain_id > entry.drain_id and concerns(*row[2:], answer))
-                if (first := next(guilty, None)) is not None:
-                    self._store.remove(entry, "invalidated")
-                    dropped[first.source] += 1
-        self._running.close(None if everyone else by_user.keys())
-        return dropped
+    def _refuse_overtaken(self, poll: Poll, newest: Position) -> None:
+        """Keep the fills that run now, and lack the poll's changes, from the cache and from later requests."""
+        if poll.bulks:  # more than is remembered one by one: no fill of before is stored
+            self._memory.reset(newest.drain_id)
+        else:
+            self._memory.remember(poll.rows, newest.drain_id)
+        users: set[UserKey | None] = {row.user for row in poll.rows}
+        self._running.close(None if None in users else users.union(*(bulk.users for bulk in poll.bulks)))
+
+    def _concerned(self, poll: Poll, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> list[UserKey]:
+        """Return the users with entries whom the poll is about."""
+        users = self._store.users
+        if None in by_user:
+            return list(users)
+        found = users & by_user.keys()
+        return list(found.union(*(users & bulk.users for bulk in poll.bulks)))
+
+    def _drop_concerned(self, user: UserKey, rows: Sequence[FeedRow], dropped: Counter[str]) -> None:
+        for entry in self._store.of(user):
+            answer = dependence(entry)
+            # an entry that saw the drain already holds its changes
+            guilty = (row for row in rows if row.drain_id > entry.drain_id and concerns(*row[2:], answer))
+            if (first := next(guilty, None)) is not None:
+                self._store.remove(entry, "invalidated")
+                dropped[first.source] += 1
+
+    def _extend(self, poll: Poll) -> None:
+        self._applied = poll.newest
+        if poll.seen is None:
+            self._trust.lose()
+        else:
+            self._trust.observe(poll.seen)
+        self._usable_until = self._trust.until
 
     def _flush(self, why: str, applied: Position | None) -> None:
         self._store.clear("flushed")

@@ -34,6 +34,20 @@ class FeedRow(NamedTuple):
         return self._replace(user=pattern_of(self.source).user)
 
 
+class Bulk(NamedTuple):
+    """Invalidations of one drain that differ in nothing but the user; made where there are many."""
+
+    drain_id: int
+    users: frozenset[UserKey]
+    source: str
+    first_day: date | None
+    last_day: date | None
+
+    def row_of(self, user: UserKey) -> FeedRow:
+        """Return the invalidation of one of its users."""
+        return FeedRow(self.drain_id, user, self.source, self.first_day, self.last_day)
+
+
 class Dependence(NamedTuple):
     """What an answer depends on; days None: unbounded."""
 
@@ -58,6 +72,7 @@ class Poll:
     :param since: the drain the worker had applied when it asked; None: it asked for no rows.
     :param newest: None when there is no drain at all; ``seen`` is None just then, too.
     :param drains_since: drain rows in (since, newest]; fewer than their distance is a hole.
+    :param bulks: what concerns very many users alike; the others are ``rows``.
     :param truncated: there were more rows than a worker takes in.
     """
 
@@ -67,6 +82,7 @@ class Poll:
     drains_since: int = 0
     rows: list[FeedRow] = field(default_factory=list)
     truncated: bool = False
+    bulks: Sequence[Bulk] = ()
 
 
 def dependence(entry: Entry) -> Dependence:

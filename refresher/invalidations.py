@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from refresher.feed import FeedRow
+from refresher.feed import Bulk, FeedRow
 from refresher.patterns import CACHE_ONLY, is_by_hand, shape
 
 log = structlog.get_logger(__name__)
@@ -21,9 +21,11 @@ def kind_of(source: str) -> str:
     return BY_HAND if is_by_hand(source) else source
 
 
-def count_rows(rows: Iterable[FeedRow]) -> Counter[str]:
-    """Return how many rows there are by kind."""
+def count_rows(rows: Iterable[FeedRow], bulks: Iterable[Bulk] = ()) -> Counter[str]:
+    """Return how many invalidations there are by kind."""
     by_source = Counter(row.source for row in rows)
+    for bulk in bulks:
+        by_source[bulk.source] += len(bulk.users)
     return by_kind(by_source)
 
 

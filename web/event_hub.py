@@ -135,7 +135,7 @@ class EventHub:
         if position is None:  # no feed, no trust: clients ask by themselves
             return
         with self._lock:
-            if self._by_user and (flushed or poll.rows):
+            if self._by_user and (flushed or poll.rows or poll.bulks):
                 for user in self._concerned(poll, flushed):
                     for subscription in self._by_user[user]:
                         subscription.tell(position)
@@ -191,4 +191,6 @@ class EventHub:
     def _concerned(self, poll: Poll, flushed: bool) -> Collection[UserKey]:
         """Return the users with streams whom ``poll`` is about."""
         users = {row.user for row in poll.rows}
-        return self._by_user if flushed or None in users else self._by_user.keys() & users
+        if flushed or None in users:
+            return self._by_user
+        return self._by_user.keys() & users.union(*(self._by_user.keys() & bulk.users for bulk in poll.bulks))

@@ -206,4 +206,5 @@ class World:
         epoch, nonce, drain_id = newest.position
         nothing = (None, None, None, None)
         state = (drain_id, *nothing, epoch, nonce, newest.drained_at, now, now - newest.drained_at, len(after))
-        return [state, *((*row, None, None, None, None, None, None) for it in after for row in it.rows)]
+        changes = ((row.drain_id, [row.user], *row[2:]) for it in after for row in it.rows)
+        return [state, *((*change, None, None, None, None, None, None) for change in changes)]

@@ -1,11 +1,14 @@
 """The front cache: when an entry may answer, which fills are refused, and what a feed row takes away."""
 
+from collections.abc import Callable, Iterable
+
 import pytest
 from structlog.testing import capture_logs
 
-from refresher.cache import FrontCache
+from refresher.cache import USERS_A_BITE, FrontCache
 from refresher.entry import EntryKey
-from refresher.feed import FeedMemory, Poll
+from refresher.feed import Bulk, FeedMemory, Poll, Position
+from refresher.fill import Fill
 from tests.unit.cache_fakes import (
     MARCH_1,
     MARCH_2,
@@ -244,6 +247,112 @@ def test_an_invalidation_by_hand_is_told_without_naming_anybody(cache: FrontCach
         }
     ]
     assert "7" not in str([{k: v for k, v in line.items() if k != "drain_id"} for line in lines])
+
+
+def bulk(drain_id: int, users: Iterable[int] = range(1, 5_000), source: str = "calls") -> Bulk:
+    return Bulk(drain_id, frozenset(users), source, MARCH_1, MARCH_1)
+
+
+def apply_bulk(feed: Feed, *bulks: Bulk) -> bool:
+    feed.drain_id = max(it.drain_id for it in bulks)
+    return feed.apply(bulks=bulks)
+
+
+def test_a_change_of_many_users_evicts_their_answers_and_nobody_elses(cache: FrontCache, feed: Feed) -> None:
+    spared, unrelated = make_key(9_999), make_key(8, "analytics")
+    for key in (KEY, OTHER, spared):
+        fill(cache, key, make_entry())
+    fill(cache, unrelated, make_entry(sources=frozenset({"lead_analytics"})))
+    assert not apply_bulk(feed, bulk(11))
+    assert (served(cache), served(cache, OTHER)) == (False, False)
+    assert (served(cache, spared), served(cache, unrelated)) == (True, True)
+    assert cache.statistics()["invalidations"] == {"rows": {"calls": 4_999}, "dropped": {"calls": 2}}
+
+
+def test_a_fill_that_missed_a_change_of_many_users_is_refused(cache: FrontCache, feed: Feed) -> None:
+    running = cache.begin(KEY)
+    apply_bulk(feed, bulk(11))
+    assert not running.joinable
+    assert cache.finish(running, make_entry(), epoch=1, drain_id=10, undrained=False) == "forgotten"
+    assert fill(cache, KEY, make_entry(11)) is None
+    assert served(cache)
+
+
+def test_after_a_change_of_many_users_entries_that_saw_it_stay(cache: FrontCache, feed: Feed) -> None:
+    fill(cache, KEY, make_entry(11))
+    apply_bulk(feed, bulk(11))
+    assert served(cache)
+
+
+class Meanwhile:
+    """Does something once between two bites, when the lock is free and others may have it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+        self._act: Callable[[], object] | None = act
+        self.found: object = None
+        monkeypatch.setattr("refresher.cache.time.sleep", self._sleep)
+
+    def _sleep(self, _seconds: float) -> None:
+        act, self._act = self._act, None
+        if act is not None:
+            self.found = act()
+
+
+@pytest.fixture
+def crowded(clock: Clock) -> FrontCache:
+    """A cache with room for more users than are looked through at once."""
+    return make_cache(clock, max_entries=4 * USERS_A_BITE, max_bytes=10**8)
+
+
+def crowd_in(cache: FrontCache, drain_id: int = 10) -> None:
+    """Fill an answer of each of those users."""
+    for user in range(1, USERS_A_BITE + 2):
+        fill(cache, make_key(user), make_entry(drain_id))
+
+
+def test_a_fill_that_ends_between_two_bites_is_refused_if_it_missed_the_change(
+    crowded: FrontCache, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Feed(crowded, clock)
+    crowd_in(crowded)
+    for change in ({"bulks": (bulk(11),)}, {"rows": [changed(12, user) for user in range(1, USERS_A_BITE + 2)]}):
+        keys = [make_key(user, "analytics") for user in range(1, USERS_A_BITE + 2)]
+        running = [crowded.begin(key) for key in keys]
+        drain_id = feed.drain_id
+
+        def finish_all(running: list[Fill] = running, drain_id: int = drain_id) -> set[str | None]:
+            entry = make_entry(drain_id)
+            return {crowded.finish(it, entry, epoch=1, drain_id=drain_id, undrained=False) for it in running}
+
+        meanwhile = Meanwhile(monkeypatch, finish_all)
+        feed.drain_id += 1
+        feed.apply(**change)
+        assert meanwhile.found in ({"forgotten"}, {"overtaken"})
+        assert not any(served(crowded, key) for key in keys)
+        crowd_in(crowded, feed.drain_id)
+
+
+def test_trust_is_extended_only_when_everything_was_dropped(
+    crowded: FrontCache, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Feed(crowded, clock)
+    crowd_in(crowded)
+    clock.advance(0.9)
+    meanwhile = Meanwhile(monkeypatch, lambda: (crowded.may_answer(clock.now + 0.2), crowded.applied))
+    apply_bulk(feed, bulk(11))
+    assert meanwhile.found == (False, Position(1, 99, 10))
+    assert crowded.may_answer(clock.now + 0.2)
+
+
+def test_a_failure_between_two_bites_keeps_trust_ended(
+    crowded: FrontCache, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Feed(crowded, clock)
+    crowd_in(crowded)
+    Meanwhile(monkeypatch, lambda: crowded.flush("failure"))
+    apply_bulk(feed, bulk(11))
+    assert crowded.applied is None
+    assert not crowded.may_answer(clock.now)
 
 
 def test_a_bulk_update_of_fifty_thousand_users_costs_the_cache_little(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from refresher.feed import Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
-from refresher.follower import MAX_ROWS_A_POLL, read_poll
+from refresher.feed import Bulk, Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
+from refresher.follower import MAX_ROWS_A_POLL, MOST_USERS_APART, read_poll
 from tests.unit.cache_fakes import MARCH_1, MARCH_2, MARCH_9, changed, make_key
 
 ANSWER = Dependence(make_key(), frozenset({"calls", "users"}), MARCH_1, MARCH_2)
@@ -127,7 +127,11 @@ def state_row(drain_id: int, drains: int) -> tuple[object, ...]:
 
 def test_a_poll_is_read_whatever_the_order_of_its_rows() -> None:
     nothing = (None,) * 6
-    rows = [(12, 7, "calls", MARCH_1, MARCH_1, *nothing), state_row(12, 2), (11, None, "users", None, None, *nothing)]
+    rows = [
+        (12, [7], "calls", MARCH_1, MARCH_1, *nothing),
+        state_row(12, 2),
+        (11, [None], "users", None, None, *nothing),
+    ]
     poll = read_poll(10, rows, 50.0, 50.1)
     assert poll.newest == Position(3, 8, 12)
     assert poll.drains_since == 2
@@ -140,6 +144,26 @@ def test_a_poll_without_any_drain_says_so() -> None:
 
 
 def test_more_rows_than_a_worker_takes_in_are_a_flood() -> None:
-    row = (12, 7, "calls", MARCH_1, MARCH_1, *(None,) * 6)
-    poll = read_poll(10, [state_row(12, 2), *[row] * (MAX_ROWS_A_POLL + 1)], 50.0, 50.1)
+    row = (12, list(range(MAX_ROWS_A_POLL + 1)), "calls", MARCH_1, MARCH_1, *(None,) * 6)
+    poll = read_poll(10, [state_row(12, 2), row], 50.0, 50.1)
     assert poll.truncated
+
+
+def test_many_users_of_one_change_stay_together() -> None:
+    few, many = list(range(1, MOST_USERS_APART + 1)), list(range(1, MOST_USERS_APART + 2))
+    nothing = (None,) * 6
+    rows = [
+        state_row(12, 2),
+        (11, few, "calls", MARCH_1, MARCH_1, *nothing),
+        (12, many, "users", None, None, *nothing),
+    ]
+    poll = read_poll(10, rows, 50.0, 50.1)
+    assert poll.rows == [FeedRow(11, user, "calls", MARCH_1, MARCH_1) for user in few]
+    assert poll.bulks == [Bulk(12, frozenset(many), "users", None, None)]
+
+
+def test_every_user_among_many_is_every_user() -> None:
+    users = [*range(1, MOST_USERS_APART + 2), None]
+    poll = read_poll(10, [state_row(12, 2), (12, users, "users", None, None, *(None,) * 6)], 50.0, 50.1)
+    assert {row.user for row in poll.rows} == set(users)
+    assert not poll.bulks
