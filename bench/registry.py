@@ -15,6 +15,7 @@ QUESTIONS = (
     "overview",
     "exact_cost",
     "refresh",
+    "first_population",
     "memory",
     "hit_in_process",
     "http_hit",

@@ -227,4 +227,5 @@ def _last(waits: Sequence[float]) -> Spread:
 
 def _cached(seen: Sequence[Seen]) -> float:
     plain = [it for it in seen if not it.exact]
-    return sum(json.loads(it.document)["meta"]["source"] == "cache" for it in plain) / max(1, len(plain))
+    cached = [it for it in plain if json.loads(it.document)["meta"]["source"] == "cache"]
+    return len(cached) / max(1, len(plain))

@@ -1,73 +1,168 @@
-"""How much cheaper is refreshing the recent tier than refreshing one undivided materialized view?
+"""How much cheaper is refreshing the recent tier than refreshing one undivided view, and what do both grow with?
 
-Before every round the same small batch of calls is written: some users, today. Then ``call_daily``'s recent tier
-is refreshed by the refresher's own code (gates, snapshot, bookkeeping and log included) and, beside it, a
-materialized view of the same SELECT that holds every day, with the same unique index; both CONCURRENTLY.
+``call_daily``'s recent tier and its sums by day are refreshed together by the refresher's own code (gates, snapshot,
+bookkeeping and log included). The peer is what one writes without Frontview: a materialized view of the same SELECT
+that holds every day, with the same unique key; REFRESH … CONCURRENTLY with the server's defaults. Before each refresh
+the same few calls are written. A second peer has what makes our tiers cheap beside being small (a column that is always
+NULL, work_mem): it shows what of the difference is the division. Then the oldest half of history is taken away,
+and of what is left again, and both are refreshed as before; and in the end the number of changed keys grows.
 
-Limits: nothing else runs; the ratio grows with history, for the recent tier holds 45 days whatever there is.
+Limits: nothing else runs. History is made shorter by deleting its oldest days and rewriting the table. A large
+undivided view allows few rounds: none is thrown away, and in each the tier's figure is the median of three.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from statistics import median
 
-from bench.finding import Finding, ratios, spread
-from bench.rounds import interleave
+from bench.finding import Finding, Goal, Spread, ratios, spread
+from bench.plot import Picture, Plot, Point
 from bench.seeded import leading
 from bench.stand import Stand
 from models.engine import connect
 from refresher.drain import drain_once
 from refresher.leadership import Connection, Reign
-from refresher.refresh import refresh
+from refresher.refresh import MEANS, refresh
 from views_sql.catalog import CATALOG
+from views_sql.installation import ALWAYS_NULL
 from views_sql.loader import select_of
 
+CHEAPER, FLAT = Goal(">=", 8), Goal("<=", 1.2)
 BATCH_CALLS = 50
-UNDIVIDED = (
-    "CREATE SCHEMA bench",
-    f"CREATE MATERIALIZED VIEW bench.call_daily AS {select_of('call_daily', 1)}",
-    "CREATE UNIQUE INDEX call_daily_key ON bench.call_daily (user_id, day, agent_id)",
-    "ANALYZE bench.call_daily",
-)
+SHARES = (1.0, 0.5, 0.25)
+KEYS = (1, 10, 100, 1_000, 10_000)
+MOST_ROUNDS, RECENT_A_ROUND = 3, 3
+SELECT = select_of("call_daily", 1)
+PEERS = {
+    "one undivided view": SELECT,
+    "undivided, with our means": f"SELECT s.*, {ALWAYS_NULL} FROM ({SELECT}) s",
+}
 BATCH = (
     "INSERT INTO public.calls (user_id, agent_id, status, duration_seconds, cost_cents) "
     "SELECT a.user_id, a.id, 'completed', 61, 17 FROM public.agents a ORDER BY random() LIMIT %s"
 )
+Found = Finding | Picture
+Leader = tuple[Connection, Reign]
 
 
-def measure(stand: Stand) -> Iterator[Finding]:
-    """Yield the time of both refreshes after the same changes."""
-    stand.expect(stand.scale.rounds + 1)
+class _Bench:
+    """One database in which both sides are refreshed."""
+
+    def __init__(self, connection: Connection, leader: Leader, step: Callable[[], None]) -> None:
+        self._connection, self._leader, self._step = connection, leader, step
+        connection.execute("CREATE SCHEMA bench")
+
+    def make_peers(self) -> None:
+        """Make the undivided views anew, as of now."""
+        for number, select in enumerate(PEERS.values()):
+            self._connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS bench.undivided_{number}")
+            self._connection.execute(f"CREATE MATERIALIZED VIEW bench.undivided_{number} AS {select}")
+            self._connection.execute(f"CREATE UNIQUE INDEX ON bench.undivided_{number} (user_id, day, agent_id)")
+            self._connection.execute(f"ANALYZE bench.undivided_{number}")
+        self.recent(1)
+
+    def keep_newest(self, share: float) -> None:
+        """Delete the oldest days, that many of the calls in all, and rewrite the table."""
+        for statement in (
+            "ALTER TABLE public.calls DISABLE TRIGGER ALL",
+            "DELETE FROM public.calls WHERE local_day < "
+            f"(SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY local_day) FROM public.calls)",
+            "ALTER TABLE public.calls ENABLE TRIGGER ALL",
+            "VACUUM (FULL, ANALYZE) public.calls",
+        ):
+            self._connection.execute(statement)
+
+    def calls(self) -> int:
+        """Return how many calls there are."""
+        row = self._connection.execute("SELECT count(*) FROM public.calls").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def recent(self, changed: int) -> float:
+        """Return the milliseconds of refreshing the recent tier and its sums after so many new calls."""
+        self._write(changed)
+        outcome = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
+        if outcome.word != "refreshed":
+            raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")
+        return outcome.duration_seconds * 1000
+
+    def undivided(self, number: int, changed: int) -> float:
+        """Return the milliseconds of refreshing that peer after so many new calls."""
+        self._write(changed)
+        with self._connection.transaction():
+            for statement in MEANS if number else ():
+                self._connection.execute(statement)
+            began = time.perf_counter()
+            self._connection.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY bench.undivided_{number}")
+        return (time.perf_counter() - began) * 1000
+
+    def rounds(self, count: int, peers: int) -> tuple[list[float], list[list[float]]]:
+        """Return times of the tier, each the median of three, and of each peer, in rounds that take turns."""
+        recent: list[float] = []
+        others: list[list[float]] = [[] for _ in range(peers)]
+        for _ in range(count):
+            recent.append(median(self.recent(BATCH_CALLS) for _ in range(RECENT_A_ROUND)))
+            for number, times in enumerate(others):
+                times.append(self.undivided(number, BATCH_CALLS))
+            self._step()
+        return recent, others
+
+    def _write(self, calls: int) -> None:
+        self._connection.execute(BATCH, (calls,))
+        drain_once(*self._leader)
+
+
+def measure(stand: Stand) -> Iterator[Found]:
+    """Yield times of both refreshes, against the length of history and the number of changed keys."""
+    rounds = min(stand.scale.rounds, MOST_ROUNDS)
+    stand.expect(rounds * len(SHARES) + len(KEYS))
     with stand.database() as url, connect(url, "frontview-bench-refresh") as connection, leading(url) as leader:
-        for statement in UNDIVIDED:
-            connection.execute(statement)
-        sides = {"recent tier": lambda: _recent(connection, leader), "undivided": lambda: _undivided(connection)}
-        write_batch(connection, leader)
+        bench = _Bench(connection, leader, stand.step)
+        bench.make_peers()
+        recent, peers = bench.rounds(rounds, len(PEERS))
+        yield from _against_peers(recent, peers)
+        yield from _changed_keys(bench, stand)
+        by_history = [(bench.calls(), recent, peers[0])]
+        for before, share in pairwise(SHARES):
+            bench.keep_newest(share / before)
+            bench.make_peers()
+            recent, peers = bench.rounds(rounds, 1)
+            by_history.append((bench.calls(), recent, peers[0]))
+        yield from _history(by_history)
 
-        def step() -> None:
-            write_batch(connection, leader)
-            stand.step()
 
-        figures = interleave(sides, stand.scale.rounds, step)
-    faster = ratios(figures["undivided"], figures["recent tier"])
+def _against_peers(recent: Sequence[float], peers: Sequence[Sequence[float]]) -> Iterator[Found]:
     case = f"call_daily after {BATCH_CALLS} new calls"
-    yield Finding(case, "recent tier", spread(figures["recent tier"]), "ms", faster, "times faster")
-    yield Finding(case, "one undivided view", spread(figures["undivided"]), "ms")
+    yield Finding(case, "recent tier with its sums", spread(recent), "ms")
+    for number, (name, times) in enumerate(zip(PEERS, peers, strict=True)):
+        goal = None if number else CHEAPER
+        yield Finding(case, name, spread(times), "ms", ratios(times, recent), "of the tier's", goal)
 
 
-def write_batch(connection: Connection, leader: tuple[Connection, Reign]) -> None:
-    """Write the changes of a round and drain them."""
-    connection.execute(BATCH, (BATCH_CALLS,))
-    drain_once(*leader)
+def _changed_keys(bench: _Bench, stand: Stand) -> Iterator[Found]:
+    agents = stand.scale.users * 2  # there are more
+    keys = [count for count in KEYS if count <= agents]
+    recent: list[Point] = []
+    for count in keys:
+        recent.append((count, spread([bench.recent(count) for _ in range(RECENT_A_ROUND)])))
+        stand.step()
+    ends: list[Point] = [(count, spread([bench.undivided(0, count)])) for count in (keys[0], keys[-1])]
+    a_key = (recent[-1][1].median - recent[0][1].median) / (keys[-1] - keys[0]) * 1000
+    yield Finding("changed keys", f"a further changed key, up to {keys[-1]:,}", Spread(a_key, a_key, a_key), "µs")
+    lines = {"recent tier with its sums": recent, "one undivided view": ends}
+    yield Plot("refresh_keys", "A refresh after changes", "changed keys", "ms", lines, "xy")
 
 
-def _recent(connection: Connection, leader: tuple[Connection, Reign]) -> float:
-    outcome = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
-    if outcome.word != "refreshed":
-        raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")
-    return outcome.duration_seconds * 1000
-
-
-def _undivided(connection: Connection) -> float:
-    began = time.perf_counter()
-    connection.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY bench.call_daily")
-    return (time.perf_counter() - began) * 1000
+def _history(by_history: Sequence[tuple[int, Sequence[float], Sequence[float]]]) -> Iterator[Found]:
+    for (calls, recent, undivided), (fewer, recent_before, undivided_before) in pairwise(by_history):
+        case = f"history doubled, {fewer:,} to {calls:,} calls"
+        grown, peers_growth = ratios(recent, recent_before), ratios(undivided, undivided_before)
+        yield Finding(case, "recent tier with its sums", spread(recent), "ms", grown, "of before", FLAT)
+        yield Finding(case, "one undivided view", spread(undivided), "ms", peers_growth, "of before")
+    growing = list(reversed(by_history))
+    lines = {
+        "recent tier with its sums": [(calls, spread(recent)) for calls, recent, _ in growing],
+        "one undivided view": [(calls, spread(undivided)) for calls, _, undivided in growing],
+    }
+    yield Plot("refresh_history", "A refresh as history grows", "calls of all time", "ms", lines, logarithmic="xy")

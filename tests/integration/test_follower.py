@@ -185,7 +185,7 @@ def test_the_feed_of_fifty_thousand_users_is_read_in_well_under_a_second(
         append_drain(connection, drain_id=2)
         poll, flushed = cache.next_poll()
     assert poll.seen is not None
-    assert (len(poll.rows), flushed) == (50_000, False)
+    assert ([len(bulk.users) for bulk in poll.bulks], poll.rows, flushed) == ([50_000], [], False)
     assert poll.seen.received - poll.seen.sent < 1.0
 
 

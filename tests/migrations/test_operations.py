@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from models.errors import CatalogError
@@ -36,6 +37,7 @@ CALL_DAYS_2 = CALL_DAYS.replace("count(*) AS calls", "count(*) AS calls, sum(cos
 FILES = {
     ("materialized_views", "call_days", 1): f"-- call_days, version 1\n{CALL_DAYS};\n",
     ("materialized_views", "call_days", 2): f"-- call_days, version 2\n{CALL_DAYS_2}\n",
+    ("materialized_views", "call_list", 1): "SELECT user_id, local_day AS day, 1 AS calls FROM public.calls",
     ("functions", "answering", 1): "CREATE FUNCTION frontview.answering() RETURNS int LANGUAGE sql RETURN 41",
     ("functions", "answering", 2): (
         "CREATE FUNCTION frontview.answering(p int) RETURNS text LANGUAGE sql RETURN '42% of ' || p"
@@ -117,6 +119,48 @@ def test_a_replaced_view_is_read_from_the_base_tables_until_it_is_populated(url:
         assert _readable(connection) == (False, False)
         assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
         assert _readable(connection) == (True, True)
+
+
+def test_proving_a_key_changes_every_tier_and_its_reverse_goes_back(url: str, invoke: Invoke) -> None:
+    invoke(CreateMaintainedView(*VIEW_1))
+    unproven = schema_snapshot(url)
+    replacement = ReplaceMaintainedView(*VIEW_1, proven_key=True, replaces=1)
+
+    invoke(replacement)
+    for tier in ("live", "history", "total", "recent", "by_day"):
+        assert columns(url, f"frontview.call_days_{tier}")[-2:] == ["calls", "always_null"]
+    invoke(replacement.reverse())
+
+    assert schema_snapshot(url) == unproven
+
+
+def test_the_tiers_of_a_proven_view_are_refreshed_without_a_look_for_duplicates(url: str, invoke: Invoke) -> None:
+    operation = CreateMaintainedView(*VIEW_1, proven_key=True)
+    invoke(operation)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+        connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
+        connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
+        assert try_to_lead(connection)
+        assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
+        connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
+        assert refresh(connection, operation.declared, ("recent",), 1).word == "refreshed"
+        for tier in ("recent", "by_day"):
+            # what REFRESH … CONCURRENTLY compares with each other are the rows without any NULL
+            row = connection.execute(
+                f"SELECT count(*) FILTER (WHERE t.* IS NOT NULL), sum(t.calls) FROM frontview.call_days_{tier} t"
+            ).fetchone()
+            assert row == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("call_list", KEY), ("call_days", ("user_id",)), ("call_days", ("user_id", "calls"))]
+)
+def test_a_key_that_nothing_proves_is_refused(url: str, invoke: Invoke, name: str, key: tuple[str, ...]) -> None:
+    before = schema_snapshot(url)
+    with pytest.raises(ProgrammingError, match="nothing proves"):
+        invoke(CreateMaintainedView(name, 1, ("calls",), key, ("calls",), proven_key=True))
+    assert schema_snapshot(url) == before
 
 
 def _readable(connection: psycopg.Connection) -> tuple[bool, bool]:

@@ -1,0 +1,87 @@
+"""What does the first population of a view cost, beside a plain CREATE MATERIALIZED VIEW of the same rows?
+
+``call_daily`` as a migration leaves it, without contents, is populated by the refresher's own code: all four tiers
+with their unique indexes, horizon, bookkeeping and statistics. Two peers do it plainly, each a CREATE MATERIALIZED
+VIEW, its unique index and ANALYZE: *undivided* holds every row once, in one view, which is less than the tiers are,
+for those hold sums besides; *the same contents* makes the four, the sums from the rows. The peers get the work_mem that
+a refresh takes, and *undivided* once more what the server has by default.
+
+Limits: everything is in memory or in the page cache from the round before; a first population after a restart reads.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from bench.finding import Finding, Goal, ratios, spread
+from bench.rounds import interleave
+from bench.seeded import RECENT_DAYS, leading
+from bench.stand import Stand
+from models.engine import connect
+from refresher.leadership import Connection, Reign
+from refresher.refresh import MEANS, refresh
+from views_sql.catalog import CATALOG
+from views_sql.loader import select_of
+
+GOAL = Goal("<=", 1.2)
+MOST_ROUNDS = 5
+VIEW = CATALOG.view("call_daily")
+SELECT = select_of(VIEW.name, VIEW.version)
+KEY = ", ".join(VIEW.unique_key)
+SUMS = ", ".join(f"sum({measure})::numeric AS {measure}" for measure in VIEW.measures)
+
+
+def measure(stand: Stand) -> Iterator[Finding]:
+    """Yield seconds of each way to fill a view."""
+    rounds = min(stand.scale.rounds, MOST_ROUNDS)
+    stand.expect(rounds + 1)
+    horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
+    with stand.database() as url, connect(url, "frontview-bench-populate") as connection, leading(url) as (_, reign):
+        connection.execute("CREATE SCHEMA bench")
+        undivided = {"undivided": (SELECT, KEY)}
+        contents = {
+            "history": (f"SELECT * FROM ({SELECT}) s WHERE day < '{horizon}'", KEY),
+            "total": (f"SELECT user_id, {SUMS} FROM bench.history GROUP BY user_id", "user_id"),
+            "recent": (f"SELECT * FROM ({SELECT}) s WHERE day >= '{horizon}'", KEY),
+            "by_day": (f"SELECT user_id, day, {SUMS} FROM bench.recent GROUP BY user_id, day", "user_id, day"),
+        }
+        sides: dict[str, Callable[[], float]] = {
+            "tiers": lambda: _populate(connection, reign),
+            "undivided": lambda: _create(connection, undivided, MEANS),
+            "undivided, default work_mem": lambda: _create(connection, undivided),
+            "the same contents": lambda: _create(connection, contents, MEANS),
+        }
+        figures = interleave(sides, rounds, stand.step)
+    case = "call_daily, from nothing"
+    for name, times in figures.items():
+        ratio = None if name == "tiers" else ratios(figures["tiers"], times)
+        goal = GOAL if name in ("undivided", "the same contents") else None
+        yield Finding(case, name, spread(times), "s", ratio, "of it for the tiers" if ratio else "", goal)
+
+
+def _populate(connection: Connection, reign: Reign) -> float:
+    """Empty the tiers, as a migration makes them, and populate them."""
+    for tier in VIEW.tiers:
+        connection.execute(f"REFRESH MATERIALIZED VIEW frontview.{VIEW.name}_{tier} WITH NO DATA")
+    connection.execute("CHECKPOINT")
+    began = time.perf_counter()
+    horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
+    outcome = refresh(connection, VIEW, VIEW.tiers, reign.epoch, horizon=horizon)
+    if outcome.word != "populated":
+        raise RuntimeError(f"the view was not populated: {outcome.word}")
+    return time.perf_counter() - began
+
+
+def _create(connection: Connection, views: dict[str, tuple[str, str]], means: Sequence[str] = ()) -> float:
+    for name in reversed(views):
+        connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS bench.{name}")
+    connection.execute("CHECKPOINT")
+    began = time.perf_counter()
+    with connection.transaction():
+        for statement in means:
+            connection.execute(statement)
+        for name, (select, key) in views.items():
+            connection.execute(f"CREATE MATERIALIZED VIEW bench.{name} AS {select}")
+            connection.execute(f"CREATE UNIQUE INDEX {name}_key ON bench.{name} ({key})")
+    connection.execute("ANALYZE " + ", ".join(f"bench.{name}" for name in views))
+    return time.perf_counter() - began
