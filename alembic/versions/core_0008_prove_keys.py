@@ -10,7 +10,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_sql_object("functions", "prove_key", 1)
+    op.replace_sql_object("functions", "refresh_tier", 2, replaces=1)
 
 
 def downgrade() -> None:
+    op.replace_sql_object("functions", "refresh_tier", 1, replaces=2)
     op.drop_sql_object("functions", "prove_key", 1)

@@ -371,7 +371,9 @@ def test_a_tier_that_cannot_be_refreshed_is_told_until_it_can(
     try:
         until(lambda: _work(maintenance) and alarms(connection), "alarm")
         assert ("refresh_failing", "call_daily/recent") in alarms(connection)
-        assert {detail for _, _, detail in connection.execute(ALARMS)} == {"failed: 21000, 3 times in a row"}
+        # by the unique index, where a row is new; else the proof of the key fails
+        told = {detail for _, _, detail in connection.execute(ALARMS)}
+        assert told <= {"failed: 23505, 3 times in a row", "failed: 42P16, 3 times in a row"}
 
         connection.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select}")
         until(lambda: _work(maintenance) and alarms(connection) == [], "end of the alarm")

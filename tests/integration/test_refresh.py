@@ -669,3 +669,18 @@ def test_a_heartbeat_says_that_nothing_is_undrained(db: Refreshed) -> None:
     until(beaten, "heartbeat")
     db.call(1, 0)
     assert db.drain() == newest + 1
+
+
+def test_a_view_whose_key_is_proven_no_longer_is_not_refreshed(db: Refreshed) -> None:
+    """Rows twice, each equal to one that the tier holds: the comparison with the tier finds nothing to change."""
+    select = db.value("SELECT pg_get_viewdef('frontview.call_daily_live')").rstrip("; \n")
+    db.c.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select} UNION ALL ({select})")
+    before = db.state("recent").through
+    db.call(1, 0)
+    db.drain()
+    db.c.execute("DELETE FROM calls WHERE started_at > now() - interval '1 hour'")
+    db.drain()
+    assert db.refresh("call_daily", "recent") == "failed: 42P16"
+    assert db.state("recent").through == before
+    db.c.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select}")
+    assert db.refresh("call_daily", "recent") == "refreshed"
