@@ -57,7 +57,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
     for name, times in figures.items():
         ratio = None if name == "tiers" else ratios(figures["tiers"], times)
         goal = GOAL if name in ("undivided, plain", "the same contents") else None
-        yield Finding(case, name, spread(times), "s", ratio, "times it for the tiers" if ratio else "", goal)
+        yield Finding(case, name, spread(times), "s", ratio, "of it for the tiers" if ratio else "", goal)
 
 
 def _populate(connection: Connection, reign: Reign) -> float:
