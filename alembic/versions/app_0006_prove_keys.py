@@ -5,8 +5,8 @@ Until the refresher has populated the views anew, reads come from the base table
 
 from alembic import op
 
-revision = "app_0005"
-down_revision = "app_0004"
+revision = "app_0006"
+down_revision = "app_0005"
 branch_labels = None
 depends_on = "core_0008"
 
