@@ -1,5 +1,6 @@
 """The feed follower and the worker against a real server: wake-ups, polls, lost links, stopping."""
 
+import json
 import os
 import queue
 import subprocess
@@ -308,7 +309,7 @@ def test_refusals_of_the_functions_become_our_errors(database_url: str, led: Cal
         with pytest.raises(NotFound):
             worker.read_path.read("overview", 999, {})
         reading = worker.read_path.read("performance", 1, {"from": date(2026, 3, 2), "to": date(2026, 3, 8)})
-        assert reading.parameters == {"from": "2026-03-02", "to": "2026-03-08"}
+        assert json.loads(reading.parameters) == {"from": "2026-03-02", "to": "2026-03-08"}
 
 
 def test_an_empty_database_is_not_migrated(empty_url: str) -> None:
