@@ -13,7 +13,7 @@ import models.leader_note
 import models.sign_in_code
 import models.voice  # noqa: F401  what is declared beside the bookkeeping joins the metadata
 from models.base import metadata
-from models.bookkeeping import Snapshot, Xid8
+from models.bookkeeping import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
 from models.settings import load_settings
@@ -22,7 +22,8 @@ from views_sql import operations  # noqa: F401  registers our operations, instal
 VERSION_TABLE = "frontview_alembic_version"
 MIGRATION_LOCK = 0x66726F6E  # "fron"
 TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
-ischema_names.update(xid8=Xid8, pg_snapshot=Snapshot)  # types that SQLAlchemy does not reflect by itself
+# types that SQLAlchemy does not reflect by itself
+ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "frontview.staleness": Staleness})
 
 
 def check_server(connection: Connection) -> None:

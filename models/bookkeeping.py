@@ -40,6 +40,16 @@ class Snapshot(UserDefinedType[str]):
         return "pg_snapshot"
 
 
+class Staleness(UserDefinedType[object]):
+    """What one read may take from one maintained view: the composite type ``frontview.staleness``."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in DDL."""
+        return "frontview.staleness"
+
+
 # A captured source: one logical stream of changes of one table. Written by migrations.
 source = sa.Table(
     "source",
@@ -124,6 +134,18 @@ view_state = sa.Table(
     sa.Column("duration_ms", sa.BigInteger),
     sa.PrimaryKeyConstraint("view", "tier"),
     sa.CheckConstraint("tier IN ('recent', 'by_day', 'history', 'total', 'whole')", name="tier"),
+    schema=SCHEMA,
+)
+
+# Views whose tiers are all populated, with what a read of them needs. Written by a trigger of view_state.
+ready_view = sa.Table(
+    "ready_view",
+    metadata,
+    sa.Column("view", sa.Text, primary_key=True),
+    sa.Column("noted_in", OID, nullable=False, comment="this table; elsewhere the row says nothing"),
+    sa.Column("clean", Staleness, nullable=False, comment="with nothing stale"),
+    sa.Column("storage", ARRAY(OID), nullable=False, comment="captured tables and its tiers"),
+    sa.Column("filenodes", ARRAY(OID), nullable=False, comment="of each of these, in order"),
     schema=SCHEMA,
 )
 

@@ -120,9 +120,10 @@ def stop_capture(source: Source) -> list[str]:
     ]
 
 
-def create_maintained_view(view: MaintainedView, *, proven_key: bool = False) -> list[str]:
-    """Return the DDL of live relation, state rows, tiers WITH NO DATA, unique indexes and merged read function.
+def create_maintained_view(view: MaintainedView, reads: int, *, proven_key: bool = False) -> list[str]:
+    """Return the DDL of live relation, state rows, tiers WITH NO DATA, unique indexes and merged read functions.
 
+    :param reads: version of the merged read functions.
     :param proven_key: fail unless the key is proven to identify a row; then rows end in :data:`ALWAYS_NULL`.
     """
     name = identifier(view.name)
@@ -139,15 +140,19 @@ def create_maintained_view(view: MaintainedView, *, proven_key: bool = False) ->
         statements.append(f"SELECT frontview.prove_key({literal(f'frontview.{name}_live')}, ARRAY[{key}])")
     for tier in view.tiers:
         statements += _tier(view, tier, comment, proven_key=proven_key)
-    return [*statements, *_merged_functions(view), GRANT_RIGHTS]
+    return [*statements, *_merged_functions(view, reads), GRANT_RIGHTS]
+
+
+def replace_merged_reads(view: MaintainedView, reads: int) -> list[str]:
+    """Return the DDL that puts one version of a view's merged read functions in the place of another."""
+    return [*_drop_merged_functions(view), *_merged_functions(view, reads), GRANT_RIGHTS]
 
 
 def drop_maintained_view(view: MaintainedView) -> list[str]:
     """Return the DDL that removes a maintained view, dependants first."""
     name = identifier(view.name)
     return [
-        *([f"DROP FUNCTION frontview.{name}_by_day_merged"] if view.day_column else []),
-        f"DROP FUNCTION frontview.{name}_merged",
+        *_drop_merged_functions(view),
         *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in reversed(view.tiers)),
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
@@ -195,7 +200,13 @@ def _tier_select(view: MaintainedView, tier: str, proven_key: bool) -> str:
     )
 
 
-def _merged_functions(view: MaintainedView) -> list[str]:
+def _drop_merged_functions(view: MaintainedView) -> list[str]:
+    name = identifier(view.name)
+    by_day = [f"DROP FUNCTION frontview.{name}_by_day_merged"] if view.day_column else []
+    return [*by_day, f"DROP FUNCTION frontview.{name}_merged"]
+
+
+def _merged_functions(view: MaintainedView, reads: int) -> list[str]:
     names = {
         "name": identifier(view.name),
         "user": identifier(view.unique_key[0]),
@@ -211,7 +222,7 @@ def _merged_functions(view: MaintainedView) -> list[str]:
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
     }
     return [
-        *(fill_in(read_sql("functions", f"merged_{kind}", 1), names) for kind in ("daily", "by_day")),
+        *(fill_in(read_sql("functions", f"merged_{kind}", reads), names) for kind in ("daily", "by_day")),
         close(f"{view.name}_merged"),
         close(f"{view.name}_by_day_merged"),
     ]

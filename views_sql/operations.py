@@ -195,6 +195,7 @@ class _ViewOperation(_Statements):
     measures: tuple[str, ...] = ()
     day_column: str | None = "day"
     proven_key: bool = False
+    reads: int = 1
 
     @property
     def declared(self) -> MaintainedView:
@@ -211,21 +212,23 @@ class _ViewOperation(_Statements):
             self.measures,
             self.day_column,
             self.proven_key,
+            self.reads,
         )
 
 
 @Operations.register_operation("create_maintained_view", "run")
 @dataclass
 class CreateMaintainedView(_ViewOperation):
-    """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read function.
+    """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read functions.
 
     :param proven_key: the migration fails unless PostgreSQL itself proves that ``unique_key`` identifies a row of the
         SELECT, and in return refreshes do not look for duplicates, which is most of what they cost.
+    :param reads: version of the merged read functions; released revisions name none, which is the first.
     """
 
     def statements(self) -> list[str]:
         """Return the DDL."""
-        return installation.create_maintained_view(self.declared, proven_key=self.proven_key)
+        return installation.create_maintained_view(self.declared, self.reads, proven_key=self.proven_key)
 
     def reverse(self) -> DropMaintainedView:
         """Return the operation that undoes this one."""
@@ -265,7 +268,7 @@ class ReplaceMaintainedView(_ViewOperation):
         """Return drop and create, in one transaction of the migration."""
         return [
             *installation.drop_maintained_view(replace(self.declared, version=self.replaces)),
-            *installation.create_maintained_view(self.declared, proven_key=self.proven_key),
+            *installation.create_maintained_view(self.declared, self.reads, proven_key=self.proven_key),
         ]
 
     def reverse(self) -> ReplaceMaintainedView:
@@ -277,6 +280,25 @@ class ReplaceMaintainedView(_ViewOperation):
             proven_key=self.replaces_proven_key,
             replaces_proven_key=self.proven_key,
         )
+
+
+@Operations.register_operation("replace_merged_reads", "run")
+@dataclass
+class ReplaceMergedReads(_ViewOperation):
+    """Replace the merged read functions of a maintained view by another version of them; the tiers stay.
+
+    :param replaces: the version that is there, and that a downgrade goes back to.
+    """
+
+    replaces: int = 0
+
+    def statements(self) -> list[str]:
+        """Return drop and create, in one transaction of the migration."""
+        return installation.replace_merged_reads(self.declared, self.reads)
+
+    def reverse(self) -> ReplaceMergedReads:
+        """Return the operation that undoes this one."""
+        return replace(self, reads=self.replaces, replaces=self.reads)
 
 
 @dataclass
@@ -344,6 +366,7 @@ for _operation in (
     CreateMaintainedView,
     DropMaintainedView,
     ReplaceMaintainedView,
+    ReplaceMergedReads,
     Allow,
     Disallow,
 ):

@@ -43,6 +43,7 @@ PARAMETERS = {
     "p_last": "$3",
     "p_since": "$2",
     "p_stale.days": "$4",
+    "patched": "$4",
     "p_stale.horizon": "$5",
 }
 
@@ -145,6 +146,31 @@ def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycop
                 assert f"call_daily_{tier}_key" in found
             if "call_daily_live" in query:
                 assert "ix_calls_user_id_local_day" in found
+
+
+def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycopg.Connection[Any]) -> None:
+    """With both, PostgreSQL 15 goes by the range and reads all of it where one day is stale."""
+    state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 399, CURRENT_DATE, FALSE)"
+    read = f"SELECT count(*) FROM frontview.call_daily_merged(7, CURRENT_DATE - 399, CURRENT_DATE, ({state}).views[1])"
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        rows = filled.execute(read).fetchone()
+        fetched = scans_since(filled, before)
+
+    assert rows == (400,)
+    stale_days = 21 + 3
+    assert fetched["calls"] == (0, stale_days)
+
+
+def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled: psycopg.Connection[Any]) -> None:
+    state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 59, CURRENT_DATE, FALSE)"
+    part = "frontview.call_daily_merged(7, CURRENT_DATE - 52, CURRENT_DATE - 1, (s).views[1])"
+
+    days = filled.execute(
+        f"SELECT CURRENT_DATE - min(m.day), CURRENT_DATE - max(m.day), count(*) FROM (SELECT {state} AS s) s, {part} m"
+    ).fetchone()
+
+    assert days == (52, 1, 52)
 
 
 def test_the_drains_look_goes_by_xid(filled: psycopg.Connection[Any]) -> None:

@@ -28,7 +28,7 @@ REFRESHER_TABLES = {
         *("access", "alarm", "audit", "capture_state", "change_log", "drain", "feed", "invalidation", "operator_task"),
         *("leader_note", "refresh_attempt", "refresh_log", "stale_key", "traffic", "warm_plan", "worker"),
     )
-} | {f"frontview.{name}": {"SELECT"} for name in ("role_right", "source", "view_state")}
+} | {f"frontview.{name}": {"SELECT"} for name in ("ready_view", "role_right", "source", "view_state")}
 REFRESHER_TABLES[VERSION_TABLE] = {"SELECT"}
 REFRESHER_TABLES["frontview.sign_in_code"] = {"DELETE"}
 for _view in CATALOG.views:
@@ -39,7 +39,15 @@ BOTH = {"request_invalidation", "request_task", "missing_rights"}
 WEB_ALONE = {"report_worker", "report_accesses", "redeem_sign_in_code"}
 WEB_FUNCTIONS = BOTH | WEB_ALONE | {d.function.split(".")[1] for d in CATALOG.dashboards}
 REFRESHER_FUNCTIONS = BOTH | {
-    *("begin_read", "rewritten", "reset_drain", "drain_changes", "collect_stale_keys", "prune_change_log"),
+    *(
+        "begin_read",
+        "find_stale_days",
+        "rewritten",
+        "reset_drain",
+        "drain_changes",
+        "collect_stale_keys",
+        "prune_change_log",
+    ),
     *("forget_feed", "capture_coverage", "check_capture", "refresh_tier", "analyze_tier", "finish_redating"),
     *(f"{view.name}_merged" for view in CATALOG.views),
     *(f"{view.name}_by_day_merged" for view in CATALOG.views if view.day_column),

@@ -1,0 +1,27 @@
+-- end_read, version 2: the answer of an exact read, after the check that no table was rewritten under it
+-- one row; functions lock their tables after their snapshot exists, so a TRUNCATE or a rewriting ALTER that
+-- commits between leaves a mixture: the storage seen by the snapshot then differs from the storage of now
+-- raises 40001 (read again) in that case
+-- change: storage that is still what was noted before the snapshot was not rewritten under it: no catalog is scanned
+CREATE FUNCTION frontview.end_read(
+    p_state frontview.read_state, p_body text, p_first date, p_last date, p_valid_until timestamptz
+) RETURNS frontview.answer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF p_state.filenodes IS NULL OR EXISTS (
+        SELECT FROM unnest(p_state.storage, p_state.filenodes) s (relation, filenode)
+        WHERE COALESCE(pg_relation_filenode(s.relation), 0) <> s.filenode
+    ) THEN
+        IF frontview.rewritten(p_state.storage) THEN
+            RAISE EXCEPTION 'a table was rewritten under this read' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
+    RETURN ROW (
+        p_body, p_state.epoch, p_state.drain_id, p_state.source, p_state.patched_days, p_state.undrained,
+        p_first, p_last, p_valid_until
+    );
+END
+$$

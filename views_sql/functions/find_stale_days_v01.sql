@@ -1,0 +1,103 @@
+-- find_stale_days, version 1: the state of an exact read of which something is stale, not populated or not noted
+-- one row; begin_read calls it with what it found: watermark, and marks (sources, days, drains; drain NULL: undrained)
+-- reads view_state, source, pg_class; p_base: every day stale
+-- days outside p_first..p_last are left out; storage holds every captured table, so that direct reads count too
+-- change: first version; the second half of begin_read, version 1
+CREATE FUNCTION frontview.find_stale_days(
+    p_views text [], p_first date, p_last date, p_base boolean, p_epoch bigint, p_drain_id bigint,
+    mark_sources text [], mark_days date [], mark_drains bigint []
+) RETURNS frontview.read_state
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    tier record;
+    state frontview.read_state;
+    stale frontview.staleness;
+    readable boolean;
+    tier_days date[];
+    dated boolean;
+BEGIN
+    state.epoch := COALESCE(p_epoch, 0);
+    state.drain_id := COALESCE(p_drain_id, 0);
+    -- of any source: the caller may read tables directly that no view of its names
+    state.undrained := p_base OR (mark_drains IS NOT NULL AND array_position(mark_drains, NULL) IS NOT NULL);
+    state.storage := ARRAY(SELECT s.relation::oid FROM frontview.source s);
+    FOR tier IN
+        SELECT
+            t.view, t.tier, t.first_day, t.before_day, t.through, t.sources, c.oid AS relation, c.relispopulated
+        FROM frontview.view_state t LEFT JOIN LATERAL (
+            -- OFFSET: by key, a tier at a time; a join would read the whole catalog
+            SELECT r.oid, r.relispopulated FROM pg_class r WHERE r.oid = to_regclass(t.relation) OFFSET 0
+        ) c ON TRUE
+        WHERE t.view = ANY (p_views)
+        ORDER BY array_position(p_views, t.view), t.tier
+    LOOP
+        IF stale.view IS DISTINCT FROM tier.view THEN
+            IF stale.view IS NOT NULL THEN
+                state.views := state.views || stale;
+            END IF;
+            stale := ROW (tier.view, NULL, FALSE, FALSE, FALSE, '{}');
+        END IF;
+        state.storage := state.storage || tier.relation;
+        readable := NOT p_base AND tier.through IS NOT NULL AND tier.relispopulated IS TRUE
+            AND tier.first_day <= p_last AND tier.before_day > p_first;
+        IF readable AND tier.sources && mark_sources AND tier.tier NOT IN ('by_day', 'total') THEN
+            SELECT
+                COALESCE(bool_and(m.day > '-infinity' AND tier.tier <> 'whole'), TRUE),
+                COALESCE(array_agg(DISTINCT m.day), '{}')
+            INTO readable, tier_days
+            FROM unnest(mark_sources, mark_days, mark_drains) m (source, day, drain_id)
+            WHERE m.source = ANY (tier.sources)
+            AND (m.drain_id IS NULL OR m.drain_id > tier.through)
+            AND (
+                m.day = '-infinity'
+                OR (
+                    m.day BETWEEN p_first AND p_last AND m.day >= tier.first_day
+                    AND (tier.before_day = 'infinity' OR m.day < tier.before_day)
+                )
+            );
+            IF readable THEN
+                stale.days := stale.days || tier_days;
+            END IF;
+        END IF;
+        -- in this order: by_day, history, recent, total
+        CASE tier.tier
+            WHEN 'by_day' THEN
+                stale.total_readable := readable;
+            WHEN 'history' THEN
+                stale.history_readable := readable;
+            WHEN 'recent' THEN
+                stale.recent_readable := readable;
+                stale.horizon := tier.first_day;
+            WHEN 'total' THEN
+                stale.total_readable := stale.total_readable AND readable
+                    AND stale.history_readable AND stale.recent_readable;
+            ELSE
+                stale.recent_readable := readable;
+        END CASE;
+    END LOOP;
+    IF stale.view IS NOT NULL THEN
+        state.views := state.views || stale;
+    END IF;
+    IF cardinality(state.views) IS DISTINCT FROM cardinality(p_views) THEN
+        RAISE EXCEPTION 'a maintained view of % is not registered', p_views USING ERRCODE = 'undefined_table';
+    END IF;
+    SELECT
+        bool_or(v.history_readable OR v.recent_readable) FILTER (WHERE v.horizon IS NOT NULL),
+        CASE WHEN bool_or(v.history_readable OR v.recent_readable) THEN 'materialized_view' ELSE 'database' END
+    INTO dated, state.source
+    FROM unnest(state.views) v;
+    -- rows without a day do not make an answer "from the view" when all its days came from base tables
+    IF NOT dated THEN
+        state.source := 'database';
+    END IF;
+    state.patched_days := CASE WHEN state.source = 'database' THEN 0 ELSE (
+        SELECT count(DISTINCT day) FROM unnest(state.views) v, unnest(v.days) day
+    ) END;
+    RETURN state;
+END
+$$

@@ -1,0 +1,44 @@
+-- {{name}}_merged, version 2: exact rows of one user, view rows on clean days and the same SELECT live on stale ones
+-- one row a unique key of {{name}}; p_stale comes from begin_read under the same snapshot, and may hold more days
+-- reads {{name}}_history, {{name}}_recent, {{name}}_live
+-- branches, because a plan that merely names an unpopulated materialized view fails
+-- change: the live patch names its days and no range, which PostgreSQL 15 preferred and read whole
+CREATE FUNCTION frontview.{{name}}_merged(
+    p_user frontview.user_key, p_first date, p_last date, p_stale frontview.staleness
+) RETURNS SETOF frontview.{{name}}_live
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    patched date[];
+BEGIN
+    IF NOT (p_stale.history_readable OR p_stale.recent_readable) THEN
+        RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
+        WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last;
+        RETURN;
+    END IF;
+    IF p_first < p_stale.horizon THEN
+        IF p_stale.history_readable THEN
+            RETURN QUERY SELECT v.* FROM frontview.{{name}}_history v
+            WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} <> ALL (p_stale.days);
+        ELSE
+            RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
+            WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} < p_stale.horizon;
+        END IF;
+    END IF;
+    IF p_last >= p_stale.horizon THEN
+        IF p_stale.recent_readable THEN
+            RETURN QUERY SELECT v.* FROM frontview.{{name}}_recent v
+            WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} <> ALL (p_stale.days);
+        ELSE
+            RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
+            WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} >= p_stale.horizon;
+        END IF;
+    END IF;
+    IF p_stale.days <> '{}' THEN
+        patched := ARRAY(SELECT s FROM unnest(p_stale.days) s WHERE s BETWEEN p_first AND p_last);
+        RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
+        WHERE v.{{user}} = p_user AND v.{{day}} = ANY (patched);
+    END IF;
+END
+$$
