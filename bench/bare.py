@@ -1,36 +1,48 @@
 """The dashboards without exactness: the same SQL, its merged reads replaced by plain reads of the tiers.
 
-Invariant: made from the dashboards' own text, so nothing but staleness is left out: no look at the change log, no
-branches, no check against rewrites. A dashboard that has changed its shape is refused, not half replaced.
+Invariant: made from the functions that are installed, their helpers and their settings included, so nothing but
+staleness is left out: no look at the change log, no branches, no check against rewrites. A function that has changed
+its shape is refused, not half replaced.
 """
 
 import re
-from functools import cache
 
+from refresher.leadership import Connection
 from views_sql.catalog import CATALOG
-from views_sql.loader import read_sql
 from views_sql.maintained_view import MaintainedView
 
-BARE_DASHBOARDS = ("overview", "analytics")
-_CALL = r"frontview\.{function}\({arguments}\)"
+# Of the schema's functions, those of the application that read exactly or ask one that does.
+READERS = r"""
+SELECT p.proname, pg_get_functiondef(p.oid) FROM pg_proc p
+WHERE p.pronamespace = 'frontview'::regnamespace AND p.prosrc ~ 'frontview\.\w+(_merged|_measures|_series)\('
+AND p.proname !~ '_merged$' ORDER BY p.proname
+"""
 
 
-@cache
-def bare_function(dashboard: str, version: int) -> str:
-    """Return the DDL of ``bare.dashboard_<name>``, which returns the body alone.
+def install_bare_dashboards(connection: Connection) -> None:
+    """Create ``bare.dashboard_<name>`` for every dashboard; each returns the body alone.
 
-    :raises ValueError: the dashboard does something that this does not know how to leave out.
+    :raises ValueError: a function does something that this does not know how to leave out.
     """
-    text = read_sql("dashboards", f"dashboard_{dashboard}", version)
-    text = text.replace("CREATE FUNCTION frontview.", "CREATE OR REPLACE FUNCTION bare.")
+    connection.execute("CREATE SCHEMA bare")
+    connection.execute("SET check_function_bodies = off")  # they call each other
+    found = connection.execute(READERS).fetchall()
+    for name, definition in found:
+        connection.execute(_bare(name, definition, [other for other, _ in found]).encode())
+    connection.execute("RESET check_function_bodies")
+
+
+def _bare(name: str, text: str, readers: list[str]) -> str:
+    text = re.sub(rf"frontview\.({'|'.join(readers)})\(", r"bare.\1(", text)
     text = text.replace("RETURNS frontview.answer", "RETURNS text")
     text = re.sub(r"frontview\.read_state(\s*:=[^;]*)?;", "text;", text)
     text = re.sub(r"\n\s*state := frontview\.begin_read\([^;]*;", "", text)
     text = re.sub(r"RETURN frontview\.end_read\(\s*state, (\w+),[^;]*;", r"RETURN \1;", text)
     for view in CATALOG.views:
         text = _plain_reads(text, view)
+    text = text.replace("state.views", "NULL::frontview.staleness[]")
     if left := re.findall(r"state\.\w+|\w+_merged|begin_read|end_read", text):
-        raise ValueError(f"{dashboard} still reads exactly: {left}")
+        raise ValueError(f"{name} still reads exactly: {left}")
     return text
 
 

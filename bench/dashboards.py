@@ -28,12 +28,16 @@ class Question:
     user: int
     agent_id: int | None = None
 
-    def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
-        """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
+    def values(self, *, base: bool) -> tuple[object, ...]:
+        """Return the parameters of the dashboard's function."""
         arguments = NO_ARGUMENTS[self.dashboard]
         if self.dashboard == "agent":
             arguments = (self.agent_id, *arguments[1:])
-        values = (self.user, *arguments, base)
+        return (self.user, *arguments, base)
+
+    def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
+        """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
+        values = self.values(base=base)
         function = CATALOG.dashboard(self.dashboard).function
         statement = STATEMENT.format(function=function, parameters=", ".join(["%s"] * len(values)))
 
