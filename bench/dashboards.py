@@ -22,14 +22,20 @@ NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One dashboard of one user, with the default parameters."""
+    """One dashboard of one user.
+
+    :param arguments: of the dashboard's function between user and ``p_base``; None: the default parameters.
+    """
 
     dashboard: str
     user: int
     agent_id: int | None = None
+    arguments: tuple[object, ...] | None = None
 
     def values(self, *, base: bool) -> tuple[object, ...]:
         """Return the parameters of the dashboard's function."""
+        if self.arguments is not None:
+            return (self.user, *self.arguments, base)
         arguments = NO_ARGUMENTS[self.dashboard]
         if self.dashboard == "agent":
             arguments = (self.agent_id, *arguments[1:])

@@ -14,6 +14,8 @@ from bench.stand import Stand
 QUESTIONS = (
     "overview",
     "exact_cost",
+    "stale_days",
+    "history",
     "refresh",
     "first_population",
     "memory",
