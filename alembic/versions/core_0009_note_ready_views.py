@@ -13,6 +13,7 @@ SCHEMA = "frontview"
 REFRESHER = "frontview_refresher"
 # end_read and begin_read take and return the type, so they make room for it
 READS = ("begin_read", "end_read")
+PARTS = ("storage_changed", "find_stale_days")
 CREATE_TRIGGERS = (
     "CREATE TRIGGER note_ready_view AFTER INSERT OR UPDATE OR DELETE ON frontview.view_state "
     "FOR EACH ROW EXECUTE FUNCTION frontview.note_ready_view()",
@@ -49,9 +50,10 @@ def upgrade() -> None:
         op.execute(trigger)
     op.execute(NOTE_EVERYTHING)
     replace_reads(before=1, after=2)
-    op.create_sql_object("functions", "find_stale_days", 1)
+    for name in PARTS:
+        op.create_sql_object("functions", name, 1)
     op.allow(REFRESHER, ("ready_view",))
-    op.allow(REFRESHER, ("find_stale_days",), ("EXECUTE",))
+    op.allow(REFRESHER, PARTS, ("EXECUTE",))
 
 
 def replace_reads(*, before: int, after: int) -> None:
@@ -63,9 +65,10 @@ def replace_reads(*, before: int, after: int) -> None:
 
 
 def downgrade() -> None:
-    op.disallow(REFRESHER, ("find_stale_days",), ("EXECUTE",))
+    op.disallow(REFRESHER, PARTS, ("EXECUTE",))
     op.disallow(REFRESHER, ("ready_view",))
-    op.drop_sql_object("functions", "find_stale_days", 1)
+    for name in reversed(PARTS):
+        op.drop_sql_object("functions", name, 1)
     replace_reads(before=2, after=1)
     op.execute("DROP TRIGGER forget_ready_views ON frontview.source")
     op.execute("DROP TRIGGER note_ready_view ON frontview.view_state")

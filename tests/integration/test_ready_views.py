@@ -178,5 +178,5 @@ def test_a_truncate_under_a_clean_read_makes_it_read_again(clean: Clean) -> None
 
 
 def test_without_the_look_at_noted_storage_that_read_would_be_a_mixture(clean: Clean) -> None:
-    rewrite_function(clean.url, END_READ, "p_state.filenodes IS NULL OR EXISTS", "p_state.filenodes IS NULL AND EXISTS")
+    rewrite_function(clean.url, END_READ, "frontview.storage_changed(p_state.storage, p_state.filenodes)", "FALSE")
     assert read_while_calls_are_truncated(clean)["row"] == ("1", 0)

@@ -42,6 +42,7 @@ REFRESHER_FUNCTIONS = BOTH | {
     *(
         "begin_read",
         "find_stale_days",
+        "storage_changed",
         "rewritten",
         "reset_drain",
         "drain_changes",

@@ -20,6 +20,7 @@ DECLARE
     mark_days date[];
     mark_drains bigint[];
     ready record;
+    ready_views integer := 0;
     storage oid[];
     filenodes oid[];
     views frontview.staleness[];
@@ -57,21 +58,17 @@ BEGIN
 
     IF NOT p_base AND mark_sources IS NULL AND p_first <= p_last THEN
         FOR ready IN
-            SELECT r.clean, r.storage, r.filenodes FROM frontview.ready_view r
+            SELECT r.view, r.clean, r.storage, r.filenodes FROM frontview.ready_view r
             -- copied into another database, a note is about relations of that one
             WHERE r.view = ANY (p_views) AND r.noted_in = 'frontview.ready_view'::regclass
-            ORDER BY array_position(p_views, r.view)
+            AND ARRAY(SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (r.storage)) <@ r.storage
         LOOP
-            views := views || ready.clean;
+            ready_views := ready_views + 1;
+            views[array_position(p_views, ready.view)] := ready.clean;
             storage := storage || ready.storage;
             filenodes := filenodes || ready.filenodes;
         END LOOP;
-        IF cardinality(views) = cardinality(p_views) AND NOT EXISTS (
-            SELECT FROM unnest(storage, filenodes) s (relation, filenode)
-            WHERE COALESCE(pg_relation_filenode(s.relation), 0) <> s.filenode
-        ) AND NOT EXISTS (
-            SELECT FROM pg_inherits i WHERE i.inhparent = ANY (storage) AND i.inhrelid <> ALL (storage)
-        ) THEN
+        IF ready_views = cardinality(p_views) AND NOT frontview.storage_changed(storage, filenodes) THEN
             RETURN ROW (
                 newest.epoch, newest.drain_id, FALSE, 'materialized_view'::text, 0, storage, filenodes, views
             );

@@ -11,13 +11,8 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    IF p_state.filenodes IS NULL OR EXISTS (
-        SELECT FROM unnest(p_state.storage, p_state.filenodes) s (relation, filenode)
-        WHERE COALESCE(pg_relation_filenode(s.relation), 0) <> s.filenode
-    ) THEN
-        IF frontview.rewritten(p_state.storage) THEN
-            RAISE EXCEPTION 'a table was rewritten under this read' USING ERRCODE = 'serialization_failure';
-        END IF;
+    IF frontview.storage_changed(p_state.storage, p_state.filenodes) AND frontview.rewritten(p_state.storage) THEN
+        RAISE EXCEPTION 'a table was rewritten under this read' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN ROW (
         p_body, p_state.epoch, p_state.drain_id, p_state.source, p_state.patched_days, p_state.undrained,
