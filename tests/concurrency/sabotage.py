@@ -25,6 +25,10 @@ def ignore_undrained_rows(url: str) -> None:
     rewrite_function(url, BEGIN_READ, "l.xid >= unseen", "FALSE")
 
 
+def use_notes_whatever_is_marked(url: str) -> None:
+    rewrite_function(url, BEGIN_READ, "AND mark_sources IS NULL AND", "AND")
+
+
 def log_only_new_keys(url: str) -> None:
     rewrite_function(
         url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION"

@@ -44,6 +44,7 @@ def test_merged_answers_equal_a_recomputation_in_the_same_snapshot(stormy_url: s
     "leave_out",
     [
         sabotage.ignore_undrained_rows,
+        sabotage.use_notes_whatever_is_marked,
         sabotage.log_only_new_keys,
         sabotage.read_with_volatile_functions,
         sabotage.drain_log_by_highest_xid,
