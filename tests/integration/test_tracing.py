@@ -11,7 +11,7 @@ from models.errors import ConfigurationError
 from models.settings import load_settings
 from tests.fix_app import SECRET, fill
 from tests.fix_postgres import ROOT
-from tests.unit.web_fakes import HIT, FakeWorker
+from tests.unit.web_fakes import HELD, FakeWorker
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 from web.app import create_app
@@ -108,7 +108,7 @@ def test_an_error_of_the_database_leaves_only_its_class(traced: Traced) -> None:
 
 def test_a_hit_before_flask_is_a_span_too(traced: Traced) -> None:
     worker = FakeWorker()
-    worker.read_path.held = HIT
+    worker.read_path.held = HELD
     app = create_app(worker, load_settings(jwt_secret=SECRET, access_log=False), tracing=traced.tracing)
     client = app.test_client()
     for _ in range(2):  # the second is answered from what the first one led to
