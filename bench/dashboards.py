@@ -9,7 +9,7 @@ from typing import Any
 
 from refresher.leadership import Connection
 from views_sql.catalog import CATALOG
-from web.exact_read import _STATEMENT as STATEMENT
+from web.exact_read import Asked, statement_of
 
 NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
     "overview": (),
@@ -44,13 +44,13 @@ class Question:
     def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
         """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
         values = self.values(base=base)
-        function = CATALOG.dashboard(self.dashboard).function
-        statement = STATEMENT.format(function=function, parameters=", ".join(["%s"] * len(values)))
+        asked = Asked(CATALOG.dashboard(self.dashboard), self.user, values[1:-1])
+        statement, values = statement_of([asked], base)
 
         def read() -> tuple[Any, ...]:
             row = connection.execute(statement, values, prepare=True).fetchone()
             assert row is not None
-            return row
+            return row[1:]
 
         return read
 

@@ -145,7 +145,7 @@ class ExactReads:
             return error
 
     def _ask_once(self, questions: Sequence[Asked], base: bool) -> list[Answer]:
-        statement, values = _statement(questions, base)
+        statement, values = statement_of(questions, base)
         with self._engine.connect() as connection:
             calculated_at, sent = self._wall(), self._monotonic()
             rows = connection.exec_driver_sql(statement, values).mappings().all()
@@ -158,8 +158,8 @@ class ExactReads:
             structlog.get_logger(__name__).warning(event, sqlstate=_sqlstate(error), times=times)
 
 
-def _statement(questions: Sequence[Asked], base: bool) -> tuple[str, tuple[Any, ...]]:
-    """Return one statement that asks everything, and its values."""
+def statement_of(questions: Sequence[Asked], base: bool) -> tuple[str, tuple[Any, ...]]:
+    """Return one statement that asks everything, and its values; its rows begin with the place of their question."""
     parts, values = [], list[Any]()
     for place, (dashboard, user, arguments) in enumerate(questions):
         given = (user, *arguments, base)
