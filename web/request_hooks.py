@@ -10,7 +10,7 @@ from time import perf_counter
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
-from models.logs import logger
+from models.logs import logger, request_lines
 from web.context import context
 from web.problems import Problem
 
@@ -86,7 +86,7 @@ def _finish(response: Response) -> Response:
     rule, source = request.url_rule.rule if request.url_rule else None, g.get("source")
     context().worker.latency.observe(rule, source, response.status_code, milliseconds / 1000)
     if context().settings.access_log:
-        method = request.method if request.method.isalpha() else "?"
+        method = request.method if request.method.isascii() and request.method.isalpha() else "?"
         log_request(method, rule, response.status_code, milliseconds, source, g.request_id)
     return response
 
@@ -98,6 +98,10 @@ def log_request(
 
     :param rule: the route's template, never the address that was asked.
     """
+    lines = request_lines()
+    if lines is not None:
+        lines.write(method, rule, status, milliseconds, source, request_id)
+        return
     logger().info(
         "request",
         method=method,

@@ -6,14 +6,17 @@ import logging
 import pytest
 import structlog
 
+from models import logs
 from models.errors import DatabaseUnavailable
 from models.logs import configure_logs
 from models.settings import load_settings
 from tests.unit.web_fakes import FakeReadPath, FakeWorker, bearer, make_app
+from web.request_hooks import log_request
 
 
 @pytest.fixture(autouse=True)
-def _restored_logging():
+def _restored_logging(monkeypatch):
+    monkeypatch.setattr(logs, "_request_lines", None)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -49,6 +52,19 @@ def test_a_request_is_one_line(capsys):
     }
     assert line["ms"] >= 0
     assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(("path", "source"), [("/api/v1/agents/<agent_id>", "cache"), (None, None), ('/"\\', None)])
+def test_the_short_way_of_a_request_s_line_says_what_the_long_way_says(capsys, monkeypatch, path, source):
+    configure_logs(load_settings(log_format="json"))
+    facts = ("GET", path, 200, 0.01234, source, "an-id.of_3")
+    log_request(*facts)
+    monkeypatch.setattr(logs, "_request_lines", None)
+    log_request(*facts)
+    short, long = capsys.readouterr().err.splitlines()
+    times = [json.loads(line).pop("timestamp") for line in (short, long)]
+    assert short.replace(times[0], "") == long.replace(times[1], "")
+    assert all(it.endswith("Z") for it in times)
 
 
 @pytest.mark.parametrize(
