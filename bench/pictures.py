@@ -13,6 +13,8 @@ SIZE_INCHES = (7.2, 3.8)
 # Told apart by every kind of colour vision (Okabe and Ito), and by their marks.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKS = "os^Dv<>"
+OURS, PEERS_COLOUR = "Frontview", "#9a9a9a"
+FEW_DECADES = 20  # an axis that spans less has numbers between its powers of ten
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "frontview",
@@ -66,7 +68,7 @@ def _lines(axes: Any, plot: Plot) -> None:
     for axis in "xy":
         if axis in plot.logarithmic:
             getattr(axes, f"set_{axis}scale")("log")
-            getattr(axes, f"{axis}axis").set_major_formatter(_plain_number)
+            _plain_ticks(getattr(axes, f"{axis}axis"))
         else:
             axes.set_ylim(bottom=0) if axis == "y" else axes.set_xlim(left=0)
     axes.set_xlabel(plot.across)
@@ -76,7 +78,7 @@ def _lines(axes: Any, plot: Plot) -> None:
 
 def _bars(axes: Any, bars: Bars) -> None:
     names, values = list(bars.bars), list(bars.bars.values())
-    colours = [COLOURS[number % len(COLOURS)] for number in range(len(names))]
+    colours = [COLOURS[0] if name.startswith(OURS) else PEERS_COLOUR for name in names]
     drawn = axes.barh(names, [it.median for it in values], xerr=_errors(values), color=colours, ecolor="#555555")
     axes.bar_label(drawn, [f" {it.median:,.3g}" if it.median < 1000 else f" {it.median:,.0f}" for it in values])
     axes.invert_yaxis()
@@ -85,11 +87,20 @@ def _bars(axes: Any, bars: Bars) -> None:
     axes.margins(x=0.15)
     if bars.logarithmic:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(_plain_number)
+        _plain_ticks(axes.xaxis)
 
 
 def _errors(values: list[Spread]) -> tuple[list[float], list[float]]:
     return [it.median - it.low for it in values], [it.high - it.median for it in values]
+
+
+def _plain_ticks(axis: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415  as above
+
+    low, high = axis.get_view_interval()
+    axis.set_major_formatter(_plain_number)
+    axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    axis.set_minor_formatter(_plain_number if high / low < FEW_DECADES else NullFormatter())
 
 
 def _plain_number(value: float, _position: int | None = None) -> str:
