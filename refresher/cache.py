@@ -8,7 +8,7 @@ the applying of feed rows exclude each other.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import Any, TypeVar
 
 from models.user_key import UserKey
@@ -230,7 +230,7 @@ class FrontCache:
             if reconnected and why != "start":
                 why = "reconnect"
             if why is None and poll.newest is not None:
-                self._refuse_overtaken(poll, poll.newest)
+                self._refuse_overtaken(poll, poll.newest, by_user.keys())
                 users = self._concerned(poll, by_user)
             else:
                 self._flush(why or "backwards", poll.newest)
@@ -344,14 +344,16 @@ class FrontCache:
                 self._store.remove(entry, "newer_read")
         self._running.drop(user)
 
-    def _refuse_overtaken(self, poll: Poll, newest: Position) -> None:
-        """Keep the fills that run now, and lack the poll's changes, from the cache and from later requests."""
+    def _refuse_overtaken(self, poll: Poll, newest: Position, users: KeysView[UserKey | None]) -> None:
+        """Keep the fills that run now, and lack the poll's changes, from the cache and from later requests.
+
+        :param users: of the poll's rows; None: everybody.
+        """
         if poll.bulks:  # more than is remembered one by one: no fill of before is stored
             self._memory.reset(newest.drain_id)
         else:
             self._memory.remember(poll.rows, newest.drain_id)
-        users: set[UserKey | None] = {row.user for row in poll.rows}
-        self._running.close(None if None in users else users.union(*(bulk.users for bulk in poll.bulks)))
+        self._running.close(None if None in users else set(users).union(*(bulk.users for bulk in poll.bulks)))
 
     def _concerned(self, poll: Poll, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> list[UserKey]:
         """Return the users with entries whom the poll is about."""

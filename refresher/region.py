@@ -79,7 +79,7 @@ class Region:
         """Return the entry and make it the most recently used, or None."""
         entry = self._entries.pop(key, None)
         if entry is not None:
-            self._entries[key] = entry
+            self._entries[entry.key] = entry  # its own key, which shares what it is made of
         return entry
 
     def hit(self, entry: Entry, arrived: float) -> None:

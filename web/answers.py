@@ -89,7 +89,12 @@ def lasting_headers(reading: Reading) -> dict[str, str]:
 
 def hit_headers(age: int, ttl: int) -> tuple[tuple[str, str], ...]:
     """Return those of a hit that change with each second."""
-    return ("Cache-Status", f"frontview; hit; ttl={ttl}"), ("Age", str(age))
+    return ("Cache-Status", hit_status(ttl)), ("Age", str(age))
+
+
+def hit_status(ttl: int) -> str:
+    """Return the ``Cache-Status`` of a hit."""
+    return f"frontview; hit; ttl={ttl}"
 
 
 def hit_timing(elapsed_ms: float) -> str:
@@ -100,7 +105,7 @@ def hit_timing(elapsed_ms: float) -> str:
 def cache_status(reading: Reading) -> str:
     """Return ``Cache-Status`` (RFC 9211): the front cache, then what PostgreSQL did when it was asked."""
     if reading.source == "cache":
-        return f"frontview; hit; ttl={int(reading.ttl_seconds)}"
+        return hit_status(int(reading.ttl_seconds))
     front = f"frontview; fwd={reading.miss_reason or 'miss'}" + ("; stored" if reading.stored else "")
     if reading.source == "database":  # no view served it, so nothing was hit
         return f'{front}, postgresql; fwd=miss; detail="database"'

@@ -97,7 +97,7 @@ class ReadPath:
         self._patience_seconds = seconds
         self._wait_seconds = seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
-        self.monotonic = self._monotonic = monotonic
+        self.monotonic = monotonic
         self._on_answered = on_answered
 
     def read(
@@ -120,14 +120,14 @@ class ReadPath:
         return reading
 
     def _read(self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any], policy: ReadPolicy) -> Reading:
-        arrived = self._monotonic()
+        arrived = self.monotonic()
         asked = self._dashboards[dashboard]
         key = self.key(dashboard, user_id, parameters)
         why = "request"
         if not policy.exact:
             entry, why = self._cache.lookup(key, arrived, policy.max_age_seconds)
             if entry is not None:
-                return cached_reading(entry, self._monotonic())
+                return cached_reading(entry, self.monotonic())
         request = _Request(asked, key, arrived, policy, why)
         try:
             with self._admission.slot():
@@ -184,11 +184,11 @@ class ReadPath:
                     continue
             if mine:
                 return self._fly(flight, request)
-            if not flight.wait(deadline - self._monotonic()):
+            if not flight.wait(deadline - self.monotonic()):
                 raise DatabaseUnavailable("The same answer has been in the making for too long.")
             landed = flight.outcome
             if landed is None:  # its owner failed: try ourselves, if there is time for it
-                if self._monotonic() - request.arrived >= self._patience_seconds:
+                if self.monotonic() - request.arrived >= self._patience_seconds:
                     raise DatabaseUnavailable("The same answer could not be had for too long.")
                 continue
             if may_share and (landed.shareable or fill.began > request.arrived):
@@ -229,7 +229,7 @@ class ReadPath:
         if policy.exact:
             return None
         entry, _ = self._cache.lookup(key, arrived, policy.max_age_seconds, again=True)
-        return None if entry is None else cached_reading(entry, self._monotonic())
+        return None if entry is None else cached_reading(entry, self.monotonic())
 
     def _computed(self, landed: Landed, request: _Request) -> Reading:
         self._tally.add(landed.entry.question.computed_by)
@@ -237,7 +237,7 @@ class ReadPath:
             self._tally.add("patched")
         return computed_reading(
             landed.entry,
-            self._monotonic(),
+            self.monotonic(),
             stored=landed.refused is None,
             miss_reason=_FORWARD_REASONS[request.why_not_cached],
             database_ms=landed.database_ms,
@@ -249,7 +249,7 @@ class ReadPath:
         if seconds is None:  # the setting does not overrule a request that asks for something fresher
             demanding = policy.exact or policy.max_age_seconds is not None
             seconds = 0 if demanding else self._stale_if_error_seconds
-        now = self._monotonic()
+        now = self.monotonic()
         entry = self._cache.last_resort(request.key, now, seconds) if seconds > 0 else None
         if entry is None:
             return None

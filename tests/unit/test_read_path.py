@@ -332,7 +332,7 @@ def test_waiting_for_another_has_an_end() -> None:
     stage.clock.advance(10)
     stage.feed.apply()
     ticks = iter([stage.clock.now])
-    stage.path._monotonic = lambda: next(ticks, stage.clock.now + 60.0)
+    stage.path.monotonic = lambda: next(ticks, stage.clock.now + 60.0)
     waiter = hold.join()
     with pytest.raises(DatabaseUnavailable):
         waiter.result()
