@@ -1,13 +1,11 @@
 """The audit: wrong reads are found whatever made them wrong, put right at once, and told without saying whose."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
-import structlog
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
@@ -300,12 +298,8 @@ def test_an_audit_that_cannot_compare_is_told_until_it_can(site: Site) -> None:
 
 class TestCommand:
     @pytest.fixture(autouse=True)
-    def _configured(self, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
+    def _configured(self, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database_url)
-        handlers = logging.root.handlers[:]
-        yield
-        structlog.reset_defaults()
-        logging.root.handlers[:] = handlers
 
     def audit(self, *arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(main, ["audit", *arguments])

@@ -14,16 +14,6 @@ from tests.unit.web_fakes import FakeReadPath, FakeWorker, bearer, make_app
 from web.request_hooks import log_request
 
 
-@pytest.fixture(autouse=True)
-def _restored_logging(monkeypatch):
-    monkeypatch.setattr(logs, "_request_lines", None)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
-
-
 def lines(capsys) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
