@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Seq
 from typing import Any, TypeVar
 
 from models.user_key import UserKey
-from refresher.entry import EXPIRES, Entry, EntryKey, Reads
+from refresher.entry import Entry, EntryKey, Reads, expires_in
 from refresher.feed import (
     Bulk,
     FeedMemory,
@@ -100,7 +100,7 @@ class FrontCache:
         with self._lock:
             region = self._regions[key.region]
             entry = region.peek(key)
-            if entry is None or arrived >= self._usable_until or arrived >= EXPIRES.unpack_from(entry.stamp)[0]:
+            if entry is None or arrived >= self._usable_until or arrived >= expires_in(entry.stamp)[0]:
                 return None
             region.hit(entry, arrived)
             return entry

@@ -21,7 +21,7 @@ ENTRY_BYTES = 450
 QUESTION_BYTES = 900
 # began, expires, calculated_at, drain_id, digest: five objects would take twice the memory
 _STAMP = Struct("<dddq12s")
-EXPIRES = Struct("<8xd")  # the second of them alone, where a hit cannot wait for all
+expires_in = Struct("<8xd").unpack_from  # the second of them alone, where a hit cannot wait for all
 
 
 def user_in_label(user: UserKey) -> str:

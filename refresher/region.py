@@ -5,7 +5,7 @@ of a new one, stored or not. Not synchronised: the front cache's lock is held ar
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,12 +68,9 @@ class Region:
         self.refused: Counter[str] = Counter()
         self.evictions: Counter[str] = Counter()
         self._entries: dict[EntryKey, Entry] = {}  # the least recently used first
+        self.peek: Callable[[EntryKey], Entry | None] = self._entries.get  # the entry as it lies there, or None
         self._bytes = 0
         self._second = 0  # one object for all entries that are hit in the same second
-
-    def peek(self, key: EntryKey) -> Entry | None:
-        """Return the entry as it lies there, or None."""
-        return self._entries.get(key)
 
     def use(self, key: EntryKey) -> Entry | None:
         """Return the entry and make it the most recently used, or None."""
@@ -83,16 +80,20 @@ class Region:
         return entry
 
     def hit(self, entry: Entry, arrived: float) -> None:
-        """Count a hit, by a request that arrived then, of an entry that is there: it is the most recently used now."""
+        """Count a hit, by a request that arrived then, of an entry that is there: it is the most recently used now.
+
+        Between hits in the same second, their order is not told: the first of an entry moves it, the others need not.
+        """
         self.hits += 1
-        second = int(arrived)
-        if second != self._second:
-            self._second = second
-        entry.read_at = self._second
         entry.hits += 1
-        entries, key = self._entries, entry.key
-        del entries[key]
-        entries[key] = entry
+        second = self._second
+        if not second <= arrived < second + 1:
+            second = self._second = int(arrived)
+        if entry.read_at is not second:
+            entry.read_at = second
+            entries, key = self._entries, entry.key
+            del entries[key]
+            entries[key] = entry
 
     def put(self, entry: Entry) -> list[Entry] | None:
         """Store ``entry`` and return what was evicted for it; None: too large, and nothing is stored.

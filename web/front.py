@@ -10,15 +10,16 @@ as in the read path, and the headers are made by the same functions; everything 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic, perf_counter, time
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from refresher.entry import Entry, EntryKey
 from refresher.generations import Generations
-from web.answers import age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
+from web.answers import Kind, age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
 from web.auth import Caller, TokenVerifier
 from web.claims_cache import Verified
 from web.context import COUNTED
+from web.latency import Latency
 from web.problems import Problem
 from web.rate_limit import RateLimit
 from web.reading import cached_reading
@@ -32,6 +33,9 @@ ANSWERED = "frontview.answered"  # where Flask leaves an :class:`Answered` in th
 MOST_REMEMBERED = 10_000
 LONGEST_REMEMBERED = 4_096  # characters of token, path and query string together
 _NO_BODY = (None, "", "0")
+_NO_CONTENT: Kind = ()
+_SPELT_OUT = 100  # hundredths of a millisecond that a hit may take and have its header made beforehand
+_TIMINGS = tuple(("Server-Timing", hit_timing(hundredths / 100)) for hundredths in range(_SPELT_OUT))
 _ALWAYS = [*PROTECTIVE_HEADERS.items(), ("Content-Security-Policy", NOTHING_LOADS)]
 
 StartResponse = Callable[..., Any]
@@ -52,6 +56,8 @@ class _Ready:
     """What answers from one entry have in common, made once; ``stamp`` tells which entry it was."""
 
     __slots__ = ("after_age", "before_age", "began", "etag", "expires", "headers", "of_second", "stamp")
+    headers: Headers
+    of_second: tuple[tuple[int, int, Kind, int], Headers]
 
     def __init__(self, entry: Entry) -> None:
         reading = cached_reading(entry, entry.began)
@@ -59,24 +65,27 @@ class _Ready:
         self.began, self.expires = entry.began, entry.expires
         self.before_age, self.after_age = meta_around_age(reading)
         self.headers = [*lasting_headers(reading).items(), *_ALWAYS]
-        self.of_second = (-1, -1, self.headers)
+        self.of_second = ((-1, -1, (), 0), self.headers)
 
-    def headers_at(self, age_seconds: float, ttl_seconds: float) -> Headers:
-        """Return the headers that are the same for a second or longer."""
-        age, ttl = int(age_seconds), int(ttl_seconds)
-        before = self.of_second
-        if before[0] != age or before[1] != ttl:
-            before = self.of_second = (age, ttl, [*self.headers, *hit_headers(age, ttl)])
-        return before[2]
+    def headers_of(self, age_seconds: float, ttl_seconds: float, kind: Kind, length: int) -> Headers:
+        """Return the headers that are the same for a second or longer; :param kind: empty: there is no content."""
+        asked = (int(age_seconds), int(ttl_seconds), kind, length)
+        made = self.of_second
+        if made[0] != asked:
+            age, ttl, *_ = asked
+            sized = (*kind, ("Content-Length", str(length))) if kind else ()
+            made = self.of_second = (asked, [*sized, *self.headers, *hit_headers(age, ttl)])
+        return made[1]
 
 
 class _Known:
     """A request that Flask has answered before: what it led to, who asked, and what its last hit was made of."""
 
-    __slots__ = ("key", "ready", "rule", "verified")
+    __slots__ = ("key", "ready", "rule", "series", "verified")
 
-    def __init__(self, answered: Answered, verified: Verified[Caller]) -> None:
+    def __init__(self, answered: Answered, verified: Verified[Caller], latency: Latency) -> None:
         self.key, self.rule, self.verified = answered.key, answered.rule, verified
+        self.series = latency.series(answered.rule, "cache", 200)
         self.ready: _Ready | None = None
 
     def ready_for(self, entry: Entry) -> _Ready:
@@ -126,7 +135,7 @@ class Front:
         if sum(map(len, question)) > LONGEST_REMEMBERED:
             return
         with suppress(Problem):  # the token's time may be over by now
-            self._known.put(question, _Known(answered, self._verifier.verified(question[0])))
+            self._known.put(question, _Known(answered, self._verifier.verified(question[0]), self._worker.latency))
 
     def _answer(
         self, known: _Known, environ: Environ, start_response: StartResponse, started: float
@@ -134,31 +143,34 @@ class Front:
         """Return the body of a hit after starting its response; None: Flask has the answer, or says what is wrong."""
         read_path = self._worker.read_path
         arrived = read_path.monotonic()
-        if not known.verified.is_good(time(), monotonic()):
+        if not known.verified.is_good(time(), arrived):
             try:
                 known.verified = self._verifier.verified(environ["HTTP_AUTHORIZATION"])
             except Problem:
                 return None
         if self._rate_limit.take(known.verified.value.user_id):
             return None
-        environ[COUNTED] = True
         entry = read_path.hit(known.key, arrived)
         if entry is None:
+            environ[COUNTED] = True
             return None
         ready = known.ready_for(entry)
         age_seconds = arrived - ready.began if arrived > ready.began else 0.0
         if "HTTP_IF_NONE_MATCH" in environ and matches_etag(environ["HTTP_IF_NONE_MATCH"], ready.etag):
-            status, code, body, headers = "304 NOT MODIFIED", 304, b"", []
+            status, code, body, kind = "304 NOT MODIFIED", 304, b"", _NO_CONTENT
         else:
             rest = b"".join((ready.before_age, age_text(age_seconds), ready.after_age))
             body, kind = content(entry.body, rest, environ.get("HTTP_ACCEPT_ENCODING"))
-            status, code, headers = "200 OK", 200, [*kind, ("Content-Length", str(len(body)))]
+            status, code = "200 OK", 200
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
-        elapsed_ms = (perf_counter() - started) * 1000
-        headers += ready.headers_at(age_seconds, ready.expires - arrived)
-        headers += (("Server-Timing", hit_timing(elapsed_ms)), ("X-Request-Id", request_id))
-        seconds = elapsed_ms / 1000
-        self._worker.latency.observe(known.rule, "cache", code, seconds)
+        lasting = ready.headers_of(age_seconds, ready.expires - arrived, kind, len(body))
+        seconds = perf_counter() - started
+        elapsed_ms = seconds * 1000
+        hundredths = round(elapsed_ms * 100)
+        timing = _TIMINGS[hundredths] if hundredths < _SPELT_OUT else ("Server-Timing", hit_timing(elapsed_ms))
+        headers = [*lasting, timing, ("X-Request-Id", request_id)]
+        series = known.series if code == 200 else self._worker.latency.series(known.rule, "cache", code)
+        series.observe(seconds)
         if self._on_hit is not None:
             self._on_hit(environ, known.rule, code, seconds)
         if self._access_log:
@@ -174,6 +186,8 @@ def _question(environ: Environ) -> tuple[str, str, str] | None:
         return None
     if "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ:
         return None
-    if not asks_nothing(environ.get("HTTP_CACHE_CONTROL"), environ.get("HTTP_PRAGMA")):
+    if ("HTTP_CACHE_CONTROL" in environ or "HTTP_PRAGMA" in environ) and not asks_nothing(
+        environ.get("HTTP_CACHE_CONTROL"), environ.get("HTTP_PRAGMA")
+    ):
         return None
     return token, environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")

@@ -6,7 +6,6 @@ an address, so there are no more of them than routes, sources and statuses.
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -19,16 +18,10 @@ NO_SOURCE = "none"  # of an answer that is no reading: an error, a page, health
 Key = tuple[str | None, str | None, int]
 
 
-@dataclass(slots=True)
 class Series:
     """Requests of one route, source and status: how many fell in each bucket (the last: beyond all), and their sum."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_SECONDS) + 1))
-    seconds: float = 0.0
-
-
-class Latency:
-    """The latency histogram of one process."""
+    __slots__ = ("_counts", "_lock", "_seconds")
 
     def __init__(self) -> None:
         self.forget()
@@ -36,33 +29,58 @@ class Latency:
     def forget(self) -> None:
         """Begin anew, with a lock of its own: in a forked child."""
         self._lock = Lock()
+        self._counts = [0] * (len(BOUNDS_SECONDS) + 1)
+        self._seconds = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one request."""
+        with self._lock:
+            self._counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
+            self._seconds += seconds
+
+    def now(self) -> tuple[list[int], float]:
+        """Return counts and sum of one moment."""
+        with self._lock:
+            return list(self._counts), self._seconds
+
+
+class Latency:
+    """The latency histogram of one process."""
+
+    def __init__(self) -> None:
         self._series: dict[Key, Series] = {}
         self._regions: dict[str, str] = {}
 
-    def observe(self, rule: str | None, source: str | None, status: int, seconds: float) -> None:
-        """Count one request.
+    def forget(self) -> None:
+        """Begin anew, in a forked child; who kept a series counts in it still."""
+        for series in self._series.values():
+            series.forget()
+        self._regions.clear()
+
+    def series(self, rule: str | None, source: str | None, status: int) -> Series:
+        """Return where such requests are counted.
 
         :param rule: the route's template, None: there is no such address.
         :param source: who answered, None for an answer that is no reading.
         """
         key = (rule, source, status)
-        with self._lock:
-            series = self._series.get(key)
-            if series is None:
-                series = self._series[key] = Series()
-            series.counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
-            series.seconds += seconds
+        found = self._series.get(key)
+        return found if found is not None else self._series.setdefault(key, Series())
+
+    def observe(self, rule: str | None, source: str | None, status: int, seconds: float) -> None:
+        """Count one request in its :meth:`series`."""
+        self.series(rule, source, status).observe(seconds)
 
     def belongs(self, rule: str, region: str) -> None:
         """Remember that the readings of a route are kept in that region of the front cache."""
         self._regions[rule] = region
 
     def __iter__(self) -> Iterator[tuple[str, str, int, list[int], float]]:
-        """Yield (route, source, status, counts, seconds) of each series, as of now."""
-        with self._lock:
-            found = [(key, list(series.counts), series.seconds) for key, series in self._series.items()]
-        for (rule, source, status), counts, seconds in found:
-            yield rule or NO_ROUTE, source or NO_SOURCE, status, counts, seconds
+        """Yield (route, source, status, counts, seconds) of each series that counted any, as of now."""
+        for (rule, source, status), series in list(self._series.items()):
+            counts, seconds = series.now()
+            if any(counts):
+                yield rule or NO_ROUTE, source or NO_SOURCE, status, counts, seconds
 
     def statistics(self) -> dict[str, Any]:
         """Return everything as plain values; ``counts`` are of the buckets up to ``bounds_seconds``, and beyond.
