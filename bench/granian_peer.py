@@ -1,8 +1,11 @@
-"""``python -m bench.granian_peer PORT FACTORY [--access-log]``: serves a peer under granian as Frontview is served.
+"""``python -m bench.granian_peer PORT FACTORY [OPTIONS]``: serves a peer under granian as Frontview is served.
+
+Options: ``--access-log``; ``--own-core``, to keep it to the core that Frontview would take.
 
 Invariant: granian's settings are those of ``frontview serve`` with one worker.
 """
 
+import os
 import sys
 
 from models.settings import Settings
@@ -14,6 +17,8 @@ def main() -> None:
     from granian import Granian  # noqa: PLC0415
     from granian.constants import Interfaces  # noqa: PLC0415
 
+    if "--own-core" in sys.argv:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # which Frontview takes first; the worker inherits it
     fields = Settings.model_fields
     Granian(
         sys.argv[2],

@@ -91,10 +91,10 @@ def refresher(url: str, **settings: str) -> Iterator[None]:
 
 
 @contextmanager
-def web_server(url: str, workers: int, **settings: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def web_server(url: str, workers: int, *options: str, **settings: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run ``frontview serve`` and yield its port and process once it is ready."""
     port = free_port()
-    arguments = ("web.cli", "serve", "--port", str(port), "--workers", str(workers))
+    arguments = ("web.cli", "serve", "--port", str(port), "--workers", str(workers), *options)
     with running(*arguments, environment=environment_for(url, **settings)) as process:
         wait_until_it_answers(f"http://127.0.0.1:{port}/readyz", process)
         yield port, process

@@ -6,7 +6,8 @@ bare WSGI application and from a Flask route, both under granian with Frontview'
 it with Flask and SQLAlchemy (``bench/dashboard_peer.py``), its answers kept by Flask-Caching in Redis or in the
 process, under gunicorn with threads as its users run it, in the process also under granian; and, without any cache,
 that dashboard and our own asked with ``no-cache``, both for users around the median in turn, so that no two
-computations can be shared. Once more, logging each request (Frontview's default), beside a Flask route that is logged.
+computations can be shared. Once more, with all of a worker's threads on one core (``frontview serve --own-core``, the
+constants under granian alike); and logging each request (Frontview's default), beside a Flask route that is logged.
 
 Checked in the run: the peer's answer is Frontview's data byte for byte; an answer before and after each round; the
 cache counted a hit for each answer. Server CPU is that of all its processes but the database's and Redis's, an answer.
@@ -46,11 +47,12 @@ PEER = "bench.dashboard_peer:make_app"
 
 def measure(stand: Stand) -> Iterator[Found]:
     """Yield throughput and CPU of hits and of the peers."""
-    stand.expect(2 * (stand.scale.rounds + 1))
+    stand.expect(3 * (stand.scale.rounds + 1))
     with stand.database() as url, refresher(url), ExitStack() as stack:
         body = yield from _everybody(stand, url, stack)
-    with stand.database() as url, refresher(url), ExitStack() as stack:
-        yield from _logging(stand, url, stack, body)
+    for part in (_on_one_core, _logging):
+        with stand.database() as url, refresher(url), ExitStack() as stack:
+            yield from part(stand, url, stack, body)
 
 
 def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, None, bytes]:
@@ -64,6 +66,8 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     figures = _interleave(stand, contenders)
     case = f"{len(body):,} bytes, {CONNECTIONS} connections"
     yield from _throughput(case, figures)
+    if REDIS not in contenders:
+        yield Finding(case, f"{REDIS}: no redis-server here", Spread(0, 0, 0), "/s")
     yield from _cpu(case, contenders)
     yield _latency(case, contenders)
     for name in (HIT, BARE):
@@ -72,6 +76,17 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     bars = {name: spread(values) for name, values in figures.items()}
     yield Bars("http-hit", "Answers of one worker over HTTP", "answers a second", bars, logarithmic=True)
     return body
+
+
+def _on_one_core(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[Found]:
+    ours = stack.enter_context(web_server(url, 1, "--own-core", access_log="false"))
+    contenders = {
+        HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
+        **_constants(stack, body, "--own-core"),
+    }
+    case = f"{len(body):,} bytes, each worker on one core"
+    yield from _throughput(case, _interleave(stand, contenders))
+    yield from _cpu(case, contenders)
 
 
 def _logging(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[Found]:
@@ -166,8 +181,6 @@ def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) 
             yield Finding(
                 case, name, spread(values), "/s", ratios(figures[HIT], values), "hits for one", goals.get(name)
             )
-    if not any(name.startswith(REDIS) for name in figures) and goals:
-        yield Finding(case, f"{REDIS}: no redis-server here", Spread(0, 0, 0), "/s")
 
 
 def _cpu(case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner, Result
@@ -138,9 +140,33 @@ def test_the_workers_see_the_environment_and_it_is_taken_away_again(monkeypatch,
     result = run("--port", str(port), "--workers", "3", FRONTVIEW_JWT_SECRET=SECRET)
     assert result.exit_code == 0, result.output
     assert seen["checked"] == seen["FRONTVIEW_DATABASE_URL"] == "postgresql://embedded/db"
-    assert seen["arguments"] == ("127.0.0.1", port, 3)
+    assert seen["arguments"] == ("127.0.0.1", port, 3, False)
     assert "FRONTVIEW_DATABASE_URL" not in os.environ
 
 
 def test_the_default_number_of_workers_is_small():
     assert 2 <= default_workers() <= module.MOST_DEFAULT_WORKERS
+
+
+def test_no_two_workers_take_the_same_core():
+    usable = sorted(os.sched_getaffinity(0))
+    take = (
+        "import os; from web.own_core import take_core;"
+        "print(take_core(), sorted(os.sched_getaffinity(0)), flush=True); input()"
+    )
+    workers = [
+        subprocess.Popen([sys.executable, "-c", take], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(len(usable) + 1)
+    ]
+    try:
+        said = sorted(worker.stdout.readline().strip() for worker in workers)
+    finally:
+        for worker in workers:
+            worker.communicate("\n")
+    assert said == sorted([*(f"{core} [{core}]" for core in usable), f"None {usable}"])
+
+
+def test_a_core_is_free_again_when_its_worker_is_gone():
+    take = "from web.own_core import take_core; print(take_core())"
+    took = {subprocess.check_output([sys.executable, "-c", take], text=True) for _ in range(2)}
+    assert took == {f"{min(os.sched_getaffinity(0))}\n"}

@@ -30,7 +30,8 @@ STOP_SECONDS = 10
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes. [default: one a core, at least 2, at most 4]")
-def serve(host: str, port: int, workers: int | None) -> None:
+@click.option("--own-core", is_flag=True, help="Keep each worker to one core: more hits, where nothing else is busy.")
+def serve(host: str, port: int, workers: int | None, own_core: bool) -> None:
     """Run the web server until SIGTERM or Ctrl-C."""
     signal.signal(signal.SIGTERM, _leave)  # until granian takes over: an embedded database must not outlive us
     settings = load_settings()
@@ -39,7 +40,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     check_database(url, settings.direct_url or url)
     check_address(host, port)
     with _environment(environment):
-        _run(settings, host, port, workers or default_workers())
+        _run(settings, host, port, workers or default_workers(), own_core)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
@@ -92,7 +93,7 @@ def default_workers() -> int:
     return max(2, min(len(os.sched_getaffinity(0)), MOST_DEFAULT_WORKERS))
 
 
-def _run(settings: Settings, host: str, port: int, workers: int) -> None:
+def _run(settings: Settings, host: str, port: int, workers: int, own_core: bool) -> None:
     """Run granian until a signal ends it."""
     from granian import Granian  # noqa: PLC0415  only where a server runs
     from granian.constants import Interfaces  # noqa: PLC0415
@@ -102,7 +103,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
 
     configure_logs(settings)
     server = Granian(
-        "web.wsgi:started_app",
+        "web.wsgi:started_app_on_own_core" if own_core else "web.wsgi:started_app",
         factory=True,
         address=host,
         port=port,
