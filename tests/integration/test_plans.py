@@ -176,22 +176,37 @@ def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled
     assert days == (52, 1, 52)
 
 
+LOOKS = {
+    "drain_changes": r"changed AS MATERIALIZED \((.*?)\n    \), marked",
+    "begin_read": r"FROM \(\n(\s+-- Compared.*?)\s+UNION ALL\n\s+SELECT k\.source",
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "looked_for", "times"),
+    [("drain_changes", "ix_change_log_xid", 2), ("begin_read", "ix_change_log_user_id_xid", 4)],
+    ids=["drain by xid", "read by user"],
+)
 @pytest.mark.parametrize("emptied", [False, True], ids=["as it is", "left empty by vacuum"])
-def test_the_drains_look_goes_by_xid(any_server: Server, emptied: bool) -> None:
-    """Left empty, both indexes seem to cost the same, and the one on users is sorted half way for the look's UNION."""
+def test_looks_at_the_log_go_by_their_index(
+    any_server: Server, emptied: bool, function: str, looked_for: str, times: int
+) -> None:
+    """Left empty, both indexes seem to cost the same, and the wrong one is walked from end to end."""
     url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as c:
-        look = re.search(r"changed AS MATERIALIZED \((.*?)\n    \), marked", body_of(c, "drain_changes"), re.DOTALL)
+        look = re.search(LOOKS[function], body_of(c, function), re.DOTALL)
         assert look is not None
         c.execute(LOG_KEYS)
         if emptied:
             c.execute("DELETE FROM frontview.change_log")
         c.execute("VACUUM ANALYZE frontview.change_log")
-        query = look[1].replace("unseen", "$1").replace("open_then", "$2")
-        found = plan(c, query, "xid8, xid8[]", "'900', '{}'", *settings_of(c, "drain_changes"))
+        query = look[1].replace("unseen", "$1").replace("open_then", "$2").replace("p_user", "$3")
+        found = plan(c, query, "xid8, xid8[], frontview.user_key", "'900', '{}', 7", *settings_of(c, function))
     any_server.drop(url)
 
-    assert re.findall(r"(?:using|Index Scan on) (ix_change_log_\w+)", found) == ["ix_change_log_xid"] * 2, found
+    assert re.findall(r"(?:using|Index Scan on) (ix_change_log_\w+)", found) == [looked_for] * times, found
+    if function == "begin_read":
+        assert found.count("Index Cond") == len(re.findall(r"Index Cond: .*user_id", found)) == times, found
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+-- begin_read, version 3: the state of an exact read: watermark and stale days, under the caller's snapshot
+-- one row; STABLE, so that it reads with the snapshot of the statement that calls the dashboard
+-- reads drain, change_log, stale_key, ready_view; p_base: every day stale (the base-tables read)
+-- days outside p_first..p_last are left out; storage holds every captured table, so that direct reads count too
+-- change: looks at the log by its index on users, whatever the statistics say
+CREATE FUNCTION frontview.begin_read(
+    p_user frontview.user_key, p_views text [], p_first date, p_last date, p_base boolean
+) RETURNS frontview.read_state
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    newest record;
+    unseen xid8;
+    open_then xid8[];
+    mark_sources text[];
+    mark_days date[];
+    mark_drains bigint[];
+    ready record;
+    ready_views integer := 0;
+    storage oid[];
+    filenodes oid[];
+    views frontview.staleness[];
+BEGIN
+    SELECT
+        d.epoch, d.drain_id, pg_snapshot_xmax(d.snapshot) AS xmax, ARRAY(SELECT pg_snapshot_xip(d.snapshot)) AS xip,
+        d.system_identifier = (SELECT c.system_identifier FROM pg_control_system() c) AS at_home
+    INTO newest
+    FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1;
+    -- no drain yet, or restored into another cluster, where saved snapshots say nothing: only base tables are right
+    p_base := p_base OR newest.at_home IS NOT TRUE;
+    IF NOT p_base THEN
+        unseen := newest.xmax;
+        open_then := newest.xip;
+        SELECT array_agg(m.source), array_agg(m.day), array_agg(m.drain_id)
+        INTO mark_sources, mark_days, mark_drains
+        FROM (
+            -- Compared as rows, or ordered, so that only the index on users and xid will do: on a log that vacuum has left
+            -- empty both indexes seem to cost the same, and by the one on xid a read would walk everybody's changes.
+            SELECT l.source, l.day, NULL::bigint AS drain_id FROM frontview.change_log l
+            WHERE (l.user_id, l.xid) >= (p_user, unseen) AND l.user_id <= p_user
+            UNION ALL
+            SELECT l.source, l.day, NULL FROM unnest(open_then) AS o (xid) INNER JOIN frontview.change_log l
+                ON (l.user_id, l.xid) >= (p_user, o.xid) AND (l.user_id, l.xid) <= (p_user, o.xid)
+            UNION ALL
+            (
+                SELECT l.source, l.day, NULL FROM frontview.change_log l
+                WHERE l.user_id IS NULL AND l.xid >= unseen ORDER BY l.user_id
+            )
+            UNION ALL
+            SELECT every_user.source, every_user.day, NULL FROM unnest(open_then) AS o (xid) CROSS JOIN LATERAL (
+                SELECT l.source, l.day FROM frontview.change_log l
+                WHERE l.user_id IS NULL AND l.xid BETWEEN o.xid AND o.xid ORDER BY l.user_id
+            ) every_user
+            UNION ALL
+            SELECT k.source, k.day, k.drain_id FROM frontview.stale_key k WHERE k.user_id = p_user
+            UNION ALL
+            SELECT k.source, k.day, k.drain_id FROM frontview.stale_key k WHERE k.user_id IS NULL
+        ) m;
+    END IF;
+
+    IF NOT p_base AND mark_sources IS NULL AND p_first <= p_last THEN
+        FOR ready IN
+            SELECT r.view, r.clean, r.storage, r.filenodes FROM frontview.ready_view r
+            -- copied into another database, a note is about relations of that one
+            WHERE r.view = ANY (p_views) AND r.noted_in = 'frontview.ready_view'::regclass
+            AND ARRAY(SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (r.storage)) <@ r.storage
+        LOOP
+            ready_views := ready_views + 1;
+            views[array_position(p_views, ready.view)] := ready.clean;
+            storage := storage || ready.storage;
+            filenodes := filenodes || ready.filenodes;
+        END LOOP;
+        IF ready_views = cardinality(p_views) AND NOT frontview.storage_changed(storage, filenodes) THEN
+            RETURN ROW (
+                newest.epoch, newest.drain_id, FALSE, 'materialized_view'::text, 0, storage, filenodes, views
+            );
+        END IF;
+    END IF;
+    RETURN frontview.find_stale_days(
+        p_views, p_first, p_last, p_base, newest.epoch, newest.drain_id, mark_sources, mark_days, mark_drains
+    );
+END
+$$
