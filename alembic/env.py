@@ -9,11 +9,13 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
+import models.bookkeeping
 import models.leader_note
+import models.operation
 import models.sign_in_code
-import models.voice  # noqa: F401  what is declared beside the bookkeeping joins the metadata
+import models.voice  # noqa: F401  what these declare joins the metadata
 from models.base import metadata
-from models.bookkeeping import Snapshot, Staleness, Xid8
+from models.column_types import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
 from models.settings import load_settings

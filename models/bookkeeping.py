@@ -1,54 +1,14 @@
 """The bookkeeping tables of the core, in schema ``frontview``; their meaning is in PROTOCOL of docs/.
 
-Every table is logged. Who writes each is said beside it; nobody else may.
+Every table is logged. Who writes each is said beside it; nobody else may. Exactness rests on these tables alone; those
+beside them are in :mod:`models.operation`.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, OID, REGCLASS, UUID
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.dialects.postgresql import ARRAY, OID, REGCLASS
 
 from models.base import SCHEMA, metadata
-
-
-class UserKeyDomain(UserDefinedType[object]):
-    """The domain ``frontview.user_key``, whose base type :mod:`models.user_key` decides."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "frontview.user_key"
-
-
-class Xid8(UserDefinedType[int]):
-    """A 64-bit transaction id; never wraps around."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "xid8"
-
-
-class Snapshot(UserDefinedType[str]):
-    """A ``pg_snapshot``: which transactions had ended when it was taken."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "pg_snapshot"
-
-
-class Staleness(UserDefinedType[object]):
-    """What one read may take from one maintained view: the composite type ``frontview.staleness``."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "frontview.staleness"
-
+from models.column_types import Snapshot, Staleness, UserKeyDomain, Xid8
 
 # A captured source: one logical stream of changes of one table. Written by migrations.
 source = sa.Table(
@@ -177,20 +137,6 @@ refresh_log = sa.Table(
     schema=SCHEMA,
 )
 
-# What an operator must look at. Written by the leader and by `frontview audit`; a row is deleted when it has passed.
-alarm = sa.Table(
-    "alarm",
-    metadata,
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False, comment="a table, tier or view; never user data"),
-    sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-    sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-    sa.Column("times", sa.BigInteger, nullable=False, server_default="1", comment="looks that found it"),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.PrimaryKeyConstraint("kind", "subject"),
-    schema=SCHEMA,
-)
-
 # What the capture of each source looked like at the last look. Written by check_capture only.
 capture_state = sa.Table(
     "capture_state",
@@ -201,138 +147,5 @@ capture_state = sa.Table(
     sa.Column("fingerprint", sa.Text, nullable=False, comment="changes with triggers, capture function, family"),
     sa.Column("system_identifier", sa.BigInteger, nullable=False, comment="elsewhere the row says nothing"),
     sa.PrimaryKeyConstraint("source", "relation"),
-    schema=SCHEMA,
-)
-
-# What the audit has compared, a view. Written by the leader and by `frontview audit`.
-audit = sa.Table(
-    "audit",
-    metadata,
-    sa.Column("view", sa.Text, nullable=False),
-    sa.Column("checks", sa.BigInteger, nullable=False, server_default="0", comment="reads of tiers compared"),
-    sa.Column("violations", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("rounds", sa.BigInteger, nullable=False, server_default="0", comment="times every user was visited"),
-    sa.Column("after_user", UserKeyDomain, comment="the round goes on here; NULL: at the first"),
-    sa.Column("last_checked_at", sa.DateTime(timezone=True)),
-    sa.PrimaryKeyConstraint("view"),
-    schema=SCHEMA,
-)
-
-# Manual invalidations, by pattern. Written by web workers and operators; the drain that feeds one sets its drain_id.
-invalidation = sa.Table(
-    "invalidation",
-    metadata,
-    sa.Column("invalidation_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    sa.Column("pattern", sa.Text, nullable=False, comment="a glob over the labels of cache entries"),
-    sa.Column("asked_by", sa.Text, nullable=False),
-    sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-    sa.Column("drain_id", sa.BigInteger, comment="that fed it to the caches; NULL: not yet"),
-    sa.Index(
-        "ix_invalidation_waiting",
-        "invalidation_id",
-        postgresql_where=sa.text("drain_id IS NULL"),
-    ),
-    schema=SCHEMA,
-)
-
-# What operators asked of the leader. Written by web workers and operators, and by the leader that does it.
-operator_task = sa.Table(
-    "operator_task",
-    metadata,
-    sa.Column("task_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("argument", JSONB, nullable=False),
-    sa.Column("asked_by", sa.Text, nullable=False),
-    sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-    sa.Column("started_at", sa.DateTime(timezone=True)),
-    sa.Column("ended_at", sa.DateTime(timezone=True)),
-    sa.Column("outcome", sa.Text, comment="in words; NULL: not ended"),
-    sa.CheckConstraint("kind IN ('refresh', 'warm')", name="kind"),
-    # the same thing asked for twice before it begins is one thing
-    sa.Index(
-        "uq_operator_task_waiting",
-        "kind",
-        "argument",
-        unique=True,
-        postgresql_where=sa.text("started_at IS NULL"),
-    ),
-    sa.Index(
-        "ix_operator_task_open",
-        "task_id",
-        postgresql_where=sa.text("ended_at IS NULL"),
-    ),
-    schema=SCHEMA,
-)
-
-# Web processes, as they report themselves every few seconds. Rows of dead ones are deleted by the leader.
-worker = sa.Table(
-    "worker",
-    metadata,
-    sa.Column("worker_id", UUID(as_uuid=True), primary_key=True),
-    sa.Column("host", sa.Text, nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-    sa.Column("statistics", JSONB, nullable=False),
-    schema=SCHEMA,
-)
-
-# Who reads what at which hour of the week (UTC). Written by web workers in batches, pruned by the leader.
-access = sa.Table(
-    "access",
-    metadata,
-    sa.Column("user_id", UserKeyDomain, nullable=False),
-    sa.Column("dashboard", sa.Text, nullable=False),
-    sa.Column("hour_of_week", sa.SmallInteger, nullable=False, comment="0: Monday 00:00 UTC; 167: Sunday 23:00"),
-    sa.Column("weight", sa.Double, nullable=False, comment="reads, halved every two weeks; as of counted_at"),
-    sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint("user_id", "dashboard", "hour_of_week"),
-    sa.Index("ix_access_hour_of_week_weight", "hour_of_week", "weight"),
-    schema=SCHEMA,
-)
-
-# Reads of all workers together, a minute. Written by web workers in batches, pruned by the leader.
-traffic = sa.Table(
-    "traffic",
-    metadata,
-    sa.Column("minute", sa.DateTime(timezone=True), primary_key=True),
-    sa.Column("reads", sa.BigInteger, nullable=False),
-    schema=SCHEMA,
-)
-
-# What workers are to have in their caches, and for how long. Written by the leader.
-warm_plan = sa.Table(
-    "warm_plan",
-    metadata,
-    sa.Column("user_id", UserKeyDomain, nullable=False),
-    sa.Column("dashboard", sa.Text, nullable=False),
-    sa.Column("wanted_from", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("wanted_until", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("priority", sa.Double, nullable=False, comment="the higher, the sooner"),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.PrimaryKeyConstraint("user_id", "dashboard"),
-    sa.Index("ix_warm_plan_wanted_until", "wanted_until"),
-    sa.CheckConstraint("reason IN ('asked', 'most_active', 'predicted', 'low_traffic')", name="reason"),
-    schema=SCHEMA,
-)
-
-# What the roles of web and refresher are allowed. Written by migrations; `grant_rights` makes it so.
-role_right = sa.Table(
-    "role_right",
-    metadata,
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("object", sa.Text, nullable=False, comment="a relation or function, schema-qualified"),
-    sa.Column("privilege", sa.Text, nullable=False),
-    sa.Column("columns", ARRAY(sa.Text), nullable=False, server_default="{}", comment="empty: all"),
-    sa.Column(
-        "as_owner",
-        sa.Boolean,
-        nullable=False,
-        server_default=sa.false(),
-        comment="of a function: it runs with its owner's rights",
-    ),
-    sa.PrimaryKeyConstraint("role", "object", "privilege"),
-    sa.CheckConstraint("role IN ('frontview_refresher', 'frontview_web')", name="role"),
-    sa.CheckConstraint("privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'EXECUTE')", name="privilege"),
     schema=SCHEMA,
 )

@@ -7,7 +7,7 @@ trigger from the user's time zone, so it is declared here but never written by h
 import sqlalchemy as sa
 
 from models.base import SCHEMA, metadata
-from models.bookkeeping import Xid8
+from models.column_types import Xid8
 
 CALL_STATUSES = ("completed", "failed", "no_answer", "busy", "in_progress")
 LEAD_STAGES = ("new", "engaged", "qualified", "converted", "lost")

@@ -8,34 +8,20 @@ the applying of feed rows exclude each other.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from models.user_key import UserKey
+from refresher.applied_feed import USERS_A_BITE, AppliedFeed
 from refresher.entry import Entry, EntryKey, Reads, expires_in
-from refresher.feed import (
-    Bulk,
-    FeedMemory,
-    FeedRow,
-    Poll,
-    Position,
-    break_in_feed,
-    concerns,
-    dependence,
-    rows_by_user,
-)
+from refresher.feed import FeedMemory, Poll, Position
 from refresher.fill import Fill, RunningFills
-from refresher.invalidations import Invalidations, count_rows, tell
 from refresher.region import RegionLimits
 from refresher.store import AGES, Store
-from refresher.trust import NEVER, Trust
+from refresher.trust import Trust
 
 # Refusals that say nothing against the freshness of the answer: it may be shared with those who waited.
 HARMLESS_REFUSALS = frozenset({"too_large", "expired"})
-NEWEST = (float("inf"), float("inf"))
-# So many users are looked through before others get the lock: about 0.2 ms.
-USERS_A_BITE = 500
-BETWEEN_BITES_SECONDS = 0.0002
 T = TypeVar("T")
 
 
@@ -59,12 +45,8 @@ class FrontCache:
         self._store = Store(limits)
         self._regions = self._store.regions
         self._running = RunningFills()
-        self._memory = memory if memory is not None else FeedMemory()
-        self._trust = Trust(trust_seconds)
-        self._usable_until = NEVER
-        self._applied: Position | None = None
-        self._flushes: Counter[str] = Counter()
-        self._invalidations = Invalidations()
+        memory = memory if memory is not None else FeedMemory()
+        self._feed = AppliedFeed(self._lock, self._store, self._running, memory, Trust(trust_seconds))
 
     # --- reading
 
@@ -82,7 +64,7 @@ class FrontCache:
             entry = region.peek(key)
             if entry is None:
                 why = "absent"
-            elif arrived >= self._usable_until:
+            elif arrived >= self._feed.usable_until:
                 why = "untrusted"
             elif arrived >= entry.expires:
                 why = "expired"
@@ -100,7 +82,7 @@ class FrontCache:
         with self._lock:
             region = self._regions[key.region]
             entry = region.peek(key)
-            if entry is None or arrived >= self._usable_until or arrived >= expires_in(entry.stamp)[0]:
+            if entry is None or arrived >= self._feed.usable_until or arrived >= expires_in(entry.stamp)[0]:
                 return None
             region.hit(entry, arrived)
             return entry
@@ -118,12 +100,12 @@ class FrontCache:
             if entry is None:
                 return None
             # an answer is as good as exact when it was computed, whatever was known of the feed
-            trusted_until = min(max(self._usable_until, entry.began), entry.expires)
+            trusted_until = min(max(self._feed.usable_until, entry.began), entry.expires)
             return entry if now <= trusted_until + beyond_trust_seconds else None
 
     def may_answer(self, arrived: float) -> bool:
         """Return whether entries are trusted for a request that arrived then."""
-        return arrived < self._usable_until
+        return arrived < self._feed.usable_until
 
     def ttl_seconds(self, region: str, declared: float) -> float:
         """Return the TTL of a new entry: the one ``region`` imposes, else the dashboard's own."""
@@ -157,7 +139,7 @@ class FrontCache:
         with self._lock:
             self._running.forget(fill)
             fill.joinable = False  # nothing watches it from here on; who comes later finds the entry
-            ahead = self._ahead(epoch, drain_id, undrained=undrained)
+            ahead = self._feed.ahead(epoch, drain_id, undrained=undrained)
             shown = fill.joined or not fill.background
             if ahead is not None and shown:
                 self._drop_older(fill.key.user, ahead)
@@ -202,71 +184,21 @@ class FrontCache:
     @property
     def applied(self) -> Position | None:
         """How far the feed was applied; None: nothing yet, or everything was flushed after a failure."""
-        return self._applied
+        return self._feed.position
 
     def may_have_changed(self, user: UserKey, epoch: int, drain_id: int) -> bool:
-        """Return whether anything about ``user`` may have been applied after that drain.
-
-        True as well where that cannot be known: a drain of another epoch, one not applied yet, one already forgotten.
-        """
+        """Return whether anything about ``user`` may have been applied after that drain; True if it cannot be known."""
         with self._lock:
-            applied = self._applied
-            if applied is None or epoch != applied.epoch:
-                return True
-            if not self._memory.remembers_from <= drain_id <= applied.drain_id:
-                return True
-            return self._memory.names(user, drain_id)
+            return self._feed.may_have_changed(user, epoch, drain_id)
 
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
-        """Apply what a poll returned, then extend trust by it; return whether everything was flushed.
-
-        From the first hold of the lock on no fill is stored that the poll's changes overtake. Entries are then dropped
-        a few users a hold, and the poll counts as applied, and extends trust, only in the last one: until then a reader
-        sees what would be if the poll had not yet returned.
-        """
-        by_user, counts = rows_by_user(poll.rows), count_rows(poll.rows, poll.bulks)
-        with self._lock:
-            why = break_in_feed(self._applied, poll)
-            if reconnected and why != "start":
-                why = "reconnect"
-            if why is None and poll.newest is not None:
-                self._refuse_overtaken(poll, poll.newest, by_user.keys())
-                users = self._concerned(poll, by_user)
-            else:
-                self._flush(why or "backwards", poll.newest)
-                users = []
-            flushes = self._flushes.total()
-        dropped = self._invalidate(users, by_user, poll.bulks)
-        with self._lock:
-            if flushes == self._flushes.total():  # no other thread has flushed, and ended trust, meanwhile
-                self._extend(poll)
-            if why is None:
-                self._invalidations.add(counts, dropped)
-        if why is None:
-            tell(poll.rows, counts, dropped)
-        return why is not None
-
-    def _invalidate(
-        self, users: Sequence[UserKey], by_user: Mapping[UserKey | None, Sequence[FeedRow]], bulks: Sequence[Bulk]
-    ) -> Counter[str]:
-        """Drop the entries of ``users`` that the rows concern, in bites; return how many, by source."""
-        dropped: Counter[str] = Counter()
-        everyone = by_user.get(None, ())
-        for first in range(0, len(users), USERS_A_BITE):
-            if first:
-                time.sleep(BETWEEN_BITES_SECONDS)  # a lock let go and taken at once is had by nobody else
-            with self._lock:
-                for user in users[first : first + USERS_A_BITE]:
-                    many = [bulk.row_of(user) for bulk in bulks if user in bulk.users]
-                    self._drop_concerned(user, [*by_user.get(user, ()), *everyone, *many], dropped)
-        return dropped
+        """Apply what a poll returned, then extend trust by it; return whether everything was flushed."""
+        return self._feed.apply(poll, reconnected=reconnected)
 
     def flush(self, why: str) -> None:
         """Drop everything and trust nothing until the feed was read anew."""
         with self._lock:
-            self._usable_until = NEVER
-            self._trust.lose()
-            self._flush(why, None)
+            self._feed.flush(why)
 
     def statistics(self) -> dict[str, Any]:
         """Return sizes, counters and the state of trust as plain numbers and texts.
@@ -279,25 +211,7 @@ class FrontCache:
             regions = self._store.statistics()
             for name, region in regions.items():
                 region["ages"] = {age: ages[name, age] for age in AGES}
-            applied = self._applied
-            return {
-                "regions": regions,
-                "flushes": dict(self._flushes),
-                "invalidations": self._invalidations.statistics(),
-                "running_fills": len(self._running),
-                "trust": {
-                    "trusted": now < self._usable_until,
-                    "remaining_seconds": max(0.0, self._usable_until - now),
-                    "doubt": self._trust.doubt,
-                    "doubts": self._trust.doubts,
-                },
-                "feed": {
-                    "epoch": applied.epoch if applied else None,
-                    "drain_id": applied.drain_id if applied else None,
-                    "remembered_rows": len(self._memory),
-                    "remembers_from": self._memory.remembers_from,
-                },
-            }
+            return {"regions": regions, "running_fills": len(self._running), **self._feed.statistics(now)}
 
     def _in_bites(self, look: Callable[[UserKey], Iterable[T]]) -> Iterator[T]:
         """Yield what ``look`` finds of each user under the lock, letting others have it now and then."""
@@ -313,15 +227,8 @@ class FrontCache:
     def _refusal(self, fill: Fill, entry: Entry) -> str | None:
         if fill.dropped:
             return "dropped"
-        if self._applied is None:
-            return "no_feed"
-        if entry.epoch != self._applied.epoch:
-            return "epoch"
-        if entry.drain_id < self._memory.remembers_from:
-            return "forgotten"
-        if self._memory.overtakes(dependence(entry), entry.drain_id):
-            return "overtaken"
-        return "expired" if self.monotonic() >= entry.expires else None
+        why = self._feed.refusal(entry)
+        return why or ("expired" if self.monotonic() >= entry.expires else None)
 
     def _keep(self, fill: Fill, entry: Entry) -> str | None:
         renewal = fill.background and self._store.peek(fill.key) is not None
@@ -329,60 +236,8 @@ class FrontCache:
         self._regions[fill.key.region].renewals += renewal and why is None
         return why
 
-    def _ahead(self, epoch: int, drain_id: int, *, undrained: bool) -> tuple[float, float] | None:
-        """Return up to which watermark entries may lack what such a read saw; None: it saw what was applied."""
-        if undrained:
-            # no watermark tells what it saw: an equal one may lack it, and one of before a crash be a lost drain's
-            return NEWEST
-        applied = self._applied
-        beyond = applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
-        return (epoch, drain_id) if beyond else None
-
     def _drop_older(self, user: UserKey, watermark: tuple[float, float]) -> None:
         for entry in self._store.of(user):
             if (entry.epoch, entry.drain_id) <= watermark:
                 self._store.remove(entry, "newer_read")
         self._running.drop(user)
-
-    def _refuse_overtaken(self, poll: Poll, newest: Position, users: KeysView[UserKey | None]) -> None:
-        """Keep the fills that run now, and lack the poll's changes, from the cache and from later requests.
-
-        :param users: of the poll's rows; None: everybody.
-        """
-        if poll.bulks:  # more than is remembered one by one: no fill of before is stored
-            self._memory.reset(newest.drain_id)
-        else:
-            self._memory.remember(poll.rows, newest.drain_id)
-        self._running.close(None if None in users else set(users).union(*(bulk.users for bulk in poll.bulks)))
-
-    def _concerned(self, poll: Poll, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> list[UserKey]:
-        """Return the users with entries whom the poll is about."""
-        users = self._store.users
-        if None in by_user:
-            return list(users)
-        found = users & by_user.keys()
-        return list(found.union(*(users & bulk.users for bulk in poll.bulks)))
-
-    def _drop_concerned(self, user: UserKey, rows: Sequence[FeedRow], dropped: Counter[str]) -> None:
-        for entry in self._store.of(user):
-            answer = dependence(entry)
-            # an entry that saw the drain already holds its changes
-            guilty = (row for row in rows if row.drain_id > entry.drain_id and concerns(*row[2:], answer))
-            if (first := next(guilty, None)) is not None:
-                self._store.remove(entry, "invalidated")
-                dropped[first.source] += 1
-
-    def _extend(self, poll: Poll) -> None:
-        self._applied = poll.newest
-        if poll.seen is None:
-            self._trust.lose()
-        else:
-            self._trust.observe(poll.seen)
-        self._usable_until = self._trust.until
-
-    def _flush(self, why: str, applied: Position | None) -> None:
-        self._store.clear("flushed")
-        self._running.drop_all()
-        self._applied = applied
-        self._memory.reset(applied.drain_id if applied else 0)
-        self._flushes[why] += 1

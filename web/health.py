@@ -17,8 +17,8 @@ from flask import Response, jsonify
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from models.bookkeeping import alarm
 from models.errors import DatabaseUnavailable
+from models.operation import alarm
 from models.schema_version import SchemaState, schema_state
 from web.context import context
 from web.openapi import HEALTH_RESPONSES, READINESS_RESPONSES

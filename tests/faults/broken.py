@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from refresher import __main__ as refresher_entry
-from refresher import cache as cache_module
+from refresher import applied_feed
 from refresher.cache import FrontCache
 from refresher.drain import _Housekeeping
 from refresher.follower import FeedFollower
@@ -37,20 +37,20 @@ def notifications_trusted_as_content() -> None:
             if list(connection.notifies(timeout=0.1, stop_after=1)):
                 return
             with cache._lock:
-                cache._usable_until = cache.monotonic() + cache._trust.trust_seconds
+                cache._feed.usable_until = cache.monotonic() + cache._feed._trust.trust_seconds
 
     FeedFollower._wait_for_notification = wait  # type: ignore[method-assign]
 
 
 def feed_gap_ignored() -> None:
     """Go on after a hole in the drains' numbers as if nothing had been in it."""
-    honest = cache_module.break_in_feed
+    honest = applied_feed.break_in_feed
 
     def forgiving(applied: Any, poll: Any) -> str | None:
         why = honest(applied, poll)
         return None if why == "hole" and poll.since == applied.drain_id else why
 
-    cache_module.break_in_feed = forgiving
+    applied_feed.break_in_feed = forgiving
 
 
 def trust_by_receipt() -> None:

@@ -13,8 +13,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+import models.bookkeeping
+import models.leader_note
+import models.operation
 import models.sign_in_code
-import models.voice  # noqa: F401  what is declared beside the bookkeeping joins the metadata
+import models.voice  # noqa: F401  what these declare joins the metadata
 from models.base import metadata
 from models.engine import connect
 from refresher.leadership import try_to_lead

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from refresher import cache, feed, trust
+from refresher import applied_feed, feed, trust
 from refresher.cache import FrontCache
 from refresher.entry import Entry, EntryKey
 from refresher.feed import FeedMemory, Poll, Position, break_in_feed, concerns
@@ -41,7 +41,7 @@ def breaks_ignored(patch: Patch, ignored: Collection[str]) -> None:
         why = break_in_feed(applied, poll)
         return None if why in ignored else why
 
-    patch.setattr(cache, "break_in_feed", found)
+    patch.setattr(applied_feed, "break_in_feed", found)
 
 
 def gap_ignored(patch: Patch) -> None:
@@ -105,7 +105,7 @@ def dayless_rows_ignored(patch: Patch) -> None:
         dayless = first_day is None and not source.startswith("cache:")
         return not dayless and concerns(source, first_day, last_day, answer)
 
-    patch.setattr(cache, "concerns", dated)
+    patch.setattr(applied_feed, "concerns", dated)
 
 
 def older_entries_stay(patch: Patch) -> None:
@@ -120,7 +120,11 @@ def flushes_spare_fills(patch: Patch) -> None:
 
 def manual_rows_ignored(patch: Patch) -> None:
     """Manual invalidations take nothing away."""
-    patch.setattr(cache, "concerns", lambda source, *rest: not source.startswith("cache:") and concerns(source, *rest))
+
+    def by_change(source: str, *rest: Any) -> bool:
+        return not source.startswith("cache:") and concerns(source, *rest)
+
+    patch.setattr(applied_feed, "concerns", by_change)
 
 
 def exact_reads_share_what_runs(patch: Patch) -> None:

@@ -46,17 +46,17 @@ class WatchedCache(FrontCache):
         return why
 
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
-        flushed_before = self._flushes.copy()
+        flushed_before = self._feed.flushes.copy()
         flushed = super().apply(poll, reconnected=reconnected)
-        for why in self._flushes - flushed_before:
+        for why in self._feed.flushes - flushed_before:
             self.seen(f"flush: {why}")
-        self.seen(f"doubt: {self._trust.doubt}")
+        self.seen(f"doubt: {self._feed._trust.doubt}")
         return flushed
 
     @property
     def applied_look(self) -> int:
         """What the drains that this worker has applied had seen."""
-        return self.world.looks[self._applied] if self._applied else 0
+        return self.world.looks[self.applied] if self.applied else 0
 
     def indexed(self) -> int:
         """Return how many entries invalidations would find."""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 import pytest
 from structlog.testing import capture_logs
 
-from refresher.cache import USERS_A_BITE, FrontCache
+from refresher.applied_feed import USERS_A_BITE
+from refresher.cache import FrontCache
 from refresher.entry import EntryKey
 from refresher.feed import Bulk, FeedMemory, Poll, Position
 from refresher.fill import Fill
@@ -290,7 +291,7 @@ class Meanwhile:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
         self._act: Callable[[], object] | None = act
         self.found: object = None
-        monkeypatch.setattr("refresher.cache.time.sleep", self._sleep)
+        monkeypatch.setattr("refresher.applied_feed.time.sleep", self._sleep)
 
     def _sleep(self, _seconds: float) -> None:
         act, self._act = self._act, None

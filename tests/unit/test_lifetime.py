@@ -2,7 +2,8 @@
 
 import pytest
 
-from refresher.cache import USERS_A_BITE, FrontCache
+from refresher.applied_feed import USERS_A_BITE
+from refresher.cache import FrontCache
 from refresher.entry import Entry, EntryKey
 from refresher.store import MOST_DROPPED
 from tests.unit.cache_fakes import Clock, Feed, changed, fill, make_cache, make_entry, make_key
