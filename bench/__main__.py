@@ -28,7 +28,14 @@ NARROWEST_COLUMNS = 150
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("questions", nargs=-1, type=click.Choice(QUESTIONS), metavar="[QUESTION ...]")
-@click.option("--scale", "scale_name", type=click.Choice(list(SCALES)), default="standard", show_default=True)
+@click.option(
+    "--scale",
+    "scale_name",
+    type=click.Choice(list(SCALES)),
+    default="standard",
+    show_default=True,
+    help="small: everything in about two and a half minutes.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
 @click.option("--server", "server_url", metavar="URL", help="A superuser's, of a server to use instead of an own one.")
 @click.option(

@@ -12,9 +12,11 @@ class Scale:
     """One size of everything.
 
     :param rounds: interleaved rounds of each comparison.
+    :param system_rounds: the same where a round takes seconds: many servers in turn, open pages, a browser.
     :param round_seconds: how long a throughput round lasts.
     :param hold_seconds: how long ``drain_flat`` holds a snapshot or a transaction open.
     :param probes: writes whose way into the cache ``freshness`` follows.
+    :param trace_hours: how long the trace is that ``warming`` replays.
     """
 
     name: str
@@ -22,17 +24,19 @@ class Scale:
     users: int
     days: int
     rounds: int
+    system_rounds: int
     round_seconds: float
     hold_seconds: int
     probes: int
+    trace_hours: int
 
 
 GOALS_ARE_FOR = "full"
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("small", 50_000, 200, 365, 3, 0.5, 5, 20),
-        Scale("standard", 1_000_000, 2_000, 365, 15, 3.0, 120, 400),
-        Scale("full", 5_000_000, 10_000, 365, 9, 2.0, 60, 200),
+        Scale("small", 50_000, 200, 365, 3, 1, 0.5, 2, 20, 1),
+        Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2),
+        Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2),
     )
 }

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import httpx
 import psycopg
 import pytest
 
+from tests.fix_postgres import Server
 from tests.waiting import until
 from web.tokens import issue_token
 
 SECRET = "a secret for the tests that is long enough"
-BOTH_WAYS = pytest.mark.parametrize("front_layer", ["true", "false"], ids=["front layer", "Flask alone"])
+BOTH_WAYS = pytest.mark.parametrize(
+    "front_layer", ["true", "false"], ids=["front layer", "Flask alone"], scope="module"
+)  # of the module: all tests one way, then the other, so that they can share what runs
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -85,6 +89,8 @@ class System:
         return process.wait(15)
 
     def close(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
         for name in list(self.processes):
             self.end(name)
         self.sql.close()
@@ -138,26 +144,44 @@ def fill(connection: psycopg.Connection[Any], users: int = 5) -> None:
     )
 
 
-@pytest.fixture
+@contextmanager
+def filled_system(server: Server, folder: Path, *, users: int = 5, front_layer: str = "true") -> Iterator[System]:
+    """Yield a system on a database of its own with data in it, and no process yet; they end with it."""
+    url = server.create(server.template)
+    system = System(url, folder)
+    system.environment["FRONTVIEW_FRONT_LAYER"] = front_layer
+    try:
+        fill(system.sql, users)
+        yield system
+    finally:
+        system.close()
+        server.drop(url)
+
+
+@pytest.fixture(scope="module")
 def front_layer() -> str:
     """Whether web workers answer hits before Flask; what must be alike both ways asks for both (``BOTH_WAYS``)."""
     return "true"
 
 
 @pytest.fixture
-def system(database_url: str, tmp_path: Path, front_layer: str) -> Iterator[System]:
+def system(embedded_server: Server, tmp_path: Path, front_layer: str) -> Iterator[System]:
     """The database with data in it, and no process yet."""
-    system = System(database_url, tmp_path)
-    system.environment["FRONTVIEW_FRONT_LAYER"] = front_layer
-    fill(system.sql)
-    yield system
-    system.close()
+    with filled_system(embedded_server, tmp_path, front_layer=front_layer) as system:
+        yield system
 
 
 @pytest.fixture
 def running(system: System) -> System:
     """Two web workers, a refresher that leads, views populated."""
     return start_everything(system)
+
+
+@pytest.fixture(scope="module")
+def shared(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory, front_layer: str) -> Iterator[System]:
+    """A system that runs, for tests that compare with what they found; who stops or configures takes ``running``."""
+    with filled_system(embedded_server, tmp_path_factory.mktemp("shared"), front_layer=front_layer) as system:
+        yield start_everything(system)
 
 
 def start_everything(system: System) -> System:

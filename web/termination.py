@@ -27,6 +27,14 @@ def on_termination(tell: Callable[[], None]) -> None:
     threading.Thread(target=_listen, args=arguments, name="frontview-signals", daemon=True).start()
 
 
+def end_children_that_start() -> None:
+    """Have each process forked from here on end at SIGTERM until it has a handler of its own.
+
+    It would inherit ours, which tells nobody but us: a signal that comes while it starts would be lost, and waited for.
+    """
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
 def _listen(reading: int, others: int, tell: Callable[[], None]) -> None:
     while numbers := os.read(reading, 64):
         if others != _NOBODY:

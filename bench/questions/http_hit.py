@@ -47,7 +47,7 @@ PEER = "bench.dashboard_peer:make_app"
 
 def measure(stand: Stand) -> Iterator[Found]:
     """Yield throughput and CPU of hits and of the peers."""
-    stand.expect(3 * (stand.scale.rounds + 1))
+    stand.expect(3 * (stand.scale.system_rounds + 1))
     with stand.database() as url, refresher(url), ExitStack() as stack:
         body = yield from _everybody(stand, url, stack)
     for part in (_on_one_core, _logging):
@@ -171,7 +171,7 @@ def _interleave(stand: Stand, contenders: Mapping[str, Contender]) -> Figures:
     rounds: dict[str, Callable[[], float]] = {
         name: partial(it.round, _round_seconds(stand), CONNECTIONS) for name, it in contenders.items()
     }
-    return interleave(rounds, stand.scale.rounds, stand.step)
+    return interleave(rounds, stand.scale.system_rounds, stand.step)
 
 
 def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) -> Iterator[Finding]:

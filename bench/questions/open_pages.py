@@ -105,7 +105,7 @@ class Contenders:
 
 def measure(stand: Stand) -> Iterator[Finding]:
     """Yield milliseconds of ordinary requests with a hundred pages open and with none."""
-    rounds, seconds = min(stand.scale.rounds, MOST_ROUNDS), stand.scale.round_seconds * SECONDS_A_ROUND
+    rounds, seconds = min(stand.scale.system_rounds, MOST_ROUNDS), stand.scale.round_seconds * SECONDS_A_ROUND
     stand.expect(rounds + 1)
     with (
         stand.database() as url,

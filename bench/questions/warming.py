@@ -1,9 +1,10 @@
 """How many reads does the front cache answer, and how many statements does it take, with and without warming?
 
-A trace of 2 hours of a Tuesday afternoon (:mod:`bench.trace`: Zipf users with usual hours of their own, writes of those
-who work; the two weeks before are in ``access``) is replayed (:mod:`bench.replay`) against the real worker's parts, the
-real leader's planner and a real PostgreSQL. *No cache*: regions without entries. *Cache*: no warming. *Reactive*: what
-was read is filled again after a change and renewed before it expires. *Predictive*: that, and the leader's plan.
+A trace of 2 hours of a Tuesday afternoon, at small scale of one (:mod:`bench.trace`: Zipf users with usual hours of
+their own, writes of those who work; the two weeks before are in ``access``) is replayed (:mod:`bench.replay`) against
+the real worker's parts, the real leader's planner and a real PostgreSQL. *No cache*: regions without entries. *Cache*:
+no warming. *Reactive*: what was read is filled again after a change and renewed before it expires. *Predictive*: that,
+and the leader's plan.
 
 **Time.** A second of the trace is a second of every TTL and pause; nothing is scaled. The replay's clock jumps over the
 time in which nothing is due, and the real time of every statement passes in it, so that the warmer's budget is real.
@@ -38,7 +39,6 @@ from refresher.leadership import Connection
 from views_sql.catalog import CATALOG
 from web.warming import WarmingPolicy
 
-HOURS = 2
 BEGIN_HOUR = 13
 NO_CACHE_READS = 1_000
 NONE = WarmingPolicy(enabled=False)
@@ -62,7 +62,7 @@ def measure(stand: Stand) -> Iterator[Found]:
     cached = CONTENDERS[1:]
     stand.expect(1 + len(cached) * len(WRITE_FACTORS) + 1)
     for factor in WRITE_FACTORS:
-        trace = make_trace(users, _tuesday(), HOURS, write_factor=factor)
+        trace = make_trace(users, _tuesday(), stand.scale.trace_hours, write_factor=factor)
         for contender in CONTENDERS if factor == 1 else cached:
             outcome = _replay(stand, contender, trace)
             is_ours = contender is CONTENDERS[-1] and factor == 1
@@ -73,7 +73,7 @@ def measure(stand: Stand) -> Iterator[Found]:
             if is_ours:
                 ours = outcome
             stand.step()
-    few = make_trace(users[::FEWER_USERS], _tuesday(), HOURS)
+    few = make_trace(users[::FEWER_USERS], _tuesday(), stand.scale.trace_hours)
     sparse = _replay(stand, CONTENDERS[-1], few)
     yield from _findings(_case(few), CONTENDERS[-1], sparse, has_goals=False)
     stand.step()
@@ -89,7 +89,7 @@ def measure(stand: Stand) -> Iterator[Found]:
 
 
 def _case(trace: Trace) -> str:
-    return f"{trace.reads:,} reads, {len(trace.events) - trace.reads:,} changes in {HOURS} h"
+    return f"{trace.reads:,} reads, {len(trace.events) - trace.reads:,} changes in {trace.seconds // 3600} h"
 
 
 def _replay(stand: Stand, contender: Contender, trace: Trace) -> Outcome:

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.acceptance.test_reads import OVERVIEW
-from tests.fix_app import System, free_port
-from tests.fix_postgres import ROOT
+from tests.fix_app import filled_system, free_port
+from tests.fix_postgres import ROOT, Server
 from tests.scraping import Scraped, parse, scrape
 from tests.waiting import until
 
@@ -27,28 +27,29 @@ def queries() -> dict[str, list[str]]:
     return asked | {title: [target["expr"] for target in targets] for title, targets in panels.items()}
 
 
-@pytest.fixture
-def told(system: System) -> Scraped:
+@pytest.fixture(scope="module")
+def told(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     """Everything that a leader and a web server tell, once there is something to tell."""
-    port = free_port()
-    system.environment |= {"FRONTVIEW_REFRESHER_METRICS_PORT": str(port), "FRONTVIEW_AUDIT_DUTY": "0.5"}
-    system.start_refresher()
-    system.wait_for_views()
-    system.start_web(workers=1)
-    system.add_call(1)
+    with filled_system(embedded_server, tmp_path_factory.mktemp("told")) as system:
+        port = free_port()
+        system.environment |= {"FRONTVIEW_REFRESHER_METRICS_PORT": str(port), "FRONTVIEW_AUDIT_DUTY": "0.5"}
+        system.start_refresher()
+        system.wait_for_views()
+        system.start_web(workers=1)
+        system.add_call(1)
 
-    def refresher() -> Scraped | None:
-        scraped = parse(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
-        audited, sampled = "frontview_exactness_checks_total", "frontview_tier_populated"
-        return scraped if scraped.total(audited) and scraped.total(sampled) else None
+        def refresher() -> Scraped | None:
+            scraped = parse(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+            audited, sampled = "frontview_exactness_checks_total", "frontview_tier_populated"
+            return scraped if scraped.total(audited) and scraped.total(sampled) else None
 
-    with system.client(1) as client:
-        for _ in range(3):
-            client.get(OVERVIEW)
-        web = scrape(client)
-    maintained = until(refresher, "sample and audit")
-    assert not web.kinds.keys() & maintained.kinds.keys(), "one name is one thing"
-    return Scraped(web.values | maintained.values, web.kinds | maintained.kinds)
+        with system.client(1) as client:
+            for _ in range(3):
+                client.get(OVERVIEW)
+            web = scrape(client)
+        maintained = until(refresher, "sample and audit")
+        assert not web.kinds.keys() & maintained.kinds.keys(), "one name is one thing"
+        return Scraped(web.values | maintained.values, web.kinds | maintained.kinds)
 
 
 def test_every_metric_and_label_that_is_asked_for_is_told(told: Scraped) -> None:

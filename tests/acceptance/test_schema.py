@@ -2,28 +2,34 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fix_app import BIN, ROOT, SECRET, System
+from tests.fix_app import BIN, ROOT, SECRET, System, filled_system, start_everything
+from tests.fix_postgres import Server
 from web.tokens import issue_token
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = "25"
 
 
+@pytest.fixture(scope="module")
+def asked(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system that runs and refuses nobody for asking often."""
+    with filled_system(embedded_server, tmp_path_factory.mktemp("asked")) as system:
+        system.environment["FRONTVIEW_ADMIN_POSTS_PER_MINUTE"] = "10000"
+        system.environment["FRONTVIEW_EVENT_STREAM_SECONDS"] = "0.05"  # the fuzzer waits for the end of each answer
+        yield start_everything(system)
+
+
 @pytest.mark.parametrize(("user", "admin"), [(1, False), (2, False), (1, True)], ids=["user", "another", "admin"])
-def test_nothing_undocumented_is_answered(system: System, user: int, admin: bool, tmp_path: Path) -> None:
-    system.environment["FRONTVIEW_ADMIN_POSTS_PER_MINUTE"] = "10000"
-    system.environment["FRONTVIEW_EVENT_STREAM_SECONDS"] = "0.05"  # the fuzzer waits for the end of each answer
-    system.start_refresher()
-    system.wait_for_views()
-    system.start_web()
+def test_nothing_undocumented_is_answered(asked: System, user: int, admin: bool, tmp_path: Path) -> None:
     token = issue_token(SECRET, user, admin, 3600)
     command = [BIN / "schemathesis", "--config-file", CONFIGURATION, "run", "--no-color", "--workers", "1"]
     command += ["--checks", "all", "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {token}"]
-    command += ["--request-timeout", "20", f"http://127.0.0.1:{system.port}/openapi.json"]
+    command += ["--request-timeout", "20", f"http://127.0.0.1:{asked.port}/openapi.json"]
 
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(

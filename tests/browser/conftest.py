@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import MISSING, chromium_path, launched
 from tests.browser.visit import TIMEOUT_MS, Visits
-from tests.fix_app import System, fill
+from tests.fix_app import System, filled_system, start_everything
 from tests.fix_postgres import Server
 
 expect.set_options(timeout=TIMEOUT_MS)  # what is promised within a time says so itself
@@ -32,18 +32,9 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def shared(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system that runs, for tests that look, or write for a user of their own; who stops a part takes ``running``."""
-    url = embedded_server.create(embedded_server.template)
-    system = System(url, tmp_path_factory.mktemp("shared"))
-    try:
-        fill(system.sql, users=20)
+    with filled_system(embedded_server, tmp_path_factory.mktemp("shared"), users=20) as system:
         system.sql.execute(MORE_LEADS)
-        system.start_refresher()
-        system.wait_for_views()
-        system.start_web(workers=2)
-        yield system
-    finally:
-        system.close()
-        embedded_server.drop(url)
+        yield start_everything(system)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from web.demo.callers import Callers, demo_users
 from web.tokens import issue_token
 
 IMAGES = ROOT / "docs" / "images"
-SCALE = Scale("pictures", 60_000, 200, 365, 0, 0.0, 0, 0)
+SCALE = Scale("pictures", 60_000, 200, 365, 0, 0, 0.0, 0, 0, 0)
 SIZES: dict[str, Any] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},

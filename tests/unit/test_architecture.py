@@ -6,6 +6,7 @@ core and application together, and may import both.
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from itertools import takewhile
@@ -236,3 +237,8 @@ class TestTheseTests:
 
     def test_comments_of_sql_may_say_anything(self) -> None:
         assert not application_words(sql_code("SELECT 1 -- calls\n/* agents\nleads */ + 2"))
+
+
+def test_every_folder_of_tests_is_in_the_order_in_which_they_are_run() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+    assert sorted(asked) == sorted({f"tests/{path.parent.name}" for path in (ROOT / "tests").rglob("test_*.py")})

@@ -29,9 +29,25 @@ print(told.wait(10 if "told" in sys.argv else 0.2))
 """
 
 
-def run(*arguments: str) -> str:
+# A worker is forked beside its server's handlers and asked to end before it has installed its own.
+FORKING = """
+import os, signal, sys, time
+from web.termination import end_children_that_start
+signal.signal(signal.SIGTERM, lambda *_: None)
+end_children_that_start()
+child = os.fork()
+if not child:
+    time.sleep(10)
+    os._exit(0)
+os.kill(child, signal.SIGTERM)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def run(*arguments: str, program: str = PROGRAM) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, env=os.environ, capture_output=True, text=True,
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, env=os.environ, capture_output=True, text=True,
         timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -50,6 +66,10 @@ def test_another_signal_is_not() -> None:
 def test_who_listened_before_still_hears_them() -> None:
     assert run("SIGTERM", "told", "pipe") == "True"
     assert run("SIGUSR1", "pipe") == "False"
+
+
+def test_a_worker_that_still_starts_ends_at_once_and_its_server_keeps_its_handler() -> None:
+    assert run(program=FORKING) == str(-signal.SIGTERM)
 
 
 def test_it_leaves_signals_that_nobody_handles_as_they_are() -> None:

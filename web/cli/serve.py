@@ -20,6 +20,7 @@ from models.embedded import start_embedded
 from models.preconditions import require_usable_database
 from models.settings import Settings, load_settings
 from web.signing_keys import token_secret
+from web.termination import end_children_that_start
 from web.worker import threads_for
 
 MOST_DEFAULT_WORKERS = 4
@@ -102,6 +103,7 @@ def _run(settings: Settings, host: str, port: int, workers: int, own_core: bool)
     from models.logs import GRANIAN_LOGGERS, configure_logs  # noqa: PLC0415
 
     configure_logs(settings)
+    end_children_that_start()
     server = Granian(
         "web.wsgi:started_app_on_own_core" if own_core else "web.wsgi:started_app",
         factory=True,
