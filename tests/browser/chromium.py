@@ -16,6 +16,21 @@ MISSING = (
     f"no chromium on the PATH ({', '.join(NAMES)}): install the package chromium, or put the program's path into "
     f"{VARIABLE}"
 )
+# Pages of the browser's own window, which nobody sees: a process each, for every visit, that take longer than ours.
+WINDOW_PAGES = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+# What Playwright itself switches off; the switch counts once, and ours is the last.
+USUALLY_OFF = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "Translate",
+)
 
 
 def chromium_path() -> str | None:
@@ -30,7 +45,11 @@ def chromium_path() -> str | None:
 
 def arguments() -> list[str]:
     """Return how it is started."""
-    given = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--force-color-profile=srgb"]
+    given = [
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--force-color-profile=srgb",
+        f"--disable-features={','.join((*USUALLY_OFF, *WINDOW_PAGES))}",
+    ]
     return [*given, "--no-sandbox"] if os.geteuid() == 0 else given  # its own sandbox does not start as root
 
 
