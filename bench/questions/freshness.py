@@ -49,14 +49,16 @@ def measure(stand: Stand) -> Iterator[Found]:
     """Yield milliseconds from commit to sight, in cached and in exact answers, and where they went."""
     count = max(1, stand.scale.probes // PROBES_A_ROUND)
     seconds = stand.scale.probes / count / PROBES_A_SECOND
-    stand.expect(3 * (count + 1))
+    thrown_away = int(stand.scale.probes >= PROBES_A_ROUND)  # of less than a round all are kept
+    stand.expect(3 * (count + thrown_away))
     with ExitStack() as stack:
         systems = _systems(stand, stack)
         rounds: dict[str, list[Round]] = {name: [] for name in systems}
-        for turn in range(count + 1):
+        for turn in range(count + thrown_away):
             for name, system in systems.items():
-                found = system.round(seconds if turn else min(2.0, seconds))
-                if turn:  # the first is thrown away
+                kept = turn >= thrown_away
+                found = system.round(seconds if kept else min(2.0, seconds))
+                if kept:
                     rounds[name].append(found)
                 stand.step()
     for name, found_of in rounds.items():

@@ -35,6 +35,7 @@ from models.engine import connect
 
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64)
 USUAL_CONNECTIONS = 16
+FEW_CONNECTIONS = (1, USUAL_CONNECTIONS, 64)  # where rounds are short
 DAYS = (5, 30, 100, 300)
 LONG_LIST_AGENTS = 1_150
 ROUND_SECONDS = 1.0
@@ -91,29 +92,30 @@ def _peers(stack: ExitStack, url: str, bodies: list[bytes]) -> Servers:
 
 
 def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Request, body: bytes) -> Iterator[Found]:
+    counts = CONNECTIONS if _seconds(stand) == ROUND_SECONDS else FEW_CONNECTIONS
     contenders = {
         (name, count): _contender(name, servers[name], request, 0, body)
         for name in servers
         if name != UNCOMPRESSED
-        for count in CONNECTIONS
+        for count in counts
     }
     figures = _interleave(
         stand, rounds, {at: partial(it.round, _seconds(stand), at[1]) for at, it in contenders.items()}
     )
     names = list(dict.fromkeys(name for name, _ in contenders))
     across = f"connections ({len(body):,} bytes)"
-    throughput = {name: [(count, spread(figures[name, count])) for count in CONNECTIONS] for name in names}
+    throughput = {name: [(count, spread(figures[name, count])) for count in counts] for name in names}
     yield Plot("http-connections", "Answers of one worker", across, "answers a second", throughput, "xy")
     latency = {
         f"{name}, {what}": [
-            (count, spread([getattr(it, field) for it in contenders[name, count].loads[1:]])) for count in CONNECTIONS
+            (count, spread([getattr(it, field) for it in contenders[name, count].loads[1:]])) for count in counts
         ]
         for name in (OURS, FLASK, REDIS)
         if name in names
         for what, field in (("median", "median_ms"), ("p99", "p99_ms"))
     }
     yield Plot("http-latency", "Latency of one worker, busy all the time", across, "ms", latency, "xy")
-    for count in CONNECTIONS:
+    for count in counts:
         yield from _findings(f"{count} connections", {name: figures[name, count] for name in names})
     for name in names:
         for what, field in (("median", "median_ms"), ("p99", "p99_ms")):

@@ -195,6 +195,11 @@ OFTEN = 8
 WARMING = {"warm": OFTEN, "warming_goes_on": OFTEN}
 AT_ONCE = {"poll_sent": 0, "poll_reaches_the_database": 0, "poll_answered": 0}
 CLOCK_STEPS_WITHOUT_LEADER = {"clock_step": OFTEN, "leader_is_gone": OFTEN}
+STEPS_OF_OTHERS = (
+    *("time_passes", "transaction_opens", "commit_late", "drain", "drain_looks", "drain_commits", "heartbeat"),
+    *("more_changes_than_remembered_come_through", "reconnect", "poll_sent", "poll_reaches_the_database"),
+    *("poll_answered", "read_fails", "worker_goes_on"),
+)
 # The weights of the schedules that look for it; disasters that are not named do not happen.
 DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
     fill_stored_unchecked: {},
@@ -217,12 +222,15 @@ DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
         "poll_whole": 0,
         "change_comes_through": 3,
     },
-    finished_fills_stay_joinable: {
+    # a rare moment between two steps of one thread: whatever does not lead there is left out
+    finished_fills_stay_joinable: dict.fromkeys(STEPS_OF_OTHERS, 0)
+    | {
         "write_and_read_back": 5 * OFTEN,
         "request_likewise": 8 * OFTEN,
         "read_goes_on": 4 * OFTEN,
         "poll_whole": 1,
         "request": 2,
+        "moment_passes": 1,
         "change_comes_through": 1,
         "read_whole": 0,
         "commit": 0,
