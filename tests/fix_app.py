@@ -89,13 +89,20 @@ class System:
         return process.wait(15)
 
     def close(self) -> None:
-        """End everything at once; one signal each, for a server that gets a second one meanwhile may hang."""
+        """End everything at once; what does not end is killed, and is an error."""
+        self.sql.close()
         for process in self.processes.values():
             process.terminate()
-        for process in self.processes.values():
-            process.wait(15)
+        hung = []
+        for name, process in self.processes.items():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                hung.append(name)
         self.processes.clear()
-        self.sql.close()
+        assert not hung, f"{hung} did not end"
 
     def value(self, query: str, *parameters: Any) -> Any:
         row = self.sql.execute(query.encode(), parameters).fetchone()
@@ -156,8 +163,10 @@ def filled_system(server: Server, folder: Path, *, users: int = 5, front_layer: 
         fill(system.sql, users)
         yield system
     finally:
-        system.close()
-        server.drop(url)
+        try:
+            system.close()
+        finally:
+            server.drop(url)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """The signals that ask this process to end, told to a thread of ours as soon as they come.
 
 A server ends when its requests have, and a stream of events would take minutes; it does not tell the application.
-Invariant: nobody's handler is replaced, whoever installs one before or after; nothing is done inside a handler.
+Invariant: nothing is done inside a handler, and in no process that has one is it replaced; what a child inherits at its
+fork is none of its own.
 """
 
 import os
@@ -31,8 +32,22 @@ def end_children_that_start() -> None:
     """Have each process forked from here on end at SIGTERM until it has a handler of its own.
 
     It would inherit ours, which tells nobody but us: a signal that comes while it starts would be lost, and waited for.
+    One that comes amid the fork waits until the child is ready for it.
     """
-    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+    def end_at_once() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _let_through()
+
+    os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=end_at_once)
+
+
+def _hold_back() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _let_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _listen(reading: int, others: int, tell: Callable[[], None]) -> None:

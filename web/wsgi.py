@@ -4,7 +4,6 @@ Invariant: importing this opens no connection and starts no thread, so it may ha
 (``gunicorn --preload``). A configuration that cannot work raises here, naming every fault.
 """
 
-import os
 from multiprocessing.util import Finalize
 
 from apiflask import APIFlask
@@ -15,7 +14,7 @@ from models.settings import load_settings
 from views_sql.catalog import CATALOG
 from web.app import create_app
 from web.context import context_of
-from web.own_core import take_core
+from web.own_core import keep_to_own_core
 from web.termination import on_termination
 from web.worker import Worker
 
@@ -60,9 +59,7 @@ def started_app() -> APIFlask:
 
 def started_app_on_own_core() -> APIFlask:
     """Return :func:`started_app`, all of whose threads keep to one core that no other worker has."""
-    core = take_core()
-    if core is None:
-        logger().warning("no core left for this worker", usable=sorted(os.sched_getaffinity(0)))
+    keep_to_own_core()
     return started_app()
 
 

@@ -23,6 +23,7 @@ BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], date, date, boole
 
 def ignore_undrained_rows(url: str) -> None:
     rewrite_function(url, BEGIN_READ, "(l.user_id, l.xid) >= (p_user, unseen)", "FALSE")
+    rewrite_function(url, BEGIN_READ, "l.xid >= unseen", "FALSE")
 
 
 def use_notes_whatever_is_marked(url: str) -> None:
@@ -48,6 +49,7 @@ def drain_log_by_highest_xid(url: str) -> None:
     """Read the log as `id > last` would: rows of transactions that were open at the last look are lost."""
     rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "l.xid BETWEEN o.xid AND o.xid", "FALSE")
     rewrite_function(url, BEGIN_READ, "(l.user_id, l.xid) >= (p_user, o.xid)", "FALSE")
+    rewrite_function(url, BEGIN_READ, "l.xid BETWEEN o.xid AND o.xid", "FALSE")
 
 
 def keep_marks_while_a_refresh_runs(url: str) -> None:

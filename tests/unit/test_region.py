@@ -48,6 +48,20 @@ def test_a_hit_is_a_use() -> None:
     assert first.read_at == 1000
 
 
+def test_hits_of_the_same_second_move_an_entry_once_and_the_next_second_s_again() -> None:
+    small = region(max_entries=2)
+    first, second = entry(1), entry(2)
+    small.put(first)
+    small.put(second)
+    for hit, arrived in ((first, 1000.5), (second, 1000.6), (first, 1000.7)):
+        small.hit(hit, arrived)
+    assert (first.hits, first.read_at) == (2, 1000)
+    small.hit(first, 1001.0)
+    assert small.put(entry(3)) == [second]
+    small.hit(first, 1000.9)  # a thread that was held up
+    assert (first.hits, first.read_at) == (4, 1000)
+
+
 def test_bytes_are_a_limit_of_their_own() -> None:
     body = b"x" * 10_000
     small = region(max_entries=100, max_bytes=2 * (10_000 + ENTRY_BYTES))

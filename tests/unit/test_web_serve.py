@@ -13,6 +13,8 @@ import web.cli.serve as module
 from models.errors import ConfigurationError, NotMigrated
 from models.settings import load_settings
 from tests.unit.web_fakes import SECRET
+from tests.waiting import until
+from web import own_core
 from web.cli.serve import default_workers, serve, worker_environment
 
 
@@ -148,25 +150,49 @@ def test_the_default_number_of_workers_is_small():
     assert 2 <= default_workers() <= module.MOST_DEFAULT_WORKERS
 
 
-def test_no_two_workers_take_the_same_core():
+def test_no_two_workers_take_the_same_core_and_who_goes_gives_it_back():
     usable = sorted(os.sched_getaffinity(0))
     take = (
-        "import os; from web.own_core import take_core;"
-        "print(take_core(), sorted(os.sched_getaffinity(0)), flush=True); input()"
+        "import os, sys; from web.own_core import take_core;"
+        "print(take_core(sys.argv[1]), sorted(os.sched_getaffinity(0)), flush=True); input()"
     )
-    workers = [
-        subprocess.Popen([sys.executable, "-c", take], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(len(usable) + 1)
-    ]
+    name = f"frontview-test-{os.getpid()}"
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", take, name]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    workers = [start() for _ in range(len(usable) + 1)]
+    said = {worker: worker.stdout.readline().strip() for worker in workers}
     try:
-        said = sorted(worker.stdout.readline().strip() for worker in workers)
+        assert sorted(said.values()) == sorted([*(f"{core} [{core}]" for core in usable), f"None {usable}"])
+        gone = next(worker for worker in workers if not said[worker].startswith("None"))
+        gone.kill()
+        gone.wait()
+        workers.append(start())
+        assert workers[-1].stdout.readline().strip() == said[gone]
     finally:
         for worker in workers:
-            worker.communicate("\n")
-    assert said == sorted([*(f"{core} [{core}]" for core in usable), f"None {usable}"])
+            worker.communicate("\n" if worker.poll() is None else None)
 
 
-def test_a_core_is_free_again_when_its_worker_is_gone():
-    take = "from web.own_core import take_core; print(take_core())"
-    took = {subprocess.check_output([sys.executable, "-c", take], text=True) for _ in range(2)}
-    assert took == {f"{min(os.sched_getaffinity(0))}\n"}
+def test_a_worker_without_a_core_takes_one_with_all_its_threads_when_one_is_free(monkeypatch):
+    usable = os.sched_getaffinity(0)
+    monkeypatch.setattr(own_core, "NAME", name := f"frontview-test-late-{os.getpid()}")
+    monkeypatch.setattr(own_core.take_core, "__defaults__", (name,))
+    monkeypatch.setattr(own_core, "SECONDS_BETWEEN_TRIES", 0.01)
+    claims = {core: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for core in usable}
+    for core, claim in claims.items():
+        claim.bind(f"\0{name}-{core}")
+    try:
+        own_core.keep_to_own_core()
+        assert os.sched_getaffinity(0) == usable
+        core = max(usable)
+        claims[core].close()
+        until(lambda: os.sched_getaffinity(0) == {core}, "a core of its own")
+    finally:
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), usable)
+        own_core._taken.close()
+        for claim in claims.values():
+            claim.close()

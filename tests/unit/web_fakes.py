@@ -1,5 +1,6 @@
 """A worker without a database behind it, for tests of pure HTTP behaviour."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,7 @@ from web.tokens import issue_token
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
 CALCULATED_AT = 1_790_000_000.25
 
-CALCULATED = 1_000.0  # by the monotonic clock, when the other one says CALCULATED_AT
+CALCULATED = time.monotonic()  # when the other clock says CALCULATED_AT
 NOW = CALCULATED + 16.98765
 
 
