@@ -81,7 +81,7 @@ class NotificationsForged(Fault):
     """Any role may notify any channel: a wake-up proves nothing, and answers are right under a flood of them."""
 
     number, name, must_hold = "31", "forged and flooded notifications from another role", "I2 I9"
-    seconds, subset_seconds = 5.0, 2.0
+    seconds, subset_seconds = 5.0, None
     touches = frozenset({"notifications"})
 
     def prepare(self, scene: Scene) -> None:

@@ -56,7 +56,7 @@ class WorkerLinkDelayed(_WorkerLink):
     """Everything arrives, three times H late."""
 
     number, name = "5", "everything from the database reaches a worker 3 s late"
-    seconds, subset_seconds = 8.0, 5.0
+    seconds, subset_seconds = 8.0, None
 
     def damage(self) -> None:
         self.link.delay(3.0)
