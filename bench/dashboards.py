@@ -24,7 +24,7 @@ NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
 class Question:
     """One dashboard of one user.
 
-    :param arguments: of the dashboard's function between user and ``p_base``; None: the default parameters.
+    :param arguments: those of :meth:`between`; None: the default parameters.
     """
 
     dashboard: str
@@ -32,19 +32,9 @@ class Question:
     agent_id: int | None = None
     arguments: tuple[object, ...] | None = None
 
-    def values(self, *, base: bool) -> tuple[object, ...]:
-        """Return the parameters of the dashboard's function."""
-        if self.arguments is not None:
-            return (self.user, *self.arguments, base)
-        arguments = NO_ARGUMENTS[self.dashboard]
-        if self.dashboard == "agent":
-            arguments = (self.agent_id, *arguments[1:])
-        return (self.user, *arguments, base)
-
     def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
         """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
-        values = self.values(base=base)
-        asked = Asked(CATALOG.dashboard(self.dashboard), self.user, values[1:-1])
+        asked = Asked(CATALOG.dashboard(self.dashboard), self.user, self.between())
         statement, values = statement_of([asked], base)
 
         def read() -> tuple[Any, ...]:
@@ -53,6 +43,13 @@ class Question:
             return row[1:]
 
         return read
+
+    def between(self) -> tuple[object, ...]:
+        """Return the arguments of the dashboard's function between user and ``p_base``."""
+        if self.arguments is not None:
+            return self.arguments
+        usual = NO_ARGUMENTS[self.dashboard]
+        return (self.agent_id, *usual[1:]) if self.dashboard == "agent" else usual
 
 
 def an_agent_of(connection: Connection, user: int) -> int:

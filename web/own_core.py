@@ -21,11 +21,11 @@ SECONDS_BETWEEN_TRIES = 1.0
 _taken: socket.socket | None = None
 
 
-def keep_to_own_core() -> None:
-    """Keep this process to a core that no other worker has, now or as soon as there is one."""
-    if take_core() is None:
+def keep_to_own_core(name: str = NAME) -> None:
+    """Keep this process to a core that no other worker has, now or as soon as there is one: see :func:`take_core`."""
+    if take_core(name) is None:
         logger().warning("no core left for this worker", usable=sorted(os.sched_getaffinity(0)))
-        threading.Thread(target=_take_when_free, name="frontview-own-core", daemon=True).start()
+        threading.Thread(target=_take_when_free, args=(name,), name="frontview-own-core", daemon=True).start()
 
 
 def take_core(name: str = NAME) -> int | None:
@@ -51,12 +51,11 @@ def take_core(name: str = NAME) -> int | None:
 
 
 def _keep_threads_to(core: int) -> None:
-    os.sched_setaffinity(0, {core})
     for thread in os.listdir("/proc/self/task"):
         with suppress(ProcessLookupError):  # it has ended
             os.sched_setaffinity(int(thread), {core})
 
 
-def _take_when_free() -> None:
-    while take_core() is None:
+def _take_when_free(name: str) -> None:
+    while take_core(name) is None:
         time.sleep(SECONDS_BETWEEN_TRIES)

@@ -66,7 +66,7 @@ def _compare(stand: Stand, asked: Question, name: str, clean: Connection, stale:
 
 
 def _bare_reader(asked: Question, connection: Connection) -> Callable[[], tuple[object, ...]]:
-    values = asked.values(base=False)
+    values = (asked.user, *asked.between(), False)
     statement = f"SELECT bare.dashboard_{asked.dashboard}({', '.join(['%s'] * len(values))})"
 
     def bare() -> tuple[object, ...]:
