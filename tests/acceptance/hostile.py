@@ -133,7 +133,7 @@ class Stranger:
                 "x",
                 "a.b.c",
                 f"{head}.{other}.{signature}",
-                f"{head}.{payload}.{signature[:-2]}AA",
+                f"{head}.{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}",
                 f"{head}.{payload}.",
                 jwt.encode(claims, None, algorithm="none"),
                 jwt.encode(claims, "another secret that is long enough too", algorithm="HS256"),
