@@ -195,11 +195,6 @@ OFTEN = 8
 WARMING = {"warm": OFTEN, "warming_goes_on": OFTEN}
 AT_ONCE = {"poll_sent": 0, "poll_reaches_the_database": 0, "poll_answered": 0}
 CLOCK_STEPS_WITHOUT_LEADER = {"clock_step": OFTEN, "leader_is_gone": OFTEN}
-STEPS_OF_OTHERS = (
-    *("time_passes", "transaction_opens", "commit_late", "drain", "drain_looks", "drain_commits", "heartbeat"),
-    *("more_changes_than_remembered_come_through", "reconnect", "poll_sent", "poll_reaches_the_database"),
-    *("poll_answered", "read_fails", "worker_goes_on"),
-)
 # The weights of the schedules that look for it; disasters that are not named do not happen.
 DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
     fill_stored_unchecked: {},
@@ -215,26 +210,14 @@ DEFECTS: dict[Callable[[Patch], None], dict[str, int]] = {
     dayless_rows_ignored: {},
     manual_rows_ignored: {"manual_invalidation": OFTEN},
     older_entries_stay: {"write_and_read_back": OFTEN},
-    flushes_spare_fills: {"write_and_read_back": OFTEN},
+    flushes_spare_fills: {"write_is_read_back_amid_a_request": OFTEN},
     watermarks_outlive_a_crash: {
         "crash": OFTEN,
         "write_and_read_back": OFTEN,
         "poll_whole": 0,
         "change_comes_through": 3,
     },
-    # a rare moment between two steps of one thread: whatever does not lead there is left out
-    finished_fills_stay_joinable: dict.fromkeys(STEPS_OF_OTHERS, 0)
-    | {
-        "write_and_read_back": 5 * OFTEN,
-        "request_likewise": 8 * OFTEN,
-        "read_goes_on": 4 * OFTEN,
-        "poll_whole": 1,
-        "request": 2,
-        "moment_passes": 1,
-        "change_comes_through": 1,
-        "read_whole": 0,
-        "commit": 0,
-    },
+    finished_fills_stay_joinable: {"write_is_read_back_amid_a_request": OFTEN, "request_likewise": OFTEN},
     exact_reads_share_what_runs: {"request_likewise": OFTEN},
     background_fills_stored_unchecked: WARMING,
     hits_extend_life: {"all_is_well": OFTEN, "moment_passes": OFTEN},

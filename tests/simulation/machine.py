@@ -20,6 +20,7 @@ from web.read_path import ReadPolicy
 SECONDS = (0.02, 0.1, 0.3, 0.6, 1.1)
 CLOCK_STEPS = (-3600.0, -0.9, -0.5, -0.3, 0.5, 3600.0)
 ORDINARY = {"read_goes_on": 12, "change_comes_through": 8, "request": 6, "read_whole": 6, "poll_whole": 6, "commit": 6}
+RARE = {"write_is_read_back_amid_a_request": 1}
 BACKGROUND = {"warm": 3, "warming_goes_on": 5, "warming_fails": 1, "sweep": 1}
 DISASTERS = {
     "clock_step": 2,
@@ -54,7 +55,7 @@ def _by_weight(machine: "type[Simulation]") -> st.SearchStrategy[Rule]:
 class Simulation(Stage):
     """A database, its leader, a network and one worker, under any schedule."""
 
-    weights: ClassVar[dict[str, int]] = ORDINARY | BACKGROUND | DISASTERS
+    weights: ClassVar[dict[str, int]] = ORDINARY | RARE | BACKGROUND | DISASTERS
 
     def __init__(self) -> None:
         super().__init__()
@@ -257,6 +258,13 @@ class Simulation(Stage):
         """Ask for something that is being computed."""
         self.request(self.requests[0].key, policy, 2)
 
+    @precondition(Stage.may_arrive)
+    @rule(key=keys, change=changes, steps=st.sampled_from((3, 4)))
+    def write_is_read_back_amid_a_request(self, key: EntryKey, change: Change, steps: int) -> None:
+        """The database has answered a request, and nobody has taken the answer, when its user sees a later state."""
+        self.request(key, POLICIES[0], steps)
+        self.write_and_read_back(change, key)
+
     @precondition(lambda self: self.ready_requests())
     @rule(which=st.integers(0, MOST_REQUESTS - 1), steps=st.sampled_from((1, 1, 2, 9)))
     def read_goes_on(self, which: int, steps: int) -> None:
@@ -328,8 +336,8 @@ class Simulation(Stage):
         for _ in range(2):
             self.request(key, POLICIES[0], 9)
         assert self.worker.cache.may_answer(self.world.now), self.worker.cache.statistics()
-        again = self.worker.path.read(key.dashboard, key.user, {})
-        assert again.source == "cache", self.worker.cache.statistics()
+        entry, why = self.worker.cache.lookup(key, self.world.now, again=True)
+        assert entry is not None, f"a repetition is no hit: {why}"
         self.saw("well")
 
     def _end_warmings(self) -> None:

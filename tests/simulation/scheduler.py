@@ -74,7 +74,8 @@ class Task:
 def pause(place: str, ready: Callable[[], bool] | None = None) -> None:
     """Stop the running task until it is resumed; raises what it is resumed with."""
     task = _Carrier.task
-    assert task is not None, f"{place}: outside of any task"
+    assert task is not None, f"{place}: before any task"
+    assert isinstance(threading.current_thread(), _Carrier), f"{place}: outside of any task"
     task.stop_at(place, ready or _always)
 
 
