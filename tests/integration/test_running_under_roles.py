@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +49,31 @@ class Separated(System):
         return [line for line in lines if "42501" in line or "permission denied" in line]
 
 
-@pytest.fixture
-def separated(any_server: Server, tmp_path: Path) -> Iterator[Separated]:
-    with cast(any_server) as found:
-        system = Separated(found, tmp_path)
+@contextmanager
+def separated_system(server: Server, folder: Path) -> Iterator[Separated]:
+    with cast(server) as found:
+        system = Separated(found, folder)
         fill(system.sql)
         yield system
         system.close()
 
 
 @pytest.fixture
-def running(separated: Separated) -> Separated:
-    separated.act_as("refresher")
-    separated.start_refresher()
-    separated.wait_for_views()
-    separated.act_as("web")
-    separated.start_web(workers=1)
-    return separated
+def separated(any_server: Server, tmp_path: Path) -> Iterator[Separated]:
+    with separated_system(any_server, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def running(any_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separated]:
+    """A system that runs, for all tests of this file that need none of their own."""
+    with separated_system(any_server, tmp_path_factory.mktemp("running")) as system:
+        system.act_as("refresher")
+        system.start_refresher()
+        system.wait_for_views()
+        system.act_as("web")
+        system.start_web(workers=1)
+        yield system
 
 
 def meta(client: httpx.Client, path: str = OVERVIEW, **headers: str) -> dict[str, Any]:
@@ -113,17 +122,6 @@ def test_everything_the_refresher_does_is_done(running: Separated) -> None:
     assert running.refusals() == []
 
 
-def test_alarms_are_raised_and_shown(running: Separated) -> None:
-    running.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
-
-    def shown() -> list[str]:
-        body = httpx.get(f"http://127.0.0.1:{running.port}/readyz").json()
-        return [alarm["kind"] for alarm in body["alarms"]]
-
-    until(lambda: "uncaptured" in shown(), "alarm on /readyz", seconds=30)
-    assert running.refusals() == []
-
-
 def test_operators_ask_through_the_webs_role(running: Separated) -> None:
     with running.client(1) as client, running.cast.session("web") as web:
         until(lambda: meta(client)["source"] == "cache", "a hit")
@@ -150,3 +148,15 @@ def test_status_doctor_and_audit_work_for_each_role(running: Separated) -> None:
     audit = running.run("refresher", "audit", "--all", "--json")
     assert audit.returncode == 0, audit.stderr
     assert json.loads(audit.stdout)["violations"] == 0
+
+
+def test_alarms_are_raised_and_shown(running: Separated) -> None:
+    running.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
+
+    def shown() -> list[str]:
+        body = httpx.get(f"http://127.0.0.1:{running.port}/readyz").json()
+        return [alarm["kind"] for alarm in body["alarms"]]
+
+    until(lambda: "uncaptured" in shown(), "alarm on /readyz", seconds=30)
+    running.sql.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_update")
+    assert running.refusals() == []
