@@ -5,7 +5,8 @@ Invariant: a peer is handed out once it has answered; it ends with its block.
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
@@ -20,6 +21,13 @@ from web.tokens import issue_token
 GUNICORN_THREADS = 8  # two to four a core, as its documentation advises: here, for two cores
 KEEP_ALIVE_SECONDS = 75
 Served = tuple[int, Popen[bytes]]
+
+
+def served_together(stack: ExitStack, servers: Mapping[str, AbstractContextManager[Served]]) -> dict[str, Served]:
+    """Start several servers at a time, which end with ``stack``; return port and process by name."""
+    with ThreadPoolExecutor(len(servers)) as threads:
+        starting = {name: threads.submit(stack.enter_context, server) for name, server in servers.items()}
+    return {name: it.result() for name, it in starting.items()}
 
 
 def dashboard_environment(url: str, cache: str, *, folder: Path | None = None, **settings: str) -> dict[str, str]:

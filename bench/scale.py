@@ -35,7 +35,7 @@ GOALS_ARE_FOR = "full"
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("small", 50_000, 200, 365, 3, 1, 0.5, 2, 20, 1),
+        Scale("small", 50_000, 200, 365, 3, 1, 0.25, 2, 10, 1),
         Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2),
         Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2),
     )

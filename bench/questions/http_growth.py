@@ -23,7 +23,7 @@ from bench import constant_peers
 from bench.contender import Contender, is_hit, says
 from bench.finding import Finding, ratios, spread
 from bench.http_load import Request
-from bench.peers import bearer, dashboard_environment, on_granian, on_gunicorn
+from bench.peers import bearer, dashboard_environment, on_granian, on_gunicorn, served_together
 from bench.plot import Plot
 from bench.processes import refresher, web_server
 from bench.python_load import answer_to
@@ -83,12 +83,12 @@ def _peers(stack: ExitStack, url: str, bodies: list[bytes]) -> Servers:
         (folder / str(place)).write_bytes(body)
     constants = {constant_peers.FOLDER: str(folder)}
     factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
-    peers = {name: stack.enter_context(on_granian(it, "/0", constants)) for name, it in factories.items()}
+    peers = {name: on_granian(it, "/0", constants) for name, it in factories.items()}
     redis = stack.enter_context(redis_server())
     if redis is not None:
         environment = dashboard_environment(url, redis, folder=folder)
-        peers[REDIS] = stack.enter_context(on_gunicorn("bench.dashboard_peer:make_app", environment))
-    return peers
+        peers[REDIS] = on_gunicorn("bench.dashboard_peer:make_app", environment)
+    return served_together(stack, peers)
 
 
 def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Request, body: bytes) -> Iterator[Found]:

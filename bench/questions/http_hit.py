@@ -26,7 +26,7 @@ from bench.contender import Contender, is_hit, says
 from bench.dashboard_peer import USER_PARAMETER
 from bench.finding import Finding, Goal, Spread, ratios, spread
 from bench.http_load import Request, generator
-from bench.peers import Served, bearer, dashboard_environment, on_granian, on_gunicorn
+from bench.peers import Served, bearer, dashboard_environment, on_granian, on_gunicorn, served_together
 from bench.plot import Bars
 from bench.processes import refresher, web_server
 from bench.python_load import answer_to
@@ -40,6 +40,7 @@ CONNECTIONS = 16
 LONGEST_ROUND_SECONDS = 1.0
 UNCACHED_USERS, CACHED_USERS = 64, 200
 HIT, BARE, FLASK = "Frontview, hit", "bare WSGI, constant", "Flask, constant"
+UNCACHED = "Flask and SQLAlchemy, no cache"
 REDIS, REDIS_NO_TOKEN = "Flask-Caching, Redis", "Flask-Caching, Redis, no token"
 GOALS = {BARE: Goal(">=", 0.6), FLASK: Goal(">=", 3), REDIS: Goal(">=", 15), REDIS_NO_TOKEN: Goal(">=", 15)}
 PEER = "bench.dashboard_peer:make_app"
@@ -123,10 +124,8 @@ def _constants(stack: ExitStack, body: bytes, *options: str) -> dict[str, Conten
     environment = {constant_peers.FOLDER: str(folder)}
     factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
     request = Request("/body", {})
-    return {
-        name: Contender(stack.enter_context(on_granian(factory, "/body", environment, *options)), [request], says(body))
-        for name, factory in factories.items()
-    }
+    servers = {name: on_granian(factory, "/body", environment, *options) for name, factory in factories.items()}
+    return {name: Contender(it, [request], says(body)) for name, it in served_together(stack, servers).items()}
 
 
 def _dashboards(stack: ExitStack, stand: Stand, url: str, body: bytes) -> dict[str, Contender]:
@@ -134,23 +133,20 @@ def _dashboards(stack: ExitStack, stand: Stand, url: str, body: bytes) -> dict[s
     redis = stack.enter_context(redis_server())
     data = body.removeprefix(b'{"data":').partition(b',"meta":')[0]
     median = stand.people.median
-    asked = [Request("/overview", bearer(median))]
     simple, none = dashboard_environment(url, "simple"), dashboard_environment(url, "none")
-    served = {
+    servers = {
         "Flask-Caching, in process": on_gunicorn(PEER, simple),
         "Flask-Caching, in process, granian": on_granian(PEER, "/ready", simple),
+        UNCACHED: on_gunicorn(PEER, none),
     }
     if redis is not None:
-        served[REDIS] = on_gunicorn(PEER, dashboard_environment(url, redis))
-    contenders = {name: Contender(stack.enter_context(it), asked, says(data)) for name, it in served.items()}
-    if redis is not None:
-        unsigned = dashboard_environment(url, redis, checks_tokens="no")
-        request = Request(f"/overview?{USER_PARAMETER}={median}", {})
-        peer = stack.enter_context(on_gunicorn(PEER, unsigned))
-        contenders[REDIS_NO_TOKEN] = Contender(peer, [request], says(data))
-    users = [Request("/overview", bearer(user)) for user in _around_the_median(stand, UNCACHED_USERS)]
-    plain = stack.enter_context(on_gunicorn(PEER, none))
-    return {**contenders, "Flask and SQLAlchemy, no cache": Contender(plain, users, says(b'"recent_calls":['))}
+        servers[REDIS] = on_gunicorn(PEER, dashboard_environment(url, redis))
+        servers[REDIS_NO_TOKEN] = on_gunicorn(PEER, dashboard_environment(url, redis, checks_tokens="no"))
+    asked = dict.fromkeys(servers, ([Request("/overview", bearer(median))], says(data)))
+    asked[REDIS_NO_TOKEN] = [Request(f"/overview?{USER_PARAMETER}={median}", {})], says(data)
+    users = _around_the_median(stand, UNCACHED_USERS)
+    asked[UNCACHED] = [Request("/overview", bearer(user)) for user in users], says(b'"recent_calls":[')
+    return {name: Contender(it, *asked[name]) for name, it in served_together(stack, servers).items()}
 
 
 def _around_the_median(stand: Stand, most: int) -> list[int]:
