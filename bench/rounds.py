@@ -1,6 +1,7 @@
 """Rounds in which contenders take turns, so that whatever else the machine does meets all of them.
 
-Invariant: every round measures every contender once, in an order that rotates; the first round is thrown away.
+Invariant: every round measures every contender once, in an order that rotates; the first round is thrown away, unless a
+question that takes seconds a round is only tried.
 """
 
 import time
@@ -11,19 +12,24 @@ Figures = dict[str, list[float]]
 
 
 def interleave(
-    contenders: Mapping[str, Callable[[], float]], rounds: int, step: Callable[[], None] = lambda: None
+    contenders: Mapping[str, Callable[[], float]],
+    rounds: int,
+    step: Callable[[], None] = lambda: None,
+    *,
+    thrown_away: int = 1,
 ) -> Figures:
     """Return one figure a round and contender.
 
     :param contenders: each returns the figure of one round.
     :param step: called after each round.
+    :param thrown_away: rounds before those that count.
     """
     figures: Figures = {name: [] for name in contenders}
     names = list(contenders)
-    for turn in range(rounds + 1):
+    for turn in range(thrown_away + rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             figure = contenders[name]()
-            if turn:
+            if turn >= thrown_away:
                 figures[name].append(figure)
         step()
     return figures

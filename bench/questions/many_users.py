@@ -37,7 +37,7 @@ from models.engine import connect
 from web.tokens import issue_token
 
 PATH = "/api/v1/dashboard/overview"
-SMALL = Scale("crowd_small", 5_000, 500, 365, 1, 1, 3.0, 0, 0, 0)
+SMALL = Scale("crowd_small", 10_000, 1_000, 365, 1, 1, 5.0, 0, 0, 0)
 LARGE = Scale("crowd", 1_000_000, 100_000, 365, 1, 1, 24.0, 0, 0, 0)
 ACTIVE_SHARE, EXACT_SHARE = 0.1, 0.05
 READS_A_SECOND = 150
