@@ -5,6 +5,7 @@ Invariant: exit code 1 when a question could not be answered; a missed goal is s
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.finding import Absence, Finding
 from bench.pictures import NoDrawingLibrary, draw
 from bench.registry import QUESTIONS, Found, measure_of
-from bench.report import as_json, table
+from bench.report import table, usual_file, write_json
 from bench.scale import GOALS_ARE_FOR, SCALES, Scale
 from bench.seeded import ROOT, drop, people_of
 from bench.server import Server, given_server, running_server
@@ -34,7 +35,7 @@ NARROWEST_COLUMNS = 150
     type=click.Choice(list(SCALES)),
     default="standard",
     show_default=True,
-    help="small: everything in two and a half to four minutes.",
+    help="small: everything in two to three and a half minutes.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
 @click.option("--server", "server_url", metavar="URL", help="A superuser's, of a server to use instead of an own one.")
@@ -59,7 +60,7 @@ def main(
     """Measure Frontview beside its peers, in interleaved rounds, on a PostgreSQL of its own.
 
     Without QUESTION, all of them: see bench/README.md. On a given server the run makes and drops databases named
-    bench_* and seed_*.
+    bench_* and seed_*. Findings are written after each question; a run that is ended keeps those of the ones before.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     console, errors = Console(), Console(stderr=True)
@@ -69,8 +70,11 @@ def main(
         run = stack.enter_context(_Run(server, SCALES[scale_name], errors))
         if server_url:
             stack.callback(run.forget)
-        found = run.ask(questions or QUESTIONS)
-        path = as_json(server, SCALES[scale_name], found, json_file)
+        found: dict[str, list[Found] | None] = {}
+        path = json_file or usual_file(SCALES[scale_name])
+        for question, findings in run.ask(questions or QUESTIONS):
+            found[question] = findings
+            write_json(server, SCALES[scale_name], found, path)  # who ends a long run keeps what was found
     for question, findings in found.items():
         console.print(table(question, findings))
     if scale_name != GOALS_ARE_FOR:
@@ -113,14 +117,15 @@ class _Run:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def ask(self, questions: tuple[str, ...]) -> dict[str, list[Found] | None]:
-        """Return each question's findings, None where it failed."""
+    def ask(self, questions: tuple[str, ...]) -> Iterator[tuple[str, list[Found] | None]]:
+        """Yield each question with its findings, None where it failed."""
         seeding = self._bar.add_task("seed", total=self._scale.calls)
         template = seeded_template(self._server, self._scale, lambda calls: self._bar.update(seeding, advance=calls))
         self._template = template
         self._bar.update(seeding, completed=self._scale.calls)
         stand = Stand(self._server, self._scale, template, people_of(self._server.at(template)))
-        return {question: self._ask(question, stand) for question in questions}
+        for question in questions:
+            yield question, self._ask(question, stand)
 
     def forget(self) -> None:
         """Drop the seeded database."""

@@ -67,19 +67,21 @@ def _figure(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 0.001 else f"{value:.1g}"
 
 
-def as_json(server: Server, scale: Scale, found: Mapping[str, Sequence[Found] | None], path: Path | None) -> Path:
-    """Write everything found and return where to."""
-    now = datetime.now(UTC)
-    path = path or ROOT / "bench" / "results" / f"{scale.name}-{now:%Y%m%dT%H%M%SZ}.json"
+def usual_file(scale: Scale) -> Path:
+    """Return where findings go when nothing else is said."""
+    return ROOT / "bench" / "results" / f"{scale.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+
+
+def write_json(server: Server, scale: Scale, found: Mapping[str, Sequence[Found] | None], path: Path) -> None:
+    """Write everything found so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
-        "at": now.isoformat(timespec="seconds"),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": asdict(scale),
         "machine": _machine(server),
         "questions": {question: _entries(findings) for question, findings in found.items()},
     }
     path.write_text(json.dumps(document, indent=1) + "\n")
-    return path
 
 
 def _entries(found: Sequence[Found] | None) -> list[dict[str, object]] | None:
