@@ -10,12 +10,12 @@ from tests.browser.visit import DESKTOP, Visit, Visits
 from tests.fix_app import System
 
 PHONE = {"width": 390, "height": 844}
-# Each colour and each layout once: no colour depends on the layout.
 LOOKS = pytest.mark.parametrize(
     "look",
     [
-        pytest.param({"color_scheme": "light", "viewport": PHONE}, id="light-phone"),
-        pytest.param({"color_scheme": "dark", "viewport": DESKTOP}, id="dark-desktop"),
+        pytest.param({"color_scheme": scheme, "viewport": size}, id=f"{scheme}-{name}")
+        for scheme in ("light", "dark")
+        for name, size in (("desktop", DESKTOP), ("phone", PHONE))
     ],
 )
 

@@ -13,7 +13,7 @@ from tests.concurrency.oracle import Tally
 from tests.concurrency.storm import Storm
 from views_sql.catalog import CATALOG
 
-VISITS = 750
+VISITS = 1500
 
 
 class AuditedStorm(Storm):

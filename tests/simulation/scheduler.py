@@ -73,9 +73,8 @@ class Task:
 
 def pause(place: str, ready: Callable[[], bool] | None = None) -> None:
     """Stop the running task until it is resumed; raises what it is resumed with."""
-    task = _Carrier.task
-    assert task is not None, f"{place}: before any task"
-    assert isinstance(threading.current_thread(), _Carrier), f"{place}: outside of any task"
+    task = _Carrier.task if isinstance(threading.current_thread(), _Carrier) else None
+    assert task is not None, f"{place}: outside of any task"
     task.stop_at(place, ready or _always)
 
 
