@@ -29,7 +29,9 @@ WHERE NOT l.granted AND l.relation = 'frontview.change_log'::regclass AND a.appl
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    deployment = Deployment(tmp_path_factory.mktemp("deployment"), workers=1)
+    # without warming every read of a worker is one that a test has asked for
+    settings = {"FRONTVIEW_WARMING_ENABLED": "false"}
+    deployment = Deployment(tmp_path_factory.mktemp("deployment"), workers=1, settings=settings)
     try:
         deployment.start()
         deployment.add_users(3)
