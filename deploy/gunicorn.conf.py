@@ -11,6 +11,7 @@ import click
 from models.errors import FrontviewError
 from models.settings import load_settings
 from web.cli.serve import STOP_SECONDS, check_database, default_workers, worker_environment
+from web.termination import end_children_that_start
 from web.worker import BEYOND_TIMEOUT_SECONDS, threads_for
 
 
@@ -44,11 +45,12 @@ control_socket_disable = True  # a file nobody needs, where the file system is r
 
 
 def on_starting(_server):
-    """Check, before any worker is there, what would fail in each of them."""
+    """Check, before any worker is there, what would fail in each of them; a stop need not wait for one that starts."""
     if settings.database_url is None:
         sys.exit("FRONTVIEW_DATABASE_URL: unset; the embedded PostgreSQL is for `frontview serve`.")
     or_exit(lambda: worker_environment(settings))
     or_exit(lambda: check_database(settings.database_url, settings.direct_url or settings.database_url))
+    end_children_that_start()
 
 
 def post_worker_init(_worker):

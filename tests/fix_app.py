@@ -86,7 +86,11 @@ class System:
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         process = self.processes.pop(name)
         process.send_signal(number)
-        return process.wait(15)
+        try:
+            return process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"{name} did not end; log: {self.log(name)}") from None
 
     def close(self) -> None:
         """End everything at once; what does not end is killed, and is an error."""

@@ -29,25 +29,26 @@ def on_termination(tell: Callable[[], None]) -> None:
 
 
 def end_children_that_start() -> None:
-    """Have each process forked from here on end at SIGTERM until it has a handler of its own.
+    """Have each process forked from here on end at :data:`ENDING` until it has handlers of its own.
 
-    It would inherit ours, which tells nobody but us: a signal that comes while it starts would be lost, and waited for.
+    It would inherit ours, which tell nobody but us: a signal that comes while it starts would be lost, and waited for.
     One that comes amid the fork waits until the child is ready for it.
     """
 
     def end_at_once() -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
         _let_through()
 
     os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=end_at_once)
 
 
 def _hold_back() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
 
 def _let_through() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _listen(reading: int, others: int, tell: Callable[[], None]) -> None:

@@ -61,7 +61,7 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     body = answer_to(ours[0], _ask(stand.people.median))[1]
     contenders = {
         **_frontview(ours, stand),
-        **_constants(stack, body),
+        **_constants(stack, stand, body),
         **_dashboards(stack, stand, url, body),
     }
     figures = _interleave(stand, contenders)
@@ -83,7 +83,7 @@ def _on_one_core(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Itera
     ours = stack.enter_context(web_server(url, 1, "--own-core", access_log="false"))
     contenders = {
         HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
-        **_constants(stack, body, "--own-core"),
+        **_constants(stack, stand, body, "--own-core"),
     }
     case = f"{len(body):,} bytes, each worker on one core"
     yield from _throughput(case, _interleave(stand, contenders))
@@ -94,7 +94,7 @@ def _logging(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[
     ours = stack.enter_context(web_server(url, 1, access_log="true"))
     contenders = {
         HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
-        FLASK: _constants(stack, body, "--access-log")[FLASK],
+        FLASK: _constants(stack, stand, body, "--access-log")[FLASK],
     }
     case = f"{len(body):,} bytes, both with an access log"
     yield from _throughput(case, _interleave(stand, contenders), goals={})
@@ -117,13 +117,13 @@ def _frontview(ours: Served, stand: Stand) -> dict[str, Contender]:
     }
 
 
-def _constants(stack: ExitStack, body: bytes, *options: str) -> dict[str, Contender]:
-    """Start the constant peers, which return ``body``."""
+def _constants(stack: ExitStack, stand: Stand, body: bytes, *options: str) -> dict[str, Contender]:
+    """Start the constant peers, which return ``body`` to the median user's request."""
     folder = Path(stack.enter_context(TemporaryDirectory()))
     (folder / "body").write_bytes(body)
     environment = {constant_peers.FOLDER: str(folder)}
     factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
-    request = Request("/body", {})
+    request = Request("/body", bearer(stand.people.median))
     servers = {name: on_granian(factory, "/body", environment, *options) for name, factory in factories.items()}
     return {name: Contender(it, [request], says(body)) for name, it in served_together(stack, servers).items()}
 

@@ -33,15 +33,16 @@ print(told.wait(10 if "told" in sys.argv else 0.2))
 FORKING = """
 import os, signal, sys, time
 from web.termination import end_children_that_start
-signal.signal(signal.SIGTERM, lambda *_: None)
+number = getattr(signal, sys.argv[1])
+signal.signal(number, lambda *_: None)
 end_children_that_start()
 child = os.fork()
 if not child:
     time.sleep(10)
     os._exit(0)
-os.kill(child, signal.SIGTERM)
+os.kill(child, number)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-os.kill(os.getpid(), signal.SIGTERM)
+os.kill(os.getpid(), number)
 """
 
 
@@ -68,8 +69,9 @@ def test_who_listened_before_still_hears_them() -> None:
     assert run("SIGUSR1", "pipe") == "False"
 
 
-def test_a_worker_that_still_starts_ends_at_once_and_its_server_keeps_its_handler() -> None:
-    assert run(program=FORKING) == str(-signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_worker_that_still_starts_ends_at_once_and_its_server_keeps_its_handler(number: signal.Signals) -> None:
+    assert run(number.name, program=FORKING) == str(-number)
 
 
 def test_it_leaves_signals_that_nobody_handles_as_they_are() -> None:
