@@ -6,7 +6,9 @@ Invariant: exit code 1 when a question could not be answered; a missed goal is s
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -35,7 +37,7 @@ NARROWEST_COLUMNS = 150
     type=click.Choice(list(SCALES)),
     default="standard",
     show_default=True,
-    help="small: everything in two to three and a half minutes.",
+    help="small: everything in two to three minutes.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
 @click.option("--server", "server_url", metavar="URL", help="A superuser's, of a server to use instead of an own one.")
@@ -93,7 +95,8 @@ def _draw(found: dict[str, list[Found] | None], folder: Path, scale: Scale, cons
     caption = f"scale {scale.name}: {scale.calls:,} calls, {scale.users:,} users, {len(os.sched_getaffinity(0))} cores"
     drawn = [it for questions in found.values() for it in questions or () if not isinstance(it, Finding | Absence)]
     try:
-        files = [draw(picture, folder, caption) for picture in drawn]
+        with ProcessPoolExecutor(max(1, min(len(drawn), len(os.sched_getaffinity(0))))) as processes:
+            files = list(processes.map(partial(draw, folder=folder, caption=caption), drawn))
     except NoDrawingLibrary:
         console.print("No pictures: matplotlib is missing; install the extra: pip install 'frontview[bench]'.")
         return

@@ -74,11 +74,10 @@ class Contender:
     def _settle(self, requests: Sequence[Request]) -> None:
         """Ask until each is answered as meant: what was cached may have been dropped meanwhile."""
         end = time.monotonic() + SETTLE_SECONDS
-        for request in requests:
-            while not self._proof(*answer_to(self._port, request)):
-                if time.monotonic() > end:
-                    self._look(request)
-                time.sleep(0.02)
+        while requests := [it for it in requests if not self._proof(*answer_to(self._port, it))]:
+            if time.monotonic() > end:
+                self._look(requests[0])
+            time.sleep(0.02)
 
     def _look(self, request: Request) -> None:
         head, body = answer_to(self._port, request)

@@ -21,9 +21,10 @@ from web.tokens import issue_token
 GUNICORN_THREADS = 8  # two to four a core, as its documentation advises: here, for two cores
 KEEP_ALIVE_SECONDS = 75
 Served = tuple[int, Popen[bytes]]
+Servers = Mapping[str, AbstractContextManager[Served]]
 
 
-def served_together(stack: ExitStack, servers: Mapping[str, AbstractContextManager[Served]]) -> dict[str, Served]:
+def served_together(stack: ExitStack, servers: Servers) -> dict[str, Served]:
     """Start several servers at a time, which end with ``stack``; return port and process by name."""
     with ThreadPoolExecutor(len(servers)) as threads:
         starting = {name: threads.submit(stack.enter_context, server) for name, server in servers.items()}

@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 from bench.finding import Finding, Goal, Spread, percentile, spread
-from bench.peers import dashboard_environment, on_gunicorn
+from bench.peers import dashboard_environment, on_gunicorn, served_together
 from bench.plot import Plot
 from bench.processes import refresher, web_server
 from bench.registry import Found
@@ -49,7 +49,7 @@ def measure(stand: Stand) -> Iterator[Found]:
     """Yield milliseconds from commit to sight, in cached and in exact answers, and where they went."""
     count = max(1, stand.scale.probes // PROBES_A_ROUND)
     seconds = stand.scale.probes / count / PROBES_A_SECOND
-    thrown_away = int(stand.scale.probes >= PROBES_A_ROUND)  # of less than a round all are kept
+    thrown_away = stand.scale.thrown_away
     stand.expect(3 * (count + thrown_away))
     with ExitStack() as stack:
         systems = _systems(stand, stack)
@@ -75,13 +75,15 @@ def _systems(stand: Stand, stack: ExitStack) -> dict[str, WatchedSystem]:
     ours, theirs = (stack.enter_context(stand.database()) for _ in range(2))
     notify_by_row_trigger(theirs)
     stack.enter_context(refresher(ours, refresh_min_seconds="5"))
-    port, _ = stack.enter_context(web_server(ours, WORKERS, access_log="false"))
-    found = {OURS: WatchedSystem(stand, ours, port, users, PATH, ours=True)}
+    servers = {OURS: web_server(ours, WORKERS, access_log="false")}
     peers: dict[str, dict[str, Any]] = {ROW_NOTIFY: {"listens": CHANNEL}, ONE_SECOND: {"life_seconds": "1"}}
     for name, settings in peers.items():
         environment = dashboard_environment(theirs, "simple", **settings)
-        port, _ = stack.enter_context(on_gunicorn("bench.dashboard_peer:make_app", environment))
-        found[name] = WatchedSystem(stand, theirs, port, users, "/overview", ours=False)
+        servers[name] = on_gunicorn("bench.dashboard_peer:make_app", environment)
+    found = {}
+    for name, (port, _) in served_together(stack, servers).items():
+        url, path = (ours, PATH) if name == OURS else (theirs, "/overview")
+        found[name] = WatchedSystem(stand, url, port, users, path, ours=name == OURS)
     return found
 
 

@@ -49,7 +49,7 @@ Servers = Mapping[str, Any]
 def measure(stand: Stand) -> Iterator[Found]:
     """Yield throughput and latency by connections, and throughput by size."""
     rounds = max(1, stand.scale.rounds // 5)
-    stand.expect(2 * (rounds + 1))
+    stand.expect(2 * (rounds + stand.scale.thrown_away))
     with stand.database() as url, refresher(url), ExitStack() as stack:
         with connect(url, "frontview-bench-agents") as connection:
             connection.execute(_MORE_AGENTS, (stand.people.largest, LONG_LIST_AGENTS))
@@ -108,7 +108,8 @@ def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Reques
     yield Plot("http-connections", "Answers of one worker", across, "answers a second", throughput, "xy")
     latency = {
         f"{name}, {what}": [
-            (count, spread([getattr(it, field) for it in contenders[name, count].loads[1:]])) for count in counts
+            (count, spread([getattr(it, field) for it in contenders[name, count].loads[stand.scale.thrown_away :]]))
+            for count in counts
         ]
         for name in (OURS, FLASK, REDIS)
         if name in names
@@ -119,7 +120,7 @@ def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Reques
         yield from _findings(f"{count} connections", {name: figures[name, count] for name in names})
     for name in names:
         for what, field in (("median", "median_ms"), ("p99", "p99_ms")):
-            values = [getattr(it, field) for it in contenders[name, USUAL_CONNECTIONS].loads[1:]]
+            values = [getattr(it, field) for it in contenders[name, USUAL_CONNECTIONS].loads[stand.scale.thrown_away :]]
             yield Finding(f"latency at {USUAL_CONNECTIONS} connections", f"{name}, {what}", spread(values), "ms")
 
 
@@ -149,7 +150,7 @@ def _contender(name: str, server: Any, request: Request, place: int, body: bytes
 
 def _interleave(stand: Stand, rounds: int, timed: Mapping[tuple[str, int], Callable[[], float]]) -> Any:
     by_name = {repr(at): it for at, it in timed.items()}
-    figures = interleave(by_name, rounds, stand.step)
+    figures = interleave(by_name, rounds, stand.step, thrown_away=stand.scale.thrown_away)
     return {at: figures[repr(at)] for at in timed}
 
 

@@ -26,7 +26,7 @@ from bench.contender import Contender, is_hit, says
 from bench.dashboard_peer import USER_PARAMETER
 from bench.finding import Finding, Goal, Spread, ratios, spread
 from bench.http_load import Request, generator
-from bench.peers import Served, bearer, dashboard_environment, on_granian, on_gunicorn, served_together
+from bench.peers import Served, Servers, bearer, dashboard_environment, on_granian, on_gunicorn, served_together
 from bench.plot import Bars
 from bench.processes import refresher, web_server
 from bench.python_load import answer_to
@@ -48,7 +48,7 @@ PEER = "bench.dashboard_peer:make_app"
 
 def measure(stand: Stand) -> Iterator[Found]:
     """Yield throughput and CPU of hits and of the peers."""
-    stand.expect(3 * (stand.scale.system_rounds + 1))
+    stand.expect(3 * (stand.scale.system_rounds + stand.scale.thrown_away))
     with stand.database() as url, refresher(url), ExitStack() as stack:
         body = yield from _everybody(stand, url, stack)
     for part in (_on_one_core, _logging):
@@ -61,7 +61,7 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     body = answer_to(ours[0], _ask(stand.people.median))[1]
     contenders = {
         **_frontview(ours, stand),
-        **_constants(stack, stand, body),
+        **_median_user_asks(stack, stand, _constants(stack, body), body),
         **_dashboards(stack, stand, url, body),
     }
     figures = _interleave(stand, contenders)
@@ -69,10 +69,10 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     yield from _throughput(case, figures)
     if REDIS not in contenders:
         yield Finding(case, f"{REDIS}: no redis-server here", Spread(0, 0, 0), "/s")
-    yield from _cpu(case, contenders)
-    yield _latency(case, contenders)
+    yield from _cpu(stand, case, contenders)
+    yield _latency(stand, case, contenders)
     for name in (HIT, BARE):
-        busy = spread([load.busy for load in contenders[name].loads[1:]])
+        busy = spread([load.busy for load in contenders[name].loads[stand.scale.thrown_away :]])
         yield Finding(case, f"generator busy, {name} ({_generator(stand)})", busy, "of a core")
     bars = {name: spread(values) for name, values in figures.items()}
     yield Bars("http-hit", "Answers of one worker over HTTP", "answers a second", bars, logarithmic=True)
@@ -80,25 +80,20 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
 
 
 def _on_one_core(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[Found]:
-    ours = stack.enter_context(web_server(url, 1, "--own-core", access_log="false"))
-    contenders = {
-        HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
-        **_constants(stack, stand, body, "--own-core"),
-    }
+    servers = {HIT: web_server(url, 1, "--own-core", access_log="false"), **_constants(stack, body, "--own-core")}
+    contenders = _median_user_asks(stack, stand, servers, body)
     case = f"{len(body):,} bytes, each worker on one core"
     yield from _throughput(case, _interleave(stand, contenders))
-    yield from _cpu(case, contenders)
+    yield from _cpu(stand, case, contenders)
 
 
 def _logging(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[Found]:
-    ours = stack.enter_context(web_server(url, 1, access_log="true"))
-    contenders = {
-        HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
-        FLASK: _constants(stack, stand, body, "--access-log")[FLASK],
-    }
+    flask = _constants(stack, body, "--access-log")[FLASK]
+    servers = {HIT: web_server(url, 1, access_log="true"), FLASK: flask}
+    contenders = _median_user_asks(stack, stand, servers, body)
     case = f"{len(body):,} bytes, both with an access log"
     yield from _throughput(case, _interleave(stand, contenders), goals={})
-    yield from _cpu(case, contenders)
+    yield from _cpu(stand, case, contenders)
 
 
 def _ask(user: int, **headers: str) -> Request:
@@ -109,7 +104,7 @@ def _frontview(ours: Served, stand: Stand) -> dict[str, Contender]:
     middle = _around_the_median(stand, CACHED_USERS)
     uncached = [_ask(user, Cache_Control="no-cache") for user in middle[:UNCACHED_USERS]]
     return {
-        HIT: Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True),
+        HIT: _hit(ours, stand),
         f"Frontview, hit, {len(middle)} users": Contender(
             ours, [_ask(user) for user in middle], is_hit, counts_hits=True
         ),
@@ -117,15 +112,26 @@ def _frontview(ours: Served, stand: Stand) -> dict[str, Contender]:
     }
 
 
-def _constants(stack: ExitStack, stand: Stand, body: bytes, *options: str) -> dict[str, Contender]:
-    """Start the constant peers, which return ``body`` to the median user's request."""
+def _constants(stack: ExitStack, body: bytes, *options: str) -> Servers:
+    """Return the constant peers, which return ``body``, to be started."""
     folder = Path(stack.enter_context(TemporaryDirectory()))
     (folder / "body").write_bytes(body)
     environment = {constant_peers.FOLDER: str(folder)}
     factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
-    request = Request("/body", bearer(stand.people.median))
-    servers = {name: on_granian(factory, "/body", environment, *options) for name, factory in factories.items()}
-    return {name: Contender(it, [request], says(body)) for name, it in served_together(stack, servers).items()}
+    return {name: on_granian(factory, "/body", environment, *options) for name, factory in factories.items()}
+
+
+def _median_user_asks(stack: ExitStack, stand: Stand, servers: Servers, body: bytes) -> dict[str, Contender]:
+    """Start constant peers, and Frontview where it is among them: all get the same headers."""
+    constant = Request("/body", bearer(stand.people.median))
+    return {
+        name: _hit(it, stand) if name == HIT else Contender(it, [constant], says(body))
+        for name, it in served_together(stack, servers).items()
+    }
+
+
+def _hit(ours: Served, stand: Stand) -> Contender:
+    return Contender(ours, [_ask(stand.people.median)], is_hit, counts_hits=True)
 
 
 def _dashboards(stack: ExitStack, stand: Stand, url: str, body: bytes) -> dict[str, Contender]:
@@ -167,7 +173,7 @@ def _interleave(stand: Stand, contenders: Mapping[str, Contender]) -> Figures:
     rounds: dict[str, Callable[[], float]] = {
         name: partial(it.round, _round_seconds(stand), CONNECTIONS) for name, it in contenders.items()
     }
-    return interleave(rounds, stand.scale.system_rounds, stand.step)
+    return interleave(rounds, stand.scale.system_rounds, stand.step, thrown_away=stand.scale.thrown_away)
 
 
 def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) -> Iterator[Finding]:
@@ -179,10 +185,15 @@ def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) 
             )
 
 
-def _cpu(case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
+def _cpu(stand: Stand, case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
     for name, it in contenders.items():
-        yield Finding(f"{case}: server CPU", name, spread(it.cpu_us[1:]), "µs")
+        yield Finding(f"{case}: server CPU", name, spread(it.cpu_us[stand.scale.thrown_away :]), "µs")
 
 
-def _latency(case: str, contenders: Mapping[str, Contender]) -> Finding:
-    return Finding(case, f"{HIT}, median latency", spread([it.median_ms for it in contenders[HIT].loads[1:]]), "ms")
+def _latency(stand: Stand, case: str, contenders: Mapping[str, Contender]) -> Finding:
+    return Finding(
+        case,
+        f"{HIT}, median latency",
+        spread([it.median_ms for it in contenders[HIT].loads[stand.scale.thrown_away :]]),
+        "ms",
+    )

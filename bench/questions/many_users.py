@@ -37,12 +37,13 @@ from models.engine import connect
 from web.tokens import issue_token
 
 PATH = "/api/v1/dashboard/overview"
-SMALL = Scale("crowd_small", 10_000, 1_000, 365, 1, 1, 5.0, 0, 0, 0)
+SMALL = Scale("crowd_small", 10_000, 1_000, 365, 1, 1, 3.0, 0, 0, 0)
 LARGE = Scale("crowd", 1_000_000, 100_000, 365, 1, 1, 24.0, 0, 0, 0)
 ACTIVE_SHARE, EXACT_SHARE = 0.1, 0.05
 READS_A_SECOND = 150
 TRUST_SECONDS = 1.0  # H, as by default
 AFTERMATH_SECONDS = 5.0
+QUIET_UNTIL_SECONDS = 0.5  # before the statement: who is due later may still wait when it comes
 MEGABYTE = 1_000_000
 CACHE_MEGABYTES, WORKER_MEGABYTES = 100, 150  # what the region may hold; what a worker may take beside its regions
 OTHER_REGIONS_MEGABYTES = 50
@@ -198,7 +199,7 @@ def _findings(case: str, period: Period, before: dict[int, object], after: dict[
     waits = [it.milliseconds for it in seen]
     sent = period.committed - period.statement_seconds
     meanwhile = [it.milliseconds for it in seen if sent <= it.due <= watch.applied + AFTERMATH_SECONDS]
-    quiet = [it.milliseconds for it in seen if it.due < sent - 1]
+    quiet = [it.milliseconds for it in seen if it.due < sent - QUIET_UNTIL_SECONDS]
     yield Finding(case, "the statement, to its commit", one(period.statement_seconds), "s")
     yield Finding(case, "drain", one(watch.drain_seconds), "s", goal=Goal("<=", 2))
     yield Finding(case, "worker's feed catch-up", one(watch.applied - watch.drained), "s", goal=Goal("<=", 1))

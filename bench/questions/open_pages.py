@@ -106,7 +106,7 @@ class Contenders:
 def measure(stand: Stand) -> Iterator[Finding]:
     """Yield milliseconds of ordinary requests with a hundred pages open and with none."""
     rounds, seconds = min(stand.scale.system_rounds, MOST_ROUNDS), stand.scale.round_seconds * SECONDS_A_ROUND
-    thrown_away = int(rounds > 1)  # a single round is a try
+    thrown_away = stand.scale.thrown_away
     stand.expect(rounds + thrown_away)
     with (
         stand.database() as url,

@@ -60,8 +60,9 @@ def measure(stand: Stand) -> Iterator[Found]:
     """Yield hit ratios and statements a read, by contender; a worker's polling; and pictures of both."""
     users, lines = _calls_a_day(stand), dict[str, list[Point]]()
     cached = CONTENDERS[1:]
-    stand.expect(1 + len(cached) * len(WRITE_FACTORS) + 1)
-    for factor in WRITE_FACTORS:
+    factors = WRITE_FACTORS[: stand.scale.trace_hours]  # of a short trace one, for a look
+    stand.expect(1 + len(cached) * len(factors) + 1)
+    for factor in factors:
         trace = make_trace(users, _tuesday(), stand.scale.trace_hours, write_factor=factor)
         for contender in CONTENDERS if factor == 1 else cached:
             outcome = _replay(stand, contender, trace)

@@ -58,13 +58,14 @@ class Case:
 def measure(stand: Stand) -> Iterator[Finding | Absence | Plot]:
     """Yield what sixteen writers reach with and without capture, and pictures against writers and rows."""
     rounds, few = max(1, stand.scale.rounds // 2), max(1, stand.scale.rounds // 7)
-    rows_before = min(ROWS_BEFORE, stand.scale.calls)
+    rows_before = min(ROWS_BEFORE, stand.scale.calls // 5)
     trying = rounds == 1
     writers, rows = ((1, CLIENTS), (1, 1_000)) if trying else (WRITERS, ROWS)
     with stand.database() as url, connect(url, "frontview-bench-writes") as connection:
         names = make_tables(connection, rows_before)
         cases = _cases(stand.scale.users, _count(connection, "agents"), rows_before, names)
-        stand.expect(len(cases) * (rounds + 1) + (len(writers) + len(rows)) * (few + 1))
+        first = stand.scale.thrown_away
+        stand.expect(len(cases) * (rounds + first) + (len(writers) + len(rows)) * (few + first))
         bench = _Bench(stand, url, connection)
         with refresher(url):
             for case in cases:
@@ -106,7 +107,7 @@ class _Bench:
     def figures(self, case: Case, clients: int, rounds: int) -> Figures:
         """Return how often a second each contender's script ran, a round."""
         sides = {name: partial(self._round, case, name, clients) for name in case.against}
-        return interleave(sides, rounds, self._stand.step)
+        return interleave(sides, rounds, self._stand.step, thrown_away=self._stand.scale.thrown_away)
 
     def _round(self, case: Case, name: str, clients: int) -> float:
         if case.rows > 1:
