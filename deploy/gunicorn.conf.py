@@ -4,6 +4,7 @@ As `frontview serve`, it refuses to start, in one sentence, what could not answe
 command line win over what is here. It works with `--preload` as well; a reload takes new code in only without.
 """
 
+import signal
 import sys
 
 import click
@@ -53,8 +54,20 @@ def on_starting(_server):
     end_children_that_start()
 
 
-def post_worker_init(_worker):
-    """Have streams of events end with the process, which would wait for them."""
+def post_worker_init(worker):
+    """Have streams of events end with the process, which would wait for them; a quick stop comes between requests."""
     from web.wsgi import end_streams_when_asked_to_end  # noqa: PLC0415  in the worker, where the application is
 
     end_streams_when_asked_to_end()
+    if hasattr(worker, "method_queue"):
+        for number in (signal.SIGQUIT, signal.SIGINT):
+            signal.signal(number, lambda *signalled: quit_between_requests(worker, signalled))
+
+
+def quit_between_requests(worker, signalled):
+    """Have gunicorn's own handler called by the worker's loop.
+
+    It takes the lock of the thread pool: called amid the loop's handing over of a request, which holds that lock, it
+    would wait for itself.
+    """
+    worker.method_queue.defer(worker.handle_quit, *signalled)

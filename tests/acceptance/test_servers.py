@@ -1,7 +1,10 @@
 """The application under each server it supports."""
 
 import signal
+import socket
 import sys
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -29,6 +32,7 @@ def test_gunicorn_serves_it_with_and_without_preloading(system: System, options:
         assert all_time_calls(client.get(OVERVIEW, headers=EXACT)) == calls
 
 
+SILENT_CONNECTIONS = 80  # each takes a thread, which gunicorn starts as long as it has fewer than it may
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", ROOT / "deploy" / "gunicorn.conf.py", "web.wsgi:app")
 
 
@@ -56,6 +60,28 @@ def test_streams_do_not_keep_a_server_from_ending(
     for listener in listeners:
         listener.wait_for_the_end("stopping")
         listener.cut()
+
+
+def test_a_quick_stop_of_gunicorn_amid_new_connections_does_not_wait_for_itself(system: System) -> None:
+    start(system, "gunicorn", "-w", "1")
+    connections, some = list[socket.socket](), threading.Event()
+
+    def connect() -> None:
+        with suppress(ConnectionError):  # it has ended
+            while len(connections) < SILENT_CONNECTIONS:
+                connections.append(socket.create_connection(("127.0.0.1", system.port)))
+                some.set()
+
+    connecting = threading.Thread(target=connect)
+    connecting.start()
+    assert some.wait(10)
+    server = system.processes["web"]
+    server.send_signal(signal.SIGINT)
+    connecting.join()
+    for connection in connections:
+        connection.close()
+    assert server.wait(15) == 0
+    del system.processes["web"]
 
 
 @pytest.mark.parametrize("server", [(), ("gunicorn",)], ids=["granian", "gunicorn"])
