@@ -71,6 +71,10 @@ class Contender:
         self.cpu_us.append(cpu_us)
         return load.a_second
 
+    def forget(self, rounds: int) -> None:
+        """Forget so many of the first rounds."""
+        del self.loads[:rounds], self.cpu_us[:rounds]
+
     def _settle(self, requests: Sequence[Request]) -> None:
         """Ask until each is answered as meant: what was cached may have been dropped meanwhile."""
         end = time.monotonic() + SETTLE_SECONDS

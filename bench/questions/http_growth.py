@@ -102,14 +102,15 @@ def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Reques
     figures = _interleave(
         stand, rounds, {at: partial(it.round, _seconds(stand), at[1]) for at, it in contenders.items()}
     )
+    for contender in contenders.values():
+        contender.forget(stand.scale.thrown_away)
     names = list(dict.fromkeys(name for name, _ in contenders))
     across = f"connections ({len(body):,} bytes)"
     throughput = {name: [(count, spread(figures[name, count])) for count in counts] for name in names}
     yield Plot("http-connections", "Answers of one worker", across, "answers a second", throughput, "xy")
     latency = {
         f"{name}, {what}": [
-            (count, spread([getattr(it, field) for it in contenders[name, count].loads[stand.scale.thrown_away :]]))
-            for count in counts
+            (count, spread([getattr(it, field) for it in contenders[name, count].loads])) for count in counts
         ]
         for name in (OURS, FLASK, REDIS)
         if name in names
@@ -120,7 +121,7 @@ def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Reques
         yield from _findings(f"{count} connections", {name: figures[name, count] for name in names})
     for name in names:
         for what, field in (("median", "median_ms"), ("p99", "p99_ms")):
-            values = [getattr(it, field) for it in contenders[name, USUAL_CONNECTIONS].loads[stand.scale.thrown_away :]]
+            values = [getattr(it, field) for it in contenders[name, USUAL_CONNECTIONS].loads]
             yield Finding(f"latency at {USUAL_CONNECTIONS} connections", f"{name}, {what}", spread(values), "ms")
 
 

@@ -2,12 +2,13 @@
 
 ``frontview serve`` with one worker answers the median user's overview from its cache, to a real token. Beside it stand,
 each with one worker and all asked in turn over sixteen keep-alive connections: the very bytes of that answer from a
-bare WSGI application and from a Flask route, both under granian with Frontview's settings; the overview as one builds
-it with Flask and SQLAlchemy (``bench/dashboard_peer.py``), its answers kept by Flask-Caching in Redis or in the
-process, under gunicorn with threads as its users run it, in the process also under granian; and, without any cache,
-that dashboard and our own asked with ``no-cache``, both for users around the median in turn, so that no two
-computations can be shared. Once more, with all of a worker's threads on one core (``frontview serve --own-core``, the
-constants under granian alike); and logging each request (Frontview's default), beside a Flask route that is logged.
+bare WSGI application and from a Flask route, to requests with the same headers, both under granian with Frontview's
+settings; the overview as one builds it with Flask and SQLAlchemy (``bench/dashboard_peer.py``), its answers kept by
+Flask-Caching in Redis or in the process, under gunicorn with threads as its users run it, in the process also under
+granian; and, without any cache, that dashboard and our own asked with ``no-cache``, both for users around the median in
+turn, so that no two computations can be shared. Once more, with all of a worker's threads on one core (``frontview
+serve --own-core``, the constants under granian alike); and logging each request (Frontview's default), beside a Flask
+route that is logged.
 
 Checked in the run: the peer's answer is Frontview's data byte for byte; an answer before and after each round; the
 cache counted a hit for each answer. Server CPU is that of all its processes but the database's and Redis's, an answer.
@@ -69,10 +70,10 @@ def _everybody(stand: Stand, url: str, stack: ExitStack) -> Generator[Found, Non
     yield from _throughput(case, figures)
     if REDIS not in contenders:
         yield Finding(case, f"{REDIS}: no redis-server here", Spread(0, 0, 0), "/s")
-    yield from _cpu(stand, case, contenders)
-    yield _latency(stand, case, contenders)
+    yield from _cpu(case, contenders)
+    yield _latency(case, contenders)
     for name in (HIT, BARE):
-        busy = spread([load.busy for load in contenders[name].loads[stand.scale.thrown_away :]])
+        busy = spread([load.busy for load in contenders[name].loads])
         yield Finding(case, f"generator busy, {name} ({_generator(stand)})", busy, "of a core")
     bars = {name: spread(values) for name, values in figures.items()}
     yield Bars("http-hit", "Answers of one worker over HTTP", "answers a second", bars, logarithmic=True)
@@ -84,7 +85,7 @@ def _on_one_core(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Itera
     contenders = _median_user_asks(stack, stand, servers, body)
     case = f"{len(body):,} bytes, each worker on one core"
     yield from _throughput(case, _interleave(stand, contenders))
-    yield from _cpu(stand, case, contenders)
+    yield from _cpu(case, contenders)
 
 
 def _logging(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[Found]:
@@ -93,7 +94,7 @@ def _logging(stand: Stand, url: str, stack: ExitStack, body: bytes) -> Iterator[
     contenders = _median_user_asks(stack, stand, servers, body)
     case = f"{len(body):,} bytes, both with an access log"
     yield from _throughput(case, _interleave(stand, contenders), goals={})
-    yield from _cpu(stand, case, contenders)
+    yield from _cpu(case, contenders)
 
 
 def _ask(user: int, **headers: str) -> Request:
@@ -173,7 +174,11 @@ def _interleave(stand: Stand, contenders: Mapping[str, Contender]) -> Figures:
     rounds: dict[str, Callable[[], float]] = {
         name: partial(it.round, _round_seconds(stand), CONNECTIONS) for name, it in contenders.items()
     }
-    return interleave(rounds, stand.scale.system_rounds, stand.step, thrown_away=stand.scale.thrown_away)
+    thrown_away = stand.scale.thrown_away
+    figures = interleave(rounds, stand.scale.system_rounds, stand.step, thrown_away=thrown_away)
+    for contender in contenders.values():
+        contender.forget(thrown_away)
+    return figures
 
 
 def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) -> Iterator[Finding]:
@@ -185,15 +190,15 @@ def _throughput(case: str, figures: Figures, goals: Mapping[str, Goal] = GOALS) 
             )
 
 
-def _cpu(stand: Stand, case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
+def _cpu(case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
     for name, it in contenders.items():
-        yield Finding(f"{case}: server CPU", name, spread(it.cpu_us[stand.scale.thrown_away :]), "µs")
+        yield Finding(f"{case}: server CPU", name, spread(it.cpu_us), "µs")
 
 
-def _latency(stand: Stand, case: str, contenders: Mapping[str, Contender]) -> Finding:
+def _latency(case: str, contenders: Mapping[str, Contender]) -> Finding:
     return Finding(
         case,
         f"{HIT}, median latency",
-        spread([it.median_ms for it in contenders[HIT].loads[stand.scale.thrown_away :]]),
+        spread([it.median_ms for it in contenders[HIT].loads]),
         "ms",
     )
