@@ -4,6 +4,7 @@ As `frontview serve`, it refuses to start, in one sentence, what could not answe
 command line win over what is here. It works with `--preload` as well; a reload takes new code in only without.
 """
 
+import os
 import signal
 import sys
 
@@ -52,6 +53,12 @@ def on_starting(_server):
     or_exit(lambda: worker_environment(settings))
     or_exit(lambda: check_database(settings.database_url, settings.direct_url or settings.database_url))
     end_children_that_start()
+
+
+def worker_int(worker):
+    """End a worker that still starts at once: amid its imports gunicorn's SystemExit may pass for a fault of theirs."""
+    if not worker.booted:
+        os._exit(0)
 
 
 def post_worker_init(worker):
