@@ -57,7 +57,9 @@ class Contender:
         :raises RuntimeError: an answer was not what was meant.
         """
         for attempt in range(ATTEMPTS):
-            self._settle(self._requests if attempt or not self.loads else self._requests[:1])
+            # everything at first and where hits were missed; of the others the hits counted tell
+            everything = attempt > 0 or not self.loads
+            self._settle(self._requests if everything else self._requests[:1])
             hits, spent = self._hits(), self._cpu_seconds()
             load = generate(self._port, self._requests, connections=connections, seconds=seconds)
             cpu_us = (self._cpu_seconds() - spent) / load.answers * 1e6

@@ -196,9 +196,4 @@ def _cpu(case: str, contenders: Mapping[str, Contender]) -> Iterator[Finding]:
 
 
 def _latency(case: str, contenders: Mapping[str, Contender]) -> Finding:
-    return Finding(
-        case,
-        f"{HIT}, median latency",
-        spread([it.median_ms for it in contenders[HIT].loads]),
-        "ms",
-    )
+    return Finding(case, f"{HIT}, median latency", spread([it.median_ms for it in contenders[HIT].loads]), "ms")
