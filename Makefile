@@ -19,7 +19,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	.ci/bandit $(BIN)
 	$(BIN)/python .ci/audit_dependencies.py
-	$(BIN)/python -m pytest -q tests/unit/test_architecture.py tests/unit/test_deployment_files.py
+	$(BIN)/python -m pytest -q tests/repository
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)

@@ -7,7 +7,7 @@ its shape is refused, not half replaced.
 
 import re
 
-from refresher.leadership import Connection
+from models.connection import Connection
 from views_sql.catalog import CATALOG
 from views_sql.maintained_view import MaintainedView
 

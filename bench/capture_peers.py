@@ -9,7 +9,7 @@ build of 1.13 that serves one connection; no figure of it was ever taken, for no
 from psycopg import sql
 
 from bench.extensions import install
-from refresher.leadership import Connection
+from models.connection import Connection
 
 ROWS_BEFORE = 100_000
 PLAIN, LOG, NOTIFY, IVM = "plain", "log", "notify", "ivm"

@@ -1,15 +1,15 @@
 """The dashboards' calls as the read path makes them, for one user, on one warm connection.
 
-Invariant: the statement is the one of :mod:`web.exact_read`: prepared, in autocommit, whole answer fetched.
+Invariant: the statement is the one of :mod:`web.reads.exact_read`: prepared, in autocommit, whole answer fetched.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from refresher.leadership import Connection
+from models.connection import Connection
 from views_sql.catalog import CATALOG
-from web.exact_read import Asked, statement_of
+from web.reads.exact_read import Asked, statement_of
 
 NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
     "overview": (),

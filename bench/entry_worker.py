@@ -23,8 +23,8 @@ from typing import Any
 from bench.dashboards import NO_ARGUMENTS
 from bench.hit_worker import Caller
 from views_sql.catalog import CATALOG
+from web.auth.tokens import issue_token
 from web.context import context_of
-from web.tokens import issue_token
 from web.wsgi import app
 
 PATHS = {"overview": "dashboard/overview", "analytics": "dashboard/analytics"} | {

@@ -6,7 +6,7 @@ Invariant: never required, and nothing of theirs is kept here: a server without 
 from psycopg import sql
 
 from bench.finding import Absence
-from refresher.leadership import Connection
+from models.connection import Connection
 
 AVAILABLE = "SELECT default_version FROM pg_available_extensions WHERE name = %s"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from refresher.entry import EntryKey
+from refresher.front_cache.entry import EntryKey
 
 
 @dataclass(slots=True)

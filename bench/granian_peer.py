@@ -9,7 +9,7 @@ import os
 import sys
 
 from models.settings import Settings
-from web.worker import threads_for
+from web.process.worker import threads_for
 
 
 def main() -> None:

@@ -17,14 +17,14 @@ import psutil  # type: ignore[import-untyped]
 
 from bench.dashboards import NO_ARGUMENTS
 from models.settings import load_settings
-from refresher.cache import FrontCache
-from refresher.entry import Entry, EntryKey
-from refresher.feed import Poll, Position
-from refresher.trust import Sighting
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.feed import Poll, Position
+from refresher.front_cache.trust import Sighting
 from views_sql.catalog import CATALOG
 from web.context import context_of
-from web.exact_read import Answer
-from web.reading import make_entry
+from web.reads.exact_read import Answer
+from web.reads.reading import make_entry
 from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1

@@ -16,7 +16,7 @@ from bench import constant_peers, dashboard_peer
 from bench.http_load import Request
 from bench.processes import SECRET, free_port, running, wait_until_it_answers
 from bench.python_load import answer_to
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 GUNICORN_THREADS = 8  # two to four a core, as its documentation advises: here, for two cores
 KEEP_ALIVE_SECONDS = 75

@@ -25,23 +25,24 @@ from sqlalchemy import Engine, event
 from bench.dashboards import add_call
 from bench.fill_log import FillLog
 from bench.trace import SOME_RANGE, Event, Trace
+from models.connection import Connection
 from models.engine import make_engine
-from refresher.cache import FrontCache
-from refresher.drain import drain_once
-from refresher.feed import Poll
-from refresher.follower import _POLL, read_poll
-from refresher.leadership import Connection, Reign
-from refresher.region import region_limits
-from refresher.trust import Sighting
-from refresher.warming_plan import WarmingPlanner, room_of
-from refresher.warming_policy import Wanted
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.feed import Poll
+from refresher.front_cache.follower import _POLL, read_poll
+from refresher.front_cache.region import region_limits
+from refresher.front_cache.trust import Sighting
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign
+from refresher.warming.plan import WarmingPlanner, room_of
+from refresher.warming.policy import Wanted
 from views_sql.catalog import CATALOG
-from web.accesses import REPORT_SECONDS as ACCESS_REPORT_SECONDS
-from web.background_fills import Wish
-from web.read_path import ReadPath
-from web.warm_plan import Planned, WarmPlan
-from web.warming import TICK_SECONDS, Warmer, WarmingPolicy
-from web.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
+from web.reads.background_fills import Wish
+from web.reads.read_path import ReadPath
+from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
+from web.warming.accesses import REPORT_SECONDS as ACCESS_REPORT_SECONDS
+from web.warming.warm_plan import Planned, WarmPlan
+from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
 
 POLL_SECONDS = 0.25
 DRAINED_AFTER_SECONDS = 0.05

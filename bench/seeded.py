@@ -14,12 +14,13 @@ from alembic.config import Config
 from psycopg import sql
 
 from bench.scale import Scale
+from models.connection import Connection
 from models.engine import connect, make_engine
-from refresher.drain import drain_once
-from refresher.leadership import Connection, Reign, try_to_lead
-from refresher.refresh import refresh
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign, try_to_lead
+from refresher.refreshing.refresh import refresh
 from views_sql.catalog import CATALOG
-from web.seed import SeedPlan, write_seed
+from web.voice.seed import SeedPlan, write_seed
 
 ROOT = Path(__file__).resolve().parent.parent
 RECENT_DAYS = 45

@@ -34,7 +34,13 @@ def seeded_template(server: Server, scale: Scale, advance: Callable[[int], None]
 def _schema_fingerprint() -> str:
     """Return a short hash of everything that decides what a migrated and seeded database holds."""
     digest = hashlib.sha256()
-    for pattern in ("alembic/versions/*.py", "models/*.py", "views_sql/**/*.sql", "views_sql/*.py", "web/seed/*.py"):
+    for pattern in (
+        "alembic/versions/*.py",
+        "models/*.py",
+        "views_sql/**/*.sql",
+        "views_sql/*.py",
+        "web/voice/seed/*.py",
+    ):
         for path in sorted(ROOT.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]

@@ -13,8 +13,8 @@ import click
 from models.errors import FrontviewError
 from models.settings import load_settings
 from web.cli.serve import STOP_SECONDS, check_database, default_workers, worker_environment
-from web.termination import end_children_that_start
-from web.worker import BEYOND_TIMEOUT_SECONDS, threads_for
+from web.process.termination import end_children_that_start
+from web.process.worker import BEYOND_TIMEOUT_SECONDS, threads_for
 
 
 def or_exit(action):

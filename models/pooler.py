@@ -7,13 +7,10 @@ a setting that does not arrive.
 import secrets
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
-import psycopg
-
+from models.connection import Connection
 from models.errors import ConfigurationError
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 ROUNDS = 3
 ASKED = {"frontview.asked": "on"}  # a setting that only arrives where nobody in between drops settings
 _REMEDY = "set FRONTVIEW_DIRECT_URL to the server itself"

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import structlog
 
-from refresher.leadership import Connection
-from refresher.maintenance import Maintenance
+from models.connection import Connection
+from refresher.refreshing.maintenance import Maintenance
 
 log = structlog.get_logger(__name__)
 

@@ -11,20 +11,20 @@ from functools import partial
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from models.connection import Connection
 from models.deadlines import Deadlines
 from models.embedded import direct_url
 from models.preconditions import require_usable_database
 from models.settings import Settings
-from refresher.connections import connect_drain, connect_inspection, connect_maintenance, still_works
-from refresher.drain import Drain
-from refresher.inspection import Inspection
-from refresher.leadership import Connection
-from refresher.maintenance import Maintenance
-from refresher.metrics import Metrics
+from refresher.leader.connections import connect_drain, connect_inspection, connect_maintenance, still_works
+from refresher.leader.drain import Drain
 from refresher.operator_tasks import OperatorTasks
+from refresher.refreshing.maintenance import Maintenance
 from refresher.wall_clock import WallClock
-from refresher.warming_asked import plan_asked
-from refresher.warming_plan import WarmingPlan, room_of
+from refresher.warming.asked import plan_asked
+from refresher.warming.plan import WarmingPlan, room_of
+from refresher.watch.inspection import Inspection
+from refresher.watch.metrics import Metrics
 from views_sql.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)

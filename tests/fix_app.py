@@ -16,7 +16,7 @@ import pytest
 
 from tests.fix_postgres import Server
 from tests.waiting import until
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 SECRET = "a secret for the tests that is long enough"
 BOTH_WAYS = pytest.mark.parametrize(

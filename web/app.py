@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 from apiflask import APIFlask
 
 from models.settings import Settings
-from web.admin import admin_blueprint
-from web.assets import Assets
-from web.auth import TokenVerifier, make_verifier
+from web.auth.verifier import TokenVerifier, make_verifier
 from web.context import WebContext, set_context
-from web.dashboards import reads
-from web.documentation import documentation_blueprint
-from web.events import events_blueprint
+from web.endpoints.admin import admin_blueprint
+from web.endpoints.assets import Assets
+from web.endpoints.documentation import documentation_blueprint
+from web.endpoints.events import events_blueprint
+from web.endpoints.health import ReadinessCheck, health_blueprint
+from web.endpoints.metrics import metrics_blueprint
+from web.endpoints.pages import pages_blueprint
+from web.endpoints.sign_in import sign_in_blueprint
 from web.front import Front
-from web.health import ReadinessCheck, health_blueprint
-from web.metrics import metrics_blueprint
-from web.openapi import configure_openapi
-from web.pages import pages_blueprint
-from web.problems import register_problems
-from web.rate_limit import RateLimit
+from web.http.openapi import configure_openapi
+from web.http.problems import register_problems
+from web.http.rate_limit import RateLimit
 from web.request_hooks import register_request_hooks
-from web.sign_in import sign_in_blueprint
+from web.voice.dashboards import reads
 
 if TYPE_CHECKING:
-    from web.tracing import Tracing
-    from web.worker import Worker
+    from web.process.worker import Worker
+    from web.telemetry.tracing import Tracing
 
 
 def create_app(

@@ -1,22 +1,91 @@
-"""Periodic work on connections of the worker's pool.
+"""Threads that do a piece of work periodically: :class:`Periodic`, and :class:`Background` for work in the database.
 
-Invariant: it disturbs nobody; :meth:`Background.stop` ends it within about a second even where the database says
-nothing.
+Invariant: whatever the work raises is counted, logged a logarithmic number of times, and tried again. A thread ends
+when it is asked to, and with the main thread, which one that is no daemon would keep from ending the process. Where
+the work waits for a database that says nothing, :meth:`Background.stop` cuts its connection, within about a second.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import QueuePool
 
 from models.deadlines import Deadlines
-from refresher.tally import Tally
-from web.periodic import Periodic
+from models.event_counter import EventCounter
 
-KIND_SECONDS = 0.5  # for the work to end by itself
-CUT_SECONDS = 0.5  # for it to see that its connection was cut
+LONGEST_WAIT_SECONDS = 0.5  # A waiting thread checks this often whether the process is ending.
+END_SECONDS = 0.5  # How long stop() waits for the work to end by itself before it cuts its connection.
+CUT_SECONDS = 0.5  # How long stop() waits afterwards for the work to notice that its connection was cut.
+
+
+class Periodic:
+    """Calls ``work`` every ``seconds``, at once the first time; :meth:`start` and :meth:`stop` once each.
+
+    :param work: does what is due; looks at :attr:`stopping` between two pieces of longer work.
+    :param last: called once in the thread when it ends in order.
+    :param counter: where failures are counted, as ``failures``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[], object],
+        *,
+        last: Callable[[], object] = lambda: None,
+        counter: EventCounter | None = None,
+    ) -> None:
+        self._name, self._seconds = name, seconds
+        self._work, self._last = work, last
+        self._counter = counter or EventCounter()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"frontview-{name}")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the work is to end."""
+        return self._stopping.is_set() or not threading.main_thread().is_alive()
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop; several can end at the same time."""
+        self._stopping.set()
+
+    def stop(self, seconds: float = 2.0) -> bool:
+        """End the thread; return whether it ended in time."""
+        self.ask_to_stop()
+        if self._thread.ident is None:
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    # --- in the thread
+
+    def _run(self) -> None:
+        while not self.stopping:
+            self._do(self._work)
+            self._wait()
+        self._do(self._last)
+
+    def _do(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:
+            if self._counter.add("failures"):
+                times = self._counter["failures"]
+                structlog.get_logger(__name__).warning(f"{self._name}_failed", error=type(error).__name__, times=times)
+
+    def _wait(self) -> None:
+        due = time.monotonic() + self._seconds
+        while not self.stopping and (remaining := due - time.monotonic()) > 0:
+            self._stopping.wait(min(remaining, LONGEST_WAIT_SECONDS))
 
 
 class Background(Periodic):
@@ -33,16 +102,16 @@ class Background(Periodic):
         *,
         engine: Engine,
         deadlines: Deadlines,
-        tally: Tally | None = None,
+        counter: EventCounter | None = None,
         last: Callable[[], object] = lambda: None,
     ) -> None:
-        super().__init__(name, seconds, work, last=last, tally=tally)
+        super().__init__(name, seconds, work, last=last, counter=counter)
         self._deadlines = deadlines
         self._connection: Any = None
         event.listen(engine, "checkout", self._checked_out)
         event.listen(engine, "checkin", self._checked_in)
 
-    def stop(self, seconds: float = KIND_SECONDS) -> bool:
+    def stop(self, seconds: float = END_SECONDS) -> bool:
         """End the thread, whatever it waits for in the database; return whether it ended in time."""
         if super().stop(seconds):
             return True

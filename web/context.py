@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app, request
 
 from models.settings import Settings
-from web.auth import Caller, TokenVerifier
-from web.rate_limit import RateLimit, too_many_requests
+from web.auth.verifier import Caller, TokenVerifier
+from web.http.rate_limit import RateLimit, too_many_requests
 
 if TYPE_CHECKING:
-    from web.worker import Worker
+    from web.process.worker import Worker
 
 _NAME = "frontview"
 COUNTED = "frontview.counted"  # in the environ: the layer before Flask has taken this request's token

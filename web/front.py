@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from refresher.entry import Entry, EntryKey
-from refresher.generations import Generations
-from web.answers import Kind, age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
-from web.auth import Caller, TokenVerifier
-from web.claims_cache import Verified
+from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.generations import Generations
+from web.auth.claims_cache import Verified
+from web.auth.verifier import Caller, TokenVerifier
 from web.context import COUNTED
-from web.latency import Latency
-from web.problems import Problem
-from web.rate_limit import RateLimit
-from web.reading import cached_reading
-from web.request_directives import asks_nothing, matches_etag
+from web.http.answers import Kind, age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
+from web.http.problems import Problem
+from web.http.rate_limit import RateLimit
+from web.http.request_directives import asks_nothing, matches_etag
+from web.reads.reading import cached_reading
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
+from web.telemetry.latency import Latency
 
 if TYPE_CHECKING:
-    from web.worker import Worker
+    from web.process.worker import Worker
 
 ANSWERED = "frontview.answered"  # where Flask leaves an :class:`Answered` in the environ
 MOST_REMEMBERED = 10_000

@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from models.logs import logger, request_lines
 from web.context import context
-from web.problems import Problem
+from web.http.problems import Problem
 
 LARGEST_BODY_BYTES = 65_536
 # Endpoints that must answer however the database is; readiness starts the worker itself.

@@ -14,9 +14,9 @@ from models.settings import load_settings
 from views_sql.catalog import CATALOG
 from web.app import create_app
 from web.context import context_of
-from web.own_core import keep_to_own_core
-from web.termination import on_termination
-from web.worker import Worker
+from web.process.own_core import keep_to_own_core
+from web.process.termination import on_termination
+from web.process.worker import Worker
 
 
 def make_app() -> APIFlask:
@@ -28,7 +28,7 @@ def make_app() -> APIFlask:
     configure_logs(settings)
     if not settings.otel_enabled:
         return create_app(Worker(settings, CATALOG), settings)
-    from web.tracing import make_tracing  # noqa: PLC0415  nothing of it is loaded without the setting
+    from web.telemetry.tracing import make_tracing  # noqa: PLC0415  nothing of it is loaded without the setting
 
     tracing = make_tracing()
     return create_app(Worker(settings, CATALOG, on_engine=tracing.trace_statements), settings, tracing=tracing)

@@ -20,10 +20,11 @@ from bench.finding import Absence, Finding, ratios, spread
 from bench.rounds import interleave
 from bench.seeded import leading
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.drain import drain_once
-from refresher.leadership import Connection, Reign
-from refresher.refresh import refresh
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign
+from refresher.refreshing.refresh import refresh
 from views_sql.catalog import CATALOG
 
 CHANGES, WEEKS, ASKED = 100, 4, 50

@@ -22,9 +22,9 @@ from bench.finding import Finding, Goal, Spread, percentile
 from bench.pgbench import insert_call, steady_load
 from bench.stand import Stand
 from bench.timed_connection import TimedConnection, Took
+from models.connection import Connection
 from models.engine import connect
-from refresher.drain import Drain
-from refresher.leadership import Connection
+from refresher.leader.drain import Drain
 
 GOAL = Goal("<=", 1.5)  # what we call flat; the protocol says no number
 WRITES_A_SECOND = 500

@@ -18,9 +18,10 @@ from bench.finding import Finding, Goal, ratios, spread
 from bench.rounds import interleave
 from bench.seeded import RECENT_DAYS, leading
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.leadership import Connection, Reign
-from refresher.refresh import MEANS, refresh
+from refresher.leader.leadership import Reign
+from refresher.refreshing.refresh import MEANS, refresh
 from views_sql.catalog import CATALOG
 from views_sql.loader import select_of
 

@@ -17,8 +17,8 @@ from bench.registry import Found
 from bench.rounds import interleaved_milliseconds
 from bench.seeded import leading, refresh_everything
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.leadership import Connection
 from views_sql.catalog import CATALOG
 
 GOALS = {"analytics": Goal("<=", 1.1), "overview": Goal("<=", 1.3)}

@@ -34,7 +34,7 @@ from bench.stand import Stand
 from bench.steady_readers import Request, Seen, SteadyReaders
 from bench.template import seeded_template
 from models.engine import connect
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 PATH = "/api/v1/dashboard/overview"
 SMALL = Scale("crowd_small", 10_000, 1_000, 365, 1, 1, 3.0, 0, 0, 0)

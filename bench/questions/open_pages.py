@@ -29,8 +29,8 @@ from bench.rounds import interleave
 from bench.seeded import ROOT
 from bench.stand import Stand
 from models.engine import connect
-from web.demo.callers import Callers, demo_users
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
+from web.voice.demo.callers import Callers, demo_users
 
 PAGES = 100
 GOAL = Goal("<=", 50)

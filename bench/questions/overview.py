@@ -16,9 +16,9 @@ from bench.finding import Finding, Goal, ratios, spread
 from bench.rounds import interleaved_milliseconds
 from bench.seeded import leading
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.drain import drain_once
-from refresher.leadership import Connection
+from refresher.leader.drain import drain_once
 
 # the largest user's overview; a median user's every dashboard
 LARGEST_GOAL = Goal(">=", 100)

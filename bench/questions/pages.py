@@ -21,7 +21,7 @@ from bench.finding import Absence, Finding, Goal, spread
 from bench.processes import SECRET, refresher, web_server
 from bench.stand import Stand
 from tests.browser.chromium import MISSING, chromium_path, launched
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 GOAL = Goal("<=", 1000)
 SIZE = {"width": 1280, "height": 900}

@@ -20,10 +20,11 @@ from bench.finding import Finding, Goal, Spread, ratios, spread
 from bench.plot import Picture, Plot, Point
 from bench.seeded import leading
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.drain import drain_once
-from refresher.leadership import Connection, Reign
-from refresher.refresh import MEANS, refresh
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign
+from refresher.refreshing.refresh import MEANS, refresh
 from views_sql.catalog import CATALOG
 from views_sql.installation import ALWAYS_NULL
 from views_sql.loader import select_of

@@ -20,9 +20,9 @@ from bench.registry import Found
 from bench.rounds import Figures, interleaved_milliseconds
 from bench.seeded import leading
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.drain import drain_once
-from refresher.leadership import Connection
+from refresher.leader.drain import drain_once
 
 RANGE_DAYS = 400
 STEPS = (0, 1, 3, 10, 30, 100, 200, 400)

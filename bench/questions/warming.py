@@ -34,10 +34,10 @@ from bench.replay import FIXED, NO_ENTRIES, Contender, Outcome, Replay
 from bench.seeded import leading
 from bench.stand import Stand
 from bench.trace import FIRST_MINUTE, REGULAR_ARRIVAL, REGULAR_FIRST_MINUTE, Trace, make_trace
+from models.connection import Connection
 from models.engine import connect
-from refresher.leadership import Connection
 from views_sql.catalog import CATALOG
-from web.warming import WarmingPolicy
+from web.warming.warmer import WarmingPolicy
 
 BEGIN_HOUR = 13
 NO_CACHE_READS = 1_000

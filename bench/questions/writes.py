@@ -29,8 +29,8 @@ from bench.plot import Plot, Point
 from bench.processes import refresher
 from bench.rounds import Figures, interleave
 from bench.stand import Stand
+from models.connection import Connection
 from models.engine import connect
-from refresher.leadership import Connection
 
 CLIENTS = 16
 WRITERS = (1, 2, 4, 8, 16, 32)

@@ -18,7 +18,7 @@ from typing import Any
 
 import jwt
 
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 EVENTS = "/dashboard/events"
 READS = ("/dashboard/overview", "/dashboard/analytics", "/agents", "/performance", EVENTS)

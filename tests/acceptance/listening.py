@@ -9,7 +9,7 @@ import httpx
 
 from tests.fix_app import SECRET, System
 from tests.waiting import until
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 EVENTS = "/api/v1/dashboard/events"
 TRUSTED, UNTRUSTED = '{"cache": "trusted"}', '{"cache": "untrusted"}'

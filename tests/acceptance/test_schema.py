@@ -9,7 +9,7 @@ import pytest
 
 from tests.fix_app import BIN, ROOT, SECRET, System, filled_system, start_everything
 from tests.fix_postgres import Server
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = "25"

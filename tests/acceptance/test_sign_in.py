@@ -11,8 +11,8 @@ import pytest
 from tests.acceptance.test_admin import frontview
 from tests.fix_app import SECRET, System, filled_system
 from tests.fix_postgres import Server
-from web.sign_in_codes import digest_of, seal
-from web.tokens import issue_token
+from web.auth.sign_in_codes import digest_of, seal
+from web.auth.tokens import issue_token
 
 PATH = "/api/v1/sign-in"
 OVERVIEW = "/api/v1/dashboard/overview"

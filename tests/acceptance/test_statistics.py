@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from tests.acceptance.test_reads import EXACT, OVERVIEW, hit, source_of
 from tests.fix_app import System
 from tests.waiting import until
-from web.statistics_answers import Statistics
+from web.endpoints.statistics_answers import Statistics
 
 ADMIN = 900
 STATS = "/api/v1/admin/stats"

@@ -18,7 +18,7 @@ from tests.fix_app import SECRET, fill
 from tests.nginx_example import NGINX, example
 from tests.units_of_systemd import ROOT, Service
 from tests.waiting import until
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 PSQL = shutil.which("psql")
 USER = 1

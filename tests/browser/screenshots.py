@@ -22,8 +22,8 @@ from bench.seeded import ROOT, people_of, populate
 from bench.server import running_server
 from models.engine import connect
 from tests.browser.chromium import MISSING, chromium_path, launched
-from web.demo.callers import Callers, demo_users
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
+from web.voice.demo.callers import Callers, demo_users
 
 IMAGES = ROOT / "docs" / "images"
 SCALE = Scale("pictures", 60_000, 200, 365, 0, 0, 0.0, 0, 0, 0)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.acceptance.test_sign_in import link
 from tests.browser.visit import Visit, Visits
 from tests.fix_app import SECRET, System
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 REFUSED = "status of 401"
 STORED = "sessionStorage.getItem('frontview.token')"

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.watch import Watch
 from tests.fix_app import SECRET, System
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 TIMEOUT_MS = 15_000  # of what a test does; for a busy machine
 DESKTOP = {"width": 1280, "height": 900}

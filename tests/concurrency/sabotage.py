@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from refresher import refresh as refresh_module
+from refresher.refreshing import refresh as refresh_module
 
 
 def rewrite_function(url: str, signature: str, old: str, new: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 
 from models.engine import connect
-from refresher import refresh as refresh_module
-from refresher.drain import Drain
+from refresher.leader.drain import Drain
+from refresher.refreshing import refresh as refresh_module
 from tests.concurrency.oracle import DASHBOARDS, OUTCOMES, VIEWS, Tally, compare_dashboard, compare_view
 from views_sql.catalog import CATALOG
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from models.engine import connect
-from refresher.audit import Audit
+from refresher.watch.audit import Audit
 from tests.concurrency import sabotage
 from tests.concurrency.oracle import Tally
 from tests.concurrency.storm import Storm

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from refresher import __main__ as refresher_entry
-from refresher import applied_feed
-from refresher.cache import FrontCache
-from refresher.drain import _Housekeeping
-from refresher.follower import FeedFollower
-from refresher.trust import Sighting, Trust
+from refresher.front_cache import applied_feed
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.follower import FeedFollower
+from refresher.front_cache.trust import Sighting, Trust
+from refresher.leader.drain import _Housekeeping
 from web.cli import main as frontview
 
 

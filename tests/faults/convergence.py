@@ -7,14 +7,11 @@ are the live relations, and sums that are written out here from the catalog's me
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import psycopg
-
-from refresher.leadership import LEADER_LOCK, LOCK_CLASS
+from models.connection import Connection
+from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.faults.encoding import DAYS
 from views_sql.catalog import CATALOG
 from views_sql.maintained_view import MaintainedView
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 QUEUE_SHARE = 0.01
 DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from refresher.leadership import LEADER_LOCK, LOCK_CLASS
+from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.faults import encoding
 from tests.faults.clock import clock_faults_unavailable
 from tests.faults.cluster import Cluster
@@ -25,7 +25,7 @@ from tests.faults.ports import stable_port
 from tests.faults.process import ROOT, Process
 from tests.fix_postgres import migrate
 from tests.waiting import until
-from web.cli.system_state import system_state
+from web.operators.system_state import system_state
 
 DATABASE = "frontview"
 READY_SECONDS = 60

@@ -1,12 +1,11 @@
 """What the runner reads from a database at rest: it finds each kind of damage, and nothing in a sound one."""
 
-from typing import Any
-
 import psycopg
 import pytest
 
-from refresher.leadership import try_to_lead
-from refresher.refresh import refresh
+from models.connection import Connection
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
 from tests.faults.convergence import (
     CHANGE_LOG_ROWS,
     LOGGED_A_SECOND,
@@ -23,7 +22,6 @@ from tests.fix_app import fill
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 
-Connection = psycopg.Connection[Any]
 COLLECT = "SELECT frontview.collect_stale_keys(0, 100000)"
 LAST = "(SELECT max(drain_id) FROM frontview.drain)"
 COPY = (

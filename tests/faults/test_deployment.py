@@ -17,7 +17,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.deployment import Deployment
 from tests.faults.process import Process
 from tests.waiting import until
-from web.tokens import issue_token
+from web.auth.tokens import issue_token
 
 HOUR = 3600
 ANALYTICS = "/api/v1/dashboard/analytics"

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from refresher.backoff import Backoff
+from models.backoff import Backoff
 from tests.faults.books import Book, Row
 from tests.faults.encoding import PLAIN_BITS
 from tests.faults.history import Attempt, Write

@@ -13,8 +13,8 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from models.errors import CatalogError
-from refresher.leadership import try_to_lead
-from refresher.refresh import refresh
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
 from tests.schema_snapshot import schema_snapshot
 from views_sql import installation, loader

@@ -20,8 +20,8 @@ import models.sign_in_code
 import models.voice  # noqa: F401  what these declare joins the metadata
 from models.base import metadata
 from models.engine import connect
-from refresher.leadership import try_to_lead
-from refresher.refresh import refresh
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import ROOT, Server, alembic_config, migrate
 from tests.schema_snapshot import schema_snapshot
 from views_sql.catalog import CATALOG

@@ -13,7 +13,7 @@ import psycopg
 
 from tests.simulation.scheduler import pause
 from tests.simulation.world import World
-from tests.unit.database_fakes import GONE, Rows
+from tests.web.reads.database_fakes import GONE, Rows
 
 _ASKED = re.compile(r"simulated\.(\w+)\(")
 

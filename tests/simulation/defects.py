@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from refresher import applied_feed, feed, trust
-from refresher.cache import FrontCache
-from refresher.entry import Entry, EntryKey
-from refresher.feed import FeedMemory, Poll, Position, break_in_feed, concerns
-from refresher.fill import Fill
-from refresher.trust import NEVER, Sighting, Trust
+from refresher.front_cache import applied_feed, feed, trust
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.feed import FeedMemory, Poll, Position, break_in_feed, concerns
+from refresher.front_cache.fill import Fill
+from refresher.front_cache.trust import NEVER, Sighting, Trust
 from tests.simulation.questions import TTL_SECONDS
-from web.read_path import ReadPath
+from web.reads.read_path import ReadPath
 
 Patch = pytest.MonkeyPatch
 

@@ -10,12 +10,12 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Rule, precondition, rule
 
-from refresher.entry import EntryKey
+from refresher.front_cache.entry import EntryKey
 from tests.simulation.questions import CHANGES, DAYS, GLOBS, KEYS, Change, H
 from tests.simulation.stage import MOST_REQUESTS, MOST_WARMINGS, POLICIES, Request, Stage
 from tests.simulation.worker import MEMORY_ROWS
-from tests.unit.database_fakes import GONE
-from web.read_path import ReadPolicy
+from tests.web.reads.database_fakes import GONE
+from web.reads.read_path import ReadPolicy
 
 SECONDS = (0.02, 0.1, 0.3, 0.6, 1.1)
 CLOCK_STEPS = (-3600.0, -0.9, -0.5, -0.3, 0.5, 3600.0)

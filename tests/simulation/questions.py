@@ -7,7 +7,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from refresher.entry import EntryKey
+from refresher.front_cache.entry import EntryKey
 from views_sql.maintained_view import Catalog, Dashboard, Region
 
 H = 1.0

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from models.errors import DatabaseUnavailable
-from refresher.entry import EntryKey
+from refresher.front_cache.entry import EntryKey
 from tests.simulation.questions import KEYS, REGION, TTL_SECONDS, USERS, H
 from tests.simulation.scheduler import Task
 from tests.simulation.worker import MEMORY_ROWS, Worker
 from tests.simulation.world import World
-from web.read_path import Reading, ReadPolicy
+from web.reads.read_path import Reading, ReadPolicy
 
 SEEN: Counter[str] = Counter()
 POLICIES = (

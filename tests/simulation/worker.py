@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from models.backoff import Backoff
 from models.deadlines import Deadlines
-from refresher.backoff import Backoff
-from refresher.cache import FrontCache
-from refresher.entry import Entry, EntryKey
-from refresher.feed import FeedMemory, Poll
-from refresher.fill import Fill
-from refresher.flight import Flight, SingleFlight
-from refresher.follower import FeedFollower
-from refresher.region import RegionLimits
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.feed import FeedMemory, Poll
+from refresher.front_cache.fill import Fill
+from refresher.front_cache.flight import Flight, SingleFlight
+from refresher.front_cache.follower import FeedFollower
+from refresher.front_cache.region import RegionLimits
 from tests.simulation.channel import FeedLink, ReadLinks
 from tests.simulation.questions import CATALOG, REGION, H
 from tests.simulation.scheduler import Task, pause
 from tests.simulation.world import World
-from web.background_fills import RENEWAL, Wish
-from web.read_path import ReadPath, ReadPolicy
+from web.reads.background_fills import RENEWAL, Wish
+from web.reads.read_path import ReadPath, ReadPolicy
 
 MEMORY_ROWS = 3
 POLL_SECONDS = 0.25

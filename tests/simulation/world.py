@@ -8,8 +8,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import Any
 
-from refresher.entry import EntryKey
-from refresher.feed import FeedRow, Position
+from refresher.front_cache.entry import EntryKey
+from refresher.front_cache.feed import FeedRow, Position
 from tests.simulation.questions import CONCERNED, KEYS, SOURCES, Change
 
 FIRST_DATABASE_TIME = 1e9

@@ -10,8 +10,8 @@ import click
 from models import load_settings
 
 if TYPE_CHECKING:
-    from refresher.audit import Audit, Visit
-    from refresher.leadership import Connection
+    from models.connection import Connection
+    from refresher.watch.audit import Audit, Visit
     from views_sql.maintained_view import MaintainedView
 
 USERS_SHOWN = 10
@@ -68,8 +68,8 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     from models.engine import connect  # noqa: PLC0415
     from models.errors import NotMigrated  # noqa: PLC0415
     from models.logs import configure_logs  # noqa: PLC0415
-    from refresher.audit import Audit  # noqa: PLC0415
-    from refresher.audit_sample import registered  # noqa: PLC0415
+    from refresher.watch.audit import Audit  # noqa: PLC0415
+    from refresher.watch.audit_sample import registered  # noqa: PLC0415
     from views_sql.catalog import CATALOG  # noqa: PLC0415
 
     settings = load_settings()
@@ -102,7 +102,7 @@ def _visit_some(connection: "Connection", auditor: "Audit", pairs: int, reports:
 def _visit_all(
     connection: "Connection", auditor: "Audit", views: "list[MaintainedView]", reports: dict[str, ViewReport]
 ) -> None:
-    from refresher.audit_sample import count_users, next_user  # noqa: PLC0415
+    from refresher.watch.audit_sample import count_users, next_user  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
 
     total = sum(count_users(connection, view) for view in views)

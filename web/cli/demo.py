@@ -90,7 +90,7 @@ def _fill(url: str, users: int, calls: int, is_own: bool) -> None:
     from models.engine import connect  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
     from web.cli.seed import summary  # noqa: PLC0415
-    from web.seed import SeedPlan, write_seed  # noqa: PLC0415
+    from web.voice.seed import SeedPlan, write_seed  # noqa: PLC0415
 
     with connect(url, "frontview-demo") as connection:
         if connection.execute("SELECT EXISTS (SELECT FROM users)").fetchone() == (True,):
@@ -121,8 +121,8 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
 def _start(environment: dict[str, str], settings: Settings, url: str, port: int, cleanup: ExitStack) -> list[Any]:
     """Start refresher and web server; return them once they are ready."""
     from models.engine import connect  # noqa: PLC0415
-    from web.demo.client import is_ready  # noqa: PLC0415
-    from web.demo.stage import Child, wait_until  # noqa: PLC0415
+    from web.voice.demo.client import is_ready  # noqa: PLC0415
+    from web.voice.demo.stage import Child, wait_until  # noqa: PLC0415
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     children: list[Child] = []
@@ -143,7 +143,7 @@ def _start(environment: dict[str, str], settings: Settings, url: str, port: int,
 
 
 def _token(settings: Settings, environment: dict[str, str], user: int, *, admin: bool = False) -> str:
-    from web.tokens import issue_token  # noqa: PLC0415
+    from web.auth.tokens import issue_token  # noqa: PLC0415
 
     return issue_token(
         environment["FRONTVIEW_JWT_SECRET"],
@@ -158,10 +158,10 @@ def _token(settings: Settings, environment: dict[str, str], user: int, *, admin:
 def _prove(settings: Settings, url: str, port: int, environment: dict[str, str]) -> None:
     """Show and check the three sources and a write."""
     from models.engine import connect  # noqa: PLC0415
-    from web.demo.callers import demo_users  # noqa: PLC0415
-    from web.demo.client import Client  # noqa: PLC0415
-    from web.demo.proof import prove  # noqa: PLC0415
-    from web.demo.stage import DemoError  # noqa: PLC0415
+    from web.voice.demo.callers import demo_users  # noqa: PLC0415
+    from web.voice.demo.client import Client  # noqa: PLC0415
+    from web.voice.demo.proof import prove  # noqa: PLC0415
+    from web.voice.demo.stage import DemoError  # noqa: PLC0415
 
     with connect(url, "frontview-demo") as connection:
         if not (users := demo_users(connection)):
@@ -183,7 +183,7 @@ def _keep_running(
 ) -> None:
     """Open the door and let calls come in until somebody stops us or a process ends."""
     from models.engine import connect  # noqa: PLC0415
-    from web.demo.callers import Callers, demo_users  # noqa: PLC0415
+    from web.voice.demo.callers import Callers, demo_users  # noqa: PLC0415
 
     with connect(url, "frontview-demo") as connection:
         users = demo_users(connection)
@@ -236,8 +236,8 @@ curl -s -H 'Authorization: Bearer {admin}' '{base}/api/v1/dashboard/overview?use
 def _link(url: str, base: str, token: str, *, admin: bool = False) -> str:
     """Return the address of a page that signs in with ``token``, once."""
     from models.engine import connect  # noqa: PLC0415
+    from web.auth.sign_in_codes import make_sign_in_code  # noqa: PLC0415
     from web.cli.token import page_link  # noqa: PLC0415
-    from web.sign_in_codes import make_sign_in_code  # noqa: PLC0415
 
     with connect(url, "frontview-demo") as connection:
         return page_link(base, admin) + make_sign_in_code(connection, token, LINK_SECONDS).code

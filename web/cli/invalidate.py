@@ -24,7 +24,7 @@ def invalidate(pattern: str | None, user: UserKey | None, region: str | None, ev
     Say which ones by exactly one of --pattern, --user, --region and --everything. Answers are exact without it: this is
     for caches that are to be emptied for other reasons. What is asked for while no refresher leads is done by the next.
     """
-    from web.operator_requests import ask_invalidation, await_watermark  # noqa: PLC0415
+    from web.operators.operator_requests import ask_invalidation, await_watermark  # noqa: PLC0415
 
     chosen = _pattern(pattern, user, region, everything)
     with operator_connection() as connection:
@@ -40,8 +40,8 @@ def invalidate(pattern: str | None, user: UserKey | None, region: str | None, ev
 
 def _pattern(pattern: str | None, user: UserKey | None, region: str | None, everything: bool) -> str:
     """Return the pattern of what was chosen; a usage error where that is not exactly one thing."""
-    from refresher.patterns import EVERYTHING, pattern_for_region, pattern_for_user  # noqa: PLC0415
-    from web.admin_bodies import parse_pattern  # noqa: PLC0415
+    from refresher.front_cache.patterns import EVERYTHING, pattern_for_region, pattern_for_user  # noqa: PLC0415
+    from web.endpoints.admin_bodies import parse_pattern  # noqa: PLC0415
 
     if sum((pattern is not None, user is not None, region is not None, everything)) != 1:
         raise click.UsageError("Name one of --pattern, --user, --region and --everything, and only one.")

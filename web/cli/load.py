@@ -32,8 +32,8 @@ def load(table: str, file: Path) -> None:
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
-    from web.load import load_csv  # noqa: PLC0415
-    from web.load.table import find_table  # noqa: PLC0415
+    from web.voice.load import load_csv  # noqa: PLC0415
+    from web.voice.load.table import find_table  # noqa: PLC0415
 
     find_table(table)
     name = "standard input" if str(file) == "-" else str(file)
@@ -49,7 +49,7 @@ def load(table: str, file: Path) -> None:
 @contextmanager
 def seekable(path: Path, name: str) -> Iterator[tuple[BinaryIO, int]]:
     """Open a file, or keep a copy of what cannot be read twice; yields it with its size in bytes."""
-    from web.load.csv_file import open_csv  # noqa: PLC0415
+    from web.voice.load.csv_file import open_csv  # noqa: PLC0415
 
     with sys.stdin.buffer if str(path) == "-" else open_csv(path, name) as given:
         if given.seekable():

@@ -11,7 +11,7 @@ import click
 from models.errors import FrontviewError
 
 if TYPE_CHECKING:
-    from refresher.leadership import Connection
+    from models.connection import Connection
 
 ROLES = ("frontview_owner", "frontview_refresher", "frontview_web")
 MISSING_ROLES = "SELECT r FROM unnest(%s::text[]) r WHERE to_regrole(r) IS NULL"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from models import load_settings
 
 if TYPE_CHECKING:
-    from refresher.leadership import Connection
+    from models.connection import Connection
 
 LEADER = """
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s
@@ -38,7 +38,7 @@ def operator_connection() -> Iterator["Connection"]:
 
 def somebody_leads(connection: "Connection") -> bool:
     """Return whether a refresher leads."""
-    from refresher.leadership import LEADER_LOCK, LOCK_CLASS  # noqa: PLC0415
+    from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS  # noqa: PLC0415
 
     row = connection.execute(LEADER, (LOCK_CLASS, LEADER_LOCK)).fetchone()
     return bool(row and row[0])

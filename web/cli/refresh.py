@@ -10,7 +10,7 @@ import click
 from web.cli.operator import asked_by, operator_connection, somebody_leads
 
 if TYPE_CHECKING:
-    from refresher.leadership import Connection
+    from models.connection import Connection
 
 LOOK_SECONDS = 0.1
 LEADERLESS_SECONDS = 10.0  # longer than one leader takes over from another
@@ -26,7 +26,7 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
 
     Reads are exact without it. A refresh that was asked for and has not begun is not asked for twice.
     """
-    from web.operator_requests import ask_refresh, known_views, read_task  # noqa: PLC0415
+    from web.operators.operator_requests import ask_refresh, known_views, read_task  # noqa: PLC0415
 
     with operator_connection() as connection:
         if view not in (known := known_views(connection)):
@@ -45,7 +45,7 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
 
 def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
     """Return the task when it has ended; an error where nobody leads."""
-    from web.operator_requests import read_task  # noqa: PLC0415
+    from web.operators.operator_requests import read_task  # noqa: PLC0415
 
     led_at = time.monotonic()
     while True:

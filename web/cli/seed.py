@@ -9,7 +9,7 @@ import click
 from models import load_settings
 
 if TYPE_CHECKING:
-    from web.seed import SeedResult
+    from web.voice.seed import SeedResult
 
 
 @click.command()
@@ -28,7 +28,7 @@ def seed(users: int, calls: int, days: int, seed_number: int, as_json: bool) -> 
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
-    from web.seed import SeedPlan, write_seed  # noqa: PLC0415
+    from web.voice.seed import SeedPlan, write_seed  # noqa: PLC0415
 
     plan = SeedPlan(users, calls, days, seed_number)
     url = direct_url(load_settings())

@@ -19,9 +19,9 @@ from sqlalchemy.exc import DBAPIError
 from models.embedded import start_embedded
 from models.preconditions import require_usable_database
 from models.settings import Settings, load_settings
-from web.signing_keys import token_secret
-from web.termination import end_children_that_start
-from web.worker import threads_for
+from web.auth.signing_keys import token_secret
+from web.process.termination import end_children_that_start
+from web.process.worker import threads_for
 
 MOST_DEFAULT_WORKERS = 4
 STOP_SECONDS = 10

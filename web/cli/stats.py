@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object, with all of `status`.")
 def stats(as_json: bool) -> None:
     """Show workers, hit ratios, sources of answers, invalidations, tasks and the warm plan."""
-    from web.operator_state import operator_state  # noqa: PLC0415
+    from web.operators.operator_state import operator_state  # noqa: PLC0415
 
     with operator_connection() as connection:
         state = operator_state(connection)

@@ -20,7 +20,7 @@ def status(as_json: bool) -> None:
     """Show alarms, views and their tiers, watermark lag, stale keys, refreshes, audit, leader and workers."""
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
-    from web.cli.system_state import system_state  # noqa: PLC0415
+    from web.operators.system_state import system_state  # noqa: PLC0415
 
     with connect(direct_url(load_settings()), "frontview-status") as connection:
         state = system_state(connection)

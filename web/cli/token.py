@@ -73,7 +73,7 @@ def token(user: UserKey, admin: bool, ttl: int, link: bool, base_url: str, link_
     With --link: to the user's dashboard, with --admin to the operator's page. Making one needs the database's
     owner in FRONTVIEW_DATABASE_URL, or a role that may execute frontview.make_sign_in_code.
     """
-    from web.tokens import issue_token  # noqa: PLC0415  brings the cryptography
+    from web.auth.tokens import issue_token  # noqa: PLC0415  brings the cryptography
 
     settings = load_settings()
     issued = issue_token(
@@ -96,7 +96,7 @@ def page_link(base_url: str, admin: bool) -> str:
 
 
 def _print_link(issued: str, page: str, valid_seconds: int) -> None:
-    from web.sign_in_codes import make_sign_in_code  # noqa: PLC0415  brings the cryptography
+    from web.auth.sign_in_codes import make_sign_in_code  # noqa: PLC0415  brings the cryptography
 
     with operator_connection() as connection:
         made = make_sign_in_code(connection, issued, valid_seconds)
@@ -109,7 +109,7 @@ def signing_secret(settings: Settings) -> str:
 
     :raises ConfigurationError: there is none: tokens come from elsewhere, or nothing is configured.
     """
-    from web.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
+    from web.auth.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
 
     is_new = not settings.data_dir.exists()
     if (secret := token_secret(settings)) is not None:

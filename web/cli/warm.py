@@ -27,7 +27,7 @@ def warm(users: tuple[UserKey, ...], most_active: int | None, wait: bool, as_jso
     the workers fill it within seconds, as far as their share of database time goes.
     """
     from web.cli.refresh import await_end  # noqa: PLC0415
-    from web.operator_requests import ask_warming, read_task  # noqa: PLC0415
+    from web.operators.operator_requests import ask_warming, read_task  # noqa: PLC0415
 
     if bool(users) == (most_active is not None):
         raise click.UsageError("Name users by --user or --most-active, and only one of these.")

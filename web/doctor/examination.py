@@ -6,11 +6,12 @@ from contextlib import closing
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from models.connection import Connection
 from models.errors import ConfigurationError
 from models.settings import Settings
 from views_sql.maintained_view import Catalog
 from web.doctor import roles, running, schema, server
-from web.doctor.finding import Connection, Finding, failed, passed
+from web.doctor.finding import Finding, failed, passed
 
 Check = Callable[[Connection], Finding]
 
@@ -39,7 +40,7 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
 
 def tokens(settings: Settings) -> Finding:
     """Check that tokens can be verified."""
-    from web.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
+    from web.auth.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
 
     try:
         secret = token_secret(settings)

@@ -1,11 +1,6 @@
 """What a check found."""
 
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from typing import LiteralString
 
+from models.connection import Connection
 from views_sql.maintained_view import Catalog
-from web.doctor.finding import Connection, Finding, failed, listed, passed, warned
+from web.doctor.finding import Finding, failed, listed, passed, warned
 
 ROLES = ["frontview_owner", "frontview_refresher", "frontview_web"]
 MISSING_ROLES: LiteralString = "SELECT r FROM unnest(%s::text[]) r WHERE to_regrole(r) IS NULL"

@@ -1,9 +1,10 @@
 """Checks of the processes that run."""
 
-from refresher.alarms import EXACTNESS, UNCAPTURED
-from refresher.leadership import LEADER_LOCK, LOCK_CLASS
-from web.cli.system_state import LEADER
-from web.doctor.finding import Connection, Finding, failed, listed, passed, warned
+from models.connection import Connection
+from refresher.leader.alarms import EXACTNESS, UNCAPTURED
+from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
+from web.doctor.finding import Finding, failed, listed, passed, warned
+from web.operators.system_state import LEADER
 
 LEADER_AGE_SECONDS = 2.0
 _START = "Start the refresher: `python -m refresher` (several may run; one leads)."

@@ -5,9 +5,10 @@ from typing import LiteralString
 import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
+from models.connection import Connection
 from models.schema_version import schema_state
 from views_sql.maintained_view import Catalog
-from web.doctor.finding import Connection, Finding, failed, listed, passed, warned
+from web.doctor.finding import Finding, failed, listed, passed, warned
 
 # A source's table with everything below it: partitions of every level, and inheritance children.
 CAPTURED: LiteralString = """

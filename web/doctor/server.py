@@ -7,10 +7,11 @@ from contextlib import closing
 
 import psycopg
 
+from models.connection import Connection
 from models.engine import require_supported_server
 from models.errors import ServerTooOld
 from models.pooler import shares_sessions
-from web.doctor.finding import Connection, Finding, failed, passed, warned
+from web.doctor.finding import Finding, failed, passed, warned
 
 CLOCK_WARNING_SECONDS = 2.0
 OLD_TRANSACTION_MINUTES = 10

@@ -6,7 +6,7 @@ Invariant: what such a write did must be seen, or an alarm be raised within a mi
 from time import monotonic
 from typing import Any
 
-from refresher.alarms import CAPTURE_CHANGED, UNCAPTURED
+from refresher.leader.alarms import CAPTURE_CHANGED, UNCAPTURED
 from tests.faults.faults.data import GAVE_UP, LOCK, TRUNCATE_AND_REFILL, alarms
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.history import History

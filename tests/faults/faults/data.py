@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from refresher.alarms import REFRESH_FAILING
+from refresher.leader.alarms import REFRESH_FAILING
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.held_tiers import HeldTiers
 from tests.faults.faults.transactions import TWIN

@@ -1,0 +1,177 @@
+"""An answer as the front cache keeps it, and the key it is kept under.
+
+Invariant: what an entry answers never changes; what it depends on (user, sources, days) and how far it saw (epoch,
+drain_id) are those of the one statement that computed it. Its place and use (``read_at``, ``hits``, its neighbours) are
+the store's business and nobody else's.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import date
+from struct import Struct
+from typing import NamedTuple, cast
+from urllib.parse import quote
+
+from models.user_key import UserKey
+from refresher.front_cache.body import Body, body_bytes, body_data
+
+# Measured with tracemalloc (test_region): key, entry, the places in region and index; then what its question costs
+# when no other entry asks the same: arguments, days, parameters.
+ENTRY_BYTES = 450
+QUESTION_BYTES = 900
+# began, expires, calculated_at, drain_id, digest: five objects would take twice the memory
+_STAMP = Struct("<dddq12s")
+expires_in = Struct("<8xd").unpack_from  # the second of them alone, where a hit cannot wait for all
+
+
+def user_in_label(user: UserKey) -> str:
+    """Return how labels spell a user: percent-encoded, so that no key holds a colon or a wildcard."""
+    text = str(user)
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+
+
+class EntryKey(NamedTuple):
+    """Which question of whom: equal keys have equal answers at one moment."""
+
+    region: str
+    user: UserKey
+    dashboard: str
+    arguments: tuple[Hashable, ...]
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What patterns of manual invalidations match: ``region:user:ID`` and ``region:user:ID:dashboard``."""
+        whose = f"{self.region}:user:{user_in_label(self.user)}"
+        return whose, f"{whose}:{self.dashboard}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the entries of one question have in common, whoever asked it: kept once for all of them.
+
+    :param arguments: of the key, the very objects.
+    :param parameters: as they were resolved, a JSON object as text.
+    :param first_day: and ``last_day``: the days the answers depend on; None is unbounded.
+    """
+
+    arguments: tuple[Hashable, ...]
+    epoch: int
+    computed_by: str
+    patched_days: int
+    parameters: str
+    sources: frozenset[str]
+    first_day: date | None
+    last_day: date | None
+
+
+class Reads(NamedTuple):
+    """How an entry was used: its hits, since its fill until the second of the last of them (monotonic)."""
+
+    hits: int
+    since: float
+    last: float
+
+    @property
+    def every_seconds(self) -> float:
+        """The time between two of them, on average."""
+        return max(0.0, self.last - self.since) / self.hits
+
+
+class Entry:
+    """One computed answer.
+
+    ``stamp``: its times and numbers, packed; an object of its own for each entry, so it tells one from another.
+    ``read_at``: the whole second (monotonic) in which it was last hit since its fill; None: never. ``hits``: how often.
+    """
+
+    __slots__ = ("body", "hits", "key", "neighbour", "neighbour_before", "question", "read_at", "stamp")
+
+    def __init__(
+        self,
+        key: EntryKey,
+        body: Body,
+        question: Question,
+        digest: bytes,
+        drain_id: int,
+        *,
+        began: float,
+        expires: float,
+        calculated_at: float,
+    ) -> None:
+        """Make an entry that lies nowhere yet.
+
+        :param digest: of user, question and data, 12 bytes.
+        :param began: and ``expires``: monotonic seconds; ``calculated_at``: Unix time. ``began`` and ``calculated_at``
+            are taken before the statement was sent, so that no age is understated.
+        """
+        self.key, self.body, self.question = key, body, question
+        self.stamp = _STAMP.pack(began, expires, calculated_at, drain_id, digest)
+        self.read_at: int | None = None
+        self.hits = 0
+        self.neighbour: Entry | None = None
+        self.neighbour_before: Entry | None = None
+
+    @property
+    def data(self) -> bytes:
+        """What the database wrote, decompressed if need be."""
+        return body_data(self.body)
+
+    @property
+    def reads(self) -> Reads | None:
+        """How it was used since its fill; None: not at all."""
+        return None if self.read_at is None else Reads(self.hits, self.began, self.read_at)
+
+    @property
+    def began(self) -> float:
+        """Monotonic seconds, just before the statement was sent."""
+        return self._numbers()[0]
+
+    @property
+    def expires(self) -> float:
+        """Monotonic seconds at which its life is over."""
+        return self._numbers()[1]
+
+    @property
+    def calculated_at(self) -> float:
+        """Unix time just before the statement was sent."""
+        return self._numbers()[2]
+
+    @property
+    def expires_at(self) -> float:
+        """Unix time at which its life is over."""
+        began, expires, calculated_at, *_ = self._numbers()
+        return calculated_at + (expires - began)
+
+    @property
+    def drain_id(self) -> int:
+        """The newest drain that its statement saw."""
+        return self._numbers()[3]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of that drain."""
+        return self.question.epoch
+
+    @property
+    def watermark(self) -> str:
+        """How far its statement saw, as answers tell it."""
+        return f"{self.question.epoch}-{self.drain_id}"
+
+    @property
+    def etag(self) -> str:
+        """Its strong ``ETag``, quoted."""
+        return f'"{self._numbers()[4].hex()}"'
+
+    def _numbers(self) -> tuple[float, float, float, int, bytes]:
+        return cast(tuple[float, float, float, int, bytes], _STAMP.unpack(self.stamp))
+
+
+def entry_bytes(entry: Entry) -> int:
+    """Return what keeping ``entry`` costs in memory, the bookkeeping around it included.
+
+    What it shares with other entries is counted whole, for it may be the only one.
+    """
+    arguments = entry.key.arguments
+    texts = sum(len(part) for part in arguments if isinstance(part, str))
+    asked = QUESTION_BYTES + 8 * texts if arguments else 0
+    return body_bytes(entry.body) + ENTRY_BYTES + asked

@@ -1,0 +1,222 @@
+"""The feed follower: the one thread that keeps a front cache up with the feed.
+
+Invariant: a notification only wakes; what the cache learns comes from polls, one statement each, on a
+connection that belongs to this thread. The wait for notifications is over before a poll is sent (psycopg
+would deadlock).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.backoff import Backoff
+from models.deadlines import Deadlines
+from models.engine import connect
+from models.event_counter import EventCounter
+from models.user_key import SQL_TYPE
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position
+from refresher.front_cache.trust import Sighting
+
+CHANNEL = "frontview"
+STATEMENT_TIMEOUT_SECONDS = 5
+NEVER_OVERDUE = float("inf")
+# A worker this far behind starts afresh instead; more than a bulk update of 50,000 users.
+MAX_ROWS_A_POLL = 200_000
+# Beyond so many users of one change they stay together: a row for each of 50,000 took 0.2 s of a worker's only core.
+MOST_USERS_APART = 1_000
+# Notifications come once a drain; a flood of forged ones must not become a flood of polls.
+LEAST_SECONDS_BETWEEN_POLLS = 0.01
+# The longest nap, so that the thread sees soon that the process ends.
+LONGEST_WAIT_SECONDS = 0.5
+
+# One snapshot for the state and its rows. The first row is the state; each other one holds all users of one change.
+_POLL = f"""
+WITH newest AS MATERIALIZED (
+    SELECT d.drain_id, d.epoch, d.nonce, d.drained_at, clock_timestamp() AS database_time
+    FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1
+), row_after AS (
+    SELECT f.drain_id, f.user_id, f.source, NULLIF(f.first_day, '-infinity') AS first_day,
+        NULLIF(f.last_day, '-infinity') AS last_day
+    FROM frontview.feed f
+    WHERE f.drain_id > %(since)s AND f.drain_id <= (SELECT n.drain_id FROM newest n)
+    ORDER BY f.drain_id LIMIT {MAX_ROWS_A_POLL + 1}
+)
+SELECT n.drain_id, NULL AS users, NULL AS source, NULL AS first_day, NULL AS last_day, n.epoch, n.nonce,
+    EXTRACT(EPOCH FROM n.drained_at)::float8, EXTRACT(EPOCH FROM n.database_time)::float8,
+    EXTRACT(EPOCH FROM n.database_time - n.drained_at)::float8,
+    (SELECT count(*) FROM frontview.drain d WHERE d.drain_id > %(since)s AND d.drain_id <= n.drain_id)
+FROM newest n
+UNION ALL
+SELECT r.drain_id, array_agg(r.user_id::{SQL_TYPE}), r.source, r.first_day, r.last_day,
+    NULL, NULL, NULL, NULL, NULL, NULL
+FROM row_after r GROUP BY r.drain_id, r.source, r.first_day, r.last_day
+"""  # noqa: S608  a number and a type of ours # nosec B608
+
+
+class FeedFollower:
+    """Reads the feed into ``cache`` from its own thread, which ends by :meth:`stop` or with the main one.
+
+    :param url: of the database itself, not of a transaction pooler.
+    :param poll_seconds: the longest time between two polls.
+    :param connect: makes the connection, in autocommit.
+    :param on_applied: told in this thread of each poll that the cache has applied, and whether that flushed it.
+    :param deadlines: cuts the connection when a poll is without an answer for too long: keepalives do not notice a
+        proxy that answers them and forwards nothing.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        cache: FrontCache,
+        *,
+        poll_seconds: float = 0.25,
+        on_applied: Callable[[Poll, bool], None] = lambda _poll, _flushed: None,
+        connect: Callable[[str, str], psycopg.Connection[tuple[Any, ...]]] = connect,
+        deadlines: Deadlines | None = None,
+        backoff: Backoff | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url, self._cache, self._poll_seconds = url, cache, poll_seconds
+        self._connect, self._backoff, self._monotonic = connect, backoff or Backoff(), monotonic
+        self._on_applied = on_applied
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._deadlines = deadlines or Deadlines()
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._connected = False
+        self._sent = self._answered = float("-inf")
+        self._age: float | None = None
+        self._error: str | None = None
+        self._counter = EventCounter()
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="frontview-feed")
+            self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> bool:
+        """End the thread, whatever it waits for; return whether it ended in time."""
+        self._stopping.set()
+        if (connection := self._connection) is not None:
+            self._deadlines.cut(connection)
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def status(self) -> dict[str, Any]:
+        """Return the state of the feed as plain values; ``lag_seconds``: the newest drain's age by now."""
+        now = self._monotonic()
+        return {
+            "connected": self._connected,
+            "trusted": self._cache.may_answer(now),
+            "lag_seconds": None if self._age is None else now - self._answered + self._age,
+            "seconds_since_poll": None if self._age is None else now - self._answered,
+            "error": self._error,
+            **{event: self._counter[event] for event in ("polls", "reconnects", "failures")},
+        }
+
+    # --- in the thread
+
+    def _run(self) -> None:
+        while self._goes_on():
+            try:
+                with (
+                    closing(self._connect(self._url, "frontview-feed")) as connection,
+                    self._deadlines.watch(connection, NEVER_OVERDUE),
+                ):
+                    self._connection = connection
+                    self._follow(connection)
+            except (psycopg.Error, SQLAlchemyError, OSError) as error:
+                self._note("reconnects", error)
+            except Exception as error:  # a defect: trust nothing, go on
+                self._note("failures", error)
+                self._cache.flush("failure")
+            finally:
+                self._connected, self._connection = False, None
+            self._wait(self._backoff.delay())
+
+    def _follow(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
+            connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}")
+            connection.execute(f"LISTEN {CHANNEL}")
+        reconnected = True
+        while self._goes_on():
+            poll = self._poll(connection, reconnected)
+            flushed = self._cache.apply(poll, reconnected=reconnected)
+            self._on_applied(poll, flushed)
+            self._connected, self._error, reconnected = True, None, False
+            self._backoff.reset()
+            self._stopping.wait(LEAST_SECONDS_BETWEEN_POLLS)
+            self._wait_for_notification(connection)
+
+    def _poll(self, connection: psycopg.Connection[tuple[Any, ...]], afresh: bool) -> Poll:
+        applied = self._cache.applied
+        since = None if afresh or applied is None else applied.drain_id
+        self._sent = sent = self._monotonic()
+        with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
+            rows = connection.execute(_POLL, {"since": since}).fetchall()
+        self._answered = received = self._monotonic()
+        self._counter.add("polls")
+        poll = read_poll(since, rows, sent, received)
+        self._age = poll.seen.age if poll.seen else None
+        return poll
+
+    def _wait_for_notification(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        due = self._sent + self._poll_seconds
+        while self._goes_on() and (remaining := due - self._monotonic()) > 0:
+            notified = False
+            for _ in connection.notifies(timeout=min(remaining, LONGEST_WAIT_SECONDS), stop_after=1):
+                notified = True  # no break: the generator must end before the next statement
+            if notified:
+                return
+
+    def _wait(self, seconds: float) -> None:
+        due = self._monotonic() + seconds
+        while self._goes_on() and (remaining := due - self._monotonic()) > 0:
+            self._stopping.wait(min(remaining, LONGEST_WAIT_SECONDS))
+
+    def _goes_on(self) -> bool:
+        # a thread that is no daemon would keep a process alive whose main thread has ended
+        return not self._stopping.is_set() and threading.main_thread().is_alive()
+
+    def _note(self, event: str, error: Exception) -> None:
+        if self._stopping.is_set():
+            return
+        self._error = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        if self._counter.add(event):
+            structlog.get_logger(__name__).warning("feed_lost", error=self._error, times=self._counter[event])
+
+
+def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, received: float) -> Poll:
+    """Return the rows of one poll as values; ``sent`` and ``received`` are monotonic seconds."""
+    state = next((row for row in rows if row[5] is not None), None)
+    if state is None:
+        return Poll(since, None, None)
+    drain_id, _, _, _, _, epoch, nonce, drained_at, database_time, age, drains_since = state
+    changes: list[FeedRow] = []
+    bulks: list[Bulk] = []
+    for changed_in, users, *change in (row[:5] for row in rows if row is not state):
+        if len(users) > MOST_USERS_APART and None not in users:
+            bulks.append(Bulk(changed_in, frozenset(users), *change))
+        else:
+            changes += [FeedRow(changed_in, user, *change).narrowed() for user in users]
+    changes.sort(key=lambda row: row.drain_id)
+    count = len(changes) + sum(len(bulk.users) for bulk in bulks)
+    return Poll(
+        since,
+        Position(epoch, nonce, drain_id),
+        Sighting(sent, received, age, drained_at, database_time),
+        drains_since,
+        changes,
+        truncated=count > MAX_ROWS_A_POLL,
+        bulks=bulks,
+    )

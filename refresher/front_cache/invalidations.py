@@ -1,0 +1,72 @@
+"""What invalidations took away in this process: counted by source, those by hand together, and told in the log.
+
+Invariant: neither a count nor a line names a user or holds a pattern as it was asked for.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from refresher.front_cache.feed import Bulk, FeedRow
+from refresher.front_cache.patterns import CACHE_ONLY, is_by_hand, shape
+
+log = structlog.get_logger(__name__)
+
+BY_HAND = "by_hand"
+
+
+def kind_of(source: str) -> str:
+    """Return under which name an invalidation of ``source`` is counted."""
+    return BY_HAND if is_by_hand(source) else source
+
+
+def count_rows(rows: Iterable[FeedRow], bulks: Iterable[Bulk] = ()) -> Counter[str]:
+    """Return how many invalidations there are by kind."""
+    by_source = Counter(row.source for row in rows)
+    for bulk in bulks:
+        by_source[bulk.source] += len(bulk.users)
+    return by_kind(by_source)
+
+
+def by_kind(by_source: Mapping[str, int]) -> Counter[str]:
+    """Return counts by source as counts by kind."""
+    counts: Counter[str] = Counter()
+    for source, count in by_source.items():
+        counts[kind_of(source)] += count
+    return counts
+
+
+class Invalidations:
+    """Counters of one process; not synchronised: the front cache's lock is held around every call."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+
+    def add(self, rows: Mapping[str, int], dropped: Mapping[str, int]) -> None:
+        """Count rows of the feed by kind, and entries by the source that dropped them."""
+        self._rows.update(rows)
+        self._dropped.update(by_kind(dropped))
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """Return ``rows`` of the feed and ``dropped`` entries, each by source or ``by_hand``."""
+        return {"rows": dict(self._rows), "dropped": dict(self._dropped)}
+
+
+def tell(rows: Iterable[FeedRow], counts: Mapping[str, int], dropped: Mapping[str, int]) -> None:
+    """Write one line for each invalidation by hand, and one, for debugging, for all the others together.
+
+    :param counts: of ``rows`` by kind.
+    :param dropped: entries by source; an entry that several rows concern is the first one's.
+    """
+    if counts.get(BY_HAND):
+        for row in rows:
+            if is_by_hand(row.source):
+                pattern = shape(row.source.removeprefix(CACHE_ONLY))
+                log.info(
+                    "invalidated_by_hand", drain_id=row.drain_id, pattern=pattern, dropped=dropped.get(row.source, 0)
+                )
+    others = {kind: count for kind, count in counts.items() if kind != BY_HAND}
+    if others:
+        log.debug("invalidated", rows=others, dropped={kind: dropped.get(kind, 0) for kind in others})

@@ -1,0 +1,82 @@
+"""Alarms: what an operator must look at, kept in one small table that every process can show.
+
+Invariant: subject and detail name tables, tiers, views and numbers, never a user. An alarm about a condition is
+cleared when the condition is gone; one about an event is cleared an hour after it was last seen.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from models.connection import Connection
+
+log = structlog.get_logger(__name__)
+
+UNCAPTURED = "uncaptured"  # changes of a table go by unseen; subject: the table
+REFRESH_FAILING = "refresh_failing"  # failed several times in a row; subject: view/tier
+NOTIFICATION_QUEUE = "notification_queue"  # a stopped listener fills it; subject: the queue
+AUDIT_FAILING = "audit_failing"  # the audit cannot compare; subject: the view
+CAPTURE_CHANGED = "capture_changed"  # triggers or partitions are not as they were; subject: the table
+EXACTNESS = "exactness"  # a read differed from its recomputation; subject: the view
+KINDS = (UNCAPTURED, REFRESH_FAILING, NOTIFICATION_QUEUE, AUDIT_FAILING, CAPTURE_CHANGED, EXACTNESS)
+EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING)  # the last one, for the audit may be off by now
+KEEP_SECONDS = 3600.0
+FAILURES_TO_ALARM = 3
+
+RAISE = """
+INSERT INTO frontview.alarm AS a (kind, subject, detail) VALUES (%s, %s, %s)
+ON CONFLICT (kind, subject) DO UPDATE
+SET last_seen_at = clock_timestamp(), times = a.times + 1, detail = excluded.detail
+RETURNING a.times
+"""
+CLEAR = "DELETE FROM frontview.alarm WHERE kind = %s AND subject = ANY (%s)"
+CLEAR_OTHERS = "DELETE FROM frontview.alarm WHERE kind = %s AND subject <> ALL (%s) RETURNING subject"
+EXPIRE = """
+DELETE FROM frontview.alarm WHERE kind = ANY (%s) AND last_seen_at < clock_timestamp() - make_interval(secs => %s)
+RETURNING kind, subject
+"""
+COUNTS = "SELECT kind, count(*) FROM frontview.alarm GROUP BY kind"
+
+
+def raise_alarm(connection: Connection, kind: str, subject: str, detail: str) -> None:
+    """Raise an alarm, or say that it was seen again; a new one is logged."""
+    row = connection.execute(RAISE, (kind, subject, detail)).fetchone()
+    if row and row[0] == 1:
+        log.error("alarm_raised", kind=kind, subject=subject, detail=detail)
+
+
+def clear_alarms(connection: Connection, kind: str, subjects: Sequence[str]) -> None:
+    """Clear the alarms about ``subjects``, where there are any."""
+    if connection.execute(CLEAR, (kind, list(subjects))).rowcount:
+        log.info("alarm_cleared", kind=kind, subjects=list(subjects))
+
+
+def clear_all_but(connection: Connection, kind: str, subjects: Sequence[str]) -> None:
+    """Clear the alarms of a kind about anything but ``subjects``."""
+    for (subject,) in connection.execute(CLEAR_OTHERS, (kind, list(subjects))).fetchall():
+        log.info("alarm_cleared", kind=kind, subjects=[subject])
+
+
+def expire_alarms(connection: Connection, keep_seconds: float = KEEP_SECONDS) -> None:
+    """Clear alarms about events that were last seen longer ago."""
+    for kind, subject in connection.execute(EXPIRE, (list(EXPIRING), keep_seconds)).fetchall():
+        log.info("alarm_expired", kind=kind, subject=subject)
+
+
+def count_alarms(connection: Connection) -> dict[str, int]:
+    """Return how many alarms there are, for every kind."""
+    found: dict[str, int] = dict(connection.execute(COUNTS).fetchall())
+    return dict.fromkeys(KINDS, 0) | found
+
+
+def report_refresh(connection: Connection, view: str, tiers: Sequence[str], word: str, failures: int) -> None:
+    """Raise or clear the alarm about tiers whose refresh ended with ``word``.
+
+    :param failures: in a row, this one included; one or two may be a lock that was held.
+    """
+    subjects = [f"{view}/{tier}" for tier in tiers]
+    if word in ("refreshed", "populated", "moved"):
+        clear_alarms(connection, REFRESH_FAILING, subjects)
+    elif word.startswith("failed") and failures >= FAILURES_TO_ALARM:
+        for subject in subjects:
+            raise_alarm(connection, REFRESH_FAILING, subject, f"{word}, {failures} times in a row")

@@ -1,0 +1,80 @@
+"""Reads what the policy needs to know of every tier, in one statement."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from models.connection import Connection
+from refresher.refreshing.policy import TierState
+
+# Sums are refreshed with the tier they are made of, so they are no tiers of their own here.
+TIER_STATES = """
+SELECT
+    v.view, v.tier, v.through IS NOT NULL AND c.relispopulated AS populated,
+    EXISTS (
+        SELECT FROM frontview.stale_key k
+        WHERE k.drain_id > v.through AND k.source = ANY (v.sources)
+        AND (
+            k.day = '-infinity'
+            OR (k.day >= v.first_day AND (v.before_day = 'infinity' OR k.day < v.before_day))
+        )
+    ) AS stale,
+    EXISTS (
+        SELECT FROM frontview.stale_key k
+        WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
+    ) AS every_key,
+    EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
+    COALESCE(v.duration_ms, 0) / 1000.0::float8 AS duration_seconds
+FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
+WHERE v.tier NOT IN ('total', 'by_day')
+ORDER BY v.view, v.tier
+"""
+
+HORIZONS = """
+SELECT
+    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, CURRENT_DATE AS today
+FROM frontview.view_state v WHERE v.tier = 'recent' ORDER BY v.view
+"""
+
+
+@dataclass
+class Failures:
+    """Refreshes failed in a row, a tier: how many, and when the last one did (monotonic)."""
+
+    counts: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+
+    def note(self, view: str, tier: str, failed: bool, now: float) -> None:
+        """Remember how a refresh ended."""
+        count, _ = self.counts.pop((view, tier), (0, 0.0))
+        if failed:
+            self.counts[view, tier] = (count + 1, now)
+
+    def count_of(self, view: str, tier: str) -> int:
+        """Return failures in a row."""
+        return self.counts.get((view, tier), (0, 0.0))[0]
+
+    def seconds_since(self, view: str, tier: str, now: float) -> float:
+        """Return seconds since the last failure, 0 when there was none."""
+        return now - self.counts.get((view, tier), (0, now))[1]
+
+
+def read_tier_states(connection: Connection, failures: Failures, now: float) -> list[TierState]:
+    """Return the state of every tier that exists; a dropped one has nothing to refresh."""
+    return [
+        TierState(
+            view=view,
+            tier=tier,
+            populated=populated,
+            stale=stale,
+            every_key=every_key,
+            refreshed_seconds_ago=seconds_ago,
+            duration_seconds=duration_seconds,
+            failures=failures.count_of(view, tier),
+            failed_seconds_ago=failures.seconds_since(view, tier, now),
+        )
+        for view, tier, populated, stale, every_key, seconds_ago, duration_seconds in connection.execute(TIER_STATES)
+    ]
+
+
+def read_horizons(connection: Connection) -> list[tuple[str, date | None, date]]:
+    """Return (view, horizon or None when never populated, today in UTC) of every daily view."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(HORIZONS).fetchall()]

@@ -1,0 +1,1 @@
+"""Planning which answers the web workers keep warm."""

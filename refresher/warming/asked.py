@@ -1,0 +1,63 @@
+"""Warming by hand: what an operator asked for, written into the plan.
+
+Invariant: what was asked is wanted for five minutes and comes before everything else; it is never more than the plan
+may hold.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from models.connection import Connection
+from models.user_key import parse_user_key
+from refresher.warming.plan import MOST_ACTIVE, add_to_plan, read_now
+from refresher.warming.policy import Room, Wanted, bounded, priority
+
+ASKED = timedelta(minutes=5)
+
+
+def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) -> str:
+    """Plan ``{"user_ids": [...]}`` or ``{"most_active": N}``; return the outcome in words.
+
+    :param room: as :func:`refresher.warming.plan.room_of` makes it; what goes beyond it is left out, and said.
+    """
+    match argument:
+        case {"user_ids": [*ids]}:
+            users = _users(ids)
+            if users is None:
+                return "refused: a user id is ill-formed"
+        case {"most_active": int(count)} if count > 0 and not isinstance(count, bool):
+            users = _most_active(connection, count, room)
+        case _:
+            return "refused: neither user_ids nor most_active"
+    now = read_now(connection)
+    # users in the order they were asked for, each with all of their dashboards before the next
+    wanted = [
+        Wanted(user, dashboard, now, now + ASKED, priority("asked", 0) + len(users) - place, "asked")
+        for place, user in enumerate(users)
+        for dashboard in room.regions
+    ]
+    kept = bounded(wanted, room)
+    add_to_plan(connection, kept)
+    return _outcome(len({row.user for row in kept}), len(users))
+
+
+def _users(ids: Sequence[object]) -> list[str] | None:
+    """Return users as the database spells them, each once; None: one is no user key."""
+    try:
+        return list(dict.fromkeys(str(parse_user_key(str(user))) for user in ids))
+    except ValueError:
+        return None
+
+
+def _most_active(connection: Connection, count: int, room: Room) -> list[str]:
+    dashboards = list(room.regions)
+    most = min(count, room.users) * max(1, len(dashboards))
+    values = {"now": read_now(connection), "dashboards": dashboards, "most": most}
+    rows = connection.execute(MOST_ACTIVE.encode(), values).fetchall()
+    return list(dict.fromkeys(user for user, *_ in rows))[:count]
+
+
+def _outcome(planned: int, asked: int) -> str:
+    words = f"planned {planned} user{'' if planned == 1 else 's'}"
+    return words if planned == asked else f"{words} of {asked}: there is no room for more"

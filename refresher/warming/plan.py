@@ -1,0 +1,199 @@
+"""The leader's plan of what to keep warm: reads habits and traffic, decides, and writes it down.
+
+Invariant: runs only while this process leads, on a connection of its own; the plan is what the newest decision says,
+and what was asked by hand. A row says which answer to hold and no more: workers decide when there is time for it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import structlog
+
+from models.connection import Connection
+from models.deadlines import Deadlines
+from refresher.leader.drain import Drain
+from refresher.leader.leader_session import LeaderSession
+from refresher.leader.leadership import Reign
+from refresher.warming.policy import Habit, Room, Wanted, carried_on, hours_to_read, is_low, plan
+from views_sql.maintained_view import Catalog
+
+log = structlog.get_logger(__name__)
+
+HABITS_SECONDS = 60.0
+ACTIVE_SECONDS = 600.0
+ROWS_A_USER = 20  # several dashboards at the same hour of several days
+PRUNE_SECONDS = 3_600.0
+REGION_SHARE = 0.8  # of a region's entries; the others stay with who was not expected
+
+DECAYED = """
+weight * power(0.5, GREATEST(0, EXTRACT(EPOCH FROM %(now)s::timestamptz - counted_at)) / 1209600)
+"""
+HABITS = f"""
+SELECT a.user_id::text, a.dashboard, {DECAYED} AS decayed, a.hour_of_week FROM frontview.access a
+WHERE a.hour_of_week = ANY (%(hours)s) AND a.dashboard = ANY (%(dashboards)s)
+ORDER BY decayed DESC LIMIT %(most)s
+"""  # noqa: S608  # nosec B608  SQL of ours
+MOST_ACTIVE = f"""
+SELECT a.user_id::text, a.dashboard, sum({DECAYED}) AS decayed FROM frontview.access a
+WHERE a.dashboard = ANY (%(dashboards)s)
+GROUP BY a.user_id, a.dashboard ORDER BY decayed DESC LIMIT %(most)s
+"""  # noqa: S608  # nosec B608
+READS = """
+WITH known AS (
+    SELECT floor(EXTRACT(EPOCH FROM date_trunc('minute', %(now)s::timestamptz) - interval '1 minute' - t.minute) / 300)
+        AS bucket, t.reads
+    FROM frontview.traffic t WHERE t.minute > %(now)s::timestamptz - interval '24 hours' AND t.minute
+        < date_trunc('minute', %(now)s::timestamptz)
+)
+SELECT COALESCE(sum(k.reads), 0)::bigint FROM generate_series(0, (SELECT max(k.bucket) FROM known k)) AS b (bucket)
+LEFT JOIN known k ON k.bucket = b.bucket GROUP BY b.bucket ORDER BY b.bucket
+"""
+FORGET = """
+DELETE FROM frontview.warm_plan w WHERE w.reason <> 'asked' AND NOT EXISTS (
+    SELECT FROM unnest(%(users)s::text[]::frontview.user_key[], %(dashboards)s::text[]) AS p (user_id, dashboard)
+    WHERE p.user_id = w.user_id AND p.dashboard = w.dashboard
+)
+"""
+FORGET_EXPIRED = "DELETE FROM frontview.warm_plan w WHERE w.wanted_until <= %(now)s"
+# What was asked by hand stays as it was asked; what did not change is not written.
+WRITE = """
+INSERT INTO frontview.warm_plan AS w (user_id, dashboard, wanted_from, wanted_until, priority, reason)
+SELECT p.user_id, p.dashboard, p.wanted_from, p.wanted_until, p.priority, p.reason
+FROM unnest(
+    %(users)s::text[]::frontview.user_key[], %(dashboards)s::text[], %(froms)s::timestamptz[],
+    %(untils)s::timestamptz[], %(priorities)s::float8[], %(reasons)s::text[]
+) AS p (user_id, dashboard, wanted_from, wanted_until, priority, reason)
+ON CONFLICT (user_id, dashboard) DO UPDATE SET
+    wanted_from = excluded.wanted_from, wanted_until = excluded.wanted_until, priority = excluded.priority,
+    reason = excluded.reason
+WHERE (excluded.reason = 'asked' OR w.reason <> 'asked')
+    AND (w.wanted_from, w.wanted_until, w.priority, w.reason)
+        <> (excluded.wanted_from, excluded.wanted_until, excluded.priority, excluded.reason)
+"""
+PRUNE_ACCESS = f"DELETE FROM frontview.access a WHERE {DECAYED} < 0.05"  # noqa: S608  # nosec B608
+PRUNE_TRAFFIC = "DELETE FROM frontview.traffic t WHERE t.minute < %(now)s::timestamptz - interval '8 days'"
+
+
+def room_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], users: int) -> Room:
+    """Return what may be planned for the declared regions.
+
+    :param regions: the operator's overrides of their limits.
+    """
+    limits = {it.name: regions.get(it.name, {}).get("max_entries", it.max_entries) for it in catalog.regions}
+    entries = {name: int(most * REGION_SHARE) for name, most in limits.items()}
+    return Room(users, {it.name: it.region for it in catalog.plain_dashboards}, entries)
+
+
+class WarmingPlanner:
+    """Plans on a connection that it is given; remembers what need not be read each time."""
+
+    def __init__(self, room: Room, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._room, self._monotonic = room, monotonic
+        self._habits: Sequence[Habit] = ()
+        self._hours: list[int] = []
+        self._active: Sequence[Habit] = ()
+        self._written: list[Wanted] | None = None
+        self._habits_at = self._active_at = self._prune_at = float("-inf")
+
+    def work(self, connection: Connection, now: datetime | None = None) -> list[Wanted]:
+        """Write the plan of ``now`` (None: the database's) and return it; prune now and then.
+
+        :raises psycopg.Error: the database cannot be read or written.
+        """
+        now = now or read_now(connection)
+        self._prune(connection, now)
+        low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
+        self._remember(connection, now, hours_to_read(now, low_traffic=low_traffic))
+        wanted = plan(now, self._habits, self._active, self._room, low_traffic=low_traffic)
+        wanted = carried_on(wanted, self._written or ())
+        if wanted != self._written:
+            write_plan(connection, wanted)
+            self._written = wanted
+        return wanted
+
+    def _prune(self, connection: Connection, now: datetime) -> None:
+        connection.execute(FORGET_EXPIRED, {"now": now})
+        if self._monotonic() >= self._prune_at:
+            connection.execute(PRUNE_ACCESS, {"now": now})
+            connection.execute(PRUNE_TRAFFIC, {"now": now})
+            self._prune_at = self._monotonic() + PRUNE_SECONDS
+
+    def _remember(self, connection: Connection, now: datetime, hours: list[int]) -> None:
+        """Read what is not known, or not of late."""
+        if self._monotonic() >= self._habits_at or hours != self._hours:
+            self._habits, self._hours = self._read(connection, HABITS, now, hours=hours), hours
+            self._habits_at = self._monotonic() + HABITS_SECONDS
+        if self._monotonic() >= self._active_at or not self._active:
+            self._active = self._read(connection, MOST_ACTIVE, now)
+            self._active_at = self._monotonic() + ACTIVE_SECONDS
+
+    def _read(self, connection: Connection, query: str, now: datetime, **more: Any) -> list[Habit]:
+        dashboards = list(self._room.regions)
+        most = ROWS_A_USER * max(100, self._room.users)
+        values = {"now": now, "dashboards": dashboards, "most": most, **more}
+        return [Habit(*row) for row in connection.execute(query.encode(), values).fetchall()]
+
+
+class WarmingPlan:
+    """One job of the scheduler.
+
+    :param deadlines: and ``still_works``: as for :class:`refresher.leader.drain.Drain`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        drain: Drain,
+        room: Room,
+        *,
+        deadlines: Deadlines,
+        still_works: Callable[[Connection], bool] = lambda _: True,
+    ) -> None:
+        self._session = LeaderSession("warming_plan", connect, drain, deadlines, still_works)
+        self._room = room
+        self._planner, self._epoch = WarmingPlanner(room), 0
+
+    def tick(self) -> None:
+        """Plan, if this process leads."""
+        self._session.run(self._plan)
+
+    def stop(self) -> None:
+        """Cancel what is running; nothing new begins."""
+        self._session.stop()
+
+    def _plan(self, connection: Connection, reign: Reign) -> None:
+        if reign.epoch != self._epoch:
+            self._planner, self._epoch = WarmingPlanner(self._room), reign.epoch
+        self._planner.work(connection)
+
+
+def read_now(connection: Connection) -> datetime:
+    """Return the database's time, in UTC as its sessions are."""
+    ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    return cast("datetime", moment).astimezone(UTC)
+
+
+def write_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
+    """Replace the plan, but for what was asked by hand."""
+    with connection.transaction():
+        columns = _columns(wanted)
+        connection.execute(FORGET, {name: columns[name] for name in ("users", "dashboards")})
+        add_to_plan(connection, wanted)
+
+
+def add_to_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
+    """Write rows of the plan beside those that are there."""
+    connection.execute(WRITE, _columns(wanted))
+
+
+def _columns(wanted: Sequence[Wanted]) -> dict[str, list[Any]]:
+    return {
+        "users": [row.user for row in wanted],
+        "dashboards": [row.dashboard for row in wanted],
+        "froms": [row.wanted_from for row in wanted],
+        "untils": [row.wanted_until for row in wanted],
+        "priorities": [row.priority for row in wanted],
+        "reasons": [row.reason for row in wanted],
+    }

@@ -1,0 +1,1 @@
+"""What the leader checks while it leads: coverage of the triggers, the audit, and its metrics."""

@@ -1,0 +1,75 @@
+"""Whom the audit visits: every user of a view in turn, and between them users whose changes were drained lately.
+
+Invariant: users are found in tiers and in captured tables alike, so one whom a tier lacks altogether is visited, too.
+"""
+
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from models.connection import Connection
+from views_sql.maintained_view import MaintainedView
+
+# Relations that hold users of a view, with the column: tiers that may be read, and the tables of its sources.
+PLACES = """
+SELECT DISTINCT n.nspname, c.relname, p.user_column FROM (
+    SELECT to_regclass(v.relation)::oid, %(user_column)s FROM frontview.view_state v
+    WHERE v.view = %(view)s AND v.tier NOT IN ('total', 'by_day')
+    UNION ALL SELECT s.relation::oid, s.user_column FROM frontview.source s WHERE s.source = ANY (%(sources)s)
+) p (relation, user_column)
+JOIN pg_class c ON c.oid = p.relation AND c.relispopulated JOIN pg_namespace n ON n.oid = c.relnamespace
+"""
+# One index probe a relation. Not min(): uuid has none before PostgreSQL 18.
+FIRST_OF_PLACE: LiteralString = """
+(SELECT t.{column}::frontview.user_key AS k FROM {relation} t WHERE t.{column} {bound} ORDER BY t.{column} LIMIT 1)
+"""
+USERS_OF_PLACE: LiteralString = "SELECT t.{column}::frontview.user_key AS k FROM {relation} t WHERE t.{column} {bound}"
+RECENTLY_DRAINED = """
+SELECT f.user_id::text FROM (
+    SELECT n.user_id, n.source FROM frontview.feed n WHERE n.user_id IS NOT NULL ORDER BY n.drain_id DESC LIMIT 500
+) f WHERE f.source = ANY (%s) ORDER BY random() LIMIT 1
+"""
+REGISTERED = "SELECT DISTINCT view, version FROM frontview.view_state"
+
+
+def registered(connection: Connection, views: tuple[MaintainedView, ...]) -> list[MaintainedView]:
+    """Return the views that the database has as they are declared here."""
+    found = set(connection.execute(REGISTERED).fetchall())
+    return [view for view in views if (view.name, view.version) in found]
+
+
+def next_user(connection: Connection, view: MaintainedView, after: str | None) -> str | None:
+    """Return the first user of a view after ``after`` (None: the first of all); None: there is none."""
+    query = sql.SQL("SELECT u.k::text FROM ({}) u ORDER BY u.k LIMIT 1")
+    row = _ask(connection, view, after, query, FIRST_OF_PLACE, " UNION ALL ").fetchone()
+    return row[0] if row else None
+
+
+def count_users(connection: Connection, view: MaintainedView) -> int:
+    """Return how many users a view has; reads all of its tables."""
+    row = _ask(connection, view, None, sql.SQL("SELECT count(*) FROM ({}) u"), USERS_OF_PLACE, " UNION ").fetchone()
+    return int(row[0]) if row else 0
+
+
+def recent_user(connection: Connection, view: MaintainedView) -> str | None:
+    """Return a user whose changes of the view's sources were drained lately; None: there were none."""
+    row = connection.execute(RECENTLY_DRAINED, (list(view.sources),)).fetchone()
+    return row[0] if row else None
+
+
+def _ask(
+    connection: Connection,
+    view: MaintainedView,
+    after: str | None,
+    query: sql.SQL,
+    of_place: LiteralString,
+    union: LiteralString,
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    names = {"view": view.name, "sources": list(view.sources), "user_column": view.unique_key[0]}
+    bound = sql.SQL("IS NOT NULL" if after is None else "> %(after)s::text::frontview.user_key")
+    places = [
+        sql.SQL(of_place).format(relation=sql.Identifier(schema, relation), column=sql.Identifier(column), bound=bound)
+        for schema, relation, column in connection.execute(PLACES, names).fetchall()
+    ]
+    return connection.execute(query.format(sql.SQL(union).join(places)), {"after": after})

@@ -1,0 +1,101 @@
+"""Comparison: whether the merged reads of one user equal their recomputation, in one statement with one snapshot.
+
+Invariant: both sides are read under the same snapshot, so a difference is a wrong answer, never a late one.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from models.connection import Connection
+from views_sql.maintained_view import MaintainedView
+
+ATTEMPTS = 5
+
+ROWS = """
+WITH state AS MATERIALIZED (
+    SELECT frontview.begin_read(%(user)s::text::frontview.user_key, ARRAY[{name}], '-infinity', 'infinity', FALSE) AS s
+), stale AS MATERIALIZED (
+    SELECT ((s).views)[1] AS v FROM state
+), merged AS MATERIALIZED (
+    SELECT m.* FROM stale, {merged}(%(user)s::text::frontview.user_key, {range} stale.v) m
+), live AS MATERIALIZED (
+    SELECT * FROM {live} l WHERE l.{user} = %(user)s::text::frontview.user_key
+), {sums}
+SELECT
+    (SELECT count(*) FROM (SELECT * FROM merged EXCEPT ALL SELECT * FROM live) a)
+    + (SELECT count(*) FROM (SELECT * FROM live EXCEPT ALL SELECT * FROM merged) b)
+    + (SELECT count(*) FROM (SELECT * FROM merged_sums EXCEPT ALL SELECT * FROM live_sums) c)
+    + (SELECT count(*) FROM (SELECT * FROM live_sums EXCEPT ALL SELECT * FROM merged_sums) d),
+    (SELECT (v).history_readable OR (v).recent_readable FROM stale),
+    (SELECT frontview.rewritten((s).storage) FROM state)
+"""
+# All days before the horizon are one sum: it comes from the total, which no other comparison reads.
+SUMS = """
+merged_sums AS MATERIALIZED (
+    SELECT m.day, {measures} FROM stale,
+    {by_day}(%(user)s::text::frontview.user_key, (stale.v).horizon, stale.v) m GROUP BY m.day HAVING {any}
+), live_sums AS MATERIALIZED (
+    SELECT CASE WHEN m.{day} >= (stale.v).horizon THEN m.{day} END AS since, {measures}
+    FROM stale, live m GROUP BY since HAVING {any}
+)
+"""
+NO_SUMS = "merged_sums AS (SELECT 1 WHERE FALSE), live_sums AS (SELECT 1 WHERE FALSE)"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What one comparison found.
+
+    :param differences: rows and sums on one side only.
+    :param from_tiers: some of the merged side came from a tier; else the comparison proved nothing.
+    """
+
+    differences: int
+    from_tiers: bool
+
+
+def compare(connection: Connection, view: MaintainedView, user: str) -> Compared | None:
+    """Compare the merged reads of one user with the live relation; None: tables were rewritten each time.
+
+    :param user: the user key as text.
+    :raises psycopg.Error: the comparison cannot be made.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            row = connection.execute(_statement(view), {"user": user}).fetchone()
+        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+            continue
+        if row is not None and not row[2]:
+            return Compared(differences=row[0], from_tiers=bool(row[1]))
+    return None
+
+
+@lru_cache(maxsize=64)
+def _statement(view: MaintainedView) -> sql.Composed:
+    daily = view.day_column is not None
+    return sql.SQL(ROWS).format(
+        name=sql.Literal(view.name),
+        merged=_ours(f"{view.name}_merged"),
+        live=_ours(f"{view.name}_live"),
+        user=sql.Identifier(view.unique_key[0]),
+        range=sql.SQL("'-infinity', 'infinity'," if daily else ""),
+        sums=_sums(view) if daily else sql.SQL(NO_SUMS),
+    )
+
+
+def _sums(view: MaintainedView) -> sql.Composed:
+    sums = [sql.SQL("COALESCE(sum(m.{}), 0)::numeric").format(sql.Identifier(measure)) for measure in view.measures]
+    return sql.SQL(SUMS).format(
+        measures=sql.SQL(", ").join(sums),
+        any=sql.SQL(" OR ").join(sql.SQL("{} <> 0").format(measure) for measure in sums),
+        by_day=_ours(f"{view.name}_by_day_merged"),
+        day=sql.Identifier(view.day_column or ""),
+    )
+
+
+def _ours(name: str) -> Any:
+    return sql.Identifier("frontview", name)

@@ -1,1 +1,0 @@
-"""Tests; see tests/README.md."""

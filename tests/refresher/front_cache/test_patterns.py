@@ -1,0 +1,136 @@
+"""Patterns of invalidations by hand: what they match, whom they name, and what of them a log may hold."""
+
+from itertools import product
+
+import pytest
+
+from refresher.front_cache import patterns
+from refresher.front_cache.entry import EntryKey
+from refresher.front_cache.feed import FeedRow
+from refresher.front_cache.patterns import compile_pattern, pattern_for_region, pattern_for_user, shape
+
+KEYS = [
+    EntryKey(region, user, dashboard, ())
+    for (region, dashboard), user in product(
+        [("dashboard", "overview"), ("dashboard", "analytics"), ("agent", "agents"), ("performance", "performance")],
+        [7, 70, 17, 8],
+    )
+]
+
+
+def matched(pattern: str) -> set[tuple[str, int, str]]:
+    return {(key.region, key.user, key.dashboard) for key in KEYS if compile_pattern(pattern).matches(key)}
+
+
+def those(regions: set[str], users: set[int], dashboards: set[str] | None = None) -> set[tuple[str, int, str]]:
+    return {
+        (key.region, key.user, key.dashboard)
+        for key in KEYS
+        if key.region in regions and key.user in users and (dashboards is None or key.dashboard in dashboards)
+    }
+
+
+ALL = {"dashboard", "agent", "performance"}
+EVERYONE = {7, 70, 17, 8}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*", those(ALL, EVERYONE)),
+        ("dashboard:*", those({"dashboard"}, EVERYONE)),
+        ("*:user:7", those(ALL, {7})),
+        ("*:user:7*", those(ALL, {7, 70})),
+        ("*:user:?7", those(ALL, {17})),
+        ("agent:user:7:*", those({"agent"}, {7})),
+        ("agent:user:7", those({"agent"}, {7})),
+        ("*:user:7:overview", those(ALL, {7}, {"overview"})),
+        ("*:overview", those(ALL, EVERYONE, {"overview"})),
+        ("*:user:[78]", those(ALL, {7, 8})),
+        ("[ad]*:user:7", those({"agent", "dashboard"}, {7})),
+        ("*:user:[!7]", those(ALL, {8})),
+        ("Dashboard:*", set()),
+        ("dashboard", set()),
+        ("user:7", set()),
+        ("", set()),
+        ("[", set()),
+        (pattern_for_user(70), those(ALL, {70})),
+        (pattern_for_region("agent"), those({"agent"}, EVERYONE)),
+    ],
+)
+def test_a_pattern_matches_either_label_of_an_entry(pattern: str, expected: set[tuple[str, int, str]]) -> None:
+    assert matched(pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "user"),
+    [
+        ("*:user:7", 7),
+        ("agent:user:7:*", 7),
+        ("a?e*:user:70:x[", None),
+        ("*:user:7*", None),
+        ("*:user:?", None),
+        ("*:user:[7]", None),
+        ("[:user:7]*", None),
+        ("*:user:007", None),
+        ("*:user:", None),
+        ("*", None),
+        ("user:7", None),
+    ],
+)
+def test_a_pattern_that_spells_out_a_user_says_so(pattern: str, user: int | None) -> None:
+    assert compile_pattern(pattern).user == user
+
+
+PARTS = ["*", "?", "[78]", "[!7]", "dashboard", "agent", "d*", ":user:7", ":user:8", ":user:*", ":*", ":overview", ":"]
+
+
+def test_looking_only_at_the_user_it_spells_out_misses_no_entry() -> None:
+    narrow = 0
+    for parts in product(PARTS, repeat=3):
+        pattern = compile_pattern("".join(parts))
+        if pattern.user is not None:
+            narrow += 1
+            assert {user for _, user, _ in matched("".join(parts))} <= {pattern.user}
+    assert narrow > 100
+
+
+@pytest.mark.parametrize(
+    "user", ["alice", "a:b", "*", "[x]", "50%", "Ünal", "x y", "0b6e7bb2-7f0c-4b5e-8f0a-1c2d3e4f5a6b"]
+)
+def test_a_key_that_is_text_is_named_and_found_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
+    monkeypatch.setattr(patterns, "parse_user_key", lambda text: text)
+    compile_pattern.cache_clear()
+    found = compile_pattern(pattern_for_user(user))  # type: ignore[arg-type]
+    assert found.user == user
+    assert found.matches(EntryKey("dashboard", user, "overview", ()))  # type: ignore[arg-type]
+    for other in ("bob", "a", "b", "alice:overview"):
+        assert not found.matches(EntryKey("dashboard", other, "overview", ()))  # type: ignore[arg-type]
+    compile_pattern.cache_clear()
+
+
+@pytest.mark.parametrize(("source", "user"), [("cache:*:user:7", 7), ("cache:*", None), ("calls", None)])
+def test_a_row_of_the_feed_is_narrowed_to_the_user_its_pattern_spells_out(source: str, user: int | None) -> None:
+    assert FeedRow(11, None, source, None, None).narrowed() == FeedRow(11, user, source, None, None)
+
+
+def test_a_row_of_a_change_keeps_its_user() -> None:
+    row = FeedRow(11, 9, "calls", None, None)
+    assert row.narrowed() is row
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("*:user:7", "*:user:*"),
+        ("agent:user:somebody:*", "agent:user:*:*"),
+        ("*7*", "***"),
+        ("dashboard:*", "dashboard:*"),
+    ],
+)
+def test_the_shape_of_a_pattern_names_nobody(pattern: str, said: str) -> None:
+    assert shape(pattern) == said
+
+
+def test_a_hostile_pattern_takes_no_time() -> None:
+    assert matched("*a" * 99 + "!") == set()

@@ -1,0 +1,158 @@
+"""The leader's notes: written when they say something new, never over a later leader's, and never in the way."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from models.engine import connect
+from refresher.leader.connections import connect_drain
+from refresher.leader.drain import Drain
+from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS, Reign, try_to_lead
+from refresher.refreshing.leader_notes import LeaderNotes
+from refresher.refreshing.maintenance import Maintenance
+from refresher.refreshing.policy import TierState, decide
+from tests.fix_postgres import Server
+from tests.views_sql.roles_stage import cast
+from views_sql.catalog import CATALOG
+from web.operators.operator_state import operator_state
+
+TIER = TierState(
+    "v", "recent", populated=True, stale=True, every_key=False, refreshed_seconds_ago=0.0, duration_seconds=1.0
+)
+NOTE = "SELECT epoch, content FROM frontview.leader_note WHERE subject = 'refresh_plan'"
+
+
+def note(connection: psycopg.Connection[Any], query: str = NOTE) -> tuple[int, list[dict[str, Any]]]:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def written_at(connection: psycopg.Connection[Any]) -> Any:
+    return connection.execute("SELECT written_at FROM frontview.leader_note WHERE subject = 'refresh_plan'").fetchone()
+
+
+def planned(ago: float, *, stale: bool = True) -> list[Any]:
+    seen = TierState("v", "recent", True, stale, False, ago, 1.0)
+    return decide([seen], duty=0.05, min_seconds=5.0)
+
+
+def test_a_note_is_written_anew_only_when_it_says_something_new(connection: psycopg.Connection[Any]) -> None:
+    notes = LeaderNotes()
+    notes.plan(connection, 1, planned(1.0), 100.0)
+    first = written_at(connection)
+    assert note(connection)[1] == [
+        {"view": "v", "tier": "recent", "in_seconds": 19.0, "code": "duty", "why": planned(1.0)[0].why}
+    ]
+    notes.plan(connection, 1, planned(6.2), 105.0)
+    assert written_at(connection) == first, "the same time, seen later"
+    notes.plan(connection, 1, planned(6.0), 107.0)
+    second = written_at(connection)
+    assert second > first, "later than was thought"
+    notes.plan(connection, 1, planned(6.0, stale=False), 107.0)
+    assert written_at(connection) > second
+    assert note(connection)[1][0]["code"] == "clean"
+    third = written_at(connection)
+    notes.plan(connection, 2, planned(6.0, stale=False), 107.0)
+    assert written_at(connection) > third, "by another leader"
+
+
+def test_a_leader_of_the_past_replaces_nothing(connection: psycopg.Connection[Any]) -> None:
+    LeaderNotes().plan(connection, 8, planned(1.0), 100.0)
+    LeaderNotes().plan(connection, 7, planned(1.0, stale=False), 100.0)
+    assert note(connection)[0] == 8
+    assert note(connection)[1][0]["code"] == "duty"
+
+
+@pytest.fixture
+def reign(connection: psycopg.Connection[Any]) -> Reign:
+    reign = try_to_lead(connection)
+    assert reign is not None
+    return reign
+
+
+@pytest.fixture
+def maintenance(database_url: str, reign: Reign) -> Iterator[Maintenance]:
+    drain = Drain(lambda: connect(database_url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
+    drain.reign = reign
+    connecting = lambda: connect(database_url, "frontview-maintenance")  # noqa: E731
+    made = Maintenance(connecting, drain, CATALOG, duty=0.000001, min_seconds=0.0, recent_days=45)
+    yield made
+    made.stop()
+
+
+def test_a_note_that_cannot_be_written_keeps_nothing_from_being_refreshed(
+    connection: psycopg.Connection[Any], maintenance: Maintenance
+) -> None:
+    connection.execute("DROP TABLE frontview.leader_note")
+    maintenance.refresh_due()
+    unpopulated = "SELECT count(*) FROM frontview.view_state WHERE through IS NULL"
+    assert connection.execute(unpopulated).fetchone() == (0,)
+
+
+def test_every_tier_has_a_decision_and_its_sums_share_it(
+    connection: psycopg.Connection[Any], maintenance: Maintenance, reign: Reign
+) -> None:
+    before = {row["next_refresh"]["code"] for row in operator_state(connection)["views"]}
+    assert before == {"undecided"}
+    maintenance.refresh_due()
+    connection.execute("INSERT INTO users (email, name) VALUES ('a@b.c', 'A')")
+    connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Ava')")
+    connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
+    connection.execute("SELECT frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce))
+    maintenance.refresh_due()
+    found = {(row["view"], row["tier"]): row["next_refresh"] for row in operator_state(connection)["views"]}
+    assert {it["code"] for it in found.values()} == {"clean", "duty"}
+    recent, sums = found["call_daily", "recent"], found["call_daily", "by_day"]
+    assert recent["code"] == "duty"
+    assert recent["in_seconds"] > 60
+    assert sums | {"in_seconds": None} == recent | {"with_tier": "recent", "in_seconds": None}
+    assert found["call_daily", "history"]["in_seconds"] is None
+    connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, LEADER_LOCK))
+    after = {row["next_refresh"]["code"] for row in operator_state(connection)["views"]}
+    assert after == {"no_leader"}
+
+
+def test_a_horizon_that_cannot_move_is_told_for_all_tiers_of_its_view(
+    connection: psycopg.Connection[Any], maintenance: Maintenance
+) -> None:
+    maintenance.refresh_due()
+    connection.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION ''no'' USING ERRCODE = ''FVX01''; END';"
+        "CREATE TRIGGER refuse BEFORE UPDATE OF through ON frontview.view_state FOR EACH ROW "
+        "WHEN (OLD.view = 'call_daily') EXECUTE FUNCTION refuse();"
+        "UPDATE frontview.view_state SET first_day = first_day - 1000 WHERE view = 'call_daily' AND tier = 'recent'"
+    )
+    maintenance.refresh_due()
+    found = {it["view"] + "/" + it["tier"]: (it["code"], it["why"]) for it in note(connection)[1]}
+    for tier in ("recent", "history"):
+        code, why = found[f"call_daily/{tier}"]
+        assert code == "failed"
+        assert "1 in a row" in why
+    assert found["lead_daily/recent"][0] == "clean"
+
+
+def test_with_separate_roles_the_web_knows_from_the_leader_how_long_refreshers_are_connected(
+    any_server: Server,
+) -> None:
+    with cast(any_server) as found, ExitStack() as opened:
+        leader, standby = (opened.enter_context(connect_drain(found.refresher)) for _ in range(2))
+        web = opened.enter_context(found.session("web"))
+        reign = try_to_lead(leader)
+        assert reign is not None
+
+        unknown = operator_state(web)
+        assert unknown["leader"]["connected_seconds"] is None
+        assert [row["connected_seconds"] for row in unknown["standbys"]] == [None]
+
+        LeaderNotes().refreshers(leader, reign.epoch)
+        state = operator_state(web)
+        assert state["leader"]["pid"] == leader.info.backend_pid
+        assert state["leader"]["application_name"] == "frontview-refresher-drain"
+        assert [row["pid"] for row in state["standbys"]] == [standby.info.backend_pid]
+        assert 0 <= state["standbys"][0]["connected_seconds"] < 60
+        assert 0 <= state["leader"]["connected_seconds"] < 60

@@ -1,0 +1,686 @@
+"""Refreshes, and the bookkeeping around them: what each step may change, forget and delete."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+
+from models.engine import connect
+from refresher.leader.drain import Drain, drain_once
+from refresher.leader.leadership import LOCK_CLASS, Reign, try_to_lead
+from refresher.refreshing import maintenance as maintenance_module
+from refresher.refreshing.maintenance import Maintenance
+from refresher.refreshing.refresh import refresh, tiers_together
+from refresher.refreshing.tier_states import Failures, read_tier_states
+from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
+from tests.fix_postgres import Server
+from tests.waiting import until
+from views_sql.catalog import CATALOG
+
+CALLS = CATALOG.view("call_daily")
+INSERT = "INSERT INTO calls (user_id, agent_id, started_at, status, cost_cents) VALUES (%s, %s, now() - %s, 'busy', 5)"
+
+
+class Refreshed:
+    """A populated database with one leader, driven step by step."""
+
+    def __init__(self, url: str, connection: psycopg.Connection[Any]) -> None:
+        self.url, self.c = url, connection
+        self.c.execute("INSERT INTO users (email, name) VALUES ('a', 'A'), ('b', 'B')")
+        self.c.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x'), (2, 'y')")
+        for days in (0, 1, 5, 60, 100):
+            self.call(1, days)
+            self.call(2, days)
+        reign = try_to_lead(self.c)
+        assert reign is not None
+        self.reign = reign
+        self.today: date = self.value("SELECT CURRENT_DATE")
+        self.horizon = self.today - timedelta(days=45)
+        for view in CATALOG.views:
+            self.refresh(view.name, *view.tiers, horizon=self.horizon if view.day_column else None)
+
+    def call(self, user: int, days_ago: int, connection: psycopg.Connection[Any] | None = None) -> None:
+        (connection or self.c).execute(INSERT, (user, user, timedelta(days=days_ago)))
+
+    def value(self, query: str, *values: object) -> Any:
+        row = self.c.execute(query, values).fetchone()
+        return row[0] if row else None
+
+    def drain(self) -> int:
+        drain_once(self.c, self.reign)
+        return int(self.value("SELECT max(drain_id) FROM frontview.drain"))
+
+    def refresh(self, view: str, *tiers: str, horizon: date | None = None, epoch: int | None = None) -> str:
+        return refresh(self.c, CATALOG.view(view), tiers, epoch or self.reign.epoch, horizon=horizon).word
+
+    def state(self, tier: str, view: str = "call_daily") -> SimpleNamespace:
+        row = self.c.execute(
+            "SELECT through, epoch, attempts, duration_ms, "
+            "NULLIF(first_day, '-infinity') AS first_day, NULLIF(before_day, 'infinity') AS before_day "
+            "FROM frontview.view_state JOIN frontview.refresh_attempt USING (view, tier) WHERE view = %s AND tier = %s",
+            (view, tier),
+        ).fetchone()
+        assert row is not None
+        names = ("through", "epoch", "attempts", "duration_ms", "first_day", "before_day")
+        return SimpleNamespace(**dict(zip(names, row, strict=True)))
+
+    def calls_in(self, tier: str) -> int:
+        return int(self.value(f"SELECT COALESCE(sum(calls), 0) FROM frontview.call_daily_{tier}"))
+
+    def stale_days(self, user: int = 1, source: str = "calls") -> list[str]:
+        rows = self.c.execute(
+            "SELECT day::text FROM frontview.stale_key WHERE user_id = %s AND source = %s ORDER BY 1", (user, source)
+        )
+        return [row[0] for row in rows.fetchall()]
+
+    def collect(self, batch: int = 1000) -> int:
+        after, passes = 0, 0
+        while after is not None:
+            after, passes = self.value("SELECT frontview.collect_stale_keys(%s, %s)", after, batch), passes + 1
+        return passes
+
+    def check_reads(self) -> None:
+        """Compare every kind of read of both users with the base tables."""
+        tally = Tally()
+        for user in (1, 2):
+            for dashboard in DASHBOARDS:
+                compare_dashboard(self.c, dashboard, user, tally)
+            for view in VIEWS:
+                compare_view(self.c, view, user, tally)
+        assert tally.differences == []
+        assert tally.comparisons == 2 * (len(DASHBOARDS) + len(VIEWS))
+
+    def overview(self, user: int = 1) -> tuple[str, int]:
+        """Return the source of the user's overview, and the calls it counts."""
+        row = self.c.execute(
+            "SELECT a.source, (a.body::json #>> '{calls,all_time,calls}')::int "
+            "FROM frontview.dashboard_overview(%s, FALSE) a",
+            (user,),
+        ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    @contextmanager
+    def refresh_held_before_its_end(self, *tiers: str) -> Iterator[list[str]]:
+        """Run a refresh beside the block; it waits where it would write ``through``, and ends after the block."""
+        self.c.execute(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NEW; END';"
+            "CREATE TRIGGER wait BEFORE UPDATE OF through ON frontview.view_state "
+            "FOR EACH ROW EXECUTE FUNCTION wait()"
+        )
+        words: list[str] = []
+
+        def run() -> None:
+            with connect(self.url, "frontview-held") as connection:
+                words.append(refresh(connection, CALLS, tiers, self.reign.epoch).word)
+
+        self.c.execute("SELECT pg_advisory_lock(77)")
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            waiting = "SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE application_name = 'frontview-held'"
+            until(lambda: self.value(waiting), "refresh that waits")
+            yield words
+        finally:
+            self.c.execute("SELECT pg_advisory_unlock(77)")
+            thread.join(20)
+
+
+@pytest.fixture
+def db(any_server: Server) -> Iterator[Refreshed]:
+    url = any_server.create(any_server.template)
+    with connect(url, "frontview-test") as connection:
+        yield Refreshed(url, connection)
+    any_server.drop(url)
+
+
+class TestOneRefresh:
+    def test_contents_and_watermark_become_visible_together(self, db: Refreshed) -> None:
+        before, calls = db.state("recent").through, db.calls_in("recent")
+        db.call(1, 0)
+        drained = db.drain()
+
+        with db.refresh_held_before_its_end("recent") as words:
+            assert (db.state("recent").through, db.calls_in("recent")) == (before, calls)
+            db.check_reads()
+
+        assert words == ["refreshed"]
+        assert (db.state("recent").through, db.calls_in("recent")) == (drained, calls + 1)
+        db.check_reads()
+
+    def test_it_covers_no_drain_later_than_its_snapshot(self, db: Refreshed) -> None:
+        db.call(1, 0)
+        drained = db.drain()
+
+        with db.refresh_held_before_its_end("recent"):
+            db.call(1, 1)
+            later = db.drain()
+            assert later > drained
+
+        assert db.state("recent").through == drained
+        db.collect()
+        assert db.stale_days() == [str(db.today - timedelta(days=1))]
+        db.check_reads()
+
+    def test_a_later_epoch_fences_it(self, db: Refreshed) -> None:
+        db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'call_daily'")
+        before, calls = db.state("recent").through, db.calls_in("recent")
+        db.call(1, 0)
+        db.drain()
+
+        assert db.refresh("call_daily", "recent") == "fenced"
+
+        assert (db.state("recent").through, db.calls_in("recent")) == (before, calls)
+        assert db.state("recent").epoch == 9
+        db.check_reads()
+
+    def test_one_fenced_tier_fences_all_tiers_of_the_refresh(self, db: Refreshed) -> None:
+        db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'call_daily' AND tier = 'total'")
+        before = db.state("history").through
+        db.call(1, 100)
+        db.drain()
+
+        assert db.refresh("call_daily", "history", "total") == "fenced"
+
+        assert db.state("history").through == before
+        db.check_reads()
+
+    def test_a_taken_gate_makes_it_busy_and_lets_go_of_the_other_gates(self, db: Refreshed) -> None:
+        attempts = db.state("history").attempts
+        with connect(db.url, "frontview-other") as other:
+            other.execute("SELECT pg_advisory_lock(%s, hashtext('call_daily/total'))", (LOCK_CLASS,))
+
+            assert db.refresh("call_daily", "history", "total") == "busy"
+            assert other.execute(
+                "SELECT pg_try_advisory_lock(%s, hashtext('call_daily/history'))", (LOCK_CLASS,)
+            ).fetchone() == (True,)
+
+        assert db.state("history").attempts == attempts
+
+    def test_it_is_announced_while_it_runs(self, db: Refreshed) -> None:
+        """The drain marks keys anew only as long as it sees an odd number."""
+        assert db.state("recent").attempts % 2 == 0
+
+        with db.refresh_held_before_its_end("recent"):
+            assert db.state("recent").attempts % 2 == 1
+
+        assert db.state("recent").attempts % 2 == 0
+
+    def test_each_tier_is_logged_with_its_rows(self, db: Refreshed) -> None:
+        db.c.execute("DELETE FROM frontview.refresh_log")
+        db.call(1, 100)
+        db.drain()
+
+        db.refresh("call_daily", "history", "total")
+
+        rows = db.c.execute(
+            "SELECT view, tier, row_count, outcome, duration_ms >= 0, now() - started_at < interval '1 minute' "
+            "FROM frontview.refresh_log ORDER BY tier"
+        ).fetchall()
+        assert rows == [
+            ("call_daily", "history", 4, "refreshed", True, True),
+            ("call_daily", "total", 2, "refreshed", True, True),
+        ]
+
+    def test_a_wait_at_most_doubles_what_it_is_said_to_cost(self, db: Refreshed) -> None:
+        db.c.execute("UPDATE frontview.view_state SET duration_ms = 50")
+        with db.refresh_held_before_its_end("recent"):
+            db.c.execute("SELECT pg_sleep(0.5)")
+        assert db.state("recent").duration_ms == 100
+        assert db.value("SELECT max(duration_ms) FROM frontview.refresh_log WHERE outcome = 'refreshed'") >= 250
+
+    def test_a_failure_is_logged_with_its_sqlstate_and_changes_nothing(self, db: Refreshed) -> None:
+        before, calls = db.state("recent"), db.calls_in("recent")
+        db.call(1, 0)
+        db.drain()
+        fail(db)
+
+        assert db.refresh("call_daily", "recent") == "failed: FVX01"
+
+        after = db.state("recent")
+        assert (after.through, after.duration_ms, db.calls_in("recent")) == (before.through, before.duration_ms, calls)
+        assert after.attempts % 2 == 0
+        assert db.value("SELECT outcome FROM frontview.refresh_log ORDER BY refresh_id DESC LIMIT 1") == "failed: FVX01"
+        db.check_reads()
+
+    def test_its_gates_are_free_after_success_and_failure(self, db: Refreshed) -> None:
+        db.refresh("call_daily", "recent")
+        fail(db)
+        db.refresh("call_daily", "recent")
+
+        mine = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid <> 0"
+        assert db.value(mine, LOCK_CLASS) == 0
+
+    @pytest.mark.parametrize("tier", ["history", "total"])
+    def test_history_is_never_refreshed_without_its_totals(self, db: Refreshed, tier: str) -> None:
+        """A read takes the totals less the stale days of history: both must cover the same drain."""
+        db.call(1, 100)
+        drained = db.drain()
+
+        assert db.refresh("call_daily", tier) == "refreshed"
+
+        assert db.state("history").through == db.state("total").through == drained
+        db.check_reads()
+
+    def test_totals_go_with_history(self) -> None:
+        assert tiers_together("history") == tiers_together("total") == ("history", "total")
+        assert tiers_together("recent") == tiers_together("by_day") == ("recent", "by_day")
+        assert tiers_together("whole") == ("whole",)
+
+
+def fail(db: Refreshed) -> None:
+    """Make every refresh fail with SQLSTATE FVX01."""
+    db.c.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'FVX01'; END$$;"
+        "CREATE TRIGGER refuse BEFORE UPDATE OF through ON frontview.view_state "
+        "FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+
+
+class TestHorizon:
+    @pytest.mark.parametrize("days", [0, 3, 61, 400])
+    def test_a_move_divides_the_days_anew_and_stays_exact(self, db: Refreshed, days: int) -> None:
+        horizon = db.today - timedelta(days=days)
+        db.call(1, 60)
+        db.drain()
+        db.call(2, 100)
+
+        assert db.refresh("call_daily", *CALLS.tiers, horizon=horizon) == "moved"
+
+        assert db.state("recent").first_day == horizon
+        assert db.state("history").before_day == db.state("total").before_day == horizon
+        assert db.value("SELECT bool_and(day >= %s) IS NOT FALSE FROM frontview.call_daily_recent", horizon)
+        assert db.value("SELECT bool_and(day < %s) IS NOT FALSE FROM frontview.call_daily_history", horizon)
+        assert db.calls_in("total") == db.calls_in("history")
+        db.check_reads()
+
+    def test_a_failed_move_leaves_the_horizon(self, db: Refreshed) -> None:
+        fail(db)
+
+        assert db.refresh("call_daily", *CALLS.tiers, horizon=db.today).startswith("failed")
+
+        assert db.state("recent").first_day == db.horizon
+        db.check_reads()
+
+
+class TestMaintenance:
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+        clock = SimpleNamespace(now=1000.0)
+        clock.monotonic = lambda: clock.now
+        monkeypatch.setattr(maintenance_module, "time", clock)
+        return clock
+
+    @pytest.fixture
+    def maintenance(self, db: Refreshed, clock: SimpleNamespace) -> Iterator[Maintenance]:
+        drain = Drain(lambda: connect(db.url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
+        drain.reign = Reign(db.reign.epoch, db.reign.nonce)
+        drain.leading.set()
+        made = Maintenance(
+            lambda: connect(db.url, "frontview-maintenance"), drain, CATALOG, duty=1.0, min_seconds=0.0, recent_days=45
+        )
+        yield made
+        made.stop()
+
+    def refreshes(self, db: Refreshed) -> list[tuple[str, str, str]]:
+        query = "DELETE FROM frontview.refresh_log RETURNING view, tier, outcome"
+        return sorted(db.c.execute(query).fetchall())
+
+    def test_only_stale_tiers_are_refreshed(self, db: Refreshed, maintenance: Maintenance) -> None:
+        self.refreshes(db)
+        maintenance.refresh_due()
+        assert self.refreshes(db) == []
+
+        db.call(1, 0)
+        db.drain()
+        maintenance.refresh_due()
+
+        assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
+
+    def test_a_failed_refresh_is_tried_again_later_and_not_before(
+        self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
+    ) -> None:
+        db.call(1, 0)
+        db.drain()
+        fail(db)
+        self.refreshes(db)
+
+        maintenance.refresh_due()
+        maintenance.refresh_due()
+        assert self.refreshes(db) == [("call_daily", tier, "failed: FVX01") for tier in ("by_day", "recent")]
+        clock.now += 2.1
+        maintenance.refresh_due()
+        assert self.refreshes(db) == [("call_daily", tier, "failed: FVX01") for tier in ("by_day", "recent")]
+        clock.now += 2.1  # the second wait is longer
+        maintenance.refresh_due()
+        assert self.refreshes(db) == []
+        db.c.execute("DROP TRIGGER refuse ON frontview.view_state")
+        clock.now += 2.1
+        maintenance.refresh_due()
+
+        assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
+
+    def test_a_refresh_that_takes_its_connection_down_waits_and_raises_the_alarm(
+        self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
+    ) -> None:
+        db.c.execute(
+            "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
+            "CREATE TRIGGER die BEFORE UPDATE OF through ON frontview.view_state "
+            "FOR EACH ROW EXECUTE FUNCTION die()"
+        )
+        db.call(1, 0)
+        db.drain()
+        attempts = [db.state("recent").attempts]
+        for seconds in (0.0, 0.1, 10.0, 20.0):
+            clock.now += seconds
+            maintenance.refresh_due()
+            attempts.append(db.state("recent").attempts)
+        assert [after > before for before, after in pairwise(attempts)] == [True, False, True, True]
+        db.c.execute("DROP TRIGGER die ON frontview.view_state")
+        clock.now += 40.0
+        alarm = "SELECT count(*) FROM frontview.alarm WHERE kind = 'refresh_failing'"
+        assert db.value(alarm) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(maintenance_module, "refresh", lambda *_, **__: pytest.fail("the report comes first"))
+            with pytest.raises(pytest.fail.Exception):
+                maintenance.refresh_due()
+        assert db.value(alarm) == 2
+        maintenance.refresh_due()
+        assert db.value(alarm) == 0
+
+    def test_who_does_not_lead_refreshes_nothing(self, db: Refreshed, maintenance: Maintenance) -> None:
+        db.call(1, 0)
+        db.drain()
+        self.refreshes(db)
+        maintenance._drain.reign = None
+
+        maintenance.refresh_due()
+
+        assert self.refreshes(db) == []
+
+    def test_a_dropped_view_is_left_alone(self, db: Refreshed) -> None:
+        db.c.execute("DROP MATERIALIZED VIEW frontview.call_daily_recent CASCADE")
+
+        states = read_tier_states(db.c, Failures(), 0.0)
+
+        assert ("call_daily", "recent") not in {(state.view, state.tier) for state in states}
+        assert ("call_daily", "history") in {(state.view, state.tier) for state in states}
+
+    def test_a_truncate_makes_every_key_stale(self, db: Refreshed) -> None:
+        db.c.execute("TRUNCATE lead_analytics")
+        db.drain()
+
+        states = {(s.view, s.tier): s for s in read_tier_states(db.c, Failures(), 0.0)}
+
+        assert states["lead_daily", "recent"].every_key
+        assert states["lead_daily", "history"].every_key
+        assert not states["call_daily", "recent"].stale
+
+    def test_the_chores_of_the_application_are_called(self, db: Refreshed, maintenance: Maintenance) -> None:
+        db.c.execute("UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 1")
+
+        def finished() -> bool:
+            maintenance.run_chores()
+            return bool(db.value("SELECT count(*) = 0 FROM frontview.timezone_change"))
+
+        assert until(finished, "finished redating")
+
+
+class TestCollecting:
+    def test_a_key_is_forgotten_once_the_tier_of_its_day_has_it(self, db: Refreshed) -> None:
+        db.call(1, 0)
+        db.call(1, 100)
+        db.drain()
+        db.collect()
+        assert len(db.stale_days()) == 2, "nothing has covered them yet"
+
+        db.refresh("call_daily", "recent")
+        db.collect()
+        assert db.stale_days() == [str(db.today - timedelta(days=100))]
+
+        db.refresh("call_daily", "history", "total")
+        db.collect()
+        assert db.stale_days() == []
+
+    def test_a_key_changed_again_after_the_refresh_stays(self, db: Refreshed) -> None:
+        db.call(1, 0)
+        db.drain()
+        db.refresh("call_daily", "recent")
+        db.call(1, 0)
+        db.drain()
+
+        db.collect()
+
+        assert len(db.stale_days()) == 1
+        db.check_reads()
+
+    @pytest.mark.parametrize("order", [("recent", "history"), ("history", "recent")])
+    def test_an_every_key_mark_stays_until_every_tier_has_it(self, db: Refreshed, order: tuple[str, str]) -> None:
+        db.c.execute("TRUNCATE lead_analytics")
+        db.drain()
+        marks = "SELECT count(*) FROM frontview.stale_key WHERE user_id IS NULL AND source = 'lead_analytics'"
+
+        db.refresh("lead_daily", order[0])
+        db.collect()
+        assert db.value(marks) == 1
+        db.refresh("lead_daily", order[1])
+        db.collect()
+
+        assert db.value(marks) == 0
+
+    def test_a_source_that_no_view_names_is_forgotten_at_once(self, db: Refreshed) -> None:
+        db.c.execute("INSERT INTO users (email, name) VALUES ('c', 'C')")
+        db.drain()
+        assert db.stale_days(3, "user_presence")
+
+        db.collect()
+
+        assert not db.stale_days(3, "user_presence")
+        assert db.stale_days(3, "users")
+
+    def test_a_pass_in_small_batches_reaches_every_key(self, db: Refreshed) -> None:
+        for days in range(12):
+            db.call(1, days)
+            db.drain()
+        db.refresh("call_daily", "recent")
+
+        assert db.collect(batch=3) > 2
+
+        assert db.stale_days() == []
+
+
+class TestPruning:
+    def log_size(self, db: Refreshed) -> int:
+        return int(db.value("SELECT count(*) FROM frontview.change_log"))
+
+    def prune(self, db: Refreshed, since: str | None = None) -> str:
+        return str(db.value("SELECT frontview.prune_change_log(%s)::text", since))
+
+    @pytest.mark.parametrize("incremental", [False, True])
+    def test_a_row_is_deleted_only_when_a_drain_has_seen_it(self, db: Refreshed, incremental: bool) -> None:
+        seen = self.prune(db)
+        assert self.log_size(db) == 0
+        with connect(db.url, "frontview-open") as other, other.transaction():
+            db.call(1, 3, other)  # open across everything below
+            db.call(2, 0)
+            db.drain()
+            db.call(2, 1)  # committed, not drained
+            seen = self.prune(db, seen if incremental else None)
+            assert self.log_size(db) == 1
+            db.drain()
+            seen = self.prune(db, seen if incremental else None)
+            assert self.log_size(db) == 0
+        assert self.log_size(db) == 1
+        self.prune(db, seen if incremental else None)
+        assert self.log_size(db) == 1, "its transaction was open at the last drain"
+        db.check_reads()
+
+        db.drain()
+        self.prune(db, seen if incremental else None)
+
+        assert self.log_size(db) == 0
+        assert str(db.today - timedelta(days=3)) in db.stale_days()
+        db.check_reads()
+
+    def test_before_any_drain_nothing_is_deleted(self, database_url: str) -> None:
+        with connect(database_url, "frontview-test") as c:
+            c.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+            c.execute("SELECT frontview.prune_change_log(NULL)")
+            assert c.execute("SELECT count(*) FROM frontview.change_log").fetchone() == (2,)
+
+
+class TestForgetting:
+    def test_the_newest_drain_stays_however_old_it_is(self, db: Refreshed) -> None:
+        for days in range(3):
+            db.call(1, days)
+            newest = db.drain()
+        db.c.execute("UPDATE frontview.drain SET drained_at = now() - interval '1 day'")
+
+        db.c.execute("SELECT frontview.forget_feed('5 minutes')")
+
+        assert db.c.execute("SELECT drain_id FROM frontview.drain").fetchall() == [(newest,)]
+        assert db.c.execute("SELECT DISTINCT drain_id FROM frontview.feed").fetchall() == [(newest,)]
+        db.check_reads()
+
+    def test_nothing_younger_than_asked_for_is_forgotten(self, db: Refreshed) -> None:
+        for _ in range(3):
+            db.call(1, 0)
+            db.drain()
+        drains = db.value("SELECT count(*) FROM frontview.drain")
+        rows = db.value("SELECT count(*) FROM frontview.feed")
+        assert db.value("SELECT frontview.forget_feed('5 minutes')") == 0
+        assert (db.value("SELECT count(*) FROM frontview.drain"), db.value("SELECT count(*) FROM frontview.feed")) == (
+            drains,
+            rows,
+        )
+
+    def test_what_is_kept_has_no_holes(self, db: Refreshed) -> None:
+        """A follower takes a hole for lost invalidations and drops everything."""
+        for days in range(5):
+            db.call(1, days)
+            newest = db.drain()
+        db.c.execute(
+            "UPDATE frontview.drain SET drained_at = now() - interval '1 day' WHERE drain_id IN (%s, %s)",
+            (newest - 4, newest - 2),
+        )
+
+        db.c.execute("SELECT frontview.forget_feed('5 minutes')")
+
+        kept = [row[0] for row in db.c.execute("SELECT drain_id FROM frontview.drain ORDER BY 1").fetchall()]
+        assert kept == [newest - 1, newest]
+
+
+class TestRestoredElsewhere:
+    """A dump restored into another cluster: transaction ids restart there, and saved snapshots lie."""
+
+    def restore(self, db: Refreshed) -> None:
+        db.c.execute("UPDATE frontview.drain SET system_identifier = system_identifier + 1")
+        with db.c.transaction():
+            db.c.execute("ALTER TABLE calls DISABLE TRIGGER USER")
+            db.c.execute("INSERT INTO calls (user_id, agent_id, local_day, status) VALUES (1, 1, CURRENT_DATE, 'busy')")
+            db.c.execute("ALTER TABLE calls ENABLE TRIGGER USER")
+
+    def test_reads_come_from_the_base_tables_until_the_leader_has_reset(self, db: Refreshed) -> None:
+        assert db.overview() == ("materialized_view", 5)
+
+        self.restore(db)
+        assert db.overview() == ("database", 6), "nothing logged that change"
+        db.check_reads()
+        before = db.value("SELECT max(drain_id) FROM frontview.drain")
+        assert db.drain() == before + 1
+        assert db.overview() == ("database", 6), "every key is stale now"
+        db.check_reads()
+        for view in CATALOG.views:
+            assert db.refresh(view.name, *view.tiers) == "refreshed"
+
+        assert db.overview() == ("materialized_view", 6)
+        db.check_reads()
+
+    def test_the_reset_tells_every_cache(self, db: Refreshed) -> None:
+        self.restore(db)
+
+        newest = db.drain()
+
+        rows = db.c.execute("SELECT user_id, source FROM frontview.feed WHERE drain_id = %s", (newest,)).fetchall()
+        assert sorted(rows) == sorted((None, source.name) for source in CATALOG.sources)
+
+    def test_a_change_while_restored_and_not_reset_is_not_lost(self, db: Refreshed) -> None:
+        self.restore(db)
+        db.call(1, 0)
+        db.drain()
+        db.call(1, 0)
+        for view in CATALOG.views:
+            db.refresh(view.name, *view.tiers)
+
+        assert db.overview() == ("materialized_view", 8)
+        db.check_reads()
+
+
+class TestReigns:
+    def test_an_older_leader_can_drain_no_more(self, db: Refreshed) -> None:
+        db.c.execute("SELECT frontview.drain_changes(%s, 1)", (db.reign.epoch + 1,))
+
+        with pytest.raises(psycopg.Error) as caught:
+            db.drain()
+
+        assert caught.value.sqlstate == "FV001"
+
+    def test_of_two_reigns_with_one_epoch_the_first_rules(self, db: Refreshed) -> None:
+        with pytest.raises(psycopg.Error) as caught:
+            drain_once(db.c, Reign(db.reign.epoch, db.reign.nonce + 1))
+
+        assert caught.value.sqlstate == "FV001"
+
+    def test_a_new_reign_continues_the_dense_numbers(self, db: Refreshed) -> None:
+        before = db.drain()
+        db.c.execute("SELECT pg_advisory_unlock_all()")
+        with connect(db.url, "frontview-next") as following:
+            reign = try_to_lead(following)
+
+            assert reign is not None
+            assert reign.epoch == db.reign.epoch + 1
+            newest = "SELECT drain_id, epoch FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"
+            assert following.execute(newest).fetchone() == (before + 1, reign.epoch)
+
+    def test_the_lock_admits_one_leader(self, db: Refreshed) -> None:
+        with connect(db.url, "frontview-next") as following:
+            assert try_to_lead(following) is None
+
+
+def test_a_heartbeat_says_that_nothing_is_undrained(db: Refreshed) -> None:
+    def beats() -> int:
+        return int(db.value("SELECT heartbeats FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"))
+
+    newest, count = db.drain(), beats()
+
+    def beaten() -> bool:
+        assert db.drain() == newest
+        return beats() > count
+
+    until(beaten, "heartbeat")
+    db.call(1, 0)
+    assert db.drain() == newest + 1
+
+
+def test_a_view_whose_key_is_proven_no_longer_is_not_refreshed(db: Refreshed) -> None:
+    """Rows twice, each equal to one that the tier holds: the comparison with the tier finds nothing to change."""
+    select = db.value("SELECT pg_get_viewdef('frontview.call_daily_live')").rstrip("; \n")
+    db.c.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select} UNION ALL ({select})")
+    before = db.state("recent").through
+    db.call(1, 0)
+    db.drain()
+    db.c.execute("DELETE FROM calls WHERE started_at > now() - interval '1 hour'")
+    db.drain()
+    assert db.refresh("call_daily", "recent") == "failed: 42P16"
+    assert db.state("recent").through == before
+    db.c.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select}")
+    assert db.refresh("call_daily", "recent") == "refreshed"

@@ -1,0 +1,369 @@
+"""The audit: wrong reads are found whatever made them wrong, put right at once, and told without saying whose."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from structlog.testing import capture_logs
+
+from models.connection import Connection
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign, try_to_lead
+from refresher.refreshing.refresh import refresh
+from refresher.watch.audit import Audit
+from refresher.watch.audit_sample import count_users, next_user, recent_user
+from refresher.watch.comparison import compare
+from tests.concurrency.oracle import DASHBOARDS, Tally, compare_dashboard, compare_view
+from tests.fix_app import fill
+from tests.fix_postgres import Server
+from views_sql.catalog import CATALOG
+from views_sql.maintained_view import MaintainedView
+from web.cli import main
+
+CALL_DAILY = CATALOG.view("call_daily")
+USERS = 6
+ODD_USER = 918273645
+ALARMS = "SELECT kind, subject, times FROM frontview.alarm ORDER BY kind, subject"
+
+
+class Site:
+    """A database whose views are populated and clean, and its leader's drain."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.c = connection
+        fill(connection, users=USERS)
+        connection.execute(
+            "INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE VALUES (%s, 'odd@example.org', 'Odd')",
+            (ODD_USER,),
+        )
+        connection.execute("UPDATE users SET timezone = 'UTC'")  # the oracle's today is that of the session
+        reign = try_to_lead(connection)
+        assert reign is not None
+        self.reign: Reign = reign
+        self.compact()
+
+    def drain(self) -> None:
+        drain_once(self.c, self.reign)
+
+    def compact(self) -> None:
+        self.drain()
+        for view in CATALOG.views:
+            days = self.c.execute("SELECT CURRENT_DATE - 30").fetchone() if view.day_column else None
+            refresh(self.c, view, view.tiers, self.reign.epoch, horizon=days[0] if days else None)
+
+    def unseen(self, query: str, *values: object) -> None:
+        """Write past the capture."""
+        with self.c.transaction():
+            for action in ("DISABLE", "ENABLE ALWAYS"):
+                for event in ("insert", "update", "delete"):
+                    self.c.execute(f"ALTER TABLE calls {action} TRIGGER frontview_capture_calls_{event}")
+                if action == "DISABLE":
+                    self.c.execute(query, values)
+
+    def round(self, audit: Audit | None = None) -> list[tuple[str, str]]:
+        """Visit everybody once, or with one that is under way; return where reads were wrong."""
+        audit = audit or Audit(CATALOG.views)
+        found = []
+        for view in CATALOG.views:
+            user = next_user(self.c, view, None)
+            while user is not None:
+                visit = audit.visit(self.c, view, user)
+                assert visit.compared is not None
+                if visit.compared.differences:
+                    found.append((view.name, user))
+                user = next_user(self.c, view, user)
+        return found
+
+    def wrong_reads(self) -> list[str]:
+        """Return what the tests' own oracle finds."""
+        tally = Tally()
+        for user in range(1, USERS + 1):
+            for view in ("call_daily", "lead_daily", "agent_quality_daily"):
+                compare_view(self.c, view, user, tally)
+            for dashboard in DASHBOARDS:
+                compare_dashboard(self.c, dashboard, user, tally)
+        return tally.differences
+
+    def alarms(self) -> list[tuple[Any, ...]]:
+        return self.c.execute(ALARMS).fetchall()
+
+
+@pytest.fixture
+def site(connection: Connection) -> Site:
+    return Site(connection)
+
+
+@pytest.fixture(params=["embedded", "system"])
+def site_of_each(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The same, on each server in turn."""
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    url = server.create(server.template)
+    with psycopg.connect(url, autocommit=True) as opened:
+        yield Site(opened)
+    server.drop(url)
+
+
+def test_right_reads_are_compared_with_tiers_and_nothing_is_told(site_of_each: Site) -> None:
+    site, compared = site_of_each, []
+    audit = Audit(CATALOG.views, on_check=lambda view, violated: compared.append((view, violated)))
+
+    assert site.round(audit) == []
+
+    assert {view for view, _ in compared} == {view.name for view in CATALOG.views}
+    assert len(compared) == sum(count_users(site.c, view) for view in CATALOG.views)
+    assert not any(violated for _, violated in compared)
+    assert site.alarms() == []
+
+
+def test_right_reads_stay_right_whatever_is_stale(site: Site) -> None:
+    """Undrained, drained, moved, truncated: what the audit compares is never late."""
+    writes = (
+        "UPDATE calls SET cost_cents = cost_cents + 1 WHERE user_id = 1",
+        "UPDATE calls SET user_id = 2, agent_id = (SELECT min(id) FROM agents WHERE user_id = 2) WHERE user_id = 3",
+        "DELETE FROM calls WHERE user_id = 2 AND local_day < CURRENT_DATE - 40",
+        "UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 1",
+        "DELETE FROM users WHERE id = 4",
+        "TRUNCATE calls CASCADE",
+    )
+    for write in writes:
+        site.c.execute(write)
+        assert site.round() == [], write
+        site.drain()
+        assert site.round() == [], write
+    site.compact()
+    assert site.round() == []
+
+
+def write_unseen(site: Site) -> None:
+    site.unseen("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1")
+
+
+def lose_the_log(site: Site) -> None:
+    site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1")
+    site.c.execute("DELETE FROM frontview.change_log")
+
+
+def lose_a_mark(site: Site) -> None:
+    site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1 AND local_day < CURRENT_DATE - 40")
+    site.drain()
+    site.c.execute("DELETE FROM frontview.stale_key")
+
+
+def refresh_a_tier_without_its_sums(site: Site) -> None:
+    """History alone: its rows stay right beside the stale days, only the total is not their sum any more."""
+    site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1 AND local_day < CURRENT_DATE - 40")
+    site.drain()
+    site.c.execute("REFRESH MATERIALIZED VIEW frontview.call_daily_history")
+
+
+def delete_a_user_unseen(site: Site) -> None:
+    """A user whom only tiers hold."""
+    site.unseen("DELETE FROM calls WHERE user_id = 1")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        write_unseen,
+        lose_the_log,
+        lose_a_mark,
+        refresh_a_tier_without_its_sums,
+        delete_a_user_unseen,
+    ],
+)
+def test_a_wrong_read_is_found_put_right_and_told(site_of_each: Site, tamper: Callable[[Site], None]) -> None:
+    site = site_of_each
+    tamper(site)
+    assert site.wrong_reads(), "else it proves nothing"
+
+    assert ("call_daily", "1") in site.round()
+
+    assert site.wrong_reads() == [], "undrained: the user's reads are computed"
+    assert ("exactness", "call_daily", 1) in site.alarms()
+    site.drain()
+    assert site.wrong_reads() == [], "drained: still"
+    site.compact()
+    assert site.wrong_reads() == [], "healed by the refresh"
+    assert site.round() == []
+    checks = site.c.execute("SELECT violations FROM frontview.audit WHERE view = 'call_daily'").fetchone()
+    assert checks == (1,)
+
+
+def test_a_user_whom_no_tier_holds_is_visited(site: Site) -> None:
+    """Whose every row went by unseen: neither tiers nor marks know of that user."""
+    site.c.execute("INSERT INTO agents (user_id, name) VALUES (%s, 'New')", (ODD_USER,))
+    site.compact()
+    site.unseen(
+        "INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents WHERE user_id = %s",
+        ODD_USER,
+    )
+
+    assert site.round() == [("call_daily", str(ODD_USER))]
+
+
+def test_nothing_says_whose_read_it_was(site: Site) -> None:
+    test_data = (
+        "INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents WHERE user_id = %s"
+    )
+    site.c.execute("INSERT INTO agents (user_id, name) VALUES (%s, 'New')", (ODD_USER,))
+    site.c.execute(test_data, (ODD_USER,))
+    site.compact()
+    site.unseen("UPDATE calls SET cost_cents = 77 WHERE user_id = %s", ODD_USER)
+
+    with capture_logs() as logs:
+        assert site.round() == [("call_daily", str(ODD_USER))]
+
+    assert {line["event"] for line in logs} == {"exactness_violated", "alarm_raised"}
+    assert str(ODD_USER) not in str(logs)
+    assert str(ODD_USER) not in str(site.c.execute("SELECT * FROM frontview.alarm").fetchall())
+
+
+def test_with_the_third_user_every_key_is_marked(site: Site) -> None:
+    site.unseen("UPDATE calls SET cost_cents = cost_cents + 7")
+
+    found = site.round()
+
+    assert found == [("call_daily", "1"), ("call_daily", "2"), ("call_daily", "3")]
+    assert site.wrong_reads() == []
+
+
+def test_turns_go_round_all_users_and_between_them_to_those_changed_lately(site: Site) -> None:
+    site.c.execute("UPDATE calls SET cost_cents = 1 WHERE user_id = 5")
+    site.compact()
+    audit = Audit((CALL_DAILY,))
+
+    visits = [audit.visit_next(site.c) for _ in range(4 * USERS)]
+
+    users = [visit.user for visit in visits if visit is not None]
+    assert users[::2] == [str(n) for n in range(1, USERS + 1)] * 2
+    assert set(users[1::2]) == {"5"}
+
+
+def test_a_round_goes_on_where_the_last_leader_was(site: Site) -> None:
+    first = Audit((CALL_DAILY,))
+    for _ in range(5):
+        first.visit_next(site.c)
+    first.save(site.c)
+
+    visit = Audit((CALL_DAILY,)).visit_next(site.c)
+
+    assert visit is not None
+    assert visit.user == "6", "nobody changed lately, so every turn was the round's"
+    assert site.c.execute("SELECT checks, rounds, after_user FROM frontview.audit").fetchall() == [(5, 0, 5)]
+
+
+def test_users_are_found_once_each_in_order(site: Site) -> None:
+    found, user = [], next_user(site.c, CATALOG.view("account_summary"), None)
+    while user is not None:
+        found.append(user)
+        user = next_user(site.c, CATALOG.view("account_summary"), user)
+    assert found == [*(str(n) for n in range(1, USERS + 1)), str(ODD_USER)]
+    assert count_users(site.c, CATALOG.view("account_summary")) == len(found)
+
+
+def test_a_database_without_users_is_audited_in_no_time(connection: Connection) -> None:
+    audit = Audit(CATALOG.views)
+    assert audit.visit_next(connection) is None
+    assert recent_user(connection, CALL_DAILY) is None
+
+
+def test_a_read_from_base_tables_alone_does_not_count(connection: Connection) -> None:
+    fill(connection, users=1)
+    compared = compare(connection, CALL_DAILY, "1")
+    assert compared is not None
+    assert (compared.differences, compared.from_tiers) == (0, False)
+
+
+def test_a_view_that_the_database_has_in_another_version_is_left_alone(site: Site) -> None:
+    newer = MaintainedView("call_daily", 2, ("calls",), ("user_id", "day"), ("nothing",))
+    assert Audit((newer,)).visit_next(site.c) is None
+
+
+def test_an_audit_that_cannot_compare_is_told_until_it_can(site: Site) -> None:
+    audit = Audit((CALL_DAILY,))
+    site.c.execute("ALTER FUNCTION frontview.call_daily_merged RENAME TO gone")
+    for _ in range(3):
+        visit = audit.visit_next(site.c)
+        assert visit is not None
+        assert visit.compared is None
+    assert site.alarms() == [("audit_failing", "call_daily", 1)]
+
+    site.c.execute("ALTER FUNCTION frontview.gone RENAME TO call_daily_merged")
+    Audit((CALL_DAILY,)).visit_next(site.c)
+    assert site.alarms() == [], "whoever raised it"
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def _configured(self, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database_url)
+
+    def audit(self, *arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["audit", *arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result.exit_code, result.stdout
+
+    def test_no_difference_is_exit_code_0(self, site: Site) -> None:
+        code, shown = self.audit("--all")
+        assert code == 0, shown
+        assert f"call_daily: {USERS} compared, no difference" in shown
+        assert self.audit()[0] == 0
+
+    def test_a_difference_is_named_with_its_users_and_is_exit_code_1(self, site: Site) -> None:
+        write_unseen(site)
+
+        code, shown = self.audit("--all")
+
+        assert code == 1
+        assert f"call_daily: {USERS} compared, 1 user with differences: 1" in shown
+        assert site.wrong_reads() == []
+        assert self.audit("--all")[0] == 0
+
+    def test_a_sample_finds_it_in_a_small_database(self, site: Site) -> None:
+        write_unseen(site)
+        assert self.audit()[0] == 1
+
+    def test_read_only_leaves_everything_as_it_was(self, site: Site) -> None:
+        write_unseen(site)
+        marks = "SELECT (SELECT count(*) FROM frontview.change_log), (SELECT count(*) FROM frontview.audit)"
+        before = site.c.execute(marks).fetchone()
+
+        assert self.audit("--all", "--read-only")[0] == 1
+
+        assert site.c.execute(marks).fetchone() == before
+        assert site.alarms() == []
+        assert site.wrong_reads()
+
+    def test_json_holds_every_view(self, site: Site) -> None:
+        write_unseen(site)
+
+        code, shown = self.audit("--all", "--json")
+
+        found = json.loads(shown)
+        assert code == 1
+        assert found["violations"] == 1
+        assert {view["view"] for view in found["views"]} == {view.name for view in CATALOG.views}
+        wrong = next(view for view in found["views"] if view["view"] == "call_daily")
+        assert wrong == {
+            "view": "call_daily",
+            "visited": USERS,
+            "compared": USERS,
+            "failed": 0,
+            "differing": 1,
+            "users": ["1"],
+        }
+
+    def test_a_view_that_cannot_be_audited_is_no_success(self, connection: Connection) -> None:
+        connection.execute("UPDATE frontview.view_state SET version = 2 WHERE view = 'lead_daily'")
+        result = CliRunner().invoke(main, ["audit"])
+        assert result.exit_code == 1
+        assert "lead_daily" in result.stderr
+
+    def test_a_database_without_schema_is_one_line(self, monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", empty_url)
+        result = CliRunner().invoke(main, ["audit"])
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: The database is not migrated")

@@ -1,0 +1,346 @@
+"""Somebody else's tables take the application's place: a shop, its customers keyed by uuid or by text.
+
+Nothing of the core is changed for it: the type of the user key, a catalog, SELECT files, and the same operations.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from models import user_key
+from models.errors import CatalogError
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign, try_to_lead
+from refresher.refreshing.refresh import refresh
+from refresher.watch.audit import Audit
+from refresher.watch.coverage import check_coverage
+from tests.fix_postgres import Server, migrate
+from views_sql import installation, loader
+from views_sql.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
+from views_sql.operations import CaptureChanges, CreateMaintainedView
+
+TODAY = date(2026, 3, 10)
+SELECTS = {
+    "order_daily": """-- order_daily, version 1
+        SELECT o.customer AS customer, o.order_day AS order_day, count(*) AS orders, sum(o.amount_cents) AS amount_cents
+        FROM shop.orders o GROUP BY o.customer, o.order_day""",
+    "visit_daily": """-- visit_daily, version 1
+        SELECT v.customer, v.day, v.page, count(*) AS visits FROM shop.visit v GROUP BY v.customer, v.day, v.page""",
+    "customer_summary": """-- customer_summary, version 1
+        SELECT c.key AS customer, c.name, c.points FROM shop.customer c""",
+}
+CATALOG = Catalog(
+    sources=(
+        Source("customer", "shop.customer", user_column="key"),
+        Source("orders", "shop.orders", user_column="customer", day_column="order_day"),
+        Source("visit", "shop.visit", user_column="customer", day_column="day"),
+    ),
+    views=(
+        MaintainedView(
+            "order_daily",
+            1,
+            ("orders",),
+            ("customer", "order_day"),
+            ("orders", "amount_cents"),
+            day_column="order_day",
+        ),
+        MaintainedView("visit_daily", 1, ("visit",), ("customer", "day", "page"), ("visits",)),
+        MaintainedView("customer_summary", 1, ("customer",), ("customer",), day_column=None),
+    ),
+    regions=(Region("shop", 100, 1_000_000),),
+)
+TABLES = """
+CREATE SCHEMA shop;
+CREATE TABLE shop.customer (key {type} PRIMARY KEY, name text NOT NULL, points integer NOT NULL DEFAULT 0);
+CREATE TABLE shop.orders (
+    id bigint GENERATED ALWAYS AS IDENTITY, customer {type} NOT NULL, order_day date NOT NULL,
+    amount_cents bigint NOT NULL
+);
+CREATE TABLE shop.visit (customer {type} NOT NULL, day date NOT NULL, page integer NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE shop.visit_2025 PARTITION OF shop.visit FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE shop.visit_2026 PARTITION OF shop.visit FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')
+    PARTITION BY LIST (page);
+CREATE TABLE shop.visit_2026_other PARTITION OF shop.visit_2026 DEFAULT;
+CREATE TABLE shop.visit_2026_home PARTITION OF shop.visit_2026 FOR VALUES IN (1);
+"""
+# Rows on one side only, both ways, in one statement and so under one snapshot.
+DIFFERENCE = """
+WITH state AS MATERIALIZED (
+    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
+), merged AS MATERIALIZED (
+    SELECT m.* FROM state, frontview.{view}_merged(%(user)s::{type}, {range} ((state.s).views)[1]) m
+), live AS MATERIALIZED (SELECT * FROM frontview.{view}_live WHERE customer = %(user)s::{type})
+SELECT
+    (SELECT count(*) FROM (SELECT * FROM merged EXCEPT ALL SELECT * FROM live) a)
+    + (SELECT count(*) FROM (SELECT * FROM live EXCEPT ALL SELECT * FROM merged) b),
+    (SELECT count(*) FROM live),
+    (SELECT ((s).views)[1] FROM state)::text
+"""
+TOTAL = """
+WITH state AS MATERIALIZED (
+    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
+)
+SELECT
+    (
+        SELECT ROW ({sums})::text
+        FROM state, frontview.{view}_by_day_merged(%(user)s::{type}, CURRENT_DATE - 20, ((state.s).views)[1])
+    ),
+    (SELECT ROW ({sums})::text FROM frontview.{view}_live WHERE customer = %(user)s::{type}),
+    (SELECT (((s).views)[1]).total_readable FROM state)
+"""
+
+
+@dataclass
+class Shop:
+    """A shop's database and its reads."""
+
+    connection: psycopg.Connection[Any]
+    type: str
+    customers: list[Any]
+    reign: Reign
+
+    def execute(self, query: str, *values: object) -> psycopg.Cursor[Any]:
+        return self.connection.execute(query, values)
+
+    def drain(self) -> None:
+        drain_once(self.connection, self.reign)
+
+    def refresh(self, view: MaintainedView, tiers: tuple[str, ...] = (), horizon: date | None = None) -> str:
+        return refresh(self.connection, view, tiers or view.tiers, self.reign.epoch, horizon=horizon).word
+
+    def check_every_read(self) -> int:
+        """Check every read against the live relation; return how many rows there were."""
+        rows = 0
+        for view in CATALOG.views:
+            for customer in self.customers:
+                values = {"user": customer, "view": view.name}
+                days = "'-infinity', 'infinity'," if view.day_column else ""
+                query = DIFFERENCE.format(view=view.name, type=self.type, range=days)
+                different, count, state = self.connection.execute(query, values).fetchone()  # type: ignore[misc]
+                assert different == 0, (view.name, customer, state)
+                rows += count
+                if view.day_column:
+                    self._check_total(view, values)
+        return rows
+
+    def _check_total(self, view: MaintainedView, values: dict[str, Any]) -> None:
+        sums = ", ".join(f"COALESCE(sum({measure}), 0)" for measure in view.measures)
+        query = TOTAL.format(view=view.name, type=self.type, sums=sums)
+        merged, live, _ = self.connection.execute(query, values).fetchone()  # type: ignore[misc]
+        assert merged == live, (view.name, values["user"])
+
+    def total_readable(self, view: str, customer: object) -> bool:
+        query = TOTAL.format(view=view, type=self.type, sums="count(*)")
+        return bool(self.connection.execute(query, {"user": customer, "view": view}).fetchone()[2])  # type: ignore[index]
+
+
+@pytest.fixture(params=["uuid", "text"])
+def shop(request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    _lay_selects(monkeypatch)
+    monkeypatch.setattr(user_key, "SQL_TYPE", request.param)
+    url = any_server.create(None)
+    migrate(url, "core@head")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(TABLES.format(type=request.param))
+        _invoke_every_operation(url)
+        customers: list[Any] = [uuid.UUID(int=n) for n in range(1, 4)]
+        if request.param == "text":
+            customers = ["ann'; --", "Bob", "ø"]
+        _fill(connection, customers)
+        reign = try_to_lead(connection)
+        assert reign is not None
+        yield Shop(connection, request.param, customers, reign)
+    any_server.drop(url)
+
+
+def _lay_selects(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = loader.read_sql
+
+    def read_sql(kind: str, name: str, version: int) -> str:
+        return SELECTS[name] if kind == "materialized_views" else original(kind, name, version)
+
+    for module in (loader, installation):
+        monkeypatch.setattr(module, "read_sql", read_sql)
+
+
+def _invoke_every_operation(url: str) -> None:
+    """Do what the shop's own first revision would do."""
+    operations: list[MigrateOperation] = [
+        CaptureChanges(s.name, s.table, s.user_column, s.day_column, s.events) for s in CATALOG.sources
+    ]
+    operations += [
+        CreateMaintainedView(v.name, v.version, v.sources, v.unique_key, v.measures, v.day_column)
+        for v in CATALOG.views
+    ]
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    with engine.begin() as connection:
+        for operation in operations:
+            Operations(MigrationContext.configure(connection)).invoke(operation)
+    engine.dispose()
+
+
+def _fill(connection: psycopg.Connection[Any], customers: list[Any]) -> None:
+    for customer in customers:
+        connection.execute("INSERT INTO shop.customer (key, name) VALUES (%s, 'somebody')", (customer,))
+        for days in (0, 1, 5, 40, 100):
+            day = TODAY - timedelta(days=days)
+            connection.execute(
+                "INSERT INTO shop.orders (customer, order_day, amount_cents) "
+                "SELECT %s, %s, g FROM generate_series(1, 3) g",
+                (customer, day),
+            )
+            connection.execute(
+                "INSERT INTO shop.visit (customer, day, page) SELECT %s, %s, g FROM generate_series(1, 3) g",
+                (customer, day),
+            )
+
+
+def populate(shop: Shop) -> None:
+    shop.drain()
+    for view in CATALOG.views:
+        horizon = TODAY - timedelta(days=30) if view.day_column else None
+        assert shop.refresh(view, horizon=horizon) == "populated"
+
+
+def test_reads_are_exact_before_anything_is_populated(shop: Shop) -> None:
+    assert shop.check_every_read() == 3 * (1 + 5 + 15)
+
+
+def test_reads_are_exact_through_writes_drains_refreshes_and_horizon_moves(shop: Shop) -> None:
+    populate(shop)
+    first, second, third = shop.customers
+    old, recent = TODAY - timedelta(days=100), TODAY - timedelta(days=1)
+    writes: list[tuple[str, tuple[object, ...]]] = [
+        ("INSERT INTO shop.orders (customer, order_day, amount_cents) VALUES (%s, %s, 2000000000000)", (first, old)),
+        ("UPDATE shop.orders SET customer = %s WHERE customer = %s AND order_day = %s", (second, third, recent)),
+        ("UPDATE shop.orders SET order_day = %s WHERE customer = %s AND order_day = %s", (recent, first, old)),
+        ("DELETE FROM shop.orders WHERE customer = %s AND order_day = %s", (second, old)),
+        ("UPDATE shop.customer SET points = points + 1 WHERE key = %s", (first,)),
+        ("INSERT INTO shop.visit_2025 (customer, day, page) VALUES (%s, %s, 1)", (first, date(2025, 12, 31))),
+        ("INSERT INTO shop.visit_2026_home (customer, day, page) VALUES (%s, %s, 1)", (second, TODAY)),
+        ("UPDATE shop.visit SET day = day - 365 WHERE customer = %s AND day = %s", (third, TODAY)),
+        ("DELETE FROM shop.visit_2026 WHERE customer = %s AND page = 2", (second,)),
+        ("TRUNCATE shop.visit_2026_other", ()),
+        ("TRUNCATE shop.orders", ()),
+        ("INSERT INTO shop.orders (customer, order_day, amount_cents) VALUES (%s, %s, 5)", (third, TODAY)),
+    ]
+    for number, (query, values) in enumerate(writes):
+        shop.execute(query, *values)
+        shop.check_every_read()  # undrained
+        shop.drain()
+        shop.check_every_read()  # drained and stale
+        if number % 3 == 2:
+            for view in CATALOG.views:
+                assert shop.refresh(view) == "refreshed"
+            shop.check_every_read()  # clean
+        if number % 4 == 3:
+            for view in CATALOG.views[:2]:
+                assert shop.refresh(view, horizon=TODAY - timedelta(days=10 * number)) == "moved"
+            shop.check_every_read()
+
+
+def test_clean_reads_come_from_the_views(shop: Shop) -> None:
+    """Else all the comparisons would compare the live relation with itself."""
+    populate(shop)
+    customer = shop.customers[0]
+    assert shop.total_readable("order_daily", customer)
+    assert shop.total_readable("visit_daily", customer)
+
+    for relation in ("order_daily_recent", "order_daily_history", "customer_summary_whole"):
+        count = shop.execute(f"SELECT count(*) FROM frontview.{relation} WHERE customer = %s", customer).fetchone()
+        assert count is not None
+        assert count[0] > 0
+
+
+def test_a_partition_made_later_is_captured_once_its_triggers_are_installed(shop: Shop) -> None:
+    populate(shop)
+    shop.execute(
+        "CREATE TABLE shop.visit_2027 PARTITION OF shop.visit FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
+    )
+
+    relations = shop.execute("SELECT frontview.install_triggers('visit')").fetchone()
+    shop.execute("INSERT INTO shop.visit_2027 VALUES (%s, '2027-05-05', 1)", shop.customers[0])
+
+    assert relations == (6,)
+    shop.check_every_read()
+
+
+def test_the_audit_goes_round_users_of_any_key(shop: Shop) -> None:
+    populate(shop)
+    view, first = CATALOG.view("order_daily"), shop.customers[0]
+    shop.execute("UPDATE shop.orders SET amount_cents = 9 WHERE customer = %s", first)
+    shop.execute("DELETE FROM frontview.change_log")
+    audit = Audit(CATALOG.views)
+
+    visits = [audit.visit_next(shop.connection) for _ in range(3 * len(CATALOG.views))]
+    audit.save(shop.connection)
+
+    found = [(visit.view, visit.user) for visit in visits if visit and visit.compared and visit.compared.differences]
+    assert found == [("order_daily", str(first))]
+    assert {visit.user for visit in visits if visit and visit.view == view.name} == {str(c) for c in shop.customers}
+    shop.check_every_read()
+
+
+def test_a_partition_that_nobody_captures_is_found(shop: Shop) -> None:
+    check_coverage(shop.connection)
+    populate(shop)
+    shop.execute(
+        "CREATE TABLE shop.visit_2027 PARTITION OF shop.visit FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
+    )
+    shop.execute("INSERT INTO shop.visit_2027 VALUES (%s, '2027-05-05', 1)", shop.customers[0])
+
+    check_coverage(shop.connection)
+
+    alarms = shop.execute("SELECT kind, subject FROM frontview.alarm ORDER BY kind").fetchall()
+    assert alarms == [("capture_changed", "shop.visit_2027"), ("uncaptured", "shop.visit_2027")]
+    shop.check_every_read()
+
+
+class TestCatalog:
+    """What an application declares is checked when it is made."""
+
+    daily = Source("orders", "shop.orders", day_column="order_day")
+    dayless = Source("customer", "shop.customer")
+    key = ("customer", "day")
+
+    def refused(self, *views: MaintainedView, dashboards: tuple[Dashboard, ...] = ()) -> str:
+        with pytest.raises(CatalogError) as caught:
+            Catalog((self.daily, self.dayless), views, (Region("shop", 1, 1),), dashboards)
+        return str(caught.value)
+
+    def test_an_undeclared_source_is_refused(self) -> None:
+        message = self.refused(MaintainedView("v", 1, ("nothing",), self.key, ("n",)))
+        assert message == "view v: source nothing is not declared"
+
+    def test_a_view_without_days_over_a_source_with_days_is_refused(self) -> None:
+        message = self.refused(MaintainedView("v", 1, ("customer", "orders"), ("customer",), day_column=None))
+        assert "its source orders changes by day" in message
+
+    def test_a_daily_view_names_its_measures(self) -> None:
+        assert "measures" in self.refused(MaintainedView("v", 1, ("orders",), self.key))
+
+    @pytest.mark.parametrize("key", [(), ("customer",)])
+    def test_the_unique_key_holds_user_and_day(self, key: tuple[str, ...]) -> None:
+        assert "unique key" in self.refused(MaintainedView("v", 1, ("orders",), key, ("n",)))
+
+    def test_a_dashboard_in_an_undeclared_region_is_refused(self) -> None:
+        dashboard = Dashboard("d", "nowhere", 60, "f", (), lambda _p, _t: frozenset())
+        assert "region nowhere is not declared" in self.refused(dashboards=(dashboard,))
+
+    def test_a_daily_view_may_use_a_source_without_days(self) -> None:
+        view = MaintainedView("v", 1, ("orders", "customer"), self.key, ("n",))
+        assert Catalog((self.daily, self.dayless), (view,), ()).view("v") is view
+
+    def test_an_unknown_view_is_named_beside_those_there_are(self) -> None:
+        with pytest.raises(CatalogError, match="no view 'x'; there are order_daily, visit_daily, customer_summary"):
+            CATALOG.view("x")

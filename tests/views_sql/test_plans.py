@@ -1,0 +1,286 @@
+"""Reads, drains and refreshes reach the indexes that were made for them, on tables with a long history.
+
+Two ways to look: EXPLAIN names the index; the transaction's own statistics count scans of what really ran.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
+from tests.fix_postgres import Server
+from views_sql.catalog import CATALOG
+
+USERS, DAYS = 300, 800
+RECENT_DAYS = 45
+CAPTURE = [f"frontview_capture_calls_{event}" for event in ("insert", "update", "delete", "truncate")]
+FILL = f"""
+INSERT INTO users (email, name) SELECT g::text, 'n' FROM generate_series(1, {USERS}) g;
+INSERT INTO agents (user_id, name) SELECT u.id, 'a' FROM users u;
+ALTER TABLE calls DISABLE TRIGGER ALL;
+INSERT INTO calls (user_id, agent_id, started_at, local_day, status, duration_seconds, cost_cents)
+SELECT a.user_id, a.id, d + interval '12 hours', d, 'completed', 5, 5
+FROM generate_series(CURRENT_DATE - {DAYS - 1}, CURRENT_DATE, interval '1 day') d, agents a;
+ALTER TABLE calls ENABLE TRIGGER ALL;
+ALTER TABLE calls ENABLE ALWAYS TRIGGER set_call_day;
+"""
+# Relations that grow with calls, users or time.
+LARGE = ("calls", "call_daily_recent", "call_daily_history", "change_log", "stale_key")
+LOG_KEYS = """
+INSERT INTO frontview.change_log (source, user_id, day) SELECT 'calls', g, '2026-01-01' FROM generate_series(1, 5000) g
+"""
+SCANS = """
+SELECT relname, COALESCE(seq_scan, 0), COALESCE(idx_tup_fetch, 0) FROM pg_stat_xact_all_tables
+WHERE relname = ANY (%s) AND schemaname IN ('public', 'frontview')
+"""
+
+
+PARAMETERS = {
+    "p_user": "$1",
+    "p_first": "$2",
+    "p_last": "$3",
+    "p_since": "$2",
+    "p_stale.days": "$4",
+    "patched": "$4",
+    "p_stale.horizon": "$5",
+}
+
+
+@pytest.fixture(scope="module")
+def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
+    """A long history, populated views, and on top of them drained and undrained changes of user 7."""
+    url = any_server.create(any_server.template)
+    with psycopg.connect(url, autocommit=True) as c:
+        c.execute(FILL)
+        for trigger in CAPTURE:
+            c.execute(f"ALTER TABLE calls ENABLE ALWAYS TRIGGER {trigger}")
+        c.execute("VACUUM ANALYZE calls")
+        reign = try_to_lead(c)
+        assert reign is not None
+        horizon = c.execute("SELECT CURRENT_DATE").fetchone()[0] - timedelta(days=RECENT_DAYS)  # type: ignore[index]
+        for view in CATALOG.views:
+            refresh(c, view, view.tiers, reign.epoch, horizon=horizon if view.day_column else None)
+        c.execute("UPDATE calls SET cost_cents = 6 WHERE local_day BETWEEN CURRENT_DATE - 70 AND CURRENT_DATE - 50")
+        c.execute("SELECT frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce))
+        c.execute("UPDATE calls SET cost_cents = 7 WHERE user_id = 7 AND local_day > CURRENT_DATE - 3")
+        c.execute("ANALYZE frontview.change_log; ANALYZE frontview.stale_key")
+        yield c
+    any_server.drop(url)
+
+
+def plan(c: psycopg.Connection[Any], query: str, types: str, values: str, *settings: str, generic: bool = True) -> str:
+    """Return the plan of a query with parameters, as PL/pgSQL would have it after some calls.
+
+    :param settings: ``name=value``, as a function carries them.
+    """
+    mode = "force_generic_plan" if generic else "force_custom_plan"
+    with c.transaction(force_rollback=True):
+        for setting in (f"plan_cache_mode={mode}", *settings):
+            name, _, value = setting.partition("=")
+            c.execute("SELECT set_config(%s, %s, TRUE)", (name, value))
+        c.execute(f"PREPARE looked_at ({types}) AS {query}".encode())
+        try:
+            return "\n".join(
+                row[0] for row in c.execute(f"EXPLAIN (COSTS OFF) EXECUTE looked_at ({values})").fetchall()
+            )
+        finally:
+            c.execute("DEALLOCATE looked_at")
+
+
+def scans(c: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
+    """Return sequential scans of, and rows fetched by index from, each large relation so far."""
+    return {row[0]: (row[1], row[2]) for row in c.execute(SCANS, (list(LARGE),)).fetchall()}
+
+
+def scans_since(c: psycopg.Connection[Any], before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    return {
+        name: (sequential - before.get(name, (0, 0))[0], fetched - before.get(name, (0, 0))[1])
+        for name, (sequential, fetched) in scans(c).items()
+    }
+
+
+def body_of(c: psycopg.Connection[Any], function: str) -> str:
+    row = c.execute(
+        "SELECT prosrc FROM pg_proc WHERE pronamespace = 'frontview'::regnamespace AND proname = %s", (function,)
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def settings_of(c: psycopg.Connection[Any], function: str) -> list[str]:
+    row = c.execute("SELECT proconfig FROM pg_proc WHERE proname = %s", (function,)).fetchone()
+    assert row is not None
+    return list(row[0])
+
+
+@pytest.mark.parametrize("generic", [True, False], ids=["generic plan", "custom plan"])
+def test_the_live_patch_reaches_the_index_on_user_and_day(filled: psycopg.Connection[Any], generic: bool) -> None:
+    found = plan(
+        filled,
+        "SELECT v.* FROM frontview.call_daily_live v WHERE v.user_id = $1 AND v.day = ANY ($2)",
+        "frontview.user_key, date[]",
+        "7, ARRAY[CURRENT_DATE, CURRENT_DATE - 50]",
+        generic=generic,
+    )
+
+    assert "ix_calls_user_id_local_day" in found
+    assert re.search(r"Index Cond: .*user_id.*local_day.*= ANY", found), found
+    assert "Filter" not in found
+
+
+def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycopg.Connection[Any]) -> None:
+    for function in ("call_daily_merged", "call_daily_by_day_merged"):
+        statements = re.findall(r"RETURN QUERY\s+(SELECT .*?);", body_of(filled, function), re.DOTALL)
+        assert len(statements) >= 2
+        for statement in statements:
+            if "call_daily_merged(" in statement:
+                continue  # the other function's statements
+            query = re.sub("|".join(PARAMETERS), lambda match: PARAMETERS[match.group()], statement)
+            values = "7, CURRENT_DATE - 29, CURRENT_DATE, ARRAY[CURRENT_DATE], CURRENT_DATE - 45"
+            found = plan(filled, query, "frontview.user_key, date, date, date[], date", values)
+            # one row a user: of so few users a scan is cheaper
+            assert set(re.findall(r"Seq Scan on (\w+)", found)) <= {"call_daily_total"}, found
+            for tier in re.findall(r"frontview\.call_daily_(recent|history) ", query):
+                assert f"call_daily_{tier}_key" in found
+            if "call_daily_live" in query:
+                assert "ix_calls_user_id_local_day" in found
+
+
+def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycopg.Connection[Any]) -> None:
+    """With both, PostgreSQL 15 goes by the range and reads all of it where one day is stale."""
+    state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 399, CURRENT_DATE, FALSE)"
+    read = f"SELECT count(*) FROM frontview.call_daily_merged(7, CURRENT_DATE - 399, CURRENT_DATE, ({state}).views[1])"
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        rows = filled.execute(read).fetchone()
+        fetched = scans_since(filled, before)
+
+    assert rows == (400,)
+    stale_days = 21 + 3
+    assert fetched["calls"] == (0, stale_days)
+
+
+def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled: psycopg.Connection[Any]) -> None:
+    state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 59, CURRENT_DATE, FALSE)"
+    part = "frontview.call_daily_merged(7, CURRENT_DATE - 52, CURRENT_DATE - 1, (s).views[1])"
+
+    days = filled.execute(
+        f"SELECT CURRENT_DATE - min(m.day), CURRENT_DATE - max(m.day), count(*) FROM (SELECT {state} AS s) s, {part} m"
+    ).fetchone()
+
+    assert days == (52, 1, 52)
+
+
+LOOKS = {
+    "drain_changes": r"changed AS MATERIALIZED \((.*?)\n    \), marked",
+    "begin_read": r"FROM \(\n(\s+-- Compared.*?)\s+UNION ALL\n\s+SELECT k\.source",
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "looked_for", "times"),
+    [("drain_changes", "ix_change_log_xid", 2), ("begin_read", "ix_change_log_user_id_xid", 4)],
+    ids=["drain by xid", "read by user"],
+)
+@pytest.mark.parametrize("emptied", [False, True], ids=["as it is", "left empty by vacuum"])
+def test_looks_at_the_log_go_by_their_index(
+    any_server: Server, emptied: bool, function: str, looked_for: str, times: int
+) -> None:
+    """Left empty, both indexes seem to cost the same, and the wrong one is walked from end to end."""
+    url = any_server.create(any_server.template)
+    with psycopg.connect(url, autocommit=True) as c:
+        look = re.search(LOOKS[function], body_of(c, function), re.DOTALL)
+        assert look is not None
+        c.execute(LOG_KEYS)
+        if emptied:
+            c.execute("DELETE FROM frontview.change_log")
+        c.execute("VACUUM ANALYZE frontview.change_log")
+        query = look[1].replace("unseen", "$1").replace("open_then", "$2").replace("p_user", "$3")
+        found = plan(c, query, "xid8, xid8[], frontview.user_key", "'900', '{}', 7", *settings_of(c, function))
+    any_server.drop(url)
+
+    assert re.findall(r"(?:using|Index Scan on) (ix_change_log_\w+)", found) == [looked_for] * times, found
+    bound = "user_id" if function == "begin_read" else "xid"
+    assert found.count("Index Cond") == len(re.findall(rf"Index Cond: .*{bound}", found)) == times, found
+    assert "Filter" not in found
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "dashboard_overview(7, FALSE)",
+        "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, FALSE)",
+        "dashboard_agents(7, NULL, NULL, NULL, FALSE)",
+        "dashboard_agents(7, NULL, NULL, 'calls', FALSE)",
+        "dashboard_agents(7, CURRENT_DATE - 149, CURRENT_DATE, 'calls', FALSE)",
+        "dashboard_agent(7, 7, NULL, NULL, FALSE)",
+        "dashboard_performance(7, NULL, NULL, FALSE)",
+        "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, TRUE)",
+    ],
+)
+def test_no_read_scans_a_large_table(filled: psycopg.Connection[Any], call: str) -> None:
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        row = filled.execute(f"SELECT a.source FROM frontview.{call} a").fetchone()
+        found = scans_since(filled, before)
+
+    from_base_tables = call.endswith("TRUE)")
+    assert row == ("database" if from_base_tables else "materialized_view",)
+    assert {name for name, (sequential, _) in found.items() if sequential} == set()
+    assert all(fetched <= 2 * DAYS for _, fetched in found.values()), found
+    assert from_base_tables or found["calls"][1] < DAYS / 4, "the user's history stays unread"
+
+
+def test_the_calls_of_each_day_cost_no_second_read_of_the_view(filled: psycopg.Connection[Any]) -> None:
+    read = []
+    for series in (None, "calls"):
+        with filled.transaction(force_rollback=True):
+            before = scans(filled)
+            filled.execute(
+                "SELECT FROM frontview.dashboard_agents(7, CURRENT_DATE - 99, CURRENT_DATE, %s, FALSE)", (series,)
+            )
+            read.append(scans_since(filled, before))
+
+    assert read[0] == read[1]
+    assert read[1]["call_daily_recent"][1] >= RECENT_DAYS - 3
+
+
+def test_a_drain_touches_only_what_became_visible(filled: psycopg.Connection[Any]) -> None:
+    rows = filled.execute("SELECT count(*) FROM frontview.change_log").fetchone()
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        nonce = filled.execute("SELECT max(nonce) FROM frontview.drain").fetchone()
+        drained = filled.execute("SELECT changed_keys FROM frontview.drain_changes(1, %s)", nonce).fetchone()
+        sequential, fetched = scans_since(filled, before)["change_log"]
+
+    assert drained == (3,)
+    assert rows is not None
+    assert rows[0] > 5000
+    assert (sequential, fetched) == (0, 3)
+
+
+def test_a_refresh_of_the_recent_tier_skips_history(filled: psycopg.Connection[Any]) -> None:
+    definition = filled.execute("SELECT pg_get_viewdef('frontview.call_daily_recent'::regclass)").fetchone()
+    assert definition is not None
+
+    found = "\n".join(row[0] for row in filled.execute(f"EXPLAIN (COSTS OFF) {definition[0]}").fetchall())
+
+    assert "Bitmap Index Scan on ix_calls_local_day_brin" in found
+    assert "Seq Scan" not in found
+
+
+def test_the_refresh_of_the_recent_tier_reads_few_blocks_of_history(filled: psycopg.Connection[Any]) -> None:
+    definition = filled.execute("SELECT pg_get_viewdef('frontview.call_daily_recent'::regclass)").fetchone()
+    blocks = filled.execute("SELECT relpages FROM pg_class WHERE oid = 'calls'::regclass").fetchone()
+    assert definition is not None
+    assert blocks is not None
+    rows = filled.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) {definition[0]}").fetchone()
+    assert rows is not None
+    top = rows[0][0]["Plan"]
+
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < blocks[0] / 2

@@ -1,0 +1,182 @@
+"""The notes of ready views: what an exact read with nothing stale trusts, and everything that makes it look for itself.
+
+A note that is used shows in the state of a read: it carries the storage that was noted.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+
+from models.engine import connect
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Reign, try_to_lead
+from refresher.refreshing.refresh import refresh
+from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
+from tests.concurrency.sabotage import rewrite_function
+from tests.fix_postgres import Server
+from views_sql.catalog import CATALOG
+
+STATE = "SELECT (s).* FROM (SELECT frontview.begin_read(%s, %s, '-infinity', 'infinity', FALSE) AS s) s"
+END_READ = "frontview.end_read(frontview.read_state, text, date, date, timestamptz)"
+
+
+class Clean:
+    """A populated database of one user with nothing stale, led by the test."""
+
+    def __init__(self, url: str, connection: psycopg.Connection[Any]) -> None:
+        self.url, self.c = url, connection
+        self.c.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+        self.c.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
+        self.c.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'completed')")
+        reign = try_to_lead(self.c)
+        assert reign is not None
+        self.reign: Reign = reign
+        self.settle(horizon=date(2026, 1, 1))
+
+    def settle(self, horizon: date | None = None) -> None:
+        """Drain, refresh everything and forget the marks that this covers."""
+        drain_once(self.c, self.reign)
+        for view in CATALOG.views:
+            at = horizon if view.day_column else None
+            outcome = refresh(self.c, view, view.tiers, self.reign.epoch, horizon=at)
+            assert outcome.word in {"populated", "refreshed"}
+        self.c.execute("SELECT frontview.collect_stale_keys(0, 1000)")
+
+    def notes_are_used(self, views: tuple[str, ...] = (*VIEWS, "account_summary"), user: int = 1) -> bool:
+        state = self.c.cursor(row_factory=psycopg.rows.dict_row).execute(STATE, (user, list(views))).fetchone()
+        assert state is not None
+        return state["filenodes"] is not None
+
+    def notes(self) -> list[Any]:
+        return self.c.execute("SELECT xmin::text, r.* FROM frontview.ready_view r ORDER BY view").fetchall()
+
+    def check_reads(self) -> None:
+        tally = Tally()
+        for dashboard in DASHBOARDS:
+            compare_dashboard(self.c, dashboard, 1, tally)
+        for view in VIEWS:
+            compare_view(self.c, view, 1, tally)
+        assert (tally.differences, tally.comparisons) == ([], len(DASHBOARDS) + len(VIEWS))
+
+
+@pytest.fixture
+def clean(any_server: Server) -> Iterator[Clean]:
+    url = any_server.create(any_server.template)
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield Clean(url, connection)
+    any_server.drop(url)
+
+
+def test_a_clean_read_uses_the_notes_and_a_change_of_its_user_does_not(clean: Clean) -> None:
+    assert clean.notes_are_used()
+    clean.c.execute("UPDATE calls SET cost_cents = 7")
+    assert not clean.notes_are_used()
+    assert clean.notes_are_used(user=2)
+    drain_once(clean.c, clean.reign)
+    assert not clean.notes_are_used()
+    clean.settle()
+    assert clean.notes_are_used()
+    clean.check_reads()
+
+
+def test_a_clean_read_says_what_the_read_that_looks_for_itself_says(clean: Clean) -> None:
+    views = ["account_summary", "lead_daily", "call_daily"]
+    noted = clean.c.execute(STATE, (1, views)).fetchone()
+    clean.c.execute("DELETE FROM frontview.ready_view")
+    looked = clean.c.execute(STATE, (1, views)).fetchone()
+
+    assert noted is not None
+    assert looked is not None
+    storage, filenodes = 5, 6
+    assert [it for n, it in enumerate(noted) if n not in {storage, filenodes}] == [
+        it for n, it in enumerate(looked) if n not in {storage, filenodes}
+    ]
+    assert set(noted[storage]) == set(looked[storage])
+    assert (noted[filenodes] is None, looked[filenodes]) == (False, None)
+
+
+def test_notes_stay_as_they_are_while_refreshes_change_nothing_that_they_note(clean: Clean) -> None:
+    before = clean.notes()
+    clean.c.execute("UPDATE calls SET cost_cents = 7")
+    clean.settle()
+    assert clean.notes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "VACUUM FULL frontview.call_daily_recent",
+        "VACUUM FULL calls",
+        "REFRESH MATERIALIZED VIEW frontview.call_daily_recent",
+        "REFRESH MATERIALIZED VIEW frontview.call_daily_recent WITH NO DATA",
+        "CREATE TABLE calls_2025 () INHERITS (calls)",
+        "UPDATE frontview.ready_view SET noted_in = 1",
+    ],
+)
+def test_a_note_that_is_no_longer_true_is_not_used_until_it_is_made_anew(clean: Clean, change: str) -> None:
+    clean.c.execute(change.encode())
+    assert not clean.notes_are_used()
+    clean.check_reads()
+    clean.settle()
+    assert clean.notes_are_used()
+    clean.check_reads()
+
+
+def test_a_view_that_is_not_populated_has_no_note(clean: Clean) -> None:
+    clean.c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = 'lead_daily' AND tier = 'total'")
+
+    assert [note[1] for note in clean.notes()] == ["account_summary", "agent_quality_daily", "call_daily"]
+    assert not clean.notes_are_used()
+    assert clean.notes_are_used(("call_daily", "account_summary"))
+
+
+def test_a_table_that_is_captured_from_now_on_ends_all_notes(clean: Clean) -> None:
+    clean.c.execute(
+        "INSERT INTO frontview.source (source, relation, user_column, events) "
+        "VALUES ('other', 'users'::regclass, 'id', '{INSERT}')"
+    )
+    assert clean.notes() == []
+
+
+def read_while_calls_are_truncated(clean: Clean) -> dict[str, object]:
+    """Start a read of clean views, with its snapshot before a TRUNCATE that commits while it waits for the calls."""
+    result: dict[str, object] = {}
+    with ExitStack() as stack:
+        writer, reader = (stack.enter_context(connect(clean.url, f"frontview-ready-{n}")) for n in range(2))
+
+        def read() -> None:
+            try:
+                result["row"] = reader.execute(
+                    "SELECT body::json #>> '{calls,all_time,calls}', json_array_length(body::json -> 'recent_calls') "
+                    "FROM frontview.dashboard_overview(1, FALSE)"
+                ).fetchone()
+            except psycopg.errors.SerializationFailure as error:
+                result["error"] = error
+
+        thread = threading.Thread(target=read)
+        with writer.transaction():
+            writer.execute("TRUNCATE calls CASCADE")
+            thread.start()
+            waiting = (
+                "SELECT FROM pg_stat_activity WHERE application_name = 'frontview-ready-1' AND wait_event_type = 'Lock'"
+            )
+            while clean.c.execute(waiting).fetchone() is None:
+                assert thread.is_alive()
+        thread.join()
+    return result
+
+
+def test_a_truncate_under_a_clean_read_makes_it_read_again(clean: Clean) -> None:
+    assert clean.notes_are_used()
+    assert "error" in read_while_calls_are_truncated(clean)
+    clean.check_reads()
+
+
+def test_without_the_look_at_noted_storage_that_read_would_be_a_mixture(clean: Clean) -> None:
+    rewrite_function(clean.url, END_READ, "frontview.storage_changed(p_state.storage, p_state.filenodes)", "FALSE")
+    assert read_while_calls_are_truncated(clean)["row"] == ("1", 0)

@@ -1,0 +1,74 @@
+"""Tables that are given new storage while a refresh, or a read, waits for them."""
+
+import threading
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from models.engine import connect
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
+from tests.concurrency.oracle import Tally, compare_view
+from tests.waiting import until
+from views_sql.catalog import CATALOG
+
+CALLS = CATALOG.view("call_daily")
+REWRITE = "ALTER TABLE calls ADD COLUMN mark uuid DEFAULT gen_random_uuid()"
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frontview-waiting' AND wait_event_type = 'Lock'"
+)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def epoch(connection: psycopg.Connection) -> int:
+    """One user with calls, a leader, everything populated."""
+    connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+    connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
+    connection.execute(
+        "INSERT INTO calls (user_id, agent_id, started_at, status) VALUES (1, 1, %s, 'completed')", (NOON,)
+    )
+    reign = try_to_lead(connection)
+    assert reign is not None
+    for view in CATALOG.views:
+        assert refresh(connection, view, view.tiers, reign.epoch).word == "populated"
+    drain_once(connection, reign)
+    return reign.epoch
+
+
+def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(
+    connection: psycopg.Connection, database_url: str, epoch: int
+) -> None:
+    words: list[str] = []
+
+    def run() -> None:
+        with connect(database_url, "frontview-waiting") as own:
+            words.append(refresh(own, CALLS, CALLS.tiers, epoch).word)
+
+    with psycopg.connect(database_url) as rewriter:
+        rewriter.execute(REWRITE)
+        thread = threading.Thread(target=run)
+        thread.start()
+        until(lambda: connection.execute(WAITING).fetchone() == (1,), "waiting refresh")
+        rewriter.commit()
+    thread.join()
+    assert words == ["failed: 40001"]
+    tally = Tally()
+    compare_view(connection, CALLS.name, 1, tally)
+    assert (tally.comparisons, tally.differences) == (1, [])
+
+
+@pytest.mark.parametrize("parent", [False, True], ids=["child", "table itself"])
+def test_a_rewritten_child_of_a_table_counts_too(
+    connection: psycopg.Connection, database_url: str, parent: bool
+) -> None:
+    connection.execute("CREATE TABLE calls_2025 () INHERITS (calls)")
+    rewritten = "SELECT frontview.rewritten(ARRAY['calls'::regclass::oid])"
+    with psycopg.connect(database_url) as reader:
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        assert reader.execute(rewritten).fetchone() == (False,)
+        connection.execute(REWRITE if parent else "VACUUM FULL calls_2025")
+        reader.execute("SELECT count(*) FROM calls")  # its locks, taken after the snapshot, bring the news
+        assert reader.execute(rewritten).fetchone() == (True,)

@@ -1,0 +1,125 @@
+"""Latencies and the other numbers of one process, as Prometheus is told them."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.scraping import Scraped, parse
+from tests.web.web_fakes import HELD, MISS, FakeWorker, bearer, make_app
+from web.endpoints.metrics import exposition
+from web.telemetry.latency import BOUNDS_SECONDS, Latency
+from web.telemetry.metric_families import FAMILIES
+from web.telemetry.metrics_folder import Together
+from web.telemetry.process_numbers import numbers_of
+
+OVERVIEW = "/api/v1/dashboard/overview"
+
+
+def told(statistics: dict[str, Any]) -> Scraped:
+    return parse(exposition(Together(numbers_of(statistics), 1, 0, 0.0), True).decode())
+
+
+@pytest.mark.parametrize(("seconds", "bucket"), [(0.0, 0), (0.0001, 0), (0.00011, 1), (20.0, 16), (20.1, 17)])
+def test_an_observation_falls_in_the_bucket_that_bounds_it(seconds: float, bucket: int) -> None:
+    latency = Latency()
+    latency.observe("/x", "cache", 200, seconds)
+    ((_, _, _, counts, total),) = latency
+    assert counts.index(1) == bucket
+    assert total == seconds
+
+
+def test_no_observation_is_lost_between_threads() -> None:
+    latency = Latency()
+
+    def observe() -> None:
+        for _ in range(2000):
+            latency.observe("/x", "cache", 200, 0.001)
+
+    threads = [threading.Thread(target=observe) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ((_, _, _, counts, _),) = latency
+    assert sum(counts) == 16_000
+
+
+def test_buckets_are_told_as_prometheus_wants_them() -> None:
+    latency = Latency()
+    for seconds in (0.00005, 0.003, 0.003, 60.0):
+        latency.observe("/x", "cache", 200, seconds)
+    latency.observe("/x", "cache", 304, 0.003)
+    latency.observe(None, None, 404, 0.001)
+    scraped = told({"latency": latency.statistics()})
+    labels = {"route": "/x", "source": "cache"}
+    buckets = [scraped.value("frontview_request_seconds_bucket", **labels, le=str(bound)) for bound in BOUNDS_SECONDS]
+    assert buckets == sorted(buckets)
+    assert scraped.value("frontview_request_seconds_bucket", **labels, le="0.005") == 4
+    assert scraped.value("frontview_request_seconds_bucket", **labels, le="+Inf") == 5
+    assert scraped.value("frontview_request_seconds_count", **labels) == 5
+    assert scraped.value("frontview_request_seconds_sum", **labels) == pytest.approx(60.00905, abs=1e-5)
+    assert scraped.value("frontview_http_responses_total", route="/x", status="200") == 4
+    assert scraped.value("frontview_http_responses_total", route="/x", status="304") == 1
+    assert scraped.value("frontview_http_responses_total", route="(none)", status="404") == 1
+
+
+def test_requests_are_observed_in_flask_and_before_it() -> None:
+    worker = FakeWorker()
+    worker.read_path.outcome = MISS
+    client = make_app(worker).test_client()
+    client.get(OVERVIEW, headers=bearer())
+    worker.read_path.held = HELD
+    client.get(OVERVIEW, headers=bearer())  # answered before Flask
+    client.get("/nowhere/4711")
+    client.get(OVERVIEW)
+    found = {(rule, source, status): sum(counts) for rule, source, status, counts, _ in worker.latency}
+    assert found == {
+        (OVERVIEW, "materialized_view", 200): 1,
+        (OVERVIEW, "cache", 200): 1,
+        ("(none)", "none", 404): 1,
+        (OVERVIEW, "none", 401): 1,
+    }
+    assert len(worker.read_path.asked) == 1
+
+
+def test_a_process_that_has_not_begun_names_every_metric() -> None:
+    scraped = told({})
+    assert {name.removesuffix("_total").removesuffix("_bucket") for name in scraped.kinds} >= set(FAMILIES)
+
+
+def test_sections_that_are_not_known_are_told_by_their_own_words() -> None:
+    scraped = told(
+        {
+            "warming": {"stored": 3, "failed": {"unavailable": 1}, "queued": 7, "duty": 0.25, "error": None},
+            "accesses": {"reported_reads": 12},
+            "cache": {
+                "regions": {
+                    "a": {"hits": 1, "renewals": {"done": 2, "busy": 1}, "compressed": 5, "ages": {"1": 4, "inf": 6}}
+                }
+            },
+        }
+    )
+    assert scraped.value("frontview_warming_events_total", event="stored") == 3
+    assert scraped.value("frontview_warming_events_total", event="failed_unavailable") == 1
+    assert scraped.value("frontview_warming_state", state="queued") == 7
+    assert scraped.value("frontview_warming_state", state="duty") == 0.25
+    assert scraped.value("frontview_access_events_total", event="reported_reads") == 12
+    assert scraped.value("frontview_cache_renewals_total", region="a") == 3
+    assert scraped.value("frontview_cache_entries_by_age", region="a", age="inf") == 6
+    assert scraped.value("frontview_cache_events_total", region="a", event="compressed") == 5
+
+
+def test_sums_of_time_do_not_depend_on_the_order_of_adding() -> None:
+    """A sum that falls by its last bit is a restart to Prometheus, and the whole sum an increase."""
+    seconds = [0.1, 0.2, 0.3, 0.7, 1e-5]
+    parts = [numbers_of({"process": {"cpu_seconds": value}}) for value in seconds]
+
+    def together(order: list[int]) -> float:
+        total = numbers_of({})
+        for index in order:
+            for (name, labels), value in parts[index].counters.items():
+                total.add(name, dict(labels), value)
+        return total.counters["frontview_worker_cpu_seconds_total", ()]
+
+    assert together([0, 1, 2, 3, 4]) == together([4, 3, 2, 1, 0]) == together([2, 0, 4, 1, 3])

@@ -1,0 +1,148 @@
+"""What pages draw: outcomes that add up to calls, and each agent's calls day by day, those of the base tables.
+
+Invariant: every comparison is with other SQL than the product's, or with the version before.
+"""
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from models.connection import Connection
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
+from tests.fix_app import fill
+from views_sql.catalog import CATALOG
+from views_sql.loader import read_sql
+
+USER, WITHOUT_CALLS = 1, "Idle"
+OUTCOMES = ("completed", "failed", "no_answer", "busy", "in_progress")
+BY_PERIOD = """
+SELECT GREATEST(date_trunc(%(granularity)s, local_day::timestamp)::date, %(first)s)::text, status, count(*) FROM calls
+WHERE user_id = %(user)s AND local_day BETWEEN %(first)s AND %(last)s
+AND agent_id = COALESCE(%(agent)s::bigint, agent_id) GROUP BY 1, 2
+"""
+BY_AGENT_AND_DAY = """
+SELECT a.id, array_agg((SELECT count(*) FROM calls c WHERE c.agent_id = a.id AND c.local_day = d) ORDER BY d)
+FROM agents a, generate_series(%(first)s::date, %(last)s, '1 day') d WHERE a.user_id = %(user)s GROUP BY a.id
+"""
+
+
+@pytest.fixture(params=["base tables", "patched view"])
+def filled(connection: Connection, request: pytest.FixtureRequest) -> Connection:
+    """Calls of every outcome, read from the base tables, or from the views with days drained and undrained on top."""
+    fill(connection)
+    connection.execute("INSERT INTO agents (user_id, name) VALUES (%s, %s)", (USER, WITHOUT_CALLS))
+    connection.execute("UPDATE calls SET status = 'in_progress' WHERE id % 7 = 0")
+    if request.param == "patched view":
+        reign = try_to_lead(connection)
+        assert reign is not None
+        for view in CATALOG.views:
+            horizon = date.today() - timedelta(days=45) if view.day_column else None
+            assert refresh(connection, view, view.tiers, reign.epoch, horizon=horizon).word == "populated"
+        connection.execute("UPDATE calls SET status = 'failed' WHERE id % 50 = 3")
+        drain_once(connection, reign)
+        connection.execute("UPDATE calls SET status = 'busy' WHERE id % 60 = 4")
+    return connection
+
+
+def ask(connection: Connection, call: str, *values: object) -> dict[str, Any]:
+    row = connection.execute(f"SELECT body FROM frontview.{call}", values).fetchone()
+    assert row is not None
+    return dict(json.loads(row[0]))
+
+
+def today_of(connection: Connection) -> date:
+    row = connection.execute("SELECT (now() AT TIME ZONE timezone)::date FROM users WHERE id = %s", (USER,)).fetchone()
+    assert row is not None
+    return date.fromisoformat(str(row[0]))
+
+
+@pytest.mark.parametrize("of", ["user", "agent"])
+@pytest.mark.parametrize("granularity", ["day", "week", "month"])
+def test_the_outcomes_of_every_period_are_those_of_the_calls_and_add_up(
+    filled: Connection, granularity: str, of: str
+) -> None:
+    agent = 1 if of == "agent" else None
+    last = today_of(filled)
+    first = last - timedelta(days=79)
+    question = {"user": USER, "first": first, "last": last, "granularity": granularity, "agent": agent}
+
+    data = ask(filled, "dashboard_analytics(%s, %s, %s, %s, %s, FALSE)", USER, first, last, granularity, agent)
+
+    counted = {(start, status): number for start, status, number in filled.execute(BY_PERIOD, question).fetchall()}
+    assert {status for _, status in counted} == set(OUTCOMES)
+    series = {(row["period_start"], status): row[status] for row in data["series"] for status in OUTCOMES}
+    assert {key: number for key, number in series.items() if number} == counted
+    for row in [*data["series"], data["totals"]]:
+        assert row["calls"] == sum(row[status] for status in OUTCOMES)
+    for name in ("calls", *OUTCOMES):
+        assert data["totals"][name] == sum(row[name] for row in data["series"])
+    assert list(data["totals"])[:6] == ["calls", *OUTCOMES]
+
+
+@pytest.mark.parametrize(("days", "until"), [(30, 0), (1, 0), (400, 0), (20, 50), (10, -5)])
+def test_the_calls_of_each_day_are_those_of_the_base_tables_for_every_agent(
+    filled: Connection, days: int, until: int
+) -> None:
+    last = today_of(filled) - timedelta(days=until)
+    first = last - timedelta(days=days - 1)
+
+    data = ask(filled, "dashboard_agents(%s, %s, %s, 'calls', FALSE)", USER, first, last)
+
+    question = {"user": USER, "first": first, "last": last}
+    counted = dict(filled.execute(BY_AGENT_AND_DAY, question).fetchall())
+    assert {agent["agent_id"]: agent["daily_calls"] for agent in data["agents"]} == counted
+    assert [agent["agent_id"] for agent in data["agents"]] == sorted(counted)
+    assert all(sum(agent["daily_calls"]) == agent["calls"] for agent in data["agents"])
+    idle = next(agent for agent in data["agents"] if agent["name"] == WITHOUT_CALLS)
+    assert idle["daily_calls"] == [0] * days
+
+
+def test_a_write_of_today_is_in_the_last_number_of_the_next_read(filled: Connection) -> None:
+    call = "dashboard_agents(%s, NULL, NULL, 'calls', FALSE)"
+    before = ask(filled, call, USER)["agents"]
+
+    filled.execute(
+        "INSERT INTO calls (user_id, agent_id, status) SELECT %s, min(id), 'busy' FROM agents WHERE user_id = %s",
+        (USER, USER),
+    )
+
+    after = ask(filled, call, USER)["agents"]
+    assert after[0]["daily_calls"][-1] == before[0]["daily_calls"][-1] + 1
+    assert [agent["daily_calls"][:-1] for agent in after] == [agent["daily_calls"][:-1] for agent in before]
+    assert after[1:] == before[1:]
+
+
+@pytest.mark.parametrize("user", [USER, 999])
+def test_without_the_series_the_answer_is_that_of_the_version_before(filled: Connection, user: int) -> None:
+    for name in ("agent_measures", "dashboard_agents"):
+        text = read_sql("dashboards", name, 1)
+        for there in ("agent_measures", "dashboard_agents"):
+            text = text.replace(f".{there}(", f".{there}_before(")
+        filled.execute(text)
+
+    for first, last in ((None, None), (date.today() - timedelta(days=399), date.today())):
+        rows = filled.execute(
+            "SELECT now_.*, before.* FROM frontview.dashboard_agents(%(user)s, %(first)s, %(last)s, NULL, FALSE) now_, "
+            "frontview.dashboard_agents_before(%(user)s, %(first)s, %(last)s, FALSE) before",
+            {"user": user, "first": first, "last": last},
+        ).fetchone()
+        assert rows is not None
+        half = len(rows) // 2
+        assert rows[:half] == rows[half:]
+        assert (rows[0] is None) == (user == 999)
+
+
+def test_a_user_who_is_not_there_has_no_answer(filled: Connection) -> None:
+    row = filled.execute("SELECT body FROM frontview.dashboard_agents(999, NULL, NULL, 'calls', FALSE)").fetchone()
+    assert row == (None,)
+
+
+@pytest.mark.parametrize("series", ["", "leads", "CALLS", "calls "])
+def test_another_series_is_refused_by_the_database_too(connection: Connection, series: str) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        connection.execute("SELECT * FROM frontview.dashboard_agents(1, NULL, NULL, %s, FALSE)", (series,))

@@ -1,0 +1,109 @@
+"""A worker without a database behind it, for tests of pure HTTP behaviour."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from apiflask import APIFlask
+
+from models.schema_version import SchemaState
+from models.settings import load_settings
+from refresher.front_cache.body import Body
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.entry import Entry, EntryKey, Question
+from web.app import create_app
+from web.auth.tokens import issue_token
+from web.endpoints.health import Found, ReadinessCheck
+from web.process.event_hub import EventHub
+from web.reads.read_path import Reading, ReadPolicy
+from web.reads.reading import cached_reading
+from web.telemetry.latency import Latency
+
+SECRET = "a-secret-of-more-than-thirty-two-bytes"
+CALCULATED_AT = 1_790_000_000.25
+
+CALCULATED = time.monotonic()  # when the other clock says CALCULATED_AT
+NOW = CALCULATED + 16.98765
+
+
+def make_held(body: Body = b'{"user_id":7,"credits_cents":9007199254740993}', drain_id: int = 1842) -> Entry:
+    """Return what a front cache holds when it answers :data:`HIT`."""
+    return Entry(
+        EntryKey("dashboard", 7, "overview", ()),
+        body,
+        Question((), 3, "materialized_view", 1, '{"granularity":"day"}', frozenset({"calls"}), None, None),
+        b"of 12 bytes.",
+        drain_id,
+        began=CALCULATED,
+        expires=CALCULATED + 600,
+        calculated_at=CALCULATED_AT,
+    )
+
+
+HELD = make_held()
+HIT = cached_reading(HELD, NOW)
+MISS = replace(
+    HIT, source="materialized_view", age_seconds=0.0, ttl_seconds=600.0, miss_reason="miss", database_ms=0.314
+)
+
+
+@dataclass
+class FakeReadPath:
+    """Answers every read with ``outcome``, or raises it; remembers what was asked."""
+
+    outcome: Reading | Exception = HIT
+    asked: list[tuple[str, int, dict[str, Any], ReadPolicy]] = field(default_factory=list)
+    held: Entry | None = None  # what the front cache has, whatever the key
+
+    def read(self, dashboard: str, user_id: int, parameters: Any, policy: ReadPolicy) -> Reading:
+        self.asked.append((dashboard, user_id, dict(parameters), policy))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    def key(self, dashboard: str, user_id: int, parameters: Any) -> EntryKey:
+        return EntryKey("a region", user_id, dashboard, tuple(parameters.values()))
+
+    def hit(self, _key: EntryKey, _arrived: float) -> Entry | None:
+        return self.held
+
+    def monotonic(self) -> float:
+        return NOW
+
+
+@dataclass
+class FakeFollower:
+    trusted: bool = True
+
+    def status(self) -> dict[str, Any]:
+        return {"trusted": self.trusted}
+
+
+@dataclass
+class FakeWorker:
+    read_path: FakeReadPath = field(default_factory=FakeReadPath)
+    cache: FrontCache = field(default_factory=lambda: FrontCache(()))
+    event_hub: EventHub = field(default_factory=lambda: EventHub(most=4, most_per_caller=2))
+    follower: FakeFollower = field(default_factory=FakeFollower)
+    latency: Latency = field(default_factory=Latency)
+    engine: None = None
+    regions: tuple[str, ...] = ("dashboard",)
+    starts: int = 0
+    failure: Exception | None = None
+
+    def ensure_started(self) -> None:
+        self.starts += 1
+        if self.failure:
+            raise self.failure
+
+
+def make_app(worker: FakeWorker, look: Callable[[Any], SchemaState | None] | None = None, **settings: Any) -> APIFlask:
+    """Return the application over ``worker``; its database is as ``look`` says, by default in order."""
+    check = ReadinessCheck(lambda engine: Found(look(engine) if look else SchemaState(True), alarms=()))
+    return create_app(worker, load_settings(jwt_secret=SECRET, **settings), readiness=check)
+
+
+def bearer(user_id: int = 7, *, admin: bool = False, **more: Any) -> dict[str, str]:
+    """Return the request header of a good token."""
+    return {"Authorization": f"Bearer {issue_token(SECRET, user_id, admin, **more)}"}

@@ -1,0 +1,186 @@
+"""Who is asking: a verified bearer token, and nothing else, says so.
+
+Invariant: nothing of a token is believed before its signature, ``exp``, ``nbf``, ``aud`` and ``iss`` are
+checked. Answers to bad tokens say what is wrong in fixed words that hold nothing of the token.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+from jwt.exceptions import InvalidSubjectError
+
+from models.settings import Settings
+from models.user_key import UserKey, parse_user_key
+from web.auth.claims_cache import ClaimsCache, Verified
+from web.auth.signing_keys import KEYS_PAUSE_SECONDS, KeysUnavailable, SigningKeys, UnknownKey, signing_keys
+from web.auth.tokens import ADMIN_SCOPE, issue_token
+from web.http.problems import Problem, unavailable
+
+__all__ = ["Caller", "TokenVerifier", "issue_token", "make_verifier"]
+
+LEEWAY_SECONDS = 5
+LONGEST_TOKEN = 8192
+_END_OF_TIME = 2**53  # an exp may be any whole number
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.ExpiredSignatureError, "The token has expired."),
+    (jwt.ImmatureSignatureError, "The token is not valid yet."),
+    (jwt.InvalidAudienceError, "The token is meant for another audience."),
+    (jwt.InvalidIssuerError, "The token comes from another issuer."),
+    (jwt.InvalidAlgorithmError, "The token is signed with an algorithm that is not accepted."),
+    (InvalidSubjectError, "The token's sub is not a user id."),
+    (jwt.MissingRequiredClaimError, "The token lacks a required claim."),
+    (jwt.InvalidSignatureError, "The token's signature does not verify."),
+    (UnknownKey, "The token names no published key."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as a verified token says.
+
+    :param admin: may ask about other users.
+    :param expires_at: the token's ``exp``, in seconds of the epoch; no part of who it is.
+    """
+
+    user_id: UserKey
+    admin: bool = False
+    expires_at: float = field(default=_END_OF_TIME, compare=False)
+
+    def subject(self, asked: UserKey | None) -> UserKey:
+        """Return whose data the caller gets when asking for ``asked`` (None: their own).
+
+        Decided from the token alone, so the answer tells nothing about whether that user exists.
+
+        :raises Problem: 403, another user without being admin.
+        """
+        if asked is None or asked == self.user_id:
+            return self.user_id
+        if not self.admin:
+            raise Problem(
+                403,
+                "not-yours",
+                "The token does not allow reading other users' data.",
+                headers={"WWW-Authenticate": _challenge("insufficient_scope", scope=ADMIN_SCOPE)},
+            )
+        return asked
+
+    def require_admin(self) -> None:
+        """Return if the token allows what operators do.
+
+        :raises Problem: 403, it does not.
+        """
+        if not self.admin:
+            raise Problem(
+                403,
+                "not-admin",
+                "This is for operators: the token lacks admin in its scope.",
+                headers={"WWW-Authenticate": _challenge("insufficient_scope", scope=ADMIN_SCOPE)},
+            )
+
+
+class TokenVerifier:
+    """Verifies ``Authorization`` headers against one configured source of keys.
+
+    :param audience: the required ``aud``; None: a token that has one is refused, being meant for others.
+    :param issuer: the required ``iss``; None: any.
+    """
+
+    def __init__(
+        self,
+        keys: SigningKeys,
+        audience: str | None = None,
+        issuer: str | None = None,
+        cache: ClaimsCache[Caller] | None = None,
+    ) -> None:
+        self._keys, self._audience, self._issuer = keys, audience, issuer
+        self._cache: ClaimsCache[Caller] = ClaimsCache() if cache is None else cache
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Return who the ``Authorization`` header says is asking.
+
+        :raises Problem: 401; or 503, when the keys to tell cannot be had.
+        """
+        return self.verified(authorization).value
+
+    def verified(self, authorization: str | None) -> Verified[Caller]:
+        """Return who is asking, and how long that need not be looked at again.
+
+        :raises Problem: as :meth:`caller`.
+        """
+        token = _bearer_token(authorization)
+        if (known := self._cache.get(token)) is not None:
+            return known
+        caller = _caller(self._verified_claims(token))
+        return self._cache.put(token, caller, caller.expires_at)
+
+    def _verified_claims(self, token: str) -> dict[str, Any]:
+        try:
+            return jwt.decode(
+                token,
+                self._keys.key_for(token),
+                algorithms=list(self._keys.algorithms),
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY_SECONDS,
+                # `iat` says when, not whether: a clock that is behind would refuse every fresh token by it
+                options={"require": ["exp", "sub"], "verify_iat": False, "enforce_minimum_key_length": True},
+            )
+        except KeysUnavailable:
+            detail = "The keys that verify tokens cannot be fetched at the moment."
+            raise unavailable("keys-unavailable", detail, KEYS_PAUSE_SECONDS) from None
+        except (jwt.PyJWTError, UnknownKey, ValueError, RecursionError) as error:
+            raise _invalid(_reason(error)) from None
+
+
+def make_verifier(settings: Settings) -> TokenVerifier:
+    """Return the verifier these settings ask for; fetches nothing yet.
+
+    :raises ConfigurationError: nothing is configured that could verify a token.
+    """
+    return TokenVerifier(signing_keys(settings), settings.jwt_audience, settings.jwt_issuer)
+
+
+def _bearer_token(authorization: str | None) -> str:
+    if not authorization:
+        raise Problem(
+            401,
+            "no-token",
+            "This address needs a bearer token.",
+            headers={"WWW-Authenticate": 'Bearer realm="frontview"'},
+        )
+    if len(authorization) > LONGEST_TOKEN:
+        raise _invalid("The token is too long.")
+    if not (match := _BEARER.fullmatch(authorization)):
+        raise _invalid("The Authorization header holds no bearer token.")
+    return match[1]
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    """Return who verified claims name."""
+    try:
+        user_id = parse_user_key(claims["sub"])
+    except ValueError:
+        raise _invalid("The token's sub is not a user id.") from None
+    scope = claims.get("scope")
+    scopes = scope.split() if isinstance(scope, str) else scope if isinstance(scope, list) else ()
+    return Caller(user_id, ADMIN_SCOPE in scopes, min(int(claims["exp"]), _END_OF_TIME))
+
+
+def _reason(error: Exception) -> str:
+    return next((text for kind, text in _REASONS if isinstance(error, kind)), "The token is ill-formed.")
+
+
+def _invalid(description: str) -> Problem:
+    challenge = _challenge("invalid_token", description)
+    return Problem(401, "invalid-token", description, headers={"WWW-Authenticate": challenge})
+
+
+def _challenge(error: str, description: str = "", scope: str = "") -> str:
+    """Return a ``WWW-Authenticate`` value (RFC 6750)."""
+    text = f'Bearer realm="frontview", error="{error}"'
+    if description:
+        text += f', error_description="{description}"'
+    return text + (f', scope="{scope}"' if scope else "")

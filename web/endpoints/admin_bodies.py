@@ -1,0 +1,104 @@
+"""What an operator may ask over HTTP: the bodies of the admin endpoints."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from models.user_key import UserKey, parse_user_key
+from refresher.front_cache.patterns import EVERYTHING, LONGEST_PATTERN, pattern_for_region, pattern_for_user
+from web.http.json_bodies import Body
+
+MOST_USERS = 1_000
+MOST_ACTIVE = 10_000
+# JSON has numbers and texts: a key that is no number is spelled as text.
+JSON_KEY, JSON_KEY_NAME = (int, "number") if UserKey is int else (str, "string")
+_KEY_SCHEMA: dict[str, Any] = {"minimum": 1, "maximum": 2**63 - 1} if UserKey is int else {}
+
+
+def parse_json_user(value: Any) -> UserKey:
+    """Return the user key that a JSON value is.
+
+    :raises ValueError: another type, or no user key.
+    """
+    if isinstance(value, bool) or not isinstance(value, JSON_KEY):
+        raise ValueError(f"expected a user id, as a {JSON_KEY_NAME}")
+    return parse_user_key(str(value))
+
+
+def parse_pattern(value: Any) -> str:
+    """Return the pattern that a JSON value is.
+
+    :raises ValueError: no text, too long, or with characters that no label has.
+    """
+    if not isinstance(value, str) or not re.fullmatch(rf"[ -~]{{1,{LONGEST_PATTERN}}}", value):
+        raise ValueError(f"expected 1 to {LONGEST_PATTERN} printable ASCII characters")
+    return value
+
+
+def parse_true(value: Any) -> bool:
+    """Return true, if that is what a JSON value is.
+
+    :raises ValueError: anything else.
+    """
+    if value is not True:
+        raise ValueError("expected true")
+    return True
+
+
+User = Annotated[UserKey, BeforeValidator(parse_json_user), Field(json_schema_extra=_KEY_SCHEMA)]
+Pattern = Annotated[
+    str,
+    BeforeValidator(parse_pattern),
+    Field(json_schema_extra={"pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_PATTERN}),
+]
+Name = Annotated[str, Field(min_length=1, max_length=63)]
+
+
+class OneOf(Body):
+    """A body with exactly one of its members."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"name one of {', '.join(type(self).model_fields)}, and only one")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Document that there is one member."""
+        schema: dict[str, Any] = handler(core_schema)
+        handler.resolve_ref_schema(schema).update(minProperties=1, maxProperties=1)
+        return schema
+
+
+class WarmBody(OneOf):
+    """Whose answers to put into the caches."""
+
+    user_ids: list[User] | None = Field(None, min_length=1, max_length=MOST_USERS, description="These users.")
+    most_active: int | None = Field(None, ge=1, le=MOST_ACTIVE, description="That many of the most active users.")
+
+
+class InvalidateBody(OneOf):
+    """Which entries every cache is to drop."""
+
+    pattern: Pattern | None = Field(
+        None, description="A glob over `region:user:ID` and `region:user:ID:dashboard`; either may match."
+    )
+    user_id: User | None = Field(None, description="Everything of this user.")
+    region: Name | None = Field(None, description="Everything in this region.")
+    everything: Annotated[Literal[True], BeforeValidator(parse_true)] | None = Field(None, description="Everything.")
+
+    def as_pattern(self) -> str:
+        """Return the pattern of what is asked."""
+        if self.pattern is not None:
+            return self.pattern
+        if self.user_id is not None:
+            return pattern_for_user(self.user_id)
+        return EVERYTHING if self.region is None else pattern_for_region(self.region)
+
+
+class RefreshBody(Body):
+    """Which view to refresh."""
+
+    view: Name = Field(description="Its name; all its tiers are refreshed.")

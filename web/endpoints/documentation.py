@@ -1,0 +1,129 @@
+"""``/openapi.json`` and ``/docs``: the endpoints, for programs and for people.
+
+Invariant: the page holds no script and loads nothing from anywhere. Swagger UI, the usual choice, cannot run
+under such a policy: it needs inline styles and asks validator.swagger.io by default.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, cast
+
+from apiflask import APIBlueprint, APIFlask
+from flask import Response, current_app, render_template_string
+
+from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
+from web.http.revalidation import revalidated
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
+  padding: 0 1rem; color: #1c2430; }
+h2 { margin-top: 2.5rem; border-top: 1px solid #d5dbe3; padding-top: 1.5rem; font-size: 1.15rem; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
+code { background: #eef1f5; padding: .1em .35em; border-radius: 4px; }
+pre { background: #eef1f5; padding: .8rem; border-radius: 6px; overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
+th, td { text-align: left; vertical-align: top;
+  padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #e6eaf0; }
+@media (prefers-color-scheme: dark) {
+  body { background: #12161c; color: #dde3ea; } a { color: #8ab8ff; }
+  code, pre { background: #1f2630; } h2, th, td { border-color: #2c3540; }
+}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ info.title }} API</title>
+<style>{{ style|safe }}</style>
+</head>
+<body>
+<h1>{{ info.title }} API</h1>
+<p>{{ info.description }} Version {{ info.version }}. The same for programs:
+<a href="/openapi.json">openapi.json</a> (OpenAPI {{ openapi }}).</p>
+<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST/api/v1/dashboard/overview"</pre>
+{% for operation in operations %}
+<h2 id="{{ operation.operationId }}"><code>{{ operation.method }} {{ operation.path }}</code></h2>
+<p>{{ operation.summary }}{% if operation.security %} Needs a bearer token.{% endif %}</p>
+{% if operation.parameters %}
+<table>
+<tr><th>Parameter</th><th>In</th><th>Type</th><th>Meaning</th></tr>
+{% for parameter in operation.parameters %}
+<tr><td><code>{{ parameter.name }}</code>{% if parameter.required %} (required){% endif %}</td>
+<td>{{ parameter.in }}</td>
+<td>{{ parameter.schema.enum|join(" | ") or parameter.schema.const or parameter.schema.format
+or parameter.schema.type }}</td>
+<td>{{ parameter.description }}</td></tr>
+{% endfor %}
+</table>
+{% endif %}
+{% if operation.requestBody %}
+<p>Body, for example: <code>{{ operation.requestBody.content["application/json"].example|tojson }}</code></p>
+{% endif %}
+<table>
+<tr><th>Status</th><th>Meaning</th></tr>
+{% for status, response in operation.responses.items() %}
+<tr><td>{{ status }}</td><td>{{ response.description }}</td></tr>
+{% endfor %}
+</table>
+{% endfor %}
+</body>
+</html>
+"""
+
+
+def documentation_blueprint() -> APIBlueprint:
+    """Return the endpoints that describe the others."""
+    blueprint = APIBlueprint("documentation", __name__, tag="documentation")
+
+    @blueprint.get("/openapi.json")
+    @blueprint.doc(summary="This document", responses=DOCUMENT_RESPONSES)
+    def document() -> Response:
+        """Return the OpenAPI document."""
+        return revalidated(Response(_document_text(_app()), content_type="application/json"))
+
+    @blueprint.get("/docs")
+    @blueprint.doc(summary="The same, to read", responses=PAGE_RESPONSES)
+    def page() -> Response:
+        """Return the OpenAPI document as a page."""
+        response = Response(_page_text(_app()), content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = _POLICY
+        return revalidated(response)
+
+    return blueprint
+
+
+def _app() -> APIFlask:
+    return cast(APIFlask, current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=4)
+def _document_text(app: APIFlask) -> str:
+    return json.dumps(app.spec)
+
+
+@lru_cache(maxsize=4)
+def _page_text(app: APIFlask) -> str:
+    document = json.loads(_document_text(app))
+    return render_template_string(
+        _PAGE,
+        style=_STYLE,
+        info=document["info"],
+        openapi=document["openapi"],
+        operations=list(_operations(document)),
+    )
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield each operation with its method and path, reads first."""
+    paths = sorted(document["paths"].items(), key=lambda item: (not item[0].startswith("/api/"), item[0]))
+    for path, operations in paths:
+        for method, operation in operations.items():
+            yield operation | {"method": method.upper(), "path": path}

@@ -1,0 +1,55 @@
+"""How the stream of events is documented: what it may answer, and what it sends."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from apiflask import APIBlueprint
+
+from web.http.openapi import BEARER, EVENT_STREAM, READ_RESPONSES, REQUEST_ID, RETRY_AFTER, Responses, problem
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_ID = {"type": "string", "pattern": "^[0-9]+-[0-9]+$", "description": "The watermark up to which nothing was left out."}
+
+
+def _event(name: str, description: str, data: list[str], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "required": ["event", "data", *required],
+        "properties": {"event": {"const": name}, "data": {"enum": data}, "id": _ID},
+    }
+
+
+# OpenAPI 3.1 has no word for the items of a stream; the schema is that of one event, its data as text
+_EVENT = {
+    "oneOf": [
+        _event(
+            "state",
+            "Whether changes are told of now; if not, ask from time to time.",
+            ['{"cache": "trusted"}', '{"cache": "untrusted"}'],
+        ),
+        _event("changed", "Something of the user's has changed.", ["{}"], ("id",)),
+        _event(
+            "end",
+            "Why nothing more comes.",
+            [json.dumps({"reason": reason}) for reason in ("token-expired", "longest-life", "stopping")],
+        ),
+    ]
+}
+_DESCRIPTION = "Server-sent events; lines that begin with a colon only keep the connection alive."
+_PLAIN: Responses = {status: READ_RESPONSES[status] for status in (401, 403, 405, 422, 429, 500)}
+_RESPONSES: Responses = _PLAIN | {
+    200: {
+        "description": _DESCRIPTION,
+        "headers": REQUEST_ID,
+        "content": {EVENT_STREAM: {"schema": _EVENT, "example": {"event": "changed", "id": "3-1850", "data": "{}"}}},
+    },
+    503: problem("No room for another stream.", 503, "too-many-streams", headers=RETRY_AFTER),
+}
+
+
+def documented_stream(blueprint: APIBlueprint) -> Callable[[View], View]:
+    """Return a decorator that documents a view as a stream of events."""
+    return blueprint.doc(security=BEARER, responses=_RESPONSES)

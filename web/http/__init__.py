@@ -1,0 +1,1 @@
+"""HTTP itself: parameters, request bodies, answers, problems, and the OpenAPI document."""

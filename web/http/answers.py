@@ -1,0 +1,123 @@
+"""From a reading to an HTTP response: the body around ready bytes, and headers that say where it came from.
+
+Invariant: ``data`` goes out byte for byte as the database wrote it, so integers beyond 2^53 stay integers; whether
+compressed or not is the client's choice and changes nothing else. A 304 carries the same headers as the 200 it stands
+for; an answer past its trust is never a 304.
+"""
+
+from datetime import UTC, datetime
+
+from flask import Response
+from werkzeug.datastructures import Headers
+
+from refresher.front_cache.body import OPENING, Body, Deflated
+from web.http.accept_encoding import accepts_gzip
+from web.http.request_directives import matches_etag
+from web.reads.read_path import Reading
+
+_PLAIN = (("Content-Type", "application/json"),)
+_GZIPPED = (*_PLAIN, ("Content-Encoding", "gzip"))
+Kind = tuple[tuple[str, str], ...]
+
+
+def read_response(reading: Reading, request_headers: Headers, elapsed_ms: float) -> Response:
+    """Return the response that carries ``reading``, or 304 when the client has that very data.
+
+    :param elapsed_ms: since the request came in.
+    """
+    headers = read_headers(reading, elapsed_ms)
+    if not reading.stale and matches_etag(request_headers.get("If-None-Match"), reading.etag):
+        return Response(status=304, headers=headers)
+    body, kind = answer_content(reading, request_headers.get("Accept-Encoding"))
+    return Response(body, headers=headers | dict(kind))
+
+
+def answer_content(reading: Reading, accept_encoding: str | None) -> tuple[bytes, Kind]:
+    """Return the bytes of ``{"data": …, "meta": …}`` and the headers that tell how they are to be read."""
+    before, after = meta_around_age(reading)
+    return content(reading.body, b"".join((before, age_text(reading.age_seconds), after)), accept_encoding)
+
+
+def content(body: Body, rest: bytes, accept_encoding: str | None) -> tuple[bytes, Kind]:
+    """Return the bytes of an answer that goes on with ``rest`` behind its data, and how they are to be read."""
+    if not isinstance(body, Deflated):
+        return b"".join((OPENING, body, rest)), _PLAIN
+    if not accepts_gzip(accept_encoding):
+        return body.text() + rest, _PLAIN
+    return body.gzip(rest), _GZIPPED
+
+
+def meta_around_age(reading: Reading) -> tuple[bytes, bytes]:
+    """Return what stands behind the data: the text up to the age, and the text after it.
+
+    Everything put in is a number, a word of ours, a time or JSON already.
+    """
+    before = (
+        f',"meta":{{"source":"{reading.source}","calculated_at":"{utc_text(reading.calculated_at)}",'
+        f'"expires_at":"{utc_text(reading.expires_at)}","age_seconds":'
+    )
+    stale = ',"stale":true' if reading.stale else ""
+    after = (
+        f',"patched_days":{reading.patched_days},"watermark":"{reading.watermark}",'
+        f'"parameters":{reading.parameters}{stale}}}}}'
+    )
+    return before.encode(), after.encode()
+
+
+def age_text(seconds: float) -> bytes:
+    """Return an age in seconds as meta tells it: to the millisecond."""
+    return b"%.3f" % seconds
+
+
+def read_headers(reading: Reading, elapsed_ms: float) -> dict[str, str]:
+    """Return the headers that every answer to a read carries."""
+    return lasting_headers(reading) | {
+        "Cache-Status": cache_status(reading),
+        "Age": str(int(reading.age_seconds)),
+        "Server-Timing": _server_timing(reading, elapsed_ms),
+    }
+
+
+def lasting_headers(reading: Reading) -> dict[str, str]:
+    """Return those of them that stay the same for as long as the front cache keeps the answer."""
+    return {
+        "ETag": reading.etag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Accept-Encoding" if isinstance(reading.body, Deflated) else "Authorization",
+    }
+
+
+def hit_headers(age: int, ttl: int) -> tuple[tuple[str, str], ...]:
+    """Return those of a hit that change with each second."""
+    return ("Cache-Status", hit_status(ttl)), ("Age", str(age))
+
+
+def hit_status(ttl: int) -> str:
+    """Return the ``Cache-Status`` of a hit."""
+    return f"frontview; hit; ttl={ttl}"
+
+
+def hit_timing(elapsed_ms: float) -> str:
+    """Return the ``Server-Timing`` of a hit."""
+    return f"cache, total;dur={elapsed_ms:.2f}"
+
+
+def cache_status(reading: Reading) -> str:
+    """Return ``Cache-Status`` (RFC 9211): the front cache, then what PostgreSQL did when it was asked."""
+    if reading.source == "cache":
+        return hit_status(int(reading.ttl_seconds))
+    front = f"frontview; fwd={reading.miss_reason or 'miss'}" + ("; stored" if reading.stored else "")
+    if reading.source == "database":  # no view served it, so nothing was hit
+        return f'{front}, postgresql; fwd=miss; detail="database"'
+    return f'{front}, postgresql; hit; detail="{reading.source}; patched={reading.patched_days}"'
+
+
+def _server_timing(reading: Reading, elapsed_ms: float) -> str:
+    if reading.database_ms is None:
+        return hit_timing(elapsed_ms)
+    return f"db;dur={reading.database_ms:.2f}, total;dur={elapsed_ms:.2f}"
+
+
+def utc_text(seconds: float) -> str:
+    """Return a time of the epoch as RFC 3339 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,110 @@
+"""Bodies of requests: JSON objects, as models that check, refuse and document.
+
+Invariant: a member has exactly one accepted type, and none may be null. Unknown, repeated and ill-typed members are
+refused, all of them in one answer, before anything is looked up.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.wrappers import Request
+
+from web.http.parameters import LONGEST_NAME
+from web.http.problems import Fault, Problem, invalid_parameters
+
+MOST_FAULTS = 100
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Document optional members by their one type: null is refused."""
+    for member in schema["properties"].values():
+        kinds = [kind for kind in member.pop("anyOf", ()) if kind != {"type": "null"}]
+        if kinds:
+            member.pop("default", None)
+            member.update(kinds[0])
+
+
+class Body(BaseModel):
+    """A JSON object that a request carries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_without_null)
+
+
+B = TypeVar("B", bound=Body)
+
+
+def parse_body(model: type[B], request: Request) -> B:
+    """Return what the body of ``request`` says.
+
+    :raises Problem: 415, it is no JSON; 422, with every fault.
+    """
+    if request.mimetype != "application/json":
+        raise Problem(
+            415,
+            "not-json",
+            "The body must be JSON, with Content-Type: application/json.",
+            headers={"Accept-Post": "application/json"},
+        )
+    members, faults = _members(request.get_data(cache=False))
+    for name in [name for name, value in members.items() if value is None]:
+        faults.append(_fault(name, "null is no value; leave the member out"))
+        del members[name]
+    try:
+        parsed = model.model_validate(members)
+    except ValidationError as error:
+        faults += [_translated(dict(item)) for item in error.errors(include_url=False, include_input=False)]
+    if faults:
+        raise invalid_parameters(faults[:MOST_FAULTS])
+    return parsed
+
+
+def _members(body: bytes) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the members of the object that ``body`` is, and which of them are there twice.
+
+    :raises Problem: 422, it is no JSON object.
+    """
+    twice: list[str] = []
+    try:
+        value = json.loads(
+            body.decode(), parse_constant=_refuse, parse_float=_number, object_pairs_hook=_remember_repeated(twice)
+        )
+    except (ValueError, RecursionError) as error:
+        text = f"it is no JSON: {error}" if isinstance(error, json.JSONDecodeError) else "it is no JSON in UTF-8"
+        raise invalid_parameters([_fault("body", text)]) from None
+    if not isinstance(value, dict):
+        raise invalid_parameters([_fault("body", "expected an object")])
+    return value, [_fault(name, "given more than once") for name in twice]
+
+
+def _number(text: str) -> int | float:
+    """Return the number that ``text`` spells; 5.0 is the integer 5, as JSON Schema has it."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _remember_repeated(twice: list[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice.extend(name for name in found if names.count(name) > 1)
+        return found
+
+    return members
+
+
+def _translated(error: dict[str, Any]) -> Fault:
+    """Return pydantic's error in our words; one about the body as a whole is filed under ``body``."""
+    name = ".".join(str(part) for part in error["loc"]) or "body"
+    unknown = error["type"] == "extra_forbidden"
+    return _fault(name, "unknown member" if unknown else error["msg"].removeprefix("Value error, "))
+
+
+def _fault(name: str, detail: str) -> Fault:
+    return {"in": "body", "field": name[:LONGEST_NAME], "detail": detail}

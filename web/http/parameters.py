@@ -1,0 +1,162 @@
+"""What a client may ask: parameters that reads share, as models that parse, refuse and document.
+
+Invariant: a value has exactly one accepted spelling. Unknown, repeated and ill-formed parameters are refused,
+all of them in one answer, before anything is looked up.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Annotated, Any, Self, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from models.user_key import JSON_SCHEMA, UserKey, parse_user_key
+from web.http.problems import Fault, Problem, invalid_parameters
+
+LONGEST_RANGE_DAYS = 400
+DEFAULT_RANGE_DAYS = 30
+MOST_PARAMETERS = 32
+LONGEST_NAME = 64
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_IDENTIFIER = re.compile(r"[1-9][0-9]{0,18}")
+_LARGEST_IDENTIFIER = 2**63 - 1
+
+
+def parse_date(text: str) -> date:
+    """Return the day that ``text`` spells.
+
+    :raises ValueError: anything else than a real day as YYYY-MM-DD, year 0001 to 9999.
+    """
+    if not _DATE.fullmatch(text):
+        raise ValueError("expected a date as YYYY-MM-DD")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("there is no such day") from None
+
+
+def parse_identifier(text: str) -> int:
+    """Return the row id that ``text`` spells.
+
+    :raises ValueError: anything else than a positive ``bigint`` without sign, space or leading zero.
+    """
+    if not _IDENTIFIER.fullmatch(text) or (value := int(text)) > _LARGEST_IDENTIFIER:
+        raise ValueError("expected a positive whole number")
+    return value
+
+
+User = Annotated[UserKey, BeforeValidator(parse_user_key), Field(json_schema_extra=dict(JSON_SCHEMA))]
+Day = Annotated[date, BeforeValidator(parse_date)]
+Identifier = Annotated[
+    int,
+    BeforeValidator(parse_identifier),
+    Field(json_schema_extra={"format": "int64", "minimum": 1, "maximum": _LARGEST_IDENTIFIER}),
+]
+
+
+class NoParameters(BaseModel):
+    """Parameters of what takes none; the base of all others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parameters(NoParameters):
+    """Parameters that every read has."""
+
+    user_id: User | None = Field(None, description="Whose data; for admins only. Default: the caller.")
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the values for the read path, keyed by the names a client uses."""
+        return self.model_dump(by_alias=True, exclude={"user_id"})
+
+
+class Period(Parameters):
+    """Parameters of a read over a range of days, both ends inclusive."""
+
+    from_: Day | None = Field(
+        None, alias="from", description="First day, in the user's time zone. Default: 29 days before `to`."
+    )
+    to: Day | None = Field(None, description="Last day, in the user's time zone. Default: the user's today.")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        first, last = self.from_, self.to
+        if first and last and first > last:
+            raise ValueError("from must not be after to")
+        if first and last and (last - first).days >= LONGEST_RANGE_DAYS:
+            raise ValueError(f"from and to may span at most {LONGEST_RANGE_DAYS} days")
+        _require_calendar(first, last, self.periods)
+        return self
+
+    @property
+    def periods(self) -> int:
+        """How many periods of that length, ending with ``to``, the answer reads."""
+        return 1
+
+
+class PeriodBesideEarlier(Period):
+    """Parameters of a read that compares a period with the equally long one before it."""
+
+    @property
+    def periods(self) -> int:
+        """The period and the one before it."""
+        return 2
+
+
+P = TypeVar("P", bound=NoParameters)
+
+
+def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str]) -> P:
+    """Return the parameters that a request names in its path and query.
+
+    :raises Problem: 422, with every fault.
+    """
+    values, faults = _read_query(query_string, path)
+    try:
+        parsed = model.model_validate({**values, **path})
+    except ValidationError as error:
+        faults += [_fault(dict(item), path) for item in error.errors(include_url=False, include_input=False)]
+    if faults:
+        raise invalid_parameters(faults)
+    return parsed
+
+
+def _read_query(query_string: str, path: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
+    """Return the query's values by name, and what is wrong with the query as such."""
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise Problem(422, "invalid-parameters", f"More than {MOST_PARAMETERS} parameters.") from None
+    values = dict(reversed(pairs))
+    names = [name for name, _ in pairs]
+    repeated = [name for name in values if names.count(name) > 1]
+    faults = [_query_fault(name, "given more than once") for name in repeated]
+    faults += [_query_fault(name, "unknown parameter") for name in values if name in path]
+    return values, faults
+
+
+def _query_fault(name: str, detail: str) -> Fault:
+    return {"in": "query", "field": name[:LONGEST_NAME], "detail": detail}
+
+
+def _fault(error: dict[str, Any], path: Mapping[str, str]) -> Fault:
+    """Return pydantic's error in our words; one about the whole range is filed under ``from``."""
+    name = str(error["loc"][0]) if error["loc"] else "from"
+    detail = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        detail = "unknown parameter"
+    elif error["type"] == "literal_error":
+        detail = f"expected {error['ctx']['expected']}"
+    return {"in": "path" if name in path else "query", "field": name[:LONGEST_NAME], "detail": detail}
+
+
+def _require_calendar(first: date | None, last: date | None, periods: int) -> None:
+    """Refuse a range whose earliest day lies before the year 1, where calendars end."""
+    if last is None:
+        return
+    length = (last - first).days + 1 if first else DEFAULT_RANGE_DAYS
+    if last - date.min < timedelta(days=length * periods - 1):
+        raise ValueError("the range begins before the year 1")

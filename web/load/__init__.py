@@ -1,6 +1,0 @@
-"""Loading a CSV export into a base table: all of it, or nothing and the line and column at fault."""
-
-from web.load.fault import LoadError
-from web.load.table import BASE_TABLES, load_csv
-
-__all__ = ["BASE_TABLES", "LoadError", "load_csv"]

@@ -1,0 +1,1 @@
+"""What operators ask of the running system, and what they are told about it."""

@@ -1,0 +1,73 @@
+"""A connection for what operators ask, out of the worker's pool, and where its driver's errors become ours.
+
+Invariant: what leaves is one of our errors, whose text holds neither parameters nor connection data; a broken
+connection never goes back into the pool.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import Connection as PooledConnection
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from models.connection import Connection
+from models.errors import DatabaseUnavailable, FrontviewError, NotMigrated
+from web.http.problems import RETRY_DATABASE_SECONDS, unavailable
+
+_NOT_MIGRATED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InvalidSchemaName,
+)
+
+
+@contextmanager
+def operator_connection(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in autocommit.
+
+    :raises DatabaseUnavailable: no connection, no time.
+    :raises NotMigrated: a table or function is not there.
+    :raises Problem: 503, the role of the web server lacks a right.
+    """
+    try:
+        with _checked_out(engine.execution_options(isolation_level="AUTOCOMMIT")) as pooled:
+            driver = cast(Connection, pooled.connection.driver_connection)
+            try:
+                yield driver
+            finally:
+                if driver.broken:
+                    pooled.invalidate()
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("Every database connection of this process is in use.") from error
+    except DBAPIError as error:
+        raise _translated(error.orig) from error
+    except psycopg.Error as error:
+        raise _translated(error) from error
+
+
+def _checked_out(engine: Engine) -> PooledConnection:
+    """Return a connection that answers; one that died while it was idle is replaced, with all of its age."""
+    pooled = engine.connect()
+    try:
+        pooled.exec_driver_sql("SELECT 1")
+    except DBAPIError as error:
+        pooled.close()
+        if not error.connection_invalidated:
+            raise
+        return engine.connect()
+    return pooled
+
+
+def _translated(error: Any) -> FrontviewError:
+    if isinstance(error, _NOT_MIGRATED):
+        return NotMigrated(f"{error.diag.message_primary}.")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
+        return unavailable("not-permitted", detail, RETRY_DATABASE_SECONDS)
+    sqlstate = getattr(error, "sqlstate", None)
+    return DatabaseUnavailable(f"The database cannot be used{f' (SQLSTATE {sqlstate})' if sqlstate else ''}.")

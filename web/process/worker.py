@@ -1,0 +1,290 @@
+"""Everything one web process owns: engine, front cache, feed follower and read path.
+
+Invariant: no connection and no thread exists before :meth:`Worker.ensure_started`, and a forked child starts
+its own; it never touches what it inherited.
+"""
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.pool import QueuePool
+
+from models.deadlines import Deadlines
+from models.embedded import database_url, direct_url, reads_through_pooler
+from models.engine import limit_use, make_engine, open_connections
+from models.event_counter import EventCounter
+from models.settings import Settings
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.follower import FeedFollower
+from refresher.front_cache.region import region_limits
+from views_sql.maintained_view import Catalog
+from web.background import Background, has_free_connection
+from web.process.event_hub import EventHub
+from web.reads.read_path import ReadPath
+from web.telemetry.history import History, counters_of
+from web.telemetry.latency import Latency
+from web.telemetry.metrics_folder import Together
+from web.telemetry.process_numbers import process_statistics
+from web.telemetry.snapshots import Snapshots
+from web.telemetry.worker_reports import WorkerReports
+from web.warming.accesses import AccessCounter, AccessReporter
+from web.warming.warm_plan import Planned, WarmPlan
+from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
+
+BEYOND_TIMEOUT_SECONDS = 2
+OPENING_SECONDS = 2.0
+SPARE_THREADS = 4
+
+
+def threads_for(pool_size: int, event_streams: int) -> int:
+    """Return how many threads a web server should have.
+
+    Some of them never wait for the database, and each stream of events has one for as long as it is open.
+    """
+    return 2 * pool_size + SPARE_THREADS + event_streams
+
+
+def admitted(pool_size: int) -> int:
+    """Return how many requests may wait for the database at once, in the pool or for another's computation."""
+    return 2 * pool_size
+
+
+def warming_policy(settings: Settings) -> WarmingPolicy:
+    """Return what the settings allow the warmer."""
+    return WarmingPolicy(
+        enabled=settings.warming_enabled,
+        on_invalidation=settings.warm_on_invalidation,
+        renew_at=settings.refresh_threshold if settings.background_refresh else None,
+        duty=settings.warming_duty,
+    )
+
+
+class _Running:
+    """The parts of a started worker."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, statistics: Callable[[], dict[str, Any]]) -> None:
+        self.snapshots = Snapshots(statistics, settings.metrics_dir)
+        self.engine = make_engine(
+            database_url(settings),
+            "frontview-web",
+            pool_size=settings.pool_size,
+            session={
+                "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+            through_pooler=reads_through_pooler(settings),
+        )
+        self.deadlines = Deadlines()
+        # the server's own timeout comes first, wherever its answer can reach us
+        limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
+        limits = region_limits(catalog.regions, settings.regions)
+        self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds)
+        self.event_hub = EventHub(settings.event_streams, settings.event_streams_per_user)
+        self.follower = FeedFollower(
+            direct_url(settings),
+            self.cache,
+            poll_seconds=settings.poll_seconds,
+            on_applied=self.event_hub.applied,
+            deadlines=self.deadlines,
+        )
+        self.accesses = AccessCounter()
+        self.history = History()
+        self.read_path = ReadPath(
+            self.engine,
+            self.cache,
+            catalog,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            stale_if_error_seconds=settings.stale_if_error_seconds,
+            admission=admitted(settings.pool_size),
+            compress_from_bytes=settings.compress_from_bytes,
+            on_answered=self.accesses.note,
+        )
+        self.reporter = AccessReporter(self.engine, self.accesses, self.deadlines)
+        self._plan = WarmPlan(self.engine, catalog)
+        self.warmer = Warmer(
+            self.cache,
+            self.read_path.warm,
+            self._read_plan,
+            warming_policy(settings),
+            stopping=lambda: self._warming.stopping,
+        )
+        self._warming = Background(
+            "warming",
+            TICK_SECONDS,
+            self.warmer.tick,
+            engine=self.engine,
+            deadlines=self.deadlines,
+            counter=EventCounter(),
+        )
+        self._stopping = threading.Event()
+        # others who use up the server's connections find ours taken
+        self._opening = threading.Thread(
+            target=open_connections, args=(self.engine, settings.pool_size, self._stopping), name="frontview-pool"
+        )
+        self.started_at = time.time()
+        self.reports = WorkerReports(self.engine, statistics, self.started_at, deadlines=self.deadlines)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self.deadlines.start()
+        self.follower.start()
+        self._opening.start()
+        self.reports.thread.start()
+        self.reporter.thread.start()
+        self._warming.start()
+
+    def _read_plan(self) -> list[Planned] | None:
+        return self._plan.read() if has_free_connection(self.engine) else None
+
+    def stop(self) -> None:
+        """End the threads and close the idle connections."""
+        self._stopping.set()
+        self.event_hub.stop()
+        self.snapshots.stop()
+        threads = (self.reports.thread, self._warming, self.reporter.thread)
+        for thread in threads:
+            thread.ask_to_stop()
+        for thread in threads:
+            thread.stop()
+        self.follower.stop()
+        self._opening.join(OPENING_SECONDS)
+        self.deadlines.stop()
+        self.engine.dispose()
+
+    def connections_in_use(self) -> int:
+        """Return how many of the pool's connections reads have now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+
+class Worker:
+    """One web process's part of Frontview.
+
+    :param catalog: what the application declares.
+    :param on_engine: told of the engine of each process before it connects.
+    :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
+    """
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, *, on_engine: Callable[[Engine], None] | None = None
+    ) -> None:
+        self._on_engine = on_engine
+        region_limits(catalog.regions, settings.regions)  # a fault is found before anything starts
+        self._settings, self._catalog = settings, catalog
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self.latency = Latency()
+        self._inherited: list[_Running] = []
+        forget = weakref.WeakMethod(self._forget_inherited)
+        os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
+
+    def ensure_started(self) -> None:
+        """Start what this process needs; again and again at no cost.
+
+        :raises ConfigurationError: no database is configured and none can be embedded.
+        """
+        self._started()
+
+    def stop(self) -> None:
+        """End the thread and close the idle connections.
+
+        Requests still in work are answered: without a feed the cache is soon untrusted and reads are exact.
+        """
+        running = self._running
+        if running is not None:
+            running.stop()
+
+    def end_event_streams(self) -> None:
+        """End the open streams of events; for a process that is asked to end, and waits for its requests."""
+        running = self._running
+        if running is not None:
+            running.event_hub.stop()
+
+    @property
+    def engine(self) -> Engine:
+        """The pooled connections for reads."""
+        return self._started().engine
+
+    @property
+    def cache(self) -> FrontCache:
+        """The front cache of this process."""
+        return self._started().cache
+
+    @property
+    def follower(self) -> FeedFollower:
+        """The thread that keeps the cache up with the feed."""
+        return self._started().follower
+
+    @property
+    def event_hub(self) -> EventHub:
+        """Who is told of changes."""
+        return self._started().event_hub
+
+    @property
+    def read_path(self) -> ReadPath:
+        """Where reads are answered."""
+        return self._started().read_path
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the parts of the front cache."""
+        return tuple(region.name for region in self._catalog.regions)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return everything countable about this process as plain values; each look at it is one for the history."""
+        parts = self._started()
+        counted = {
+            "pid": os.getpid(),
+            "started_at": parts.started_at,
+            "cache": parts.cache.statistics(),
+            "reads": parts.read_path.statistics(),
+            "feed": parts.follower.status(),
+            "latency": self.latency.statistics(),
+            "admission": parts.read_path.admission_statistics(),
+            "pool": {"size": self._settings.pool_size, "in_use": parts.connections_in_use()},
+            "process": process_statistics(),
+            "warming": parts.warmer.statistics(),
+            "event_streams": parts.event_hub.statistics(),
+            "accesses": parts.reporter.statistics(),
+        }
+        parts.history.look(counters_of(counted))
+        return counted | {"history": parts.history.statistics()}
+
+    def together(self) -> tuple[Together, bool]:
+        """Return the numbers of all processes of this server, and whether there are others' among them.
+
+        :raises ConfigurationError: as for :meth:`ensure_started`.
+        """
+        return self._started().snapshots.together()
+
+    def _started(self) -> _Running:
+        running = self._running
+        if running is not None:
+            return running
+        with self._lock:
+            if self._running is None:
+                running = _Running(self._settings, self._catalog, self.statistics)
+                if self._on_engine is not None:
+                    self._on_engine(running.engine)
+                running.start()
+                if self._settings.metrics_enabled:
+                    running.snapshots.open()  # before anybody can ask
+                self._running = running
+                running.snapshots.start()  # its numbers are those of a started worker
+            return self._running
+
+    def _forget_inherited(self) -> None:
+        """Begin anew in a forked child; its parent's lock may be held, its connections are the parent's.
+
+        What was inherited is kept, unused: collecting it would talk on the parent's connections.
+        """
+        self._lock = threading.Lock()
+        self.latency.forget()
+        if self._running is not None:
+            self._inherited.append(self._running)
+            self._running = None

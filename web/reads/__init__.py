@@ -1,0 +1,1 @@
+"""The path of a read: front cache, single flight, exact read, and fills ahead of need."""

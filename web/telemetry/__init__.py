@@ -1,0 +1,1 @@
+"""What a web process measures of itself: metrics, latencies, traces, and reports."""

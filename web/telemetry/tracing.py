@@ -1,0 +1,96 @@
+"""Traces of requests and of their statements, where the extra `otel` is installed and switched on.
+
+Invariant: what leaves the process are the attributes listed here and no others: no address or query that was asked,
+no parameter of a statement, no client's address, no text of an error. Without the switch nothing of it is imported.
+"""
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, event
+
+from models.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+SERVICE = "frontview-web"
+
+
+class Tracing:
+    """The traces of one application; made before a fork, it starts its thread with the first span of each process.
+
+    :param exporter: where spans go.
+    """
+
+    def __init__(self, exporter: "SpanExporter") -> None:
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  installed only with the extra
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+
+        from web.telemetry.trace_export import PerProcess, Reviewed  # noqa: PLC0415
+
+        service = os.environ.get("OTEL_SERVICE_NAME", SERVICE)
+        self._provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
+        self._processor = PerProcess(Reviewed(exporter))
+        self._provider.add_span_processor(self._processor)
+        self._tracer = self._provider.get_tracer(__name__)
+
+    def trace_requests(self, app: "Flask") -> None:
+        """Make a span of every request that reaches Flask."""
+        from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
+
+        FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
+            app, tracer_provider=self._provider, enable_commenter=False
+        )
+
+    def trace_statements(self, engine: Engine) -> None:
+        """Make a span of every statement on connections that ``engine`` opens from now on."""
+        from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
+
+        @event.listens_for(engine, "connect")
+        def trace(connection: Any, _: Any) -> None:
+            PsycopgInstrumentor.instrument_connection(connection, tracer_provider=self._provider)
+
+    def hit(self, environ: dict[str, Any], rule: str, status: int, seconds: float) -> None:
+        """Make a span of a request that the layer before Flask has just answered."""
+        from opentelemetry.instrumentation.wsgi import wsgi_getter  # noqa: PLC0415
+        from opentelemetry.propagate import extract  # noqa: PLC0415
+        from opentelemetry.trace import SpanKind  # noqa: PLC0415
+
+        now = time.time_ns()
+        span = self._tracer.start_span(
+            f"GET {rule}",
+            context=extract(environ, getter=wsgi_getter),
+            kind=SpanKind.SERVER,
+            attributes={"http.method": "GET", "http.route": rule, "http.status_code": status},
+            start_time=now - int(seconds * 1e9),
+        )
+        span.end(now)
+
+    def shutdown(self) -> None:
+        """Send what has not been sent, and end the thread."""
+        self._processor.shutdown()
+
+    def flush(self) -> None:
+        """Send what has not been sent."""
+        self._processor.force_flush()
+
+
+def make_tracing() -> Tracing:
+    """Return the traces that the environment describes.
+
+    :raises ConfigurationError: the extra is not installed, or nobody is named to send traces to.
+    """
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: F401, PLC0415
+        from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: F401, PLC0415
+    except ModuleNotFoundError as error:
+        missing = f"FRONTVIEW_OTEL_ENABLED: {error.name} is not installed; pip install 'frontview[otel]'"
+        raise ConfigurationError([missing]) from None
+    if not any(map(os.environ.get, ENDPOINTS)):
+        raise ConfigurationError([f"FRONTVIEW_OTEL_ENABLED: {ENDPOINTS[0]} says nowhere to send traces to"])
+    return Tracing(OTLPSpanExporter())

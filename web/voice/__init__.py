@@ -1,0 +1,1 @@
+"""The bundled application: its endpoints, parameters, answers, seed data, CSV files, and demo."""

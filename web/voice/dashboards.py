@@ -1,0 +1,86 @@
+"""The reference application's reads: one function each, which names its dashboard and its parameters.
+
+Invariant: who is asking is settled before anything of the request is looked at, and whose data they may have
+before anything is looked up.
+"""
+
+from apiflask import APIBlueprint
+from flask import Response, g, request
+
+from web.context import context, settle_caller
+from web.front import ANSWERED, Answered
+from web.http.answers import read_response
+from web.http.openapi import documented_read
+from web.http.parameters import Parameters, PeriodBesideEarlier
+from web.http.parameters_adapter import takes
+from web.http.request_directives import read_policy
+from web.request_hooks import elapsed_ms
+from web.voice.answer_models import (
+    AgentAnswer,
+    AgentsAnswer,
+    AnalyticsAnswer,
+    OverviewAnswer,
+    PerformanceAnswer,
+)
+from web.voice.parameters import AgentParameters, AgentsParameters, AnalyticsParameters
+
+reads = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
+
+
+@reads.before_request
+def authenticate() -> None:
+    """Settle who is asking, before anything else of the request is looked at."""
+    g.caller = settle_caller()
+
+
+@reads.get("/dashboard/overview")
+@documented_read(reads, OverviewAnswer)
+@takes(reads, Parameters)
+def overview(parameters: Parameters) -> Response:
+    """One user's account, calls and leads at a glance."""
+    return answer("overview", parameters)
+
+
+@reads.get("/dashboard/analytics")
+@documented_read(reads, AnalyticsAnswer)
+@takes(reads, AnalyticsParameters)
+def analytics(parameters: AnalyticsParameters) -> Response:
+    """One user's calls and leads as a series of days, weeks or months."""
+    return answer("analytics", parameters)
+
+
+@reads.get("/agents")
+@documented_read(reads, AgentsAnswer)
+@takes(reads, AgentsParameters)
+def agents(parameters: AgentsParameters) -> Response:
+    """Every agent of one user, with its calls, leads and quality."""
+    return answer("agents", parameters)
+
+
+@reads.get("/agents/<agent_id>")
+@documented_read(reads, AgentAnswer)
+@takes(reads, AgentParameters)
+def agent(parameters: AgentParameters, **_path: str) -> Response:
+    """One agent, in total and day by day."""
+    return answer("agent", parameters)
+
+
+@reads.get("/performance")
+@documented_read(reads, PerformanceAnswer)
+@takes(reads, PeriodBesideEarlier)
+def performance(parameters: PeriodBesideEarlier) -> Response:
+    """A period beside the equally long one before it."""
+    return answer("performance", parameters)
+
+
+def answer(dashboard: str, parameters: Parameters) -> Response:
+    """Return the response to a read of ``dashboard`` by the current caller."""
+    user_id = g.caller.subject(parameters.user_id)
+    read_path, arguments = context().worker.read_path, parameters.arguments()
+    reading = read_path.read(dashboard, user_id, arguments, read_policy(request.headers))
+    g.source = reading.source
+    if request.url_rule is not None:
+        key, rule = read_path.key(dashboard, user_id, arguments), request.url_rule.rule
+        context().worker.latency.belongs(rule, key.region)
+        request.environ[ANSWERED] = Answered(key, rule)
+    return read_response(reading, request.headers, elapsed_ms())

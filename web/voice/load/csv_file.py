@@ -1,0 +1,175 @@
+"""A CSV file as bytes: its header, its records, and which line each begins on.
+
+Invariant: records are told apart exactly as COPY (FORMAT csv) does it: a line ends a record unless it stands
+inside quotes, and every quotation mark opens or closes (a doubled one does both).
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from web.voice.load.fault import LoadError
+
+_UTF8_BOM = b"\xef\xbb\xbf"
+_OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_HEADER = 1_000_000
+_PIECE_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first record.
+
+    :param columns: the names in it, spaces around them removed.
+    :param size: bytes up to the first data record, byte order mark included.
+    :param lines: lines it takes.
+    :param line_end: how lines end in this file.
+    """
+
+    columns: tuple[str, ...]
+    size: int
+    lines: int
+    line_end: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One data record.
+
+    :param number: 1 for the first after the header.
+    :param line: line of the file it begins on.
+    :param copy_line: the line number COPY is at when it has read it, with the header left out.
+    """
+
+    number: int
+    line: int
+    copy_line: int
+    raw: bytes
+
+    def values(self) -> list[str] | None:
+        """Return its values; None when it is not UTF-8 or not one record of CSV."""
+        try:
+            rows = list(csv.reader(io.StringIO(self.raw.decode("utf-8"), newline=""), strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            return None
+        return rows[0] if rows else []
+
+
+def read_header(file: BinaryIO, name: str) -> Header:
+    """Return the header of ``file``, leaving it positioned at the first data record.
+
+    :raises LoadError: there is none, or it is not UTF-8.
+    """
+    start = file.read(_LONGEST_HEADER)
+    if start.startswith(_OTHER_BOMS):
+        raise LoadError(name, "the file is UTF-16; save it as UTF-8.")
+    mark = len(_UTF8_BOM) if start.startswith(_UTF8_BOM) else 0
+    raw = _first_record(start[mark:])
+    if not raw.strip():
+        raise LoadError(name, "the file is empty; its first line must hold the names of columns.", 1)
+    if b"\0" in raw:
+        raise LoadError(name, "the file holds zero bytes: it is UTF-16 or not text; save it as UTF-8.", 1)
+    line_end = next((end for end in (b"\r\n", b"\n", b"\r") if raw.endswith(end)), b"\n")
+    file.seek(mark + len(raw))
+    return Header(_names(raw, name), mark + len(raw), _line_breaks(raw) or 1, line_end)
+
+
+def _names(raw: bytes, name: str) -> tuple[str, ...]:
+    try:
+        rows = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True))
+    except UnicodeDecodeError as error:
+        problem = f"the byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8."
+        raise LoadError(name, problem, 1) from None
+    except csv.Error as error:
+        raise LoadError(name, f"the header is not CSV: {error}.", 1) from None
+    return tuple(column.strip() for column in rows[0])
+
+
+def _first_record(data: bytes) -> bytes:
+    """Return the first record with its line end, which may be any of the three."""
+    position = 0
+    while ends := [found for end in (b"\n", b"\r") if (found := data.find(end, position)) >= 0]:
+        position = min(ends) + 1
+        if data.count(b'"', 0, position) % 2 == 0:
+            return data[: position + (data[position - 1 : position + 1] == b"\r\n")]
+    return data
+
+
+class CsvFile:
+    """A file whose header has been read; its data can be gone through again and again.
+
+    :param file: seekable, at its beginning.
+    :param name: how messages call it.
+    :raises LoadError: it has no usable header.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self.name = file, name
+        self.header = read_header(file, name)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of all data records, a quarter of a megabyte a time."""
+        self._file.seek(self.header.size)
+        while piece := self._file.read(_PIECE_BYTES):
+            yield piece
+
+    def records(self) -> Iterator[Record]:
+        """Yield the data records.
+
+        COPY counts a record's last line. Of the line breaks inside quotes it counts those of the file's own
+        kind only, and as carriage returns while it has not yet seen how lines end.
+        """
+        self._file.seek(self.header.size)
+        line_end = self.header.line_end
+        number, line, copy_line, counted = 0, self.header.lines + 1, 0, b"\r"
+        for raw in _whole_records(_lines(self._file, line_end)):
+            number, copy_line = number + 1, copy_line + 1 + raw.removesuffix(line_end).count(counted)
+            yield Record(number, line, copy_line, raw)
+            line, counted = line + _line_breaks(raw), line_end[:1]
+
+
+def _whole_records(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield lines, those joined that quotation marks hold together."""
+    parts: list[bytes] = []
+    quoted = False
+    for piece in lines:
+        parts.append(piece)
+        quoted ^= piece.count(b'"') % 2 == 1
+        if not quoted:
+            yield b"".join(parts)
+            parts = []
+    if parts:
+        yield b"".join(parts)
+
+
+def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
+    """Yield pieces that each end where a record may end; only files of the oldest Macs have lone CR."""
+    if line_end != b"\r":
+        while line := file.readline():  # not `yield from file`: left early, that would close the file
+            yield line
+        return
+    rest = b""
+    while piece := file.read(_PIECE_BYTES):
+        *whole, rest = (rest + piece).split(b"\r")
+        yield from (line + b"\r" for line in whole)
+    if rest:
+        yield rest
+
+
+def _line_breaks(raw: bytes) -> int:
+    """Return how many lines ``raw`` ends, as an editor counts them."""
+    return raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n")
+
+
+def open_csv(path: Path, name: str) -> BinaryIO:
+    """Return ``path`` opened for reading bytes.
+
+    :raises LoadError: it cannot be read.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise LoadError(name, f"the file cannot be read: {(error.strerror or str(error)).lower()}.") from None

@@ -1,0 +1,170 @@
+"""From a database error to the line, the column and plain words.
+
+Invariant: a fault in the data is always given the line on which its record begins. PostgreSQL names a line
+for all faults but those of foreign keys, which it checks at the end: see :mod:`web.voice.load.orphans`.
+"""
+
+import re
+from dataclasses import dataclass
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import errors
+
+from models.connection import Connection
+from web.voice.load.constraints import find_constraint
+from web.voice.load.csv_file import CsvFile, Record
+from web.voice.load.fault import LoadError, shown
+from web.voice.load.orphans import first_orphan
+
+# The words between are translated on servers that speak another language.
+_CONTEXT = re.compile(r"^COPY [^,]+, \S+ (\d+)(?:, \S+ (\w+))?", re.MULTILINE)
+_DATA_FAULTS = ("22", "23", "P0001", "54")
+_UNREADABLE = ("22P02", "22007", "22008")
+_EXPECTED = {
+    "BigInteger": "a whole number",
+    "Integer": "a whole number",
+    "SmallInteger": "a whole number",
+    "Boolean": "true or false",
+    "Date": "a date such as 2026-01-31",
+    "DateTime": "a time such as 2026-01-31 09:30:00+00",
+}
+_RANGES = {
+    "BigInteger": "-9223372036854775808 to 9223372036854775807",
+    "Integer": "-2147483648 to 2147483647",
+    "SmallInteger": "-32768 to 32767",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the file a fault is, as far as PostgreSQL says.
+
+    :param record: the record that COPY was at.
+    :param column: the column it named.
+    """
+
+    table: sa.Table
+    columns: tuple[str, ...]
+    record: Record | None
+    column: str | None
+
+    def value(self, column: str | None = None) -> str:
+        """Return the record's value of a column as a message shows it."""
+        column = column or self.column
+        values = self.record.values() if self.record else None
+        if not values or column not in self.columns:
+            return "the value"
+        place = self.columns.index(column)
+        return shown(values[place] if place < len(values) else None)
+
+
+def diagnose(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError | None:
+    """Return the fault that ``error`` is about; None when it is not about the file's content.
+
+    :param connection: rolled back and usable.
+    """
+    if not (error.sqlstate or "").startswith(_DATA_FAULTS):
+        return None
+    place = _place(error, table, csv_file)
+    match error:
+        case errors.ForeignKeyViolation():
+            return _missing_reference(connection, error, table, csv_file)
+        case errors.CharacterNotInRepertoire() | errors.UntranslatableCharacter():
+            record = _first_undecodable(csv_file) or place.record
+            columns, problem = _encoding(csv_file.header.columns, record)
+            return LoadError(csv_file.name, problem, record.line if record else None, columns)
+        case errors.BadCopyFileFormat():
+            columns, problem = (), _format(error, place)
+        case errors.IntegrityError():
+            columns, problem = _broken_rule(connection, error, place)
+        case _:
+            columns, problem = _bad_value(error, place)
+    return LoadError(csv_file.name, problem, place.record.line if place.record else None, columns)
+
+
+def _place(error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> Place:
+    found, columns, record = _CONTEXT.search(error.diag.context or ""), csv_file.header.columns, None
+    if found:
+        for record in csv_file.records():  # the last one when it is never closed: COPY counts its end, too
+            if record.copy_line >= int(found[1]):
+                break
+    return Place(table, columns, record, found[2] if found and found[2] in columns else None)
+
+
+def _bad_value(error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str]:
+    """Return the column and why its value cannot be read."""
+    column = place.column
+    kind = type(place.table.columns[column].type).__name__ if column else ""
+    if column and isinstance(error, errors.NumericValueOutOfRange):
+        return (column,), f"{place.value()} is out of range ({_RANGES.get(kind, kind)})."
+    if column and kind in _EXPECTED and error.sqlstate in _UNREADABLE:
+        return (column,), f"{place.value()} is not {_EXPECTED[kind]}."
+    if isinstance(error, errors.InvalidParameterValue) and "timezone" in place.columns:
+        return ("timezone",), f"{place.value('timezone')} is not a time zone such as Europe/Berlin."
+    return ((column,) if column else ()), f"{error.diag.message_primary or error}."
+
+
+def _broken_rule(connection: Connection, error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str]:
+    """Return the columns of the constraint a record breaks, and its rule with the record's values."""
+    if isinstance(error, errors.NotNullViolation):
+        column = error.diag.column_name or "?"
+        return (column,), "a value is needed; an empty field without quotes means none."
+    constraint = find_constraint(connection, place.table, error.diag.constraint_name or "")
+    values = ", ".join(place.value(column) for column in constraint.columns) or "the row"
+    if isinstance(error, errors.UniqueViolation):
+        problem = f"{values} is there already, in the table or earlier in this file ({constraint.name})."
+    else:
+        problem = f"{values} is not allowed: {constraint.rule} ({constraint.name})."
+    return constraint.columns, problem
+
+
+def _format(error: psycopg.Error, place: Place) -> str:
+    """Return what is wrong with a record that does not fit the header."""
+    record, names = place.record, len(place.columns)
+    if record is not None and record.raw.count(b'"') % 2:
+        return "a quotation mark opens here and is never closed."
+    if record is not None and not record.raw.strip():
+        return "the line is empty."
+    values = record.values() if record else None
+    if values is not None and len(values) != names:
+        return f"{len(values)} value{'s' * (len(values) != 1)}, where the header names {names} columns."
+    return f"{error.diag.message_primary}; every line must end as the first one does."
+
+
+def _first_undecodable(csv_file: CsvFile) -> Record | None:
+    for record in csv_file.records():
+        try:
+            record.raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return record
+    return None
+
+
+def _encoding(columns: tuple[str, ...], record: Record | None) -> tuple[tuple[str, ...], str]:
+    """Return the column and the byte that cannot be stored."""
+    try:
+        (record.raw if record else b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        assert record is not None  # noqa: S101  nothing else can fail to decode
+        before = record.raw[: error.start]
+        fields = Record(0, 0, 0, before + b'"' * (before.count(b'"') % 2)).values() or [""]
+        byte = record.raw[error.start]
+        return columns[len(fields) - 1 : len(fields)], f"the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8."
+    return (), "there is a character that the database cannot store, such as a zero byte."
+
+
+def _missing_reference(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError:
+    """Return the first record that refers to a row that is not there."""
+    try:
+        found = first_orphan(connection, table, csv_file)
+    except psycopg.Error:  # no right to make temporary tables
+        found = None
+    if found is None:
+        return LoadError(csv_file.name, f"{error.diag.message_detail or error.diag.message_primary}")
+    number, constraint = found
+    record = next(record for record in csv_file.records() if record.number == number)
+    place = Place(table, csv_file.header.columns, record, None)
+    values = ", ".join(place.value(column) for column in constraint.columns)
+    problem = f"{constraint.refers_to.removeprefix('public.')} has no row {values} ({constraint.name})."
+    return LoadError(csv_file.name, problem, record.line, constraint.columns)

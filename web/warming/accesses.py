@@ -1,0 +1,115 @@
+"""Who reads what: counted in memory on every answered read, reported to the database in batches.
+
+Invariant: a read costs one dictionary operation and never waits for the database; what cannot be kept or reported is
+dropped and counted.
+"""
+
+import threading
+from collections import Counter
+from heapq import nlargest
+from typing import Any, TypeAlias
+
+from sqlalchemy import Engine
+
+from models.deadlines import Deadlines
+from models.event_counter import EventCounter
+from models.user_key import UserKey
+from web.background import Background, has_free_connection
+
+REPORT_SECONDS = 10.0
+MOST_PAIRS = 4_096  # of (user, dashboard) between two reports
+Pair: TypeAlias = tuple[UserKey, str]
+
+_REPORT = """
+SELECT frontview.report_accesses(%s::text[]::frontview.user_key[], %s::text[], %s::integer[])
+"""
+
+
+class AccessCounter:
+    """Counts answered reads; any number of threads may count.
+
+    :param most_pairs: kept; of twice as many, those with the fewest reads are dropped.
+    """
+
+    def __init__(self, most_pairs: int = MOST_PAIRS) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[Pair, int] = {}
+        self._most = most_pairs
+        self.dropped = 0
+
+    def note(self, user: UserKey, dashboard: str) -> None:
+        """Count one read."""
+        pair = (user, dashboard)
+        with self._lock:
+            try:
+                self._counts[pair] += 1
+            except KeyError:
+                self._add(pair)
+
+    def take(self) -> dict[Pair, int]:
+        """Return the reads counted since the last call."""
+        with self._lock:
+            if len(self._counts) > self._most:
+                self._keep_largest()
+            counts, self._counts = self._counts, {}
+        return counts
+
+    def _add(self, pair: Pair) -> None:
+        self._counts[pair] = 1
+        if len(self._counts) >= 2 * self._most:
+            self._keep_largest()
+
+    def _keep_largest(self) -> None:
+        before = sum(self._counts.values())
+        self._counts = dict(nlargest(self._most, self._counts.items(), key=lambda item: item[1]))
+        self.dropped += before - sum(self._counts.values())
+
+
+class AccessReporter:
+    """Reports what ``counter`` counted: one call every ``seconds``, and one at the orderly stop.
+
+    :param engine: and ``deadlines``: of the worker.
+    """
+
+    def __init__(
+        self, engine: Engine, counter: AccessCounter, deadlines: Deadlines, *, seconds: float = REPORT_SECONDS
+    ) -> None:
+        self._engine, self._counter = engine, counter
+        self._failures, self._sums = EventCounter(), Counter[str]()
+        self.thread = Background(
+            "accesses",
+            seconds,
+            self.report,
+            engine=engine,
+            deadlines=deadlines,
+            counter=self._failures,
+            last=self.report,
+        )
+
+    def report(self) -> None:
+        """Report once; while real reads use every connection, later.
+
+        :raises sqlalchemy.exc.SQLAlchemyError: it could not be reported, and is dropped.
+        """
+        if not has_free_connection(self._engine):
+            return
+        counts = self._counter.take()
+        if not counts:
+            return
+        reads = sum(counts.values())
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                users = [str(user) for user, _ in counts]
+                dashboards = [dashboard for _, dashboard in counts]
+                connection.exec_driver_sql(_REPORT, (users, dashboards, list(counts.values())))
+        except Exception:
+            self._sums["unreported_reads"] += reads
+            raise
+        self._sums["reported_reads"] += reads
+        self._sums["reports"] += 1
+
+    def statistics(self) -> dict[str, Any]:
+        """Return reads reported, not reported for a failure, and dropped because there were too many readers."""
+        names = ("reports", "reported_reads", "unreported_reads")
+        counts = {name: self._sums[name] for name in names}
+        return counts | {"dropped_reads": self._counter.dropped, "failures": self._failures["failures"]}

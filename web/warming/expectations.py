@@ -1,0 +1,56 @@
+"""Who is expected, by the plan: which planned answers are to be ready, and when one that nobody read is let go.
+
+Invariant: pure; of each planned answer one expectation at a time, which ends when its user has come, or some minutes
+after it was fulfilled. It begins anew when the plan says so, and after some hours.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from refresher.front_cache.entry import EntryKey
+from refresher.front_cache.trust import NEVER
+from web.warming.warm_plan import Planned
+
+# Who was expected and did not come while the answer lay ready is expected less: it is not kept ready all the time.
+LAPSED_AFTER_SECONDS = 180.0  # less than any TTL
+LAPSED_SECONDS = 4 * 3_600.0
+
+
+class Expectations:
+    """The plan as it was read last, and what became of its rows; not synchronised."""
+
+    def __init__(self) -> None:
+        self._plan: Sequence[Planned] = ()
+        self._since: dict[EntryKey, float] = {}
+        self._ready_at: dict[EntryKey, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def follow(self, plan: Sequence[Planned], now: float) -> None:
+        """Take in what is planned by now."""
+        before = {planned.key: planned.since for planned in self._plan}
+        anew = {planned.key for planned in plan if planned.since != before.get(planned.key)}
+        self._since = {it.key: now if it.key in anew else self._since[it.key] for it in plan}
+        self._ready_at = {key: at for key, at in self._ready_at.items() if key in self._since and key not in anew}
+        self._plan = plan
+
+    def open(self, now: float) -> Iterator[tuple[EntryKey, str]]:
+        """Yield the answers that should be ready now, with the reasons for it, the most urgent first."""
+        for planned in self._plan:
+            key = planned.key
+            if now - self._since[key] >= LAPSED_SECONDS:
+                self._since[key] = now
+                self._ready_at.pop(key, None)
+            ready_at = self._ready_at.get(key)
+            if ready_at is None or now - ready_at < LAPSED_AFTER_SECONDS:
+                yield key, planned.reason
+
+    def ready(self, key: EntryKey, now: float) -> None:
+        """Note that an answer is in the cache, for whatever reason."""
+        if key in self._since:
+            self._ready_at.setdefault(key, now)
+
+    def has_come(self, key: EntryKey) -> None:
+        """Note that its user read an answer: whether it is kept is for those reads to say."""
+        if key in self._since:
+            self._ready_at[key] = NEVER

@@ -1,0 +1,52 @@
+"""What the leader's plan wants this worker to hold now, as keys of the front cache.
+
+Invariant: one cheap statement; what this worker's catalog does not know, or cannot ask without arguments, is left out.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from refresher.front_cache.entry import EntryKey
+from views_sql.maintained_view import Catalog
+
+MOST_PLANNED = 10_000
+
+_WANTED_NOW = f"""
+SELECT w.user_id, w.dashboard, w.reason, w.wanted_from FROM frontview.warm_plan w
+WHERE w.wanted_from <= now() AND w.wanted_until > now()
+ORDER BY w.priority DESC, w.user_id, w.dashboard LIMIT {MOST_PLANNED}
+"""  # noqa: S608  # nosec B608  a number of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One answer to hold, wanted since then."""
+
+    key: EntryKey
+    reason: str
+    since: datetime
+
+
+class WarmPlan:
+    """Reads the plan over the pool."""
+
+    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+        self._engine = engine
+        self._plain = {dashboard.name: dashboard for dashboard in catalog.plain_dashboards}
+
+    def read(self) -> list[Planned]:
+        """Return what is wanted now, the most urgent first.
+
+        :raises sqlalchemy.exc.SQLAlchemyError: the database cannot be read.
+        """
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            rows = connection.exec_driver_sql(_WANTED_NOW).fetchall()
+        return [self.planned(*row) for row in rows if row[1] in self._plain]
+
+    def planned(self, user: Any, dashboard: str, reason: str, since: datetime) -> Planned:
+        """Return a row of the plan as a key, the same that a request without arguments has."""
+        asked = self._plain[dashboard]
+        return Planned(EntryKey(asked.region, user, asked.name, asked.plain_arguments or ()), reason, since)
