@@ -33,7 +33,7 @@ from refresher.front_cache.follower import _POLL, read_poll
 from refresher.front_cache.region import region_limits
 from refresher.front_cache.trust import Sighting
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 from refresher.warming.plan import WarmingPlanner, room_of
 from refresher.warming.policy import Wanted
 from views_sql.catalog import CATALOG
@@ -122,11 +122,11 @@ class TraceClock:
 class Replay:
     """One contender's worker, with its leader.
 
-    :param leader: an own connection that leads, and its reign.
+    :param leader: an own connection that leads, and its term.
     """
 
     def __init__(
-        self, url: str, contender: Contender, trace: Trace, leader: tuple[Connection, Reign], writer: Connection
+        self, url: str, contender: Contender, trace: Trace, leader: tuple[Connection, Term], writer: Connection
     ) -> None:
         self._trace, self._contender, self._leader, self._writer = trace, contender, leader, writer
         self._clock = TraceClock()

@@ -17,7 +17,7 @@ from bench.scale import Scale
 from models.connection import Connection
 from models.engine import connect, make_engine
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from views_sql.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
@@ -46,13 +46,13 @@ class People:
 
 
 @contextmanager
-def leading(url: str) -> Iterator[tuple[Connection, Reign]]:
+def leading(url: str) -> Iterator[tuple[Connection, Term]]:
     """Lead in a database, without a process: drains happen when asked for."""
     with connect(url, "frontview-bench-leader") as connection:
-        reign = try_to_lead(connection)
-        if reign is None:
+        term = try_to_lead(connection)
+        if term is None:
             raise RuntimeError("another refresher leads in the benchmark's database")
-        yield connection, reign
+        yield connection, term
 
 
 def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
@@ -68,17 +68,17 @@ def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
     engine.dispose()
     with connect(url, "frontview-bench-seed") as connection:
         write_seed(connection, SeedPlan(scale.users, scale.calls, scale.days), advance)
-    with leading(url) as (drain, reign), connect(url, "frontview-bench-refresh") as connection:
-        refresh_everything(drain, reign, connection)
+    with leading(url) as (drain, term), connect(url, "frontview-bench-refresh") as connection:
+        refresh_everything(drain, term, connection)
         connection.execute("VACUUM (ANALYZE)")
 
 
-def refresh_everything(drain: Connection, reign: Reign, connection: Connection) -> None:
+def refresh_everything(drain: Connection, term: Term, connection: Connection) -> None:
     """Bring every view up to now and forget the keys that this covers."""
-    drain_once(drain, reign)
+    drain_once(drain, term)
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
     for view in CATALOG.views:
-        outcome = refresh(connection, view, view.tiers, reign.epoch, horizon=horizon if view.day_column else None)
+        outcome = refresh(connection, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
         if outcome.word not in {"populated", "refreshed", "moved"}:
             raise RuntimeError(f"{outcome.view} was not refreshed: {outcome.word}")
     drain.execute("SELECT frontview.prune_change_log(NULL)")

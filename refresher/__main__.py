@@ -20,7 +20,7 @@ def main() -> int:
     except FrontviewError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except (psycopg.Error, DBAPIError) as error:  # no connection, no rights: later errors end a reign, not the process
+    except (psycopg.Error, DBAPIError) as error:  # no connection, no rights: later errors end a term, not the process
         reason = error.orig if isinstance(error, DBAPIError) else error
         sys.stderr.write(f"The database cannot be used: {' '.join(str(reason).split())}\n")
         return 1

@@ -1,7 +1,7 @@
 """What operators ask of the leader: takes the waiting tasks in their order, does each once, and says how it ended.
 
-Invariant: a task that somebody began and nobody ended is begun again by the next reign, and by the same one only told
-as failed, so that what takes its connection down every time does so once a reign.
+Invariant: a task that somebody began and nobody ended is begun again by the next term, and by the same one only told
+as failed, so that what takes its connection down every time does so once a term.
 """
 
 import time

@@ -23,7 +23,7 @@ from bench.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from views_sql.catalog import CATALOG
 
@@ -74,7 +74,7 @@ def measure(stand: Stand) -> Iterator[Finding | Absence]:
             yield from _compare(stand, connection, leader)
 
 
-def _compare(stand: Stand, connection: Connection, leader: tuple[Connection, Reign]) -> Iterator[Finding]:
+def _compare(stand: Stand, connection: Connection, leader: tuple[Connection, Term]) -> Iterator[Finding]:
     for statement in AGGREGATE:
         connection.execute(statement.encode())
     there: list[float] = []
@@ -137,7 +137,7 @@ def _number(connection: Connection, query: str, user: int) -> int:
     return int(row[0])
 
 
-def _ours(connection: Connection, leader: tuple[Connection, Reign]) -> float:
+def _ours(connection: Connection, leader: tuple[Connection, Term]) -> float:
     outcome = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
     if outcome.word != "refreshed":
         raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")

@@ -20,7 +20,7 @@ from bench.seeded import RECENT_DAYS, leading
 from bench.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import MEANS, refresh
 from views_sql.catalog import CATALOG
 from views_sql.loader import select_of
@@ -38,7 +38,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
     rounds = min(stand.scale.rounds, MOST_ROUNDS)
     stand.expect(rounds + 1)
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-    with stand.database() as url, connect(url, "frontview-bench-populate") as connection, leading(url) as (_, reign):
+    with stand.database() as url, connect(url, "frontview-bench-populate") as connection, leading(url) as (_, term):
         connection.execute("CREATE SCHEMA bench")
         undivided = {"undivided": (SELECT, KEY)}
         contents = {
@@ -48,7 +48,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
             "by_day": (f"SELECT user_id, day, {SUMS} FROM bench.recent GROUP BY user_id, day", "user_id, day"),
         }
         sides: dict[str, Callable[[], float]] = {
-            "tiers": lambda: _populate(connection, reign),
+            "tiers": lambda: _populate(connection, term),
             "undivided, plain": lambda: _create(connection, undivided),
             "undivided, with our work_mem": lambda: _create(connection, undivided, MEANS),
             "the same contents": lambda: _create(connection, contents, MEANS),
@@ -61,14 +61,14 @@ def measure(stand: Stand) -> Iterator[Finding]:
         yield Finding(case, name, spread(times), "s", ratio, "of it for the tiers" if ratio else "", goal)
 
 
-def _populate(connection: Connection, reign: Reign) -> float:
+def _populate(connection: Connection, term: Term) -> float:
     """Empty the tiers, as a migration makes them, and populate them."""
     for tier in VIEW.tiers:
         connection.execute(f"REFRESH MATERIALIZED VIEW frontview.{VIEW.name}_{tier} WITH NO DATA")
     connection.execute("CHECKPOINT")
     began = time.perf_counter()
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-    outcome = refresh(connection, VIEW, VIEW.tiers, reign.epoch, horizon=horizon)
+    outcome = refresh(connection, VIEW, VIEW.tiers, term.epoch, horizon=horizon)
     if outcome.word != "populated":
         raise RuntimeError(f"the view was not populated: {outcome.word}")
     return time.perf_counter() - began

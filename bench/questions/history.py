@@ -65,8 +65,8 @@ def _halve(connection: Connection, url: str, users: list[int], days: int) -> Non
         for tier in view.tiers:
             connection.execute(f"REFRESH MATERIALIZED VIEW frontview.{view.name}_{tier} WITH NO DATA".encode())
     connection.execute("VACUUM (ANALYZE) public.calls, public.lead_analytics, public.agent_analytics")
-    with leading(url) as (drain, reign):
-        refresh_everything(drain, reign, connection)
+    with leading(url) as (drain, term):
+        refresh_everything(drain, term, connection)
     connection.execute("VACUUM (ANALYZE)")
 
 

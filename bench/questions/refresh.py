@@ -23,7 +23,7 @@ from bench.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import MEANS, refresh
 from views_sql.catalog import CATALOG
 from views_sql.installation import ALWAYS_NULL
@@ -44,7 +44,7 @@ BATCH = (
     "SELECT a.user_id, a.id, 'completed', 61, 17 FROM public.agents a ORDER BY random() LIMIT %s"
 )
 Found = Finding | Picture
-Leader = tuple[Connection, Reign]
+Leader = tuple[Connection, Term]
 
 
 class _Bench:

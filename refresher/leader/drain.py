@@ -1,7 +1,7 @@
 """The drain thread: leads when it can, drains every few milliseconds, keeps the bookkeeping small.
 
 Invariant: everything that writes ``stale_key``, ``feed`` and ``drain`` happens on this thread's one connection; any
-error on it ends the reign at once. Time is monotonic: a step of the wall clock changes nothing here.
+error on it ends the term at once. Time is monotonic: a step of the wall clock changes nothing here.
 """
 
 import threading
@@ -16,7 +16,7 @@ from models.backoff import Backoff
 from models.connection import Connection
 from models.deadlines import Deadlines
 from refresher.leader.connections import SILENT_SECONDS
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Drain:
         self._collect_wanted = threading.Event()
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="frontview-drain")
-        self.reign: Reign | None = None
+        self.term: Term | None = None
         self.leading = threading.Event()
 
     def start(self) -> None:
@@ -86,37 +86,37 @@ class Drain:
             except Exception as error:  # whatever it was: stop leading, then contend again
                 sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
                 log.warning("drain_connection_lost", sqlstate=sqlstate, error=type(error).__name__)
-                self._end_reign()
+                self._end_term()
                 self._stopping.wait(backoff.delay())
             finally:
                 self._connection = None
-                self._end_reign()
+                self._end_term()
 
     def _serve(self, connection: Connection) -> None:
         while not self._stopping.is_set():
             with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
-                reign = try_to_lead(connection)
-            if reign is None:
+                term = try_to_lead(connection)
+            if term is None:
                 self._stopping.wait(STANDBY_SECONDS)
                 continue
-            log.info("leading", epoch=reign.epoch)
-            self.reign = reign
+            log.info("leading", epoch=term.epoch)
+            self.term = term
             self.leading.set()
             self._collect_wanted.set()
-            self._rule(connection, reign)
+            self._rule(connection, term)
 
-    def _end_reign(self) -> None:
+    def _end_term(self) -> None:
         if self.leading.is_set():
             log.info("leading_ended")
         self.leading.clear()
-        self.reign = None
+        self.term = None
 
-    def _rule(self, connection: Connection, reign: Reign) -> None:
+    def _rule(self, connection: Connection, term: Term) -> None:
         housekeeping = _Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
         while not self._stopping.is_set():
             with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
                 begun = time.monotonic()
-                appended, keys = drain_counting(connection, reign)
+                appended, keys = drain_counting(connection, term)
                 self._on_drain(time.monotonic() - begun, keys, appended)
                 if appended:
                     wake_followers(connection)
@@ -124,18 +124,18 @@ class Drain:
             self._stopping.wait(self._pause_seconds)
 
 
-def drain_once(connection: Connection, reign: Reign) -> bool:
+def drain_once(connection: Connection, term: Term) -> bool:
     """Drain in a transaction of its own; return whether a drain row was appended.
 
     :raises psycopg.Error: with SQLSTATE FV001 when another leader rules.
     """
-    return drain_counting(connection, reign)[0]
+    return drain_counting(connection, term)[0]
 
 
-def drain_counting(connection: Connection, reign: Reign) -> tuple[bool, int]:
+def drain_counting(connection: Connection, term: Term) -> tuple[bool, int]:
     """Drain like :func:`drain_once`; return whether a row was appended, and how many keys were found."""
     row: tuple[Any, ...] | None = connection.execute(
-        "SELECT appended, changed_keys FROM frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce)
+        "SELECT appended, changed_keys FROM frontview.drain_changes(%s, %s)", (term.epoch, term.nonce)
     ).fetchone()
     return (bool(row[0]), int(row[1])) if row else (False, 0)
 

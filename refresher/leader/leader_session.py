@@ -14,7 +14,7 @@ from models.connection import Connection
 from models.deadlines import Deadlines
 from refresher.leader.connections import SILENT_SECONDS
 from refresher.leader.drain import Drain
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 
 log = structlog.get_logger(__name__)
 
@@ -40,18 +40,18 @@ class LeaderSession:
         self._one_at_a_time = threading.Lock()
         self.stopping = False
 
-    def run(self, work: Callable[[Connection, Reign], None]) -> bool:
+    def run(self, work: Callable[[Connection, Term], None]) -> bool:
         """Do ``work``; return False, with nothing done, if this process does not lead."""
         with self._one_at_a_time:
-            reign = self._drain.reign
-            if reign is None or self.stopping:
+            term = self._drain.term
+            if term is None or self.stopping:
                 self._close()
                 return False
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = self._connect()
                 with self._deadlines.watch(self._connection, SILENT_SECONDS, self._still_works):
-                    work(self._connection, reign)
+                    work(self._connection, term)
             except psycopg.Error as error:
                 log.warning(f"{self._name}_failed", sqlstate=error.sqlstate, error=type(error).__name__)
                 self._close()

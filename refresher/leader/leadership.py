@@ -14,7 +14,7 @@ LEADER_LOCK = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Reign:
+class Term:
     """One leader's term.
 
     :param epoch: greater than that of every earlier leader.
@@ -25,8 +25,8 @@ class Reign:
     nonce: int
 
 
-def try_to_lead(connection: Connection) -> Reign | None:
-    """Return a new reign if the lock was free, None if another leads.
+def try_to_lead(connection: Connection) -> Term | None:
+    """Return a new term if the lock was free, None if another leads.
 
     The new epoch is committed synchronously, with the first drain, before anything else is done under it.
     """
@@ -35,7 +35,7 @@ def try_to_lead(connection: Connection) -> Reign | None:
         return None
     row = connection.execute("SELECT COALESCE(max(epoch), 0) + 1 FROM frontview.drain").fetchone()
     assert row is not None  # noqa: S101  an aggregate without GROUP BY returns one row
-    reign = Reign(epoch=row[0], nonce=secrets.randbits(62))
-    connection.execute("SELECT frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce))
+    term = Term(epoch=row[0], nonce=secrets.randbits(62))
+    connection.execute("SELECT frontview.drain_changes(%s, %s)", (term.epoch, term.nonce))
     connection.execute("SET synchronous_commit = off")
-    return reign
+    return term

@@ -97,7 +97,7 @@ class Maintenance:
     def run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
         """Do ``work``, given the session's connection and the epoch, alone on it and only if this process leads."""
         try:
-            self._session.run(lambda connection, reign: work(connection, reign.epoch))
+            self._session.run(lambda connection, term: work(connection, term.epoch))
         except CatalogError as error:  # the database is newer than this process
             log.error("view_unknown", detail=str(error))
 
@@ -122,8 +122,8 @@ class Maintenance:
         return decisions
 
     def _rules(self, epoch: int) -> bool:
-        reign = self._drain.reign
-        return reign is not None and reign.epoch == epoch
+        term = self._drain.term
+        return term is not None and term.epoch == epoch
 
     def _move_horizons(self, connection: Connection, epoch: int) -> set[str]:
         """Move what is to move; return the views that are to move and could not."""

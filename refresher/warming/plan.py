@@ -15,7 +15,7 @@ from models.connection import Connection
 from models.deadlines import Deadlines
 from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 from refresher.warming.policy import Habit, Room, Wanted, carried_on, hours_to_read, is_low, plan
 from views_sql.maintained_view import Catalog
 
@@ -163,9 +163,9 @@ class WarmingPlan:
         """Cancel what is running; nothing new begins."""
         self._session.stop()
 
-    def _plan(self, connection: Connection, reign: Reign) -> None:
-        if reign.epoch != self._epoch:
-            self._planner, self._epoch = WarmingPlanner(self._room), reign.epoch
+    def _plan(self, connection: Connection, term: Term) -> None:
+        if term.epoch != self._epoch:
+            self._planner, self._epoch = WarmingPlanner(self._room), term.epoch
         self._planner.work(connection)
 
 

@@ -17,7 +17,7 @@ from models.deadlines import Deadlines
 from refresher.leader.alarms import count_alarms
 from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
-from refresher.leader.leadership import Reign
+from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.watch.audit import Audit
 from refresher.watch.coverage import check_coverage, check_queue
@@ -81,28 +81,28 @@ class Inspection:
         """Cancel what is running; nothing new begins."""
         self._session.stop()
 
-    def _inspect(self, connection: Connection, reign: Reign) -> None:
+    def _inspect(self, connection: Connection, term: Term) -> None:
         now = time.monotonic()
-        if reign.epoch != self._epoch or now >= self._coverage_at:
+        if term.epoch != self._epoch or now >= self._coverage_at:
             with _alone(connection, "coverage"):
                 check_coverage(connection)
-                self._epoch, self._coverage_at = reign.epoch, now + self._coverage_seconds
+                self._epoch, self._coverage_at = term.epoch, now + self._coverage_seconds
         if now >= self._queue_at:
             with _alone(connection, "notification_queue"):
                 check_queue(connection)
                 self._queue_at = now + QUEUE_SECONDS
         with _alone(connection, "audit"):
-            self._go_on_auditing(connection, reign, now)
-        self._metrics.leading(count_alarms(connection), reign.epoch)
-        if reign.epoch != self._sampled_epoch or now >= self._sample_at:
+            self._go_on_auditing(connection, term, now)
+        self._metrics.leading(count_alarms(connection), term.epoch)
+        if term.epoch != self._sampled_epoch or now >= self._sample_at:
             with _alone(connection, "sample"):
                 self._metrics.sampled(take_sample(connection))
-                self._notes.refreshers(connection, reign.epoch)
-                self._sampled_epoch, self._sample_at = reign.epoch, now + SAMPLE_SECONDS
+                self._notes.refreshers(connection, term.epoch)
+                self._sampled_epoch, self._sample_at = term.epoch, now + SAMPLE_SECONDS
 
-    def _go_on_auditing(self, connection: Connection, reign: Reign, now: float) -> None:
+    def _go_on_auditing(self, connection: Connection, term: Term, now: float) -> None:
         self._allowance.grant(now)
-        while self._allowance.seconds > 0 and not self._session.stopping and self._drain.reign is reign:
+        while self._allowance.seconds > 0 and not self._session.stopping and self._drain.term is term:
             begun = time.monotonic()
             try:
                 visit = self._audit.visit_next(connection)

@@ -38,7 +38,7 @@ class Metrics:
             "frontview_exactness_violations", "Compared reads that were wrong.", ["view"], registry=registry
         )
         self._leader = Gauge("frontview_leader", "1 where this process is the leader.", registry=registry)
-        self._epoch = Gauge("frontview_leader_epoch", "Epoch of this process's reign; 0: none.", registry=registry)
+        self._epoch = Gauge("frontview_leader_epoch", "Epoch of this process's term; 0: none.", registry=registry)
         self._drains = Histogram(
             "frontview_drain_seconds",
             "Duration of the leader's looks at the change log.",

@@ -15,8 +15,8 @@ def test_a_question_is_read_from_views_and_from_base_tables(
     dashboard: str, connection: psycopg.Connection[Any], database_url: str
 ) -> None:
     fill(connection)
-    with leading(database_url) as (drain, reign), psycopg.connect(database_url, autocommit=True) as refresher:
-        refresh_everything(drain, reign, refresher)
+    with leading(database_url) as (drain, term), psycopg.connect(database_url, autocommit=True) as refresher:
+        refresh_everything(drain, term, refresher)
     asked = Question(dashboard, 1, an_agent_of(connection, 1))
     view, base = (asked.reader(connection, base=base)() for base in (False, True))
     body, epoch, _, source, patched_days, undrained, *_ = view

@@ -92,7 +92,7 @@ class Mark(NamedTuple):
     refreshed_epoch: int
 
 
-def reign_faults(marks: Iterable[Mark]) -> list[str]:
+def term_faults(marks: Iterable[Mark]) -> list[str]:
     """Return what speaks against one effective leader an epoch, in marks of one run, oldest first (I10).
 
     Rows of the drain are forgotten after a while; marks that were taken all the while are not.

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from tests.faults.convergence import Mark, peaks, reign_faults
+from tests.faults.convergence import Mark, peaks, term_faults
 
 PAUSE_SECONDS = 0.05
 COUNT_SECONDS = 1.0  # between two counts of change_log: that reads all of it
@@ -93,7 +93,7 @@ class Observer:
         """Return the first look since ``moment`` that meets the condition."""
         return next((sight for sight in list(self.sights) if sight.at >= moment and condition(sight)), None)
 
-    def seconds_to_another_reign(self, moment: float, epoch: int) -> float | None:
+    def seconds_to_another_term(self, moment: float, epoch: int) -> float | None:
         """Return how long after ``moment`` a leader later than ``epoch`` had drained; None: none has."""
         sight = self.first_after(moment, lambda it: it.epoch > epoch)
         return None if sight is None else sight.at - moment
@@ -117,11 +117,11 @@ class Observer:
         return max((later - earlier for earlier, later in pairwise(changes)), default=0.0)
 
     def faults(self, *, users: int) -> list[str]:
-        """Return what speaks against the run in all that was seen: of the reigns (I10) and of the peaks (I9).
+        """Return what speaks against the run in all that was seen: of the terms (I10) and of the peaks (I9).
 
         :param users: how many there are.
         """
-        found = reign_faults(Mark(it.epoch, it.nonce, it.refreshed_epoch) for it in self.sights)
+        found = term_faults(Mark(it.epoch, it.nonce, it.refreshed_epoch) for it in self.sights)
         idle = self.longest_without_drain()
         return found + peaks(logged=self.most_logged, queue=self.most_queue(), users=users, idle_seconds=idle)
 

@@ -13,7 +13,7 @@ from tests.faults.convergence import (
     growth,
     leader_faults,
     peaks,
-    reign_faults,
+    term_faults,
     tier_differences,
     tier_rows,
 )
@@ -35,14 +35,14 @@ COPY = (
 def at_rest(connection: Connection) -> Connection:
     """A database with data, led by the connection, every tier refreshed and every key collected."""
     fill(connection)
-    reign = try_to_lead(connection)
-    assert reign is not None
+    term = try_to_lead(connection)
+    assert term is not None
     for view in CATALOG.views:
-        refresh(connection, view, view.tiers, reign.epoch)
+        refresh(connection, view, view.tiers, term.epoch)
         if view.day_column:
             horizon = connection.execute("SELECT CURRENT_DATE - 10").fetchone()
             assert horizon is not None
-            refresh(connection, view, view.tiers, reign.epoch, horizon=horizon[0])
+            refresh(connection, view, view.tiers, term.epoch, horizon=horizon[0])
     connection.execute(COLLECT)
     return connection
 
@@ -107,7 +107,7 @@ def test_growth_is_found(at_rest: Connection) -> None:
 
 
 def test_reigns_that_follow_each_other_are_sound() -> None:
-    assert reign_faults([Mark(1, 7, 0), Mark(1, 7, 1), Mark(2, 8, 1), Mark(3, 8, 3)]) == []
+    assert term_faults([Mark(1, 7, 0), Mark(1, 7, 1), Mark(2, 8, 1), Mark(3, 8, 3)]) == []
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_reigns_that_follow_each_other_are_sound() -> None:
     ],
 )
 def test_reign_that_another_one_breaks_is_found_once_though_seen_often(then: Mark, found: str) -> None:
-    assert reign_faults([Mark(5, 7, 4), then, then]) == [f"I10: {found}"]
+    assert term_faults([Mark(5, 7, 4), then, then]) == [f"I10: {found}"]
 
 
 def test_second_nonce_is_found_after_the_first_has_come_back() -> None:
-    assert reign_faults([Mark(5, 7, 4), Mark(5, 8, 4), Mark(5, 7, 4)]) == ["I10: epoch 5 was drained under two nonces"]
+    assert term_faults([Mark(5, 7, 4), Mark(5, 8, 4), Mark(5, 7, 4)]) == ["I10: epoch 5 was drained under two nonces"]
 
 
 def test_peaks_are_found_and_those_of_a_time_without_drain_are_not() -> None:

@@ -84,11 +84,11 @@ def test_the_core_stands_without_the_application(bare_url: str) -> None:
     migrate(bare_url, "core@head")
 
     with connect(bare_url, "frontview-test") as connection:
-        reign = try_to_lead(connection)
+        term = try_to_lead(connection)
         tables = connection.execute(
             "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'frontview_alembic_version'"
         ).fetchone()
-    assert reign is not None
+    assert term is not None
     assert tables == (0,)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.drain import Drain
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 from refresher.operator_tasks import LOST, OperatorTasks
 from refresher.refreshing.maintenance import Maintenance
 from tests.waiting import until
@@ -38,11 +38,11 @@ class Warming:
 
 
 class Leading:
-    """A refresher's maintenance that leads as long as ``drain.reign`` says so."""
+    """A refresher's maintenance that leads as long as ``drain.term`` says so."""
 
-    def __init__(self, url: str, reign: Reign) -> None:
+    def __init__(self, url: str, term: Term) -> None:
         self.drain = Drain(lambda: connect(url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
-        self.drain.reign = reign
+        self.drain.term = term
         self.maintenance = Maintenance(
             lambda: connect(url, "frontview-maintenance"),
             self.drain,
@@ -56,15 +56,15 @@ class Leading:
 
 
 @pytest.fixture
-def reign(connection: psycopg.Connection[Any]) -> Reign:
-    reign = try_to_lead(connection)
-    assert reign is not None
-    return reign
+def term(connection: psycopg.Connection[Any]) -> Term:
+    term = try_to_lead(connection)
+    assert term is not None
+    return term
 
 
 @pytest.fixture
-def leading(database_url: str, reign: Reign) -> Iterator[Leading]:
-    made = Leading(database_url, reign)
+def leading(database_url: str, term: Term) -> Iterator[Leading]:
+    made = Leading(database_url, term)
     yield made
     made.warming.go_on.set()
     made.maintenance.stop()
@@ -157,7 +157,7 @@ def test_a_task_that_fails_stops_no_other(
     assert outcomes(connection) == {one: outcome, other: "populated"}
 
 
-def test_a_task_that_takes_its_connection_down_is_tried_once_a_reign(
+def test_a_task_that_takes_its_connection_down_is_tried_once_a_term(
     leading: Leading, connection: psycopg.Connection[Any]
 ) -> None:
     leading.warming.failing = "SELECT pg_terminate_backend(pg_backend_pid())"
@@ -172,14 +172,14 @@ def test_a_task_that_takes_its_connection_down_is_tried_once_a_reign(
 
 def test_who_does_not_lead_does_nothing(leading: Leading, connection: psycopg.Connection[Any]) -> None:
     task, _ = ask(connection, "warm", '{"most_active": 1}')
-    leading.drain.reign = None
+    leading.drain.term = None
     leading.tasks.run_waiting()
     assert outcomes(connection) == {task: None}
     assert not value(connection, "SELECT started_at FROM frontview.operator_task")
 
 
 def test_a_task_of_a_leader_that_died_is_begun_again_by_the_next(
-    leading: Leading, connection: psycopg.Connection[Any], database_url: str, reign: Reign
+    leading: Leading, connection: psycopg.Connection[Any], database_url: str, term: Term
 ) -> None:
     task, _ = ask(connection, "warm", '{"most_active": 1}')
     later, _ = ask(connection, "refresh", '{"view": "account_summary"}')
@@ -188,9 +188,9 @@ def test_a_task_of_a_leader_that_died_is_begun_again_by_the_next(
     thread.start()
     assert leading.warming.begun.wait(20)
     started = value(connection, "SELECT started_at FROM frontview.operator_task WHERE task_id = %s", task)
-    leading.drain.reign = None  # its connection is lost; it will not tell how its task ended
+    leading.drain.term = None  # its connection is lost; it will not tell how its task ended
 
-    following = Leading(database_url, Reign(reign.epoch + 1, reign.nonce))
+    following = Leading(database_url, Term(term.epoch + 1, term.nonce))
     try:
         following.tasks.run_waiting()
         assert outcomes(connection) == {task: "warmed 1", later: "populated"}

@@ -140,7 +140,7 @@ def test_after_a_kill_of_the_leader_the_standby_leads(refreshers: Refreshers, wa
     until(lambda: value(watcher, DRAIN_AGE), "drain of the new leader")
 
 
-def test_losing_its_connection_ends_the_reign_and_begins_a_new_one(
+def test_losing_its_connection_ends_the_term_and_begins_a_new_one(
     refreshers: Refreshers, watcher: psycopg.Connection[Any]
 ) -> None:
     process = refreshers.start()

@@ -102,14 +102,14 @@ class Simulation(Stage):
 
     # --- the leader
 
-    @precondition(lambda self: self.world.reign)
+    @precondition(lambda self: self.world.term)
     @rule()
     def drain(self) -> None:
         if not self.world.looked:
             self.world.look()
         self.world.commit_drain()
 
-    @precondition(lambda self: self.world.reign and not self.world.looked)
+    @precondition(lambda self: self.world.term and not self.world.looked)
     @rule()
     def drain_looks(self) -> None:
         self.world.look()
@@ -119,7 +119,7 @@ class Simulation(Stage):
     def drain_commits(self) -> None:
         self.world.commit_drain()
 
-    @precondition(lambda self: self.world.reign and not self.world.looked)
+    @precondition(lambda self: self.world.term and not self.world.looked)
     @rule()
     def heartbeat(self) -> None:
         self.world.now += 0.25
@@ -135,7 +135,7 @@ class Simulation(Stage):
     def more_changes_than_remembered_come_through(self, first: int) -> None:
         for i in range(MEMORY_ROWS + 1):
             self.world.commit(CHANGES[(first + i) % len(CHANGES)])
-            if self.world.reign:
+            if self.world.term:
                 self.drain()
         self.moment_passes(0.05)
 
@@ -143,7 +143,7 @@ class Simulation(Stage):
     def moment_passes(self, seconds: float) -> None:
         """Leader and follower do what they should."""
         self.world.now += seconds
-        if self.world.reign:
+        if self.world.term:
             self.drain()
         if not self.stopped:
             self.poll_whole()
@@ -159,7 +159,7 @@ class Simulation(Stage):
         """Collect old rows, those of a change among them that the worker has not asked for yet."""
         for it in (change, ELSEWHERE):
             self.world.commit(it)
-            if self.world.reign:
+            if self.world.term:
                 self.drain()
         self.world.forget_feed(keep)
 
@@ -191,7 +191,7 @@ class Simulation(Stage):
 
     @rule()
     def leader_is_gone(self) -> None:
-        self.world.reign = self.world.looked = None
+        self.world.term = self.world.looked = None
 
     # --- the follower
 
@@ -329,7 +329,7 @@ class Simulation(Stage):
     def all_is_well(self, key: EntryKey) -> None:
         """After a quiet second with a leader and a link, the cache is trusted, and a repetition is a hit."""
         self.stopped = False
-        if self.world.reign is None:
+        if self.world.term is None:
             self.world.leader_changes(1)
         while self.requests:
             for it in self.ready_requests():

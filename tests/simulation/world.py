@@ -62,7 +62,7 @@ class World:
         self._backups: list[tuple[int, list[Drain]]] = []
         self._feed_from = 1
         self._reigns = 0
-        self.reign: tuple[int, int] | None = None
+        self.term: tuple[int, int] | None = None
         self.looked: Looked | None = None
         self.globs: list[Change] = []
         self.incarnation = 1
@@ -114,7 +114,7 @@ class World:
         """Let another refresher lead: it commits a drain of its own before anything else."""
         self._reigns += 1
         epoch = self.newest.position.epoch + epochs if self.drains else 1
-        self.reign, self.looked = (epoch, self._reigns), None
+        self.term, self.looked = (epoch, self._reigns), None
         self.look()
         self.commit_drain(must_append=True)
         self._durable = list(self.drains)
@@ -127,7 +127,7 @@ class World:
     def commit_drain(self, *, must_append: bool = False) -> bool:
         """Commit what was looked at; return whether a row was appended. Otherwise it may have been a heartbeat."""
         assert self.looked is not None
-        assert self.reign is not None
+        assert self.term is not None
         looked, self.looked = self.looked, None
         seen = self.newest.look if self.drains else 0
         found = [change for i, change in enumerate(self.changes) if (looked.look & ~seen) >> i & 1]
@@ -140,7 +140,7 @@ class World:
             look |= self._new_bit(glob)
         self.visible |= look
         drain_id = self.newest.position.drain_id + 1 if self.drains else 1
-        position = Position(*self.reign, drain_id)
+        position = Position(*self.term, drain_id)
         rows = tuple(FeedRow(drain_id, it.user, it.source, it.day, it.day) for it in (*found, *looked.globs))
         self.drains.append(Drain(position, look, looked.drained_at, rows))
         self.looks[position] = look
@@ -169,7 +169,7 @@ class World:
         self.lost |= self.visible & ~visible | manual
         self.visible = visible & ~manual
         self.drains = self._durable = list(drains)
-        self.reign = self.looked = None
+        self.term = self.looked = None
         self.open, self.globs = [], []
         self.incarnation += 1
         self._feed_from = min(self._feed_from, self.newest.position.drain_id)

@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from models import user_key
 from models.errors import CatalogError
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.coverage import check_coverage
@@ -107,16 +107,16 @@ class Shop:
     connection: psycopg.Connection[Any]
     type: str
     customers: list[Any]
-    reign: Reign
+    term: Term
 
     def execute(self, query: str, *values: object) -> psycopg.Cursor[Any]:
         return self.connection.execute(query, values)
 
     def drain(self) -> None:
-        drain_once(self.connection, self.reign)
+        drain_once(self.connection, self.term)
 
     def refresh(self, view: MaintainedView, tiers: tuple[str, ...] = (), horizon: date | None = None) -> str:
-        return refresh(self.connection, view, tiers or view.tiers, self.reign.epoch, horizon=horizon).word
+        return refresh(self.connection, view, tiers or view.tiers, self.term.epoch, horizon=horizon).word
 
     def check_every_read(self) -> int:
         """Check every read against the live relation; return how many rows there were."""
@@ -157,9 +157,9 @@ def shop(request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest
         if request.param == "text":
             customers = ["ann'; --", "Bob", "ø"]
         _fill(connection, customers)
-        reign = try_to_lead(connection)
-        assert reign is not None
-        yield Shop(connection, request.param, customers, reign)
+        term = try_to_lead(connection)
+        assert term is not None
+        yield Shop(connection, request.param, customers, term)
     any_server.drop(url)
 
 

@@ -60,13 +60,13 @@ def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
         for trigger in CAPTURE:
             c.execute(f"ALTER TABLE calls ENABLE ALWAYS TRIGGER {trigger}")
         c.execute("VACUUM ANALYZE calls")
-        reign = try_to_lead(c)
-        assert reign is not None
+        term = try_to_lead(c)
+        assert term is not None
         horizon = c.execute("SELECT CURRENT_DATE").fetchone()[0] - timedelta(days=RECENT_DAYS)  # type: ignore[index]
         for view in CATALOG.views:
-            refresh(c, view, view.tiers, reign.epoch, horizon=horizon if view.day_column else None)
+            refresh(c, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
         c.execute("UPDATE calls SET cost_cents = 6 WHERE local_day BETWEEN CURRENT_DATE - 70 AND CURRENT_DATE - 50")
-        c.execute("SELECT frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce))
+        c.execute("SELECT frontview.drain_changes(%s, %s)", (term.epoch, term.nonce))
         c.execute("UPDATE calls SET cost_cents = 7 WHERE user_id = 7 AND local_day > CURRENT_DATE - 3")
         c.execute("ANALYZE frontview.change_log; ANALYZE frontview.stale_key")
         yield c

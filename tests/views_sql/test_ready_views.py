@@ -14,7 +14,7 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from tests.concurrency.sabotage import rewrite_function
@@ -33,17 +33,17 @@ class Clean:
         self.c.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
         self.c.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
         self.c.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'completed')")
-        reign = try_to_lead(self.c)
-        assert reign is not None
-        self.reign: Reign = reign
+        term = try_to_lead(self.c)
+        assert term is not None
+        self.term: Term = term
         self.settle(horizon=date(2026, 1, 1))
 
     def settle(self, horizon: date | None = None) -> None:
         """Drain, refresh everything and forget the marks that this covers."""
-        drain_once(self.c, self.reign)
+        drain_once(self.c, self.term)
         for view in CATALOG.views:
             at = horizon if view.day_column else None
-            outcome = refresh(self.c, view, view.tiers, self.reign.epoch, horizon=at)
+            outcome = refresh(self.c, view, view.tiers, self.term.epoch, horizon=at)
             assert outcome.word in {"populated", "refreshed"}
         self.c.execute("SELECT frontview.collect_stale_keys(0, 1000)")
 
@@ -77,7 +77,7 @@ def test_a_clean_read_uses_the_notes_and_a_change_of_its_user_does_not(clean: Cl
     clean.c.execute("UPDATE calls SET cost_cents = 7")
     assert not clean.notes_are_used()
     assert clean.notes_are_used(user=2)
-    drain_once(clean.c, clean.reign)
+    drain_once(clean.c, clean.term)
     assert not clean.notes_are_used()
     clean.settle()
     assert clean.notes_are_used()

@@ -30,12 +30,12 @@ def epoch(connection: psycopg.Connection) -> int:
     connection.execute(
         "INSERT INTO calls (user_id, agent_id, started_at, status) VALUES (1, 1, %s, 'completed')", (NOON,)
     )
-    reign = try_to_lead(connection)
-    assert reign is not None
+    term = try_to_lead(connection)
+    assert term is not None
     for view in CATALOG.views:
-        assert refresh(connection, view, view.tiers, reign.epoch).word == "populated"
-    drain_once(connection, reign)
-    return reign.epoch
+        assert refresh(connection, view, view.tiers, term.epoch).word == "populated"
+    drain_once(connection, term)
+    return term.epoch
 
 
 def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(

@@ -84,11 +84,11 @@ def stage(any_server: Server) -> Iterator[Cast]:
         with found.session("owner") as owner:
             fill(owner, users=2)
         with found.session("refresher") as connection:
-            reign = try_to_lead(connection)
-            assert reign is not None
-            drain_once(connection, reign)
+            term = try_to_lead(connection)
+            assert term is not None
+            drain_once(connection, term)
             for view in CATALOG.views:
-                assert refresh(connection, view, view.tiers, reign.epoch).word == "populated"
+                assert refresh(connection, view, view.tiers, term.epoch).word == "populated"
         yield found
 
 

@@ -158,8 +158,8 @@ def _refreshers(connection: Connection, leader: Row | None) -> dict[str, Any]:
 def _views(connection: Connection, state: dict[str, Any]) -> list[Row]:
     """Return the tiers with what their next refresh waits for."""
     found = read_rows(connection, REFRESH_PLAN)
-    reigns = state["leader"] is not None and state["watermark"] is not None
-    plan = Plan.of(found[0] if found else None, state["watermark"]["epoch"] if reigns else None)
+    terms = state["leader"] is not None and state["watermark"] is not None
+    plan = Plan.of(found[0] if found else None, state["watermark"]["epoch"] if terms else None)
     return [row | {"next_refresh": next_refresh_of(row, plan)} for row in state["views"]]
 
 

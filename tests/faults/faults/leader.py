@@ -38,11 +38,11 @@ class _Leader(Fault):
         """Hit it."""
 
     def over(self, scene: Scene) -> bool:
-        self.failover = scene.observer.seconds_to_another_reign(self.struck_at, self.epoch)
+        self.failover = scene.observer.seconds_to_another_term(self.struck_at, self.epoch)
         return self.failover is not None
 
     def judge(self, scene: Scene, history: History) -> list[str]:
-        self.failover = scene.observer.seconds_to_another_reign(self.struck_at, self.epoch)
+        self.failover = scene.observer.seconds_to_another_term(self.struck_at, self.epoch)
         goal = self.failover_seconds
         if goal is None or (self.failover is not None and self.failover <= goal):
             return []
@@ -144,7 +144,7 @@ class LeaderKilledOften(_Leader):
         self.before_commit = self.after_commit = 0
 
     def step(self, scene: Scene) -> None:
-        if self.killed and scene.observer.seconds_to_another_reign(*self.killed[-1]) is None:
+        if self.killed and scene.observer.seconds_to_another_term(*self.killed[-1]) is None:
             return
         if self._enough:
             return
@@ -195,14 +195,14 @@ class LeaderKilledOften(_Leader):
         scene.process(leader).kill()
 
     def over(self, scene: Scene) -> bool:
-        return self._enough and scene.observer.seconds_to_another_reign(*self.killed[-1]) is not None
+        return self._enough and scene.observer.seconds_to_another_term(*self.killed[-1]) is not None
 
     def proof(self, scene: Scene) -> str:
         fact = f"killed {self.before_commit} times inside a drain, {self.after_commit} times before its answer arrived"
         return bit(fact, self.before_commit and self.after_commit)
 
     def judge(self, scene: Scene, history: History) -> list[str]:
-        took = [scene.observer.seconds_to_another_reign(*killed) for killed in self.killed]
+        took = [scene.observer.seconds_to_another_term(*killed) for killed in self.killed]
         self.failover = max((seconds for seconds in took if seconds is not None), default=None)
         slow = [seconds for seconds in took if seconds is None or seconds > KILLED_SECONDS]
         return [f"failover: {len(slow)} of {len(took)} took longer than {KILLED_SECONDS:.0f} s"] if slow else []

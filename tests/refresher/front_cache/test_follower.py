@@ -256,11 +256,11 @@ def led(database_url: str, connection: psycopg.Connection[Any]) -> Callable[[], 
     """A database with one user and a leader; the result drains once and wakes everybody."""
     connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
     connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
-    reign = try_to_lead(connection)
-    assert reign is not None
+    term = try_to_lead(connection)
+    assert term is not None
 
     def drain() -> None:
-        drain_once(connection, reign)
+        drain_once(connection, term)
         wake_followers(connection)
 
     drain()

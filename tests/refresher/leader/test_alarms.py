@@ -85,7 +85,7 @@ def test_a_gap_in_the_capture_shows_everywhere_and_ends(watched: System) -> None
     assert "alarm_cleared" in watched.log("refresher")
 
 
-def test_what_happened_while_nobody_led_is_seen_when_a_reign_begins(watched: System) -> None:
+def test_what_happened_while_nobody_led_is_seen_when_a_term_begins(watched: System) -> None:
     until(lambda: watched.value("SELECT count(*) FROM frontview.capture_state"), "first look")
     watched.end("refresher")
     with watched.sql.transaction():

@@ -10,7 +10,7 @@ import pytest
 from models.engine import connect
 from refresher.leader.connections import connect_drain
 from refresher.leader.drain import Drain
-from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS, Reign, try_to_lead
+from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS, Term, try_to_lead
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.policy import TierState, decide
@@ -68,16 +68,16 @@ def test_a_leader_of_the_past_replaces_nothing(connection: psycopg.Connection[An
 
 
 @pytest.fixture
-def reign(connection: psycopg.Connection[Any]) -> Reign:
-    reign = try_to_lead(connection)
-    assert reign is not None
-    return reign
+def term(connection: psycopg.Connection[Any]) -> Term:
+    term = try_to_lead(connection)
+    assert term is not None
+    return term
 
 
 @pytest.fixture
-def maintenance(database_url: str, reign: Reign) -> Iterator[Maintenance]:
+def maintenance(database_url: str, term: Term) -> Iterator[Maintenance]:
     drain = Drain(lambda: connect(database_url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
-    drain.reign = reign
+    drain.term = term
     connecting = lambda: connect(database_url, "frontview-maintenance")  # noqa: E731
     made = Maintenance(connecting, drain, CATALOG, duty=0.000001, min_seconds=0.0, recent_days=45)
     yield made
@@ -94,7 +94,7 @@ def test_a_note_that_cannot_be_written_keeps_nothing_from_being_refreshed(
 
 
 def test_every_tier_has_a_decision_and_its_sums_share_it(
-    connection: psycopg.Connection[Any], maintenance: Maintenance, reign: Reign
+    connection: psycopg.Connection[Any], maintenance: Maintenance, term: Term
 ) -> None:
     before = {row["next_refresh"]["code"] for row in operator_state(connection)["views"]}
     assert before == {"undecided"}
@@ -102,7 +102,7 @@ def test_every_tier_has_a_decision_and_its_sums_share_it(
     connection.execute("INSERT INTO users (email, name) VALUES ('a@b.c', 'A')")
     connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Ava')")
     connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
-    connection.execute("SELECT frontview.drain_changes(%s, %s)", (reign.epoch, reign.nonce))
+    connection.execute("SELECT frontview.drain_changes(%s, %s)", (term.epoch, term.nonce))
     maintenance.refresh_due()
     found = {(row["view"], row["tier"]): row["next_refresh"] for row in operator_state(connection)["views"]}
     assert {it["code"] for it in found.values()} == {"clean", "duty"}
@@ -142,14 +142,14 @@ def test_with_separate_roles_the_web_knows_from_the_leader_how_long_refreshers_a
     with cast(any_server) as found, ExitStack() as opened:
         leader, standby = (opened.enter_context(connect_drain(found.refresher)) for _ in range(2))
         web = opened.enter_context(found.session("web"))
-        reign = try_to_lead(leader)
-        assert reign is not None
+        term = try_to_lead(leader)
+        assert term is not None
 
         unknown = operator_state(web)
         assert unknown["leader"]["connected_seconds"] is None
         assert [row["connected_seconds"] for row in unknown["standbys"]] == [None]
 
-        LeaderNotes().refreshers(leader, reign.epoch)
+        LeaderNotes().refreshers(leader, term.epoch)
         state = operator_state(web)
         assert state["leader"]["pid"] == leader.info.backend_pid
         assert state["leader"]["application_name"] == "frontview-refresher-drain"

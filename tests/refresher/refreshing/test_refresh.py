@@ -13,7 +13,7 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.drain import Drain, drain_once
-from refresher.leader.leadership import LOCK_CLASS, Reign, try_to_lead
+from refresher.leader.leadership import LOCK_CLASS, Term, try_to_lead
 from refresher.refreshing import maintenance as maintenance_module
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh, tiers_together
@@ -37,9 +37,9 @@ class Refreshed:
         for days in (0, 1, 5, 60, 100):
             self.call(1, days)
             self.call(2, days)
-        reign = try_to_lead(self.c)
-        assert reign is not None
-        self.reign = reign
+        term = try_to_lead(self.c)
+        assert term is not None
+        self.term = term
         self.today: date = self.value("SELECT CURRENT_DATE")
         self.horizon = self.today - timedelta(days=45)
         for view in CATALOG.views:
@@ -53,11 +53,11 @@ class Refreshed:
         return row[0] if row else None
 
     def drain(self) -> int:
-        drain_once(self.c, self.reign)
+        drain_once(self.c, self.term)
         return int(self.value("SELECT max(drain_id) FROM frontview.drain"))
 
     def refresh(self, view: str, *tiers: str, horizon: date | None = None, epoch: int | None = None) -> str:
-        return refresh(self.c, CATALOG.view(view), tiers, epoch or self.reign.epoch, horizon=horizon).word
+        return refresh(self.c, CATALOG.view(view), tiers, epoch or self.term.epoch, horizon=horizon).word
 
     def state(self, tier: str, view: str = "call_daily") -> SimpleNamespace:
         row = self.c.execute(
@@ -119,7 +119,7 @@ class Refreshed:
 
         def run() -> None:
             with connect(self.url, "frontview-held") as connection:
-                words.append(refresh(connection, CALLS, tiers, self.reign.epoch).word)
+                words.append(refresh(connection, CALLS, tiers, self.term.epoch).word)
 
         self.c.execute("SELECT pg_advisory_lock(77)")
         thread = threading.Thread(target=run)
@@ -322,7 +322,7 @@ class TestMaintenance:
     @pytest.fixture
     def maintenance(self, db: Refreshed, clock: SimpleNamespace) -> Iterator[Maintenance]:
         drain = Drain(lambda: connect(db.url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
-        drain.reign = Reign(db.reign.epoch, db.reign.nonce)
+        drain.term = Term(db.term.epoch, db.term.nonce)
         drain.leading.set()
         made = Maintenance(
             lambda: connect(db.url, "frontview-maintenance"), drain, CATALOG, duty=1.0, min_seconds=0.0, recent_days=45
@@ -401,7 +401,7 @@ class TestMaintenance:
         db.call(1, 0)
         db.drain()
         self.refreshes(db)
-        maintenance._drain.reign = None
+        maintenance._drain.term = None
 
         maintenance.refresh_due()
 
@@ -625,31 +625,31 @@ class TestRestoredElsewhere:
         db.check_reads()
 
 
-class TestReigns:
+class TestTerms:
     def test_an_older_leader_can_drain_no_more(self, db: Refreshed) -> None:
-        db.c.execute("SELECT frontview.drain_changes(%s, 1)", (db.reign.epoch + 1,))
+        db.c.execute("SELECT frontview.drain_changes(%s, 1)", (db.term.epoch + 1,))
 
         with pytest.raises(psycopg.Error) as caught:
             db.drain()
 
         assert caught.value.sqlstate == "FV001"
 
-    def test_of_two_reigns_with_one_epoch_the_first_rules(self, db: Refreshed) -> None:
+    def test_of_two_terms_with_one_epoch_the_first_rules(self, db: Refreshed) -> None:
         with pytest.raises(psycopg.Error) as caught:
-            drain_once(db.c, Reign(db.reign.epoch, db.reign.nonce + 1))
+            drain_once(db.c, Term(db.term.epoch, db.term.nonce + 1))
 
         assert caught.value.sqlstate == "FV001"
 
-    def test_a_new_reign_continues_the_dense_numbers(self, db: Refreshed) -> None:
+    def test_a_new_term_continues_the_dense_numbers(self, db: Refreshed) -> None:
         before = db.drain()
         db.c.execute("SELECT pg_advisory_unlock_all()")
         with connect(db.url, "frontview-next") as following:
-            reign = try_to_lead(following)
+            term = try_to_lead(following)
 
-            assert reign is not None
-            assert reign.epoch == db.reign.epoch + 1
+            assert term is not None
+            assert term.epoch == db.term.epoch + 1
             newest = "SELECT drain_id, epoch FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"
-            assert following.execute(newest).fetchone() == (before + 1, reign.epoch)
+            assert following.execute(newest).fetchone() == (before + 1, term.epoch)
 
     def test_the_lock_admits_one_leader(self, db: Refreshed) -> None:
         with connect(db.url, "frontview-next") as following:

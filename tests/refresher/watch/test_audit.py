@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from models.connection import Connection
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user, recent_user
@@ -40,19 +40,19 @@ class Site:
             (ODD_USER,),
         )
         connection.execute("UPDATE users SET timezone = 'UTC'")  # the oracle's today is that of the session
-        reign = try_to_lead(connection)
-        assert reign is not None
-        self.reign: Reign = reign
+        term = try_to_lead(connection)
+        assert term is not None
+        self.term: Term = term
         self.compact()
 
     def drain(self) -> None:
-        drain_once(self.c, self.reign)
+        drain_once(self.c, self.term)
 
     def compact(self) -> None:
         self.drain()
         for view in CATALOG.views:
             days = self.c.execute("SELECT CURRENT_DATE - 30").fetchone() if view.day_column else None
-            refresh(self.c, view, view.tiers, self.reign.epoch, horizon=days[0] if days else None)
+            refresh(self.c, view, view.tiers, self.term.epoch, horizon=days[0] if days else None)
 
     def unseen(self, query: str, *values: object) -> None:
         """Write past the capture."""

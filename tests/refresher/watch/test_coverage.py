@@ -10,7 +10,7 @@ from models.connection import Connection
 from models.engine import connect
 from refresher.leader.alarms import count_alarms, expire_alarms
 from refresher.leader.drain import Drain, drain_once
-from refresher.leader.leadership import Reign, try_to_lead
+from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh
 from refresher.watch.coverage import check_coverage, check_queue
@@ -275,23 +275,23 @@ def test_a_role_without_any_right_on_the_tables_may_look(c: Connection) -> None:
 
 
 def test_reads_are_right_after_the_look_although_the_writes_were_never_captured(c: Connection) -> None:
-    reign = _populate(c)
+    term = _populate(c)
     c.execute("ALTER TABLE calls DISABLE TRIGGER USER")
     c.execute("UPDATE calls SET cost_cents = cost_cents + 1 WHERE user_id = 1")
     assert _differences(c), "the views do not know"
 
     check_coverage(c)
     assert _differences(c) == [], "undrained"
-    drain_once(c, reign)
+    drain_once(c, term)
     assert _differences(c) == [], "drained"
 
 
-def _populate(c: Connection) -> Reign:
-    reign = try_to_lead(c)
-    assert reign is not None
+def _populate(c: Connection) -> Term:
+    term = try_to_lead(c)
+    assert term is not None
     for view in CATALOG.views:
-        assert refresh(c, view, view.tiers, reign.epoch).word == "populated"
-    return reign
+        assert refresh(c, view, view.tiers, term.epoch).word == "populated"
+    return term
 
 
 def _differences(c: Connection) -> list[str]:
@@ -346,9 +346,9 @@ def test_a_queue_that_fills_is_told_until_it_is_empty(connection: Connection, da
 class Leading(Drain):
     """A drain that leads, without its thread."""
 
-    def __init__(self, reign: Reign) -> None:
+    def __init__(self, term: Term) -> None:
         super().__init__(connect=pytest.fail, pause_seconds=1, keep_feed_seconds=300)
-        self.reign = reign
+        self.term = term
 
 
 def test_a_tier_that_cannot_be_refreshed_is_told_until_it_can(
@@ -357,15 +357,15 @@ def test_a_tier_that_cannot_be_refreshed_is_told_until_it_can(
     """A duplicate key: the view's SELECT and its unique index disagree."""
     monkeypatch.setattr("refresher.refreshing.policy.LONGEST_RETRY_SECONDS", 0.2)
     fill(connection, users=2)
-    reign = _populate(connection)
+    term = _populate(connection)
     definition = connection.execute("SELECT pg_get_viewdef('frontview.call_daily_live')").fetchone()
     assert definition is not None
     select = definition[0].rstrip("; \n")
     connection.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select} UNION ALL ({select})")
     connection.execute("INSERT INTO frontview.change_log (source, day) VALUES ('calls', '-infinity')")
-    drain_once(connection, reign)
+    drain_once(connection, term)
     maintenance = Maintenance(
-        lambda: connect(database_url, "test"), Leading(reign), CATALOG, duty=1, min_seconds=0.1, recent_days=45
+        lambda: connect(database_url, "test"), Leading(term), CATALOG, duty=1, min_seconds=0.1, recent_days=45
     )
     try:
         until(lambda: _work(maintenance) and alarms(connection), "alarm")

@@ -30,12 +30,12 @@ def draining(database_url: str) -> Iterator[None]:
     """A leader that does nothing but drain."""
     stopping = threading.Event()
     with connect(database_url, "frontview-refresher-drain") as leader:
-        reign = try_to_lead(leader)
-        assert reign is not None
+        term = try_to_lead(leader)
+        assert term is not None
 
         def drain() -> None:
             while not stopping.wait(0.02):
-                drain_once(leader, reign)
+                drain_once(leader, term)
 
         thread = threading.Thread(target=drain)
         thread.start()

@@ -38,13 +38,13 @@ def filled(connection: Connection, request: pytest.FixtureRequest) -> Connection
     connection.execute("INSERT INTO agents (user_id, name) VALUES (%s, %s)", (USER, WITHOUT_CALLS))
     connection.execute("UPDATE calls SET status = 'in_progress' WHERE id % 7 = 0")
     if request.param == "patched view":
-        reign = try_to_lead(connection)
-        assert reign is not None
+        term = try_to_lead(connection)
+        assert term is not None
         for view in CATALOG.views:
             horizon = date.today() - timedelta(days=45) if view.day_column else None
-            assert refresh(connection, view, view.tiers, reign.epoch, horizon=horizon).word == "populated"
+            assert refresh(connection, view, view.tiers, term.epoch, horizon=horizon).word == "populated"
         connection.execute("UPDATE calls SET status = 'failed' WHERE id % 50 = 3")
-        drain_once(connection, reign)
+        drain_once(connection, term)
         connection.execute("UPDATE calls SET status = 'busy' WHERE id % 60 = 4")
     return connection
 
