@@ -1,4 +1,4 @@
-"""``python -m bench.memory_worker``: one web worker, warm, its cache filled to the limits; prints JSON.
+"""``python -m bench.in_process.memory_worker``: one web worker, warm, its cache filled to the limits; prints JSON.
 
 Invariant: the worker is the real one, with its pool, follower and loaded application; entries go in through the
 cache's own ``begin`` and ``finish``, each with a body, a key and parameters of its own, made as the read path makes it.
@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from bench.dashboards import NO_ARGUMENTS
+from bench.system.dashboards import NO_ARGUMENTS
 from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey

@@ -1,4 +1,4 @@
-"""``python -m bench.page_clients PORT``: many open dashboards, without browsers, that behave as the page does.
+"""``python -m bench.load.page_clients PORT``: many open dashboards, without browsers, that behave as the page does.
 
 Tokens are read from stdin, one a line; a line on stdout says when all are open, and the end of stdin ends them, with
 one line of JSON on what they did. As ``web/static/live.js``: each follows the server's events where there is room and

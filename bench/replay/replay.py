@@ -22,9 +22,9 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from bench.dashboards import add_call
-from bench.fill_log import FillLog
-from bench.trace import SOME_RANGE, Event, Trace
+from bench.replay.fill_log import FillLog
+from bench.replay.trace import SOME_RANGE, Event, Trace
+from bench.system.dashboards import add_call
 from models.connection import Connection
 from models.engine import make_engine
 from refresher.front_cache.cache import FrontCache

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TypeAlias
 
-from bench.finding import Absence, Finding
-from bench.plot import Picture
-from bench.stand import Stand
+from bench.findings.finding import Absence, Finding
+from bench.findings.plot import Picture
+from bench.system.stand import Stand
 
 QUESTIONS = (
     "overview",

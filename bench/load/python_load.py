@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from itertools import cycle
 
-from bench.finding import percentile
-from bench.http_load import Load, Request
+from bench.findings.finding import percentile
+from bench.load.request import Load, Request
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CHUNK_BYTES = 1 << 18
@@ -66,7 +66,7 @@ def answer_to(port: int, request: Request) -> tuple[bytes, bytes]:
 
 
 def generate(port: int, requests: Sequence[Request], *, connections: int, seconds: float) -> Load:
-    """Send ``requests`` in turn; see :func:`bench.http_load.generate`."""
+    """Send ``requests`` in turn; see :func:`bench.load.http_load.generate`."""
     opened = {made.socket.fileno(): made for made in (Connection(port) for _ in range(connections))}
     texts = cycle([request.text.encode() for request in requests])
     poll = select.epoll()

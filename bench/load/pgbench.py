@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.server import Server
+from bench.system.server import Server
 
 _RATE = re.compile(r"^tps = ([0-9.]+) \(without initial", re.MULTILINE)
 

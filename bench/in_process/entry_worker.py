@@ -1,4 +1,4 @@
-"""``python -m bench.entry_worker``: what an entry of the cache takes beyond its body, traced; prints JSON.
+"""``python -m bench.in_process.entry_worker``: what an entry of the cache takes beyond its body, traced; prints JSON.
 
 Told by one line of JSON on stdin: whom to read, the dashboards, a request's environ, and how tokens are signed. *Read*
 is by the read path, everything twice and the cache emptied in between, so that what a first reading leaves elsewhere is
@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from bench.dashboards import NO_ARGUMENTS
-from bench.hit_worker import Caller
+from bench.in_process.hit_worker import Caller
+from bench.system.dashboards import NO_ARGUMENTS
 from views_sql.catalog import CATALOG
 from web.auth.tokens import issue_token
 from web.context import context_of

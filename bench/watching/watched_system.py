@@ -10,15 +10,15 @@ from itertools import pairwise
 from statistics import median
 from time import monotonic, sleep, time
 
-from bench.dashboards import an_agent_of
-from bench.finding import percentile
-from bench.http_load import Request
-from bench.open_loop import Prober, WakeUps, watching
-from bench.peers import bearer
-from bench.pgbench import insert_call, steady_load
-from bench.python_load import Connection
-from bench.sightings import Sighting, Stages, Write, sightings, stages
-from bench.stand import Stand
+from bench.findings.finding import percentile
+from bench.load.pgbench import insert_call, steady_load
+from bench.load.python_load import Connection
+from bench.load.request import Request
+from bench.peers.servers import bearer
+from bench.system.dashboards import an_agent_of
+from bench.system.stand import Stand
+from bench.watching.open_loop import Prober, WakeUps, watching
+from bench.watching.sightings import Sighting, Stages, Write, sightings, stages
 from models.engine import connect
 
 WRITES_A_SECOND = 200

@@ -12,10 +12,10 @@ from subprocess import Popen
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import constant_peers, dashboard_peer
-from bench.http_load import Request
-from bench.processes import SECRET, free_port, running, wait_until_it_answers
-from bench.python_load import answer_to
+from bench.load.python_load import answer_to
+from bench.load.request import Request
+from bench.peers import constant_peers, dashboard_peer
+from bench.system.processes import SECRET, free_port, running, wait_until_it_answers
 from web.auth.tokens import issue_token
 
 GUNICORN_THREADS = 8  # two to four a core, as its documentation advises: here, for two cores
@@ -32,7 +32,7 @@ def served_together(stack: ExitStack, servers: Servers) -> dict[str, Served]:
 
 
 def dashboard_environment(url: str, cache: str, *, folder: Path | None = None, **settings: str) -> dict[str, str]:
-    """Return the environment of :mod:`bench.dashboard_peer`.
+    """Return the environment of :mod:`bench.peers.dashboard_peer`.
 
     :param cache: ``none``, ``simple``, or the URL of a Redis.
     :param folder: of constant bodies that it should serve too.
@@ -51,7 +51,7 @@ def on_granian(factory: str, path: str, environment: Mapping[str, str], *options
     :param path: asked for until it answers.
     """
     port = free_port()
-    with running("bench.granian_peer", str(port), factory, *options, environment=environment) as process:
+    with running("bench.peers.granian_peer", str(port), factory, *options, environment=environment) as process:
         wait_until_it_answers(f"http://127.0.0.1:{port}{path}", process)
         yield port, process
 
@@ -91,7 +91,7 @@ def wsgi_environ(request: Request | None = None) -> dict[str, Any]:
     path = constant_peers.ENVIRON_PATH
     with TemporaryDirectory() as folder:
         bodies = {constant_peers.FOLDER: folder}
-        with on_granian("bench.constant_peers:make_bare", path, bodies) as (port, _):
+        with on_granian("bench.peers.constant_peers:make_bare", path, bodies) as (port, _):
             _, told = answer_to(port, Request(path, request.headers))
     environ: dict[str, Any] = json.loads(told)
     return environ | {"PATH_INFO": request.path}

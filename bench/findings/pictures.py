@@ -6,8 +6,8 @@ Invariant: the same figures give the same file, byte for byte, so that a picture
 from pathlib import Path
 from typing import Any
 
-from bench.finding import Spread
-from bench.plot import Bars, Picture, Plot
+from bench.findings.finding import Spread
+from bench.findings.plot import Bars, Picture, Plot
 
 SIZE_INCHES = (7.2, 3.8)
 # Told apart by every kind of colour vision (Okabe and Ito), and by their marks.

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-from bench.scale import Scale
+from bench.system.scale import Scale
 from models.connection import Connection
 from models.engine import connect, make_engine
 from refresher.leader.drain import drain_once
@@ -22,7 +22,7 @@ from refresher.refreshing.refresh import refresh
 from views_sql.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RECENT_DAYS = 45
 BY_SIZE = (
     "SELECT user_id, count(*), count(*)::float8 / sum(count(*)) OVER () FROM public.calls "

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
-from bench.scale import Scale
-from bench.seeded import ROOT, drop, populate
-from bench.server import Server
+from bench.system.scale import Scale
+from bench.system.seeded import ROOT, drop, populate
+from bench.system.server import Server
 from models.engine import connect
 
 
@@ -38,7 +38,7 @@ def _schema_fingerprint() -> str:
         "alembic/versions/*.py",
         "models/*.py",
         "views_sql/**/*.sql",
-        "views_sql/*.py",
+        "views_sql/**/*.py",
         "web/voice/seed/*.py",
     ):
         for path in sorted(ROOT.glob(pattern)):

@@ -1,4 +1,4 @@
-"""``python -m bench.granian_peer PORT FACTORY [OPTIONS]``: serves a peer under granian as Frontview is served.
+"""``python -m bench.peers.granian_peer PORT FACTORY [OPTIONS]``: serves a peer under granian as Frontview is served.
 
 Options: ``--access-log``; ``--own-core``, to keep it to the core that Frontview would take.
 

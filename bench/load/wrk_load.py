@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.http_load import Load, Request
+from bench.load.request import Load, Request
 
 TIMEOUT_SECONDS = 10
 _ONE = "wrk.path = {path}\nwrk.headers = {{{headers}}}\n"
@@ -35,7 +35,7 @@ end
 
 
 def generate(port: int, requests: Sequence[Request], *, connections: int, seconds: float) -> Load:
-    """Send ``requests`` in turn; see :func:`bench.http_load.generate`."""
+    """Send ``requests`` in turn; see :func:`bench.load.http_load.generate`."""
     with TemporaryDirectory(prefix="frontview-bench-") as folder:
         script = Path(folder) / "requests.lua"
         script.write_text(_script(requests))

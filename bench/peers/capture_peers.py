@@ -8,7 +8,7 @@ build of 1.13 that serves one connection; no figure of it was ever taken, for no
 
 from psycopg import sql
 
-from bench.extensions import install
+from bench.peers.extensions import install
 from models.connection import Connection
 
 ROWS_BEFORE = 100_000

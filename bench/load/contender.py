@@ -10,8 +10,9 @@ from subprocess import Popen
 
 import psutil  # type: ignore[import-untyped]
 
-from bench.http_load import Load, Request, generate
-from bench.python_load import answer_to
+from bench.load.http_load import generate
+from bench.load.python_load import answer_to
+from bench.load.request import Load, Request
 
 Proof = Callable[[bytes, bytes], bool]
 HIT = b"frontview; hit;"

@@ -5,7 +5,7 @@ Invariant: never required, and nothing of theirs is kept here: a server without 
 
 from psycopg import sql
 
-from bench.finding import Absence
+from bench.findings.finding import Absence
 from models.connection import Connection
 
 AVAILABLE = "SELECT default_version FROM pg_available_extensions WHERE name = %s"

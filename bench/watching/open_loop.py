@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from bench.dashboards import add_call
-from bench.http_load import Request
-from bench.processes import plain_environment
-from bench.seeded import ROOT
-from bench.sightings import Shown, Write
+from bench.load.request import Request
+from bench.system.dashboards import add_call
+from bench.system.processes import plain_environment
+from bench.system.seeded import ROOT
+from bench.watching.sightings import Shown, Write
 from models.engine import connect
 
 _COUNT = "SELECT count(*) FROM public.calls WHERE user_id = %s"
@@ -85,7 +85,7 @@ def watching(
         "workers": workers,
         "every_seconds": every_seconds,
     }
-    command = [sys.executable, "-m", "bench.watcher"]
+    command = [sys.executable, "-m", "bench.watching.watcher"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=plain_environment(), **pipes) as process:  # type: ignore[call-overload]
 

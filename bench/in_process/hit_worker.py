@@ -1,4 +1,4 @@
-"""``python -m bench.hit_worker``: times hits through WSGI callables in one process; prints one line of JSON.
+"""``python -m bench.in_process.hit_worker``: times hits through WSGI callables in one process; prints one line of JSON.
 
 Told by one line of JSON on stdin: a request's environ as granian made it, how many rounds and calls, and the addresses
 that Frontview and the peers have for what is asked. Each call has an environ of its own, made before the clock starts.
@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from bench import constant_peers, dashboard_peer
-from bench.contender import HIT
-from bench.rounds import interleave
+from bench.load.contender import HIT
+from bench.peers import constant_peers, dashboard_peer
+from bench.system.rounds import interleave
 from web.context import context_of
 from web.wsgi import app
 

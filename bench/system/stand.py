@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from bench.scale import Scale
-from bench.seeded import People, clone, drop
-from bench.server import Server
+from bench.system.scale import Scale
+from bench.system.seeded import People, clone, drop
+from bench.system.server import Server
 
 
 @dataclass(slots=True)

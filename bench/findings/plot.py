@@ -1,13 +1,13 @@
-"""What a benchmark found that is best seen: lines of figures against growing work.
+"""A plot as plain values: lines of figures against a growing amount of work.
 
-Invariant: plain values, as findings are; drawing is :mod:`bench.pictures`' business, so that no question needs a
+Invariant: plots are plain values, as findings are. Only :mod:`bench.findings.pictures` draws, so no question needs a
 drawing library.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.finding import Spread
+from bench.findings.finding import Spread
 
 Point = tuple[float, Spread]
 

@@ -1,4 +1,4 @@
-"""``python -m bench.watcher``: asks again and again what some users are shown, and notes each answer; prints JSON.
+"""``python -m bench.watching.watcher``: polls what some users are shown and prints every answer's figures as JSON.
 
 Told by one line of JSON on stdin; a line on stdout says that it has begun, and the end of stdin ends it. Each
 connection asks at fixed times of its own; where an answer is late, a time is left out, and the others stay.
@@ -14,7 +14,7 @@ import sys
 import time
 from datetime import datetime
 
-from bench.python_load import Connection
+from bench.load.python_load import Connection
 
 _CALLS = re.compile(rb'"all_time":\{"calls":(\d+)')
 _COMPUTED = re.compile(rb'"meta":\{"source":"(\w+)","calculated_at":"([^"]+)"')

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from flask import Flask, g, request
 from flask_caching import Cache
 
-from bench.constant_peers import CONTENT_TYPE, FOLDER, bodies
-from bench.plain_overview import PLAIN_OVERVIEW
+from bench.peers.constant_peers import CONTENT_TYPE, FOLDER, bodies
+from bench.peers.plain_overview import PLAIN_OVERVIEW
 from models.engine import connect
 
 URL, SECRET = "FRONTVIEW_BENCH_URL", "FRONTVIEW_BENCH_SECRET"
