@@ -15,11 +15,11 @@ measures, on days of UTC. The refresh here includes its bookkeeping.
 import time
 from collections.abc import Callable, Iterator
 
-from bench.extensions import install, not_here
-from bench.finding import Absence, Finding, ratios, spread
-from bench.rounds import interleave
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Absence, Finding, ratios, spread
+from bench.peers.extensions import install, not_here
+from bench.system.rounds import interleave
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once

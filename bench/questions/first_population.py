@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bench.finding import Finding, Goal, ratios, spread
-from bench.rounds import interleave
-from bench.seeded import RECENT_DAYS, leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.system.rounds import interleave
+from bench.system.seeded import RECENT_DAYS, leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.leadership import Term

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from bench.finding import Finding, Goal, Spread, ratios, spread
-from bench.plot import Picture, Plot, Point
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, Spread, ratios, spread
+from bench.findings.plot import Picture, Plot, Point
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
