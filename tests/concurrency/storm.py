@@ -16,7 +16,8 @@ from models.engine import connect
 from refresher.leader.drain import Drain
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
-from tests.concurrency.oracle import DASHBOARDS, OUTCOMES, VIEWS, Tally, compare_dashboard, compare_view
+from tests.oracle.base_tables import OUTCOMES
+from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from views_sql.catalog import CATALOG
 
 USERS, AGENTS_EACH, DAYS = 4, 2, 45

@@ -10,7 +10,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.concurrency.oracle import Tally, compare_view
+from tests.oracle.reads import Tally, compare_view
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 

@@ -18,8 +18,8 @@ from refresher.refreshing import maintenance as maintenance_module
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.tier_states import Failures, read_tier_states
-from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from tests.fix_postgres import Server
+from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
 from views_sql.catalog import CATALOG
@@ -88,12 +88,7 @@ class Refreshed:
 
     def check_reads(self) -> None:
         """Compare every kind of read of both users with the base tables."""
-        tally = Tally()
-        for user in (1, 2):
-            for dashboard in DASHBOARDS:
-                compare_dashboard(self.c, dashboard, user, tally)
-            for view in VIEWS:
-                compare_view(self.c, view, user, tally)
+        tally = compare_every_read(self.c, (1, 2))
         assert tally.differences == []
         assert tally.comparisons == 2 * (len(DASHBOARDS) + len(VIEWS))
 

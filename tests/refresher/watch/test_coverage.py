@@ -13,9 +13,9 @@ from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh
 from refresher.watch.coverage import check_coverage, check_queue
-from tests.concurrency.oracle import Tally, compare_view
 from tests.fix_app import fill
 from tests.fix_postgres import Server
+from tests.oracle.reads import Tally, compare_view
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
 from views_sql.catalog import CATALOG
