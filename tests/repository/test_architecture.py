@@ -49,6 +49,7 @@ ROOMS = {
         "cli",
         "wsgi",
     ),
+    "tests.faults": ("record", "deployment", "load", "checker", "database", "faults", "runs", "bugs", "__main__"),
     "bench": (
         "findings",
         "system",
@@ -61,7 +62,6 @@ ROOMS = {
         "report",
         "__main__",
     ),
-    "tests.faults": ("record", "deployment", "load", "checker", "database", "faults", "runs", "bugs", "__main__"),
 }
 APPLICATION = (
     "models/voice.py",
@@ -92,7 +92,12 @@ NAMES = re.compile(
 NOT_THE_APPLICATIONS = re.compile(r"user[-_ ]agent|\bone leads\b|schema-qualified", re.IGNORECASE)
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "core", "misc"}
 
-PYTHON = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py") if "__pycache__" not in path.parts)
+
+def python_files(package: str) -> list[Path]:
+    return [path for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts]
+
+
+PYTHON = sorted(path for layer in LAYERS for path in python_files(layer))
 ALEMBIC = sorted((ROOT / "alembic").rglob("*.py"))
 SQL = sorted((ROOT / "views_sql").rglob("*.sql"))
 

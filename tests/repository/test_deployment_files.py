@@ -56,7 +56,9 @@ class TestVariables:
         assert not named - KNOWN - OF_THE_TESTS
 
     def test_every_setting_is_in_its_document(self) -> None:
-        documented = set(re.findall(r"^\| `(FRONTVIEW_\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+        documented = set(
+            re.findall(r"^\| `(FRONTVIEW_\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
+        )
         assert not KNOWN - documented
         assert not documented - KNOWN
 

@@ -1,4 +1,4 @@
-"""Roles for the web and the refresher, what each is allowed, and no function for everybody."""
+"""Roles for the web and the refresher, and what each is allowed."""
 
 import logging
 
@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "core_0005"
-down_revision = "core_0004"
+revision = "core_0003"
+down_revision = "core_0002"
 branch_labels = None
 depends_on = None
 
@@ -22,6 +22,8 @@ REPORTS = ("report_worker", "report_accesses")
 # of the protocol and of the audit, with the refresher's own rights; the last two with the owner's
 MAINTENANCE = (
     "begin_read",
+    "find_stale_days",
+    "storage_changed",
     "rewritten",
     "reset_drain",
     "drain_changes",
@@ -39,6 +41,7 @@ WEB_READS = (
     "drain",
     "feed",
     "invalidation",
+    "leader_note",
     "operator_task",
     "refresh_attempt",
     "refresh_log",
@@ -50,7 +53,7 @@ WEB_READS = (
     "worker",
     VERSION_TABLE,
 )
-REFRESHER_READS = ("role_right", "source", "view_state", VERSION_TABLE)
+REFRESHER_READS = ("ready_view", "role_right", "source", "view_state", VERSION_TABLE)
 REFRESHER_WRITES = (
     "access",
     "alarm",
@@ -60,6 +63,7 @@ REFRESHER_WRITES = (
     "drain",
     "feed",
     "invalidation",
+    "leader_note",
     "operator_task",
     "refresh_attempt",
     "refresh_log",
@@ -146,18 +150,18 @@ $$
 
 def upgrade() -> None:
     op.execute(CREATE_ROLES)
-    # older databases: since this revision's code no operation leaves a function for everybody, and no downgrade does
-    op.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA frontview FROM PUBLIC")
     create_role_right()
     for name in FUNCTIONS:
         op.create_sql_object("functions", name, 1)
     op.allow(WEB, WEB_READS)
     op.allow(WEB, ("change_log",), columns=("xid",))
     op.allow(WEB, ("stale_key",), columns=("source", "day", "drain_id"))
-    op.allow(WEB, (*REQUESTS, *REPORTS, "missing_rights"), ("EXECUTE",))
+    op.allow(WEB, (*REQUESTS, *REPORTS, "redeem_sign_in_code", "missing_rights"), ("EXECUTE",))
     op.allow(REFRESHER, REFRESHER_READS)
     op.allow(REFRESHER, REFRESHER_WRITES, ALL)
     op.allow(REFRESHER, ("view_state",), ("UPDATE",), columns=REFRESHED)
+    op.allow(REFRESHER, ("sign_in_code",), ("DELETE",))
+    op.allow(REFRESHER, ("sign_in_code",), columns=("expires_at",))
     op.allow(REFRESHER, (*MAINTENANCE, *REQUESTS, "missing_rights"), ("EXECUTE",))
     if missing := op.get_bind().execute(sa.text(MISSING_ROLES)).scalars().all():
         logging.getLogger("frontview.migrations").warning(NOTICE, ", ".join(missing))

@@ -1,17 +1,34 @@
-"""What operators ask for, what workers report of themselves and of their readers, and what they are to keep warm."""
+"""What operators are told and ask for: alarms, the audit, tasks, workers' reports, what to keep warm, sign-in codes."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "core_0004"
-down_revision = "core_0003"
+revision = "core_0002"
+down_revision = "core_0001"
 branch_labels = None
 depends_on = None
 
 SCHEMA = "frontview"
-REPLACED = (("drain_changes", 2, 3),)
-FUNCTIONS = ("request_invalidation", "request_task", "report_worker", "report_accesses")
+TABLES = (
+    "alarm",
+    "audit",
+    "leader_note",
+    "operator_task",
+    "worker",
+    "access",
+    "traffic",
+    "warm_plan",
+    "sign_in_code",
+)
+FUNCTIONS = (
+    "request_invalidation",
+    "request_task",
+    "report_worker",
+    "report_accesses",
+    "make_sign_in_code",
+    "redeem_sign_in_code",
+)
 
 
 class NamedType(sa.types.UserDefinedType):
@@ -24,31 +41,55 @@ class NamedType(sa.types.UserDefinedType):
         return self.name
 
 
+USER_KEY = NamedType("frontview.user_key")
+
+
 def upgrade() -> None:
-    create_what_operators_ask()
-    create_what_workers_report()
+    create_watch_tables()
+    create_operator_task()
+    create_report_tables()
     create_warm_plan()
+    create_sign_in_code()
     for name in FUNCTIONS:
         op.create_sql_object("functions", name, 1)
-    for name, before, after in REPLACED:
-        op.replace_sql_object("functions", name, after, replaces=before)
 
 
-def create_what_operators_ask() -> None:
+def create_watch_tables() -> None:
     op.create_table(
-        "invalidation",
-        sa.Column("invalidation_id", sa.BigInteger, sa.Identity(always=True)),
-        sa.Column("pattern", sa.Text, nullable=False, comment="a glob over the labels of cache entries"),
-        sa.Column("asked_by", sa.Text, nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-        sa.Column("drain_id", sa.BigInteger, comment="that fed it to the caches; NULL: not yet"),
-        sa.PrimaryKeyConstraint("invalidation_id", name="pk_invalidation"),
+        "alarm",
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False, comment="a table, tier or view; never user data"),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.Column("times", sa.BigInteger, nullable=False, server_default="1", comment="looks that found it"),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "subject", name="pk_alarm"),
         schema=SCHEMA,
     )
-    waiting = sa.text("drain_id IS NULL")
-    op.create_index(
-        "ix_invalidation_waiting", "invalidation", ["invalidation_id"], schema=SCHEMA, postgresql_where=waiting
+    op.create_table(
+        "audit",
+        sa.Column("view", sa.Text, nullable=False),
+        sa.Column("checks", sa.BigInteger, nullable=False, server_default="0", comment="reads of tiers compared"),
+        sa.Column("violations", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("rounds", sa.BigInteger, nullable=False, server_default="0", comment="times every user was visited"),
+        sa.Column("after_user", USER_KEY, comment="the round goes on here; NULL: at the first"),
+        sa.Column("last_checked_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("view", name="pk_audit"),
+        schema=SCHEMA,
     )
+    op.create_table(
+        "leader_note",
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False, comment="of the leader that wrote it"),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", postgresql.JSONB, nullable=False, comment="never user data"),
+        sa.PrimaryKeyConstraint("subject", name="pk_leader_note"),
+        sa.CheckConstraint("subject IN ('refresh_plan', 'refreshers')", name="subject"),
+        schema=SCHEMA,
+    )
+
+
+def create_operator_task() -> None:
     op.create_table(
         "operator_task",
         sa.Column("task_id", sa.BigInteger, sa.Identity(always=True)),
@@ -80,7 +121,7 @@ def create_what_operators_ask() -> None:
     )
 
 
-def create_what_workers_report() -> None:
+def create_report_tables() -> None:
     op.create_table(
         "worker",
         sa.Column("worker_id", postgresql.UUID),
@@ -94,7 +135,7 @@ def create_what_workers_report() -> None:
     )
     op.create_table(
         "access",
-        sa.Column("user_id", NamedType("frontview.user_key"), nullable=False),
+        sa.Column("user_id", USER_KEY, nullable=False),
         sa.Column("dashboard", sa.Text, nullable=False),
         sa.Column("hour_of_week", sa.SmallInteger, nullable=False, comment="0: Monday 00:00 UTC; 167: Sunday 23:00"),
         sa.Column("weight", sa.Double, nullable=False, comment="reads, halved every two weeks; as of counted_at"),
@@ -116,7 +157,7 @@ def create_warm_plan() -> None:
     reasons = "reason IN ('asked', 'most_active', 'predicted', 'low_traffic')"
     op.create_table(
         "warm_plan",
-        sa.Column("user_id", NamedType("frontview.user_key"), nullable=False),
+        sa.Column("user_id", USER_KEY, nullable=False),
         sa.Column("dashboard", sa.Text, nullable=False),
         sa.Column("wanted_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("wanted_until", sa.DateTime(timezone=True), nullable=False),
@@ -129,10 +170,23 @@ def create_warm_plan() -> None:
     op.create_index("ix_warm_plan_wanted_until", "warm_plan", ["wanted_until"], schema=SCHEMA)
 
 
+def create_sign_in_code() -> None:
+    op.create_table(
+        "sign_in_code",
+        sa.Column("digest", sa.LargeBinary, comment="SHA-256 of the code"),
+        sa.Column(
+            "sealed", sa.LargeBinary, nullable=False, comment="a bearer token, encrypted with a key from the code"
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_sign_in_code"),
+        sa.CheckConstraint("octet_length(digest) = 32", name="digest"),
+        sa.CheckConstraint("octet_length(sealed) <= 16384", name="sealed"),
+        schema=SCHEMA,
+    )
+
+
 def downgrade() -> None:
-    for name, before, after in REPLACED:
-        op.replace_sql_object("functions", name, before, replaces=after)
     for name in reversed(FUNCTIONS):
         op.drop_sql_object("functions", name, 1)
-    for table in ("warm_plan", "traffic", "access", "worker", "operator_task", "invalidation"):
+    for table in reversed(TABLES):
         op.drop_table(table, schema=SCHEMA)
