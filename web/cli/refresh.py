@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,7 @@ from web.cli.operator import asked_by, operator_connection, somebody_leads
 
 if TYPE_CHECKING:
     from models.connection import Connection
+    from web.operators.operator_requests import OperatorTask
 
 LOOK_SECONDS = 0.1
 LEADERLESS_SECONDS = 10.0  # longer than one leader takes over from another
@@ -37,20 +39,20 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
     if task is None:
         raise click.ClickException(f"Task {task_id} is gone; the database was put back to an older state.")
     if as_json:
-        click.echo(json.dumps(task | {"already_waiting": not is_new}))
+        click.echo(json.dumps(asdict(task) | {"already_waiting": not is_new}))
     else:
         click.echo(_line(task, is_new, leaderless))
-    sys.exit(wait and task["outcome"] not in DONE)
+    sys.exit(wait and task.outcome not in DONE)
 
 
-def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
+def await_end(connection: "Connection", task_id: int) -> "OperatorTask | None":
     """Return the task when it has ended; an error where nobody leads."""
     from web.operators.operator_requests import read_task  # noqa: PLC0415
 
     led_at = time.monotonic()
     while True:
         task = read_task(connection, task_id)
-        if task is None or task["state"] == "ended":
+        if task is None or task.state == "ended":
             return task
         if somebody_leads(connection):
             led_at = time.monotonic()
@@ -59,9 +61,9 @@ def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
         time.sleep(LOOK_SECONDS)
 
 
-def _line(task: dict[str, Any], is_new: bool, leaderless: bool) -> str:
-    what = f"Task {task['task_id']}, refresh of {task['argument']['view']}"
-    if task["state"] == "ended":
-        return f"{what}: {task['outcome']}"
+def _line(task: "OperatorTask", is_new: bool, leaderless: bool) -> str:
+    what = f"Task {task.task_id}, refresh of {task.argument['view']}"
+    if task.state == "ended":
+        return f"{what}: {task.outcome}"
     again = "" if is_new else ", asked for before"
-    return f"{what}: {task['state']}{again}" + ("; no refresher leads, so it waits for one" if leaderless else "")
+    return f"{what}: {task.state}{again}" + ("; no refresher leads, so it waits for one" if leaderless else "")
