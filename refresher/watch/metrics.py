@@ -40,16 +40,14 @@ class Metrics:
             "frontview_exactness_violations", "Compared reads that were wrong.", ["view"], registry=registry
         )
         self._leader = Gauge("frontview_leader", "1 if this process is the leader.", registry=registry)
-        self._epoch = Gauge("frontview_leader_epoch", "Epoch of this process's term; 0: it does not lead.", registry=registry)
+        self._epoch = Gauge("frontview_leader_epoch", "Epoch of this process's term; 0: none.", registry=registry)
         self._drains = Histogram(
             "frontview_drain_seconds",
             "Duration of the leader's drains, those that found nothing included.",
             buckets=DRAIN_BOUNDS_SECONDS,
             registry=registry,
         )
-        self._appended = Counter(
-            "frontview_drains", "Drains that found changes or began a term.", registry=registry
-        )
+        self._appended = Counter("frontview_drains", "Drains that found changes or began a term.", registry=registry)
         self._keys = Counter("frontview_drained_keys", "Changed keys that drains found.", registry=registry)
         self._refreshes = Counter(
             "frontview_refreshes",
