@@ -1,4 +1,4 @@
-"""Types of columns that SQLAlchemy does not know: PostgreSQL's for transactions, and those of schema ``frontview``."""
+"""Column types that SQLAlchemy lacks: PostgreSQL's transaction types and the types of schema ``frontview``."""
 
 from sqlalchemy.types import UserDefinedType
 
@@ -14,7 +14,7 @@ class UserKeyDomain(UserDefinedType[object]):
 
 
 class Xid8(UserDefinedType[int]):
-    """A 64-bit transaction id; never wraps around."""
+    """A 64-bit transaction id, which never wraps around."""
 
     cache_ok = True
 
@@ -24,7 +24,7 @@ class Xid8(UserDefinedType[int]):
 
 
 class Snapshot(UserDefinedType[str]):
-    """A ``pg_snapshot``: which transactions had ended when it was taken."""
+    """A ``pg_snapshot``: the transactions that had ended when it was taken."""
 
     cache_ok = True
 
@@ -34,7 +34,7 @@ class Snapshot(UserDefinedType[str]):
 
 
 class Staleness(UserDefinedType[object]):
-    """What one read may take from one maintained view: the composite type ``frontview.staleness``."""
+    """The composite type ``frontview.staleness``: the days of one maintained view that one read must recompute."""
 
     cache_ok = True
 
