@@ -121,8 +121,8 @@ refresh_attempt = sa.Table(
     schema=SCHEMA,
 )
 
-# One row for each refresh of a tier. Written by refreshes; the leader deletes old rows. The number of rows is not counted:
-# it follows from the previous row and from what the refresh inserted and deleted (refresher/refreshing/refresh_log.py).
+# One row for each refresh of a tier. Written by refreshes; the leader deletes old rows. A refresh does not count the
+# tier's rows: row_count is that of the refresh before, plus the rows inserted, minus the rows deleted.
 refresh_log = sa.Table(
     "refresh_log",
     metadata,

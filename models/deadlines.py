@@ -1,8 +1,10 @@
 """Cuts connections whose statement gets no answer in time, even if TCP keepalives still succeed.
 
 A statement would wait forever behind a proxy that answers keepalives and forwards nothing, or on a stopped server: the
-error of the server's own statement timeout does not arrive either. Invariant: a watched connection is shut down when its
-time is up; the thread that waits on it sees the end of the stream, which is an ordinary lost connection.
+error of the server's own statement timeout does not arrive either.
+
+Invariant: a watched connection is shut down when its time is up; the thread that waits on it sees the end of the
+stream, like that of any lost connection.
 """
 
 import os
@@ -68,7 +70,7 @@ class Deadlines:
     def watch(
         self, connection: Connection, seconds: float, is_working: Callable[[Connection], bool] | None = None
     ) -> Iterator[None]:
-        """Cut ``connection`` if the block takes longer than ``seconds``; arguments and errors are those of :meth:`begin`."""
+        """Cut ``connection`` if the block takes longer than ``seconds``; arguments are those of :meth:`begin`."""
         watch = self.begin(connection, seconds, is_working)
         try:
             yield

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from models.base import SCHEMA, metadata
 from models.column_types import UserKeyDomain
 
-# What an operator must attend to. Written by the leader and by `frontview audit`, which delete rows that are over.
+# Conditions and events that need an operator. Written, and deleted when over, by the leader and `frontview audit`.
 alarm = sa.Table(
     "alarm",
     metadata,

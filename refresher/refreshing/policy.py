@@ -80,7 +80,7 @@ def decide(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> li
 def with_moves(decisions: Sequence[Decision], moving: Collection[str]) -> list[Decision]:
     """Return ``decisions``, replaced by a horizon move where that comes sooner than the tier's own refresh.
 
-    :param moving: views whose horizon is to move: that refreshes all their tiers, once the recent one may be tried.
+    :param moving: views whose horizon must move: that refreshes all their tiers, once the recent one may be tried.
     """
     recent = {it.tier.view: it.tier for it in decisions if it.tier.tier == "recent"}
 

@@ -29,8 +29,8 @@ COVER = """
 UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now()
 WHERE view = %s AND tier = ANY (%s) AND epoch <= %s
 """
-# A refresh waits for an ALTER of a table with its snapshot already taken; new storage then looks empty to it. From
-# this statement to the commit, the refresh's own locks keep an ALTER out.
+# A refresh that waits for an ALTER of a table has its snapshot already; the table's new storage then looks empty to it.
+# From this statement to the commit, the refresh's own locks keep an ALTER out.
 SOURCES_REWRITTEN = """
 SELECT frontview.rewritten(ARRAY(SELECT s.relation::oid FROM frontview.source s WHERE s.source = ANY (v.sources)))
 FROM frontview.view_state v WHERE v.view = %s LIMIT 1

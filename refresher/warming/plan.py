@@ -32,7 +32,7 @@ HABITS = f"""
 SELECT a.user_id::text, a.dashboard, {DECAYED} AS decayed, a.hour_of_week FROM frontview.access a
 WHERE a.hour_of_week = ANY (%(hours)s) AND a.dashboard = ANY (%(dashboards)s)
 ORDER BY decayed DESC LIMIT %(most)s
-"""  # noqa: S608  # nosec B608  SQL of ours
+"""  # noqa: S608  # nosec B608  constants
 MOST_ACTIVE = f"""
 SELECT a.user_id::text, a.dashboard, sum({DECAYED}) AS decayed FROM frontview.access a
 WHERE a.dashboard = ANY (%(dashboards)s)

@@ -21,7 +21,7 @@ from views_sql.maintained_view import MaintainedView
 
 log = structlog.get_logger(__name__)
 
-USERS_TO_MARK_ALL = 3  # After wrong reads of so many users of a view, every key of the view is marked stale.
+USERS_TO_MARK_ALL = 3  # After wrong reads of this many users of a view, every key of the view is marked stale.
 MARK_ALL_SECONDS = 3600.0  # Least time between two such marks; else a view that stays wrong is always refreshed.
 
 CURSOR = "SELECT after_user::text FROM frontview.audit WHERE view = %s"
