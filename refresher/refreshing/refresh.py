@@ -65,8 +65,8 @@ def refresh(
     """Refresh tiers of one view in one transaction, log it, and return how it ended.
 
     :param connection: in autocommit, used by no other thread.
-    :param tiers: in any order; a tier that goes together with one of them is added. The gates are taken in the order
-        of ``view.tiers``.
+    :param tiers: in any order; a tier that goes together with one of them is added. Gates are acquired in the order of
+        ``view.tiers``.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: the view's new horizon; ``tiers`` must then be all tiers.
     :param timeout_seconds: limit of each statement; 0: no limit.
