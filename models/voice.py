@@ -29,6 +29,12 @@ def _owned_by(column: str, table: str) -> sa.Column[int]:
     return sa.Column(column, sa.BigInteger, sa.ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=False)
 
 
+def _days_index(table: str, column: str) -> sa.Index:
+    """Return the index with which a refresh of the recent tier skips history; it adds almost nothing to an insert."""
+    options = {"pages_per_range": 32, "autosummarize": "on"}
+    return sa.Index(f"ix_{table}_{column}_brin", column, postgresql_using="brin", postgresql_with=options)
+
+
 users = sa.Table(
     "users",
     metadata,
@@ -71,13 +77,7 @@ calls = sa.Table(
     # because the newest pages are not yet all-visible.
     sa.Index("ix_calls_user_id_local_day", "user_id", "local_day"),
     sa.Index("ix_calls_agent_id", "agent_id"),
-    # With it, the refresh of the recent tier skips history; it adds almost nothing to an insert.
-    sa.Index(
-        "ix_calls_local_day_brin",
-        "local_day",
-        postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
-    ),
+    _days_index("calls", "local_day"),
 )
 
 lead_analytics = sa.Table(
@@ -95,12 +95,7 @@ lead_analytics = sa.Table(
     sa.CheckConstraint(_one_of("stage", LEAD_STAGES), name="stage"),
     sa.Index("ix_lead_analytics_user_id_local_day", "user_id", "local_day"),
     sa.Index("ix_lead_analytics_agent_id", "agent_id"),
-    sa.Index(
-        "ix_lead_analytics_local_day_brin",
-        "local_day",
-        postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
-    ),
+    _days_index("lead_analytics", "local_day"),
 )
 
 agent_analytics = sa.Table(
@@ -116,12 +111,7 @@ agent_analytics = sa.Table(
     sa.Column("transfers", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("agent_id", "day"),
     sa.Index("ix_agent_analytics_user_id_day", "user_id", "day"),
-    sa.Index(
-        "ix_agent_analytics_day_brin",
-        "day",
-        postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
-    ),
+    _days_index("agent_analytics", "day"),
 )
 
 # Users whose days must be set again when the transactions that were open at the change have ended.
