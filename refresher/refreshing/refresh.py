@@ -36,11 +36,13 @@ SELECT frontview.rewritten(ARRAY(SELECT s.relation::oid FROM frontview.source s 
 FROM frontview.view_state v WHERE v.view = %s LIMIT 1
 """
 
-# Settings of the transaction. REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
-# needs no more than their number. Aggregates of all history spill to disk at 4 MB: work_mem is raised where it is less.
-SETTINGS = (
+SNAPSHOT_SETTINGS = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",  # SET takes no snapshot, so this comes before any
     "SET LOCAL lock_timeout = '10s'",
+)
+# REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
+# needs no more than their number. Aggregates of all history spill to disk at 4 MB: work_mem is raised where it is less.
+RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
@@ -134,7 +136,7 @@ def _refresh_in_one_snapshot(
     with connection.transaction():
         limit = sql.Literal(round(timeout_seconds * 1000))
         connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
-        for setting in SETTINGS:
+        for setting in (*SNAPSHOT_SETTINGS, *RESOURCE_SETTINGS):
             connection.execute(setting)
         through = value_of(connection, "SELECT COALESCE(max(drain_id), 0) FROM frontview.drain")
         if horizon is not None:
