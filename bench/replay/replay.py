@@ -34,7 +34,7 @@ from refresher.front_cache.region import region_limits
 from refresher.front_cache.trust import Sighting
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
-from refresher.warming.plan import WarmingPlanner, room_of
+from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
 from views_sql.catalog import CATALOG
 from web.reads.background_fills import Wish
@@ -138,7 +138,7 @@ class Replay:
         limits = region_limits(CATALOG.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
         self._reads = ReadPath(self.engine, self._cache, CATALOG, monotonic=self._clock)
-        self._planner = WarmingPlanner(room_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
+        self._planner = WarmingPlanner(capacity_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
         read_plan = partial(self._now_wanted, WarmPlan(self.engine, CATALOG))
         self._warmer = Warmer(self._cache, self._warm, read_plan, contender.policy, monotonic=self._clock)
         self._drain_at = self._beat_at = self._tick_at = self._planner_at = FIRST_TICK_SECONDS

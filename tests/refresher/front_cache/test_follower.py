@@ -238,11 +238,11 @@ def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.
         cache.next_poll()
         other.execute("LOCK TABLE frontview.drain IN ACCESS EXCLUSIVE MODE")
         until(lambda: blocked_poll(connection), "blocked poll")
-        deadlines.look()
+        deadlines.check()
         assert deadlines.cuts == 0
         now[0] += 60
         began = time.monotonic()
-        deadlines.look()
+        deadlines.check()
         until(lambda: follower.status()["reconnects"], "reconnect")
         assert deadlines.cuts == 1
         assert time.monotonic() - began < 2.0, "that was the statement timeout"
