@@ -19,8 +19,6 @@ NOT_YET = (
     "refresher/README.md",
     "refresher/front_cache/*",
     "refresher/leader/*",
-    "refresher/operator_tasks.py",
-    "refresher/process.py",
     "refresher/refreshing/*",
     "refresher/warming/*",
     "refresher/watch/*",
