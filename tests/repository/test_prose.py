@@ -29,7 +29,6 @@ NOT_YET = (
     "web/endpoints/*",
     "web/front.py",
     "web/http/*",
-    "web/operators/*",
     "web/process/*",
     "web/reads/*",
     "web/telemetry/*",
