@@ -6,7 +6,7 @@ ARGS ?=
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test proof check bench faults screenshots freeze lock clean
+.PHONY: demo test proof check bench faults screenshots documents freeze lock clean
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/frontview demo $(ARGS)
@@ -37,6 +37,10 @@ faults: $(VENV)/.dev
 # Pictures of both pages, from a seeded system, into docs/images/.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+# Documents that only repeat what the code says: settings, commands, tables of files.
+documents: $(VENV)/.dev
+	$(BIN)/python -m docs.generate
 
 # Add the fingerprints of new SQL files; released ones never change.
 freeze: $(VENV)/.dev

@@ -96,7 +96,7 @@ class Shop:
         drain_once(self.connection, self.term)
 
     def refresh(self, view: MaintainedView, tiers: tuple[str, ...] = (), horizon: date | None = None) -> str:
-        return refresh(self.connection, view, tiers or view.tiers, self.term.epoch, horizon=horizon).word
+        return refresh(self.connection, view, tiers or view.tiers, self.term.epoch, horizon=horizon).outcome
 
     def check_every_read(self) -> int:
         """Check every read against the live relation; return how many rows there were."""

@@ -43,8 +43,8 @@ class Clean:
         drain_once(self.c, self.term)
         for view in CATALOG.views:
             at = horizon if view.day_column else None
-            outcome = refresh(self.c, view, view.tiers, self.term.epoch, horizon=at)
-            assert outcome.word in {"populated", "refreshed"}
+            result = refresh(self.c, view, view.tiers, self.term.epoch, horizon=at)
+            assert result.outcome in {"populated", "refreshed"}
         self.c.execute("SELECT frontview.collect_stale_keys(0, 1000)")
 
     def notes_are_used(self, views: tuple[str, ...] = VIEWS, user: int = 1) -> bool:

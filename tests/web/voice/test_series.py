@@ -34,7 +34,7 @@ def filled(connection: Connection, request: pytest.FixtureRequest) -> Connection
         assert term is not None
         for view in CATALOG.views:
             horizon = date.today() - timedelta(days=45) if view.day_column else None
-            assert refresh(connection, view, view.tiers, term.epoch, horizon=horizon).word == "populated"
+            assert refresh(connection, view, view.tiers, term.epoch, horizon=horizon).outcome == "populated"
         connection.execute("UPDATE calls SET status = 'failed' WHERE id % 50 = 3")
         drain_once(connection, term)
         connection.execute("UPDATE calls SET status = 'busy' WHERE id % 60 = 4")
