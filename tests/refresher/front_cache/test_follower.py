@@ -22,7 +22,7 @@ from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import FeedRow, Poll
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.region import RegionLimits
+from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
 from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import ROOT

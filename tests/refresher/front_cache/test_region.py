@@ -10,8 +10,8 @@ import pytest
 
 from models.errors import ConfigurationError
 from refresher.front_cache.entry import ENTRY_BYTES, Entry, EntryKey, entry_bytes
-from refresher.front_cache.region import Region, RegionLimits, region_limits
-from refresher.front_cache.store import Store
+from refresher.front_cache.limits import RegionLimits, region_limits
+from refresher.front_cache.store import Region, Store
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, fill, make_cache, make_entry, make_key
 from views_sql.maintained_view import Region as DeclaredRegion
 

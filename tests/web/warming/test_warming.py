@@ -24,8 +24,8 @@ from tests.waiting import until
 from views_sql.catalog import CATALOG
 from web.cli import main
 from web.process.worker import Worker
-from web.reads.background_fills import Wish
-from web.reads.exact_read import Asked
+from web.reads.background_fills import WantedFill
+from web.reads.exact_read import ReadQuestion
 from web.reads.read_path import ReadPolicy
 
 ROOM = room_of(CATALOG, {}, 500)
@@ -123,7 +123,7 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
 def test_what_is_asked_together_is_what_each_question_says_alone(site: Site) -> None:
     site.start_worker()
     questions = [(user, dashboard) for dashboard in CATALOG.plain_dashboards for user in range(1, USERS + 1)]
-    wishes = [Wish(site.key(user, dashboard.name), "predicted") for user, dashboard in questions]
+    wishes = [WantedFill(site.key(user, dashboard.name), "predicted") for user, dashboard in questions]
     site.change(2)  # which the warmed answer sees, drained or not
     read_path = site.worker.read_path
     until(lambda: set(read_path.warm(wishes)) <= {"stored", "held"}, "all answers in the cache")
@@ -147,7 +147,7 @@ def test_what_is_asked_together_has_one_snapshot(site: Site) -> None:
     )
     slow = replace(overview, function="frontview.wait_here")
     found: list[Any] = []
-    asked = [Asked(slow, 1, ()), Asked(overview, 1, ())]
+    asked = [ReadQuestion(slow, 1, ()), ReadQuestion(overview, 1, ())]
     thread = threading.Thread(target=lambda: found.extend(reads.ask_together(asked)))
     thread.start()
     until(lambda: site.value(WAITING_FOR_ADVICE), "the first question")
@@ -257,7 +257,7 @@ def test_what_is_read_is_renewed_before_it_expires(database_url: str, connection
 
 def test_nothing_is_warmed_while_real_reads_need_the_places(site: Site) -> None:
     site.worker.ensure_started()
-    admission = site.worker.read_path._admission
+    admission = site.worker.read_path.admission
     released = threading.Event()
     inside = threading.Semaphore(0)
 
@@ -266,7 +266,7 @@ def test_nothing_is_warmed_while_real_reads_need_the_places(site: Site) -> None:
             inside.release()
             released.wait(30)
 
-    readers = [threading.Thread(target=sit) for _ in range(admission._capacity // 2 + 1)]
+    readers = [threading.Thread(target=sit) for _ in range(admission.statistics()["capacity"] // 2 + 1)]
     for reader in readers:
         reader.start()
     for _ in readers:
