@@ -50,7 +50,6 @@ class MaintainedView:
     unique_key: tuple[str, ...]
     measures: tuple[str, ...] = ()
     day_column: str | None = "day"
-    grain: str = ""
 
     @property
     def tiers(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from alembic import op
 revision = "app_0001"
 down_revision = None
 branch_labels = ("app",)
-depends_on = "core_0001"
+depends_on = "core_0003"
 
 BRIN = {"postgresql_using": "brin", "postgresql_with": {"pages_per_range": 32, "autosummarize": "on"}}
 

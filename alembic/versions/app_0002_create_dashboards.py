@@ -1,4 +1,7 @@
-"""The application's captured sources, maintained views and dashboards."""
+"""The application's captured sources, maintained views and dashboards, and who may call them.
+
+The web may call the dashboards and the refresher the chore. Both run as their owner: no role reads base tables.
+"""
 
 from alembic import op
 
@@ -55,31 +58,32 @@ VIEWS = (
         "day_column": None,
     },
 )
+PARTS = ("date_range", "recent_calls", "agent_series", "agent_measures", "performance_measures", "change_ratio")
 DASHBOARDS = (
-    "date_range",
-    "recent_calls",
-    "agent_measures",
-    "performance_measures",
-    "change_ratio",
     "dashboard_overview",
     "dashboard_analytics",
     "dashboard_agents",
     "dashboard_agent",
     "dashboard_performance",
 )
+CHORES = ("finish_redating",)
 
 
 def upgrade() -> None:
     for source in SOURCES:
         op.capture_changes(**source)
     for view in VIEWS:
-        op.create_maintained_view(**view)
-    for name in DASHBOARDS:
+        op.create_maintained_view(**view, proven_key=True)
+    for name in (*PARTS, *DASHBOARDS):
         op.create_sql_object("dashboards", name, 1)
+    op.allow("frontview_web", DASHBOARDS, ("EXECUTE",), as_owner=True)
+    op.allow("frontview_refresher", CHORES, ("EXECUTE",), as_owner=True)
 
 
 def downgrade() -> None:
-    for name in reversed(DASHBOARDS):
+    op.disallow("frontview_refresher", CHORES, ("EXECUTE",), as_owner=True)
+    op.disallow("frontview_web", DASHBOARDS, ("EXECUTE",), as_owner=True)
+    for name in reversed((*PARTS, *DASHBOARDS)):
         op.drop_sql_object("dashboards", name, 1)
     for view in reversed(VIEWS):
         op.drop_maintained_view(**view)

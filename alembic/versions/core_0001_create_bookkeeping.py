@@ -1,4 +1,4 @@
-"""The core: user key, bookkeeping tables, and the functions of drain, exact read and collection."""
+"""The bookkeeping: user key, tables of capture, drain, feed and refresh, and the functions that keep them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,20 +9,48 @@ down_revision = None
 branch_labels = ("core",)
 depends_on = None
 
+SCHEMA = "frontview"
+TABLES = (
+    "source",
+    "change_log",
+    "capture_state",
+    "drain",
+    "stale_key",
+    "feed",
+    "invalidation",
+    "view_state",
+    "ready_view",
+    "refresh_attempt",
+    "refresh_log",
+)
+# A type comes before what takes or returns it.
 OBJECTS = (
     ("types", "staleness"),
     ("types", "read_state"),
     ("types", "answer"),
-    ("functions", "rewritten"),
-    ("functions", "begin_read"),
-    ("functions", "end_read"),
     ("functions", "install_triggers"),
     ("functions", "remove_triggers"),
+    ("functions", "capture_coverage"),
+    ("functions", "check_capture"),
     ("functions", "reset_drain"),
     ("functions", "drain_changes"),
     ("functions", "collect_stale_keys"),
     ("functions", "prune_change_log"),
     ("functions", "forget_feed"),
+    ("functions", "prove_key"),
+    ("functions", "note_ready_view"),
+    ("functions", "forget_ready_views"),
+    ("functions", "storage_changed"),
+    ("functions", "rewritten"),
+    ("functions", "find_stale_days"),
+    ("functions", "begin_read"),
+    ("functions", "end_read"),
+)
+CREATE_TRIGGERS = (
+    "CREATE TRIGGER note_ready_view AFTER INSERT OR UPDATE OR DELETE ON frontview.view_state "
+    "FOR EACH ROW EXECUTE FUNCTION frontview.note_ready_view()",
+    "CREATE TRIGGER forget_ready_views AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON frontview.source "
+    "FOR EACH STATEMENT EXECUTE FUNCTION frontview.forget_ready_views()",
 )
 
 
@@ -41,6 +69,20 @@ USER_KEY = NamedType("frontview.user_key")
 
 def upgrade() -> None:
     op.create_user_key()
+    create_capture_tables()
+    create_drain_tables()
+    create_refresh_tables()
+    # a table has a column of this type
+    (kind, name), *others = OBJECTS
+    op.create_sql_object(kind, name, 1)
+    create_ready_view()
+    for kind, name in others:
+        op.create_sql_object(kind, name, 1)
+    for trigger in CREATE_TRIGGERS:
+        op.execute(trigger)
+
+
+def create_capture_tables() -> None:
     op.create_table(
         "source",
         sa.Column("source", sa.Text, primary_key=True),
@@ -48,7 +90,7 @@ def upgrade() -> None:
         sa.Column("user_column", sa.Text, nullable=False),
         sa.Column("day_column", sa.Text),
         sa.Column("events", postgresql.ARRAY(sa.Text), nullable=False),
-        schema="frontview",
+        schema=SCHEMA,
     )
     op.create_table(
         "change_log",
@@ -56,15 +98,28 @@ def upgrade() -> None:
         sa.Column("user_id", USER_KEY, comment="NULL: every key of the source"),
         sa.Column("day", sa.Date, nullable=False, comment="-infinity: the source has no day"),
         sa.Column("xid", NamedType("xid8"), nullable=False, server_default=sa.text("pg_current_xact_id()")),
-        schema="frontview",
+        schema=SCHEMA,
     )
-    op.create_index("ix_change_log_user_id_xid", "change_log", ["user_id", "xid"], schema="frontview")
-    op.create_index("ix_change_log_xid", "change_log", ["xid"], schema="frontview")
+    op.create_index("ix_change_log_user_id_xid", "change_log", ["user_id", "xid"], schema=SCHEMA)
+    op.create_index("ix_change_log_xid", "change_log", ["xid"], schema=SCHEMA)
     # Truncating the table's end takes a lock that every writer would wait for.
     op.execute(
         "ALTER TABLE frontview.change_log SET (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, "
         "autovacuum_vacuum_threshold = 20000)"
     )
+    op.create_table(
+        "capture_state",
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("relation", postgresql.OID, nullable=False, comment="the table, a partition or a child of it"),
+        sa.Column("name", sa.Text, nullable=False, comment="of the relation, for when it is gone"),
+        sa.Column("fingerprint", sa.Text, nullable=False, comment="changes with triggers, capture function, family"),
+        sa.Column("system_identifier", sa.BigInteger, nullable=False, comment="elsewhere the row says nothing"),
+        sa.PrimaryKeyConstraint("source", "relation", name="pk_capture_state"),
+        schema=SCHEMA,
+    )
+
+
+def create_drain_tables() -> None:
     op.create_table(
         "drain",
         sa.Column("drain_id", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -75,7 +130,7 @@ def upgrade() -> None:
         sa.Column("system_identifier", sa.BigInteger, nullable=False),
         sa.Column("key_count", sa.Integer, nullable=False, comment="keys this drain found changed"),
         sa.Column("heartbeats", sa.Integer, nullable=False, server_default="0"),
-        schema="frontview",
+        schema=SCHEMA,
     )
     op.create_table(
         "stale_key",
@@ -91,9 +146,9 @@ def upgrade() -> None:
             name="uq_stale_key_user_id_source_day",
             postgresql_nulls_not_distinct=True,
         ),
-        schema="frontview",
+        schema=SCHEMA,
     )
-    op.create_index("ix_stale_key_drain_id", "stale_key", ["drain_id"], schema="frontview")
+    op.create_index("ix_stale_key_drain_id", "stale_key", ["drain_id"], schema=SCHEMA)
     op.create_table(
         "feed",
         sa.Column("drain_id", sa.BigInteger, nullable=False),
@@ -101,9 +156,29 @@ def upgrade() -> None:
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("first_day", sa.Date, nullable=False),
         sa.Column("last_day", sa.Date, nullable=False),
-        schema="frontview",
+        schema=SCHEMA,
     )
-    op.create_index("ix_feed_drain_id", "feed", ["drain_id"], schema="frontview")
+    op.create_index("ix_feed_drain_id", "feed", ["drain_id"], schema=SCHEMA)
+    op.create_table(
+        "invalidation",
+        sa.Column("invalidation_id", sa.BigInteger, sa.Identity(always=True)),
+        sa.Column("pattern", sa.Text, nullable=False, comment="a glob over the labels of cache entries"),
+        sa.Column("asked_by", sa.Text, nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.Column("drain_id", sa.BigInteger, comment="that fed it to the caches; NULL: not yet"),
+        sa.PrimaryKeyConstraint("invalidation_id", name="pk_invalidation"),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        "ix_invalidation_waiting",
+        "invalidation",
+        ["invalidation_id"],
+        schema=SCHEMA,
+        postgresql_where=sa.text("drain_id IS NULL"),
+    )
+
+
+def create_refresh_tables() -> None:
     op.create_table(
         "view_state",
         sa.Column("view", sa.Text, nullable=False),
@@ -121,7 +196,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "tier IN ('recent', 'by_day', 'history', 'total', 'whole')", name=op.f("ck_view_state_tier")
         ),
-        schema="frontview",
+        schema=SCHEMA,
     )
     op.create_table(
         "refresh_attempt",
@@ -129,7 +204,7 @@ def upgrade() -> None:
         sa.Column("tier", sa.Text, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_refresh_attempt"),
-        schema="frontview",
+        schema=SCHEMA,
     )
     op.create_table(
         "refresh_log",
@@ -140,16 +215,32 @@ def upgrade() -> None:
         sa.Column("duration_ms", sa.BigInteger, nullable=False),
         sa.Column("row_count", sa.BigInteger),
         sa.Column("outcome", sa.Text, nullable=False, comment="refreshed, populated, moved or failed: SQLSTATE"),
-        schema="frontview",
+        schema=SCHEMA,
     )
-    op.create_index("ix_refresh_log_started_at", "refresh_log", ["started_at"], schema="frontview")
-    for kind, name in OBJECTS:
-        op.create_sql_object(kind, name, 1)
+    op.create_index("ix_refresh_log_started_at", "refresh_log", ["started_at"], schema=SCHEMA)
+    op.create_index("ix_refresh_log_view_tier_refresh_id", "refresh_log", ["view", "tier", "refresh_id"], schema=SCHEMA)
+
+
+def create_ready_view() -> None:
+    op.create_table(
+        "ready_view",
+        sa.Column("view", sa.Text, nullable=False),
+        sa.Column("noted_in", postgresql.OID, nullable=False, comment="this table; elsewhere the row says nothing"),
+        sa.Column("clean", NamedType("frontview.staleness"), nullable=False, comment="with nothing stale"),
+        sa.Column("storage", postgresql.ARRAY(postgresql.OID), nullable=False, comment="captured tables and its tiers"),
+        sa.Column("filenodes", postgresql.ARRAY(postgresql.OID), nullable=False, comment="of each of these, in order"),
+        sa.PrimaryKeyConstraint("view", name="pk_ready_view"),
+        schema=SCHEMA,
+    )
 
 
 def downgrade() -> None:
-    for kind, name in reversed(OBJECTS):
-        op.drop_sql_object(kind, name, 1)
-    for table in ("refresh_log", "refresh_attempt", "view_state", "feed", "stale_key", "drain", "change_log", "source"):
-        op.drop_table(table, schema="frontview")
+    op.execute("DROP TRIGGER forget_ready_views ON frontview.source")
+    op.execute("DROP TRIGGER note_ready_view ON frontview.view_state")
+    (kind, name), *others = OBJECTS
+    for other in reversed(others):
+        op.drop_sql_object(*other, 1)
+    for table in reversed(TABLES):
+        op.drop_table(table, schema=SCHEMA)
+    op.drop_sql_object(kind, name, 1)
     op.drop_user_key()

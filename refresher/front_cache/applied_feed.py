@@ -10,11 +10,11 @@ gone.
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from models.user_key import UserKey
 from refresher.front_cache.entry import Dependence, Entry
 from refresher.front_cache.feed import ChangedDays, FeedRow, Poll, Position, break_in_feed, concerns
+from refresher.front_cache.statistics import AppliedStatistics, CacheStatistics, TrustStatistics
 from refresher.front_cache.trust import NEVER, Trust
 
 NEWEST = (float("inf"), float("inf"))
@@ -98,24 +98,24 @@ class AppliedFeed:
             return True
         return self._memory.names(user, drain_id)
 
-    def statistics(self, now: float) -> dict[str, Any]:
-        """Return counters, the state of trust and how far the feed was applied, as plain numbers and texts."""
+    def statistics(self, now: float) -> CacheStatistics:
+        """Return flushes, the state of trust and how far the feed was applied; the other fields are left out."""
         applied = self.position
-        return {
-            "flushes": dict(self.flushes),
-            "trust": {
-                "trusted": now < self.usable_until,
-                "remaining_seconds": max(0.0, self.usable_until - now),
-                "doubt": self._trust.doubt,
-                "doubts": self._trust.doubts,
-            },
-            "feed": {
-                "epoch": applied.epoch if applied else None,
-                "drain_id": applied.drain_id if applied else None,
-                "remembered_rows": len(self._memory),
-                "remembers_from": self._memory.remembers_from,
-            },
-        }
+        return CacheStatistics(
+            flushes=dict(self.flushes),
+            trust=TrustStatistics(
+                trusted=now < self.usable_until,
+                remaining_seconds=max(0.0, self.usable_until - now),
+                doubt=self._trust.doubt,
+                doubts=self._trust.doubts,
+            ),
+            feed=AppliedStatistics(
+                epoch=applied.epoch if applied else None,
+                drain_id=applied.drain_id if applied else None,
+                remembered_rows=len(self._memory),
+                remembers_from=self._memory.remembers_from,
+            ),
+        )
 
     def _begin_again(self, why: str, applied: Position | None) -> None:
         self.position = applied

@@ -8,11 +8,11 @@ hold the front cache's lock.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, KeysView
-from typing import Any
 
 from models.user_key import UserKey
 from refresher.front_cache.entry import Entry, EntryKey, Reads, entry_bytes
 from refresher.front_cache.limits import RegionLimits
+from refresher.front_cache.statistics import RegionStatistics
 
 MOST_DROPPED = 1_000  # How many keys that readers lost are remembered; the warmer takes them four times a second.
 # An entry whose life midnight cuts shorter than this is not renewed: it would be renewed over and over until then.
@@ -99,22 +99,22 @@ class Region:
         self._bytes = 0
         return read
 
-    def statistics(self) -> dict[str, Any]:
-        """Return its limits, sizes and counters as plain numbers."""
+    def statistics(self) -> RegionStatistics:
+        """Return its limits, sizes and counters; the ages of its entries are left out."""
         lookups = self.hits + self.misses.total()
-        return {
-            "entries": len(self._entries),
-            "bytes": self._bytes,
-            "max_entries": self.limits.max_entries,
-            "max_bytes": self.limits.max_bytes,
-            "hits": self.hits,
-            "misses": dict(self.misses),
-            "hit_ratio": self.hits / lookups if lookups else 0.0,
-            "fills": self.fills,
-            "renewals": self.renewals,
-            "refused": dict(self.refused),
-            "evictions": {why: count for why, count in self.evictions.items() if count},
-        }
+        return RegionStatistics(
+            entries=len(self._entries),
+            bytes=self._bytes,
+            max_entries=self.limits.max_entries,
+            max_bytes=self.limits.max_bytes,
+            hits=self.hits,
+            misses=dict(self.misses),
+            hit_ratio=self.hits / lookups if lookups else 0.0,
+            fills=self.fills,
+            renewals=self.renewals,
+            refused=dict(self.refused),
+            evictions={why: count for why, count in self.evictions.items() if count},
+        )
 
     def _lacks(self, size: int) -> str | None:
         """Return which limit forbids one more entry of ``size`` bytes, or None."""
@@ -204,8 +204,8 @@ class Store:
         self._dropped.clear()
         return taken
 
-    def statistics(self) -> dict[str, dict[str, Any]]:
-        """Return limits, sizes and counters of each region as plain numbers."""
+    def statistics(self) -> dict[str, RegionStatistics]:
+        """Return limits, sizes and counters of each region."""
         return {name: region.statistics() for name, region in self.regions.items()}
 
     def _note_dropped(self, entry: Entry) -> None:

@@ -10,7 +10,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from models.event_counter import EventCounter
 from models.user_key import UserKey
@@ -20,6 +21,7 @@ from refresher.front_cache.feed import Changes, Poll, Position, concerns
 from refresher.front_cache.fill import RunningFills
 from refresher.front_cache.invalidations import Invalidations, count_rows, tell
 from refresher.front_cache.limits import RegionLimits
+from refresher.front_cache.statistics import CacheStatistics
 from refresher.front_cache.store import AGES, Store
 from refresher.front_cache.trust import Trust
 
@@ -116,23 +118,21 @@ class Upkeep:
         with self._lock:
             return self._store.take_dropped()
 
-    def statistics(self) -> dict[str, Any]:
-        """Return sizes, counters and the state of trust as plain numbers and texts.
-
-        ``ages`` of a region: its entries by age in seconds, each counted under the least bound it does not exceed.
-        """
+    def statistics(self) -> CacheStatistics:
+        """Return sizes, counters and the state of trust."""
         now = self.monotonic()
         ages = Counter(self._in_batches(lambda user: self._store.ages(user, now)))
         with self._lock:
-            regions = self._store.statistics()
-            for name, region in regions.items():
-                region["ages"] = {age: ages[name, age] for age in AGES}
-            return {
-                "regions": regions,
-                "running_fills": len(self._running),
-                "invalidations": self._invalidations.statistics(),
-                **self._feed.statistics(now),
+            regions = {
+                name: replace(region, ages={age: ages[name, age] for age in AGES})
+                for name, region in self._store.statistics().items()
             }
+            return replace(
+                self._feed.statistics(now),
+                regions=regions,
+                running_fills=len(self._running),
+                invalidations=self._invalidations.statistics(),
+            )
 
     def _invalidate(self, users: list[UserKey], changes: Changes) -> Counter[str]:
         """Drop the entries of ``users`` that the changes concern, in batches; return how many, by source."""

@@ -14,26 +14,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    WITH measured AS (
-        SELECT
-            c.agent_id AS id, c.calls, c.completed, c.duration_seconds, c.cost_cents, 0 AS leads, 0 AS converted,
-            0 AS csat_points, 0 AS csat_answers, 0 AS talk_seconds, 0 AS transfers
-        FROM frontview.call_daily_merged(p_user, p_first, p_last, p_views[1]) c
-        UNION ALL
-        SELECT l.agent_id, 0, 0, 0, 0, l.leads, l.converted, 0, 0, 0, 0
-        FROM frontview.lead_daily_merged(p_user, p_first, p_last, p_views[2]) l
-        UNION ALL
-        SELECT q.agent_id, 0, 0, 0, 0, 0, 0, q.csat_points, q.csat_answers, q.talk_seconds, q.transfers
-        FROM frontview.agent_quality_daily_merged(p_user, p_first, p_last, p_views[3]) q
-    )
     SELECT
-        a.id, a.name, a.is_active, COALESCE(sum(m.calls), 0), COALESCE(sum(m.completed), 0),
-        COALESCE(sum(m.duration_seconds), 0), COALESCE(sum(m.cost_cents), 0), COALESCE(sum(m.leads), 0),
-        COALESCE(sum(m.converted), 0), trim_scale(round(sum(m.csat_points) / NULLIF(sum(m.csat_answers), 0), 2)),
-        COALESCE(sum(m.talk_seconds), 0), COALESCE(sum(m.transfers), 0)
-    FROM public.agents a LEFT JOIN measured m ON m.id = a.id
-    WHERE a.user_id = p_user AND (p_agent_id IS NULL OR a.id = p_agent_id)
-    GROUP BY a.id
-    ORDER BY a.id;
+        s.agent_id, s.name, s.is_active, s.calls, s.completed, s.duration_seconds, s.cost_cents, s.leads, s.converted,
+        s.csat, s.talk_seconds, s.transfers
+    FROM frontview.agent_series(p_user, p_agent_id, p_first, p_last, p_views, FALSE) s;
 END
 $$

@@ -3,8 +3,9 @@
 -- views: call_daily, lead_daily, agent_quality_daily; base tables: users, agents (by key)
 -- durations and talk time in seconds, costs in cents
 -- change: first version
-CREATE FUNCTION frontview.dashboard_agents(p_user frontview.user_key, p_from date, p_to date, p_base boolean)
-RETURNS frontview.answer
+CREATE FUNCTION frontview.dashboard_agents(
+    p_user frontview.user_key, p_from date, p_to date, p_series text, p_base boolean
+) RETURNS frontview.answer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -14,15 +15,24 @@ DECLARE
     state frontview.read_state;
     body text;
 BEGIN
+    IF p_series <> 'calls' THEN
+        RAISE EXCEPTION 'there is no series "%"', p_series USING ERRCODE = '22023';
+    END IF;
     SELECT * INTO days FROM frontview.date_range(p_user, p_from, p_to);
     state := frontview.begin_read(
         p_user, '{call_daily,lead_daily,agent_quality_daily}',
         days.first_day, days.last_day, p_base
     );
-    IF days.first_day IS NOT NULL THEN
+    IF days.first_day IS NOT NULL AND p_series IS NULL THEN
         SELECT row_to_json(r)::text INTO body FROM (
             SELECT ARRAY(
                 SELECT m FROM frontview.agent_measures(p_user, NULL, days.first_day, days.last_day, state.views) m
+            ) AS agents
+        ) r;
+    ELSIF days.first_day IS NOT NULL THEN
+        SELECT row_to_json(r)::text INTO body FROM (
+            SELECT ARRAY(
+                SELECT s FROM frontview.agent_series(p_user, NULL, days.first_day, days.last_day, state.views, TRUE) s
             ) AS agents
         ) r;
     END IF;

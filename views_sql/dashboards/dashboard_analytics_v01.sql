@@ -29,20 +29,23 @@ BEGIN
 
     WITH measured AS (
         SELECT
-            c.day, c.calls, c.completed, c.failed, c.duration_seconds, c.cost_cents, 0 AS leads, 0 AS converted
+            c.day, c.calls, c.completed, c.failed, c.no_answer, c.busy, c.in_progress, c.duration_seconds, c.cost_cents,
+            0 AS leads, 0 AS converted
         FROM frontview.call_daily_merged(p_user, days.first_day, days.last_day, state.views[1]) c
         WHERE p_agent_id IS NULL OR c.agent_id = p_agent_id
         UNION ALL
-        SELECT l.day, 0, 0, 0, 0, 0, l.leads, l.converted
+        SELECT l.day, 0, 0, 0, 0, 0, 0, 0, 0, l.leads, l.converted
         FROM frontview.lead_daily_merged(p_user, days.first_day, days.last_day, state.views[2]) l
         WHERE p_agent_id IS NULL OR l.agent_id = p_agent_id
         UNION ALL
         -- every period is there, those without calls as zeros
-        SELECT days.first_day + n, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(0, days.last_day - days.first_day) n
+        SELECT days.first_day + n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        FROM generate_series(0, days.last_day - days.first_day) n
     ), period AS MATERIALIZED (
         SELECT
             GREATEST(date_trunc(p_granularity, m.day::timestamp)::date, days.first_day) AS period_start,
             sum(m.calls) AS calls, sum(m.completed) AS completed, sum(m.failed) AS failed,
+            sum(m.no_answer) AS no_answer, sum(m.busy) AS busy, sum(m.in_progress) AS in_progress,
             sum(m.duration_seconds) AS duration_seconds, sum(m.cost_cents) AS cost_cents,
             sum(m.leads) AS leads, sum(m.converted) AS converted
         FROM measured m
@@ -57,6 +60,7 @@ BEGIN
             (SELECT row_to_json(t) FROM (
                 SELECT
                     sum(p.calls) AS calls, sum(p.completed) AS completed, sum(p.failed) AS failed,
+                    sum(p.no_answer) AS no_answer, sum(p.busy) AS busy, sum(p.in_progress) AS in_progress,
                     sum(p.duration_seconds) AS duration_seconds, sum(p.cost_cents) AS cost_cents,
                     sum(p.leads) AS leads, sum(p.converted) AS converted
                 FROM period p

@@ -1,6 +1,6 @@
 -- begin_read, version 1: the state of an exact read: watermark and stale days, under the caller's snapshot
 -- one row; STABLE, so that it reads with the snapshot of the statement that calls the dashboard
--- reads drain, change_log, stale_key, view_state, source; p_base: every day stale (the base-tables read)
+-- reads drain, change_log, stale_key, ready_view; p_base: every day stale (the base-tables read)
 -- days outside p_first..p_last are left out; storage holds every captured table, so that direct reads count too
 -- change: first version
 CREATE FUNCTION frontview.begin_read(
@@ -14,112 +14,74 @@ SET jit = off
 AS $$
 DECLARE
     newest record;
-    tier record;
-    state frontview.read_state;
-    stale frontview.staleness;
     unseen xid8;
     open_then xid8[];
     mark_sources text[];
     mark_days date[];
     mark_drains bigint[];
-    readable boolean;
-    tier_days date[];
+    ready record;
+    ready_views integer := 0;
+    storage oid[];
+    filenodes oid[];
+    views frontview.staleness[];
 BEGIN
-    state.storage := ARRAY(SELECT s.relation::oid FROM frontview.source s);
-    state.undrained := p_base;
-    SELECT d.epoch, d.drain_id, d.snapshot, d.system_identifier INTO newest
+    SELECT
+        d.epoch, d.drain_id, pg_snapshot_xmax(d.snapshot) AS xmax, ARRAY(SELECT pg_snapshot_xip(d.snapshot)) AS xip,
+        d.system_identifier = (SELECT c.system_identifier FROM pg_control_system() c) AS at_home
+    INTO newest
     FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1;
-    state.epoch := COALESCE(newest.epoch, 0);
-    state.drain_id := COALESCE(newest.drain_id, 0);
     -- no drain yet, or restored into another cluster, where saved snapshots say nothing: only base tables are right
-    IF newest.system_identifier IS DISTINCT FROM (SELECT c.system_identifier FROM pg_control_system() c) THEN
-        p_base := TRUE;
-        state.undrained := TRUE;
-    END IF;
-
+    p_base := p_base OR newest.at_home IS NOT TRUE;
     IF NOT p_base THEN
-        unseen := pg_snapshot_xmax(newest.snapshot);
-        open_then := ARRAY(SELECT pg_snapshot_xip(newest.snapshot));
+        unseen := newest.xmax;
+        open_then := newest.xip;
         SELECT array_agg(m.source), array_agg(m.day), array_agg(m.drain_id)
         INTO mark_sources, mark_days, mark_drains
         FROM (
+            -- Compared as rows, or ordered, so that only the index on users and xid will do: on a log that vacuum has left
+            -- empty both indexes seem to cost the same, and by the one on xid a read would walk everybody's changes.
             SELECT l.source, l.day, NULL::bigint AS drain_id FROM frontview.change_log l
-            WHERE l.user_id = p_user AND l.xid >= unseen
+            WHERE (l.user_id, l.xid) >= (p_user, unseen) AND l.user_id <= p_user
             UNION ALL
-            SELECT l.source, l.day, NULL FROM frontview.change_log l
-            WHERE l.user_id = p_user AND l.xid = ANY (open_then)
+            SELECT l.source, l.day, NULL FROM unnest(open_then) AS o (xid) INNER JOIN frontview.change_log l
+                ON (l.user_id, l.xid) >= (p_user, o.xid) AND (l.user_id, l.xid) <= (p_user, o.xid)
             UNION ALL
-            SELECT l.source, l.day, NULL FROM frontview.change_log l
-            WHERE l.user_id IS NULL AND l.xid >= unseen
+            (
+                SELECT l.source, l.day, NULL FROM frontview.change_log l
+                WHERE l.user_id IS NULL AND l.xid >= unseen ORDER BY l.user_id
+            )
             UNION ALL
-            SELECT l.source, l.day, NULL FROM frontview.change_log l
-            WHERE l.user_id IS NULL AND l.xid = ANY (open_then)
+            SELECT every_user.source, every_user.day, NULL FROM unnest(open_then) AS o (xid) CROSS JOIN LATERAL (
+                SELECT l.source, l.day FROM frontview.change_log l
+                WHERE l.user_id IS NULL AND l.xid BETWEEN o.xid AND o.xid ORDER BY l.user_id
+            ) every_user
             UNION ALL
             SELECT k.source, k.day, k.drain_id FROM frontview.stale_key k WHERE k.user_id = p_user
             UNION ALL
             SELECT k.source, k.day, k.drain_id FROM frontview.stale_key k WHERE k.user_id IS NULL
         ) m;
-        -- of any source: the caller may read tables directly that no view of its names
-        state.undrained := mark_drains IS NOT NULL AND array_position(mark_drains, NULL) IS NOT NULL;
     END IF;
 
-    FOR tier IN
-        SELECT
-            t.view, t.tier, t.first_day, t.before_day, t.through, t.sources, c.oid AS relation, c.relispopulated
-        FROM frontview.view_state t LEFT JOIN pg_class c ON c.oid = to_regclass(t.relation)
-        WHERE t.view = ANY (p_views)
-        ORDER BY array_position(p_views, t.view), t.tier
-    LOOP
-        IF stale.view IS DISTINCT FROM tier.view THEN
-            IF stale.view IS NOT NULL THEN
-                state.views := state.views || stale;
-            END IF;
-            stale := ROW (tier.view, NULL, FALSE, FALSE, FALSE, '{}');
-        END IF;
-        state.storage := state.storage || tier.relation;
-        readable := NOT p_base AND tier.through IS NOT NULL AND tier.relispopulated IS TRUE
-            AND tier.first_day <= p_last AND tier.before_day > p_first;
-        IF readable AND tier.sources && mark_sources AND tier.tier NOT IN ('by_day', 'total') THEN
-            SELECT
-                COALESCE(bool_and(m.day > '-infinity' AND tier.tier <> 'whole'), TRUE),
-                COALESCE(array_agg(DISTINCT m.day), '{}')
-            INTO readable, tier_days
-            FROM unnest(mark_sources, mark_days, mark_drains) m (source, day, drain_id)
-            WHERE m.source = ANY (tier.sources)
-            AND (m.drain_id IS NULL OR m.drain_id > tier.through)
-            AND (
-                m.day = '-infinity'
-                OR (
-                    m.day BETWEEN p_first AND p_last AND m.day >= tier.first_day
-                    AND (tier.before_day = 'infinity' OR m.day < tier.before_day)
-                )
+    IF NOT p_base AND mark_sources IS NULL AND p_first <= p_last THEN
+        FOR ready IN
+            SELECT r.view, r.clean, r.storage, r.filenodes FROM frontview.ready_view r
+            -- copied into another database, a note is about relations of that one
+            WHERE r.view = ANY (p_views) AND r.noted_in = 'frontview.ready_view'::regclass
+            AND ARRAY(SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (r.storage)) <@ r.storage
+        LOOP
+            ready_views := ready_views + 1;
+            views[array_position(p_views, ready.view)] := ready.clean;
+            storage := storage || ready.storage;
+            filenodes := filenodes || ready.filenodes;
+        END LOOP;
+        IF ready_views = cardinality(p_views) AND NOT frontview.storage_changed(storage, filenodes) THEN
+            RETURN ROW (
+                newest.epoch, newest.drain_id, FALSE, 'materialized_view'::text, 0, storage, filenodes, views
             );
-            IF readable THEN
-                stale.days := stale.days || tier_days;
-            END IF;
         END IF;
-        -- in this order: by_day, history, recent, total
-        CASE tier.tier
-            WHEN 'by_day' THEN
-                stale.total_readable := readable;
-            WHEN 'history' THEN
-                stale.history_readable := readable;
-            WHEN 'recent' THEN
-                stale.recent_readable := readable;
-                stale.horizon := tier.first_day;
-            WHEN 'total' THEN
-                stale.total_readable := stale.total_readable AND readable
-                    AND stale.history_readable AND stale.recent_readable;
-            ELSE
-                stale.recent_readable := readable;
-        END CASE;
-    END LOOP;
-    IF stale.view IS NOT NULL THEN
-        state.views := state.views || stale;
     END IF;
-    IF cardinality(state.views) IS DISTINCT FROM cardinality(p_views) THEN
-        RAISE EXCEPTION 'a maintained view of % is not registered', p_views USING ERRCODE = 'undefined_table';
-    END IF;
-    RETURN state;
+    RETURN frontview.find_stale_days(
+        p_views, p_first, p_last, p_base, newest.epoch, newest.drain_id, mark_sources, mark_days, mark_drains
+    );
 END
 $$

@@ -1,7 +1,7 @@
 -- drain_changes, version 1: one drain: marks the keys changed since the last one stale and feeds the caches
 -- one row: the newest drain_id, keys found, and whether this drain appended a row
--- reads change_log, refresh_attempt; writes stale_key, feed, drain. Must run alone in its transaction: its look is the
--- transaction's first write. Raises FV001 when another leader rules
+-- reads change_log, refresh_attempt; writes stale_key, feed, drain, invalidation. Must run alone in its transaction: its
+-- look is the transaction's first write. Raises FV001 when another leader rules
 -- change: first version
 CREATE FUNCTION frontview.drain_changes(p_epoch bigint, p_nonce bigint)
 RETURNS TABLE (newest_drain_id bigint, changed_keys integer, appended boolean)
@@ -43,9 +43,15 @@ BEGIN
                 FROM frontview.refresh_attempt a
             )::bigint AS generation
     ), changed AS MATERIALIZED (
-        SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen
+        -- Ordered by xid, so that only the index on it will do: on a log that vacuum has left empty both indexes seem
+        -- to cost the same, and PostgreSQL 17 and later take the one on users, which is read from end to end.
+        (SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen ORDER BY l.xid)
         UNION
-        SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid = ANY (open_then)
+        SELECT late.user_id, late.source, late.day
+        FROM unnest(open_then) AS o (xid) CROSS JOIN LATERAL (
+            SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid BETWEEN o.xid AND o.xid
+            ORDER BY l.xid
+        ) late
     ), marked AS (
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
         SELECT c.user_id, c.source, c.day, last.drain_id + 1, look.generation
@@ -60,6 +66,13 @@ BEGIN
         ORDER BY c.user_id, c.source, c.day
         ON CONFLICT (user_id, source, day) DO UPDATE
         SET drain_id = excluded.drain_id, generation = excluded.generation
+    ), asked AS (
+        UPDATE frontview.invalidation i SET drain_id = last.drain_id + 1 WHERE i.drain_id IS NULL RETURNING i.pattern
+    ), fed_by_hand AS (
+        INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
+        SELECT DISTINCT last.drain_id + 1, NULL::frontview.user_key, 'cache:' || a.pattern, '-infinity'::date,
+            '-infinity'::date
+        FROM asked a
     ), fed AS (
         INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
         SELECT last.drain_id + 1, run.user_id, run.source, min(run.day), max(run.day)
@@ -76,7 +89,7 @@ BEGIN
     )
     INSERT INTO frontview.drain AS d (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)
     SELECT last.drain_id + 1, p_epoch, p_nonce, look.snapshot, now(), cluster, (SELECT count(*) FROM changed)
-    FROM look WHERE must_append OR EXISTS (SELECT FROM changed)
+    FROM look WHERE must_append OR EXISTS (SELECT FROM changed) OR EXISTS (SELECT FROM asked)
     RETURNING d.drain_id, d.key_count, TRUE INTO newest_drain_id, changed_keys, appended;
 
     IF NOT FOUND THEN
@@ -85,7 +98,8 @@ BEGIN
         appended := FALSE;
         -- the heartbeat: this look, taken after now(), found nothing undrained
         UPDATE frontview.drain d SET drained_at = now(), heartbeats = d.heartbeats + 1
-        WHERE d.drain_id = last.drain_id AND now() - d.drained_at >= interval '250 milliseconds';
+        WHERE d.drain_id = last.drain_id
+        AND (now() - d.drained_at >= interval '250 milliseconds' OR now() < d.drained_at);
     END IF;
     RETURN NEXT;
 END

@@ -14,6 +14,9 @@ DECLARE
     );
     forgotten bigint;
 BEGIN
+    IF boundary IS NULL THEN
+        RETURN 0;
+    END IF;
     boundary := LEAST(boundary, newest - 1);
     DELETE FROM frontview.feed f WHERE f.drain_id <= boundary;
     DELETE FROM frontview.drain d WHERE d.drain_id <= boundary;

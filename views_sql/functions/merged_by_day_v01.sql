@@ -12,7 +12,13 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 BEGIN
-    IF p_stale.total_readable AND p_since >= p_stale.horizon THEN
+    IF p_stale.total_readable AND p_since >= p_stale.horizon AND p_stale.days = '{}' THEN
+        RETURN QUERY
+        SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
+        UNION ALL
+        SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
+        WHERE v.{{user}} = p_user;
+    ELSIF p_stale.total_readable AND p_since >= p_stale.horizon THEN
         RETURN QUERY
         SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
         UNION ALL

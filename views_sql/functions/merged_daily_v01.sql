@@ -1,5 +1,5 @@
 -- {{name}}_merged, version 1: exact rows of one user, view rows on clean days and the same SELECT live on stale ones
--- one row a unique key of {{name}}; p_stale comes from begin_read under the same snapshot
+-- one row a unique key of {{name}}; p_stale comes from begin_read under the same snapshot, and may hold more days
 -- reads {{name}}_history, {{name}}_recent, {{name}}_live
 -- branches, because a plan that merely names an unpopulated materialized view fails
 -- change: first version
@@ -9,6 +9,8 @@ CREATE FUNCTION frontview.{{name}}_merged(
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    patched date[];
 BEGIN
     IF NOT (p_stale.history_readable OR p_stale.recent_readable) THEN
         RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
@@ -34,8 +36,9 @@ BEGIN
         END IF;
     END IF;
     IF p_stale.days <> '{}' THEN
+        patched := ARRAY(SELECT s FROM unnest(p_stale.days) s WHERE s BETWEEN p_first AND p_last);
         RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
-        WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days) AND v.{{day}} BETWEEN p_first AND p_last;
+        WHERE v.{{user}} = p_user AND v.{{day}} = ANY (patched);
     END IF;
 END
 $$

@@ -1,6 +1,6 @@
--- rewritten, version 1: whether a table (or a partition of it) was given new storage under the caller's snapshot
+-- rewritten, version 1: whether a table (or a partition or child of it) was given new storage under the snapshot
 -- one boolean; pg_class is read with the caller's snapshot, pg_relation_filenode() with the newest catalog
--- reads pg_class and the partition trees of partitioned tables
+-- reads pg_class, and pg_inherits for tables that have partitions or children
 -- a relation dropped since counts as rewritten
 -- change: first version
 CREATE FUNCTION frontview.rewritten(p_storage oid []) RETURNS boolean
@@ -9,20 +9,22 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    partitioned boolean;
+    parents oid[];
     changed boolean;
 BEGIN
     SELECT
-        bool_or(c.relkind = 'p'),
+        array_agg(c.oid) FILTER (WHERE c.relhassubclass),
         bool_or(c.relfilenode IS DISTINCT FROM COALESCE(pg_relation_filenode(c.oid), 0))
-    INTO partitioned, changed
+    INTO parents, changed
     FROM pg_class c WHERE c.oid = ANY (p_storage);
-    IF partitioned AND NOT changed THEN
+    IF parents IS NOT NULL AND NOT changed THEN
+        WITH RECURSIVE family AS (
+            SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (parents)
+            UNION
+            SELECT i.inhrelid FROM pg_inherits i JOIN family f ON i.inhparent = f.inhrelid
+        )
         SELECT bool_or(c.relfilenode IS DISTINCT FROM COALESCE(pg_relation_filenode(c.oid), 0)) INTO changed
-        FROM pg_class p
-        CROSS JOIN LATERAL pg_partition_tree(p.oid) leaf
-        JOIN pg_class c ON c.oid = leaf.relid
-        WHERE p.oid = ANY (p_storage) AND p.relkind = 'p';
+        FROM family f JOIN pg_class c ON c.oid = f.inhrelid;
     END IF;
     RETURN COALESCE(changed, FALSE);
 END

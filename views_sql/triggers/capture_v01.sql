@@ -10,7 +10,12 @@ AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT DISTINCT '{{source}}', n.{{user}}, {{new_day}} FROM new_rows n;
+        SELECT '{{source}}', n.{{user}}, {{new_day}} FROM new_rows n
+        WHERE NOT EXISTS (SELECT FROM new_rows OFFSET 1);
+        IF NOT FOUND THEN
+            INSERT INTO frontview.change_log (source, user_id, day)
+            SELECT DISTINCT '{{source}}', n.{{user}}, {{new_day}} FROM new_rows n;
+        END IF;
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO frontview.change_log (source, user_id, day)
         SELECT '{{source}}', o.{{user}}, {{old_day}} FROM old_rows o
@@ -18,7 +23,12 @@ BEGIN
         SELECT '{{source}}', n.{{user}}, {{new_day}} FROM new_rows n;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT DISTINCT '{{source}}', o.{{user}}, {{old_day}} FROM old_rows o;
+        SELECT '{{source}}', o.{{user}}, {{old_day}} FROM old_rows o
+        WHERE NOT EXISTS (SELECT FROM old_rows OFFSET 1);
+        IF NOT FOUND THEN
+            INSERT INTO frontview.change_log (source, user_id, day)
+            SELECT DISTINCT '{{source}}', o.{{user}}, {{old_day}} FROM old_rows o;
+        END IF;
     ELSE
         INSERT INTO frontview.change_log (source, user_id, day) VALUES ('{{source}}', NULL, '-infinity');
     END IF;

@@ -1,12 +1,16 @@
 -- read_state, version 1: everything one exact read knows of its snapshot
 -- epoch, drain_id: the watermark; undrained: some key of the user has changed since that drain
--- storage: tables and materialized views it may touch, for the check against rewrites
+-- source, patched_days: as in the answer; storage: tables and materialized views it may touch, for the check against
+-- rewrites; filenodes: their storage as noted before the snapshot, NULL where that was not looked at
 -- views: one staleness for each view asked for, in the order asked
 -- change: first version
 CREATE TYPE frontview.read_state AS (
     epoch bigint,
     drain_id bigint,
     undrained boolean,
+    source text,
+    patched_days integer,
     storage oid [],
+    filenodes oid [],
     views frontview.staleness []
 )

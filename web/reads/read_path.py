@@ -23,6 +23,7 @@ from web.reads.admission import Admission
 from web.reads.background_fills import BackgroundFills, WantedFill
 from web.reads.exact_read import Computing, ExactReads
 from web.reads.reading import Reading, ReadPolicy, cached_reading, computed_reading
+from web.reads.statistics import READ_EVENTS, ReadStatistics
 
 __all__ = ["ReadPath", "ReadPolicy", "Reading"]
 
@@ -144,16 +145,10 @@ class ReadPath:
         """Compute answers in the background; return the outcome of each: :meth:`BackgroundFills.warm`."""
         return self._background.warm(wanted)
 
-    def statistics(self) -> dict[str, int]:
-        """Return how often answers came from each source, were patched or shared, what failed, and what warming did.
-
-        Hits are counted by the cache, region by region.
-        """
-        return self._counter.counts() | self._cache.failures.counts() | {"running": self._cache.running}
-
-    def admission_statistics(self) -> dict[str, int]:
-        """Return how many requests may wait for the database, how many do, and how many were turned away."""
-        return self.admission.statistics()
+    def statistics(self) -> ReadStatistics:
+        """Return how reads were answered."""
+        counts = {event: self._counter[event] + self._cache.failures[event] for event in READ_EVENTS}
+        return ReadStatistics(running=self._cache.running, **counts)
 
     def _share_or_compute(self, request: _Request) -> Reading:
         """Return what a running computation answers, or compute the answer."""

@@ -109,7 +109,7 @@ def test_an_exact_request_takes_nothing_that_began_before_it_arrived(cache: Fron
 
 def test_the_second_look_of_a_request_counts_no_miss(cache: FrontCache) -> None:
     join(cache)
-    assert cache.statistics()["regions"]["dashboard"]["misses"] == {}
+    assert cache.statistics().regions["dashboard"].misses == {}
 
 
 @pytest.mark.parametrize("ending", ["abandoned", "nothing found"])

@@ -111,7 +111,7 @@ def test_no_place_is_spare_while_somebody_waits() -> None:
         waiting = threading.Thread(target=lambda: _enter(admission, entered))
         waiting.start()
         until(lambda: admission.waiting, "waiter")
-    assert admission.statistics()["inside"] == 0, "the place was given back, and the waiter is not awake yet"
+    assert admission.statistics().inside == 0, "the place was given back, and the waiter is not awake yet"
     with admission.spare_slot() as plenty:
         assert not plenty
     changed.awake.set()
