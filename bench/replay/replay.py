@@ -30,14 +30,14 @@ from models.engine import make_engine
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Poll
 from refresher.front_cache.follower import _POLL, read_poll
-from refresher.front_cache.region import region_limits
+from refresher.front_cache.limits import region_limits
 from refresher.front_cache.trust import Sighting
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
 from views_sql.catalog import CATALOG
-from web.reads.background_fills import Wish
+from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
 from web.warming.accesses import REPORT_SECONDS as ACCESS_REPORT_SECONDS
@@ -214,7 +214,7 @@ class Replay:
             self._outcome.reads[kind] += 1
             self._outcome.hits[kind] += hit
 
-    def _warm(self, wishes: Sequence[Wish]) -> list[str]:
+    def _warm(self, wishes: Sequence[WantedFill]) -> list[str]:
         outcomes = self._reads.warm(wishes)
         asked = {it.key: it.reason for it, outcome in zip(wishes, outcomes, strict=True) if outcome in ASKED}
         self._outcome.fills.filled(asked, self._clock())
