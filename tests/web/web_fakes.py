@@ -12,6 +12,7 @@ from models.settings import load_settings
 from refresher.front_cache.body import Body
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
+from refresher.front_cache.statistics import FollowerStatistics
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.endpoints.health import Found, ReadinessCheck
@@ -76,8 +77,8 @@ class FakeReadPath:
 class FakeFollower:
     trusted: bool = True
 
-    def status(self) -> dict[str, Any]:
-        return {"trusted": self.trusted}
+    def status(self) -> FollowerStatistics:
+        return FollowerStatistics(trusted=self.trusted)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
 from refresher.front_cache.feed import Bulk, FeedMemory, Poll, Position
 from refresher.front_cache.fill import Fill
+from refresher.front_cache.statistics import InvalidationStatistics
 from tests.refresher.front_cache.cache_fakes import (
     MARCH_1,
     MARCH_2,
@@ -99,8 +100,8 @@ def test_lookups_are_counted_once(cache: FrontCache, feed: Feed) -> None:
     cache.lookup(KEY, cache.monotonic(), again=True)
     fill(cache, KEY, make_entry())
     served(cache)
-    counted = cache.statistics()["regions"]["dashboard"]
-    assert (counted["hits"], counted["misses"], counted["fills"]) == (1, {"absent": 1}, 1)
+    counted = cache.statistics().regions["dashboard"]
+    assert (counted.hits, counted.misses, counted.fills) == (1, {"absent": 1}, 1)
 
 
 # --- fills
@@ -121,7 +122,7 @@ def test_a_fill_that_missed_an_applied_change_is_refused(cache: FrontCache, feed
     entry = make_entry(10)
     assert cache.finish(running, entry, epoch=1, drain_id=10, undrained=False) == "overtaken"
     assert why_not(cache) == "absent"
-    assert cache.statistics()["regions"]["dashboard"]["refused"] == {"overtaken": 1}
+    assert cache.statistics().regions["dashboard"].refused == {"overtaken": 1}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_an_answer_that_is_over_already_is_not_stored(cache: FrontCache, feed: F
 
 def test_an_abandoned_fill_leaves_nothing_behind(cache: FrontCache, feed: Feed) -> None:
     cache.abandon(cache.begin(KEY))
-    assert cache.statistics()["running_fills"] == 0
+    assert cache.statistics().running_fills == 0
 
 
 def test_an_entry_ahead_of_the_worker_outlives_the_rows_it_saw(cache: FrontCache, feed: Feed) -> None:
@@ -187,7 +188,7 @@ def test_a_change_evicts_only_answers_that_depend_on_it(cache: FrontCache, feed:
     fill(cache, OTHER, make_entry())
     feed.apply(changed(11))
     assert [served(cache, key) for key in (today, march_9, agents, OTHER)] == [False, True, True, True]
-    assert cache.statistics()["regions"]["dashboard"]["evictions"] == {"invalidated": 1}
+    assert cache.statistics().regions["dashboard"].evictions == {"invalidated": 1}
 
 
 def test_a_change_without_a_day_evicts_every_day(cache: FrontCache, feed: Feed) -> None:
@@ -228,10 +229,9 @@ def test_invalidations_are_counted_by_source_and_by_hand(cache: FrontCache, feed
         fill(cache, key, make_entry())
     feed.apply(changed(11), changed(11, day=MARCH_2), changed(11, user=9))
     feed.apply(changed(12, user=None, source="cache:*", day=None), changed(12, source="cache:*:user:7", day=None))
-    assert cache.statistics()["invalidations"] == {
-        "rows": {"calls": 3, "by_hand": 2},
-        "dropped": {"calls": 1, "by_hand": 1},
-    }
+    assert cache.statistics().invalidations == InvalidationStatistics(
+        rows={"calls": 3, "by_hand": 2}, dropped={"calls": 1, "by_hand": 1}
+    )
 
 
 def test_an_invalidation_by_hand_is_told_without_naming_anybody(cache: FrontCache, feed: Feed) -> None:
@@ -267,7 +267,7 @@ def test_a_change_of_many_users_evicts_their_answers_and_nobody_elses(cache: Fro
     assert not apply_bulk(feed, bulk(11))
     assert (served(cache), served(cache, OTHER)) == (False, False)
     assert (served(cache, spared), served(cache, unrelated)) == (True, True)
-    assert cache.statistics()["invalidations"] == {"rows": {"calls": 4_999}, "dropped": {"calls": 2}}
+    assert cache.statistics().invalidations == InvalidationStatistics({"calls": 4_999}, {"calls": 2})
 
 
 def test_a_fill_that_missed_a_change_of_many_users_is_refused(cache: FrontCache, feed: Feed) -> None:
@@ -363,7 +363,7 @@ def test_a_bulk_update_of_fifty_thousand_users_costs_the_cache_little(
     rows = [changed(11, user=user) for user in range(50_000)]
     assert feed.apply(*rows) is False
     assert not served(cache)
-    assert cache.statistics()["feed"]["remembered_rows"] <= 20_000
+    assert cache.statistics().feed.remembered_rows <= 20_000
 
 
 # --- breaks
@@ -375,7 +375,7 @@ def test_a_new_leader_flushes_everything(cache: FrontCache, feed: Feed, attribut
     setattr(feed, attribute, 100)
     assert feed.apply() is True
     assert why_not(cache) == "absent"
-    assert cache.statistics()["flushes"] == {"start": 1, attribute: 1}
+    assert cache.statistics().flushes == {"start": 1, attribute: 1}
 
 
 def test_a_hole_in_the_feed_flushes_everything(cache: FrontCache, feed: Feed) -> None:
@@ -398,7 +398,7 @@ def test_a_reconnect_flushes_everything(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry())
     feed.apply(reconnected=True)
     assert why_not(cache) == "absent"
-    assert cache.statistics()["flushes"] == {"start": 1, "reconnect": 1}
+    assert cache.statistics().flushes == {"start": 1, "reconnect": 1}
 
 
 def test_a_feed_without_any_drain_is_not_trusted(cache: FrontCache, feed: Feed, clock: Clock) -> None:
@@ -422,7 +422,7 @@ def test_after_a_failure_nothing_is_trusted_until_the_feed_was_read_anew(
     assert fill(cache, KEY, make_entry()) == "no_feed"
     cache.apply(late)
     assert cache.may_answer(clock.now)
-    assert cache.statistics()["flushes"] == {"start": 2, "failure": 1}
+    assert cache.statistics().flushes == {"start": 2, "failure": 1}
 
 
 # --- never back in time
@@ -523,7 +523,7 @@ def test_evicted_entries_leave_the_index(clock: Clock) -> None:
     assert len(cache._store.users) == 2
     feed.apply(changed(11, user=None))
     assert len(cache._store.users) == 0
-    assert cache.statistics()["regions"]["dashboard"]["entries"] == 0
+    assert cache.statistics().regions["dashboard"].entries == 0
 
 
 def test_a_region_may_impose_its_ttl(clock: Clock) -> None:

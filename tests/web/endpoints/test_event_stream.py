@@ -189,4 +189,4 @@ def test_what_is_sent_is_counted() -> None:
     stage.due(HEARTBEAT_SECONDS)
     stage.hub.stop()
     stage.due()
-    assert stage.hub.statistics()["sent"] == {"changed": 1, "state": 1, "end": 1, "alive": 1}
+    assert stage.hub.statistics().sent == {"changed": 1, "state": 1, "end": 1, "alive": 1}

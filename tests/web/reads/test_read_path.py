@@ -15,6 +15,7 @@ from tests.web.reads.database_fakes import ANSWER, GONE, FakeEngine
 from views_sql.maintained_view import Catalog, Dashboard, Region
 from web.reads.read_path import Reading, ReadPath, ReadPolicy
 from web.reads.reading import resolved_parameters
+from web.reads.statistics import ReadStatistics
 
 CATALOG = Catalog(
     (),
@@ -182,23 +183,23 @@ def test_nothing_found_is_an_error_of_its_own_and_not_kept() -> None:
         with pytest.raises(NotFound):
             stage.read()
     assert statements(stage) == 2
-    assert stage.cache.statistics()["running_fills"] == 0
+    assert stage.cache.statistics().running_fills == 0
 
 
 def test_a_failed_read_leaves_nothing_running() -> None:
     stage = Stage(GONE)
     with pytest.raises(DatabaseUnavailable):
         stage.read()
-    assert stage.cache.statistics()["running_fills"] == 0
-    assert stage.path.statistics()["running"] == 0
+    assert stage.cache.statistics().running_fills == 0
+    assert stage.path.statistics().running == 0
 
 
 def test_the_sources_of_readings_are_counted() -> None:
     stage = Stage(ANSWER, ANSWER | {"source": "database", "patched_days": 0})
     for policy in (ReadPolicy(), ReadPolicy(), EXACT):
         stage.read(policy)
-    assert stage.path.statistics() == {"materialized_view": 1, "database": 1, "patched": 1, "running": 0}
-    assert stage.cache.statistics()["regions"]["dashboard"]["hits"] == 1
+    assert stage.path.statistics() == ReadStatistics(materialized_view=1, database=1, patched=1)
+    assert stage.cache.statistics().regions["dashboard"].hits == 1
 
 
 # --- one computation at a time
@@ -213,7 +214,7 @@ def test_requests_that_arrive_while_it_is_computed_share_one_computation() -> No
     readings = [reader.result() for reader in (owner, *waiters)]
     assert {reading.data for reading in readings} == {b'{"calls":1}'}
     assert statements(stage) == 1
-    assert stage.path.statistics()["shared"] == 5
+    assert stage.path.statistics().shared == 5
 
 
 def test_an_exact_read_does_not_share_what_began_before_it_arrived() -> None:
@@ -381,7 +382,7 @@ def test_where_allowed_an_entry_past_its_trust_is_served_and_says_so(setting: in
     stage = stage_with_the_database_gone(stale_if_error_seconds=setting)
     reading = stage.read(policy)
     assert (reading.stale, reading.source, reading.age_seconds) == (True, "cache", 21.0)
-    assert stage.path.statistics()["stale"] == 1
+    assert stage.path.statistics().stale == 1
 
 
 @pytest.mark.parametrize(
@@ -442,7 +443,7 @@ def test_a_failure_of_the_cache_is_counted_and_read_past(broken: str) -> None:
     reading = stage.read(EXACT if broken != "lookup" else ReadPolicy())
     assert reading.data == b'{"calls":1}'
     assert not reading.stored
-    assert stage.path.statistics()["cache_failed"] >= 1
+    assert stage.path.statistics().cache_failed >= 1
     cache.broken = ""  # type: ignore[attr-defined]
     assert not cache.may_answer(clock.now), "what it holds may be behind what was shown"
 

@@ -120,7 +120,7 @@ def test_warming_takes_its_share_of_time(duty: float) -> None:
     taken = len(site.filled) * site.fill_seconds
     passed = site.now - 1_000.0
     assert taken == pytest.approx(duty * passed, rel=0.1)
-    assert site.warmer.statistics()["skipped"]["budget"] > 0
+    assert site.warmer.statistics().skipped["budget"] > 0
 
 
 def test_what_the_budget_left_over_is_filled_later() -> None:
@@ -135,7 +135,7 @@ def test_while_real_reads_wait_nothing_is_tried_for_a_moment() -> None:
     assert site.tick(BUSY_SECONDS / 2) == []
     site.outcome = "stored"
     assert site.tick(BUSY_SECONDS) == [1]
-    assert site.warmer.statistics()["skipped"]["busy"] == 1
+    assert site.warmer.statistics().skipped["busy"] == 1
 
 
 def test_a_key_that_is_read_and_invalidated_all_the_time_is_filled_so_often_and_no_more() -> None:

@@ -27,6 +27,7 @@ from web.process.worker import Worker
 from web.reads.background_fills import Wish
 from web.reads.exact_read import Asked
 from web.reads.read_path import ReadPolicy
+from web.telemetry.worker_statistics import WarmingStatistics
 
 ROOM = room_of(CATALOG, {}, 500)
 PLANNED = "SELECT user_id, dashboard, reason FROM frontview.warm_plan ORDER BY priority DESC, user_id, dashboard"
@@ -51,7 +52,7 @@ class Site:
 
     def start_worker(self) -> None:
         self.worker.ensure_started()
-        until(lambda: self.worker.follower.status()["trusted"], "trust")
+        until(lambda: self.worker.follower.status().trusted, "trust")
 
     def close(self) -> None:
         self.worker.stop()
@@ -70,9 +71,8 @@ class Site:
     def holds(self, user: int, dashboard: str = "overview") -> bool:
         return self.worker.cache.holds(self.key(user, dashboard))
 
-    def warming(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.worker.statistics()["warming"]
-        return found
+    def warming(self) -> WarmingStatistics:
+        return self.worker.statistics().warming
 
     def plan(self) -> list[tuple[int, str, str]]:
         return self.c.execute(PLANNED.encode()).fetchall()
@@ -172,7 +172,7 @@ def test_a_read_answer_that_was_invalidated_is_filled_again(site: Site) -> None:
     site.read(1)
     assert site.read(1) == "cache"
     site.change(1)
-    until(lambda: site.warming()["warmed"].get("invalidated"), "fill after the invalidation")
+    until(lambda: site.warming().warmed.get("invalidated"), "fill after the invalidation")
     assert site.read(1) == "cache"
 
 
@@ -195,13 +195,13 @@ def test_reads_go_on_while_nothing_can_be_reported(site: Site) -> None:
     reporter = site.worker._started().reporter
     with pytest.raises(ProgrammingError):
         reporter.report()
-    assert reporter.statistics()["unreported_reads"] == 1
+    assert reporter.statistics().unreported_reads == 1
     assert site.read(1) == "cache"
     site.c.execute("ALTER FUNCTION frontview.gone RENAME TO report_accesses")
 
     def reported() -> bool:
         reporter.report()  # later, while others use every connection
-        return bool(reporter.statistics()["reported_reads"] == 1)
+        return bool(reporter.statistics().reported_reads == 1)
 
     until(reported, "the second read's report")
 
@@ -223,7 +223,7 @@ def test_a_forked_child_warms_with_threads_and_connections_of_its_own(site: Site
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     site.change(1)
-    until(lambda: site.warming()["warmed"]["predicted"] >= 2, "another fill in the parent")
+    until(lambda: site.warming().warmed["predicted"] >= 2, "another fill in the parent")
 
 
 def test_an_answer_that_nobody_read_again_is_filled_once(site: Site) -> None:
@@ -231,13 +231,13 @@ def test_an_answer_that_nobody_read_again_is_filled_once(site: Site) -> None:
     site.read(1)
     site.read(1)
     site.change(1)
-    until(lambda: site.warming()["warmed"].get("invalidated") == 1 and site.holds(1), "fill after the invalidation")
+    until(lambda: site.warming().warmed.get("invalidated") == 1 and site.holds(1), "fill after the invalidation")
     site.change(1)
     until(lambda: not site.holds(1), "second invalidation")
     site.read(2)
     site.read(2)
     site.change(2)
-    until(lambda: site.holds(2) and site.warming()["warmed"]["invalidated"] == 2, "the other's fill")
+    until(lambda: site.holds(2) and site.warming().warmed["invalidated"] == 2, "the other's fill")
     assert not site.holds(1)
 
 
@@ -248,9 +248,9 @@ def test_what_is_read_is_renewed_before_it_expires(database_url: str, connection
         site.start_worker()
         site.read(1)
         assert site.read(1) == "cache"
-        until(lambda: site.warming()["renewed"], "renewal")
+        until(lambda: site.warming().renewed, "renewal")
         assert site.read(1) == "cache"
-        assert "invalidated" not in site.warming()["warmed"]
+        assert "invalidated" not in site.warming().warmed
     finally:
         site.close()
 
@@ -274,9 +274,9 @@ def test_nothing_is_warmed_while_real_reads_need_the_places(site: Site) -> None:
     try:
         site.add_access(1)
         WarmingPlanner(ROOM).work(site.c)
-        until(lambda: site.warming()["skipped"]["busy"], "warming that stands back")
+        until(lambda: site.warming().skipped["busy"], "warming that stands back")
         assert not site.holds(1)
-        assert site.warming()["warmed"] == {}
+        assert site.warming().warmed == {}
     finally:
         released.set()
         for reader in readers:
