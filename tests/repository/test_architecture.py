@@ -60,6 +60,7 @@ ROOMS = {
         "replay",
         "questions",
         "report",
+        "against",
         "__main__",
     ),
 }
