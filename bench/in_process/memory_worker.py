@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -52,7 +53,7 @@ def main() -> None:
         most = overrides.get(name, {}).get("max_entries", region.max_entries)
         bodies += _fill(cache, name, most, region.max_bytes // most)
     gc.collect()
-    regions = cache.statistics()["regions"]
+    regions = {name: asdict(region) for name, region in cache.statistics().regions.items()}
     print(json.dumps({"warm_bytes": before, "full_bytes": _rss(), "bodies_bytes": bodies, "regions": regions}))
 
 

@@ -18,7 +18,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from sqlalchemy import Engine, event
 
@@ -40,6 +39,7 @@ from views_sql.catalog import CATALOG
 from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
+from web.telemetry.worker_statistics import WarmingStatistics
 from web.warming.accesses import REPORT_SECONDS as ACCESS_REPORT_SECONDS
 from web.warming.warm_plan import Planned, WarmPlan
 from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
@@ -80,7 +80,7 @@ class Outcome:
     reads: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     statements: Counter[str] = field(default_factory=Counter)
-    warming: dict[str, Any] = field(default_factory=dict)
+    warming: WarmingStatistics = field(default_factory=WarmingStatistics)
     seconds: float = 0.0
     database_seconds: float = 0.0
     fills: FillLog = field(default_factory=FillLog)
