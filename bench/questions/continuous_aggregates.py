@@ -138,10 +138,10 @@ def _number(connection: Connection, query: str, user: int) -> int:
 
 
 def _ours(connection: Connection, leader: tuple[Connection, Term]) -> float:
-    outcome = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
-    if outcome.word != "refreshed":
-        raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")
-    return outcome.duration_seconds * 1000
+    result = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
+    if result.outcome != "refreshed":
+        raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
+    return result.duration_seconds * 1000
 
 
 def _theirs(connection: Connection) -> float:

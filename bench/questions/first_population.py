@@ -68,9 +68,9 @@ def _populate(connection: Connection, term: Term) -> float:
     connection.execute("CHECKPOINT")
     began = time.perf_counter()
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-    outcome = refresh(connection, VIEW, VIEW.tiers, term.epoch, horizon=horizon)
-    if outcome.word != "populated":
-        raise RuntimeError(f"the view was not populated: {outcome.word}")
+    result = refresh(connection, VIEW, VIEW.tiers, term.epoch, horizon=horizon)
+    if result.outcome != "populated":
+        raise RuntimeError(f"the view was not populated: {result.outcome}")
     return time.perf_counter() - began
 
 

@@ -83,10 +83,10 @@ class _Bench:
     def recent(self, changed: int) -> float:
         """Return the milliseconds of refreshing the recent tier and its sums after so many new calls."""
         self._write(changed)
-        outcome = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
-        if outcome.word != "refreshed":
-            raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")
-        return outcome.duration_seconds * 1000
+        result = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
+        if result.outcome != "refreshed":
+            raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
+        return result.duration_seconds * 1000
 
     def undivided(self, number: int, changed: int) -> float:
         """Return the milliseconds of refreshing that peer after so many new calls."""

@@ -78,9 +78,9 @@ def refresh_everything(drain: Connection, term: Term, connection: Connection) ->
     drain_once(drain, term)
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
     for view in CATALOG.views:
-        outcome = refresh(connection, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
-        if outcome.word not in {"populated", "refreshed", "moved"}:
-            raise RuntimeError(f"{outcome.view} was not refreshed: {outcome.word}")
+        result = refresh(connection, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
+        if result.outcome not in {"populated", "refreshed", "moved"}:
+            raise RuntimeError(f"{result.view} was not refreshed: {result.outcome}")
     drain.execute("SELECT frontview.prune_change_log(NULL)")
     after: int | None = 0
     while after is not None:

@@ -111,13 +111,13 @@ def test_a_replaced_view_is_read_from_the_base_tables_until_it_is_populated(url:
     operation = CreateMaintainedView(*VIEW_1)
     with psycopg.connect(url, autocommit=True) as connection:
         assert try_to_lead(connection)
-        assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
+        assert refresh(connection, operation.declared, operation.declared.tiers, 1).outcome == "populated"
         assert _readable(connection) == (True, True)
 
         invoke(ReplaceMaintainedView(*VIEW_2, replaces=1))
 
         assert _readable(connection) == (False, False)
-        assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
+        assert refresh(connection, operation.declared, operation.declared.tiers, 1).outcome == "populated"
         assert _readable(connection) == (True, True)
 
 
@@ -142,9 +142,9 @@ def test_the_tiers_of_a_proven_view_are_refreshed_without_a_look_for_duplicates(
         connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
         connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
         assert try_to_lead(connection)
-        assert refresh(connection, operation.declared, operation.declared.tiers, 1).word == "populated"
+        assert refresh(connection, operation.declared, operation.declared.tiers, 1).outcome == "populated"
         connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
-        assert refresh(connection, operation.declared, ("recent",), 1).word == "refreshed"
+        assert refresh(connection, operation.declared, ("recent",), 1).outcome == "refreshed"
         for tier in ("recent", "by_day"):
             # what REFRESH … CONCURRENTLY compares with each other are the rows without any NULL
             row = connection.execute(

@@ -1,17 +1,16 @@
 """What must be true once a fault has healed and nobody writes: I7, I9 and I10, read straight from the database.
 
-Invariant: every comparison of a tier is one statement, so both sides have one snapshot; the aggregates compared with
-are the live relations, and sums that are written out here from the catalog's measures.
+Invariant: tiers are compared by the oracle (tests/oracle), each in one statement with one snapshot.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from models.connection import Connection
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.faults.record.encoding import DAYS
+from tests.oracle.relations import tiers
 from views_sql.catalog import CATALOG
-from views_sql.maintained_view import MaintainedView
 
 QUEUE_SHARE = 0.01
 DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself
@@ -24,12 +23,6 @@ LOGGED_A_SECOND = 2_000  # rows of change_log that a load at its highest rate ma
 PRUNED_AFTER_SECONDS = 10  # a drained row of change_log is gone a second later, on a busy machine some more
 REWRITES = 12  # of all rows by one fault: 12a commits one each half second
 
-_DIFFERENCE = """
-WITH kept AS MATERIALIZED ({kept}), right_one AS MATERIALIZED ({right_one})
-SELECT (SELECT count(*) FROM (SELECT * FROM kept EXCEPT ALL SELECT * FROM right_one) a),
-       (SELECT count(*) FROM (SELECT * FROM right_one EXCEPT ALL SELECT * FROM kept) b),
-       (SELECT count(*) FROM kept)
-"""
 _UNPOPULATED = """
 SELECT v.relation FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE v.through IS NULL OR NOT c.relispopulated
@@ -59,8 +52,7 @@ def tier_differences(connection: Connection) -> list[str]:
     if found:
         return found  # an unpopulated tier cannot be compared, an uncovered one need not be equal
     for view in CATALOG.views:
-        for what, kept, right_one in _comparisons(view):
-            found += _difference(connection, what, kept, right_one)
+        found += [f"I7: {tier}: {difference}" for tier, difference in tiers(connection, view) if difference]
     return found
 
 
@@ -182,37 +174,6 @@ def growth(connection: Connection, *, connections: int, retention_seconds: int) 
 def frontview_connections(connection: Connection) -> int:
     """Return how many sessions of ours the server has."""
     return int(_value(connection, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'frontview%'"))
-
-
-def _comparisons(view: MaintainedView) -> Iterator[tuple[str, str, str]]:
-    """Yield (what, its rows, what they must be) of each tier."""
-    name, live = f"frontview.{view.name}", f"SELECT * FROM frontview.{view.name}_live"
-    if view.day_column is None:
-        yield f"{view.name}_whole", f"SELECT * FROM {name}_whole", live
-        return
-    horizon = f"(SELECT first_day FROM frontview.view_state WHERE view = '{view.name}' AND tier = 'recent')"
-    yield f"{view.name}_history", f"SELECT * FROM {name}_history", f"{live} WHERE {view.day_column} < {horizon}"
-    yield f"{view.name}_recent", f"SELECT * FROM {name}_recent", f"{live} WHERE {view.day_column} >= {horizon}"
-    for tier, of, key in (
-        ("total", "history", view.unique_key[:1]),
-        ("by_day", "recent", (view.unique_key[0], view.day_column)),
-    ):
-        keys = ", ".join(key)
-        sums = ", ".join(f"sum({measure})::numeric AS {measure}" for measure in view.measures)
-        columns = ", ".join((*key, *view.measures))
-        yield (
-            f"{view.name}_{tier}",
-            f"SELECT {columns} FROM {name}_{tier}",
-            f"SELECT {keys}, {sums} FROM {name}_{of} GROUP BY {keys}",
-        )
-
-
-def _difference(connection: Connection, what: str, kept: str, right_one: str) -> list[str]:
-    row = connection.execute(_DIFFERENCE.format(kept=kept, right_one=right_one).encode()).fetchone()
-    assert row is not None
-    if row[:2] == (0, 0):
-        return []
-    return [f"I7: {what}: {row[0]} of its {row[2]} rows are wrong, {row[1]} are missing"]
 
 
 def _value(connection: Connection, query: str, *parameters: object) -> Any:
