@@ -12,7 +12,6 @@ NOT_YET = (
     ".ci/*",
     "CONTRIBUTING.md",
     "alembic/*",
-    "bench/*",
     "compose.yaml",
     "deploy/*",
     "models/*",
