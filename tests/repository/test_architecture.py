@@ -210,9 +210,7 @@ def test_the_refresher_process_imports_nothing_of_the_front_cache() -> None:
     """The front cache lives in web workers; the two share the words of the protocol, and no code."""
     for path in (ROOT / "refresher").rglob("*.py"):
         if path.parent.name != "front_cache":
-            assert not [
-                name for name in imports(tree_of(path)) if name.startswith("refresher.front_cache")
-            ]
+            assert not [name for name in imports(tree_of(path)) if name.startswith("refresher.front_cache")]
 
 
 @by_path([path for path in CORE_PYTHON if not matches(path, ENTRY_POINTS)])
