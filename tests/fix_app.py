@@ -1,4 +1,4 @@
-"""Fixtures: the whole system as an operator runs it: web workers and a refresher, as processes, over HTTP."""
+"""Fixtures: the whole system as an operator runs it, with web workers and a refresher as processes, over HTTP."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Hostile and ordinary requests at random, and what may not come back for them.
+"""Hostile and ordinary requests at random, and a check that no answer to them reveals or breaks anything.
 
 Invariant: what a request may see is decided here from its token alone; every answer is judged, none is skipped.
 """

@@ -1,4 +1,4 @@
-"""The operator's page tells what the system tells of itself, says what needs attention, and is for operators alone."""
+"""The operators' page shows the state of the system and what needs attention, to operators only."""
 
 import json
 from typing import Any

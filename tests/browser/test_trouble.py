@@ -1,4 +1,4 @@
-"""Whatever fails, the page says what it is and what it means for the numbers, and finds back by itself."""
+"""Whatever fails, the page says what it is and what it means for the numbers, and recovers by itself."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The checker accepts what the promises allow and rejects what they forbid, each at its very border.
+"""The checker accepts what the promises allow and rejects what they forbid, exactly at the limit of each.
 
 Invariant: every history here is made by hand; times are seconds, H is 1 s, and every user's days carry the tag.
 """

@@ -1,4 +1,4 @@
-"""Looks at the bookkeeping many times a second, from outside, for as long as a fault's run lasts.
+"""Samples the bookkeeping many times a second, from outside, during a whole run.
 
 Invariant: it only reads, on one connection of its own, and what it could not see is a gap, never a guess.
 """

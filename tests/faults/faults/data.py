@@ -1,4 +1,4 @@
-"""Faults of the data's own shape: 12a, 26, 27.
+"""Faults that lie in the shape of the data: 12a, 26, 27.
 
 Invariant: rows that are taken away are put back in the same transaction, the same as before.
 """

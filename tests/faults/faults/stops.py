@@ -1,4 +1,4 @@
-"""Faults that operators make on purpose: 32, reloads and stops under load.
+"""Faults that operators cause on purpose: 32, reloads and stops under load.
 
 Invariant: a request is lost when it got no answer; only where nobody is meant to listen for a while are connections
 that were refused no more than counted. That the requests a worker has begun are answered, whatever connection they

@@ -1,4 +1,4 @@
-"""Faults that are other people's transactions: 16, 17, 18, 19, 21, 22.
+"""Faults caused by other clients' transactions: 16, 17, 18, 19, 21, 22.
 
 Invariant: what such a transaction wrote is in the history, with the moment of its commit, or as rolled back.
 """

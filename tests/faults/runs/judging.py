@@ -1,4 +1,4 @@
-"""What speaks against a run: the history of its load, and what the database says of itself at rest.
+"""Judges a run by the history of its load and by the state of the database at rest.
 
 Invariant: nothing is judged here that was not seen; bounds stand beside their reasons.
 """

@@ -1,4 +1,4 @@
-"""Whether a long run ended as it began: samples of what must stay bounded, and the comparison of early and late ones.
+"""Whether a long run ended as it began: samples of what must stay bounded, early ones compared with late ones.
 
 Invariant: what is compared are medians of many samples; a run with too few of them is not taken for a steady one.
 """
