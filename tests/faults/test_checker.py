@@ -349,9 +349,9 @@ def test_broken_connections_are_allowed_only_where_the_fault_explains_them() -> 
     rejected("I8", broken, broken_connections_allowed={"worker-2"})
     accepted(broken, broken_connections_allowed={"worker-1"})
     accepted(broken, broken_connections_allowed=True)
-    sent_anew = exact(10.0, sent_anew=True)
-    rejected("I8", sent_anew, broken_connections_allowed={"worker-2"})
-    accepted(sent_anew, broken_connections_allowed={"worker-1"})
+    sent_again = exact(10.0, sent_again=True)
+    rejected("I8", sent_again, broken_connections_allowed={"worker-2"})
+    accepted(sent_again, broken_connections_allowed={"worker-1"})
 
 
 # Figures

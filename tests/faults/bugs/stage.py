@@ -93,7 +93,7 @@ class Cast:
 
 @contextmanager
 def functions_put_back(url: str) -> Iterator[None]:
-    """Put every function of ours back that the block has changed."""
+    """Restore every function of Frontview that the block has changed."""
     before = _functions(url)
     try:
         yield

@@ -39,7 +39,7 @@ UNDO_REWRITE = "ALTER TABLE calls DROP COLUMN fault_token"
 
 
 class _Rewritten(Fault):
-    """What both have in common: they commit while reads of ours wait for the table."""
+    """What both have in common: they commit while Frontview's reads wait for the table."""
 
     must_hold = "I1 I3 I8"
     seconds, subset_seconds = 6.0, 2.0

@@ -74,7 +74,7 @@ class Scene:
 
     @property
     def sql(self) -> psycopg.Connection[Any]:
-        """An administrator's connection, opened anew when the server has gone meanwhile."""
+        """An administrator's connection, opened again when the server has gone meanwhile."""
         if self._sql is None or self._sql.closed or self._sql.broken:
             self._sql = self.deployment.connect()
         return self._sql

@@ -40,8 +40,8 @@ class _Stop(Fault):
         mine = [read for read in history.reads if read.worker == self.worker]
         lost = [it for it in mine if it.status == 0 and not (self.refusals_allowed and it.error == "refused")]
         refused = sum(read.error == "refused" for read in mine)
-        anew = sum(read.sent_anew for read in mine)
-        self.note = f"{len(lost)} of {len(mine)} requests lost, {refused} refused, {anew} sent anew"
+        again = sum(read.sent_again for read in mine)
+        self.note = f"{len(lost)} of {len(mine)} requests lost, {refused} refused, {again} sent again"
         return [f"I8: {self.note}; the first: {lost[0].error} at {lost[0].sent - self.at:+.2f} s"] if lost else []
 
 

@@ -148,7 +148,7 @@ class LongReader(Fault):
         first = scene.observer.drains_a_second(self.began, self.began + third)
         last = scene.observer.drains_a_second(self.ended - third, self.ended)
         looks = [
-            scene.observer.look_ms(*third_of)
+            scene.observer.sample_ms(*third_of)
             for third_of in ((self.began, self.began + third), (self.ended - third, self.ended))
         ]
         self.note = (
