@@ -40,7 +40,6 @@ VIEWS = (
             "duration_seconds",
             "cost_cents",
         ),
-        grain="one row a user, local day and agent",
     ),
     MaintainedView(
         "lead_daily",
@@ -48,7 +47,6 @@ VIEWS = (
         ("lead_analytics",),
         DAILY_KEY,
         ("leads", "qualified", "converted", "score_points"),
-        grain="one row a user, local day of the analysis and agent",
     ),
     MaintainedView(
         "agent_quality_daily",
@@ -56,9 +54,8 @@ VIEWS = (
         ("agent_analytics",),
         DAILY_KEY,
         ("csat_points", "csat_answers", "talk_seconds", "transfers"),
-        grain="one row a user, day and agent",
     ),
-    MaintainedView("account_summary", 1, ("users", "agents"), ("user_id",), day_column=None, grain="one row a user"),
+    MaintainedView("account_summary", 1, ("users", "agents"), ("user_id",), day_column=None),
 )
 
 REGIONS = (

@@ -5,15 +5,16 @@ Invariant: every name that is put into a statement has passed :func:`views_sql.n
 """
 
 import hashlib
+import re
 
 from models import user_key
+from models.errors import CatalogError
 from views_sql.loader import fill_in, read_sql, select_of
-from views_sql.maintained_view import MaintainedView, Source
+from views_sql.maintained_view import DAILY_TIERS, PLAIN_TIERS, MaintainedView, Source
 from views_sql.names import identifier, literal, table_name
 from views_sql.rights import GRANT_RIGHTS, close, forget_captured
 
-_DROP_WORD = {"types": "TYPE", "functions": "FUNCTION", "triggers": "FUNCTION", "dashboards": "FUNCTION"}
-
+_CREATE = re.compile(r"^CREATE (TYPE|FUNCTION) ", re.MULTILINE)
 # REFRESH … CONCURRENTLY sorts the rows, compared whole, to look for two that are equal, and passes over those with a
 # NULL in them. Measured, that look is two thirds of a refresh, and says nothing where the key is proven.
 ALWAYS_NULL = "NULL::boolean AS always_null"
@@ -34,20 +35,34 @@ def drop_user_key() -> list[str]:
     return ["DROP DOMAIN frontview.user_key", "DROP SCHEMA frontview"]
 
 
-def create_sql_object(kind: str, name: str, version: int) -> list[str]:
+def create_sql_object(name: str, version: int) -> list[str]:
     """Return the DDL of one file, the comment that tells which file it was, and who may use it."""
-    text = read_sql(kind, name, version)
+    text = read_sql(name, version)
     comment = literal(f"frontview {name} version {version} {fingerprint(text)}")
-    statements = [text, f"COMMENT ON {_DROP_WORD[kind]} frontview.{identifier(name)} IS {comment}"]
-    return statements if kind == "types" else [*statements, close(name), GRANT_RIGHTS]
+    kind = _kind(text)
+    statements = [text, f"COMMENT ON {kind} frontview.{identifier(name)} IS {comment}"]
+    return statements if kind == "TYPE" else [*statements, close(name), GRANT_RIGHTS]
 
 
-def drop_sql_object(kind: str, name: str) -> list[str]:
+def drop_sql_object(name: str, version: int) -> list[str]:
     """Return the DDL that drops one object; its name is unique in the schema."""
-    return [f"DROP {_DROP_WORD[kind]} frontview.{identifier(name)}"]
+    return [f"DROP {_kind(read_sql(name, version))} frontview.{identifier(name)}"]
 
 
-def capture_changes(source: Source, version: int) -> list[str]:
+def replace_sql_object(name: str, version: int) -> list[str]:
+    """Return the DDL that puts this version of an object in the place of the one that is there."""
+    return [*drop_sql_object(name, version), *create_sql_object(name, version)]
+
+
+def _kind(text: str) -> str:
+    """Return TYPE or FUNCTION, whichever the file creates."""
+    found = _CREATE.search(text)
+    if found is None:
+        raise CatalogError("an SQL file of an object begins with CREATE TYPE or CREATE FUNCTION")
+    return found.group(1)
+
+
+def capture_changes(source: Source, template_version: int) -> list[str]:
     """Return the trigger function, the triggers on the table and all its partitions, and the registration."""
     name, table = identifier(source.name), table_name(source.table)
     events = ", ".join(literal(event) for event in source.events)
@@ -57,7 +72,7 @@ def capture_changes(source: Source, version: int) -> list[str]:
         f"{literal(source.day_column) if source.day_column else 'NULL'}, ARRAY[{events}])"
     )
     return [
-        _capture_function(source, version),
+        _capture_function(source, template_version),
         close(f"capture_{name}"),
         register,
         f"SELECT frontview.install_triggers({literal(name)})",
@@ -65,7 +80,7 @@ def capture_changes(source: Source, version: int) -> list[str]:
     ]
 
 
-def replace_capture(source: Source, version: int) -> list[str]:
+def replace_capture(source: Source, template_version: int) -> list[str]:
     """Return the DDL that gives a captured source's triggers another version of their function, in place.
 
     Writers go on: each change is logged by one version or the other. The lock is a writer's, which nobody who alters
@@ -73,7 +88,7 @@ def replace_capture(source: Source, version: int) -> list[str]:
     that the next look marks nothing stale; an alteration that no look has seen yet stays to be found. Only who owns
     the function could slip another one in between that comparison and the replacement.
     """
-    function = _capture_function(source, version).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    function = _capture_function(source, template_version).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
     name = literal(identifier(source.name))
     replace = f"""
 DO $replace$
@@ -93,12 +108,12 @@ $replace$
     return [f"LOCK TABLE {table_name(source.table)} IN ROW EXCLUSIVE MODE", replace]
 
 
-def _capture_function(source: Source, version: int) -> str:
+def _capture_function(source: Source, template_version: int) -> str:
     day = (
         f"COALESCE({{row}}.{identifier(source.day_column)}, '-infinity')" if source.day_column else "'-infinity'::date"
     )
     return fill_in(
-        read_sql("triggers", "capture", version),
+        read_sql("capture", template_version),
         {
             "source": identifier(source.name),
             "table": table_name(source.table),
@@ -109,51 +124,56 @@ def _capture_function(source: Source, version: int) -> str:
     )
 
 
-def stop_capture(source: Source) -> list[str]:
+def stop_capture(name: str) -> list[str]:
     """Return the DDL that removes a source's triggers, function and registration."""
-    name = identifier(source.name)
     return [
-        forget_captured(name, table_name(source.table), identifier(source.user_column)),
+        forget_captured(identifier(name)),
         f"SELECT frontview.remove_triggers({literal(name)})",
         f"DROP FUNCTION frontview.capture_{name}()",
         f"DELETE FROM frontview.source WHERE source = {literal(name)}",  # nosec B608  # names and literals are checked
     ]
 
 
-def create_maintained_view(view: MaintainedView, reads: int, *, proven_key: bool = False) -> list[str]:
+def create_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
     """Return the DDL of live relation, state rows, tiers WITH NO DATA, unique indexes and merged read functions.
 
-    :param reads: version of the merged read functions.
-    :param proven_key: fail unless the key is proven to identify a row; then rows end in :data:`ALWAYS_NULL`.
+    It fails unless PostgreSQL proves that the unique key identifies a row; rows end in :data:`ALWAYS_NULL`.
     """
     name = identifier(view.name)
     select = select_of(view.name, view.version)
     comment = literal(f"frontview {name} version {view.version} {fingerprint(select)}")
-    if proven_key:
-        select = f"SELECT s.*, {ALWAYS_NULL} FROM (\n{select}\n) s"  # nosec B608  # our own files and names
-    statements = [
-        f"CREATE VIEW frontview.{name}_live AS\n{select}",
-        f"COMMENT ON VIEW frontview.{name}_live IS {comment}",
-    ]
-    if proven_key:
-        key = ", ".join(literal(identifier(column)) for column in view.unique_key)
-        statements.append(f"SELECT frontview.prove_key({literal(f'frontview.{name}_live')}, ARRAY[{key}])")
-    for tier in view.tiers:
-        statements += _tier(view, tier, comment, proven_key=proven_key)
-    return [*statements, *_merged_functions(view, reads), GRANT_RIGHTS]
-
-
-def replace_merged_reads(view: MaintainedView, reads: int) -> list[str]:
-    """Return the DDL that puts one version of a view's merged read functions in the place of another."""
-    return [*_drop_merged_functions(view), *_merged_functions(view, reads), GRANT_RIGHTS]
-
-
-def drop_maintained_view(view: MaintainedView) -> list[str]:
-    """Return the DDL that removes a maintained view, dependants first."""
-    name = identifier(view.name)
+    key = ", ".join(literal(identifier(column)) for column in view.unique_key)
     return [
-        *_drop_merged_functions(view),
-        *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in reversed(view.tiers)),
+        f"CREATE VIEW frontview.{name}_live AS\nSELECT s.*, {ALWAYS_NULL} FROM (\n{select}\n) s",  # nosec B608  # our own files and names
+        f"COMMENT ON VIEW frontview.{name}_live IS {comment}",
+        f"SELECT frontview.prove_key({literal(f'frontview.{name}_live')}, ARRAY[{key}])",
+        *(statement for tier in view.tiers for statement in _tier(view, tier, comment)),
+        *_merged_functions(view, template_version),
+        GRANT_RIGHTS,
+    ]
+
+
+def replace_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
+    """Return the DDL that puts merged read functions of this version in the place of those that are there."""
+    return [*_drop_merged_functions(view.name), *_merged_functions(view, template_version), GRANT_RIGHTS]
+
+
+def replace_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
+    """Return the DDL that puts this version of a view in the place of the one that is there.
+
+    Until the refresher has populated the new version its reads come from the base tables: slower, and right.
+    """
+    return [*drop_maintained_view(view.name), *create_maintained_view(view, template_version)]
+
+
+def drop_maintained_view(name: str) -> list[str]:
+    """Return the DDL that removes a maintained view of either kind, dependants first."""
+    return [
+        *_drop_merged_functions(name),
+        *(
+            f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}"
+            for tier in reversed((*DAILY_TIERS, *PLAIN_TIERS))
+        ),
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
         # no refresh of it runs, for it held a lock on what was just dropped; the count may never fall
@@ -161,7 +181,7 @@ def drop_maintained_view(view: MaintainedView) -> list[str]:
     ]
 
 
-def _tier(view: MaintainedView, tier: str, comment: str, *, proven_key: bool) -> list[str]:
+def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
     name, relation = identifier(view.name), f"frontview.{view.name}_{tier}"
     sources = ", ".join(literal(source) for source in view.sources)
     key = _tier_key(view, tier)
@@ -171,7 +191,7 @@ def _tier(view: MaintainedView, tier: str, comment: str, *, proven_key: bool) ->
         "INSERT INTO frontview.view_state (view, tier, version, relation, sources, first_day, before_day) VALUES ("  # nosec B608  # names and literals are checked
         f"{literal(name)}, {literal(tier)}, {view.version}, {literal(relation)}, ARRAY[{sources}], "
         f"'-infinity', {literal(before)})",
-        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier, proven_key)} WITH NO DATA",
+        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
         f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
         f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
     ]
@@ -183,13 +203,12 @@ def _tier_key(view: MaintainedView, tier: str) -> tuple[str, ...]:
     return sums.get(tier, view.unique_key)
 
 
-def _tier_select(view: MaintainedView, tier: str, proven_key: bool) -> str:
+def _tier_select(view: MaintainedView, tier: str) -> str:
     if tier in ("total", "by_day"):
         key = ", ".join(f"v.{identifier(column)}" for column in _tier_key(view, tier))
         sums = ", ".join(f"{_sum(identifier(measure))} AS {measure}" for measure in view.measures)
-        sums += f", {ALWAYS_NULL}" if proven_key else ""
         summed = "history" if tier == "total" else "recent"
-        return f"SELECT {key}, {sums} FROM frontview.{view.name}_{summed} v GROUP BY {key}"  # nosec B608  # names and literals are checked
+        return f"SELECT {key}, {sums}, {ALWAYS_NULL} FROM frontview.{view.name}_{summed} v GROUP BY {key}"  # nosec B608  # names and literals are checked
     select = f"SELECT * FROM frontview.{view.name}_live"  # nosec B608  # names and literals are checked
     if view.day_column is None:
         return select
@@ -200,20 +219,19 @@ def _tier_select(view: MaintainedView, tier: str, proven_key: bool) -> str:
     )
 
 
-def _drop_merged_functions(view: MaintainedView) -> list[str]:
-    name = identifier(view.name)
-    by_day = [f"DROP FUNCTION frontview.{name}_by_day_merged"] if view.day_column else []
-    return [*by_day, f"DROP FUNCTION frontview.{name}_merged"]
+def _drop_merged_functions(name: str) -> list[str]:
+    return [
+        f"DROP FUNCTION IF EXISTS frontview.{identifier(name)}_by_day_merged",
+        f"DROP FUNCTION frontview.{name}_merged",
+    ]
 
 
-def _merged_functions(view: MaintainedView, reads: int) -> list[str]:
+def _merged_functions(view: MaintainedView, template_version: int) -> list[str]:
     names = {
         "name": identifier(view.name),
         "user": identifier(view.unique_key[0]),
         "day": identifier(view.day_column or "day"),
     }
-    if view.day_column is None:
-        return [fill_in(read_sql("functions", "merged_whole", 1), names), close(f"{view.name}_merged")]
     measures = [identifier(measure) for measure in view.measures]
     names |= {
         "measures": ", ".join(f"v.{measure}" for measure in measures),
@@ -221,10 +239,13 @@ def _merged_functions(view: MaintainedView, reads: int) -> list[str]:
         "negated_sums": ", ".join(f"-sum(v.{measure})::numeric" for measure in measures),
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
     }
+    templates = (
+        {"merged_daily": "merged", "merged_by_day": "by_day_merged"} if view.day_column else {"merged_whole": "merged"}
+    )
     return [
-        *(fill_in(read_sql("functions", f"merged_{kind}", reads), names) for kind in ("daily", "by_day")),
-        close(f"{view.name}_merged"),
-        close(f"{view.name}_by_day_merged"),
+        statement
+        for template, function in templates.items()
+        for statement in (fill_in(read_sql(template, template_version), names), close(f"{view.name}_{function}"))
     ]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from models.errors import CatalogError
 
+DAILY_TIERS = ("history", "total", "recent", "by_day")  # oldest days first
+PLAIN_TIERS = ("whole",)
 EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
@@ -50,12 +52,11 @@ class MaintainedView:
     unique_key: tuple[str, ...]
     measures: tuple[str, ...] = ()
     day_column: str | None = "day"
-    grain: str = ""
 
     @property
     def tiers(self) -> tuple[str, ...]:
         """Names of its tiers, oldest days first."""
-        return ("history", "total", "recent", "by_day") if self.day_column else ("whole",)
+        return DAILY_TIERS if self.day_column else PLAIN_TIERS
 
 
 @dataclass(frozen=True, slots=True)

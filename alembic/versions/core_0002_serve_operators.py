@@ -51,7 +51,7 @@ def upgrade() -> None:
     create_warm_plan()
     create_sign_in_code()
     for name in FUNCTIONS:
-        op.create_sql_object("functions", name, 1)
+        op.create_sql_object(name, version=1)
 
 
 def create_watch_tables() -> None:
@@ -187,6 +187,6 @@ def create_sign_in_code() -> None:
 
 def downgrade() -> None:
     for name in reversed(FUNCTIONS):
-        op.drop_sql_object("functions", name, 1)
+        op.drop_sql_object(name, version=1)
     for table in reversed(TABLES):
         op.drop_table(table, schema=SCHEMA)

@@ -152,7 +152,7 @@ def upgrade() -> None:
     op.execute(CREATE_ROLES)
     create_role_right()
     for name in FUNCTIONS:
-        op.create_sql_object("functions", name, 1)
+        op.create_sql_object(name, version=1)
     op.allow(WEB, WEB_READS)
     op.allow(WEB, ("change_log",), columns=("xid",))
     op.allow(WEB, ("stale_key",), columns=("source", "day", "drain_id"))
@@ -191,6 +191,6 @@ def create_role_right() -> None:
 def downgrade() -> None:
     op.execute(REVOKE_EVERYTHING)
     for name in reversed(FUNCTIONS):
-        op.drop_sql_object("functions", name, 1)
+        op.drop_sql_object(name, version=1)
     op.drop_table("role_right", schema=SCHEMA)
     op.execute(DROP_ROLES)

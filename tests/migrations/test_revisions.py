@@ -109,7 +109,7 @@ def test_the_migrated_tables_are_those_that_the_models_declare(bare_url: str, an
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA frontview")
         connection.exec_driver_sql("CREATE DOMAIN frontview.user_key AS bigint")
-        connection.exec_driver_sql(read_sql("types", "staleness", 1))
+        connection.exec_driver_sql(read_sql("staleness", 1))
         metadata.create_all(connection)
     engine.dispose()
 
