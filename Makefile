@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench faults screenshots freeze lock clean
+.PHONY: demo test check bench faults screenshots documents freeze lock clean
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/frontview demo $(ARGS)
@@ -31,6 +31,10 @@ faults: $(VENV)/.dev
 # Pictures of both pages, from a seeded system, into docs/images/.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+# Documents that only repeat what the code says: settings, commands, tables of files.
+documents: $(VENV)/.dev
+	$(BIN)/python -m docs.generate
 
 # Add the fingerprints of new SQL files; released ones never change.
 freeze: $(VENV)/.dev

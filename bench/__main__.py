@@ -16,15 +16,15 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.finding import Absence, Finding
-from bench.pictures import NoDrawingLibrary, draw
-from bench.registry import QUESTIONS, Found, measure_of
+from bench.findings.finding import Absence, Finding
+from bench.findings.pictures import NoDrawingLibrary, draw
+from bench.questions.registry import QUESTIONS, Found, measure_of
 from bench.report import table, usual_file, write_json
-from bench.scale import GOALS_ARE_FOR, SCALES, Scale
-from bench.seeded import ROOT, drop, people_of
-from bench.server import Server, given_server, running_server
-from bench.stand import Stand
-from bench.template import seeded_template
+from bench.system.scale import GOALS_ARE_FOR, SCALES, Scale
+from bench.system.seeded import ROOT, drop, people_of
+from bench.system.server import Server, given_server, running_server
+from bench.system.stand import Stand
+from bench.system.template import seeded_template
 
 NARROWEST_COLUMNS = 150
 

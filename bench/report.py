@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench.finding import Absence, Finding, Spread
-from bench.registry import Found
-from bench.scale import Scale
-from bench.seeded import ROOT
-from bench.server import Server
+from bench.findings.finding import Absence, Finding, Spread
+from bench.questions.registry import Found
+from bench.system.scale import Scale
+from bench.system.seeded import ROOT
+from bench.system.server import Server
 from models.engine import connect
 
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "wal_sync_method")

@@ -18,7 +18,7 @@ _POSTGRES_DRIVERS = {"postgresql", "postgresql+psycopg", "postgres"}
 
 
 class Settings(BaseSettings):
-    """What an operator may set; times in seconds, sizes in bytes."""
+    """What an operator may set; times in seconds, sizes in bytes. docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(env_prefix="FRONTVIEW_", frozen=True, extra="ignore")
 
@@ -28,52 +28,71 @@ class Settings(BaseSettings):
         repr=False,
         description="The same database without a transaction pooler, for refresher, feed and migrations.",
     )
-    data_dir: Path = Field(Path(".frontview"), description="Where the embedded PostgreSQL and its secret live.")
+    data_dir: Path = Field(
+        Path(".frontview"),
+        description="Where the embedded PostgreSQL and its secret live, from the current directory; made when missing.",
+    )
 
     jwt_secret: SecretStr | None = Field(None, description="HS256 secret, at least 32 bytes.")
     jwks_url: str | None = Field(None, description="Key set that verifies RS256/ES256/EdDSA tokens.")
     jwt_audience: str | None = Field(None, description="Required `aud`, when set.")
     jwt_issuer: str | None = Field(None, description="Required `iss`, when set.")
 
-    trust_seconds: float = Field(1.0, gt=0, le=60, description="H: no cached answer is older than this.")
+    trust_seconds: float = Field(1.0, gt=0, le=60, description="H: no cached answer misses a commit older than this.")
     poll_seconds: float = Field(0.25, gt=0, le=10, description="The feed is read at least this often.")
-    pool_size: int = Field(8, ge=1, le=200, description="Database connections a web worker may use for reads.")
+    pool_size: int = Field(
+        8,
+        ge=1,
+        le=200,
+        description="Database connections that a web worker may use for reads; its follower has one more.",
+    )
     statement_timeout_seconds: float = Field(15.0, gt=0, le=3600, description="Longest read of a dashboard.")
     stale_if_error_seconds: int = Field(
-        0, ge=0, le=86400, description="With the database gone, serve entries at most this far past their trust."
+        0,
+        ge=0,
+        le=86400,
+        description="While the database is gone, entries are served at most this far past their trust.",
     )
     regions: dict[str, dict[str, int]] = Field(
         default_factory=dict,
-        description='Limits of cache regions, e.g. {"dashboard": {"max_entries": 500, "max_bytes": 50000000}}.',
+        description='Limits of cache regions, e.g. `{"dashboard": {"max_entries": 500, "max_bytes": 50000000, '
+        '"ttl_seconds": 60}}`; what is not named stays as declared.',
     )
     compress_from_bytes: int = Field(
-        16_384, ge=0, le=2**31 - 1, description="Answers of at least so many bytes are kept compressed."
+        16_384, ge=0, le=2**31 - 1, description="Answers of at least this size are kept compressed."
     )
     warming_enabled: bool = Field(True, description="Workers compute answers ahead of need.")
-    warm_on_invalidation: bool = Field(True, description="Answers that were read are computed anew after a change.")
-    background_refresh: bool = Field(True, description="Answers that were read are computed anew before they expire.")
-    refresh_threshold: float = Field(0.8, gt=0, lt=1, description="Share of its life after which that is due.")
+    warm_on_invalidation: bool = Field(True, description="Answers that were read are computed again after a change.")
+    background_refresh: bool = Field(True, description="Answers that were read are computed again before they expire.")
+    refresh_threshold: float = Field(
+        0.8, gt=0, lt=1, description="Share of its life after which an answer is computed again."
+    )
     warming_duty: float = Field(
         0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
     )
-    warming_users: int = Field(500, ge=0, le=100_000, description="Most users whose answers are planned ahead.")
+    warming_users: int = Field(
+        500, ge=0, le=100_000, description="Most users whose answers the leader plans to keep warm."
+    )
 
     front_layer: bool = Field(
-        True, description="Whether hits are answered before Flask; false: to find out what that does."
+        True, description="Whether hits are answered before Flask; `false` shows what that is worth."
     )
     rate_limit_per_second: float = Field(
-        50.0, ge=0, le=100_000, description="Requests a second that one user may send to one web process; 0: any."
+        50.0, ge=0, le=100_000, description="Requests a second that one user may send to one web process; 0: no limit."
     )
-    rate_limit_burst: int = Field(200, ge=1, le=1_000_000, description="Requests one user may send at once.")
+    rate_limit_burst: int = Field(200, ge=1, le=1_000_000, description="Requests that one user may send at once.")
 
     event_streams: int = Field(
-        64, ge=0, le=1000, description="Streams of events that a web worker may have open, each in a thread; 0: none."
+        64,
+        ge=0,
+        le=1000,
+        description="Streams of events that a web worker may have open, each in its own thread; 0: none.",
     )
     event_streams_per_user: int = Field(
-        4, ge=1, le=1000, description="Of those, one token's user may have so many: a browser opens six connections."
+        4, ge=1, le=1000, description="Most of those for one user: a browser opens six connections to a host."
     )
     event_stream_seconds: float = Field(
-        300.0, gt=0, le=86400, description="Longest life of a stream of events; its client opens another."
+        300.0, gt=0, le=86400, description="Longest life of a stream of events; then its client opens another."
     )
 
     drain_seconds: float = Field(0.025, ge=0.005, le=1, description="Pause between two drains of the leader.")
@@ -84,27 +103,31 @@ class Settings(BaseSettings):
     )
     recent_days: int = Field(45, ge=2, le=3650, description="Days the recent tier holds after a horizon move.")
     feed_retention_seconds: int = Field(300, ge=10, le=86400, description="How long feed and drain rows are kept.")
-    coverage_seconds: float = Field(60.0, ge=1, le=3600, description="Between two checks of the capture triggers.")
+    coverage_seconds: float = Field(60.0, ge=1, le=3600, description="Time between two checks of the capture triggers.")
     audit_duty: float = Field(
         0.005, ge=0, le=1, description="Share of one core that the audit of answers may take; 0: no audit."
     )
-    refresher_metrics_host: str = Field("127.0.0.1", description="Where the refresher's metrics are served.")
+    refresher_metrics_host: str = Field("127.0.0.1", description="Address on which the refresher's metrics are served.")
     refresher_metrics_port: int = Field(
         0, ge=0, le=65535, description="The refresher's port for Prometheus; 0: no metrics."
     )
 
-    metrics_enabled: bool = Field(True, description="Whether the web server answers /metrics.")
+    metrics_enabled: bool = Field(True, description="Whether the web server answers `/metrics`.")
     metrics_dir: Path | None = Field(
-        None, description="Where the processes of one web server leave their numbers; unset: in the temporary folder."
+        None, description="Folder in which the processes of one web server share their numbers; unset: a temporary one."
     )
     otel_enabled: bool = Field(False, description="Traces of requests and statements; needs the extra `otel`.")
     admin_posts_per_minute: int = Field(
-        30, ge=1, le=10_000, description="How often one admin may ask for something, a web worker."
+        30, ge=1, le=10_000, description="POST requests a minute that one admin may send to one web worker."
     )
 
-    log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")
-    access_log: bool = Field(True, description="One line a request, without user data.")
+    log_format: str = Field(
+        "auto", pattern="^(auto|json|console)$", description="`auto` means console on a terminal, JSON elsewhere."
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Lowest severity that is logged."
+    )
+    access_log: bool = Field(True, description="Whether each request is logged in one line, without user data.")
 
     @field_validator("database_url", "direct_url")
     @classmethod

@@ -1,4 +1,4 @@
-"""``python -m refresher``: the scheduler process; several may run, one leads."""
+"""``python -m refresher``: the refresher process; several may run, and one of them leads."""
 
 import sys
 
@@ -20,7 +20,10 @@ def main() -> int:
     except FrontviewError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except (psycopg.Error, DBAPIError) as error:  # no connection, no rights: later errors end a term, not the process
+    except (
+        psycopg.Error,
+        DBAPIError,
+    ) as error:  # no connection or no rights; later errors only end a term
         reason = error.orig if isinstance(error, DBAPIError) else error
         sys.stderr.write(f"The database cannot be used: {' '.join(str(reason).split())}\n")
         return 1

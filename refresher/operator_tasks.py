@@ -1,7 +1,7 @@
-"""What operators ask of the leader: takes the waiting tasks in their order, does each once, and says how it ended.
+"""Operators' tasks: the leader takes them in their order, runs each once, and records its outcome.
 
-Invariant: a task that somebody began and nobody ended is begun again by the next term, and by the same one only told
-as failed, so that what takes its connection down every time does so once a term.
+Invariant: a task that was started and not ended is started again in the next term, but in the same term it is only
+recorded as failed; so a task that always loses its connection does so once a term.
 """
 
 import time
@@ -13,22 +13,23 @@ import psycopg
 import structlog
 
 from models.connection import Connection
-from refresher.refreshing.maintenance import Maintenance
+from refresher.leader.leader_session import LeaderSession
+from refresher.leader.leadership import Term
 
 log = structlog.get_logger(__name__)
 
-FORGET_SECONDS = 10.0
+FORGET_SECONDS = 10.0  # How often old rows are deleted.
 LOST = "failed: connection lost"
 
 NEXT = """
 SELECT task_id, kind, argument, asked_by FROM frontview.operator_task
 WHERE ended_at IS NULL ORDER BY task_id LIMIT 1
 """
-BEGIN = "UPDATE frontview.operator_task SET started_at = clock_timestamp() WHERE task_id = %s AND ended_at IS NULL"
+START = "UPDATE frontview.operator_task SET started_at = clock_timestamp() WHERE task_id = %s AND ended_at IS NULL"
 END = """
 UPDATE frontview.operator_task SET ended_at = clock_timestamp(), outcome = %s WHERE task_id = %s AND ended_at IS NULL
 """
-# Of a worker that has gone, the reads of the last 15 minutes are still shown. Of refreshes, each tier's last one stays.
+# The reads of the last 15 minutes are shown even of a worker that has ended. The last refresh of each tier is kept.
 FORGET = (
     "DELETE FROM frontview.worker WHERE seen_at < now() - interval '16 minutes'",
     "DELETE FROM frontview.refresh_log WHERE refresh_id IN (SELECT r.refresh_id FROM frontview.refresh_log r WHERE "
@@ -39,8 +40,9 @@ FORGET = (
     "DELETE FROM frontview.sign_in_code WHERE expires_at <= now()",
 )
 
-# Does what a task's argument asks for, in autocommit, and returns how it ended, in words.
-Doer = Callable[[Connection, Mapping[str, Any]], str]
+# Runs a task of one kind in autocommit, given the leader's connection and term and the task's argument; returns the
+# outcome in words.
+TaskRunner = Callable[[Connection, Term, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +56,44 @@ class Task:
 
 
 class OperatorTasks:
-    """A job of the scheduler; runs on the session of ``maintenance``, so never beside a refresh.
+    """A job of the scheduler.
 
-    :param doers: by kind, for all kinds but ``refresh``, which is the maintenance's own.
+    :param session: that of the refreshes, so that no task runs beside a refresh.
+    :param runners: by kind of task.
     """
 
-    def __init__(self, maintenance: Maintenance, doers: Mapping[str, Doer]) -> None:
-        self._maintenance, self._doers = maintenance, doers
-        self._begun: dict[int, int] = {}  # tasks begun here and not ended, with the epoch
+    def __init__(self, session: LeaderSession, runners: Mapping[str, TaskRunner]) -> None:
+        self._session, self._runners = session, runners
+        self._started: dict[int, Term] = {}  # tasks that this process started and did not end
         self._forget_at = 0.0
 
     def run_waiting(self) -> None:
-        """Do what waits, and forget what is old, if this process leads."""
-        self._maintenance.run_as_leader(self._run_waiting)
+        """Run the waiting tasks and delete old rows, if this process leads."""
+        self._session.run(self._run_waiting)
 
-    def _run_waiting(self, connection: Connection, epoch: int) -> None:
-        while self._maintenance.goes_on(epoch) and (task := _next_task(connection)) is not None:
-            if self._begun.get(task.task_id) == epoch:
+    def _run_waiting(self, connection: Connection, term: Term) -> None:
+        while self._session.goes_on(term) and (task := _next_task(connection)) is not None:
+            if self._started.get(task.task_id) == term:
                 self._end(connection, task, LOST)
             else:
-                self._run(connection, epoch, task)
-        if time.monotonic() >= self._forget_at and self._maintenance.goes_on(epoch):
+                self._run(connection, term, task)
+        if time.monotonic() >= self._forget_at and self._session.goes_on(term):
             self._forget_at = time.monotonic() + FORGET_SECONDS
             for statement in FORGET:
                 connection.execute(statement)
 
-    def _run(self, connection: Connection, epoch: int, task: Task) -> None:
-        self._begun[task.task_id] = epoch
-        connection.execute(BEGIN, (task.task_id,))
-        outcome = self._do(connection, epoch, task)
-        if self._maintenance.goes_on(epoch):  # else it may have been cancelled for that: the next leader begins it anew
+    def _run(self, connection: Connection, term: Term, task: Task) -> None:
+        self._started[task.task_id] = term
+        connection.execute(START, (task.task_id,))
+        outcome = self._outcome(connection, term, task)
+        if self._session.goes_on(term):  # otherwise it may have been cancelled, and the next leader starts it again
             self._end(connection, task, outcome)
 
-    def _do(self, connection: Connection, epoch: int, task: Task) -> str:
+    def _outcome(self, connection: Connection, term: Term, task: Task) -> str:
         try:
-            if task.kind == "refresh":
-                return self._maintenance.refresh_by_hand(connection, epoch, str(task.argument.get("view")))
-            if (do := self._doers.get(task.kind)) is not None:
-                return do(connection, task.argument)
-            return f"failed: nothing here does {task.kind!r}"
+            if (run := self._runners.get(task.kind)) is not None:
+                return run(connection, term, task.argument)
+            return f"failed: this leader cannot run tasks of kind {task.kind!r}"
         except psycopg.Error as error:
             if connection.broken:
                 raise
@@ -103,7 +104,7 @@ class OperatorTasks:
 
     def _end(self, connection: Connection, task: Task, outcome: str) -> None:
         connection.execute(END, (outcome, task.task_id))
-        self._begun.pop(task.task_id, None)
+        self._started.pop(task.task_id, None)
         log.info("operator_task", task_id=task.task_id, kind=task.kind, asked_by=task.asked_by, outcome=outcome)
 
 

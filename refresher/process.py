@@ -1,12 +1,13 @@
 """The refresher process: the drain thread, the scheduler, and a clean stop.
 
-Invariant: SIGTERM and SIGINT end it within 5 s with the leader's lock released; nothing runs before :func:`run`.
+Invariant: SIGTERM and SIGINT end the process within 5 s with the leader's lock released; nothing runs before
+:func:`run` is called.
 """
 
 import signal
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,8 +19,10 @@ from models.preconditions import require_usable_database
 from models.settings import Settings
 from refresher.leader.connections import connect_drain, connect_inspection, connect_maintenance, still_works
 from refresher.leader.drain import Drain
-from refresher.operator_tasks import OperatorTasks
+from refresher.leader.leader_session import LeaderSession
+from refresher.operator_tasks import OperatorTasks, TaskRunner
 from refresher.refreshing.maintenance import Maintenance
+from refresher.refreshing.refresh_log import RefreshResult
 from refresher.wall_clock import WallClock
 from refresher.warming.asked import plan_asked
 from refresher.warming.plan import WarmingPlan, room_of
@@ -33,73 +36,75 @@ REFRESH_CHECK_SECONDS = 1
 CHORES_SECONDS = 5
 INSPECTION_SECONDS = 1
 OPERATOR_TASKS_SECONDS = 1
-WARMING_SECONDS = 15  # within the idle time of its connection
+WARMING_SECONDS = 15  # Less than the idle time after which the server ends the session of the warm plan.
 
 
 class RefresherProcess:
-    """Everything one refresher owns; :meth:`start` and :meth:`stop` once each."""
+    """All parts of one refresher; :meth:`start` and :meth:`stop` are called once each."""
 
     def __init__(self, settings: Settings, catalog: Catalog, url: str) -> None:
         def backend_works(connection: Connection) -> bool:
             return still_works(url, connection.info.backend_pid)
 
-        room = room_of(catalog, settings.regions, settings.warming_users)
         self.deadlines = Deadlines()
-        self._metrics = metrics = Metrics()
+        self._metrics = Metrics()
+        self._metrics_address = (settings.refresher_metrics_host, settings.refresher_metrics_port)
         self.drain = Drain(
             lambda: connect_drain(url),
             pause_seconds=settings.drain_seconds,
             keep_feed_seconds=settings.feed_retention_seconds,
             deadlines=self.deadlines,
             still_works=backend_works,
-            on_drain=metrics.drained,
+            on_drain=self._metrics.drained,
         )
-        self.maintenance = Maintenance(
-            lambda: connect_maintenance(url),
-            self.drain,
+        self._maintenance_session = LeaderSession("maintenance", lambda: connect_maintenance(url), self.drain)
+        self._inspection_session = LeaderSession("inspection", lambda: connect_inspection(url), self.drain)
+        self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
+        self._wall_clock = WallClock()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        self._add_jobs(settings, catalog)
+
+    def _add_jobs(self, settings: Settings, catalog: Catalog) -> None:
+        room = room_of(catalog, settings.regions, settings.warming_users)
+        maintenance = Maintenance(
+            self._maintenance_session,
             catalog,
             duty=settings.refresh_duty,
             min_seconds=settings.refresh_min_seconds,
             recent_days=settings.recent_days,
             refresh_timeout_seconds=settings.refresh_timeout_seconds,
-            deadlines=self.deadlines,
-            still_works=backend_works,
-            on_refresh=lambda done: metrics.refreshed(done.view, done.tiers, done.word, done.duration_seconds),
+            on_refresh=self._refreshed,
         )
-        self.operator_tasks = OperatorTasks(self.maintenance, doers={"warm": partial(plan_asked, room=room)})
-        self._metrics_address = (settings.refresher_metrics_host, settings.refresher_metrics_port)
-        self.inspection = Inspection(
-            lambda: connect_inspection(url),
-            self.drain,
+        runners: dict[str, TaskRunner] = {
+            "refresh": maintenance.refresh_by_hand,
+            "warm": lambda connection, _term, argument: plan_asked(connection, argument, room),
+        }
+        tasks = OperatorTasks(self._maintenance_session, runners)
+        inspection = Inspection(
+            self._inspection_session,
             catalog,
             self._metrics,
             coverage_seconds=settings.coverage_seconds,
             audit_duty=settings.audit_duty,
-            deadlines=self.deadlines,
-            still_works=backend_works,
         )
-        self.warming = WarmingPlan(
-            lambda: connect_inspection(url),
-            self.drain,
-            room,
-            deadlines=self.deadlines,
-            still_works=backend_works,
-        )
-        self._wall_clock = WallClock()
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        )
-        self._scheduler.add_job(self.maintenance.refresh_due, "interval", seconds=REFRESH_CHECK_SECONDS, id="refresh")
-        self._scheduler.add_job(self.maintenance.run_chores, "interval", seconds=CHORES_SECONDS, id="chores")
-        self._scheduler.add_job(self.inspection.tick, "interval", seconds=INSPECTION_SECONDS, id="inspection")
-        self._scheduler.add_job(
-            self.operator_tasks.run_waiting, "interval", seconds=OPERATOR_TASKS_SECONDS, id="operator_tasks"
-        )
+        self._add_job(maintenance.refresh_due, REFRESH_CHECK_SECONDS, "refresh")
+        self._add_job(maintenance.run_chores, CHORES_SECONDS, "chores")
+        self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
+        self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
         if settings.warming_enabled:
-            self._scheduler.add_job(self.warming.tick, "interval", seconds=WARMING_SECONDS, id="warming")
+            self._add_job(WarmingPlan(self._warming_session, room).tick, WARMING_SECONDS, "warming")
+
+    def _add_job(self, job: Callable[[], None], seconds: int, name: str) -> None:
+        self._scheduler.add_job(job, "interval", seconds=seconds, id=name)
+
+    def _refreshed(self, result: RefreshResult) -> None:
+        self._metrics.refreshed(result)
+        self.drain.want_collection()
 
     def start(self) -> None:
-        """Begin to contend for leadership and to schedule.
+        """Begin to contend for leadership, and start the scheduler.
 
         :raises ConfigurationError: the metrics' address cannot be used.
         """
@@ -109,18 +114,17 @@ class RefresherProcess:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop everything and release the lock; takes at most about 4 s."""
+        """Stop all parts and release the lock; takes about 4 s at most."""
         self._scheduler.pause()
-        self.maintenance.stop()
-        self.inspection.stop()
-        self.warming.stop()
+        for session in (self._maintenance_session, self._inspection_session, self._warming_session):
+            session.stop()
         self._scheduler.shutdown(wait=False)
         self.drain.stop()
         self.deadlines.stop()
         self._metrics.stop()
 
-    def mind_the_clock(self) -> None:
-        """Run every job now if the wall clock was set: the scheduler would wait until it catches up."""
+    def handle_clock_step(self) -> None:
+        """Run every job now if the wall clock was set: the scheduler would wait until the clock catches up."""
         if self._wall_clock.was_set():
             log.warning("wall_clock_set")
             for job in self._scheduler.get_jobs():
@@ -131,9 +135,9 @@ def run(settings: Settings, catalog: Catalog) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
 
     :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no database can be reached with these settings.
-    :raises ConfigurationError: a transaction pooler is in between.
+    :raises ConfigurationError: the connection goes through a transaction pooler.
     :raises ServerTooOld: the server cannot run the protocol.
-    :raises NotMigrated: there is no schema to work on.
+    :raises NotMigrated: the schema is missing or older than this code.
     """
     stop_asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,7 +148,7 @@ def run(settings: Settings, catalog: Catalog) -> int:
     process.start()
     log.info("refresher_started")
     while not stop_asked.wait(1.0):
-        process.mind_the_clock()
+        process.handle_clock_step()
     process.stop()
     log.info("refresher_stopped")
     return 0

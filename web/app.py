@@ -1,6 +1,6 @@
-"""The WSGI application, put together from what it is given.
+"""Builds the WSGI application from the parts it is given.
 
-Invariant: making it opens no connection and starts no thread; the worker starts on the first request of
+Invariant: building it opens no connection and starts no thread; the worker starts on the first request of
 each process.
 """
 
@@ -42,9 +42,9 @@ def create_app(
 ) -> APIFlask:
     """Return the application that serves ``worker``'s reads.
 
-    :param verifier: tells who is asking; by default the one the settings describe.
-    :param readiness: looks at the database for ``/readyz``.
-    :param tracing: makes traces of requests; None: there are none.
+    :param verifier: finds the caller of a request from its token; by default the one that the settings describe.
+    :param readiness: checks the database for ``/readyz``.
+    :param tracing: makes traces of requests; None: no traces are made.
     :raises ConfigurationError: the settings describe no way to verify a token.
     """
     app = APIFlask(
@@ -54,7 +54,7 @@ def create_app(
         spec_path=None,
         docs_path=None,
         json_errors=False,
-        static_folder=None,  # type: ignore[arg-type]  # ours have their version in the address
+        static_folder=None,  # type: ignore[arg-type]  # The pages' own assets are served with their version in the address.
     )
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False

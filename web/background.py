@@ -1,8 +1,9 @@
-"""Threads that do a piece of work periodically: :class:`Periodic`, and :class:`Background` for work in the database.
+"""Threads that work periodically: :class:`Periodic`, and :class:`Background` for work in the database.
 
-Invariant: whatever the work raises is counted, logged a logarithmic number of times, and tried again. A thread ends
-when it is asked to, and with the main thread, which one that is no daemon would keep from ending the process. Where
-the work waits for a database that says nothing, :meth:`Background.stop` cuts its connection, within about a second.
+Invariant: an exception of the work is counted and logged (a logarithmic number of times), and the work is tried again.
+A thread ends when it is asked to, and when the main thread has ended: it is no daemon, so it would keep the process
+alive. Where the work waits for a database that does not answer, :meth:`Background.stop` cuts its connection, within
+about a second.
 """
 
 import threading
@@ -23,11 +24,11 @@ CUT_SECONDS = 0.5  # How long stop() waits afterwards for the work to notice tha
 
 
 class Periodic:
-    """Calls ``work`` every ``seconds``, at once the first time; :meth:`start` and :meth:`stop` once each.
+    """Calls ``work`` immediately and then every ``seconds``; call :meth:`start` and :meth:`stop` once each.
 
-    :param work: does what is due; looks at :attr:`stopping` between two pieces of longer work.
-    :param last: called once in the thread when it ends in order.
-    :param counter: where failures are counted, as ``failures``.
+    :param work: does what is due; long work checks :attr:`stopping` between its parts.
+    :param last: called once in the thread when it ends normally.
+    :param counter: counts exceptions of the work under ``failures``.
     """
 
     def __init__(
@@ -47,15 +48,15 @@ class Periodic:
 
     @property
     def stopping(self) -> bool:
-        """Whether the work is to end."""
+        """Whether the work should end."""
         return self._stopping.is_set() or not threading.main_thread().is_alive()
 
     def start(self) -> None:
-        """Start the thread; once."""
+        """Start the thread; call this once."""
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Begin to stop; several can end at the same time."""
+        """Ask the thread to end without waiting for it, so that several threads can end at the same time."""
         self._stopping.set()
 
     def stop(self, seconds: float = 2.0) -> bool:
@@ -89,9 +90,9 @@ class Periodic:
 
 
 class Background(Periodic):
-    """Calls ``work`` every ``seconds`` from a thread of its own.
+    """A :class:`Periodic` whose work uses the database.
 
-    :param engine: whose connections ``work`` uses, watched by ``deadlines``; the others as for :class:`Periodic`.
+    :param engine: provides the connections that ``work`` uses, which ``deadlines`` watches.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Background(Periodic):
         event.listen(engine, "checkin", self._checked_in)
 
     def stop(self, seconds: float = END_SECONDS) -> bool:
-        """End the thread, whatever it waits for in the database; return whether it ended in time."""
+        """End the thread even if it waits for the database; return whether it ended in time."""
         if super().stop(seconds):
             return True
         if (connection := self._connection) is not None:
@@ -132,6 +133,6 @@ class Background(Periodic):
 
 
 def has_free_connection(engine: Engine) -> bool:
-    """Return whether a connection of the pool could be had at once: who may wait for later does not queue for one."""
+    """Return whether the pool has a free connection; work that can be done later does not queue for one."""
     pool = engine.pool
     return not isinstance(pool, QueuePool) or pool.checkedout() < pool.size()

@@ -1,4 +1,4 @@
-"""What the views of one application work with; kept in ``app.extensions``, passed in when the app is made."""
+"""The objects that endpoints of one application work with; kept in ``app.extensions``, passed in when it is made."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from web.process.worker import Worker
 
 _NAME = "frontview"
-COUNTED = "frontview.counted"  # in the environ: the layer before Flask has taken this request's token
+COUNTED = "frontview.counted"  # This key of the WSGI environ is set where the front layer has counted the request.
 
 
 @dataclass(frozen=True, slots=True)
 class WebContext:
-    """Everything of one web process that a view may need."""
+    """Everything of one web process that an endpoint may need."""
 
     worker: "Worker"
     settings: Settings
@@ -32,19 +32,19 @@ def set_context(app: Flask, context: WebContext) -> None:
 
 
 def context_of(app: Flask) -> WebContext:
-    """Return what ``app`` was made with."""
+    """Return the context that ``app`` was made with."""
     return cast(WebContext, app.extensions[_NAME])
 
 
 def context() -> WebContext:
-    """Return what the application of the current request was made with."""
+    """Return the context of the application that handles the current request."""
     return context_of(current_app)
 
 
 def settle_caller() -> Caller:
-    """Return who sent the current request, whose rate it counts against.
+    """Return the caller of the current request, and count the request against the caller's rate limit.
 
-    :raises Problem: 401, no good token; 429, too many requests of that user; 503, the keys to tell cannot be had.
+    :raises Problem: 401, no valid token; 429, too many requests of that user; 503, the signing keys are unavailable.
     """
     parts = context()
     caller = parts.verifier.caller(request.headers.get("Authorization"))

@@ -1,6 +1,6 @@
 """What happens around every request: its id, the worker's start, the size limit, headers, and one log line.
 
-Invariant: the log line names the route's template, never the address, its query or anything of the user.
+Invariant: the log line names the route's template, never the address, its query or any data of the user.
 """
 
 import re
@@ -15,7 +15,7 @@ from web.context import context
 from web.http.problems import Problem
 
 LARGEST_BODY_BYTES = 65_536
-# Endpoints that must answer however the database is; readiness starts the worker itself.
+# Endpoints that must answer without a database; readiness starts the worker itself.
 DATABASE_FREE = {
     "health.alive",
     "health.ready",
@@ -27,7 +27,7 @@ DATABASE_FREE = {
     "pages.asset",
 }
 
-_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PROTECTIVE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -38,7 +38,7 @@ NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; fo
 
 
 def register_request_hooks(app: Flask) -> None:
-    """Install the hooks; the first one stamps the request before anything can fail."""
+    """Install the hooks; the first one records the time and the request id, before anything can fail."""
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.before_request(_stamp)
     app.before_request(_refuse_large_body)
@@ -48,19 +48,19 @@ def register_request_hooks(app: Flask) -> None:
 
 
 def elapsed_ms() -> float:
-    """Return the milliseconds since the current request came in."""
+    """Return the milliseconds since the current request arrived."""
     return (perf_counter() - float(g.started)) * 1000
 
 
 def request_id_of(given: str | None) -> str:
-    """Return the client's request id if it is sane, else a new one: 128 random bits, which need not be secret."""
-    return given if given and _SANE_ID.fullmatch(given) else getrandbits(128).to_bytes(16, "big").hex()
+    """Return the client's request id if it is well-formed, else a new one: 128 random bits, not a secret."""
+    return given if given and _WELL_FORMED_ID.fullmatch(given) else getrandbits(128).to_bytes(16, "big").hex()
 
 
 def _stamp() -> None:
     g.started = perf_counter()
     g.request_id = request_id_of(request.headers.get("X-Request-Id"))
-    bind_contextvars(request_id=g.request_id)  # on every line that is logged until the request is over
+    bind_contextvars(request_id=g.request_id)  # Every line logged until the end of the request has it.
 
 
 def _unbind(_error: BaseException | None = None) -> None:
@@ -94,9 +94,9 @@ def _finish(response: Response) -> Response:
 def log_request(
     method: str, rule: str | None, status: int, milliseconds: float, source: str | None, request_id: str
 ) -> None:
-    """Write the one line of a request.
+    """Write the log line of a request.
 
-    :param rule: the route's template, never the address that was asked.
+    :param rule: the route's template, never the address that was requested.
     """
     lines = request_lines()
     if lines is not None:

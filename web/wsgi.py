@@ -1,6 +1,6 @@
-"""``web.wsgi:app`` for any WSGI server, and :func:`started_app` for ours.
+"""``web.wsgi:app`` for any WSGI server, and :func:`started_app` for ``frontview serve``.
 
-Invariant: importing this opens no connection and starts no thread, so it may happen before a fork
+Invariant: importing this module opens no connection and starts no thread, so it may happen before a fork
 (``gunicorn --preload``). A configuration that cannot work raises here, naming every fault.
 """
 
@@ -22,35 +22,35 @@ from web.process.worker import Worker
 def make_app() -> APIFlask:
     """Return the application that the environment describes.
 
-    :raises ConfigurationError: with every fault of the environment.
+    :raises ConfigurationError: the environment has faults; the error names all of them.
     """
     settings = load_settings()
     configure_logs(settings)
     if not settings.otel_enabled:
         return create_app(Worker(settings, CATALOG), settings)
-    from web.telemetry.tracing import make_tracing  # noqa: PLC0415  nothing of it is loaded without the setting
+    from web.telemetry.tracing import make_tracing  # noqa: PLC0415  OpenTelemetry is loaded only with the setting
 
     tracing = make_tracing()
     return create_app(Worker(settings, CATALOG, on_engine=tracing.trace_statements), settings, tracing=tracing)
 
 
 def end_streams_when_asked_to_end() -> None:
-    """End :data:`app`'s streams of events at the signal that ends this process, which otherwise waits for them.
+    """Make the signal that ends this process close :data:`app`'s event streams, for which it would otherwise wait.
 
-    Only from the main thread of a process that will not fork any more.
+    To be called only from the main thread of a process that will not fork again.
     """
     on_termination(context_of(app).worker.end_event_streams)
 
 
 def started_app() -> APIFlask:
-    """Return :data:`app` with its worker started; only for a process that will not fork any more.
+    """Return :data:`app` with its worker started; only for a process that will not fork again.
 
-    ``frontview serve`` names this as its factory, so that the first user does not wait for a connection.
+    ``frontview serve`` uses it as the factory of its workers, so that the first user does not wait for a connection.
     """
     worker = context_of(app).worker
     try:
         worker.ensure_started()
-    except FrontviewError as error:  # the first request tries again
+    except FrontviewError as error:  # The first request tries again.
         logger().warning("worker not started yet", reason=type(error).__name__)
     end_streams_when_asked_to_end()
     Finalize(None, worker.stop, exitpriority=10)
@@ -58,7 +58,7 @@ def started_app() -> APIFlask:
 
 
 def started_app_on_own_core() -> APIFlask:
-    """Return :func:`started_app`, all of whose threads keep to one core that no other worker has."""
+    """Return :func:`started_app` after pinning the process to a core that no other worker uses."""
     keep_to_own_core()
     return started_app()
 

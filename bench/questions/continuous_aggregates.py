@@ -15,11 +15,11 @@ measures, on days of UTC. The refresh here includes its bookkeeping.
 import time
 from collections.abc import Callable, Iterator
 
-from bench.extensions import install, not_here
-from bench.finding import Absence, Finding, ratios, spread
-from bench.rounds import interleave
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Absence, Finding, ratios, spread
+from bench.peers.extensions import install, not_here
+from bench.system.rounds import interleave
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
@@ -138,10 +138,10 @@ def _number(connection: Connection, query: str, user: int) -> int:
 
 
 def _ours(connection: Connection, leader: tuple[Connection, Term]) -> float:
-    outcome = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
-    if outcome.word != "refreshed":
-        raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")
-    return outcome.duration_seconds * 1000
+    result = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
+    if result.outcome != "refreshed":
+        raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
+    return result.duration_seconds * 1000
 
 
 def _theirs(connection: Connection) -> float:

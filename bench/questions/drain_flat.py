@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from bench.dashboards import Question
-from bench.finding import Finding, Goal, Spread, percentile
-from bench.pgbench import insert_call, steady_load
-from bench.stand import Stand
-from bench.timed_connection import TimedConnection, Took
+from bench.findings.finding import Finding, Goal, Spread, percentile
+from bench.load.pgbench import insert_call, steady_load
+from bench.system.dashboards import Question
+from bench.system.stand import Stand
+from bench.system.timed_connection import TimedConnection, Took
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import Drain

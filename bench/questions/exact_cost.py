@@ -1,8 +1,8 @@
 """What does exactness cost when nothing is stale, and when today is?
 
-The exact read of every dashboard against *bare* functions (:mod:`bench.bare`) that return the same bytes from the same
-tiers without asking whether they are up to date: no watermark, no stale keys, no check against rewrites. In a second
-clone of the database the same users have written a call that was drained and not refreshed: there the exact read
+The exact read of every dashboard against *bare* functions (:mod:`bench.peers.bare`) that return the same bytes from the
+same tiers without asking whether they are up to date: no watermark, no stale keys, no check against rewrites. In a
+second clone of the database the same users have written a call that was drained and not refreshed: there the exact read
 recomputes today. All three take turns, prepared, each on a warm connection of its own.
 
 Limits: the bare functions may lie by as much as the views are behind; nobody could serve them as exact. Times are
@@ -11,12 +11,12 @@ of the whole statement, so that building the JSON, which all do, is in all.
 
 from collections.abc import Callable, Iterator
 
-from bench.bare import install_bare_dashboards
-from bench.dashboards import NO_ARGUMENTS, Question, add_call, an_agent_of
-from bench.finding import Finding, Goal, ratios, spread
-from bench.rounds import interleaved_milliseconds
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.peers.bare import install_bare_dashboards
+from bench.system.dashboards import NO_ARGUMENTS, Question, add_call, an_agent_of
+from bench.system.rounds import interleaved_milliseconds
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bench.finding import Finding, Goal, ratios, spread
-from bench.rounds import interleave
-from bench.seeded import RECENT_DAYS, leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.system.rounds import interleave
+from bench.system.seeded import RECENT_DAYS, leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.leadership import Term
@@ -68,9 +68,9 @@ def _populate(connection: Connection, term: Term) -> float:
     connection.execute("CHECKPOINT")
     began = time.perf_counter()
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-    outcome = refresh(connection, VIEW, VIEW.tiers, term.epoch, horizon=horizon)
-    if outcome.word != "populated":
-        raise RuntimeError(f"the view was not populated: {outcome.word}")
+    result = refresh(connection, VIEW, VIEW.tiers, term.epoch, horizon=horizon)
+    if result.outcome != "populated":
+        raise RuntimeError(f"the view was not populated: {result.outcome}")
     return time.perf_counter() - began
 
 

@@ -13,7 +13,7 @@ says when its computing began. The stages of one write add up to its time; their
 
 Peers, in turn, on a database without Frontview's capture of calls: the Flask dashboard whose row trigger notifies and
 whose process drops the user's answer, and the same without listening, its answers kept for a second. Both compute by
-``bench/plain_overview.py``, under gunicorn with one worker. A longer life would be seen later in proportion.
+``bench/peers/plain_overview.py``, under gunicorn with one worker. A longer life would be seen later in proportion.
 
 Limits: a connection asks every few milliseconds, half of that is in each time; all share the machine.
 """
@@ -23,14 +23,14 @@ from contextlib import ExitStack
 from statistics import median
 from typing import Any
 
-from bench.finding import Finding, Goal, Spread, percentile, spread
-from bench.peers import dashboard_environment, on_gunicorn, served_together
-from bench.plot import Plot
-from bench.processes import refresher, web_server
-from bench.registry import Found
-from bench.row_notify import CHANNEL, notify_by_row_trigger
-from bench.stand import Stand
-from bench.watched_system import PROBES_A_SECOND, WORKERS, WRITES_A_SECOND, Round, WatchedSystem, check_rate
+from bench.findings.finding import Finding, Goal, Spread, percentile, spread
+from bench.findings.plot import Plot
+from bench.peers.row_notify import CHANNEL, notify_by_row_trigger
+from bench.peers.servers import dashboard_environment, on_gunicorn, served_together
+from bench.questions.registry import Found
+from bench.system.processes import refresher, web_server
+from bench.system.stand import Stand
+from bench.watching.watched_system import PROBES_A_SECOND, WORKERS, WRITES_A_SECOND, Round, WatchedSystem, check_rate
 
 PATH = "/api/v1/dashboard/overview"
 PROBES_A_ROUND = 100
@@ -79,7 +79,7 @@ def _systems(stand: Stand, stack: ExitStack) -> dict[str, WatchedSystem]:
     peers: dict[str, dict[str, Any]] = {ROW_NOTIFY: {"listens": CHANNEL}, ONE_SECOND: {"life_seconds": "1"}}
     for name, settings in peers.items():
         environment = dashboard_environment(theirs, "simple", **settings)
-        servers[name] = on_gunicorn("bench.dashboard_peer:make_app", environment)
+        servers[name] = on_gunicorn("bench.peers.dashboard_peer:make_app", environment)
     found = {}
     for name, (port, _) in served_together(stack, servers).items():
         url, path = (ours, PATH) if name == OURS else (theirs, "/overview")

@@ -11,12 +11,12 @@ memory, no network.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.dashboards import Question
-from bench.finding import Finding, Goal, ratios, spread
-from bench.registry import Found
-from bench.rounds import interleaved_milliseconds
-from bench.seeded import leading, refresh_everything
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.questions.registry import Found
+from bench.system.dashboards import Question
+from bench.system.rounds import interleaved_milliseconds
+from bench.system.seeded import leading, refresh_everything
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from views_sql.catalog import CATALOG

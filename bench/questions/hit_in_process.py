@@ -15,16 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import constant_peers
-from bench.finding import Finding, Goal, ratios, spread
-from bench.http_load import Request
-from bench.peers import bearer, dashboard_environment, wsgi_environ
-from bench.plot import Bars
-from bench.processes import answer_of, environment_for, refresher, web_server
-from bench.python_load import answer_to
-from bench.registry import Found
-from bench.rounds import Figures
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.findings.plot import Bars
+from bench.load.python_load import answer_to
+from bench.load.request import Request
+from bench.peers import constant_peers
+from bench.peers.servers import bearer, dashboard_environment, wsgi_environ
+from bench.questions.registry import Found
+from bench.system.processes import answer_of, environment_for, refresher, web_server
+from bench.system.rounds import Figures
+from bench.system.stand import Stand
 
 PATH = "/api/v1/dashboard/overview"
 CALLS_A_ROUND_SECOND = 4_000
@@ -62,7 +62,7 @@ def measure(stand: Stand) -> Iterator[Found]:
                 **dashboard_environment(url, "simple"),
                 **bodies,
             }
-            figures: Figures = answer_of(["bench.hit_worker"], environment, told)
+            figures: Figures = answer_of(["bench.in_process.hit_worker"], environment, told)
             yield from _findings(len(body), figures, logging=logging)
             stand.step()
 

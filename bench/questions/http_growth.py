@@ -19,18 +19,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import constant_peers
-from bench.contender import Contender, is_hit, says
-from bench.finding import Finding, ratios, spread
-from bench.http_load import Request
-from bench.peers import bearer, dashboard_environment, on_granian, on_gunicorn, served_together
-from bench.plot import Plot
-from bench.processes import refresher, web_server
-from bench.python_load import answer_to
-from bench.redis_server import redis_server
-from bench.registry import Found
-from bench.rounds import interleave
-from bench.stand import Stand
+from bench.findings.finding import Finding, ratios, spread
+from bench.findings.plot import Plot
+from bench.load.contender import Contender, is_hit, says
+from bench.load.python_load import answer_to
+from bench.load.request import Request
+from bench.peers import constant_peers
+from bench.peers.redis_server import redis_server
+from bench.peers.servers import bearer, dashboard_environment, on_granian, on_gunicorn, served_together
+from bench.questions.registry import Found
+from bench.system.processes import refresher, web_server
+from bench.system.rounds import interleave
+from bench.system.stand import Stand
 from models.engine import connect
 
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64)
@@ -82,12 +82,12 @@ def _peers(stack: ExitStack, url: str, bodies: list[bytes]) -> Servers:
     for place, body in enumerate(bodies):
         (folder / str(place)).write_bytes(body)
     constants = {constant_peers.FOLDER: str(folder)}
-    factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
+    factories = {BARE: "bench.peers.constant_peers:make_bare", FLASK: "bench.peers.constant_peers:make_flask"}
     peers = {name: on_granian(it, "/0", constants) for name, it in factories.items()}
     redis = stack.enter_context(redis_server())
     if redis is not None:
         environment = dashboard_environment(url, redis, folder=folder)
-        peers[REDIS] = on_gunicorn("bench.dashboard_peer:make_app", environment)
+        peers[REDIS] = on_gunicorn("bench.peers.dashboard_peer:make_app", environment)
     return served_together(stack, peers)
 
 

@@ -3,8 +3,8 @@
 ``frontview serve`` with one worker answers the median user's overview from its cache, to a real token. Beside it stand,
 each with one worker and all asked in turn over sixteen keep-alive connections: the very bytes of that answer from a
 bare WSGI application and from a Flask route, to requests with the same headers, both under granian with Frontview's
-settings; the overview as one builds it with Flask and SQLAlchemy (``bench/dashboard_peer.py``), its answers kept by
-Flask-Caching in Redis or in the process, under gunicorn with threads as its users run it, in the process also under
+settings; the overview as one builds it with Flask and SQLAlchemy (``bench/peers/dashboard_peer.py``), its answers kept
+by Flask-Caching in Redis or in the process, under gunicorn with threads as its users run it, in the process also under
 granian; and, without any cache, that dashboard and our own asked with ``no-cache``, both for users around the median in
 turn, so that no two computations can be shared. Once more, with all of a worker's threads on one core (``frontview
 serve --own-core``, the constants under granian alike); and logging each request (Frontview's default), beside a Flask
@@ -22,19 +22,20 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import constant_peers
-from bench.contender import Contender, is_hit, says
-from bench.dashboard_peer import USER_PARAMETER
-from bench.finding import Finding, Goal, Spread, ratios, spread
-from bench.http_load import Request, generator
-from bench.peers import Served, Servers, bearer, dashboard_environment, on_granian, on_gunicorn, served_together
-from bench.plot import Bars
-from bench.processes import refresher, web_server
-from bench.python_load import answer_to
-from bench.redis_server import redis_server
-from bench.registry import Found
-from bench.rounds import Figures, interleave
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, Spread, ratios, spread
+from bench.findings.plot import Bars
+from bench.load.contender import Contender, is_hit, says
+from bench.load.http_load import generator
+from bench.load.python_load import answer_to
+from bench.load.request import Request
+from bench.peers import constant_peers
+from bench.peers.dashboard_peer import USER_PARAMETER
+from bench.peers.redis_server import redis_server
+from bench.peers.servers import Served, Servers, bearer, dashboard_environment, on_granian, on_gunicorn, served_together
+from bench.questions.registry import Found
+from bench.system.processes import refresher, web_server
+from bench.system.rounds import Figures, interleave
+from bench.system.stand import Stand
 
 PATH = "/api/v1/dashboard/overview"
 CONNECTIONS = 16
@@ -44,7 +45,7 @@ HIT, BARE, FLASK = "Frontview, hit", "bare WSGI, constant", "Flask, constant"
 UNCACHED = "Flask and SQLAlchemy, no cache"
 REDIS, REDIS_NO_TOKEN = "Flask-Caching, Redis", "Flask-Caching, Redis, no token"
 GOALS = {BARE: Goal(">=", 0.6), FLASK: Goal(">=", 3), REDIS: Goal(">=", 15), REDIS_NO_TOKEN: Goal(">=", 15)}
-PEER = "bench.dashboard_peer:make_app"
+PEER = "bench.peers.dashboard_peer:make_app"
 
 
 def measure(stand: Stand) -> Iterator[Found]:
@@ -118,7 +119,7 @@ def _constants(stack: ExitStack, body: bytes, *options: str) -> Servers:
     folder = Path(stack.enter_context(TemporaryDirectory()))
     (folder / "body").write_bytes(body)
     environment = {constant_peers.FOLDER: str(folder)}
-    factories = {BARE: "bench.constant_peers:make_bare", FLASK: "bench.constant_peers:make_flask"}
+    factories = {BARE: "bench.peers.constant_peers:make_bare", FLASK: "bench.peers.constant_peers:make_flask"}
     return {name: on_granian(factory, "/body", environment, *options) for name, factory in factories.items()}
 
 

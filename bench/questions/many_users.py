@@ -24,15 +24,15 @@ from threading import Event, Thread
 
 import psutil  # type: ignore[import-untyped]
 
-from bench.dashboards import Question
-from bench.feed_watch import FeedWatch
-from bench.finding import Finding, Goal, Spread, percentile
-from bench.processes import SECRET, refresher, web_server
-from bench.scale import Scale
-from bench.seeded import people_of
-from bench.stand import Stand
-from bench.steady_readers import Request, Seen, SteadyReaders
-from bench.template import seeded_template
+from bench.findings.finding import Finding, Goal, Spread, percentile
+from bench.load.steady_readers import Request, Seen, SteadyReaders
+from bench.system.dashboards import Question
+from bench.system.processes import SECRET, refresher, web_server
+from bench.system.scale import Scale
+from bench.system.seeded import people_of
+from bench.system.stand import Stand
+from bench.system.template import seeded_template
+from bench.watching.feed_watch import FeedWatch
 from models.engine import connect
 from web.auth.tokens import issue_token
 

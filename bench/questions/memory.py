@@ -6,10 +6,10 @@ limits*: entries as many as allowed, each so large that bytes are full too. *Sma
 lifted so that the same bytes are filled by entries of about 8 kB; there the bookkeeping of an entry weighs most.
 An entry's bytes beyond its body are those of the growth of the process, not of a count.
 
-Then ``bench/entry_worker.py`` traces (tracemalloc) what one entry takes beyond its body, over thousands of real answers
-of many users, uncompressed: the entry alone, filled by the read path, of questions that everybody asks (the pages' own)
-and of dates that nobody else asks for; and with everything that is kept of somebody who asks twice over HTTP with a
-token of their own: verified claims, remembered questions, rate, counts.
+Then ``bench/in_process/entry_worker.py`` traces with tracemalloc what one entry takes beyond its body, over thousands
+of real answers of many users, uncompressed. It measures the entry alone, filled by the read path, for questions that
+many users ask (the pages' own) and for dates that one user asks for; and the entry with everything that is kept about a
+user who asks twice over HTTP with a token of their own: verified claims, remembered questions, rate, counts.
 
 Limits: the bodies are random bytes of their own, as answers of different users are; memory that requests in work
 take for a moment is not in it, beyond what warming up left behind.
@@ -19,10 +19,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bench.finding import Finding, Goal, Spread
-from bench.peers import wsgi_environ
-from bench.processes import SECRET, answer_of, environment_for, refresher
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, Spread
+from bench.peers.servers import wsgi_environ
+from bench.system.processes import SECRET, answer_of, environment_for, refresher
+from bench.system.stand import Stand
 from views_sql.catalog import CATALOG
 
 MEGABYTE = 1_000_000
@@ -55,7 +55,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
 
 def _fill(stand: Stand, environment: dict[str, str]) -> dict[str, Any]:
     users = [str(user) for user in stand.people.everyone[:WARM_USERS]]
-    found: dict[str, Any] = answer_of(["bench.memory_worker", *users], environment)
+    found: dict[str, Any] = answer_of(["bench.in_process.memory_worker", *users], environment)
     return found
 
 
@@ -71,7 +71,7 @@ def _traced(stand: Stand, url: str) -> Iterator[Finding]:
         "environ": wsgi_environ(),
         "secret": SECRET,
     }
-    found = answer_of(["bench.entry_worker"], environment, told)
+    found = answer_of(["bench.in_process.entry_worker"], environment, told)
     for way, what in WAYS.items():
         it = found[way]
         case = f"traced: {it['entries']:,} entries, {it['bodies'] / it['entries']:,.0f} bytes of body each"

@@ -4,7 +4,7 @@
 demo, most of them for the users whose pages are open. Ordinary requests, on one connection of each of a few threads,
 come at a steady pace whatever the answers take: reads of anybody, some from the cache, some computed, some with
 ``no-cache``. Rounds with a hundred open pages and rounds with none take turns. The pages are those of
-``bench/page_clients.py``: as many streams of events as the server has room for, the others ask every five seconds.
+``bench/load/page_clients.py``: as many streams of events as the server has room for, the others ask every five seconds.
 
 Limits: pages, requests, writer, server and database share the machine, so the goal is for all of it together.
 """
@@ -22,12 +22,12 @@ from threading import local
 
 import httpx
 
-from bench.finding import Finding, Goal, percentile, spread
-from bench.page_clients import READS
-from bench.processes import SECRET, refresher, web_server
-from bench.rounds import interleave
-from bench.seeded import ROOT
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, percentile, spread
+from bench.load.page_clients import READS
+from bench.system.processes import SECRET, refresher, web_server
+from bench.system.rounds import interleave
+from bench.system.seeded import ROOT
+from bench.system.stand import Stand
 from models.engine import connect
 from web.auth.tokens import issue_token
 from web.voice.demo.callers import Callers, demo_users
@@ -139,7 +139,7 @@ def calls_coming_in(url: str) -> Iterator[None]:
 @contextmanager
 def open_pages(port: int, people: tuple[int, ...], told: list[tuple[dict[str, int], dict[str, int]]]) -> Iterator[None]:
     """Have a page open for each of ``people``; ``told`` gets what they are and what they did."""
-    command = [sys.executable, "-m", "bench.page_clients", str(port)]
+    command = [sys.executable, "-m", "bench.load.page_clients", str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdin is not None
         assert process.stdout is not None

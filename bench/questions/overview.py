@@ -11,11 +11,11 @@ careful one: index-only where it can be.
 
 from collections.abc import Iterator
 
-from bench.dashboards import NO_ARGUMENTS, Question, add_call, an_agent_of
-from bench.finding import Finding, Goal, ratios, spread
-from bench.rounds import interleaved_milliseconds
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.system.dashboards import NO_ARGUMENTS, Question, add_call, an_agent_of
+from bench.system.rounds import interleaved_milliseconds
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser
 
-from bench.finding import Absence, Finding, Goal, spread
-from bench.processes import SECRET, refresher, web_server
-from bench.stand import Stand
+from bench.findings.finding import Absence, Finding, Goal, spread
+from bench.system.processes import SECRET, refresher, web_server
+from bench.system.stand import Stand
 from tests.browser.chromium import MISSING, chromium_path, launched
 from web.auth.tokens import issue_token
 

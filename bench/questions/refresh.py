@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from bench.finding import Finding, Goal, Spread, ratios, spread
-from bench.plot import Picture, Plot, Point
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, Goal, Spread, ratios, spread
+from bench.findings.plot import Picture, Plot, Point
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
@@ -83,10 +83,10 @@ class _Bench:
     def recent(self, changed: int) -> float:
         """Return the milliseconds of refreshing the recent tier and its sums after so many new calls."""
         self._write(changed)
-        outcome = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
-        if outcome.word != "refreshed":
-            raise RuntimeError(f"the recent tier was not refreshed: {outcome.word}")
-        return outcome.duration_seconds * 1000
+        result = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
+        if result.outcome != "refreshed":
+            raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
+        return result.duration_seconds * 1000
 
     def undivided(self, number: int, changed: int) -> float:
         """Return the milliseconds of refreshing that peer after so many new calls."""

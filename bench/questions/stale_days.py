@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from random import Random
 
-from bench.dashboards import Question
-from bench.finding import Finding, ratios, spread
-from bench.plot import Plot, Point
-from bench.registry import Found
-from bench.rounds import Figures, interleaved_milliseconds
-from bench.seeded import leading
-from bench.stand import Stand
+from bench.findings.finding import Finding, ratios, spread
+from bench.findings.plot import Plot, Point
+from bench.questions.registry import Found
+from bench.system.dashboards import Question
+from bench.system.rounds import Figures, interleaved_milliseconds
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once

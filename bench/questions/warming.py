@@ -1,10 +1,10 @@
 """How many reads does the front cache answer, and how many statements does it take, with and without warming?
 
-A trace of 2 hours of a Tuesday afternoon, at small scale of one (:mod:`bench.trace`: Zipf users with usual hours of
-their own, writes of those who work; the two weeks before are in ``access``) is replayed (:mod:`bench.replay`) against
-the real worker's parts, the real leader's planner and a real PostgreSQL. *No cache*: regions without entries. *Cache*:
-no warming. *Reactive*: what was read is filled again after a change and renewed before it expires. *Predictive*: that,
-and the leader's plan.
+A trace of two hours of a Tuesday afternoon, of one hour at the small scale, is replayed against the real worker's
+parts, the real leader's planner and a real PostgreSQL (:mod:`bench.replay.replay`). Its users follow Zipf's law, have
+usual hours of their own, and those at work write (:mod:`bench.replay.trace`); their two weeks before are in ``access``.
+*No cache*: regions without entries. *Cache*: no warming. *Reactive*: what was read is filled again after a change and
+renewed before it expires. *Predictive*: that, and the leader's plan.
 
 **Time.** A second of the trace is a second of every TTL and pause; nothing is scaled. The replay's clock jumps over the
 time in which nothing is due, and the real time of every statement passes in it, so that the warmer's budget is real.
@@ -27,13 +27,13 @@ Limits: one worker; each further one fills for itself. No refresh runs, so days 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from bench.finding import Finding, Goal, Spread
-from bench.plot import Bars, Plot, Point
-from bench.registry import Found
-from bench.replay import FIXED, NO_ENTRIES, Contender, Outcome, Replay
-from bench.seeded import leading
-from bench.stand import Stand
-from bench.trace import FIRST_MINUTE, REGULAR_ARRIVAL, REGULAR_FIRST_MINUTE, Trace, make_trace
+from bench.findings.finding import Finding, Goal, Spread
+from bench.findings.plot import Bars, Plot, Point
+from bench.questions.registry import Found
+from bench.replay.replay import FIXED, NO_ENTRIES, Contender, Outcome, Replay
+from bench.replay.trace import FIRST_MINUTE, REGULAR_ARRIVAL, REGULAR_FIRST_MINUTE, Trace, make_trace
+from bench.system.seeded import leading
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from views_sql.catalog import CATALOG

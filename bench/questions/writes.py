@@ -21,14 +21,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from bench.capture_peers import IVM, LABELS, LOG, NOTIFY, PLAIN, ROWS_BEFORE, make_tables
-from bench.extensions import not_here
-from bench.finding import Absence, Finding, Goal, ratios, spread
-from bench.pgbench import insert_call, insert_calls, live_and_die, scripts_a_second, update_call
-from bench.plot import Plot, Point
-from bench.processes import refresher
-from bench.rounds import Figures, interleave
-from bench.stand import Stand
+from bench.findings.finding import Absence, Finding, Goal, ratios, spread
+from bench.findings.plot import Plot, Point
+from bench.load.pgbench import insert_call, insert_calls, live_and_die, scripts_a_second, update_call
+from bench.peers.capture_peers import IVM, LABELS, LOG, NOTIFY, PLAIN, ROWS_BEFORE, make_tables
+from bench.peers.extensions import not_here
+from bench.system.processes import refresher
+from bench.system.rounds import Figures, interleave
+from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 

@@ -1,1 +1,1 @@
-"""Leading: the advisory lock, the drain of the change log, and the alarms of the process that leads."""
+"""Leader election, the drain of the change log, the leader's sessions, and alarms."""

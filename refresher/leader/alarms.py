@@ -1,7 +1,7 @@
-"""Alarms: what an operator must look at, kept in one small table that every process can show.
+"""Alarms: conditions and events that need an operator, kept in one small table that every process can show.
 
 Invariant: subject and detail name tables, tiers, views and numbers, never a user. An alarm about a condition is
-cleared when the condition is gone; one about an event is cleared an hour after it was last seen.
+cleared when the condition ends; one about an event is cleared an hour after the event was last seen.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from models.connection import Connection
 
 log = structlog.get_logger(__name__)
 
-UNCAPTURED = "uncaptured"  # changes of a table go by unseen; subject: the table
-REFRESH_FAILING = "refresh_failing"  # failed several times in a row; subject: view/tier
-NOTIFICATION_QUEUE = "notification_queue"  # a stopped listener fills it; subject: the queue
-AUDIT_FAILING = "audit_failing"  # the audit cannot compare; subject: the view
-CAPTURE_CHANGED = "capture_changed"  # triggers or partitions are not as they were; subject: the table
-EXACTNESS = "exactness"  # a read differed from its recomputation; subject: the view
+UNCAPTURED = "uncaptured"  # Changes of a table are not captured. Subject: the table.
+REFRESH_FAILING = "refresh_failing"  # Refreshes failed several times in a row. Subject: view/tier.
+NOTIFICATION_QUEUE = "notification_queue"  # The queue fills up because a listener stopped. Subject: the queue.
+AUDIT_FAILING = "audit_failing"  # The audit cannot compare a view's reads. Subject: the view.
+CAPTURE_CHANGED = "capture_changed"  # Triggers or partitions of a table changed. Subject: the table.
+EXACTNESS = "exactness"  # A read differed from its recomputation. Subject: the view.
 KINDS = (UNCAPTURED, REFRESH_FAILING, NOTIFICATION_QUEUE, AUDIT_FAILING, CAPTURE_CHANGED, EXACTNESS)
-EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING)  # the last one, for the audit may be off by now
+# Alarms about events, and AUDIT_FAILING: an audit that was switched off cannot clear its own alarm.
+EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING)
 KEEP_SECONDS = 3600.0
 FAILURES_TO_ALARM = 3
 
@@ -39,44 +40,45 @@ COUNTS = "SELECT kind, count(*) FROM frontview.alarm GROUP BY kind"
 
 
 def raise_alarm(connection: Connection, kind: str, subject: str, detail: str) -> None:
-    """Raise an alarm, or say that it was seen again; a new one is logged."""
+    """Raise an alarm, or count that it was seen again; only a new alarm is logged."""
     row = connection.execute(RAISE, (kind, subject, detail)).fetchone()
     if row and row[0] == 1:
         log.error("alarm_raised", kind=kind, subject=subject, detail=detail)
 
 
 def clear_alarms(connection: Connection, kind: str, subjects: Sequence[str]) -> None:
-    """Clear the alarms about ``subjects``, where there are any."""
+    """Clear the alarms of one kind about ``subjects``."""
     if connection.execute(CLEAR, (kind, list(subjects))).rowcount:
         log.info("alarm_cleared", kind=kind, subjects=list(subjects))
 
 
 def clear_all_but(connection: Connection, kind: str, subjects: Sequence[str]) -> None:
-    """Clear the alarms of a kind about anything but ``subjects``."""
+    """Clear the alarms of one kind about all other subjects than ``subjects``."""
     for (subject,) in connection.execute(CLEAR_OTHERS, (kind, list(subjects))).fetchall():
         log.info("alarm_cleared", kind=kind, subjects=[subject])
 
 
 def expire_alarms(connection: Connection, keep_seconds: float = KEEP_SECONDS) -> None:
-    """Clear alarms about events that were last seen longer ago."""
+    """Clear the alarms of :data:`EXPIRING` kinds that were last seen more than ``keep_seconds`` ago."""
     for kind, subject in connection.execute(EXPIRE, (list(EXPIRING), keep_seconds)).fetchall():
         log.info("alarm_expired", kind=kind, subject=subject)
 
 
 def count_alarms(connection: Connection) -> dict[str, int]:
-    """Return how many alarms there are, for every kind."""
+    """Return the number of alarms of every kind."""
     found: dict[str, int] = dict(connection.execute(COUNTS).fetchall())
     return dict.fromkeys(KINDS, 0) | found
 
 
-def report_refresh(connection: Connection, view: str, tiers: Sequence[str], word: str, failures: int) -> None:
-    """Raise or clear the alarm about tiers whose refresh ended with ``word``.
+def report_refresh(connection: Connection, view: str, tiers: Sequence[str], outcome: str, failures: int) -> None:
+    """Raise or clear the alarm about tiers whose refresh ended with ``outcome``.
 
-    :param failures: in a row, this one included; one or two may be a lock that was held.
+    :param outcome: as in :class:`refresher.refreshing.refresh.RefreshResult`.
+    :param failures: failures in a row, this one included; one or two may be due to a lock that another session held.
     """
     subjects = [f"{view}/{tier}" for tier in tiers]
-    if word in ("refreshed", "populated", "moved"):
+    if outcome in ("refreshed", "populated", "moved"):
         clear_alarms(connection, REFRESH_FAILING, subjects)
-    elif word.startswith("failed") and failures >= FAILURES_TO_ALARM:
+    elif outcome.startswith("failed") and failures >= FAILURES_TO_ALARM:
         for subject in subjects:
-            raise_alarm(connection, REFRESH_FAILING, subject, f"{word}, {failures} times in a row")
+            raise_alarm(connection, REFRESH_FAILING, subject, f"{outcome}, {failures} times in a row")

@@ -1,6 +1,6 @@
-"""How the refresher connects: sessions that the server ends by itself when we fall silent.
+"""The refresher's connections: the server ends their sessions when the refresher falls silent.
 
-Invariant: a leader behind a dead link, or stopped, loses its lock within ``DRAIN_IDLE_SECONDS`` even where a proxy
+Invariant: a leader that hangs, or whose link is dead, loses its lock within ``DRAIN_IDLE_SECONDS`` even if a proxy
 answers the keepalives; a refresh in that state loses its gates within ``TRANSACTION_IDLE_SECONDS``.
 """
 
@@ -13,12 +13,12 @@ import psycopg
 from models.connection import Connection
 from models.engine import connect
 
-DRAIN_IDLE_SECONDS = 5  # the leader speaks every few milliseconds, a standby twice a second
-TRANSACTION_IDLE_SECONDS = 5  # nothing is awaited inside a transaction of ours
-MAINTENANCE_IDLE_SECONDS = 30  # a leader looks each second; gates may be held between two statements
-LOCK_SECONDS = 10  # a table that others lock is left for later; who queues behind us waits no longer
-DRAIN_NAME = "frontview-refresher-drain"  # of the leader's connection and of each standby's
-SILENT_SECONDS = 5.0  # of a statement without an answer, before anybody asks what became of it
+DRAIN_IDLE_SECONDS = 5  # The leader sends a statement every few milliseconds, a standby twice a second.
+TRANSACTION_IDLE_SECONDS = 5  # The refresher waits for nothing else while it has a transaction open.
+MAINTENANCE_IDLE_SECONDS = 30  # A leader uses the session each second; it may hold gates between two statements.
+LOCK_SECONDS = 10  # A refresh that waits longer for a table lock gives up: other sessions queue behind it.
+DRAIN_NAME = "frontview-refresher-drain"  # The name of the leader's connection and of each standby's.
+SILENT_SECONDS = 5.0  # How long a statement may take before the server is asked whether it still works on it.
 
 _EVERY = {
     "client_connection_check_interval": "2s",
@@ -37,23 +37,23 @@ def connect_drain(url: str) -> Connection:
 
 
 def connect_maintenance(url: str) -> Connection:
-    """Return a connection for refreshes and whatever else takes a second or more."""
+    """Return a connection for refreshes and other work of a second or more."""
     session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s", "lock_timeout": f"{LOCK_SECONDS}s"}
     return connect(url, "frontview-refresher-maintenance", session)
 
 
 def connect_inspection(url: str) -> Connection:
-    """Return a connection for looks that may be put off: they wait for no lock, and none takes for ever."""
-    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s", "lock_timeout": f"{LOCK_SECONDS}s"}
+    """Return a connection for periodic checks, whose statements neither wait long for a lock nor run for long."""
+    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s"}
     session |= {"lock_timeout": "1s", "statement_timeout": "30s"}
     return connect(url, "frontview-refresher-inspection", session)
 
 
 def still_works(url: str, pid: int) -> bool:
-    """Return whether the server still works for the backend ``pid``: a drain or a refresh may take minutes.
+    """Return whether the backend ``pid`` still works on its statement: a drain or a refresh may take minutes.
 
-    A backend that waits for us, or is gone, has answered into a link that carries nothing any more. So has one about
-    which nobody answers; a refusal (no connection free) says nothing against it.
+    A backend that waits for its client, or no longer exists, has already answered into a link that is dead. A server
+    that does not answer this question counts as dead, too; a refused connection (none is free) does not.
     """
     try:
         with closing(connect(url, "frontview-refresher-check")) as other:
@@ -65,7 +65,7 @@ def still_works(url: str, pid: int) -> bool:
 
 
 def _ask(other: Connection, pid: int) -> bool:
-    """Ask about ``pid``, and do not wait for long: this link, too, may have fallen silent."""
+    """Return the answer about ``pid``; False after ``SILENT_SECONDS``, since this link may be dead as well."""
     other.pgconn.send_query_params(_STILL_WORKS, [str(pid).encode()])
     answers = select.poll()
     answers.register(other.fileno(), select.POLLIN)

@@ -1,13 +1,13 @@
-"""The drain thread: leads when it can, drains every few milliseconds, keeps the bookkeeping small.
+"""The drain thread: it leads when the lock is free, drains every few milliseconds and prunes the bookkeeping.
 
-Invariant: everything that writes ``stale_key``, ``feed`` and ``drain`` happens on this thread's one connection; any
-error on it ends the term at once. Time is monotonic: a step of the wall clock changes nothing here.
+Invariant: only this thread's one connection writes ``stale_key``, ``feed`` and ``drain``; any error on it ends the
+term at once. Time is monotonic: a step of the wall clock changes nothing here.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -20,21 +20,32 @@ from refresher.leader.leadership import Term, try_to_lead
 
 log = structlog.get_logger(__name__)
 
-STANDBY_SECONDS = 0.5
-PRUNE_SECONDS = 1.0
-FORGET_SECONDS = 10.0
-COLLECT_BATCH = 2000
+STANDBY_SECONDS = 0.5  # How often a standby tries to get the leader's lock.
+PRUNE_SECONDS = 1.0  # How often drained rows of the change log are deleted.
+FORGET_SECONDS = 10.0  # How often old feed and drain rows are deleted.
+COLLECT_BATCH = 2000  # How many stale keys are examined between two drains.
+
+
+class DrainResult(NamedTuple):
+    """What one drain did.
+
+    :param appended: whether it added a row to ``drain``; if not, it was at most a heartbeat.
+    :param changed_keys: number of keys it found changed.
+    """
+
+    appended: bool
+    changed_keys: int
 
 
 class Drain:
-    """Contends for leadership and, while leading, drains; :meth:`start` and :meth:`stop` once each.
+    """Contends for leadership and drains while it leads; :meth:`start` and :meth:`stop` are called once each.
 
     :param connect: opens the connection that holds the lock and drains.
-    :param pause_seconds: between two drains.
+    :param pause_seconds: pause between two drains.
     :param keep_feed_seconds: how long feed and drain rows are kept.
-    :param deadlines: cuts the connection when a statement is without an answer for long.
-    :param on_drain: told of each look: seconds, keys found, whether a row was appended.
-    :param still_works: whether the server still works for a connection's backend, however long it takes.
+    :param deadlines: cuts a connection whose statement gets no answer in time.
+    :param still_works: whether the server still works on a connection's statement, however long that takes.
+    :param on_drain: called after each drain with its duration in seconds and its result.
     """
 
     def __init__(
@@ -45,11 +56,11 @@ class Drain:
         keep_feed_seconds: int,
         deadlines: Deadlines | None = None,
         still_works: Callable[[Connection], bool] = lambda _: True,
-        on_drain: Callable[[float, int, bool], None] = lambda _seconds, _keys, _appended: None,
+        on_drain: Callable[[float, DrainResult], None] = lambda _seconds, _result: None,
     ) -> None:
         self._connect, self._on_drain = connect, on_drain
-        self._deadlines = deadlines or Deadlines()
-        self._still_works = still_works
+        self.deadlines = deadlines or Deadlines()
+        self.still_works = still_works
         self._pause_seconds = pause_seconds
         self._keep_feed_seconds = keep_feed_seconds
         self._stopping = threading.Event()
@@ -60,19 +71,19 @@ class Drain:
         self.leading = threading.Event()
 
     def start(self) -> None:
-        """Begin to contend."""
+        """Begin to contend for leadership."""
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 3.0) -> None:
-        """Stop draining and release the lock; a statement that hangs is cancelled."""
+        """Stop draining and release the lock; cancel a statement that hangs."""
         self._stopping.set()
         self._thread.join(timeout_seconds / 2)
         if self._thread.is_alive() and (connection := self._connection) is not None:
-            self._deadlines.interrupt(connection)
+            self.deadlines.interrupt(connection)
         self._thread.join(timeout_seconds / 2)
 
     def want_collection(self) -> None:
-        """Say that a refresh has committed: there may be covered keys to forget."""
+        """Ask for a pass over the stale keys: a refresh that committed may have covered some of them."""
         self._collect_wanted.set()
 
     def _run(self) -> None:
@@ -83,7 +94,7 @@ class Drain:
                     self._connection = connection
                     backoff.reset()
                     self._serve(connection)
-            except Exception as error:  # whatever it was: stop leading, then contend again
+            except Exception as error:  # after any error: stop leading, then contend again
                 sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
                 log.warning("drain_connection_lost", sqlstate=sqlstate, error=type(error).__name__)
                 self._end_term()
@@ -94,7 +105,7 @@ class Drain:
 
     def _serve(self, connection: Connection) -> None:
         while not self._stopping.is_set():
-            with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
+            with self.deadlines.watch(connection, SILENT_SECONDS, self.still_works):
                 term = try_to_lead(connection)
             if term is None:
                 self._stopping.wait(STANDBY_SECONDS)
@@ -103,7 +114,7 @@ class Drain:
             self.term = term
             self.leading.set()
             self._collect_wanted.set()
-            self._rule(connection, term)
+            self._lead(connection, term)
 
     def _end_term(self) -> None:
         if self.leading.is_set():
@@ -111,37 +122,32 @@ class Drain:
         self.leading.clear()
         self.term = None
 
-    def _rule(self, connection: Connection, term: Term) -> None:
+    def _lead(self, connection: Connection, term: Term) -> None:
         housekeeping = _Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
         while not self._stopping.is_set():
-            with self._deadlines.watch(connection, SILENT_SECONDS, self._still_works):
+            with self.deadlines.watch(connection, SILENT_SECONDS, self.still_works):
                 begun = time.monotonic()
-                appended, keys = drain_counting(connection, term)
-                self._on_drain(time.monotonic() - begun, keys, appended)
-                if appended:
+                result = drain_once(connection, term)
+                self._on_drain(time.monotonic() - begun, result)
+                if result.appended:
                     wake_followers(connection)
                 housekeeping.run_what_is_due(time.monotonic())
             self._stopping.wait(self._pause_seconds)
 
 
-def drain_once(connection: Connection, term: Term) -> bool:
-    """Drain in a transaction of its own; return whether a drain row was appended.
+def drain_once(connection: Connection, term: Term) -> DrainResult:
+    """Drain in a transaction of its own and return what it did.
 
-    :raises psycopg.Error: with SQLSTATE FV001 when another leader rules.
+    :raises psycopg.Error: with SQLSTATE FV001 when a later leader has drained.
     """
-    return drain_counting(connection, term)[0]
-
-
-def drain_counting(connection: Connection, term: Term) -> tuple[bool, int]:
-    """Drain like :func:`drain_once`; return whether a row was appended, and how many keys were found."""
     row: tuple[Any, ...] | None = connection.execute(
         "SELECT appended, changed_keys FROM frontview.drain_changes(%s, %s)", (term.epoch, term.nonce)
     ).fetchone()
-    return (bool(row[0]), int(row[1])) if row else (False, 0)
+    return DrainResult(bool(row[0]), int(row[1])) if row else DrainResult(False, 0)
 
 
 def wake_followers(connection: Connection) -> None:
-    """Send the wake-up, without content; a full notification queue only makes followers wait for their poll."""
+    """Notify the followers, without content; while the notification queue is full, they only see the next poll."""
     try:
         connection.execute("NOTIFY frontview")
     except psycopg.Error as error:
@@ -151,7 +157,7 @@ def wake_followers(connection: Connection) -> None:
 
 
 class _Housekeeping:
-    """Pruning, forgetting and collecting, a little at a time between drains."""
+    """Deletes what is no longer needed, in small steps between drains: log rows, feed rows and covered stale keys."""
 
     def __init__(self, connection: Connection, keep_feed_seconds: int, collect_wanted: threading.Event) -> None:
         self._connection = connection
@@ -162,7 +168,7 @@ class _Housekeeping:
         self._prune_at = self._forget_at = 0.0
 
     def run_what_is_due(self, now: float) -> None:
-        """Do what is due at monotonic time ``now``; at most one batch of each."""
+        """Take the steps that are due at monotonic time ``now``: at most one batch of each kind."""
         if now >= self._prune_at:
             self._prune_at = now + PRUNE_SECONDS
             self._pruned = self._value("SELECT frontview.prune_change_log(%s)::text", self._pruned)

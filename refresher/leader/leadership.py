@@ -1,7 +1,7 @@
-"""Leader election: a session advisory lock on the very connection that drains.
+"""Leader election: a session advisory lock on the same connection that drains.
 
-Invariant: who does not hold the lock does not drain; who loses the connection has lost the lock. A standby polls:
-one that blocked in ``pg_advisory_lock`` would hold back vacuum for as long as it lives.
+Invariant: a process without the lock does not drain, and one that loses the connection has lost the lock. A standby
+polls the lock: one that blocked in ``pg_advisory_lock`` would hold back vacuum for as long as it lives.
 """
 
 import secrets
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from models.connection import Connection
 
-LOCK_CLASS = 0x66727674  # "frvt"; object 0 is the leader's, others are gates of tiers
+LOCK_CLASS = 0x66727674  # The bytes "frvt". Object 0 is the leader's lock; all other objects are gates of tiers.
 LEADER_LOCK = 0
 
 
@@ -18,7 +18,7 @@ class Term:
     """One leader's term.
 
     :param epoch: greater than that of every earlier leader.
-    :param nonce: random, so that two terms with one epoch (after a lost commit) are told apart.
+    :param nonce: random; it tells apart two terms with the same epoch (possible after a lost commit).
     """
 
     epoch: int
@@ -26,9 +26,9 @@ class Term:
 
 
 def try_to_lead(connection: Connection) -> Term | None:
-    """Return a new term if the lock was free, None if another leads.
+    """Return a new term if the lock was free, None if another process leads.
 
-    The new epoch is committed synchronously, with the first drain, before anything else is done under it.
+    The new epoch is committed synchronously, by the first drain, before anything else happens in the term.
     """
     got = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, LEADER_LOCK)).fetchone()
     if not got or not got[0]:

@@ -1,7 +1,7 @@
-"""Marks that Frontview logs itself, where changes may have gone by or a read was wrong.
+"""Marks that Frontview itself logs, after changes that capture may have missed and after wrong reads.
 
-Invariant: they are logged like a writer's change, in a transaction that the drain's connection has no part in: its
-look would not see rows of its own transaction.
+Invariant: a mark is logged like a writer's change, in a transaction of another connection than the drain's: the
+snapshot of a drain does not see rows of the drain's own transaction.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SELECT s, %s::text::frontview.user_key, '-infinity' FROM unnest(%s::text[]) s
 
 
 def mark_every_key(connection: Connection, sources: Sequence[str]) -> None:
-    """Make every key of ``sources`` stale: their reads recompute, and their views are refreshed at once."""
+    """Make every key of ``sources`` stale: reads recompute them, and their views are refreshed at once."""
     connection.execute(_MARK, (None, list(sources)))
 
 

@@ -1,11 +1,11 @@
 """The leader's work of a second or more: refreshes, horizon moves and the application's chores.
 
-Invariant: runs in a :class:`refresher.leader.leader_session.LeaderSession`, so one piece at a time and only while
-this process leads.
+Invariant: all of it runs in a :class:`refresher.leader.leader_session.LeaderSession`, so one piece of work at a time
+and only while this process leads.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -14,14 +14,14 @@ import structlog
 from psycopg import sql
 
 from models.connection import Connection
-from models.deadlines import Deadlines
 from models.errors import CatalogError
 from refresher.leader.alarms import report_refresh
-from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
+from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.policy import Decision, decide, horizon_to_move_to, most_urgent, retry_seconds, with_moves
-from refresher.refreshing.refresh import Outcome, refresh, tiers_together
+from refresher.refreshing.refresh import refresh, tiers_together
+from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.tier_states import Failures, read_horizons, read_tier_states
 from views_sql.maintained_view import Catalog, MaintainedView
 
@@ -29,111 +29,89 @@ log = structlog.get_logger(__name__)
 
 
 class Maintenance:
-    """The scheduler's jobs.
+    """The scheduler's jobs on one session.
 
-    :param duty: share of one core that refreshes may take; :param min_seconds: between two of one tier.
-    :param recent_days: days that the recent tier holds after a move.
-    :param refresh_timeout_seconds: of one statement of a refresh; 0: no limit.
-    :param on_refresh: told of each refresh, however it ended.
-    :param deadlines: and ``still_works``: as for :class:`refresher.leader.drain.Drain`.
+    :param duty: share of one core that refreshes may take.
+    :param min_seconds: least time between two refreshes of one tier.
+    :param recent_days: number of days that the recent tier holds after a horizon move.
+    :param refresh_timeout_seconds: limit of one statement of a refresh; 0: no limit.
+    :param on_refresh: called after each refresh, whatever its outcome.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
-        drain: Drain,
+        session: LeaderSession,
         catalog: Catalog,
         *,
         duty: float,
         min_seconds: float,
         recent_days: int,
         refresh_timeout_seconds: float = 0.0,
-        deadlines: Deadlines | None = None,
-        still_works: Callable[[Connection], bool] = lambda _: True,
-        on_refresh: Callable[[Outcome], None] = lambda _: None,
+        on_refresh: Callable[[RefreshResult], None] = lambda _: None,
     ) -> None:
-        self._on_refresh = on_refresh
-        self._session = LeaderSession("maintenance", connect, drain, deadlines or Deadlines(), still_works)
-        self._drain = drain
-        self._catalog = catalog
+        self._session, self._catalog, self._on_refresh = session, catalog, on_refresh
         self._duty, self._min_seconds, self._recent_days = duty, min_seconds, recent_days
         self._refresh_timeout_seconds = refresh_timeout_seconds
         self._failures = Failures()
         self._notes = LeaderNotes()
-        self._lost: Outcome | None = None  # a refresh whose connection was lost, not yet reported
+        self._unreported: RefreshResult | None = None  # of a refresh that lost the connection to report it on
 
     def refresh_due(self) -> None:
-        """Refresh what the policy names, until it names nothing."""
-        self.run_as_leader(self._refresh_due)
+        """Refresh the tiers that the policy names, until it names none; do nothing unless this process leads."""
+        try:
+            self._session.run(self._refresh_due)
+        except CatalogError as error:  # the database is newer than this process
+            log.error("view_unknown", detail=str(error))
 
     def run_chores(self) -> None:
-        """Call the application's chores."""
-        self.run_as_leader(self._run_chores)
+        """Call the application's chores, each in a transaction of its own; do nothing unless this process leads."""
+        self._session.run(self._run_chores)
 
-    def refresh_by_hand(self, connection: Connection, epoch: int, name: str) -> str:
-        """Refresh all tiers of a view now, whatever the policy says; return how that ended, in words.
+    def refresh_by_hand(self, connection: Connection, term: Term, argument: Mapping[str, Any]) -> str:
+        """Refresh all tiers of a view now, whatever the policy says, and return the outcome.
 
-        :param connection: and ``epoch``: as :meth:`run_as_leader` passes them.
+        :param connection: and ``term``: as :meth:`LeaderSession.run` passes them.
+        :param argument: ``{"view": NAME}``.
         """
         try:
-            view = self._catalog.view(name)
+            view = self._catalog.view(str(argument.get("view")))
         except CatalogError as error:
             return f"failed: {error}"
         horizons = {daily: (horizon, today) for daily, horizon, today in read_horizons(connection)}
         wanted = None
-        if name in horizons:
-            horizon, today = horizons[name]
+        if view.name in horizons:
+            horizon, today = horizons[view.name]
             wanted = horizon_to_move_to(today, horizon, self._recent_days)
-        return self._refresh(connection, view, view.tiers, epoch, horizon=wanted).word
+        return self._refresh(connection, view, view.tiers, term, horizon=wanted).outcome
 
-    def goes_on(self, epoch: int) -> bool:
-        """Return whether this process still leads in that epoch and does not stop."""
-        return not self._session.stopping and self._rules(epoch)
-
-    def stop(self) -> None:
-        """Cancel what is running; nothing new begins."""
-        self._session.stop()
-
-    def run_as_leader(self, work: Callable[[Connection, int], None]) -> None:
-        """Do ``work``, given the session's connection and the epoch, alone on it and only if this process leads."""
-        try:
-            self._session.run(lambda connection, term: work(connection, term.epoch))
-        except CatalogError as error:  # the database is newer than this process
-            log.error("view_unknown", detail=str(error))
-
-    def _refresh_due(self, connection: Connection, epoch: int) -> None:
-        moving = self._move_horizons(connection, epoch)
-        while self.goes_on(epoch):
-            due = most_urgent(self._decide(connection, epoch, moving))
+    def _refresh_due(self, connection: Connection, term: Term) -> None:
+        moving = self._move_horizons(connection, term)
+        while self._session.goes_on(term):
+            due = most_urgent(self._decide(connection, term, moving))
             if due is None:
                 return
-            view = self._catalog.view(due.view)
-            self._refresh(connection, view, tiers_together(due.tier), epoch)
+            self._refresh(connection, self._catalog.view(due.view), tiers_together(due.tier), term)
 
-    def _decide(self, connection: Connection, epoch: int, moving: set[str]) -> list[Decision]:
-        """Return the policy's decisions, after leaving them for those who show them.
+    def _decide(self, connection: Connection, term: Term, moving: set[str]) -> list[Decision]:
+        """Return the policy's decisions, after writing them as the leader's note.
 
-        :param moving: views whose horizon is to move as soon as it may.
+        :param moving: views whose horizon is to move once the recent tier may be tried again.
         """
         now = time.monotonic()
         states = read_tier_states(connection, self._failures, now)
         decisions = decide(states, duty=self._duty, min_seconds=self._min_seconds)
-        self._notes.plan(connection, epoch, with_moves(decisions, moving), now)
+        self._notes.plan(connection, term.epoch, with_moves(decisions, moving), now)
         return decisions
 
-    def _rules(self, epoch: int) -> bool:
-        term = self._drain.term
-        return term is not None and term.epoch == epoch
-
-    def _move_horizons(self, connection: Connection, epoch: int) -> set[str]:
-        """Move what is to move; return the views that are to move and could not."""
+    def _move_horizons(self, connection: Connection, term: Term) -> set[str]:
+        """Move the horizons that are due; return the views whose horizon is due but could not be moved."""
         left = set()
         for name, horizon, today in read_horizons(connection):
             wanted = horizon_to_move_to(today, horizon, self._recent_days)
-            if wanted is None or self._session.stopping:
+            if wanted is None or not self._session.goes_on(term):
                 continue
             view = self._catalog.view(name)
-            if self._failed_lately(name) or self._refresh(connection, view, view.tiers, epoch, horizon=wanted).failed:
+            if self._failed_recently(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed:
                 left.add(name)
         return left
 
@@ -142,47 +120,41 @@ class Maintenance:
         connection: Connection,
         view: MaintainedView,
         tiers: tuple[str, ...],
-        epoch: int,
+        term: Term,
         *,
         horizon: date | None = None,
-    ) -> Outcome:
-        if self._lost is not None:  # told now that there is a connection to tell it on
-            outcome, self._lost = self._lost, None
-            self._report(connection, outcome)
+    ) -> RefreshResult:
+        if self._unreported is not None:  # now there is a connection again
+            result, self._unreported = self._unreported, None
+            self._report(connection, result)
         begun, limit = time.monotonic(), self._refresh_timeout_seconds
         try:
-            outcome = refresh(connection, view, tiers, epoch, horizon=horizon, timeout_seconds=limit)
-        except psycopg.Error:  # the connection is lost; perhaps this very refresh takes it down each time
-            self._lost = Outcome(view.name, tiers, "failed: connection lost", time.monotonic() - begun)
-            self._count(self._lost)
+            result = refresh(connection, view, tiers, term.epoch, horizon=horizon, timeout_seconds=limit)
+        except psycopg.Error:  # the connection is lost; perhaps this refresh is what loses it each time
+            self._unreported = RefreshResult(view.name, tiers, "failed: connection lost", time.monotonic() - begun)
+            self._count(self._unreported)
             raise
-        self._count(outcome)
-        self._drain.want_collection()
-        self._report(connection, outcome)
-        return outcome
+        self._count(result)
+        self._report(connection, result)
+        return result
 
-    def _failed_lately(self, view: str) -> bool:
+    def _failed_recently(self, view: str) -> bool:
         failures = self._failures.count_of(view, "recent")
         seconds_ago = self._failures.seconds_since(view, "recent", time.monotonic())
         return failures > 0 and seconds_ago < retry_seconds(failures)
 
-    def _count(self, outcome: Outcome) -> None:
-        self._on_refresh(outcome)
-        for tier in outcome.tiers:
-            self._failures.note(outcome.view, tier, outcome.failed, time.monotonic())
+    def _count(self, result: RefreshResult) -> None:
+        self._on_refresh(result)
+        for tier in result.tiers:
+            self._failures.note(result.view, tier, result.failed, time.monotonic())
 
-    def _report(self, connection: Connection, outcome: Outcome) -> None:
-        report: Any = log.warning if outcome.failed else log.info
-        report(
-            "refresh",
-            view=outcome.view,
-            tiers=outcome.tiers,
-            outcome=outcome.word,
-            ms=round(outcome.duration_seconds * 1000),
-        )
-        failures = max(self._failures.count_of(outcome.view, tier) for tier in outcome.tiers)
-        report_refresh(connection, outcome.view, outcome.tiers, outcome.word, failures)
+    def _report(self, connection: Connection, result: RefreshResult) -> None:
+        report: Any = log.warning if result.failed else log.info
+        milliseconds = round(result.duration_seconds * 1000)
+        report("refresh", view=result.view, tiers=result.tiers, outcome=result.outcome, ms=milliseconds)
+        failures = max(self._failures.count_of(result.view, tier) for tier in result.tiers)
+        report_refresh(connection, result.view, result.tiers, result.outcome, failures)
 
-    def _run_chores(self, connection: Connection, _epoch: int) -> None:
-        for function in () if self._session.stopping else self._catalog.chores:
+    def _run_chores(self, connection: Connection, _term: Term) -> None:
+        for function in self._catalog.chores:
             connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(*function.split("."))))

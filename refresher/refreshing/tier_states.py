@@ -1,4 +1,4 @@
-"""Reads what the policy needs to know of every tier, in one statement."""
+"""Reads what the refresh policy decides by: the state of every tier, and the horizons."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -6,7 +6,7 @@ from datetime import date
 from models.connection import Connection
 from refresher.refreshing.policy import TierState
 
-# Sums are refreshed with the tier they are made of, so they are no tiers of their own here.
+# Sums are refreshed with the tier they are made of: they have no row of their own here, and add to its duration.
 TIER_STATES = """
 SELECT
     v.view, v.tier, v.through IS NOT NULL AND c.relispopulated AS populated,
@@ -23,7 +23,10 @@ SELECT
         WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
     ) AS every_key,
     EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
-    COALESCE(v.duration_ms, 0) / 1000.0::float8 AS duration_seconds
+    (
+        SELECT COALESCE(sum(t.duration_ms), 0) FROM frontview.view_state t WHERE t.view = v.view
+        AND (t.tier = v.tier OR (v.tier, t.tier) IN (('history', 'total'), ('recent', 'by_day')))
+    ) / 1000.0::float8 AS duration_seconds
 FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE v.tier NOT IN ('total', 'by_day')
 ORDER BY v.view, v.tier
@@ -38,18 +41,18 @@ FROM frontview.view_state v WHERE v.tier = 'recent' ORDER BY v.view
 
 @dataclass
 class Failures:
-    """Refreshes failed in a row, a tier: how many, and when the last one did (monotonic)."""
+    """For each tier, how many refreshes failed in a row, and the monotonic time of the last failure."""
 
     counts: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
 
     def note(self, view: str, tier: str, failed: bool, now: float) -> None:
-        """Remember how a refresh ended."""
+        """Remember whether a refresh failed; a success resets the count."""
         count, _ = self.counts.pop((view, tier), (0, 0.0))
         if failed:
             self.counts[view, tier] = (count + 1, now)
 
     def count_of(self, view: str, tier: str) -> int:
-        """Return failures in a row."""
+        """Return the number of failures in a row."""
         return self.counts.get((view, tier), (0, 0.0))[0]
 
     def seconds_since(self, view: str, tier: str, now: float) -> float:
@@ -58,7 +61,7 @@ class Failures:
 
 
 def read_tier_states(connection: Connection, failures: Failures, now: float) -> list[TierState]:
-    """Return the state of every tier that exists; a dropped one has nothing to refresh."""
+    """Return the state of every tier whose materialized view exists, in one statement."""
     return [
         TierState(
             view=view,

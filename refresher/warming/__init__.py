@@ -1,1 +1,1 @@
-"""Planning which answers the web workers keep warm."""
+"""The plan of which answers web workers keep warm."""

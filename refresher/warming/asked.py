@@ -1,7 +1,6 @@
-"""Warming by hand: what an operator asked for, written into the plan.
+"""Warming by hand: writes the answers that an operator asked for into the warm plan.
 
-Invariant: what was asked is wanted for five minutes and comes before everything else; it is never more than the plan
-may hold.
+Invariant: these rows stay for five minutes and come before all others; they never exceed what the plan may hold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ ASKED = timedelta(minutes=5)
 def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) -> str:
     """Plan ``{"user_ids": [...]}`` or ``{"most_active": N}``; return the outcome in words.
 
-    :param room: as :func:`refresher.warming.plan.room_of` makes it; what goes beyond it is left out, and said.
+    :param room: as :func:`refresher.warming.plan.room_of` returns it; users beyond it are left out, and the outcome
+        says so.
     """
     match argument:
         case {"user_ids": [*ids]}:
@@ -31,7 +31,7 @@ def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) 
         case _:
             return "refused: neither user_ids nor most_active"
     now = read_now(connection)
-    # users in the order they were asked for, each with all of their dashboards before the next
+    # users in the order they were asked for, all dashboards of one user before those of the next
     wanted = [
         Wanted(user, dashboard, now, now + ASKED, priority("asked", 0) + len(users) - place, "asked")
         for place, user in enumerate(users)
@@ -43,7 +43,7 @@ def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) 
 
 
 def _users(ids: Sequence[object]) -> list[str] | None:
-    """Return users as the database spells them, each once; None: one is no user key."""
+    """Return each user key once, in its canonical form; None: one of them is no user key."""
     try:
         return list(dict.fromkeys(str(parse_user_key(str(user))) for user in ids))
     except ValueError:

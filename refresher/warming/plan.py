@@ -1,7 +1,7 @@
-"""The leader's plan of what to keep warm: reads habits and traffic, decides, and writes it down.
+"""The leader's warm plan: reads habits and traffic, decides which answers to keep warm, and writes them down.
 
-Invariant: runs only while this process leads, on a connection of its own; the plan is what the newest decision says,
-and what was asked by hand. A row says which answer to hold and no more: workers decide when there is time for it.
+Invariant: it runs only while this process leads, on a connection of its own; the plan consists of the newest decision
+and of what operators asked for. A row only names an answer to keep: workers decide when there is time to compute it.
 """
 
 import time
@@ -12,8 +12,6 @@ from typing import Any, cast
 import structlog
 
 from models.connection import Connection
-from models.deadlines import Deadlines
-from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from refresher.warming.policy import Habit, Room, Wanted, carried_on, hours_to_read, is_low, plan
@@ -21,11 +19,11 @@ from views_sql.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 
-HABITS_SECONDS = 60.0
-ACTIVE_SECONDS = 600.0
-ROWS_A_USER = 20  # several dashboards at the same hour of several days
-PRUNE_SECONDS = 3_600.0
-REGION_SHARE = 0.8  # of a region's entries; the others stay with who was not expected
+HABITS_SECONDS = 60.0  # How often habits are read.
+ACTIVE_SECONDS = 600.0  # How often the most active users are read.
+PRUNE_SECONDS = 3_600.0  # How often old accesses and traffic are deleted.
+ROWS_A_USER = 20  # Habits read for each user: several dashboards at the same hour of several days.
+REGION_SHARE = 0.8  # Share of a region's entries that may be planned; users who were not expected need the rest.
 
 DECAYED = """
 weight * power(0.5, GREATEST(0, EXTRACT(EPOCH FROM %(now)s::timestamptz - counted_at)) / 1209600)
@@ -57,7 +55,7 @@ DELETE FROM frontview.warm_plan w WHERE w.reason <> 'asked' AND NOT EXISTS (
 )
 """
 FORGET_EXPIRED = "DELETE FROM frontview.warm_plan w WHERE w.wanted_until <= %(now)s"
-# What was asked by hand stays as it was asked; what did not change is not written.
+# A row that an operator asked for is replaced by nothing else; a row that did not change is not written.
 WRITE = """
 INSERT INTO frontview.warm_plan AS w (user_id, dashboard, wanted_from, wanted_until, priority, reason)
 SELECT p.user_id, p.dashboard, p.wanted_from, p.wanted_until, p.priority, p.reason
@@ -77,9 +75,9 @@ PRUNE_TRAFFIC = "DELETE FROM frontview.traffic t WHERE t.minute < %(now)s::times
 
 
 def room_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], users: int) -> Room:
-    """Return what may be planned for the declared regions.
+    """Return what the plan may hold for the declared regions.
 
-    :param regions: the operator's overrides of their limits.
+    :param regions: the operator's limits of regions, by name, which replace the declared ones.
     """
     limits = {it.name: regions.get(it.name, {}).get("max_entries", it.max_entries) for it in catalog.regions}
     entries = {name: int(most * REGION_SHARE) for name, most in limits.items()}
@@ -87,7 +85,7 @@ def room_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], users: i
 
 
 class WarmingPlanner:
-    """Plans on a connection that it is given; remembers what need not be read each time."""
+    """Plans on the connection that each call passes; keeps habits and the most active users between two calls."""
 
     def __init__(self, room: Room, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._room, self._monotonic = room, monotonic
@@ -98,14 +96,14 @@ class WarmingPlanner:
         self._habits_at = self._active_at = self._prune_at = float("-inf")
 
     def work(self, connection: Connection, now: datetime | None = None) -> list[Wanted]:
-        """Write the plan of ``now`` (None: the database's) and return it; prune now and then.
+        """Write the plan for ``now`` (None: the database's time) and return it; delete old rows from time to time.
 
         :raises psycopg.Error: the database cannot be read or written.
         """
         now = now or read_now(connection)
         self._prune(connection, now)
         low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
-        self._remember(connection, now, hours_to_read(now, low_traffic=low_traffic))
+        self._read_habits(connection, now, hours_to_read(now, low_traffic=low_traffic))
         wanted = plan(now, self._habits, self._active, self._room, low_traffic=low_traffic)
         wanted = carried_on(wanted, self._written or ())
         if wanted != self._written:
@@ -120,8 +118,8 @@ class WarmingPlanner:
             connection.execute(PRUNE_TRAFFIC, {"now": now})
             self._prune_at = self._monotonic() + PRUNE_SECONDS
 
-    def _remember(self, connection: Connection, now: datetime, hours: list[int]) -> None:
-        """Read what is not known, or not of late."""
+    def _read_habits(self, connection: Connection, now: datetime, hours: list[int]) -> None:
+        """Read habits and the most active users where those kept are of other hours or too old."""
         if self._monotonic() >= self._habits_at or hours != self._hours:
             self._habits, self._hours = self._read(connection, HABITS, now, hours=hours), hours
             self._habits_at = self._monotonic() + HABITS_SECONDS
@@ -137,31 +135,15 @@ class WarmingPlanner:
 
 
 class WarmingPlan:
-    """One job of the scheduler.
+    """One job of the scheduler."""
 
-    :param deadlines: and ``still_works``: as for :class:`refresher.leader.drain.Drain`.
-    """
-
-    def __init__(
-        self,
-        connect: Callable[[], Connection],
-        drain: Drain,
-        room: Room,
-        *,
-        deadlines: Deadlines,
-        still_works: Callable[[Connection], bool] = lambda _: True,
-    ) -> None:
-        self._session = LeaderSession("warming_plan", connect, drain, deadlines, still_works)
-        self._room = room
+    def __init__(self, session: LeaderSession, room: Room) -> None:
+        self._session, self._room = session, room
         self._planner, self._epoch = WarmingPlanner(room), 0
 
     def tick(self) -> None:
-        """Plan, if this process leads."""
+        """Write the plan, if this process leads."""
         self._session.run(self._plan)
-
-    def stop(self) -> None:
-        """Cancel what is running; nothing new begins."""
-        self._session.stop()
 
     def _plan(self, connection: Connection, term: Term) -> None:
         if term.epoch != self._epoch:
@@ -170,13 +152,13 @@ class WarmingPlan:
 
 
 def read_now(connection: Connection) -> datetime:
-    """Return the database's time, in UTC as its sessions are."""
+    """Return the database's time in UTC."""
     ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
     return cast("datetime", moment).astimezone(UTC)
 
 
 def write_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
-    """Replace the plan, but for what was asked by hand."""
+    """Replace the plan in one transaction, except for the rows that operators asked for."""
     with connection.transaction():
         columns = _columns(wanted)
         connection.execute(FORGET, {name: columns[name] for name in ("users", "dashboards")})
@@ -184,7 +166,7 @@ def write_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
 
 
 def add_to_plan(connection: Connection, wanted: Sequence[Wanted]) -> None:
-    """Write rows of the plan beside those that are there."""
+    """Add rows to the plan, or replace those of the same user and dashboard."""
     connection.execute(WRITE, _columns(wanted))
 
 

@@ -1,7 +1,7 @@
 """Metrics of the refresher process for Prometheus, on a port of its own where one is set.
 
-Invariant: a registry of its own; no label names a user. What there is once in a system (alarms, rows, tiers) only the
-leader tells: a standby looks at nothing.
+Invariant: no label names a user. Only the leader reports what exists once in a system (alarms, rows, tiers): a standby
+reads none of it.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 
 from models.errors import ConfigurationError
+from refresher.leader.drain import DrainResult
+from refresher.refreshing.refresh_log import RefreshResult
 from refresher.watch.leader_gauges import LeaderGauges
 from refresher.watch.sample import Sample
 
@@ -27,7 +29,7 @@ REFRESH_BOUNDS_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.
 
 
 class Metrics:
-    """What one refresher tells; counters begin at 0 with the process, totals of all are in ``frontview.audit``."""
+    """The metrics of one refresher process, in a registry of its own; counters begin at 0 with the process."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -69,29 +71,26 @@ class Metrics:
         self._server: tuple[WSGIServer, Thread] | None = None
 
     def checked(self, view: str, violated: bool) -> None:
-        """Count one comparison."""
+        """Count one comparison of the audit."""
         self._checks.labels(view).inc()
         self._violations.labels(view).inc(int(violated))
 
-    def drained(self, seconds: float, keys: int, appended: bool) -> None:
-        """Count one look at the change log."""
+    def drained(self, seconds: float, result: DrainResult) -> None:
+        """Count one drain."""
         self._drains.observe(seconds)
-        self._keys.inc(keys)
-        self._appended.inc(int(appended))
+        self._keys.inc(result.changed_keys)
+        self._appended.inc(int(result.appended))
 
-    def refreshed(self, view: str, tiers: tuple[str, ...], word: str, seconds: float) -> None:
-        """Count one refresh.
-
-        :param word: of :class:`refresher.refreshing.refresh.Outcome`; what follows a colon is in the log.
-        """
-        outcome = word.partition(":")[0]
-        for tier in tiers:
-            self._refreshes.labels(view, tier, outcome).inc()
+    def refreshed(self, result: RefreshResult) -> None:
+        """Count one refresh; the metrics say ``failed`` without the SQLSTATE, which is in the log."""
+        outcome = result.outcome.partition(":")[0]
+        for tier in result.tiers:
+            self._refreshes.labels(result.view, tier, outcome).inc()
         if outcome not in ("busy", "fenced"):
-            self._refresh_seconds.labels(view).observe(seconds)
+            self._refresh_seconds.labels(result.view).observe(result.duration_seconds)
 
     def leading(self, alarms: Mapping[str, int] | None, epoch: int = 0) -> None:
-        """Tell the alarms by kind; None: this process does not lead, and tells nothing of the whole."""
+        """Set the number of alarms of each kind; None: this process does not lead and reports nothing of the system."""
         self._leader.set(alarms is not None)
         self._epoch.set(epoch if alarms is not None else 0)
         self._of_leader.alarms = alarms
@@ -99,11 +98,11 @@ class Metrics:
             self._of_leader.sample = None
 
     def sampled(self, sample: Sample) -> None:
-        """Tell what the leader has found there is."""
+        """Set the newest sample."""
         self._of_leader.sample = sample
 
     def serve(self, host: str, port: int) -> None:
-        """Answer GET on ``host:port``; port 0: do not.
+        """Serve the metrics on ``host:port``; port 0: do nothing.
 
         :raises ConfigurationError: the address cannot be used.
         """
@@ -116,7 +115,7 @@ class Metrics:
             raise ConfigurationError([fault]) from None
 
     def stop(self) -> None:
-        """Stop answering."""
+        """Stop serving."""
         if self._server is not None:
             server, thread = self._server
             server.shutdown()

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.acceptance.hostile import Judgement, Stranger, ask_all
-from tests.faults.process import proc_words
+from tests.faults.deployment.process import proc_words
 from tests.fix_app import BOTH_WAYS, SECRET, System, start_everything
 
 pytestmark = BOTH_WAYS

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from tests.acceptance.test_reads import EXACT, OVERVIEW, all_time_calls, hit
-from tests.faults.cluster import Cluster
-from tests.faults.ports import stable_port
+from tests.faults.deployment.cluster import Cluster
+from tests.faults.deployment.ports import stable_port
 from tests.fix_app import SECRET, fill
 from tests.nginx_example import NGINX, example
 from tests.units_of_systemd import ROOT, Service

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from bench.dashboards import NO_ARGUMENTS, Question, an_agent_of
-from bench.seeded import leading, refresh_everything
+from bench.system.dashboards import NO_ARGUMENTS, Question, an_agent_of
+from bench.system.seeded import leading, refresh_everything
 from tests.fix_app import fill
 
 

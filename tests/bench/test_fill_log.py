@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from bench.fill_log import FillLog
-from bench.trace import make_trace
+from bench.replay.fill_log import FillLog
+from bench.replay.trace import make_trace
 from refresher.front_cache.entry import EntryKey
 
 TUESDAY = datetime(2026, 11, 24, 13, tzinfo=UTC)

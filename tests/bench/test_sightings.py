@@ -4,7 +4,7 @@ from dataclasses import astuple
 
 import pytest
 
-from bench.sightings import Shown, Sighting, Write, sightings, stages
+from bench.watching.sightings import Shown, Sighting, Write, sightings, stages
 
 USER, OTHER = 7, 8
 

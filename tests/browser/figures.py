@@ -1,24 +1,18 @@
-"""What the page must show, from the base tables by SQL of the tests' own, as people of en-US read it."""
+"""What the page must show, computed by the oracle from the base tables, as people of en-US read it."""
 
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tests.fix_app import System
+from tests.oracle.base_tables import OUTCOMES, Facts, days_from, facts_of
 
 NONE = "–"
-LOCAL = "(c.started_at AT TIME ZONE u.timezone)::date"
-TODAY = "(now() AT TIME ZONE u.timezone)::date"
-CALLS = f"calls c JOIN users u ON u.id = c.user_id WHERE u.id = %s AND {LOCAL}"
-ANALYZED = "(l.analyzed_at AT TIME ZONE u.timezone)::date"
-LEADS = f"lead_analytics l JOIN users u ON u.id = l.user_id WHERE u.id = %s AND {ANALYZED}"
-OUTCOMES = ("completed", "failed", "no_answer", "busy", "in_progress")
 
 
 def today_of(system: System, user: int) -> date:
     """Return the user's own day."""
-    day: date = system.value(f"SELECT {TODAY} FROM users u WHERE id = %s", user)
-    return day
+    return facts_of(system.sql, user).today
 
 
 def last_days(system: System, user: int, days: int = 30) -> tuple[date, date]:
@@ -29,55 +23,30 @@ def last_days(system: System, user: int, days: int = 30) -> tuple[date, date]:
 
 def headline(system: System, user: int, first: date, last: date) -> dict[str, str]:
     """Return the four headline figures of a period."""
-    among = (user, first, last)
-    row = system.sql.execute(
-        f"SELECT count(*), count(*) FILTER (WHERE status = 'completed'), sum(cost_cents) FROM {CALLS} "
-        "BETWEEN %s AND %s",
-        among,
-    ).fetchone()
-    assert row is not None
-    calls, completed, cents = row
-    leads, converted = system.sql.execute(
-        f"SELECT count(*), count(*) FILTER (WHERE stage = 'converted') FROM {LEADS} BETWEEN %s AND %s", among
-    ).fetchone() or (0, 0)
+    found = facts_of(system.sql, user).within(first, last)
+    calls, converted = found.count_calls(), found.count_leads("converted")
     return {
         "calls": count(calls),
-        "success_rate": rate(completed, calls),
-        "conversion_rate": rate(converted, leads),
-        "cost_per_converted_lead_cents": cents_each(cents, converted),
+        "success_rate": rate(found.count_calls("completed"), calls),
+        "conversion_rate": rate(converted, found.count_leads()),
+        "cost_per_converted_lead_cents": cents_each(found.cost_cents if calls else None, converted),
     }
 
 
 def calls_by_day(system: System, user: int, first: date, last: date) -> list[list[str]]:
     """Return a row a day: the day, and the calls of each outcome."""
-    found = {
-        (row[0], row[1]): row[2]
-        for row in system.sql.execute(
-            f"SELECT {LOCAL}, status, count(*) FROM {CALLS} BETWEEN %s AND %s GROUP BY 1, 2", (user, first, last)
-        )
-    }
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    years = len({day.year for day in days}) > 1
-    return [[day_label(day, year=years), *(count(found.get((day, it), 0)) for it in OUTCOMES)] for day in days]
+    counted = facts_of(system.sql, user).outcomes(first, last)
+    years = first.year != last.year
+    return [
+        [day_label(day, year=years), *(count(counted[day, outcome]) for outcome in OUTCOMES)]
+        for day in days_from(first, last)
+    ]
 
 
 def agent_rows(system: System, user: int, first: date, last: date) -> dict[str, list[str]]:
     """Return each agent's calls, completed, leads and converted, by its name."""
-    return {
-        name: [count(calls), percent(completed, calls), count(leads), percent(converted, leads)]
-        for name, calls, completed, leads, converted in system.sql.execute(
-            "SELECT a.name, (SELECT count(*) FROM calls c JOIN users u ON u.id = c.user_id WHERE c.agent_id = a.id AND "
-            f"{LOCAL} BETWEEN %(first)s AND %(last)s), "
-            "(SELECT count(*) FROM calls c JOIN users u ON u.id = c.user_id WHERE c.agent_id = a.id AND "
-            f"c.status = 'completed' AND {LOCAL} BETWEEN %(first)s AND %(last)s), "
-            "(SELECT count(*) FROM lead_analytics l JOIN users u ON u.id = l.user_id WHERE l.agent_id = a.id AND "
-            f"{ANALYZED} BETWEEN %(first)s AND %(last)s), "
-            "(SELECT count(*) FROM lead_analytics l JOIN users u ON u.id = l.user_id WHERE l.agent_id = a.id AND "
-            f"l.stage = 'converted' AND {ANALYZED} BETWEEN %(first)s AND %(last)s) "
-            "FROM agents a WHERE a.user_id = %(user)s",
-            {"user": user, "first": first, "last": last},
-        )
-    }
+    found = facts_of(system.sql, user).within(first, last)
+    return {found.agents[agent]: _agent_row(of_agent) for agent, of_agent in found.by_agent()}
 
 
 def count(value: Any) -> str:
@@ -105,6 +74,12 @@ def cents_each(cents: int | None, parts: int) -> str:
     if not parts or cents is None:
         return NONE
     return f"{_to(_to(Decimal(cents) / parts, '0.01') / 100, '0.01'):,}"
+
+
+def _agent_row(found: Facts) -> list[str]:
+    calls, leads = found.count_calls(), found.count_leads()
+    completed, converted = found.count_calls("completed"), found.count_leads("converted")
+    return [count(calls), percent(completed, calls), count(leads), percent(converted, leads)]
 
 
 def day_label(day: date, *, year: bool = False) -> str:

@@ -16,10 +16,10 @@ import click
 import httpx
 from playwright.sync_api import Browser, expect
 
-from bench.processes import SECRET, refresher, web_server
-from bench.scale import Scale
-from bench.seeded import ROOT, people_of, populate
-from bench.server import running_server
+from bench.system.processes import SECRET, refresher, web_server
+from bench.system.scale import Scale
+from bench.system.seeded import ROOT, people_of, populate
+from bench.system.server import running_server
 from models.engine import connect
 from tests.browser.chromium import MISSING, chromium_path, launched
 from web.auth.tokens import issue_token

@@ -8,7 +8,6 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.figures import (
     NONE,
-    OUTCOMES,
     agent_rows,
     calls_by_day,
     count,
@@ -19,6 +18,7 @@ from tests.browser.figures import (
 )
 from tests.browser.visit import Visit, Visits
 from tests.fix_app import System
+from tests.oracle.base_tables import OUTCOMES
 from tests.waiting import until
 
 WEEK = timedelta(days=7)

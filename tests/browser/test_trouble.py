@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.test_live import calls_today, live
 from tests.browser.visit import Visit, Visits
-from tests.faults.link import Link
+from tests.faults.deployment.link import Link
 from tests.fix_app import System
 
 EVENTS = "**/api/v1/dashboard/events*"

@@ -14,8 +14,10 @@ import psycopg
 
 from models.engine import connect
 from refresher.leader.drain import Drain
-from refresher.refreshing import refresh as refresh_module
-from tests.concurrency.oracle import DASHBOARDS, OUTCOMES, VIEWS, Tally, compare_dashboard, compare_view
+from refresher.refreshing.refresh import refresh, tiers_together
+from refresher.refreshing.refresh_log import RefreshResult
+from tests.oracle.base_tables import OUTCOMES
+from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from views_sql.catalog import CATALOG
 
 USERS, AGENTS_EACH, DAYS = 4, 2, 45
@@ -222,19 +224,19 @@ class Storm:
     def _refresh(self, chance: random.Random) -> None:
         with connect(self.url, "storm-refresh") as c:
             for view in CATALOG.views:
-                self._note_refresh(refresh_module.refresh(c, view, view.tiers, 1))
+                self._note_refresh(refresh(c, view, view.tiers, 1))
             while not self.over.is_set():
                 self._note_refresh(self._one_refresh(c, chance))
 
-    def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> refresh_module.Outcome:
+    def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
         view = chance.choice(CATALOG.views)
         if view.day_column and chance.random() < 0.3:
             horizon = datetime.now(UTC).date() - timedelta(days=chance.randint(0, DAYS))
-            return refresh_module.refresh(c, view, view.tiers, 1, horizon=horizon)
-        return refresh_module.refresh(c, view, refresh_module.tiers_together(chance.choice(view.tiers)), 1)
+            return refresh(c, view, view.tiers, 1, horizon=horizon)
+        return refresh(c, view, tiers_together(chance.choice(view.tiers)), 1)
 
-    def _note_refresh(self, outcome: refresh_module.Outcome) -> None:
-        self.refreshes[outcome.word] = self.refreshes.get(outcome.word, 0) + 1
+    def _note_refresh(self, result: RefreshResult) -> None:
+        self.refreshes[result.outcome] = self.refreshes.get(result.outcome, 0) + 1
         self.drain.want_collection()
 
     def _read(self, chance: random.Random) -> None:

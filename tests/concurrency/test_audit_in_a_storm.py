@@ -9,8 +9,8 @@ import pytest
 from models.engine import connect
 from refresher.watch.audit import Audit
 from tests.concurrency import sabotage
-from tests.concurrency.oracle import Tally
 from tests.concurrency.storm import Storm
+from tests.oracle.reads import Tally
 from views_sql.catalog import CATALOG
 
 VISITS = 1500

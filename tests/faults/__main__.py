@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.faults import report
 from tests.faults.faults import FAULTS, faults_named
 from tests.faults.faults.fault import Fault
-from tests.faults.outcome import Outcome
-from tests.faults.runner import Runner
-from tests.faults.soak import Soak
+from tests.faults.runs import report
+from tests.faults.runs.outcome import Outcome
+from tests.faults.runs.runner import Runner
+from tests.faults.runs.soak import Soak
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

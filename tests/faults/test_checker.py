@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.checker import check
-from tests.faults.encoding import tag
-from tests.faults.history import Attempt, History, Read, Write
-from tests.faults.verdict import MOST_KEPT, Verdict, spread_of
-from tests.faults.writer_attempts import check_writers
+from tests.faults.checker.checker import check
+from tests.faults.checker.verdict import MOST_KEPT, Verdict, spread_of
+from tests.faults.checker.writer_attempts import check_writers
+from tests.faults.record.encoding import tag
+from tests.faults.record.history import Attempt, History, Read, Write
 
 USER, OTHER = 7, 8
 DAY, NEXT_DAY = 3, 4

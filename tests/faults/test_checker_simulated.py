@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults.checker import check
-from tests.faults.encoding import PLAIN_BITS, bits_of, tag
-from tests.faults.history import History, Read, Write
+from tests.faults.checker.checker import check
+from tests.faults.record.encoding import PLAIN_BITS, bits_of, tag
+from tests.faults.record.history import History, Read, Write
 
 USERS, DAYS, MOVING_ROWS = (1, 2), (0, 1, 2), 2
 H_MS, SLOWEST_MS = 1_000, 300  # of a cached answer; of a statement

@@ -6,7 +6,7 @@ import pytest
 from models.connection import Connection
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.faults.convergence import (
+from tests.faults.database.convergence import (
     CHANGE_LOG_ROWS,
     LOGGED_A_SECOND,
     Mark,
@@ -17,7 +17,7 @@ from tests.faults.convergence import (
     tier_differences,
     tier_rows,
 )
-from tests.faults.observer import Observer
+from tests.faults.database.observer import Observer
 from tests.fix_app import fill
 from tests.waiting import until
 from views_sql.catalog import CATALOG

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults import encoding
-from tests.faults.clock import clock_faults_unavailable
-from tests.faults.cluster import Cluster
-from tests.faults.deployment import Deployment
-from tests.faults.process import Process
+from tests.faults.deployment.clock import clock_faults_unavailable
+from tests.faults.deployment.cluster import Cluster
+from tests.faults.deployment.deployment import Deployment
+from tests.faults.deployment.process import Process
+from tests.faults.record import encoding
 from tests.waiting import until
 from web.auth.tokens import issue_token
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.cluster import Cluster
-from tests.faults.link import Link
-from tests.faults.message_frames import MessageFrames
+from tests.faults.deployment.cluster import Cluster
+from tests.faults.deployment.link import Link
+from tests.faults.deployment.message_frames import MessageFrames
 from tests.waiting import until
 
 MANY_ROWS = "SELECT n, repeat('x', 100) FROM generate_series(1, 30000) AS n"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import encoding
-from tests.faults.books import ROWS_OF_A_USER, Book
-from tests.faults.deployment import Deployment
-from tests.faults.history import Attempt, History, Read, Write, event_of, line_of
-from tests.faults.link import Link
-from tests.faults.load import Load
+from tests.faults.deployment.deployment import Deployment
+from tests.faults.deployment.link import Link
+from tests.faults.load.books import ROWS_OF_A_USER, Book
+from tests.faults.load.load import Load
+from tests.faults.record import encoding
+from tests.faults.record.history import Attempt, History, Read, Write, event_of, line_of
 from tests.waiting import until
 
 WRITERS = 3

@@ -11,10 +11,10 @@ import pytest
 
 from tests.faults.faults import FAULTS
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.outcome import NOT_BITTEN, VIOLATED
-from tests.faults.report import line
-from tests.faults.runner import Runner
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.runs.outcome import NOT_BITTEN, VIOLATED
+from tests.faults.runs.report import line
+from tests.faults.runs.runner import Runner
 
 SUBSET = [fault for fault in FAULTS if fault.subset_seconds is not None]
 

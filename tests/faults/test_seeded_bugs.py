@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.circumstances import Circumstance
-from tests.faults.deployment import Deployment
-from tests.faults.load import Load
-from tests.faults.seeded_bugs import SEEDED_BUGS, SeededBug
-from tests.faults.stage import Cast, Stage, functions_put_back
-from tests.faults.verdict import Verdict
+from tests.faults.bugs.circumstances import Circumstance
+from tests.faults.bugs.seeded_bugs import SEEDED_BUGS, SeededBug
+from tests.faults.bugs.stage import Cast, Stage, functions_put_back
+from tests.faults.checker.verdict import Verdict
+from tests.faults.deployment.deployment import Deployment
+from tests.faults.load.load import Load
 
 FIND_SECONDS = 40.0  # it takes a few, and more where the machine has much else to do
 HEALTHY_SECONDS = 4.0

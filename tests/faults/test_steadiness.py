@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.history import Attempt, History, Read
-from tests.faults.steadiness import Sample, unsteadiness, with_rates
+from tests.faults.record.history import Attempt, History, Read
+from tests.faults.runs.steadiness import Sample, unsteadiness, with_rates
 
 BOUNDS: dict[str, Any] = {"users": 600, "most_connections": 40, "retention_seconds": 300}
 

@@ -171,13 +171,13 @@ def test_a_replaced_view_is_read_from_the_base_tables_until_it_is_populated(url:
     view = MaintainedView(**VIEW_1)
     with psycopg.connect(url, autocommit=True) as connection:
         assert try_to_lead(connection)
-        assert refresh(connection, view, view.tiers, 1).word == "populated"
+        assert refresh(connection, view, view.tiers, 1).outcome == "populated"
         assert _readable(connection) == (True, True)
 
         invoke("replace_maintained_view", **VIEW_2, template_version=1)
 
         assert _readable(connection) == (False, False)
-        assert refresh(connection, view, view.tiers, 1).word == "populated"
+        assert refresh(connection, view, view.tiers, 1).outcome == "populated"
         assert _readable(connection) == (True, True)
 
 
@@ -189,9 +189,9 @@ def test_tiers_are_refreshed_without_a_search_for_duplicates(url: str, invoke: I
         connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
         connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
         assert try_to_lead(connection)
-        assert refresh(connection, view, view.tiers, 1).word == "populated"
+        assert refresh(connection, view, view.tiers, 1).outcome == "populated"
         connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
-        assert refresh(connection, view, ("recent",), 1).word == "refreshed"
+        assert refresh(connection, view, ("recent",), 1).outcome == "refreshed"
         for tier in ("recent", "by_day"):
             # what REFRESH … CONCURRENTLY compares with each other are the rows without any NULL
             row = connection.execute(

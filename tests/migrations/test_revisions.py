@@ -71,7 +71,7 @@ def test_downgrade_to_base_leaves_nothing_behind_of_a_database_in_use(bare_url: 
         connection.execute("INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents")
         assert try_to_lead(connection)
         for view in CATALOG.views:
-            assert refresh(connection, view, view.tiers, 1).word == "populated"
+            assert refresh(connection, view, view.tiers, 1).outcome == "populated"
 
     migrate(bare_url, "base", down=True)
     assert schema_snapshot(bare_url) == empty

@@ -18,9 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from models.engine import make_engine
 from tests.acceptance.test_reads import EXACT, OVERVIEW, QUESTIONS, all_time_calls, data_of, hit, source_of
-from tests.faults.binaries import run_as
-from tests.faults.cluster import Cluster
-from tests.faults.ports import stable_port
+from tests.faults.deployment.binaries import run_as
+from tests.faults.deployment.cluster import Cluster
+from tests.faults.deployment.ports import stable_port
 from tests.fix_app import BIN, ROOT, SECRET, System, fill
 from tests.fix_postgres import migrate
 from tests.waiting import until

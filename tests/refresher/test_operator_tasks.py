@@ -8,17 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from models.engine import connect
-from refresher.leader.drain import Drain
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.operator_tasks import LOST, OperatorTasks
 from refresher.refreshing.maintenance import Maintenance
+from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 
 
 class Warming:
-    """A doer that remembers what it was asked, and can be made to fail."""
+    """Runs tasks of its kind: it remembers their arguments, and can be made to fail."""
 
     def __init__(self) -> None:
         self.asked: list[Mapping[str, Any]] = []
@@ -26,7 +25,7 @@ class Warming:
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
 
-    def __call__(self, connection: psycopg.Connection[Any], argument: Mapping[str, Any]) -> str:
+    def __call__(self, connection: psycopg.Connection[Any], _term: Term, argument: Mapping[str, Any]) -> str:
         self.asked.append(argument)
         self.begun.set()
         assert self.go_on.wait(20)
@@ -38,28 +37,15 @@ class Warming:
 
 
 class Leading:
-    """A refresher's maintenance that leads as long as ``drain.term`` says so."""
+    """A refresher's maintenance and tasks; it leads as long as ``drain.term`` is not None."""
 
     def __init__(self, url: str, term: Term) -> None:
-        self.drain = Drain(lambda: connect(url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
-        self.drain.term = term
-        self.maintenance = Maintenance(
-            lambda: connect(url, "frontview-maintenance"),
-            self.drain,
-            CATALOG,
-            duty=1.0,
-            min_seconds=0.0,
-            recent_days=45,
-        )
+        self.drain = drain_in(term)
+        self.session = session_of(self.drain, url)
+        self.maintenance = Maintenance(self.session, CATALOG, duty=1.0, min_seconds=0.0, recent_days=45)
         self.warming = Warming()
-        self.tasks = OperatorTasks(self.maintenance, {"warm": self.warming})
-
-
-@pytest.fixture
-def term(connection: psycopg.Connection[Any]) -> Term:
-    term = try_to_lead(connection)
-    assert term is not None
-    return term
+        runners = {"refresh": self.maintenance.refresh_by_hand, "warm": self.warming}
+        self.tasks = OperatorTasks(self.session, runners)
 
 
 @pytest.fixture
@@ -67,7 +53,7 @@ def leading(database_url: str, term: Term) -> Iterator[Leading]:
     made = Leading(database_url, term)
     yield made
     made.warming.go_on.set()
-    made.maintenance.stop()
+    made.session.stop()
 
 
 def ask(connection: psycopg.Connection[Any], kind: str, argument: str) -> tuple[int, bool]:
@@ -199,7 +185,7 @@ def test_a_task_of_a_leader_that_died_is_begun_again_by_the_next(
         thread.join(20)
         assert outcomes(connection) == {task: "warmed 1", later: "populated"}
     finally:
-        following.maintenance.stop()
+        following.session.stop()
 
 
 def test_a_task_that_is_cut_short_by_a_stop_is_left_to_the_next_leader(
@@ -211,7 +197,7 @@ def test_a_task_that_is_cut_short_by_a_stop_is_left_to_the_next_leader(
     thread.start()
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND wait_event = 'PgSleep'"
     until(lambda: value(connection, sleeping), "the sleeping task")
-    leading.maintenance.stop()
+    leading.session.stop()
     thread.join(20)
     assert outcomes(connection) == {task: None}
 

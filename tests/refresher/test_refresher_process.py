@@ -14,8 +14,8 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
-from tests.concurrency.oracle import DASHBOARDS, Tally, compare_dashboard
 from tests.fix_postgres import ROOT
+from tests.oracle.reads import compare_every_read
 from tests.waiting import until
 
 FAST = {"FRONTVIEW_REFRESH_MIN_SECONDS": "0.2", "FRONTVIEW_REFRESH_DUTY": "1", "FRONTVIEW_LOG_FORMAT": "json"}
@@ -180,9 +180,7 @@ def test_what_is_written_is_drained_refreshed_and_forgotten(
         "SELECT sum(cost_cents) FROM (TABLE frontview.call_daily_recent UNION ALL TABLE frontview.call_daily_history) t"
     )
     assert value(watcher, tiers) == 27
-    tally = Tally()
-    for dashboard in DASHBOARDS:
-        compare_dashboard(watcher, dashboard, 1, tally)
+    tally = compare_every_read(watcher, [1])
     assert tally.differences == []
     assert set(tally.sources) == {"materialized_view"}
     outcomes = "SELECT count(*) FROM frontview.refresh_log WHERE outcome LIKE 'failed%%'"

@@ -26,6 +26,7 @@ from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import Server, migrate
+from tests.oracle.relations import merged_read
 from views_sql import loader
 from views_sql.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
 
@@ -73,30 +74,9 @@ CREATE TABLE shop.visit_2026 PARTITION OF shop.visit FOR VALUES FROM ('2026-01-0
 CREATE TABLE shop.visit_2026_other PARTITION OF shop.visit_2026 DEFAULT;
 CREATE TABLE shop.visit_2026_home PARTITION OF shop.visit_2026 FOR VALUES IN (1);
 """
-# Rows on one side only, both ways, in one statement and so under one snapshot.
-DIFFERENCE = """
-WITH state AS MATERIALIZED (
-    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
-), merged AS MATERIALIZED (
-    SELECT m.* FROM state, frontview.{view}_merged(%(user)s::{type}, {range} ((state.s).views)[1]) m
-), live AS MATERIALIZED (SELECT * FROM frontview.{view}_live WHERE customer = %(user)s::{type})
-SELECT
-    (SELECT count(*) FROM (SELECT * FROM merged EXCEPT ALL SELECT * FROM live) a)
-    + (SELECT count(*) FROM (SELECT * FROM live EXCEPT ALL SELECT * FROM merged) b),
-    (SELECT count(*) FROM live),
-    (SELECT ((s).views)[1] FROM state)::text
-"""
-TOTAL = """
-WITH state AS MATERIALIZED (
-    SELECT frontview.begin_read(%(user)s::{type}, ARRAY[%(view)s], '-infinity', 'infinity', FALSE) AS s
-)
-SELECT
-    (
-        SELECT ROW ({sums})::text
-        FROM state, frontview.{view}_by_day_merged(%(user)s::{type}, CURRENT_DATE - 20, ((state.s).views)[1])
-    ),
-    (SELECT ROW ({sums})::text FROM frontview.{view}_live WHERE customer = %(user)s::{type}),
-    (SELECT (((s).views)[1]).total_readable FROM state)
+TOTAL_READABLE = """
+SELECT (s.views[1]).total_readable
+FROM frontview.begin_read(%s::text::frontview.user_key, %s, '-infinity', 'infinity', FALSE) s
 """
 
 
@@ -116,32 +96,20 @@ class Shop:
         drain_once(self.connection, self.term)
 
     def refresh(self, view: MaintainedView, tiers: tuple[str, ...] = (), horizon: date | None = None) -> str:
-        return refresh(self.connection, view, tiers or view.tiers, self.term.epoch, horizon=horizon).word
+        return refresh(self.connection, view, tiers or view.tiers, self.term.epoch, horizon=horizon).outcome
 
     def check_every_read(self) -> int:
         """Check every read against the live relation; return how many rows there were."""
         rows = 0
         for view in CATALOG.views:
             for customer in self.customers:
-                values = {"user": customer, "view": view.name}
-                days = "'-infinity', 'infinity'," if view.day_column else ""
-                query = DIFFERENCE.format(view=view.name, type=self.type, range=days)
-                different, count, state = self.connection.execute(query, values).fetchone()  # type: ignore[misc]
-                assert different == 0, (view.name, customer, state)
-                rows += count
-                if view.day_column:
-                    self._check_total(view, values)
+                difference = merged_read(self.connection, view, customer)
+                assert not difference, (view.name, customer, str(difference))
+                rows += difference.rows
         return rows
 
-    def _check_total(self, view: MaintainedView, values: dict[str, Any]) -> None:
-        sums = ", ".join(f"COALESCE(sum({measure}), 0)" for measure in view.measures)
-        query = TOTAL.format(view=view.name, type=self.type, sums=sums)
-        merged, live, _ = self.connection.execute(query, values).fetchone()  # type: ignore[misc]
-        assert merged == live, (view.name, values["user"])
-
     def total_readable(self, view: str, customer: object) -> bool:
-        query = TOTAL.format(view=view, type=self.type, sums="count(*)")
-        return bool(self.connection.execute(query, {"user": customer, "view": view}).fetchone()[2])  # type: ignore[index]
+        return bool(self.execute(TOTAL_READABLE, str(customer), [view]).fetchone()[0])  # type: ignore[index]
 
 
 @pytest.fixture(params=["uuid", "text"])

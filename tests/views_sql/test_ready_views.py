@@ -16,9 +16,9 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from tests.concurrency.sabotage import rewrite_function
 from tests.fix_postgres import Server
+from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
 from views_sql.catalog import CATALOG
 
 STATE = "SELECT (s).* FROM (SELECT frontview.begin_read(%s, %s, '-infinity', 'infinity', FALSE) AS s) s"
@@ -43,11 +43,11 @@ class Clean:
         drain_once(self.c, self.term)
         for view in CATALOG.views:
             at = horizon if view.day_column else None
-            outcome = refresh(self.c, view, view.tiers, self.term.epoch, horizon=at)
-            assert outcome.word in {"populated", "refreshed"}
+            result = refresh(self.c, view, view.tiers, self.term.epoch, horizon=at)
+            assert result.outcome in {"populated", "refreshed"}
         self.c.execute("SELECT frontview.collect_stale_keys(0, 1000)")
 
-    def notes_are_used(self, views: tuple[str, ...] = (*VIEWS, "account_summary"), user: int = 1) -> bool:
+    def notes_are_used(self, views: tuple[str, ...] = VIEWS, user: int = 1) -> bool:
         state = self.c.cursor(row_factory=psycopg.rows.dict_row).execute(STATE, (user, list(views))).fetchone()
         assert state is not None
         return state["filenodes"] is not None
@@ -56,11 +56,7 @@ class Clean:
         return self.c.execute("SELECT xmin::text, r.* FROM frontview.ready_view r ORDER BY view").fetchall()
 
     def check_reads(self) -> None:
-        tally = Tally()
-        for dashboard in DASHBOARDS:
-            compare_dashboard(self.c, dashboard, 1, tally)
-        for view in VIEWS:
-            compare_view(self.c, view, 1, tally)
+        tally = compare_every_read(self.c, [1])
         assert (tally.differences, tally.comparisons) == ([], len(DASHBOARDS) + len(VIEWS))
 
 

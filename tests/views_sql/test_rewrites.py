@@ -10,7 +10,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.concurrency.oracle import Tally, compare_view
+from tests.oracle.reads import Tally, compare_view
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 
@@ -33,7 +33,7 @@ def epoch(connection: psycopg.Connection) -> int:
     term = try_to_lead(connection)
     assert term is not None
     for view in CATALOG.views:
-        assert refresh(connection, view, view.tiers, term.epoch).word == "populated"
+        assert refresh(connection, view, view.tiers, term.epoch).outcome == "populated"
     drain_once(connection, term)
     return term.epoch
 
@@ -41,11 +41,11 @@ def epoch(connection: psycopg.Connection) -> int:
 def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(
     connection: psycopg.Connection, database_url: str, epoch: int
 ) -> None:
-    words: list[str] = []
+    outcomes: list[str] = []
 
     def run() -> None:
         with connect(database_url, "frontview-waiting") as own:
-            words.append(refresh(own, CALLS, CALLS.tiers, epoch).word)
+            outcomes.append(refresh(own, CALLS, CALLS.tiers, epoch).outcome)
 
     with psycopg.connect(database_url) as rewriter:
         rewriter.execute(REWRITE)
@@ -54,7 +54,7 @@ def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(
         until(lambda: connection.execute(WAITING).fetchone() == (1,), "waiting refresh")
         rewriter.commit()
     thread.join()
-    assert words == ["failed: 40001"]
+    assert outcomes == ["failed: 40001"]
     tally = Tally()
     compare_view(connection, CALLS.name, 1, tally)
     assert (tally.comparisons, tally.differences) == (1, [])

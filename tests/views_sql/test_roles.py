@@ -88,7 +88,7 @@ def stage(any_server: Server) -> Iterator[Cast]:
             assert term is not None
             drain_once(connection, term)
             for view in CATALOG.views:
-                assert refresh(connection, view, view.tiers, term.epoch).word == "populated"
+                assert refresh(connection, view, view.tiers, term.epoch).outcome == "populated"
         yield found
 
 

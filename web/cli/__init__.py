@@ -1,6 +1,6 @@
-"""The command line: ``frontview …``. A command's module is imported only when that command runs.
+"""The command line ``frontview``. A command's module is imported only when that command runs.
 
-Invariant: what an operator can mend (a setting, an unreachable server, a missing migration) ends in one clear
+Invariant: an error that an operator can fix (a setting, an unreachable server, a missing migration) ends in one clear
 line on stderr and exit code 1, never in a traceback.
 """
 
@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import click
 
-# command -> (module, the first line of its help): the help page must not import the modules.
+# From command to its module and the first line of its help: the help page must not import the modules.
 COMMANDS = {
     "audit": ("web.cli.audit", "Compare what reads answer with a recomputation; exit code 1 on any difference."),
     "demo": ("web.cli.demo", "Start everything on an embedded PostgreSQL, filled with data."),
     "doctor": ("web.cli.doctor", "Check every precondition, one line each."),
-    "invalidate": ("web.cli.invalidate", "Drop answers from every cache, by hand."),
+    "invalidate": ("web.cli.invalidate", "Drop answers from every cache now."),
     "load": ("web.cli.load", "Load a CSV export into a base table, all or nothing."),
     "migrate": ("web.cli.migrate", "Bring the database to the newest migrations."),
     "refresh": ("web.cli.refresh", "Ask the leader to refresh a view now."),
@@ -24,7 +24,7 @@ COMMANDS = {
     "stats": ("web.cli.stats", "Show workers, hit ratios, invalidations and tasks."),
     "status": ("web.cli.status", "Show alarms, views, staleness, refreshes, leader and workers."),
     "token": ("web.cli.token", "Print a bearer token, or a link that signs in once."),
-    "warm": ("web.cli.warm", "Have users' answers in every worker's cache ahead of need."),
+    "warm": ("web.cli.warm", "Put users' answers into every worker's cache ahead of need."),
 }
 
 
@@ -47,7 +47,7 @@ class LazyCommands(click.Group):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; turn an expected error into its message and exit code 1."""
+        """Run the command; an expected error becomes its message and exit code 1."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""``python -m web.cli``: the command line where no ``frontview`` script is installed."""
+"""``python -m web.cli``: the command line for places where no ``frontview`` script is installed."""
 
 from web.cli import main
 

@@ -1,4 +1,4 @@
-"""``frontview audit``: compares reads with their recomputation, now and by hand; exit code 1 on any difference."""
+"""``frontview audit``: compares reads with their recomputation, once; exit code 1 on any difference."""
 
 import json
 import sys
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from refresher.watch.audit import Audit, Visit
     from views_sql.maintained_view import MaintainedView
 
-USERS_SHOWN = 10
+USERS_SHOWN = 10  # How many differing users a line of the summary names.
 
 
 @dataclass
 class ViewReport:
-    """What was found of one view.
+    """What the audit of one view found.
 
-    :param compared: visits whose read came from a tier at all; the others proved nothing.
+    :param compared: visits whose read used rows of a tier; other visits prove nothing about the view.
     :param failed: comparisons that could not be made.
-    :param wrong: users whose reads differed, in the order found.
+    :param wrong: users whose reads differed, in the order in which they were found.
     """
 
     view: str
@@ -44,11 +44,11 @@ class ViewReport:
 
     @property
     def users(self) -> list[str]:
-        """The first of the users whose reads differed."""
+        """The first :data:`USERS_SHOWN` users whose reads differed."""
         return list(self.wrong)[:USERS_SHOWN]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what ``--json`` shows."""
+        """Return what ``--json`` prints about the view."""
         counts = {name: getattr(self, name) for name in ("view", "visited", "compared", "failed")}
         return counts | {"differing": len(self.wrong), "users": self.users}
 
@@ -56,13 +56,13 @@ class ViewReport:
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Every user of every view, instead of a sample.")
 @click.option("--pairs", type=click.IntRange(1), default=200, show_default=True, help="Size of the sample.")
-@click.option("--read-only", is_flag=True, help="Only tell; mark nothing stale and raise no alarm.")
+@click.option("--read-only", is_flag=True, help="Only report differences; mark nothing stale and raise no alarm.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
-    """Compare what reads answer with a recomputation from the base tables, in one snapshot each.
+    """Compare reads with a recomputation from the base tables in the same snapshot.
 
-    A user whose read is wrong is marked stale, so that the next read is right, and an alarm is raised. Exit code 1 on
-    any difference, and where a comparison could not be made.
+    A user whose read is wrong is marked stale, so that the next read is right, and an alarm is raised. The exit code is
+    1 on any difference, and where a comparison could not be made.
     """
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
@@ -73,7 +73,7 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     from views_sql.catalog import CATALOG  # noqa: PLC0415
 
     settings = load_settings()
-    configure_logs(settings, "audit")  # to stderr: stdout is for the result
+    configure_logs(settings, "audit")  # Logs go to stderr: stdout is for the result.
     with connect(direct_url(settings), "frontview-audit") as connection:
         views = registered(connection, CATALOG.views)
         if missing := {view.name for view in CATALOG.views} - {view.name for view in views}:

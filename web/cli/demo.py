@@ -1,7 +1,7 @@
-"""``frontview demo``: everything, from an empty directory to an open door, and back.
+"""``frontview demo``: starts the whole system from an empty directory, and stops it again.
 
-Invariant: once it runs, SIGTERM and Ctrl-C end it with exit code 0 at any moment; processes are stopped in the
-reverse order of their start, the embedded database last.
+Invariant: SIGTERM and Ctrl-C end it with exit code 0 at any moment; processes are stopped in the reverse order of
+their start, the embedded database last.
 """
 
 import os
@@ -18,23 +18,25 @@ from models import Settings, load_settings
 
 TOKEN_SECONDS = 86_400
 LINK_SECONDS = 3_600
-LOOK_SECONDS = 0.5
+CHILD_CHECK_SECONDS = 0.5  # How often the demo checks that its processes still run.
 
 
 class Stopped(BaseException):
-    """Somebody asked the demo to end."""
+    """A signal asked the demo to end."""
 
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port of the web server.")
-@click.option("--users", default=200, show_default=True, type=click.IntRange(1, 10**6), help="Users to fill in.")
-@click.option("--calls", default=60_000, show_default=True, type=click.IntRange(1, 10**8), help="Their calls.")
+@click.option("--users", default=200, show_default=True, type=click.IntRange(1, 10**6), help="Users to create.")
+@click.option(
+    "--calls", default=60_000, show_default=True, type=click.IntRange(1, 10**8), help="Calls of all users together."
+)
 @click.option("--once", is_flag=True, help="Show and check one user's overview from each source, then stop.")
 def demo(port: int, users: int, calls: int, once: bool) -> None:
-    """Start everything, filled with data; Ctrl-C stops it.
+    """Start the whole system, filled with data; Ctrl-C stops it.
 
-    On FRONTVIEW_DATABASE_URL where it is set, on an embedded PostgreSQL otherwise. Only a database without users
-    is filled, and calls are only ever written for users that a demo or a seed made.
+    It uses FRONTVIEW_DATABASE_URL if set, otherwise an embedded PostgreSQL. Only a database without users is filled,
+    and calls are written only for users that a demo or a seed created.
     """
     began = time.monotonic()
     with stoppable(), ExitStack() as cleanup:
@@ -55,11 +57,11 @@ def demo(port: int, users: int, calls: int, once: bool) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT inside into :class:`Stopped`, and that into a quiet end."""
+    """Raise :class:`Stopped` in the block at the first SIGTERM or SIGINT, and end the block quietly then."""
 
     def stop(_number: int, _frame: Any) -> NoReturn:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # the taking-down must not be interrupted
+            signal.signal(number, signal.SIG_IGN)  # Stopping the processes must not be interrupted.
         raise Stopped
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -86,7 +88,7 @@ def _database(settings: Settings) -> str:
 
 
 def _fill(url: str, users: int, calls: int, is_own: bool) -> None:
-    """Fill an empty database; say why one that is not is left as it is."""
+    """Fill an empty database; if it holds users, say that it is left unchanged."""
     from models.engine import connect  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
     from web.cli.seed import summary  # noqa: PLC0415
@@ -95,21 +97,21 @@ def _fill(url: str, users: int, calls: int, is_own: bool) -> None:
     with connect(url, "frontview-demo") as connection:
         if connection.execute("SELECT EXISTS (SELECT FROM users)").fetchone() == (True,):
             whose = "FRONTVIEW_DATABASE_URL" if is_own else "The embedded database"
-            click.echo(f"{whose} holds users already: nothing is filled in.")
+            click.echo(f"{whose} already holds users: nothing is added.")
             return
-        click.echo(f"Filling in {users:,} users with {calls:,} calls …")
+        click.echo(f"Creating {users:,} users with {calls:,} calls …")
         with progress("Calls", calls) as advance:
             result = write_seed(connection, SeedPlan(users, calls), advance)
     click.echo(summary(result))
 
 
 def child_environment(settings: Settings, url: str) -> dict[str, str]:
-    """Return the environment of the processes: ours, with the database and the secret that our tokens need."""
+    """Return the environment of the processes: this one's with the database and the secret that the tokens need."""
     from models.embedded import embedded_secret  # noqa: PLC0415
 
     environment = dict(os.environ)
     environment["FRONTVIEW_DATABASE_URL"] = settings.database_url or url
-    environment.setdefault("FRONTVIEW_RATE_LIMIT_PER_SECOND", "0")  # one user asks as often as the proofs need
+    environment.setdefault("FRONTVIEW_RATE_LIMIT_PER_SECOND", "0")  # --once reads as one user, often.
     if settings.jwt_secret is not None:
         return environment
     if environment.pop("FRONTVIEW_JWKS_URL", None) is not None:
@@ -119,7 +121,7 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
 
 
 def _start(environment: dict[str, str], settings: Settings, url: str, port: int, cleanup: ExitStack) -> list[Any]:
-    """Start refresher and web server; return them once they are ready."""
+    """Start the refresher and the web server; return both once they are ready."""
     from models.engine import connect  # noqa: PLC0415
     from web.voice.demo.client import is_ready  # noqa: PLC0415
     from web.voice.demo.stage import Child, wait_until  # noqa: PLC0415
@@ -156,7 +158,7 @@ def _token(settings: Settings, environment: dict[str, str], user: int, *, admin:
 
 
 def _prove(settings: Settings, url: str, port: int, environment: dict[str, str]) -> None:
-    """Show and check the three sources and a write."""
+    """Show and check the three sources and the effect of a write."""
     from models.engine import connect  # noqa: PLC0415
     from web.voice.demo.callers import demo_users  # noqa: PLC0415
     from web.voice.demo.client import Client  # noqa: PLC0415
@@ -165,12 +167,12 @@ def _prove(settings: Settings, url: str, port: int, environment: dict[str, str])
 
     with connect(url, "frontview-demo") as connection:
         if not (users := demo_users(connection)):
-            raise DemoError("This database holds no demo users, and --once writes a call only for one of those.")
+            raise DemoError("This database holds no users of a demo, and --once writes a call only for such a user.")
         user, agents = users[0]
         client = Client(port, _token(settings, environment, user))
         prove(connection, client, user, agents[0], settings.trust_seconds, click.echo)
         client.close()
-    click.echo("\nEverything is as it should be.")
+    click.echo("\nEverything is as promised.")
 
 
 def _keep_running(
@@ -181,32 +183,32 @@ def _keep_running(
     children: list[Any],
     cleanup: ExitStack,
 ) -> None:
-    """Open the door and let calls come in until somebody stops us or a process ends."""
+    """Print how to sign in, and write calls until the demo is stopped or a process ends."""
     from models.engine import connect  # noqa: PLC0415
     from web.voice.demo.callers import Callers, demo_users  # noqa: PLC0415
 
     with connect(url, "frontview-demo") as connection:
         users = demo_users(connection)
     user = users[0][0] if users else 1
-    _show_door(settings, url, port, environment, user)
+    _show_access(settings, url, port, environment, user)
     if users:
         callers = Callers(
             lambda: connect(url, "frontview-demo-callers"), users, lambda line: click.echo(line, err=True)
         )
         callers.start()
         cleanup.callback(callers.stop)
-        click.echo("Some calls a second are coming in; the numbers move. Ctrl-C stops everything.")
+        click.echo("A few calls a second are being written; the numbers change. Ctrl-C stops everything.")
     else:
-        click.echo("No user here was made by a demo, so no calls are written. Ctrl-C stops everything.")
+        click.echo("No user here was created by a demo, so no calls are written. Ctrl-C stops everything.")
     sys.stdout.flush()
     while True:
         for child in children:
             child.require_alive()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHILD_CHECK_SECONDS)
 
 
-def _show_door(settings: Settings, url: str, port: int, environment: dict[str, str], user: int) -> None:
-    """Print links that sign in, tokens, and lines to paste."""
+def _show_access(settings: Settings, url: str, port: int, environment: dict[str, str], user: int) -> None:
+    """Print links that sign in, tokens, and example commands."""
     base = f"http://127.0.0.1:{port}"
     own = _token(settings, environment, user)
     admin = _token(settings, environment, user, admin=True)
@@ -216,7 +218,7 @@ Dashboard  {_link(url, base, own)}
 
 Operators  {_link(url, base, admin, admin=True)}
 
-Each link signs in once, within an hour. After that paste a token from below, or start the demo again.
+Each link signs in once, within an hour. After that, paste a token from below, or start the demo again.
 
 API        {base}/docs
 

@@ -1,4 +1,4 @@
-"""``frontview doctor``: every precondition, one line each; exit code 1 if any fails."""
+"""``frontview doctor``: prints the state of every precondition, one line each; exit code 1 if any fails."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What to tell an operator about an error that is expected in operation.
+"""Messages for operators about errors that are expected in operation.
 
 Invariant: a message never holds a password or a statement's parameters.
 """
@@ -27,18 +27,18 @@ EXPECTED = (
 
 
 def explain(error: BaseException) -> str | None:
-    """Return one clear message for an expected error; None: it is a defect, show where it happened."""
+    """Return one clear message for an expected error; None: the error is a defect and deserves a traceback."""
     if isinstance(error, FrontviewError):
         return str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    if isinstance(error, subprocess.SubprocessError):  # pg_ctl, initdb: nothing else is run to its end
+    if isinstance(error, subprocess.SubprocessError):  # Only pg_ctl and initdb run as child processes to their end.
         return f"The embedded PostgreSQL cannot be used: {_one_line(error)}"
     return _explain_database(error)
 
 
 def _explain_database(error: BaseException) -> str | None:
-    """Return what to say about an error of SQLAlchemy or psycopg."""
+    """Return the message for an expected error of SQLAlchemy or psycopg; None for any other."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return "No database connection became free in time."
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
@@ -51,6 +51,6 @@ def _explain_database(error: BaseException) -> str | None:
 
 
 def _one_line(error: BaseException) -> str:
-    """Return the error's message on one line, without the statement it points into."""
+    """Return the error's message on one line, without the statement that it quotes."""
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     return " ".join(str(primary or error).split())

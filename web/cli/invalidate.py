@@ -1,4 +1,4 @@
-"""``frontview invalidate``: drops answers from every front cache of every machine, by hand."""
+"""``frontview invalidate``: drops answers from every front cache on every machine."""
 
 import json
 from contextlib import nullcontext
@@ -9,37 +9,38 @@ from models.user_key import UserKey
 from web.cli.operator import asked_by, operator_connection
 from web.cli.token import UserKeyType
 
-DRAINED_SECONDS = 2.0
+DRAINED_SECONDS = 2.0  # How long the command waits until a leader has drained the invalidation.
 
 
 @click.command()
 @click.option("--pattern", metavar="P", help="A glob over `region:user:ID` and `region:user:ID:dashboard`.")
-@click.option("--user", type=UserKeyType(), metavar="ID", help="Everything of one user.")
-@click.option("--region", metavar="R", help="Everything in one region of the caches.")
-@click.option("--everything", is_flag=True, help="Everything.")
+@click.option("--user", type=UserKeyType(), metavar="ID", help="All answers of one user.")
+@click.option("--region", metavar="R", help="All answers in one region of the caches.")
+@click.option("--everything", is_flag=True, help="All answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def invalidate(pattern: str | None, user: UserKey | None, region: str | None, everything: bool, as_json: bool) -> None:
     """Drop answers from the cache of every worker, on every machine.
 
-    Say which ones by exactly one of --pattern, --user, --region and --everything. Answers are exact without it: this is
-    for caches that are to be emptied for other reasons. What is asked for while no refresher leads is done by the next.
+    Choose them by exactly one of --pattern, --user, --region and --everything. Answers are exact without this command:
+    it is for caches that must be emptied for other reasons. While no refresher leads, the request waits for the next
+    leader.
     """
     from web.operators.operator_requests import ask_invalidation, await_watermark  # noqa: PLC0415
 
     chosen = _pattern(pattern, user, region, everything)
     with operator_connection() as connection:
-        asked = ask_invalidation(connection, chosen, asked_by())
-        watermark = await_watermark(lambda: nullcontext(connection), asked, DRAINED_SECONDS)
+        invalidation_id = ask_invalidation(connection, chosen, asked_by())
+        watermark = await_watermark(lambda: nullcontext(connection), invalidation_id, DRAINED_SECONDS)
     if as_json:
-        click.echo(json.dumps({"invalidation_id": asked, "pattern": chosen, "watermark": watermark}))
+        click.echo(json.dumps({"invalidation_id": invalidation_id, "pattern": chosen, "watermark": watermark}))
     elif watermark is None:
-        click.echo(f"Invalidation {asked} of {chosen} waits for a refresher that leads.")
+        click.echo(f"Invalidation {invalidation_id} of {chosen} waits for a refresher that leads.")
     else:
-        click.echo(f"Invalidation {asked} of {chosen} holds from watermark {watermark}.")
+        click.echo(f"Invalidation {invalidation_id} of {chosen} holds from watermark {watermark}.")
 
 
 def _pattern(pattern: str | None, user: UserKey | None, region: str | None, everything: bool) -> str:
-    """Return the pattern of what was chosen; a usage error where that is not exactly one thing."""
+    """Return the pattern for the chosen option; a usage error unless exactly one option was given."""
     from refresher.front_cache.patterns import EVERYTHING, pattern_for_region, pattern_for_user  # noqa: PLC0415
     from web.endpoints.admin_bodies import parse_pattern  # noqa: PLC0415
 

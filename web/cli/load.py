@@ -1,4 +1,4 @@
-"""``frontview load``: a CSV export into a base table, all or nothing."""
+"""``frontview load``: loads a CSV export into a base table, all of it or nothing."""
 
 import shutil
 import sys
@@ -20,14 +20,14 @@ def load(table: str, file: Path) -> None:
     """Load a CSV export into a base table, all or nothing.
 
     TABLE is users, agents, calls, lead_analytics or agent_analytics; FILE.csv is UTF-8 (`-`: standard
-    input). Its first line names columns of the table, in any order; columns left out take their defaults.
-    An empty field without quotes is NULL, one in quotes ("") is an empty text.
+    input). Its first line names columns of the table, in any order; missing columns take their defaults.
+    An empty field without quotes is NULL; one in quotes ("") is an empty text.
 
-    local_day may be left out: the database sets it from the user's time zone, and overwrites one that is
-    given. Where ids are given, later rows get ids beyond them.
+    The column local_day is not needed: the database sets it from the user's time zone, and overwrites a
+    given value. If the file holds ids, rows inserted later get larger ones.
 
-    A fault is named by line (the header is line 1) and column; then nothing is loaded, and the exit code
-    is 1.
+    A fault is reported with its line (the header is line 1) and column; then nothing is loaded, and the
+    exit code is 1.
     """
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
@@ -48,7 +48,7 @@ def load(table: str, file: Path) -> None:
 
 @contextmanager
 def seekable(path: Path, name: str) -> Iterator[tuple[BinaryIO, int]]:
-    """Open a file, or keep a copy of what cannot be read twice; yields it with its size in bytes."""
+    """Yield an open seekable file and its size in bytes; input that is not seekable is copied to a temporary file."""
     from web.voice.load.csv_file import open_csv  # noqa: PLC0415
 
     with sys.stdin.buffer if str(path) == "-" else open_csv(path, name) as given:

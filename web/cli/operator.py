@@ -1,4 +1,4 @@
-"""Who asks on the command line, and the connection that operators' commands use."""
+"""The connection that operators' commands use, and the name under which their requests are recorded."""
 
 import getpass
 import os
@@ -11,17 +11,12 @@ from models import load_settings
 if TYPE_CHECKING:
     from models.connection import Connection
 
-LEADER = """
-SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-
 
 def asked_by() -> str:
-    """Return ``cli:`` and the user of the operating system."""
+    """Return ``cli:`` and the name of the operating system's user."""
     try:
         name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # A container's user may have no name.
         name = str(os.getuid())
     return f"cli:{name}"
 
@@ -36,9 +31,9 @@ def operator_connection() -> Iterator["Connection"]:
         yield connection
 
 
-def somebody_leads(connection: "Connection") -> bool:
-    """Return whether a refresher leads."""
+def has_leader(connection: "Connection") -> bool:
+    """Return whether a refresher leads now."""
     from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS  # noqa: PLC0415
+    from web.operators.system_state import LEADER  # noqa: PLC0415
 
-    row = connection.execute(LEADER, (LOCK_CLASS, LEADER_LOCK)).fetchone()
-    return bool(row and row[0])
+    return connection.execute(LEADER, (LOCK_CLASS, LEADER_LOCK)).fetchone() is not None

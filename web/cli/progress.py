@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar on a terminal, plain lines elsewhere.
+"""Shows the progress of long work on stderr: a bar on a terminal, plain lines elsewhere.
 
 Invariant: stdout stays free for the command's result.
 """
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 
 import click
 
-PLAIN_LINE_SECONDS = 5.0
+PLAIN_LINE_SECONDS = 5.0  # The time between two plain lines.
 
 
 @contextmanager
 def progress(label: str, total: int | None, *, is_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show the progress of a block; yields a function to call with each amount done.
+    """Show the progress of a block; yield a function that it calls with each amount done.
 
-    :param total: the whole amount; None: unknown.
-    :param is_bytes: amounts are bytes, shown as megabytes.
+    :param total: the whole amount; None if it is unknown.
+    :param is_bytes: amounts are bytes and are shown as megabytes.
     """
     if sys.stderr.isatty():
         yield from _bar(label, total, is_bytes)
@@ -27,7 +27,7 @@ def progress(label: str, total: int | None, *, is_bytes: bool = False) -> Iterat
 
 
 def _bar(label: str, total: int | None, is_bytes: bool) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console  # noqa: PLC0415  0.1 s that a pipe need not pay
+    from rich.console import Console  # noqa: PLC0415  importing it takes 0.1 s, which output to a pipe can do without
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
         DownloadColumn,

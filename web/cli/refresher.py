@@ -11,6 +11,6 @@ def refresher() -> None:
 
     Several may run; one of them leads, the others stand by.
     """
-    from refresher.__main__ import main  # noqa: PLC0415  brings the scheduler
+    from refresher.__main__ import main  # noqa: PLC0415  imports the scheduler
 
     sys.exit(main())

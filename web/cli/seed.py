@@ -1,4 +1,4 @@
-"""``frontview seed``: fill a migrated database with realistic data."""
+"""``frontview seed``: fills a migrated database with realistic data."""
 
 import json
 from dataclasses import asdict
@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--users", required=True, type=click.IntRange(1, 10_000_000), metavar="N", help="Users to add.")
-@click.option("--calls", required=True, type=click.IntRange(0, 10**9), metavar="N", help="Their calls, all together.")
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days up to today.")
-@click.option("--seed", "seed_number", type=int, default=1, show_default=True, help="Decides every chance.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@click.option("--calls", required=True, type=click.IntRange(0, 10**9), metavar="N", help="Calls of all users together.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Number of days, today included."
+)
+@click.option("--seed", "seed_number", type=int, default=1, show_default=True, help="Seed of the random numbers.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers of rows as JSON.")
 def seed(users: int, calls: int, days: int, seed_number: int, as_json: bool) -> None:
     """Add users with realistic calls, leads and quality figures.
 
     Users differ in size as real customers do (the first has the most calls), live in many time zones and
-    call in their own working hours; the last day is today, and nothing lies in the future. A database that
-    holds users already keeps them. The same options at the same time make the same rows, ids aside.
+    call during their working hours; the last day is today, and no row is in the future. Users that the
+    database already holds are kept. The same options at the same time make the same rows except for ids.
     """
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
@@ -38,7 +40,7 @@ def seed(users: int, calls: int, days: int, seed_number: int, as_json: bool) -> 
 
 
 def summary(result: "SeedResult") -> str:
-    """Return what was made, for people."""
+    """Return a sentence about what was made."""
     rows = ", ".join(f"{count:,} {table}" for table, count in result.rows.items())
     seconds = result.seconds + result.tidy_seconds
     return (

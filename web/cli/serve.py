@@ -1,7 +1,7 @@
-"""``frontview serve``: the web server, started only when it could answer.
+"""``frontview serve``: runs the web server, once its preconditions are met.
 
-Invariant: whatever is wrong with configuration, database, schema or port is said in one sentence before any
-worker starts, with exit code 1. An embedded database is started here and stopped when this process ends.
+Invariant: a fault of configuration, database, schema or port is reported in one sentence before any worker starts,
+and the exit code is 1. An embedded database is started here and stopped when this process ends.
 """
 
 import os
@@ -24,17 +24,23 @@ from web.process.termination import end_children_that_start
 from web.process.worker import threads_for
 
 MOST_DEFAULT_WORKERS = 4
-STOP_SECONDS = 10
+STOP_SECONDS = 10  # How long granian waits for a worker to end before it kills it.
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--workers", type=click.IntRange(1, 256), help="Processes. [default: one a core, at least 2, at most 4]")
-@click.option("--own-core", is_flag=True, help="Keep each worker to one core: more hits, where nothing else is busy.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Worker processes. [default: one per core, at least 2, at most 4]"
+)
+@click.option(
+    "--own-core",
+    is_flag=True,
+    help="Pin each worker to one core: more cache hits a second if nothing else uses the cores.",
+)
 def serve(host: str, port: int, workers: int | None, own_core: bool) -> None:
     """Run the web server until SIGTERM or Ctrl-C."""
-    signal.signal(signal.SIGTERM, _leave)  # until granian takes over: an embedded database must not outlive us
+    signal.signal(signal.SIGTERM, _leave)  # Until granian installs its handlers: an embedded database must be stopped.
     settings = load_settings()
     environment = worker_environment(settings)
     url = environment.get("FRONTVIEW_DATABASE_URL") or str(settings.database_url)
@@ -45,7 +51,7 @@ def serve(host: str, port: int, workers: int | None, own_core: bool) -> None:
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
-    """Return what workers need in their environment beside ours; starts the embedded database if used.
+    """Return the environment variables to add for workers; start the embedded database if it is used.
 
     :raises ConfigurationError: no way to verify tokens, or no embedded database can run.
     """
@@ -61,9 +67,9 @@ def worker_environment(settings: Settings) -> dict[str, str]:
 def check_database(url: str, direct_url: str) -> None:
     """Raise unless the server answers, is new enough, holds the schema of this code, and can be listened to.
 
-    :raises ConfigurationError: a transaction pooler stands before it at ``direct_url``.
-    :raises click.ClickException: no connection.
-    :raises ServerTooOld: the server is.
+    :raises ConfigurationError: ``direct_url`` leads to a transaction pooler.
+    :raises click.ClickException: the database cannot be reached.
+    :raises ServerTooOld: the server cannot run the protocol.
     :raises NotMigrated: the schema is missing or older.
     """
     try:
@@ -74,9 +80,9 @@ def check_database(url: str, direct_url: str) -> None:
 
 
 def check_address(host: str, port: int) -> None:
-    """Raise unless nobody listens there: granian would silently share the port with another server.
+    """Raise unless the port is free: granian would silently share it with another server.
 
-    :raises click.ClickException: somebody does, or the address is none of ours.
+    :raises click.ClickException: the port is in use, or the address is not one of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -90,13 +96,13 @@ def check_address(host: str, port: int) -> None:
 
 
 def default_workers() -> int:
-    """Return one worker a usable core, at least 2 and at most :data:`MOST_DEFAULT_WORKERS`."""
+    """Return one worker per usable core, at least 2 and at most :data:`MOST_DEFAULT_WORKERS`."""
     return max(2, min(len(os.sched_getaffinity(0)), MOST_DEFAULT_WORKERS))
 
 
 def _run(settings: Settings, host: str, port: int, workers: int, own_core: bool) -> None:
     """Run granian until a signal ends it."""
-    from granian import Granian  # noqa: PLC0415  only where a server runs
+    from granian import Granian  # noqa: PLC0415  imported only by the process that serves
     from granian.constants import Interfaces  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
 
@@ -123,7 +129,7 @@ def _run(settings: Settings, host: str, port: int, workers: int, own_core: bool)
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for the workers, which are forked meanwhile, and take them away again."""
+    """Set environment variables while the workers are forked, and restore the earlier values."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,7 +1,7 @@
-"""``frontview token``: a bearer token for trying the API, or a link that signs in to the pages once.
+"""``frontview token``: prints a bearer token for the API, or a link that signs in to the pages once.
 
-Invariant: a token is only made with a secret that this configuration's web server verifies with. A link's code stands
-behind its ``#``, which browsers send to nobody.
+Invariant: a token is made only with the secret that this configuration's web server verifies with. A link's code
+follows its ``#``, so browsers do not send it to any server.
 """
 
 import re
@@ -28,20 +28,20 @@ class UserKeyType(click.ParamType[UserKey]):
 
 
 class BaseUrlType(click.ParamType[str]):
-    """Where the pages are served, as people reach them."""
+    """The address under which people reach the pages."""
 
     name = "url"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address without a slash at its end; a usage error where a link cannot be put behind it."""
+        """Return the address without a slash at its end; a usage error unless a path can be appended to it."""
         if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", str(value)):
-            self.fail(f"{value!r}: expected http:// or https://, a host, and perhaps a path", param, ctx)
+            self.fail(f"{value!r}: expected http:// or https://, a host, and optionally a path", param, ctx)
         return str(value).rstrip("/")
 
 
 @click.command()
-@click.option("--user", required=True, type=UserKeyType(), metavar="ID", help="The user the token speaks for.")
-@click.option("--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operator's calls.")
+@click.option("--user", required=True, type=UserKeyType(), metavar="ID", help="The user whom the token identifies.")
+@click.option("--admin", is_flag=True, help="Add the scope `admin`: every user's data, and the operators' endpoints.")
 @click.option(
     "--ttl",
     type=click.IntRange(1, 366 * 86_400),
@@ -50,14 +50,14 @@ class BaseUrlType(click.ParamType[str]):
     metavar="SECONDS",
     help="How long the token is valid.",
 )
-@click.option("--link", is_flag=True, help="Print a link to the page instead, which signs in once.")
+@click.option("--link", is_flag=True, help="Print a link to the page, which signs in once, instead of a token.")
 @click.option(
     "--base-url",
     type=BaseUrlType(),
     default="http://127.0.0.1:8000",
     show_default=True,
     metavar="URL",
-    help="Where the link leads.",
+    help="Address of the web server in the link.",
 )
 @click.option(
     "--link-ttl",
@@ -70,10 +70,10 @@ class BaseUrlType(click.ParamType[str]):
 def token(user: UserKey, admin: bool, ttl: int, link: bool, base_url: str, link_ttl: int) -> None:
     """Print a bearer token, or a link that signs in once.
 
-    With --link: to the user's dashboard, with --admin to the operator's page. Making one needs the database's
-    owner in FRONTVIEW_DATABASE_URL, or a role that may execute frontview.make_sign_in_code.
+    With --link, the link leads to the user's dashboard, or with --admin to the operator's page. It can be made only by
+    the database's owner in FRONTVIEW_DATABASE_URL, or by a role that may execute frontview.make_sign_in_code.
     """
-    from web.auth.tokens import issue_token  # noqa: PLC0415  brings the cryptography
+    from web.auth.tokens import issue_token  # noqa: PLC0415  imports the cryptography
 
     settings = load_settings()
     issued = issue_token(
@@ -91,12 +91,12 @@ def token(user: UserKey, admin: bool, ttl: int, link: bool, base_url: str, link_
 
 
 def page_link(base_url: str, admin: bool) -> str:
-    """Return the link to the page of a user, or of an operator, up to the code."""
+    """Return the link to the page of users, or of operators, up to and without the code."""
     return f"{base_url}/{'ops' if admin else ''}#code="
 
 
 def _print_link(issued: str, page: str, valid_seconds: int) -> None:
-    from web.auth.sign_in_codes import make_sign_in_code  # noqa: PLC0415  brings the cryptography
+    from web.auth.sign_in_codes import make_sign_in_code  # noqa: PLC0415  imports the cryptography
 
     with operator_connection() as connection:
         made = make_sign_in_code(connection, issued, valid_seconds)
@@ -107,13 +107,13 @@ def _print_link(issued: str, page: str, valid_seconds: int) -> None:
 def signing_secret(settings: Settings) -> str:
     """Return the HS256 secret that the web server of this configuration verifies with.
 
-    :raises ConfigurationError: there is none: tokens come from elsewhere, or nothing is configured.
+    :raises ConfigurationError: there is none: another issuer makes the tokens, or nothing is configured.
     """
-    from web.auth.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
+    from web.auth.signing_keys import token_secret  # noqa: PLC0415  imports the cryptography
 
     is_new = not settings.data_dir.exists()
     if (secret := token_secret(settings)) is not None:
-        if is_new and settings.data_dir.exists():  # somewhere else than the server was started, perhaps
+        if is_new and settings.data_dir.exists():  # The server may use another folder.
             place = settings.data_dir.resolve()
             click.echo(f"Made a new secret in {place}; only a server that uses this folder takes the token.", err=True)
         return secret

@@ -1,10 +1,9 @@
-"""``frontview warm``: asks that users' answers be put into every worker's cache; exit code 1 if that was waited for and
-went wrong.
-"""
+"""``frontview warm``: requests users' answers in every worker's cache; with ``--wait``, exit code 1 unless planned."""
 
 import json
 import sys
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,38 +11,43 @@ from models.user_key import UserKey
 from web.cli.operator import asked_by, operator_connection
 from web.cli.token import UserKeyType
 
-PLANNED = "planned"  # how the outcome of a task that was done begins
+if TYPE_CHECKING:
+    from web.operators.operator_requests import OperatorTask
+
+PLANNED = "planned"  # The outcome of a task that succeeded begins with this word.
 
 
 @click.command()
-@click.option("--user", "users", multiple=True, type=UserKeyType(), metavar="ID", help="This user; may be repeated.")
-@click.option("--most-active", type=click.IntRange(1, 10_000), metavar="N", help="The N users who read most.")
-@click.option("--wait", is_flag=True, help="Wait until the leader has planned it; exit code 1 unless it was.")
+@click.option(
+    "--user", "users", multiple=True, type=UserKeyType(), metavar="ID", help="Warm this user; may be repeated."
+)
+@click.option("--most-active", type=click.IntRange(1, 10_000), metavar="N", help="Warm the N users who read most.")
+@click.option("--wait", is_flag=True, help="Wait until the leader has planned it; exit code 1 unless it did.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tasks as one JSON object.")
 def warm(users: tuple[UserKey, ...], most_active: int | None, wait: bool, as_json: bool) -> None:
-    """Have users' answers in the cache of every worker, for five minutes.
+    """Keep users' answers in the cache of every worker for five minutes.
 
-    Answers are right without it: this is for users who are about to come. The leader plans what there is room for, and
-    the workers fill it within seconds, as far as their share of database time goes.
+    Answers are exact without this command: it is for users who are about to come. The leader plans as many answers as
+    the caches have room for, and the workers compute them within seconds, within their share of database time.
     """
     from web.cli.refresh import await_end  # noqa: PLC0415
     from web.operators.operator_requests import ask_warming, read_task  # noqa: PLC0415
 
     if bool(users) == (most_active is not None):
-        raise click.UsageError("Name users by --user or --most-active, and only one of these.")
+        raise click.UsageError("Choose users by either --user or --most-active.")
     with operator_connection() as connection:
-        asked = ask_warming(connection, asked_by(), user_ids=users, most_active=most_active)
-        look = await_end if wait else read_task
-        tasks = [task for one in asked if (task := look(connection, one.task_id)) is not None]
+        requested = ask_warming(connection, asked_by(), user_ids=users, most_active=most_active)
+        read = await_end if wait else read_task
+        tasks = [task for one in requested if (task := read(connection, one.task_id)) is not None]
     if as_json:
-        click.echo(json.dumps({"tasks": tasks}))
+        click.echo(json.dumps({"tasks": [asdict(task) for task in tasks]}))
     else:
         for task in tasks:
             click.echo(_line(task))
-    sys.exit(wait and not all(str(task["outcome"]).startswith(PLANNED) for task in tasks))
+    sys.exit(wait and not all(str(task.outcome).startswith(PLANNED) for task in tasks))
 
 
-def _line(task: dict[str, Any]) -> str:
-    ((kind, whom),) = task["argument"].items()
+def _line(task: "OperatorTask") -> str:
+    ((kind, whom),) = task.argument.items()
     words = f"the {whom:,} most active" if kind == "most_active" else f"{len(whom)} user{'s' * (len(whom) != 1)}"
-    return f"Task {task['task_id']}, warming of {words}: {task['outcome'] or task['state']}"
+    return f"Task {task.task_id}, warming of {words}: {task.outcome or task.state}"

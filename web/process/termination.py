@@ -1,8 +1,8 @@
-"""The signals that ask this process to end, told to a thread of ours as soon as they come.
+"""Runs a function of the application as soon as a signal asks this process to end.
 
-A server ends when its requests have, and a stream of events would take minutes; it does not tell the application.
-Invariant: nothing is done inside a handler, and in no process that has one is it replaced; what a child inherits at its
-fork is none of its own.
+A server ends only after its requests have ended, and does not inform the application; an event stream would delay it
+for minutes. Invariant: nothing is done inside a signal handler, and a handler that a process has installed is not
+replaced; only handlers that a child inherits at its fork are.
 """
 
 import os
@@ -12,14 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
-_NOBODY = -1
+_NO_DESCRIPTOR = -1
 
 
 def on_termination(tell: Callable[[], None]) -> None:
-    """Have ``tell`` called, in a thread of its own, at each signal that asks the process to end.
+    """Call ``tell`` in a separate thread at each signal that asks the process to end.
 
-    Only from the main thread of a process that will not fork any more. Python itself writes the number of each signal
-    that has a handler into our pipe; where somebody had put one of theirs there, they go on to that.
+    To be called only from the main thread of a process that will not fork again. Python itself writes the number of
+    each signal that has a handler into our pipe; if another wake-up descriptor was set, they are passed on to it.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -29,10 +29,10 @@ def on_termination(tell: Callable[[], None]) -> None:
 
 
 def end_children_that_start() -> None:
-    """Have each process forked from here on end at :data:`ENDING` until it has handlers of its own.
+    """Make each process that is forked from now on end at :data:`ENDING` until it installs its own handlers.
 
-    It would inherit ours, which tell nobody but us: a signal that comes while it starts would be lost, and waited for.
-    One that comes amid the fork waits until the child is ready for it.
+    It would otherwise inherit our handlers, which only inform this process: a signal that arrives while the child
+    starts would be lost, and this process would wait for the child. A signal during the fork is held back until then.
     """
 
     def end_at_once() -> None:
@@ -53,7 +53,7 @@ def _let_through() -> None:
 
 def _listen(reading: int, others: int, tell: Callable[[], None]) -> None:
     while numbers := os.read(reading, 64):
-        if others != _NOBODY:
+        if others != _NO_DESCRIPTOR:
             with suppress(OSError):
                 os.write(others, numbers)
         if ENDING.intersection(numbers):

@@ -10,8 +10,8 @@ import httpx
 import psycopg
 
 from tests.faults.faults.fault import Fault, Stage, bit
-from tests.faults.history import History
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 
 ASKING = 40  # clients that ask one question of one worker at once
 MOST_COMPUTATIONS = 4  # of that question: those who wait share one; a refused or distrusted one is begun again

@@ -6,9 +6,9 @@ Invariant: every clock is right again when the fault has healed.
 from abc import abstractmethod
 from datetime import UTC, datetime
 
-from tests.faults.clock import clock_faults_unavailable
+from tests.faults.deployment.clock import clock_faults_unavailable
 from tests.faults.faults.fault import Fault, Stage, bit
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
 
 HOUR = 3600.0
 SHIFTED = Stage(fake_clocks=True)

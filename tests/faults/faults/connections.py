@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.history import History
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 from tests.waiting import until
 
 STRANGER = "stranger"  # may log in and nothing else

@@ -9,8 +9,8 @@ from typing import Any
 from refresher.leader.alarms import CAPTURE_CHANGED, UNCAPTURED
 from tests.faults.faults.data import GAVE_UP, LOCK, TRUNCATE_AND_REFILL, alarms
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.history import History
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 
 ALARM_SECONDS = 60.0
 LOOKING_SECONDS = 2.0  # until a step has found the alarm

@@ -11,9 +11,9 @@ import psycopg
 from refresher.leader.alarms import REFRESH_FAILING
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.held_tiers import HeldTiers
+from tests.faults.faults.scene import Scene
 from tests.faults.faults.transactions import TWIN
-from tests.faults.history import History
-from tests.faults.scene import Scene
+from tests.faults.record.history import History
 
 # Writers take these tables in either order. The fault gives up before a writer's wait becomes a deadlock, at 1 s.
 LOCK = f"""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from tests.faults.history import History
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 
 
 class DidNotBite(Exception):

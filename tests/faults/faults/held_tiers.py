@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
 
 _WAITING = """
 SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)

@@ -6,11 +6,11 @@ Invariant: how long it took until another one drained is measured from the strik
 import signal
 from time import monotonic
 
+from tests.faults.deployment.process import state_of
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.held_tiers import HeldTiers, running_refreshes
-from tests.faults.history import History
-from tests.faults.process import state_of
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 
 SILENT_SECONDS = 10.0
 KILLED_SECONDS = 3.0

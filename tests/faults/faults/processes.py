@@ -8,10 +8,10 @@ import os
 import time
 from contextlib import suppress
 
+from tests.faults.deployment.process import proc_words, state_of
 from tests.faults.faults.fault import COMPUTING_SECONDS, Fault, bit
 from tests.faults.faults.links import MANY_PLAIN_READERS
-from tests.faults.process import proc_words, state_of
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
 
 BUSY_NICENESS = -10  # where we may; as much as everybody else where we may not
 PULSE_SECONDS = 0.3

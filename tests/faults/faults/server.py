@@ -11,9 +11,9 @@ from time import monotonic
 
 import psycopg
 
-from tests.faults.cluster import Cluster
+from tests.faults.deployment.cluster import Cluster
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
 from views_sql.rights import ROLES
 
 # A restore takes some, too; the new cluster's must be below those that the dump's bookkeeping names.

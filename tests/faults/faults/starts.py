@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from tests.faults.binaries import run_as
+from tests.faults.deployment.binaries import run_as
+from tests.faults.deployment.ports import stable_port
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.history import History
-from tests.faults.ports import stable_port
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 from tests.waiting import until
 
 START_SECONDS = 30

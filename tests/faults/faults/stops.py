@@ -10,8 +10,8 @@ from time import monotonic
 from typing import ClassVar
 
 from tests.faults.faults.fault import Fault, Stage, bit
-from tests.faults.history import History
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
 from tests.waiting import until
 
 PRELOADED = Stage(server="gunicorn-preload")

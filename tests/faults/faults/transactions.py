@@ -6,8 +6,8 @@ Invariant: what such a transaction wrote is in the history, with the moment of i
 from time import monotonic
 
 from tests.faults.faults.fault import Fault, bit
-from tests.faults.history import History, Write
-from tests.faults.scene import Scene
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History, Write
 
 PREPARED = "fault_17"
 FLAT = 0.5  # of the drains a second at the beginning that there must still be at the end

@@ -13,8 +13,8 @@ from models.embedded import direct_url
 from models.engine import make_engine
 from models.settings import load_settings
 from refresher.leader.alarms import EXACTNESS, UNCAPTURED, clear_alarms, count_alarms, raise_alarm
-from tests.concurrency.oracle import Tally, compare_view
 from tests.fix_app import System, free_port
+from tests.oracle.reads import Tally, compare_view
 from tests.waiting import until
 from web.cli import main
 from web.endpoints.health import look_at_database

@@ -7,14 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from models.engine import connect
 from refresher.leader.connections import connect_drain
-from refresher.leader.drain import Drain
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS, Term, try_to_lead
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.policy import TierState, decide
 from tests.fix_postgres import Server
+from tests.refresher.leading import drain_in, session_of
 from tests.views_sql.roles_stage import cast
 from views_sql.catalog import CATALOG
 from web.operators.operator_state import operator_state
@@ -68,20 +67,10 @@ def test_a_leader_of_the_past_replaces_nothing(connection: psycopg.Connection[An
 
 
 @pytest.fixture
-def term(connection: psycopg.Connection[Any]) -> Term:
-    term = try_to_lead(connection)
-    assert term is not None
-    return term
-
-
-@pytest.fixture
 def maintenance(database_url: str, term: Term) -> Iterator[Maintenance]:
-    drain = Drain(lambda: connect(database_url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
-    drain.term = term
-    connecting = lambda: connect(database_url, "frontview-maintenance")  # noqa: E731
-    made = Maintenance(connecting, drain, CATALOG, duty=0.000001, min_seconds=0.0, recent_days=45)
-    yield made
-    made.stop()
+    session = session_of(drain_in(term), database_url)
+    yield Maintenance(session, CATALOG, duty=0.000001, min_seconds=0.0, recent_days=45)
+    session.stop()
 
 
 def test_a_note_that_cannot_be_written_keeps_nothing_from_being_refreshed(

@@ -18,8 +18,9 @@ from refresher.refreshing import maintenance as maintenance_module
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.tier_states import Failures, read_tier_states
-from tests.concurrency.oracle import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from tests.fix_postgres import Server
+from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
+from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 
@@ -57,7 +58,7 @@ class Refreshed:
         return int(self.value("SELECT max(drain_id) FROM frontview.drain"))
 
     def refresh(self, view: str, *tiers: str, horizon: date | None = None, epoch: int | None = None) -> str:
-        return refresh(self.c, CATALOG.view(view), tiers, epoch or self.term.epoch, horizon=horizon).word
+        return refresh(self.c, CATALOG.view(view), tiers, epoch or self.term.epoch, horizon=horizon).outcome
 
     def state(self, tier: str, view: str = "call_daily") -> SimpleNamespace:
         row = self.c.execute(
@@ -87,12 +88,7 @@ class Refreshed:
 
     def check_reads(self) -> None:
         """Compare every kind of read of both users with the base tables."""
-        tally = Tally()
-        for user in (1, 2):
-            for dashboard in DASHBOARDS:
-                compare_dashboard(self.c, dashboard, user, tally)
-            for view in VIEWS:
-                compare_view(self.c, view, user, tally)
+        tally = compare_every_read(self.c, (1, 2))
         assert tally.differences == []
         assert tally.comparisons == 2 * (len(DASHBOARDS) + len(VIEWS))
 
@@ -115,11 +111,11 @@ class Refreshed:
             "CREATE TRIGGER wait BEFORE UPDATE OF through ON frontview.view_state "
             "FOR EACH ROW EXECUTE FUNCTION wait()"
         )
-        words: list[str] = []
+        outcomes: list[str] = []
 
         def run() -> None:
             with connect(self.url, "frontview-held") as connection:
-                words.append(refresh(connection, CALLS, tiers, self.term.epoch).word)
+                outcomes.append(refresh(connection, CALLS, tiers, self.term.epoch).outcome)
 
         self.c.execute("SELECT pg_advisory_lock(77)")
         thread = threading.Thread(target=run)
@@ -127,7 +123,7 @@ class Refreshed:
         try:
             waiting = "SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE application_name = 'frontview-held'"
             until(lambda: self.value(waiting), "refresh that waits")
-            yield words
+            yield outcomes
         finally:
             self.c.execute("SELECT pg_advisory_unlock(77)")
             thread.join(20)
@@ -147,11 +143,11 @@ class TestOneRefresh:
         db.call(1, 0)
         drained = db.drain()
 
-        with db.refresh_held_before_its_end("recent") as words:
+        with db.refresh_held_before_its_end("recent") as outcomes:
             assert (db.state("recent").through, db.calls_in("recent")) == (before, calls)
             db.check_reads()
 
-        assert words == ["refreshed"]
+        assert outcomes == ["refreshed"]
         assert (db.state("recent").through, db.calls_in("recent")) == (drained, calls + 1)
         db.check_reads()
 
@@ -228,6 +224,54 @@ class TestOneRefresh:
             ("call_daily", "history", 4, "refreshed", True, True),
             ("call_daily", "total", 2, "refreshed", True, True),
         ]
+
+    def test_the_number_of_rows_is_known_without_counting_them(self, db: Refreshed) -> None:
+        """Rows come, change and go; what the log says beforehand is wrong by 1000, and stays wrong by 1000."""
+
+        def logged() -> dict[str, int]:
+            query = "SELECT tier, row_count FROM frontview.refresh_log WHERE view = 'call_daily' ORDER BY refresh_id"
+            return dict(db.c.execute(query).fetchall())
+
+        def counted() -> dict[str, int]:
+            return {it: db.value(f"SELECT count(*) FROM frontview.call_daily_{it}") for it in CALLS.tiers}
+
+        assert logged() == counted()
+        db.c.execute("UPDATE frontview.refresh_log SET row_count = row_count + 1000")
+        for statement in (
+            "INSERT INTO calls (user_id, agent_id, started_at, status) "
+            "SELECT 1, 1, now() - interval '9 days' * n, 'busy' FROM generate_series(0, 9) n",
+            "UPDATE calls SET cost_cents = cost_cents + 1",
+            "DELETE FROM calls WHERE user_id = 2",
+        ):
+            db.c.execute(statement)
+            db.drain()
+            assert db.refresh("call_daily", *CALLS.tiers) == "refreshed"
+            assert logged() == {tier: rows + 1000 for tier, rows in counted().items()}
+
+        moved_to = db.horizon - timedelta(days=30)
+        assert db.refresh("call_daily", *CALLS.tiers, horizon=moved_to) == "moved"
+        assert logged() == counted(), "a move of the horizon counts"
+
+    def test_each_tier_is_logged_with_its_own_duration(self, db: Refreshed) -> None:
+        """Only the sums wait for a lock."""
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frontview-late' AND wait_event = %s"
+
+        def run() -> None:
+            with connect(db.url, "frontview-late") as connection:
+                refresh(connection, CALLS, ("history", "total"), db.term.epoch)
+
+        with connect(db.url, "frontview-holding") as holding, holding.transaction():
+            holding.execute("ANALYZE frontview.call_daily_total")
+            thread = threading.Thread(target=run)
+            thread.start()
+            until(lambda: db.value(waiting, "relation"), "refresh that waits for the lock")
+            db.c.execute("SELECT pg_sleep(0.5)")
+        thread.join()
+
+        query = "SELECT tier, duration_ms FROM frontview.refresh_log ORDER BY refresh_id DESC LIMIT 2"
+        durations = dict(db.c.execute(query).fetchall())
+        assert durations["total"] >= 500
+        assert durations["history"] < 250
 
     def test_a_wait_at_most_doubles_what_it_is_said_to_cost(self, db: Refreshed) -> None:
         db.c.execute("UPDATE frontview.view_state SET duration_ms = 50")
@@ -320,15 +364,14 @@ class TestMaintenance:
         return clock
 
     @pytest.fixture
-    def maintenance(self, db: Refreshed, clock: SimpleNamespace) -> Iterator[Maintenance]:
-        drain = Drain(lambda: connect(db.url, "frontview-unused"), pause_seconds=1, keep_feed_seconds=60)
-        drain.term = Term(db.term.epoch, db.term.nonce)
-        drain.leading.set()
-        made = Maintenance(
-            lambda: connect(db.url, "frontview-maintenance"), drain, CATALOG, duty=1.0, min_seconds=0.0, recent_days=45
-        )
-        yield made
-        made.stop()
+    def drain(self, db: Refreshed) -> Drain:
+        return drain_in(db.term)
+
+    @pytest.fixture
+    def maintenance(self, db: Refreshed, drain: Drain, clock: SimpleNamespace) -> Iterator[Maintenance]:
+        session = session_of(drain, db.url)
+        yield Maintenance(session, CATALOG, duty=1.0, min_seconds=0.0, recent_days=45)
+        session.stop()
 
     def refreshes(self, db: Refreshed) -> list[tuple[str, str, str]]:
         query = "DELETE FROM frontview.refresh_log RETURNING view, tier, outcome"
@@ -397,15 +440,27 @@ class TestMaintenance:
         maintenance.refresh_due()
         assert db.value(alarm) == 0
 
-    def test_who_does_not_lead_refreshes_nothing(self, db: Refreshed, maintenance: Maintenance) -> None:
+    def test_who_does_not_lead_refreshes_nothing(self, db: Refreshed, drain: Drain, maintenance: Maintenance) -> None:
         db.call(1, 0)
         db.drain()
         self.refreshes(db)
-        maintenance._drain.term = None
+        drain.term = None
 
         maintenance.refresh_due()
 
         assert self.refreshes(db) == []
+
+    def test_the_sums_of_a_tier_add_to_its_duration(self, db: Refreshed) -> None:
+        db.c.execute(
+            "UPDATE frontview.view_state SET duration_ms = d.ms FROM (VALUES ('history', 1000), ('total', 200), "
+            "('recent', 30), ('by_day', 4), ('whole', 5)) d (tier, ms) WHERE view_state.tier = d.tier"
+        )
+
+        states = {(it.view, it.tier): it.duration_seconds for it in read_tier_states(db.c, Failures(), 0.0)}
+
+        assert states["call_daily", "history"] == 1.2
+        assert states["call_daily", "recent"] == 0.034
+        assert states["account_summary", "whole"] == 0.005
 
     def test_a_dropped_view_is_left_alone(self, db: Refreshed) -> None:
         db.c.execute("DROP MATERIALIZED VIEW frontview.call_daily_recent CASCADE")

@@ -16,9 +16,9 @@ from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user, recent_user
 from refresher.watch.comparison import compare
-from tests.concurrency.oracle import DASHBOARDS, Tally, compare_dashboard, compare_view
 from tests.fix_app import fill
 from tests.fix_postgres import Server
+from tests.oracle.reads import compare_every_read
 from views_sql.catalog import CATALOG
 from views_sql.maintained_view import MaintainedView
 from web.cli import main
@@ -39,7 +39,7 @@ class Site:
             "INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE VALUES (%s, 'odd@example.org', 'Odd')",
             (ODD_USER,),
         )
-        connection.execute("UPDATE users SET timezone = 'UTC'")  # the oracle's today is that of the session
+        connection.execute("UPDATE users SET timezone = 'UTC'")
         term = try_to_lead(connection)
         assert term is not None
         self.term: Term = term
@@ -79,13 +79,7 @@ class Site:
 
     def wrong_reads(self) -> list[str]:
         """Return what the tests' own oracle finds."""
-        tally = Tally()
-        for user in range(1, USERS + 1):
-            for view in ("call_daily", "lead_daily", "agent_quality_daily"):
-                compare_view(self.c, view, user, tally)
-            for dashboard in DASHBOARDS:
-                compare_dashboard(self.c, dashboard, user, tally)
-        return tally.differences
+        return compare_every_read(self.c, range(1, USERS + 1)).differences
 
     def alarms(self) -> list[tuple[Any, ...]]:
         return self.c.execute(ALARMS).fetchall()

@@ -7,16 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from models.connection import Connection
-from models.engine import connect
 from refresher.leader.alarms import count_alarms, expire_alarms
-from refresher.leader.drain import Drain, drain_once
+from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh
 from refresher.watch.coverage import check_coverage, check_queue
-from tests.concurrency.oracle import Tally, compare_view
 from tests.fix_app import fill
 from tests.fix_postgres import Server
+from tests.oracle.reads import Tally, compare_view
+from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
 from views_sql.catalog import CATALOG
 
@@ -290,7 +290,7 @@ def _populate(c: Connection) -> Term:
     term = try_to_lead(c)
     assert term is not None
     for view in CATALOG.views:
-        assert refresh(c, view, view.tiers, term.epoch).word == "populated"
+        assert refresh(c, view, view.tiers, term.epoch).outcome == "populated"
     return term
 
 
@@ -343,14 +343,6 @@ def test_a_queue_that_fills_is_told_until_it_is_empty(connection: Connection, da
     assert alarms(connection) == []
 
 
-class Leading(Drain):
-    """A drain that leads, without its thread."""
-
-    def __init__(self, term: Term) -> None:
-        super().__init__(connect=pytest.fail, pause_seconds=1, keep_feed_seconds=300)
-        self.term = term
-
-
 def test_a_tier_that_cannot_be_refreshed_is_told_until_it_can(
     connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,9 +356,8 @@ def test_a_tier_that_cannot_be_refreshed_is_told_until_it_can(
     connection.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select} UNION ALL ({select})")
     connection.execute("INSERT INTO frontview.change_log (source, day) VALUES ('calls', '-infinity')")
     drain_once(connection, term)
-    maintenance = Maintenance(
-        lambda: connect(database_url, "test"), Leading(term), CATALOG, duty=1, min_seconds=0.1, recent_days=45
-    )
+    session = session_of(drain_in(term), database_url)
+    maintenance = Maintenance(session, CATALOG, duty=1, min_seconds=0.1, recent_days=45)
     try:
         until(lambda: _work(maintenance) and alarms(connection), "alarm")
         assert ("refresh_failing", "call_daily/recent") in alarms(connection)
@@ -377,7 +368,7 @@ def test_a_tier_that_cannot_be_refreshed_is_told_until_it_can(
         connection.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select}")
         until(lambda: _work(maintenance) and alarms(connection) == [], "end of the alarm")
     finally:
-        maintenance.stop()
+        session.stop()
 
 
 def _work(maintenance: Maintenance) -> bool:

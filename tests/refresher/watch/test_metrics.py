@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 
+from refresher.refreshing.refresh_log import RefreshResult
 from refresher.watch.leader_gauges import LeaderGauges
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
@@ -101,11 +102,11 @@ def test_a_sample_counts_what_is_undrained_and_stale(connection: psycopg.Connect
     assert not any(populated for populated, _ in third.tiers.values())
 
 
-def test_what_follows_the_word_of_an_outcome_is_no_label() -> None:
+def test_the_sqlstate_of_a_failed_refresh_is_no_label() -> None:
     metrics = Metrics()
-    metrics.refreshed("v", ("recent", "by_day"), "failed: 57014", 1.0)
-    metrics.refreshed("v", ("recent", "by_day"), "failed: connection lost", 1.0)
-    metrics.refreshed("v", ("recent",), "busy", 0.0)
+    metrics.refreshed(RefreshResult("v", ("recent", "by_day"), "failed: 57014", 1.0))
+    metrics.refreshed(RefreshResult("v", ("recent", "by_day"), "failed: connection lost", 1.0))
+    metrics.refreshed(RefreshResult("v", ("recent",), "busy", 0.0))
     value = metrics.registry.get_sample_value
     assert value("frontview_refreshes_total", {"view": "v", "tier": "recent", "outcome": "failed"}) == 2
     assert value("frontview_refresh_seconds_count", {"view": "v"}) == 2, "one that did not begin took no time"

@@ -106,7 +106,7 @@ def test_a_refresh_is_asked_for_once(connection: psycopg.Connection) -> None:
     first, second = run("refresh", "call_daily"), run("refresh", "call_daily")
     alone = "; no refresher leads, so it waits for one\n"
     assert first.stdout == f"Task 1, refresh of call_daily: waiting{alone}"
-    assert second.stdout == f"Task 1, refresh of call_daily: waiting, asked for before{alone}"
+    assert second.stdout == f"Task 1, refresh of call_daily: waiting, requested earlier{alone}"
     assert (first.exit_code, second.exit_code) == (0, 0)
     told = json.loads(run("refresh", "lead_daily", "--json").stdout)
     assert (told["argument"], told["state"], told["already_waiting"]) == ({"view": "lead_daily"}, "waiting", False)

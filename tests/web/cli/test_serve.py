@@ -179,7 +179,7 @@ def test_no_two_workers_take_the_same_core_and_who_goes_gives_it_back():
 def test_a_worker_without_a_core_takes_one_with_all_its_threads_when_one_is_free(monkeypatch):
     usable = os.sched_getaffinity(0)
     name = f"frontview-test-late-{os.getpid()}"
-    monkeypatch.setattr(own_core, "SECONDS_BETWEEN_TRIES", 0.01)
+    monkeypatch.setattr(own_core, "RETRY_SECONDS", 0.01)
     claims = {core: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for core in usable}
     for core, claim in claims.items():
         claim.bind(f"\0{name}-{core}")

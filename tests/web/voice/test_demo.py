@@ -71,7 +71,7 @@ def test_once_on_an_embedded_database(demo: Callable[..., subprocess.Popen[str]]
     process = demo("--once")
     said, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 0, said
-    assert "Everything is as it should be." in said
+    assert "Everything is as promised." in said
     assert not (tmp_path / "data" / "postgresql" / "postmaster.pid").exists(), "the embedded server was stopped"
 
 
@@ -80,7 +80,7 @@ def test_a_signal_ends_it_cleanly(
     demo: Callable[..., subprocess.Popen[str]], database_url: str, port: int, number: int
 ) -> None:
     process = demo(FRONTVIEW_DATABASE_URL=database_url)
-    read_until(process, "Some calls a second")
+    read_until(process, "A few calls a second")
     process.send_signal(number)
     assert process.wait(30) == 0
     assert "Stopped." in process.stdout.read()
@@ -96,7 +96,7 @@ def test_a_signal_ends_it_cleanly(
 
 def test_its_links_sign_in_once_each(demo: Callable[..., subprocess.Popen[str]], database_url: str, port: int) -> None:
     process = demo(FRONTVIEW_DATABASE_URL=database_url)
-    said = read_until(process, "Some calls a second")
+    said = read_until(process, "A few calls a second")
     assert said.index("Dashboard  ") < said.index("Token of user"), "the links come first"
     for name, page, admin in (("Dashboard", "", False), ("Operators", "ops", True)):
         code = re.search(rf"^{name}  http://127\.0\.0\.1:{port}/{page}#code=(\S+)$", said, re.MULTILINE)[1]
@@ -112,8 +112,8 @@ def test_a_database_with_users_of_its_own_gets_no_calls(
     connection.execute("INSERT INTO users (email, name) VALUES ('real@customer.test', 'Real')")
     connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Ava')")
     process = demo(FRONTVIEW_DATABASE_URL=database_url)
-    said = read_until(process, "No user here was made by a demo")
-    assert "holds users already: nothing is filled in" in said
+    said = read_until(process, "No user here was created by a demo")
+    assert "already holds users: nothing is added" in said
     process.terminate()
     assert process.wait(30) == 0
     assert connection.execute("SELECT count(*) FROM calls").fetchone() == (0,)
@@ -123,7 +123,7 @@ def test_a_process_that_dies_is_noticed(
     demo: Callable[..., subprocess.Popen[str]], database_url: str, connection: psycopg.Connection
 ) -> None:
     process = demo(FRONTVIEW_DATABASE_URL=database_url)
-    read_until(process, "Some calls a second")
+    read_until(process, "A few calls a second")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children}
     [refresher] = [pid for pid, command in commands.items() if b"refresher" in command]

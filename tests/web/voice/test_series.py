@@ -15,19 +15,11 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_app import fill
+from tests.oracle.base_tables import OUTCOMES, facts_of
+from tests.oracle.reads import outcomes_of
 from views_sql.catalog import CATALOG
 
 USER, WITHOUT_CALLS = 1, "Idle"
-OUTCOMES = ("completed", "failed", "no_answer", "busy", "in_progress")
-BY_PERIOD = """
-SELECT GREATEST(date_trunc(%(granularity)s, local_day::timestamp)::date, %(first)s)::text, status, count(*) FROM calls
-WHERE user_id = %(user)s AND local_day BETWEEN %(first)s AND %(last)s
-AND agent_id = COALESCE(%(agent)s::bigint, agent_id) GROUP BY 1, 2
-"""
-BY_AGENT_AND_DAY = """
-SELECT a.id, array_agg((SELECT count(*) FROM calls c WHERE c.agent_id = a.id AND c.local_day = d) ORDER BY d)
-FROM agents a, generate_series(%(first)s::date, %(last)s, '1 day') d WHERE a.user_id = %(user)s GROUP BY a.id
-"""
 
 
 @pytest.fixture(params=["base tables", "patched view"])
@@ -41,7 +33,7 @@ def filled(connection: Connection, request: pytest.FixtureRequest) -> Connection
         assert term is not None
         for view in CATALOG.views:
             horizon = date.today() - timedelta(days=45) if view.day_column else None
-            assert refresh(connection, view, view.tiers, term.epoch, horizon=horizon).word == "populated"
+            assert refresh(connection, view, view.tiers, term.epoch, horizon=horizon).outcome == "populated"
         connection.execute("UPDATE calls SET status = 'failed' WHERE id % 50 = 3")
         drain_once(connection, term)
         connection.execute("UPDATE calls SET status = 'busy' WHERE id % 60 = 4")
@@ -54,28 +46,20 @@ def ask(connection: Connection, call: str, *values: object) -> dict[str, Any]:
     return dict(json.loads(row[0]))
 
 
-def today_of(connection: Connection) -> date:
-    row = connection.execute("SELECT (now() AT TIME ZONE timezone)::date FROM users WHERE id = %s", (USER,)).fetchone()
-    assert row is not None
-    return date.fromisoformat(str(row[0]))
-
-
 @pytest.mark.parametrize("of", ["user", "agent"])
 @pytest.mark.parametrize("granularity", ["day", "week", "month"])
 def test_the_outcomes_of_every_period_are_those_of_the_calls_and_add_up(
     filled: Connection, granularity: str, of: str
 ) -> None:
-    agent = 1 if of == "agent" else None
-    last = today_of(filled)
+    agent, facts = (1, facts_of(filled, USER).of_agent(1)) if of == "agent" else (None, facts_of(filled, USER))
+    last = facts.today
     first = last - timedelta(days=79)
-    question = {"user": USER, "first": first, "last": last, "granularity": granularity, "agent": agent}
 
     data = ask(filled, "dashboard_analytics(%s, %s, %s, %s, %s, FALSE)", USER, first, last, granularity, agent)
 
-    counted = {(start, status): number for start, status, number in filled.execute(BY_PERIOD, question).fetchall()}
-    assert {status for _, status in counted} == set(OUTCOMES)
-    series = {(row["period_start"], status): row[status] for row in data["series"] for status in OUTCOMES}
-    assert {key: number for key, number in series.items() if number} == counted
+    counted = facts.outcomes(first, last, granularity)
+    assert {outcome for _, outcome in counted} == set(OUTCOMES)
+    assert outcomes_of(data["series"]) == counted
     for row in [*data["series"], data["totals"]]:
         assert row["calls"] == sum(row[status] for status in OUTCOMES)
     for name in ("calls", *OUTCOMES):
@@ -87,13 +71,13 @@ def test_the_outcomes_of_every_period_are_those_of_the_calls_and_add_up(
 def test_the_calls_of_each_day_are_those_of_the_base_tables_for_every_agent(
     filled: Connection, days: int, until: int
 ) -> None:
-    last = today_of(filled) - timedelta(days=until)
+    facts = facts_of(filled, USER)
+    last = facts.today - timedelta(days=until)
     first = last - timedelta(days=days - 1)
 
     data = ask(filled, "dashboard_agents(%s, %s, %s, 'calls', FALSE)", USER, first, last)
 
-    question = {"user": USER, "first": first, "last": last}
-    counted = dict(filled.execute(BY_AGENT_AND_DAY, question).fetchall())
+    counted = {agent: of_agent.daily_calls(first, last) for agent, of_agent in facts.by_agent()}
     assert {agent["agent_id"]: agent["daily_calls"] for agent in data["agents"]} == counted
     assert [agent["agent_id"] for agent in data["agents"]] == sorted(counted)
     assert all(sum(agent["daily_calls"]) == agent["calls"] for agent in data["agents"])

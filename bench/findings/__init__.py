@@ -1,0 +1,1 @@
+"""What a question finds: figures, plots of them, and their pictures."""

@@ -1,0 +1,132 @@
+"""``python -m bench.in_process.entry_worker``: what an entry of the cache takes beyond its body, traced; prints JSON.
+
+Told by one line of JSON on stdin: whom to read, the dashboards, a request's environ, and how tokens are signed. *Read*
+is by the read path, everything twice and the cache emptied in between, so that what a first reading leaves elsewhere is
+not counted; *own* likewise, but of months that nobody else asks for, before or after. *Asked* is by whole requests,
+each user with a token, each question until it hits, so that what the front layer remembers of tokens and questions is
+counted too; there a few users have been read before.
+
+Invariant: entries come to be as a user's do, by reads of the real read path or of the whole application; a body is the
+JSON that the database wrote, and nothing of it is compressed.
+"""
+
+import gc
+import json
+import sys
+import time
+import tracemalloc
+from array import array
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from bench.in_process.hit_worker import Caller
+from bench.system.dashboards import NO_ARGUMENTS
+from views_sql.catalog import CATALOG
+from web.auth.tokens import issue_token
+from web.context import context_of
+from web.wsgi import app
+
+PATHS = {"overview": "dashboard/overview", "analytics": "dashboard/analytics"} | {
+    name: name for name in ("agents", "performance")
+}
+KNOWN_USERS = 20
+PASSES = 4
+FIRST_DAY = date(2001, 1, 1)
+Asked = tuple[int, str]
+Read = Callable[[int, str], int]
+
+
+def main() -> None:
+    """Trace three ways to an entry."""
+    told = json.loads(sys.stdin.readline())
+    worker = context_of(app).worker
+    worker.ensure_started()
+    users = told["users"]
+    common = [(user, dashboard) for user in users for dashboard in told["dashboards"]]
+    days = [(FIRST_DAY + timedelta(days=day)).isoformat() for day in range(4 * len(users))]
+    before, own = (list(zip(users * 2, days[half::2], strict=True)) for half in (0, 1))
+    known = len(told["dashboards"]) * KNOWN_USERS
+    by_path, by_requests = _by_read_path(worker), _by_requests(told["environ"], told["secret"])
+    found = {
+        "read": _trace(worker, by_path, before=common, traced=common),
+        "own": _trace(worker, _of_month(worker), before=before, traced=own),
+        "asked": _trace(worker, by_requests, before=common[:known], traced=common[known:]),
+    }
+    print(json.dumps(found), flush=True)
+
+
+def _by_read_path(worker: Any) -> Read:
+    def read(user: int, dashboard: str) -> int:
+        names = CATALOG.dashboard(dashboard).arguments
+        parameters = dict(zip(names, NO_ARGUMENTS[dashboard], strict=True))
+        return _stored(worker, dashboard, user, parameters)
+
+    return read
+
+
+def _of_month(worker: Any) -> Read:
+    def read(user: int, first_day: str) -> int:
+        first = date.fromisoformat(first_day)
+        asked = {"from": first, "to": first + timedelta(days=29), "granularity": "day", "agent_id": None}
+        return _stored(worker, "analytics", user, asked)
+
+    return read
+
+
+def _stored(worker: Any, dashboard: str, user: int, parameters: dict[str, Any]) -> int:
+    """Read until the cache keeps the answer, which it refuses in a moment without trust; return its size."""
+    while not (reading := worker.read_path.read(dashboard, user, parameters)).stored:
+        time.sleep(0.01)
+    return len(reading.data)
+
+
+def _by_requests(environ: dict[str, Any], secret: str) -> Read:
+    caller = Caller(app, environ)
+
+    def read(user: int, dashboard: str) -> int:
+        asked = {"PATH_INFO": f"/api/v1/{PATHS[dashboard]}", "HTTP_AUTHORIZATION": f"Bearer {tokens(user)}"}
+        body = b""
+        while not body or not caller.was_hit():
+            body = caller.ask(**asked)
+            assert caller.status == "200 OK", body[:300]
+        return len(body.removeprefix(b'{"data":').partition(b',"meta":{"source"')[0])
+
+    def tokens(user: int) -> str:
+        return signed.setdefault(user, issue_token(secret, user))
+
+    signed: dict[int, str] = {}
+    return read
+
+
+def _trace(worker: Any, read: Read, *, before: Sequence[Asked], traced: Sequence[Asked]) -> dict[str, float]:
+    """Return entries, the bytes of their bodies, and how far the traced memory grew."""
+    for user, what in before:
+        read(user, what)
+    worker.cache.flush("benchmark")
+    while not worker.cache.may_answer(time.monotonic()):
+        time.sleep(0.01)
+    sizes = array("q", bytes(8 * len(traced)))  # made before, so that nothing of it is counted
+    tracemalloc.start()
+    began = _traced()
+    for _ in range(PASSES):  # a read that is ahead of the feed drops what its user had
+        for place, (user, what) in enumerate(traced):
+            sizes[place] = read(user, what)
+        entries = sum(region["entries"] for region in worker.cache.statistics()["regions"].values())
+        if entries == len(traced):
+            break
+    else:
+        raise SystemExit(f"{entries} entries of {len(traced)} are there")
+    grown = _traced() - began
+    tracemalloc.stop()
+    return {"entries": entries, "bodies": sum(sizes), "grown": grown}
+
+
+def _traced() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+if __name__ == "__main__":
+    main()
+    context_of(app).worker.stop()

@@ -1,0 +1,123 @@
+"""``python -m bench.in_process.memory_worker``: one web worker, warm, its cache filled to the limits; prints JSON.
+
+Invariant: the worker is the real one, with its pool, follower and loaded application; entries go in through the
+cache's own ``begin`` and ``finish``, each with a body, a key and parameters of its own, made as the read path makes it.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from bench.system.dashboards import NO_ARGUMENTS
+from models.settings import load_settings
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.feed import Poll, Position
+from refresher.front_cache.trust import Sighting
+from views_sql.catalog import CATALOG
+from web.context import context_of
+from web.reads.exact_read import Answer
+from web.reads.reading import make_entry
+from web.wsgi import app
+
+EPOCH, DRAIN_ID = 1, 1
+THREADS = 8
+ROOM_BYTES = 2_600  # left of an entry's share of the limit for what is counted beside its body
+LIFE_SECONDS, NEVER_COMPRESSED_BYTES = 600, 10**9
+FIRST_DAY = date(2020, 1, 1)
+REGION_DASHBOARDS = {"dashboard": "analytics", "agent": "agent", "performance": "performance"}
+
+
+def main() -> None:
+    """Warm a worker up, fill its cache and say what that took."""
+    users = [int(user) for user in sys.argv[1:]]
+    worker = context_of(app).worker
+    _warm_up(worker, users)
+    worker.follower.stop()
+    cache = worker.cache
+    cache.flush("benchmark")
+    gc.collect()
+    before = _rss()
+    _trust(cache)
+    limits = {region.name: region for region in CATALOG.regions}
+    overrides = load_settings().regions
+    bodies = 0
+    for name, region in limits.items():
+        most = overrides.get(name, {}).get("max_entries", region.max_entries)
+        bodies += _fill(cache, name, most, region.max_bytes // most)
+    gc.collect()
+    regions = cache.statistics()["regions"]
+    print(json.dumps({"warm_bytes": before, "full_bytes": _rss(), "bodies_bytes": bodies, "regions": regions}))
+
+
+def _warm_up(worker: Any, users: list[int]) -> None:
+    def read(user: int) -> None:
+        for dashboard, values in NO_ARGUMENTS.items():
+            if dashboard != "agent":
+                names = CATALOG.dashboard(dashboard).arguments
+                worker.read_path.read(dashboard, user, dict(zip(names, values, strict=True)))
+
+    worker.ensure_started()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(read, users))
+
+
+def _trust(cache: FrontCache) -> None:
+    now = time.monotonic()
+    seen = Sighting(now, now, 0.0, time.time(), time.time())
+    cache.apply(Poll(None, Position(EPOCH, 1, DRAIN_ID), seen))
+
+
+def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> int:
+    """Fill a region; return the bytes of all bodies."""
+    bodies = 0
+    for number in range(entries):
+        body = os.urandom(max(16, bytes_each - ROOM_BYTES))
+        key, entry = _entry(region, number, body)
+        fill = cache.begin(key)
+        why = cache.finish(fill, entry, epoch=EPOCH, drain_id=DRAIN_ID, undrained=False)
+        if why is not None:
+            raise SystemExit(f"the cache refused an entry: {why}")
+        bodies += len(body)
+    return bodies
+
+
+def _entry(region: str, number: int, body: bytes) -> tuple[EntryKey, Entry]:
+    """Return an entry as the read path makes it of a statement's answer."""
+    dashboard = CATALOG.dashboard(REGION_DASHBOARDS[region])
+    first = FIRST_DAY + timedelta(days=number % 2000)
+    last = first + timedelta(days=29)
+    values = {"from": first, "to": last, "granularity": "day", "agent_id": 10**6 + number}
+    key = EntryKey(region, 10**6 + number, dashboard.name, tuple(values[name] for name in dashboard.arguments))
+    answer = Answer(
+        body=body,
+        epoch=EPOCH,
+        drain_id=DRAIN_ID,
+        source="materialized_view",
+        patched_days=1,
+        undrained=False,
+        first_day=first,
+        last_day=last,
+        valid_seconds=None,
+        sent=time.monotonic(),
+        calculated_at=time.time(),
+        database_ms=1.0,
+    )
+    entry = make_entry(dashboard, key, answer, LIFE_SECONDS, NEVER_COMPRESSED_BYTES)
+    assert entry is not None
+    return key, entry
+
+
+def _rss() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+if __name__ == "__main__":
+    main()

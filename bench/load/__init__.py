@@ -1,0 +1,1 @@
+"""Load: requests over HTTP, statements by pgbench, and the clients of open pages."""

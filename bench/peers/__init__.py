@@ -1,0 +1,1 @@
+"""What Frontview is compared with: other applications, other tables, other reads of the same data."""

@@ -1,0 +1,112 @@
+"""The database a scale describes: migrated, seeded, views populated by the refresher's own code, vacuumed.
+
+Invariant: the views cover everything seeded: a clone of it has no stale key.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+from bench.system.scale import Scale
+from models.connection import Connection
+from models.engine import connect, make_engine
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Term, try_to_lead
+from refresher.refreshing.refresh import refresh
+from views_sql.catalog import CATALOG
+from web.voice.seed import SeedPlan, write_seed
+
+ROOT = Path(__file__).resolve().parents[2]
+RECENT_DAYS = 45
+BY_SIZE = (
+    "SELECT user_id, count(*), count(*)::float8 / sum(count(*)) OVER () FROM public.calls "
+    "GROUP BY user_id ORDER BY count(*) DESC, user_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Users worth asking about.
+
+    :param largest_share: the largest user's share of all calls.
+    """
+
+    largest: int
+    largest_calls: int
+    largest_share: float
+    median: int
+    median_calls: int
+    everyone: tuple[int, ...]
+
+
+@contextmanager
+def leading(url: str) -> Iterator[tuple[Connection, Term]]:
+    """Lead in a database, without a process: drains happen when asked for."""
+    with connect(url, "frontview-bench-leader") as connection:
+        term = try_to_lead(connection)
+        if term is None:
+            raise RuntimeError("another refresher leads in the benchmark's database")
+        yield connection, term
+
+
+def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
+    """Fill an empty database.
+
+    :param advance: called with numbers of calls, ``scale.calls`` in all.
+    """
+    engine = make_engine(url, "frontview-bench-migrate")
+    config = Config(str(ROOT / "alembic.ini"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "heads")
+    engine.dispose()
+    with connect(url, "frontview-bench-seed") as connection:
+        write_seed(connection, SeedPlan(scale.users, scale.calls, scale.days), advance)
+    with leading(url) as (drain, term), connect(url, "frontview-bench-refresh") as connection:
+        refresh_everything(drain, term, connection)
+        connection.execute("VACUUM (ANALYZE)")
+
+
+def refresh_everything(drain: Connection, term: Term, connection: Connection) -> None:
+    """Bring every view up to now and forget the keys that this covers."""
+    drain_once(drain, term)
+    horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
+    for view in CATALOG.views:
+        result = refresh(connection, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
+        if result.outcome not in {"populated", "refreshed", "moved"}:
+            raise RuntimeError(f"{result.view} was not refreshed: {result.outcome}")
+    drain.execute("SELECT frontview.prune_change_log(NULL)")
+    after: int | None = 0
+    while after is not None:
+        row = drain.execute("SELECT frontview.collect_stale_keys(%s, 10000)", (after,)).fetchone()
+        after = row[0] if row else None
+
+
+def people_of(url: str) -> People:
+    """Return whom the questions ask about, by their numbers of calls."""
+    with connect(url, "frontview-bench-people") as connection:
+        users = connection.execute(BY_SIZE).fetchall()
+    largest, middle = users[0], users[len(users) // 2]
+    return People(largest[0], largest[1], largest[2], middle[0], middle[1], tuple(user[0] for user in users))
+
+
+def clone(server_url: str, template: str, name: str) -> None:
+    """Copy a database that nobody is connected to."""
+    with connect(server_url, "frontview-bench-clone") as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+def drop(server_url: str, name: str) -> None:
+    """Drop a database, whoever is still connected."""
+    with connect(server_url, "frontview-bench-drop") as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

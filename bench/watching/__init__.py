@@ -1,0 +1,1 @@
+"""Watching from outside how long a committed write takes to be seen."""

@@ -1,0 +1,1 @@
+"""The test of the test: seeded bugs that the checker must find."""

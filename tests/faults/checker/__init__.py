@@ -1,0 +1,1 @@
+"""The black-box checker: what a history of commits and answers proves."""

@@ -1,0 +1,1 @@
+"""Runs: what strikes, judges and reports."""
