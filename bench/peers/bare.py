@@ -8,8 +8,8 @@ its shape is refused, not half replaced.
 import re
 
 from models.connection import Connection
-from views_sql.catalog import CATALOG
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.voice.catalog import CATALOG
 
 # Of the schema's functions, those of the application that read exactly or ask one that does.
 READERS = r"""

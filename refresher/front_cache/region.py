@@ -12,7 +12,7 @@ from typing import Any
 from models.errors import ConfigurationError
 from refresher.front_cache.entry import Entry, EntryKey, entry_bytes
 from refresher.front_cache.statistics import RegionStatistics
-from views_sql.maintained_view import Region as DeclaredRegion
+from views_sql.declaration.maintained_view import Region as DeclaredRegion
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 # Relations that hold users of a view, with the column: tiers that may be read, and the tables of its sources.
 PLACES = """

@@ -20,8 +20,9 @@ from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import ROOT, Server
 from tests.schema_snapshot import schema_snapshot
-from views_sql import installation, loader
-from views_sql.maintained_view import MaintainedView, Source
+from views_sql import loader
+from views_sql.declaration.maintained_view import MaintainedView, Source
+from views_sql.generation import capture, merged_reads, sql_objects
 from views_sql.operations.registration import OPERATIONS
 
 KEY = ("user_id", "day")
@@ -150,7 +151,7 @@ def test_the_operations_are_there_whatever_is_imported_first(first: str) -> None
 def test_a_view_without_days_has_merged_reads_of_the_version_that_is_named(own_files: None) -> None:
     view = MaintainedView(**DAYLESS)
 
-    first, second = (installation.replace_merged_reads(view, version) for version in (1, 2))
+    first, second = (merged_reads.replace_merged_reads(view, version) for version in (1, 2))
 
     assert first != second
     assert [text.replace("-- second version\n", "") for text in second] == first
@@ -234,7 +235,7 @@ def test_the_comment_of_an_installed_object_tells_its_file(url: str, invoke: Inv
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT obj_description('frontview.answering()'::regprocedure, 'pg_proc')").fetchone()
 
-    mark = installation.fingerprint(FILES["answering_v01"])
+    mark = sql_objects.fingerprint(FILES["answering_v01"])
     assert row == (f"frontview answering version 1 {mark}",)
 
 
@@ -250,13 +251,13 @@ def test_a_view_that_something_else_uses_is_not_dropped(url: str, invoke: Invoke
 @pytest.mark.parametrize("name", ["calls; DROP TABLE users", "Calls", 'a"b', "", "a" * 60, "1a", "a.b.c"])
 def test_a_name_that_is_not_plain_never_reaches_a_statement(name: str) -> None:
     with pytest.raises(CatalogError):
-        installation.capture_changes(Source(name, "calls"), 1)
+        capture.capture_changes(Source(name, "calls"), 1)
 
 
 @pytest.mark.parametrize("table", ["calls; DROP TABLE users", "x.y.z", "Sales.orders", "sales."])
 def test_a_table_name_that_is_not_plain_never_reaches_a_statement(table: str) -> None:
     with pytest.raises(CatalogError):
-        installation.capture_changes(Source("orders", table), 1)
+        capture.capture_changes(Source("orders", table), 1)
 
 
 INSERT_CALL = "INSERT INTO calls (user_id, agent_id, started_at, status) SELECT 1, 1, '2026-03-01 12:00+00', 'busy'"
@@ -313,7 +314,7 @@ def test_while_capture_is_being_replaced_writers_go_on_and_nobody_alters_trigger
 ) -> None:
     watched.execute("SET lock_timeout = '300ms'")
     with psycopg.connect(url) as migrating:
-        for statement in installation.replace_capture(Source(**CALLS), 2):
+        for statement in capture.replace_capture(Source(**CALLS), 2):
             migrating.execute(statement.encode())
         watched.execute(INSERT_CALL)
         with pytest.raises(psycopg.errors.LockNotAvailable):

@@ -28,7 +28,7 @@ from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import Server, migrate
 from tests.oracle.relations import merged_read
 from views_sql import loader
-from views_sql.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
+from views_sql.declaration.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
 
 TODAY = date(2026, 3, 10)
 SELECTS = {

@@ -14,7 +14,7 @@ import pytest
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 USERS, DAYS = 300, 800
 RECENT_DAYS = 45

@@ -13,7 +13,7 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.views_sql.roles_stage import Cast, Connection, cast
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 VERSION_TABLE = "public.frontview_alembic_version"
 EVERYTHING = {"SELECT", "INSERT", "UPDATE", "DELETE"}

@@ -1,6 +1,6 @@
 """Our Alembic operations: what a revision calls as ``op.create_sql_object(…)`` and so on.
 
-A revision names (object, version) and nothing else; :mod:`views_sql.installation` holds how. An operation is the list
+A revision names (object, version) and nothing else; :mod:`views_sql.generation` holds how. An operation is the list
 of its statements. There is no reverse: a downgrade names the operation that goes back.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 
-from views_sql import installation, rights
-from views_sql.maintained_view import MaintainedView, Source
+from views_sql.declaration.maintained_view import MaintainedView, Source
+from views_sql.generation import capture, merged_reads, rights, sql_objects, tiers
 
 
 @dataclass
@@ -35,12 +35,12 @@ def capture_changes(*, template_version: int, **source: Any) -> list[str]:
     :param template_version: of the template of the trigger function, ``capture``.
     :param source: the fields of :class:`Source`.
     """
-    return installation.capture_changes(Source(**source), template_version)
+    return capture.capture_changes(Source(**source), template_version)
 
 
 def replace_capture(*, template_version: int, **source: Any) -> list[str]:
     """Give a captured source's triggers a function of another version; every change is logged meanwhile."""
-    return installation.replace_capture(Source(**source), template_version)
+    return capture.replace_capture(Source(**source), template_version)
 
 
 def create_maintained_view(*, template_version: int, **view: Any) -> list[str]:
@@ -49,30 +49,30 @@ def create_maintained_view(*, template_version: int, **view: Any) -> list[str]:
     :param template_version: of the templates of the merged read functions, ``merged_…``.
     :param view: the fields of :class:`MaintainedView`.
     """
-    return installation.create_maintained_view(MaintainedView(**view), template_version)
+    return tiers.create_maintained_view(MaintainedView(**view), template_version)
 
 
 def replace_maintained_view(*, template_version: int, **view: Any) -> list[str]:
     """Put this version of a maintained view, of the same sources and key, in the place of the one that is there."""
-    return installation.replace_maintained_view(MaintainedView(**view), template_version)
+    return tiers.replace_maintained_view(MaintainedView(**view), template_version)
 
 
 def replace_merged_reads(*, template_version: int, **view: Any) -> list[str]:
     """Put merged read functions of this version in the place of those that are there; the tiers stay."""
-    return installation.replace_merged_reads(MaintainedView(**view), template_version)
+    return merged_reads.replace_merged_reads(MaintainedView(**view), template_version)
 
 
 OPERATIONS: tuple[Callable[..., list[str]], ...] = (
-    installation.create_user_key,
-    installation.drop_user_key,
-    installation.create_sql_object,
-    installation.drop_sql_object,
-    installation.replace_sql_object,
+    sql_objects.create_user_key,
+    sql_objects.drop_user_key,
+    sql_objects.create_sql_object,
+    sql_objects.drop_sql_object,
+    sql_objects.replace_sql_object,
     capture_changes,
-    installation.stop_capture,
+    capture.stop_capture,
     replace_capture,
     create_maintained_view,
-    installation.drop_maintained_view,
+    tiers.drop_maintained_view,
     replace_maintained_view,
     replace_merged_reads,
     rights.allow,

@@ -15,7 +15,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
 from refresher.front_cache.fill import Fill
 from refresher.front_cache.flight import Flight, SingleFlight
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.admission import Admission
 from web.reads.computing import Computing, Landed
 from web.reads.guarded_cache import GuardedCache

@@ -11,7 +11,7 @@ from models.errors import FrontviewError, NotFound
 from refresher.front_cache.cache import HARMLESS_REFUSALS
 from refresher.front_cache.entry import Entry
 from refresher.front_cache.fill import Fill
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import Answer, Asked, ExactReads
 from web.reads.guarded_cache import GuardedCache
 from web.reads.reading import make_entry

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotMigrated
 from models.event_counter import EventCounter
 from models.user_key import UserKey
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 
 # A rewrite commits once in a while; five in a row under five reads means that something rewrites in a loop.
 MAX_ATTEMPTS = 5

@@ -20,7 +20,7 @@ from refresher.front_cache.entry import Entry, EntryKey
 from refresher.front_cache.fill import Fill
 from refresher.front_cache.flight import Flight, SingleFlight
 from refresher.front_cache.trust import NEVER
-from views_sql.maintained_view import Catalog, Dashboard
+from views_sql.declaration.maintained_view import Catalog, Dashboard
 from web.reads.admission import Admission
 from web.reads.background_fills import BackgroundFills, Wish
 from web.reads.computing import Computing, Landed

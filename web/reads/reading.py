@@ -13,7 +13,7 @@ from typing import Any
 
 from refresher.front_cache.body import Body, body_data, kept_body
 from refresher.front_cache.entry import Entry, EntryKey, Question
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import Answer
 
 MOST_QUESTIONS = 2_048

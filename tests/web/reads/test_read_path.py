@@ -12,7 +12,7 @@ from models.errors import DatabaseUnavailable, NotFound
 from refresher.front_cache.cache import FrontCache
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_cache
 from tests.web.reads.database_fakes import ANSWER, GONE, FakeEngine
-from views_sql.maintained_view import Catalog, Dashboard, Region
+from views_sql.declaration.maintained_view import Catalog, Dashboard, Region
 from web.reads.read_path import Reading, ReadPath, ReadPolicy
 from web.reads.reading import resolved_parameters
 

@@ -17,7 +17,7 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_app import fill
 from tests.oracle.base_tables import OUTCOMES, facts_of
 from tests.oracle.reads import outcomes_of
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 USER, WITHOUT_CALLS = 1, "Idle"
 

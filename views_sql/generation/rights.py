@@ -7,7 +7,7 @@ are given anew after whatever creates or replaces an object; a role that does no
 from collections.abc import Iterable
 
 from models.errors import CatalogError
-from views_sql.names import identifier, literal, with_schema
+from views_sql.generation.names import identifier, literal, with_schema
 
 ROLES = ("frontview_refresher", "frontview_web")
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
