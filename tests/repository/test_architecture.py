@@ -61,6 +61,7 @@ ROOMS = {
         "replay",
         "questions",
         "report",
+        "against",
         "__main__",
     ),
 }
