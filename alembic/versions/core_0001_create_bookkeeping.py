@@ -26,8 +26,10 @@ TABLES = (
 # A type comes before what takes or returns it.
 OBJECTS = (
     "staleness",
+    "mark",
     "read_state",
     "answer",
+    "tier_holds",
     "install_triggers",
     "remove_triggers",
     "capture_coverage",
