@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("models", "views_sql", "refresher", "web")  # each imports only itself and those before it
-# The rooms of the large packages, the lowest first: a room imports only itself and those before it, so no circle can
+LAYERS = ("models", "views_sql", "refresher", "web")  # Each imports only itself and earlier ones.
+# The rooms of the large packages, the lowest first: a room imports only itself and earlier rooms, so no circle can
 # arise. A room is a folder, or a module beside the folders.
 ROOMS = {
     "refresher": (
@@ -80,7 +80,7 @@ APPLICATION = (
 )
 ENTRY_POINTS = ("web/app.py", "web/wsgi.py", "web/cli/*.py", "refresher/__main__.py", "alembic/env.py")
 SPEAKS_TO_OPERATORS = ("web/cli/*.py", "alembic/env.py")
-# Words of the application, as parts of identifiers and of strings. "Call" and "lead" alone are everybody's.
+# Words of the application, as parts of identifiers and of strings. "Call" and "lead" alone are common words.
 WORDS = {"calls", "leads", "agent", "agents", "csat", "credits", "voice", "converted", "qualified", "transfers"} | {
     "redate",
     "redating",
@@ -210,9 +210,7 @@ def test_the_refresher_process_imports_nothing_of_the_front_cache() -> None:
     """The front cache lives in web workers; the two share the words of the protocol, and no code."""
     for path in (ROOT / "refresher").rglob("*.py"):
         if path.parent.name != "front_cache":
-            assert not [
-                name for name in imports(tree_of(path)) if name.startswith("refresher.front_cache")
-            ]
+            assert not [name for name in imports(tree_of(path)) if name.startswith("refresher.front_cache")]
 
 
 @by_path([path for path in CORE_PYTHON if not matches(path, ENTRY_POINTS)])
@@ -279,7 +277,7 @@ def test_each_listed_file_is_there(pattern: str) -> None:
 
 
 class TestTheseTests:
-    """The scanner sees what it must see, and lets be what is everybody's."""
+    """The scanner finds what it must find, and ignores common words."""
 
     @pytest.mark.parametrize(
         "code",

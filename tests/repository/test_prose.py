@@ -12,16 +12,10 @@ NOT_YET = (
     "CONTRIBUTING.md",
     "alembic/*",
     "refresher/front_cache/*",
-    "tests/*",
     "views_sql/*",
     "web/README.md",
-    "web/auth/*",
-    "web/endpoints/*",
     "web/front.py",
-    "web/http/*",
-    "web/process/*",
     "web/reads/*",
-    "web/telemetry/*",
     "web/warming/*",
 )
 PLANTED = {
