@@ -89,7 +89,7 @@ BANNED = {
     r"lets? go|let go": "releases, drops",
     r"lets? in": "admits",
     r"reigns?|reigned": "term",
-    r"puts? right": "corrects",
+    r"puts? right|mend(s|ed|ing)?": "corrects, fixes, repairs",
     r"as things stand": "at present",
     r"(the|an?|its|each|last|next|every|no|this|first|one|earlier|later) look": "snapshot (drain), check (periodic)",
     r"(the|its|two|between|leader's|drain's) looks": "snapshots (of drains), checks (periodic)",
