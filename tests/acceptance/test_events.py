@@ -1,4 +1,4 @@
-"""Server-sent events over HTTP: a write by any client is told to those whom it concerns, and to nobody else."""
+"""Server-sent events over HTTP: a write by any client is reported to the users whom it concerns, and to no others."""
 
 import re
 from collections.abc import Callable, Iterator

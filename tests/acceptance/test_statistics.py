@@ -1,4 +1,4 @@
-"""What operators are told of a running system comes true: reads in the history, patched reads, standbys, refreshes."""
+"""The statistics for operators match what happens: reads in the history, patched reads, standbys, refreshes."""
 
 import json
 import time

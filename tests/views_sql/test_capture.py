@@ -397,7 +397,7 @@ class TestLocalDay:
 
 
 class TestFinishRedating:
-    """A transaction open across a change of zone dates its rows by the old one; they are dated anew afterwards."""
+    """A transaction open across a change of zone dates its rows by the old one; they are dated again afterwards."""
 
     def finish(self, c: psycopg.Connection[Any]) -> int:
         row = c.execute("SELECT frontview.finish_redating()").fetchone()

@@ -37,7 +37,7 @@ _COUNT = "SELECT count(*) FROM frontview.change_log"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look, all of one snapshot; ``at`` is monotonic, when it was back; ``took_ms`` to look.
+    """One observation, all of one snapshot; ``at`` is the monotonic time of its end; ``took_ms`` its duration.
 
     :param epoch: of the newest drain, as ``nonce`` is; ``age`` of it in seconds.
     :param refreshed_epoch: the newest of any tier's refresh.
@@ -58,7 +58,7 @@ class Sight:
 
 
 class Observer:
-    """The looks of one run; :meth:`start` and :meth:`stop` once each.
+    """The observations of one run; :meth:`start` and :meth:`stop` once each.
 
     ``most_logged``: the most rows of change_log that there were, counted each second.
     """
@@ -90,7 +90,7 @@ class Observer:
         return self.sights[-1].drain_id if self.sights else 0
 
     def first_after(self, moment: float, condition: Callable[[Sight], bool]) -> Sight | None:
-        """Return the first look since ``moment`` that meets the condition."""
+        """Return the first observation since ``moment`` that meets the condition."""
         return next((sight for sight in list(self.sights) if sight.at >= moment and condition(sight)), None)
 
     def seconds_to_another_term(self, moment: float, epoch: int) -> float | None:
@@ -104,7 +104,7 @@ class Observer:
         return None if sight is None else sight.at - moment
 
     def most_connections(self) -> tuple[int, str]:
-        """Return the most sessions of ours that there were, and of which applications they were."""
+        """Return the largest number of Frontview's sessions, and their applications."""
         return max(((sight.connections, sight.sessions) for sight in self.sights), default=(0, ""))
 
     def most_queue(self) -> float:
@@ -112,7 +112,7 @@ class Observer:
         return max((sight.queue for sight in self.sights), default=0.0)
 
     def longest_without_drain(self) -> float:
-        """Return the most seconds between two looks that saw different drains, as far as there were looks."""
+        """Return the most seconds between two observations of different drains."""
         changes = [sight.at for before, sight in pairwise(self.sights) if sight.drain_id != before.drain_id]
         return max((later - earlier for earlier, later in pairwise(changes)), default=0.0)
 
@@ -133,7 +133,7 @@ class Observer:
         return (seen[-1].drain_id - seen[0].drain_id) / (seen[-1].at - seen[0].at)
 
     def look_ms(self, begin: float, end: float) -> float:
-        """Return the median time of the looks between two moments; it walks the newest drains, as a drain does."""
+        """Return the median duration of observations between two moments; each reads drains as a drain does."""
         seen = [sight.took_ms for sight in self.sights if begin <= sight.at <= end]
         return statistics.median(seen) if seen else 0.0
 

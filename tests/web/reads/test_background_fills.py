@@ -1,4 +1,4 @@
-"""Computing in the background: through the same flights, in nobody's way, and never at a read's expense."""
+"""Computing in the background: through the same flights, in no other fill's way, and never at a read's expense."""
 
 import threading
 from typing import Any
