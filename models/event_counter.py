@@ -23,8 +23,3 @@ class EventCounter:
 
     def __getitem__(self, event: str) -> int:
         return self._counts[event]
-
-    def counts(self) -> dict[str, int]:
-        """Return every count by event."""
-        with self._lock:
-            return dict(self._counts)

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from models.user_key import UserKey
 from refresher.front_cache.entry import Entry
@@ -25,6 +24,7 @@ from refresher.front_cache.feed import (
 )
 from refresher.front_cache.fill import RunningFills
 from refresher.front_cache.invalidations import Invalidations, count_rows, tell
+from refresher.front_cache.statistics import AppliedStatistics, CacheStatistics, TrustStatistics
 from refresher.front_cache.store import Store
 from refresher.front_cache.trust import NEVER, Trust
 
@@ -136,25 +136,25 @@ class AppliedFeed:
             return True
         return self._memory.names(user, drain_id)
 
-    def statistics(self, now: float) -> dict[str, Any]:
-        """Return counters, the state of trust and how far the feed was applied, as plain numbers and texts."""
+    def statistics(self, now: float) -> CacheStatistics:
+        """Return counters, the state of trust and how far the feed was applied; nothing about regions and fills."""
         applied = self.position
-        return {
-            "flushes": dict(self.flushes),
-            "invalidations": self._invalidations.statistics(),
-            "trust": {
-                "trusted": now < self.usable_until,
-                "remaining_seconds": max(0.0, self.usable_until - now),
-                "doubt": self._trust.doubt,
-                "doubts": self._trust.doubts,
-            },
-            "feed": {
-                "epoch": applied.epoch if applied else None,
-                "drain_id": applied.drain_id if applied else None,
-                "remembered_rows": len(self._memory),
-                "remembers_from": self._memory.remembers_from,
-            },
-        }
+        return CacheStatistics(
+            flushes=dict(self.flushes),
+            invalidations=self._invalidations.statistics(),
+            trust=TrustStatistics(
+                trusted=now < self.usable_until,
+                remaining_seconds=max(0.0, self.usable_until - now),
+                doubt=self._trust.doubt,
+                doubts=self._trust.doubts,
+            ),
+            feed=AppliedStatistics(
+                epoch=applied.epoch if applied else None,
+                drain_id=applied.drain_id if applied else None,
+                remembered_rows=len(self._memory),
+                remembers_from=self._memory.remembers_from,
+            ),
+        )
 
     def _refuse_overtaken(
         self, poll: Poll, newest: Position, by_user: Mapping[UserKey | None, Sequence[FeedRow]]

@@ -9,7 +9,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from models.user_key import UserKey
 from refresher.front_cache.applied_feed import USERS_A_BITE, AppliedFeed
@@ -17,6 +18,7 @@ from refresher.front_cache.entry import Entry, EntryKey, Reads, expires_in
 from refresher.front_cache.feed import FeedMemory, Poll, Position
 from refresher.front_cache.fill import Fill, RunningFills
 from refresher.front_cache.region import RegionLimits
+from refresher.front_cache.statistics import CacheStatistics
 from refresher.front_cache.store import AGES, Store
 from refresher.front_cache.trust import Trust
 
@@ -200,18 +202,16 @@ class FrontCache:
         with self._lock:
             self._feed.flush(why)
 
-    def statistics(self) -> dict[str, Any]:
-        """Return sizes, counters and the state of trust as plain numbers and texts.
-
-        ``ages`` of a region: its entries by age in seconds, each under the least bound it does not exceed.
-        """
+    def statistics(self) -> CacheStatistics:
+        """Return sizes, counters and the state of trust."""
         now = self.monotonic()
         ages = Counter(self._in_bites(lambda user: self._store.ages(user, now)))
         with self._lock:
-            regions = self._store.statistics()
-            for name, region in regions.items():
-                region["ages"] = {age: ages[name, age] for age in AGES}
-            return {"regions": regions, "running_fills": len(self._running), **self._feed.statistics(now)}
+            regions = {
+                name: replace(region, ages={age: ages[name, age] for age in AGES})
+                for name, region in self._store.statistics().items()
+            }
+            return replace(self._feed.statistics(now), regions=regions, running_fills=len(self._running))
 
     def _in_bites(self, look: Callable[[UserKey], Iterable[T]]) -> Iterator[T]:
         """Yield what ``look`` finds of each user under the lock, letting others have it now and then."""

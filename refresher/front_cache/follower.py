@@ -22,6 +22,7 @@ from models.event_counter import EventCounter
 from models.user_key import SQL_TYPE
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position
+from refresher.front_cache.statistics import FollowerStatistics
 from refresher.front_cache.trust import Sighting
 
 CHANNEL = "frontview"
@@ -112,17 +113,19 @@ class FeedFollower:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def status(self) -> dict[str, Any]:
-        """Return the state of the feed as plain values; ``lag_seconds``: the newest drain's age by now."""
+    def status(self) -> FollowerStatistics:
+        """Return the state of the connection to the feed."""
         now = self._monotonic()
-        return {
-            "connected": self._connected,
-            "trusted": self._cache.may_answer(now),
-            "lag_seconds": None if self._age is None else now - self._answered + self._age,
-            "seconds_since_poll": None if self._age is None else now - self._answered,
-            "error": self._error,
-            **{event: self._counter[event] for event in ("polls", "reconnects", "failures")},
-        }
+        return FollowerStatistics(
+            connected=self._connected,
+            trusted=self._cache.may_answer(now),
+            lag_seconds=None if self._age is None else now - self._answered + self._age,
+            seconds_since_poll=None if self._age is None else now - self._answered,
+            error=self._error,
+            polls=self._counter["polls"],
+            reconnects=self._counter["reconnects"],
+            failures=self._counter["failures"],
+        )
 
     # --- in the thread
 

@@ -10,6 +10,7 @@ import structlog
 
 from refresher.front_cache.feed import Bulk, FeedRow
 from refresher.front_cache.patterns import CACHE_ONLY, is_by_hand, shape
+from refresher.front_cache.statistics import InvalidationStatistics
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +50,9 @@ class Invalidations:
         self._rows.update(rows)
         self._dropped.update(by_kind(dropped))
 
-    def statistics(self) -> dict[str, dict[str, int]]:
-        """Return ``rows`` of the feed and ``dropped`` entries, each by source or ``by_hand``."""
-        return {"rows": dict(self._rows), "dropped": dict(self._dropped)}
+    def statistics(self) -> InvalidationStatistics:
+        """Return the rows of the feed and the entries that they dropped."""
+        return InvalidationStatistics(rows=dict(self._rows), dropped=dict(self._dropped))
 
 
 def tell(rows: Iterable[FeedRow], counts: Mapping[str, int], dropped: Mapping[str, int]) -> None:

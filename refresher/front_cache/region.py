@@ -11,6 +11,7 @@ from typing import Any
 
 from models.errors import ConfigurationError
 from refresher.front_cache.entry import Entry, EntryKey, entry_bytes
+from refresher.front_cache.statistics import RegionStatistics
 from views_sql.maintained_view import Region as DeclaredRegion
 
 
@@ -127,21 +128,22 @@ class Region:
         self._bytes = 0
         return read
 
-    def statistics(self) -> dict[str, Any]:
-        """Return its limits, sizes and counters as plain numbers."""
-        return {
-            "entries": len(self._entries),
-            "bytes": self._bytes,
-            "max_entries": self.limits.max_entries,
-            "max_bytes": self.limits.max_bytes,
-            "hits": self.hits,
-            "misses": dict(self.misses),
-            "hit_ratio": self.hits / asked if (asked := self.hits + self.misses.total()) else 0.0,
-            "fills": self.fills,
-            "renewals": self.renewals,
-            "refused": dict(self.refused),
-            "evictions": {why: count for why, count in self.evictions.items() if count},
-        }
+    def statistics(self) -> RegionStatistics:
+        """Return its limits, sizes and counters; the ages of its entries are left out."""
+        lookups = self.hits + self.misses.total()
+        return RegionStatistics(
+            entries=len(self._entries),
+            bytes=self._bytes,
+            max_entries=self.limits.max_entries,
+            max_bytes=self.limits.max_bytes,
+            hits=self.hits,
+            misses=dict(self.misses),
+            hit_ratio=self.hits / lookups if lookups else 0.0,
+            fills=self.fills,
+            renewals=self.renewals,
+            refused=dict(self.refused),
+            evictions={why: count for why, count in self.evictions.items() if count},
+        )
 
     def _lacks(self, size: int) -> str | None:
         """Return which limit leaves no room for ``size`` more bytes in one more entry."""

@@ -5,11 +5,11 @@ removes. Not synchronised: the front cache's lock is held around every call.
 """
 
 from collections.abc import Iterable, KeysView
-from typing import Any
 
 from models.user_key import UserKey
 from refresher.front_cache.entry import Entry, EntryKey, Reads
 from refresher.front_cache.region import Region, RegionLimits
+from refresher.front_cache.statistics import RegionStatistics
 
 # Of what was taken away from readers, the newest so many are remembered; whoever warms takes them every moment.
 MOST_DROPPED = 1_000
@@ -106,8 +106,8 @@ class Store:
         self._dropped.clear()
         return taken
 
-    def statistics(self) -> dict[str, dict[str, Any]]:
-        """Return limits, sizes and counters of each region as plain numbers."""
+    def statistics(self) -> dict[str, RegionStatistics]:
+        """Return limits, sizes and counters of each region."""
         return {name: region.statistics() for name, region in self.regions.items()}
 
     def _note_dropped(self, entry: Entry) -> None:

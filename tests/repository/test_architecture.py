@@ -60,6 +60,8 @@ ROOMS = {
         "replay",
         "questions",
         "report",
+        "against",
+        "against",
         "__main__",
     ),
 }

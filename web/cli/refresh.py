@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,7 @@ from web.cli.operator import asked_by, has_leader, operator_connection
 
 if TYPE_CHECKING:
     from models.connection import Connection
+    from web.operators.operator_requests import OperatorTask
 
 TASK_CHECK_SECONDS = 0.1  # How often ``--wait`` checks the task.
 LEADERLESS_SECONDS = 10.0  # Longer than a new leader needs to take over.
@@ -37,22 +39,23 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
     if task is None:
         raise click.ClickException(f"Task {task_id} is gone; the database was restored to an older state.")
     if as_json:
-        click.echo(json.dumps(task | {"already_waiting": not is_new}))
+        click.echo(json.dumps(asdict(task) | {"already_waiting": not is_new}))
     else:
         click.echo(_line(task, is_new, leaderless))
-    sys.exit(wait and task["outcome"] not in DONE)
+    sys.exit(wait and task.outcome not in DONE)
 
 
-def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
+def await_end(connection: "Connection", task_id: int) -> "OperatorTask | None":
     """Wait until the task has ended and return it; None if it was deleted.
 
-    :raises click.ClickException: there was no leader for :data:`LEADERLESS_SECONDS`."""
+    :raises click.ClickException: there was no leader for :data:`LEADERLESS_SECONDS`.
+    """
     from web.operators.operator_requests import read_task  # noqa: PLC0415
 
     led_at = time.monotonic()
     while True:
         task = read_task(connection, task_id)
-        if task is None or task["state"] == "ended":
+        if task is None or task.state == "ended":
             return task
         if has_leader(connection):
             led_at = time.monotonic()
@@ -61,9 +64,9 @@ def await_end(connection: "Connection", task_id: int) -> dict[str, Any] | None:
         time.sleep(TASK_CHECK_SECONDS)
 
 
-def _line(task: dict[str, Any], is_new: bool, leaderless: bool) -> str:
-    what = f"Task {task['task_id']}, refresh of {task['argument']['view']}"
-    if task["state"] == "ended":
-        return f"{what}: {task['outcome']}"
+def _line(task: "OperatorTask", is_new: bool, leaderless: bool) -> str:
+    what = f"Task {task.task_id}, refresh of {task.argument['view']}"
+    if task.state == "ended":
+        return f"{what}: {task.outcome}"
     again = "" if is_new else ", requested earlier"
-    return f"{what}: {task['state']}{again}" + ("; no refresher leads, so it waits for one" if leaderless else "")
+    return f"{what}: {task.state}{again}" + ("; no refresher leads, so it waits for one" if leaderless else "")

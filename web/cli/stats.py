@@ -1,7 +1,9 @@
 """``frontview stats``: what workers, their caches and operators' requests do; the same as ``/api/v1/admin/stats``."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +11,10 @@ from web.cli.operator import operator_connection
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from web.operators.operator_state import Invalidations, PlannedWarmth, TaskLine, Tier
+    from web.operators.worker_states import WorkerState
+    from web.operators.worker_sums import RegionState, RouteTimes, Sources
 
 
 @click.command()
@@ -20,49 +26,51 @@ def stats(as_json: bool) -> None:
     with operator_connection() as connection:
         state = operator_state(connection)
     if as_json:
-        click.echo(json.dumps(state))
+        click.echo(json.dumps(asdict(state)))
         return
     from web.cli.status import wide_console  # noqa: PLC0415
 
     console = wide_console()
-    console.print(_sources(state["sources"]))
+    console.print(_sources(state.sources))
     for table in (
-        _workers(state["workers"]),
-        _regions(state["regions"]),
-        _latencies(state["latencies"]),
-        _next_refreshes(state["views"]),
-        *_requests(state),
+        _workers(state.workers),
+        _regions(state.regions),
+        _latencies(state.latencies),
+        _next_refreshes(state.views),
+        *_invalidations(state.invalidations),
+        _tasks(state.tasks),
+        _warm_plan(state.warm_plan),
     ):
         console.print(table)
 
 
-def _sources(sources: dict[str, int]) -> str:
-    return "Answers: " + ", ".join(f"{count:,} from {name}" for name, count in sources.items())
+def _sources(sources: "Sources") -> str:
+    return "Answers: " + ", ".join(f"{count:,} from {name}" for name, count in asdict(sources).items())
 
 
-def _workers(workers: list[dict[str, Any]]) -> "Table":
-    from web.cli.status import duration, table  # noqa: PLC0415
+def _workers(workers: "Sequence[WorkerState]") -> "Table":
+    from web.cli.status import duration, table, yes_or_no  # noqa: PLC0415
 
     return table(
         "Workers",
         ("host", "pid", "started", "reported", "trusts its cache", "entries", "memory", "reads a second"),
         [
             (
-                row["host"],
-                row["pid"],
-                row["started_at"],
-                duration(row["seen_seconds_ago"], " ago"),
-                "yes" if row["trusted"] else "NO",
-                f"{sum(it['entries'] for it in row['statistics'].get('cache', {}).get('regions', {}).values()):,}",
-                None if row["memory_bytes"] is None else f"{row['memory_bytes'] / 1e6:,.0f} MB",
-                None if row["reads_per_second"] is None else f"{row['reads_per_second']:,.1f}",
+                worker.host,
+                worker.pid,
+                worker.started_at,
+                duration(worker.seen_seconds_ago, " ago"),
+                yes_or_no(worker.trusted),
+                f"{sum(region.entries for region in worker.statistics.cache.regions.values()):,}",
+                None if worker.memory_bytes is None else f"{worker.memory_bytes / 1e6:,.0f} MB",
+                None if worker.reads_per_second is None else f"{worker.reads_per_second:,.1f}",
             )
-            for row in workers
+            for worker in workers
         ],
     )
 
 
-def _regions(regions: list[dict[str, Any]]) -> "Table":
+def _regions(regions: "Sequence[RegionState]") -> "Table":
     from web.cli.status import table  # noqa: PLC0415
 
     return table(
@@ -70,47 +78,44 @@ def _regions(regions: list[dict[str, Any]]) -> "Table":
         ("region", "entries", "size", "hits", "misses", "hit ratio", "fills", "refused", "evictions"),
         [
             (
-                row["region"],
-                f"{row['entries']:,}",
-                f"{row['bytes'] / 1e6:,.1f} MB",
-                f"{row['hits']:,}",
-                f"{row['misses']:,}",
-                None if row["hit_ratio"] is None else f"{row['hit_ratio']:.1%}",
-                *(f"{row[name]:,}" for name in ("fills", "refused", "evictions")),
+                it.region,
+                f"{it.entries:,}",
+                f"{it.bytes / 1e6:,.1f} MB",
+                f"{it.hits:,}",
+                f"{it.misses:,}",
+                None if it.hit_ratio is None else f"{it.hit_ratio:.1%}",
+                f"{it.fills:,}",
+                f"{it.refused:,}",
+                f"{it.evictions:,}",
             )
-            for row in regions
+            for it in regions
         ],
     )
 
 
-def _latencies(latencies: list[dict[str, Any]]) -> "Table":
+def _latencies(latencies: "Sequence[RouteTimes]") -> "Table":
     from web.cli.status import table  # noqa: PLC0415
 
     return table(
         "Requests, all workers together",
         ("route", "answered by", "requests", "mean", "half within", "99 % within"),
         [
-            (
-                row["route"],
-                row["source"],
-                f"{row['requests']:,}",
-                *(_milliseconds(row[name]) for name in ("mean_ms", "p50_ms", "p99_ms")),
-            )
-            for row in latencies
+            (it.route, it.source, f"{it.requests:,}", *map(_milliseconds, (it.mean_ms, it.p50_ms, it.p99_ms)))
+            for it in latencies
         ],
     )
 
 
-def _next_refreshes(views: list[dict[str, Any]]) -> "Table":
+def _next_refreshes(tiers: "Sequence[Tier]") -> "Table":
     from web.cli.status import duration, table  # noqa: PLC0415
 
     return table(
         "Next refreshes",
         ("view", "tier", "in", "why"),
         [
-            (row["view"], row["tier"], duration(row["next_refresh"]["in_seconds"]), row["next_refresh"]["why"])
-            for row in views
-            if row["next_refresh"]["with_tier"] is None
+            (tier.view, tier.tier, duration(tier.next_refresh.in_seconds), tier.next_refresh.why)
+            for tier in tiers
+            if tier.next_refresh.with_tier is None
         ],
     )
 
@@ -119,32 +124,38 @@ def _milliseconds(value: float | None) -> str:
     return "longer" if value is None else f"{value:,.2f} ms"
 
 
-def _requests(state: dict[str, Any]) -> "list[Table]":
+def _invalidations(invalidations: "Invalidations") -> "tuple[Table, Table]":
     from web.cli.status import table  # noqa: PLC0415
 
-    invalidations, tasks = state["invalidations"], state["tasks"]
-    return [
+    return (
         table(
             "Invalidations in the feed",
             ("source", "rows", "drains"),
-            [(row["source"], f"{row['rows']:,}", f"{row['drains']:,}") for row in invalidations["feed"]],
+            [(it.source, f"{it.rows:,}", f"{it.drains:,}") for it in invalidations.feed],
         ),
         table(
             "Invalidations by hand",
             ("asked", "by", "pattern", "fed by drain"),
-            [(row["asked_at"], row["asked_by"], row["pattern"], row["drain_id"]) for row in invalidations["by_hand"]],
+            [(it.asked_at, it.asked_by, it.pattern, it.drain_id) for it in invalidations.by_hand],
         ),
-        table(
-            "Tasks",
-            ("task", "kind", "asked", "by", "state", "outcome"),
-            [(it["task_id"], it["kind"], it["asked_at"], it["asked_by"], it["state"], it["outcome"]) for it in tasks],
-        ),
-        table(
-            "Warm plan",
-            ("reason", "users", "entries", "from", "until"),
-            [
-                (row["reason"], f"{row['users']:,}", f"{row['entries']:,}", row["wanted_from"], row["wanted_until"])
-                for row in state["warm_plan"]
-            ],
-        ),
-    ]
+    )
+
+
+def _tasks(tasks: "Sequence[TaskLine]") -> "Table":
+    from web.cli.status import table  # noqa: PLC0415
+
+    return table(
+        "Tasks",
+        ("task", "kind", "asked", "by", "state", "outcome"),
+        [(it.task_id, it.kind, it.asked_at, it.asked_by, it.state, it.outcome) for it in tasks],
+    )
+
+
+def _warm_plan(planned: "Sequence[PlannedWarmth]") -> "Table":
+    from web.cli.status import table  # noqa: PLC0415
+
+    return table(
+        "Warm plan",
+        ("reason", "users", "entries", "from", "until"),
+        [(it.reason, f"{it.users:,}", f"{it.entries:,}", it.wanted_from, it.wanted_until) for it in planned],
+    )

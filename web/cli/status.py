@@ -1,6 +1,8 @@
 """``frontview status``: what runs, how fresh it is, and who leads."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,8 +10,10 @@ import click
 from models import load_settings
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.table import Table
+
+    from web.operators.system_state import Alarm, Audited, Connections, Refresh, Refresher, TierState, Watermark
 
 PIPE_WIDTH = 140
 
@@ -25,122 +29,119 @@ def status(as_json: bool) -> None:
     with connect(direct_url(load_settings()), "frontview-status") as connection:
         state = system_state(connection)
     if as_json:
-        click.echo(json.dumps(state))
+        click.echo(json.dumps(asdict(state)))
         return
     console = wide_console()
-    for alarm in state["alarms"]:
+    for alarm in state.alarms:
         console.print(_alarm(alarm), style="bold red", markup=False, highlight=False, soft_wrap=True)
-    tables = (_tiers(state["views"]), _refreshes(state["refreshes"]), _audit(state["audit"]), _connections(state))
-    for part in (_watermark(state), *tables):
+    for part in (
+        _leader_and_watermark(state.leader, state.watermark),
+        _tiers(state.views),
+        _refreshes(state.refreshes),
+        _audit(state.audit),
+        _connections(state.connections),
+    ):
         console.print(part)
 
 
 def wide_console() -> "Console":
-    """Return where tables go: the terminal, or a pipe with room for them."""
+    """Return the console for tables: the terminal, or a pipe, which is given room for them."""
     from rich.console import Console  # noqa: PLC0415
 
     console = Console()
     return console if console.is_terminal else Console(width=PIPE_WIDTH)
 
 
-def _alarm(alarm: dict[str, Any]) -> str:
+def _alarm(alarm: "Alarm") -> str:
     """Return an alarm on one line."""
-    seen = f"since {alarm['since']}, last seen {duration(alarm['last_seen_seconds_ago'], ' ago')}"
-    return f"ALARM {alarm['kind']}: {alarm['subject']}: {alarm['detail']} ({seen})"
+    seen = f"since {alarm.since}, last seen {duration(alarm.last_seen_seconds_ago, ' ago')}"
+    return f"ALARM {alarm.kind}: {alarm.subject}: {alarm.detail} ({seen})"
 
 
-def _watermark(state: dict[str, Any]) -> "RenderableType":
+def _leader_and_watermark(leader: "Refresher | None", watermark: "Watermark | None") -> str:
     """Return who leads, and how far behind the drain is."""
-    leader, watermark = state["leader"], state["watermark"]
-    name = leader["application_name"] or "of another role" if leader else ""  # which hides it from this one
-    who = (
-        f"Leader: {name} (backend {leader['pid']}, {duration(leader['connected_seconds'])})"
-        if leader
-        else "Leader: none; start one with `python -m refresher`"
-    )
+    if leader is None:
+        who = "Leader: none; start one with `python -m refresher`"
+    else:
+        name = leader.application_name or "of another role"  # PostgreSQL hides the name from other roles.
+        who = f"Leader: {name} (backend {leader.pid}, {duration(leader.connected_seconds)})"
     if watermark is None:
         return f"{who}\nWatermark: none; nothing was ever drained"
     return (
-        f"{who}\nWatermark: {watermark['epoch']}-{watermark['drain_id']}, {duration(watermark['age_seconds'])} "
-        f"old; {watermark['undrained_rows']:,} change rows undrained, {watermark['stale_keys']:,} stale keys kept"
+        f"{who}\nWatermark: {watermark.epoch}-{watermark.drain_id}, {duration(watermark.age_seconds)} "
+        f"old; {watermark.undrained_rows:,} change rows undrained, {watermark.stale_keys:,} stale keys kept"
     )
 
 
-def _tiers(views: list[dict[str, Any]]) -> "Table":
+def _tiers(tiers: "Sequence[TierState]") -> "Table":
     return table(
         "Views",
         ("view", "tier", "days", "populated", "covers", "stale keys", "refreshed", "took", "size"),
         [
             (
-                f"{row['view']} v{row['version']}",
-                row["tier"],
-                _days(row),
-                "refreshing" if row["refreshing"] else _yes(row["populated"]),
-                row["through"],
-                f"{row['stale_keys']:,}" if row["populated"] else "all",
-                duration(row["refreshed_seconds_ago"], " ago"),
-                duration(row["duration_ms"], scale=0.001),
-                f"{(row['size_bytes'] or 0) / 1e6:,.1f} MB",
+                f"{tier.view} v{tier.version}",
+                tier.tier,
+                _days(tier.first_day, tier.before_day),
+                "refreshing" if tier.refreshing else yes_or_no(tier.populated),
+                tier.through,
+                f"{tier.stale_keys:,}" if tier.populated else "all",
+                duration(tier.refreshed_seconds_ago, " ago"),
+                duration(tier.duration_ms, scale=0.001),
+                f"{(tier.size_bytes or 0) / 1e6:,.1f} MB",
             )
-            for row in views
+            for tier in tiers
         ],
     )
 
 
-def _refreshes(refreshes: list[dict[str, Any]]) -> "Table":
+def _refreshes(refreshes: "Sequence[Refresh]") -> "Table":
     return table(
         "Last refreshes",
         ("started", "view", "tier", "took", "rows", "outcome"),
         [
             (
-                row["started_at"],
-                row["view"],
-                row["tier"],
-                duration(row["duration_ms"], scale=0.001),
-                f"{row['row_count'] or 0:,}",
-                row["outcome"],
+                it.started_at,
+                it.view,
+                it.tier,
+                duration(it.duration_ms, scale=0.001),
+                f"{it.row_count or 0:,}",
+                it.outcome,
             )
-            for row in refreshes
+            for it in refreshes
         ],
     )
 
 
-def _audit(views: list[dict[str, Any]]) -> "Table":
+def _audit(views: "Sequence[Audited]") -> "Table":
     return table(
         "Audit",
         ("view", "compared", "violations", "rounds", "last"),
         [
             (
-                row["view"],
-                f"{row['checks']:,}",
-                f"{row['violations']:,}",
-                f"{row['rounds']:,}",
-                duration(row["last_checked_seconds_ago"], " ago"),
+                it.view,
+                f"{it.checks:,}",
+                f"{it.violations:,}",
+                f"{it.rounds:,}",
+                duration(it.last_checked_seconds_ago, " ago"),
             )
-            for row in views
+            for it in views
         ],
     )
 
 
-def _connections(state: dict[str, Any]) -> "Table":
+def _connections(connections: "Sequence[Connections]") -> "Table":
     return table(
         "Connections",
         ("application", "from", "connections", "busy", "backends"),
         [
-            (
-                row["application_name"],
-                row["address"] or "this machine",
-                row["connections"],
-                row["busy"],
-                " ".join(map(str, row["pids"])),
-            )
-            for row in state["connections"]
+            (it.application_name, it.address or "this machine", it.connections, it.busy, " ".join(map(str, it.pids)))
+            for it in connections
         ],
     )
 
 
 def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> "Table":
-    """Return a table; None is a dash."""
+    """Return a table; None is shown as a dash."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -150,21 +151,21 @@ def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> 
     return made
 
 
-def _days(row: dict[str, Any]) -> str:
-    """Return the range of days a tier holds, in words."""
-    first, before = row["first_day"], row["before_day"]
+def _days(first: str, before: str) -> str:
+    """Return the range of days that a tier holds, in words."""
     if before == "-infinity":
         return "none yet"
     parts = [f"from {first}"] * (first != "-infinity") + [f"before {before}"] * (before != "infinity")
     return " ".join(parts) or "all"
 
 
-def _yes(value: bool) -> str:
+def yes_or_no(value: bool) -> str:
+    """Return ``yes`` or, to catch the eye, ``NO``."""
     return "yes" if value else "NO"
 
 
 def duration(value: float | None, suffix: str = "", scale: float = 1.0) -> str:
-    """Return a time as people say it; a dash when there is none."""
+    """Return a time in words; a dash if there is none."""
     if value is None:
         return "–"
     seconds = value * scale

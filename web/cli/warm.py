@@ -2,13 +2,17 @@
 
 import json
 import sys
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from models.user_key import UserKey
 from web.cli.operator import asked_by, operator_connection
 from web.cli.token import UserKeyType
+
+if TYPE_CHECKING:
+    from web.operators.operator_requests import OperatorTask
 
 PLANNED = "planned"  # The outcome of a task that succeeded begins with this word.
 
@@ -36,14 +40,14 @@ def warm(users: tuple[UserKey, ...], most_active: int | None, wait: bool, as_jso
         read = await_end if wait else read_task
         tasks = [task for one in requested if (task := read(connection, one.task_id)) is not None]
     if as_json:
-        click.echo(json.dumps({"tasks": tasks}))
+        click.echo(json.dumps({"tasks": [asdict(task) for task in tasks]}))
     else:
         for task in tasks:
             click.echo(_line(task))
-    sys.exit(wait and not all(str(task["outcome"]).startswith(PLANNED) for task in tasks))
+    sys.exit(wait and not all(str(task.outcome).startswith(PLANNED) for task in tasks))
 
 
-def _line(task: dict[str, Any]) -> str:
-    ((kind, whom),) = task["argument"].items()
+def _line(task: "OperatorTask") -> str:
+    ((kind, whom),) = task.argument.items()
     words = f"the {whom:,} most active" if kind == "most_active" else f"{len(whom)} user{'s' * (len(whom) != 1)}"
-    return f"Task {task['task_id']}, warming of {words}: {task['outcome'] or task['state']}"
+    return f"Task {task.task_id}, warming of {words}: {task.outcome or task.state}"

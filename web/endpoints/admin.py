@@ -6,6 +6,7 @@ is logged with who did it.
 
 import json
 import math
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -16,17 +17,16 @@ from models.errors import NotFound
 from models.logs import logger
 from refresher.front_cache.patterns import shape
 from web.context import context
-from web.endpoints.admin_answers import InvalidationAsked, RefreshAsked, TaskState, WarmingAsked
+from web.endpoints.admin_answers import InvalidationAsked, RefreshAsked, Statistics, TaskState, WarmingAsked
 from web.endpoints.admin_bodies import InvalidateBody, RefreshBody, WarmBody
 from web.endpoints.admin_documentation import documented_action, documented_look
-from web.endpoints.statistics_answers import Statistics
 from web.http.parameters import Identifier, NoParameters
 from web.http.parameters_adapter import takes, takes_body
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit
 from web.operators.operator_connection import operator_connection
 from web.operators.operator_requests import (
-    AskedTask,
+    QueuedTask,
     as_json,
     ask_invalidation,
     ask_refresh,
@@ -121,7 +121,7 @@ def _add_looks(admin: APIBlueprint) -> None:
             found = read_task(connection, parameters.task_id)
         if found is None:
             raise NotFound("There is no such task; ended ones are kept for seven days.")
-        return _answer(found)
+        return _answer(asdict(found))
 
     @admin.get("/stats")
     @documented_look(admin, Statistics)
@@ -129,7 +129,7 @@ def _add_looks(admin: APIBlueprint) -> None:
     def stats(parameters: NoParameters) -> Response:
         """Workers, caches, views, refreshes, leader, invalidations, tasks and the warm plan."""
         with operator_connection(context().worker.engine) as connection:
-            return _answer(operator_state(connection))
+            return _answer(asdict(operator_state(connection)))
 
 
 def _asked_by() -> str:
@@ -143,7 +143,7 @@ def _limit_rate(wait_seconds: float) -> None:
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(seconds)})
 
 
-def _task(asked: AskedTask) -> dict[str, Any]:
+def _task(asked: QueuedTask) -> dict[str, Any]:
     return {
         "task_id": asked.task_id,
         "already_waiting": not asked.is_new,

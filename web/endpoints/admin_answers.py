@@ -1,10 +1,32 @@
-"""The shape of every answer of the admin endpoints; for the documentation only."""
+"""The answers of the admin endpoints, as the OpenAPI document describes them."""
 
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from models.user_key import UserKey
+from web.operators.operator_requests import OperatorTask
+from web.operators.operator_state import OperatorState
+
+T = TypeVar("T")
+
+
+class _Documented(RootModel[T]):
+    """Describes the dataclass that an endpoint answers with."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Return the schema of the dataclass, under the name of this class, in place of a reference to it."""
+        schema: dict[str, Any] = handler.resolve_ref_schema(handler(core_schema))
+        return schema | {"title": cls.__name__}
+
+
+class TaskState(_Documented[OperatorTask]):
+    """A task, and how it ended."""
+
+
+class Statistics(_Documented[OperatorState]):
+    """The system as a whole; the same as `frontview stats --json`."""
 
 
 class TaskAsked(BaseModel):
@@ -44,17 +66,3 @@ class InvalidationAsked(BaseModel):
         description="From which it holds: an answer with this watermark or a later one was computed after it. "
         "Null: no drain has taken it up within a second; the next one will."
     )
-
-
-class TaskState(BaseModel):
-    """A task, and how it ended."""
-
-    task_id: int
-    kind: Literal["refresh", "warm"]
-    argument: dict[str, Any]
-    asked_by: str
-    state: Literal["waiting", "running", "ended"]
-    asked_at: str
-    started_at: str | None
-    ended_at: str | None
-    outcome: str | None = Field(description="In words; null: it has not ended.")

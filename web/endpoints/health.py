@@ -115,7 +115,7 @@ def health_blueprint(check: ReadinessCheck | None = None) -> APIBlueprint:
             worker.ensure_started()
         except DatabaseUnavailable:
             return _uncached(jsonify(readiness_body(Found(None), trust=False)))
-        trust = bool(worker.follower.status().get("trusted"))
+        trust = worker.follower.status().trusted
         return _uncached(jsonify(readiness_body(check.readiness(worker.engine).found, trust)))
 
     return blueprint

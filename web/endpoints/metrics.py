@@ -1,7 +1,7 @@
-"""``/metrics``: every process of this server together, for Prometheus.
+"""``/metrics``: the numbers of all processes of this server, for Prometheus.
 
-Invariant: whoever of the processes is asked tells the same sums, and no counter ever falls. No token is asked for, as
-on ``/healthz``: the numbers name no user. ``FRONTVIEW_METRICS_ENABLED=false`` closes it.
+Invariant: every process reports the same sums, and no counter ever falls. No token is needed, as for ``/healthz``,
+because the numbers name no user. ``FRONTVIEW_METRICS_ENABLED=false`` turns it off.
 """
 
 from apiflask import APIBlueprint
@@ -13,8 +13,8 @@ from models.errors import FrontviewError
 from web.context import context
 from web.http.openapi import METRICS_RESPONSES
 from web.http.problems import Problem
-from web.telemetry.metric_families import Series, Told
-from web.telemetry.metrics_folder import Together
+from web.telemetry.metric_families import SampleCollector, Series
+from web.telemetry.metrics_folder import ServerNumbers
 
 
 def metrics_blueprint() -> APIBlueprint:
@@ -24,31 +24,28 @@ def metrics_blueprint() -> APIBlueprint:
     @blueprint.get("/metrics")
     @blueprint.doc(summary="Everything countable, for Prometheus", responses=METRICS_RESPONSES)
     def metrics() -> Response:
-        """Tell the numbers of all processes of this server."""
+        """Return the numbers of all processes of this server."""
         if not context().settings.metrics_enabled:
             raise Problem(404, detail="There is nothing at this address.")
         try:
-            together, shared = context().worker.together()
-        except FrontviewError as error:  # not even configured; nothing was counted
+            server = context().worker.server_numbers()
+        except FrontviewError as error:  # It is not configured yet and has counted nothing.
             raise Problem(503, detail="This process has not started.", headers={"Retry-After": "2"}) from error
-        response = Response(exposition(together, shared), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        response = Response(exposition(server), content_type=CONTENT_TYPE_PLAIN_0_0_4)
         response.headers["Cache-Control"] = "no-store"
         return response
 
     return blueprint
 
 
-def exposition(together: Together, shared: bool) -> bytes:
+def exposition(server: ServerNumbers) -> bytes:
     """Return the numbers in Prometheus's text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Told(together.numbers.counters | together.numbers.gauges | _of_all(together, shared)))
-    return generate_latest(registry)
-
-
-def _of_all(together: Together, shared: bool) -> dict[Series, float]:
-    return {
-        ("frontview_workers", ()): together.living,
-        ("frontview_workers_ended_total", ()): together.ended,
-        ("frontview_worker_snapshot_age_seconds", ()): together.oldest_seconds,
-        ("frontview_metrics_shared", ()): float(shared),
+    about_server: dict[Series, float] = {
+        ("frontview_workers", ()): server.living,
+        ("frontview_workers_ended_total", ()): server.ended,
+        ("frontview_worker_snapshot_age_seconds", ()): server.oldest_seconds,
+        ("frontview_metrics_shared", ()): float(server.shared),
     }
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SampleCollector(server.numbers.counters | server.numbers.gauges | about_server))
+    return generate_latest(registry)

@@ -1,16 +1,123 @@
-"""What an operator wants to know of a running system, as plain values, from the bookkeeping tables.
+"""The state of a running system, from the bookkeeping tables: what ``frontview status`` shows.
 
-Invariant: only reads, one short statement a subject; nothing here changes what it looks at.
+Invariant: it only reads, with one short statement a subject. Times are RFC 3339 in UTC.
 """
 
-from typing import Any, LiteralString
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, LiteralString, TypeVar
 
-from psycopg.rows import dict_row
+from psycopg.rows import class_row
+from pydantic import Field
 
 from models.connection import Connection
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 
-Row = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that an operator must look at."""
+
+    kind: str
+    subject: str
+    detail: str
+    times: int
+    since: str
+    last_seen_seconds_ago: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The newest drain, and how many rows drains have left or have yet to read."""
+
+    epoch: int
+    drain_id: int
+    age_seconds: float
+    undrained_rows: int
+    stale_keys: int
+    feed_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refresher:
+    """A refresher's connection."""
+
+    pid: int
+    application_name: str | None
+    address: Annotated[str | None, Field(description="Null: of the database's machine, by a socket.")]
+    connected_seconds: Annotated[
+        float | None, Field(description="Null: it belongs to another role, and the leader has not noted it.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TierState:
+    """One tier of a view."""
+
+    view: str
+    tier: Literal["recent", "by_day", "history", "total", "whole"]
+    version: int
+    relation: str
+    populated: bool
+    first_day: str
+    before_day: str
+    through: int | None
+    refreshing: bool
+    refreshed_at: str | None
+    refreshed_seconds_ago: float | None
+    duration_ms: Annotated[int | None, Field(description="What a refresh costs; the refresh policy uses it.")]
+    row_count: Annotated[int | None, Field(description="After its last successful refresh.")]
+    size_bytes: int | None
+    stale_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh of a tier that has ended."""
+
+    view: str
+    tier: str
+    started_at: str
+    duration_ms: int
+    row_count: int | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What the audit has compared of a view."""
+
+    view: str
+    checks: int
+    violations: int
+    rounds: int
+    last_checked_seconds_ago: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections of Frontview's processes to the database, by application name and address."""
+
+    application_name: str
+    address: str | None
+    connections: int
+    busy: int
+    pids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemState:
+    """The state of the system; of refreshes the last ten, the newest first."""
+
+    alarms: list[Alarm]
+    watermark: Watermark | None
+    leader: Refresher | None
+    views: list[TierState]
+    refreshes: list[Refresh]
+    audit: list[Audited]
+    connections: list[Connections]
+
 
 TIERS: LiteralString = """
 SELECT
@@ -83,26 +190,26 @@ FROM frontview.audit WHERE view IN (SELECT v.view FROM frontview.view_state v) O
 """
 
 
-def system_state(connection: Connection) -> dict[str, Any]:
-    """Return alarms, watermark, leader, tiers, last refreshes, what the audit has compared, and connections.
+def system_state(connection: Connection) -> SystemState:
+    """Return the state of the system as of now.
 
     :raises psycopg.errors.UndefinedTable: the database is not migrated.
     """
-    leader = read_rows(connection, LEADER, LOCK_CLASS, LEADER_LOCK)
-    watermark = read_rows(connection, WATERMARK)
-    return {
-        "alarms": read_rows(connection, ALARMS),
-        "watermark": watermark[0] if watermark else None,
-        "leader": leader[0] if leader else None,
-        "views": read_rows(connection, TIERS),
-        "refreshes": read_rows(connection, REFRESHES),
-        "audit": read_rows(connection, AUDIT),
-        "connections": read_rows(connection, CONNECTIONS),
-    }
+    leader = read_rows(connection, Refresher, LEADER, LOCK_CLASS, LEADER_LOCK)
+    watermark = read_rows(connection, Watermark, WATERMARK)
+    return SystemState(
+        alarms=read_rows(connection, Alarm, ALARMS),
+        watermark=watermark[0] if watermark else None,
+        leader=leader[0] if leader else None,
+        views=read_rows(connection, TierState, TIERS),
+        refreshes=read_rows(connection, Refresh, REFRESHES),
+        audit=read_rows(connection, Audited, AUDIT),
+        connections=read_rows(connection, Connections, CONNECTIONS),
+    )
 
 
-def read_rows(connection: Connection, query: LiteralString, *parameters: Any) -> list[Row]:
-    """Return the rows of one statement, by column."""
-    with connection.cursor(row_factory=dict_row) as cursor:
+def read_rows(connection: Connection, kind: type[T], query: LiteralString, *parameters: Any) -> list[T]:
+    """Return the rows of one statement as values of ``kind``, whose fields are named like the columns."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
         # Without parameters a percent sign stands for itself.
         return cursor.execute(query, parameters or None).fetchall()

@@ -9,11 +9,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from itertools import chain
-from typing import Any
 
 from models.errors import FrontviewError
 from models.user_key import UserKey
 from refresher.front_cache.feed import Poll, Position
+from web.telemetry.worker_statistics import EventStreamStatistics
 
 KINDS = ("changed", "state", "end", "alive")
 PROBE_SECONDS = 0.2  # for those who are gone to be noticed
@@ -160,16 +160,16 @@ class EventHub:
         with self._lock:
             self._sent[kind] += 1
 
-    def statistics(self) -> dict[str, Any]:
-        """Return what is open, what was opened and refused, and what was sent by kind."""
+    def statistics(self) -> EventStreamStatistics:
+        """Return how many streams are open, were opened and were refused, and what was sent."""
         with self._lock:
-            return {
-                "limit": self._most,
-                "open": self._callers.total(),
-                "opened": self._counts["opened"],
-                "refused": self._counts["refused"],
-                "sent": dict(self._sent),
-            }
+            return EventStreamStatistics(
+                limit=self._most,
+                open=self._callers.total(),
+                opened=self._counts["opened"],
+                refused=self._counts["refused"],
+                sent=dict(self._sent),
+            )
 
     # --- the lock is held in everything below
 

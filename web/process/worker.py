@@ -1,7 +1,7 @@
-"""Everything one web process owns: engine, front cache, feed follower and read path.
+"""Everything that one web process owns: engine, front cache, feed follower and read path.
 
-Invariant: no connection and no thread exists before :meth:`Worker.ensure_started`, and a forked child starts
-its own; it never touches what it inherited.
+Invariant: no connection and no thread exists before :meth:`Worker.ensure_started`. A forked child starts its own and
+never uses those that it inherited.
 """
 
 import os
@@ -9,7 +9,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
@@ -28,10 +27,11 @@ from web.process.event_hub import EventHub
 from web.reads.read_path import ReadPath
 from web.telemetry.history import History, counters_of
 from web.telemetry.latency import Latency
-from web.telemetry.metrics_folder import Together
+from web.telemetry.metrics_folder import ServerNumbers
 from web.telemetry.process_numbers import process_statistics
-from web.telemetry.snapshots import Snapshots
+from web.telemetry.shared_numbers import SharedNumbers
 from web.telemetry.worker_reports import WorkerReports
+from web.telemetry.worker_statistics import PoolStatistics, WorkerReport, WorkerStatistics
 from web.warming.accesses import AccessCounter, AccessReporter
 from web.warming.warm_plan import Planned, WarmPlan
 from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
@@ -44,18 +44,18 @@ SPARE_THREADS = 4
 def threads_for(pool_size: int, event_streams: int) -> int:
     """Return how many threads a web server should have.
 
-    Some of them never wait for the database, and each stream of events has one for as long as it is open.
+    Some threads stay free while others wait for the database, and each open stream of events occupies one.
     """
     return 2 * pool_size + SPARE_THREADS + event_streams
 
 
 def admitted(pool_size: int) -> int:
-    """Return how many requests may wait for the database at once, in the pool or for another's computation."""
+    """Return how many requests may wait at once, for a connection of the pool or for another request's computation."""
     return 2 * pool_size
 
 
 def warming_policy(settings: Settings) -> WarmingPolicy:
-    """Return what the settings allow the warmer."""
+    """Return what the settings let the warmer do."""
     return WarmingPolicy(
         enabled=settings.warming_enabled,
         on_invalidation=settings.warm_on_invalidation,
@@ -67,8 +67,14 @@ def warming_policy(settings: Settings) -> WarmingPolicy:
 class _Running:
     """The parts of a started worker."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, statistics: Callable[[], dict[str, Any]]) -> None:
-        self.snapshots = Snapshots(statistics, settings.metrics_dir)
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        statistics: Callable[[], WorkerStatistics],
+        report: Callable[[], WorkerReport],
+    ) -> None:
+        self.numbers = SharedNumbers(statistics, settings.metrics_dir)
         self.engine = make_engine(
             database_url(settings),
             "frontview-web",
@@ -80,7 +86,7 @@ class _Running:
             through_pooler=reads_through_pooler(settings),
         )
         self.deadlines = Deadlines()
-        # the server's own timeout comes first, wherever its answer can reach us
+        # PostgreSQL's own timeout comes first if its answer reaches this process.
         limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
         limits = region_limits(catalog.regions, settings.regions)
         self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds)
@@ -122,12 +128,12 @@ class _Running:
             counter=EventCounter(),
         )
         self._stopping = threading.Event()
-        # others who use up the server's connections find ours taken
+        # Opened at the start, so that other clients that use up the server's connections cannot take these.
         self._opening = threading.Thread(
             target=open_connections, args=(self.engine, settings.pool_size, self._stopping), name="frontview-pool"
         )
         self.started_at = time.time()
-        self.reports = WorkerReports(self.engine, statistics, self.started_at, deadlines=self.deadlines)
+        self.reports = WorkerReports(self.engine, report, self.started_at, deadlines=self.deadlines)
 
     def start(self) -> None:
         """Start the threads."""
@@ -142,10 +148,10 @@ class _Running:
         return self._plan.read() if has_free_connection(self.engine) else None
 
     def stop(self) -> None:
-        """End the threads and close the idle connections."""
+        """Stop the threads and close the idle connections."""
         self._stopping.set()
         self.event_hub.stop()
-        self.snapshots.stop()
+        self.numbers.stop()
         threads = (self.reports.thread, self._warming, self.reporter.thread)
         for thread in threads:
             thread.ask_to_stop()
@@ -157,16 +163,16 @@ class _Running:
         self.engine.dispose()
 
     def connections_in_use(self) -> int:
-        """Return how many of the pool's connections reads have now."""
+        """Return how many connections of the pool are in use now."""
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 class Worker:
-    """One web process's part of Frontview.
+    """The parts of Frontview that run in one web process.
 
     :param catalog: what the application declares.
-    :param on_engine: told of the engine of each process before it connects.
+    :param on_engine: called with the engine of each process before it connects.
     :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
     """
 
@@ -174,7 +180,7 @@ class Worker:
         self, settings: Settings, catalog: Catalog, *, on_engine: Callable[[Engine], None] | None = None
     ) -> None:
         self._on_engine = on_engine
-        region_limits(catalog.regions, settings.regions)  # a fault is found before anything starts
+        region_limits(catalog.regions, settings.regions)  # Raises before anything starts.
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
         self._running: _Running | None = None
@@ -184,23 +190,23 @@ class Worker:
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
 
     def ensure_started(self) -> None:
-        """Start what this process needs; again and again at no cost.
+        """Start what this process needs; further calls do nothing.
 
         :raises ConfigurationError: no database is configured and none can be embedded.
         """
         self._started()
 
     def stop(self) -> None:
-        """End the thread and close the idle connections.
+        """Stop the threads and close the idle connections.
 
-        Requests still in work are answered: without a feed the cache is soon untrusted and reads are exact.
+        Requests that still run are answered: without a feed the cache is soon untrusted, and reads are exact.
         """
         running = self._running
         if running is not None:
             running.stop()
 
     def end_event_streams(self) -> None:
-        """End the open streams of events; for a process that is asked to end, and waits for its requests."""
+        """End the open streams of events; for a process that is asked to end and waits for its requests."""
         running = self._running
         if running is not None:
             running.event_hub.stop()
@@ -217,50 +223,54 @@ class Worker:
 
     @property
     def follower(self) -> FeedFollower:
-        """The thread that keeps the cache up with the feed."""
+        """The thread that applies the feed to the cache."""
         return self._started().follower
 
     @property
     def event_hub(self) -> EventHub:
-        """Who is told of changes."""
+        """The open streams of events."""
         return self._started().event_hub
 
     @property
     def read_path(self) -> ReadPath:
-        """Where reads are answered."""
+        """The path that answers reads."""
         return self._started().read_path
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Names of the parts of the front cache."""
+        """The names of the regions of the front cache."""
         return tuple(region.name for region in self._catalog.regions)
 
-    def statistics(self) -> dict[str, Any]:
-        """Return everything countable about this process as plain values; each look at it is one for the history."""
+    def statistics(self) -> WorkerStatistics:
+        """Return everything that this process counts; each call also records it in the history."""
         parts = self._started()
-        counted = {
-            "pid": os.getpid(),
-            "started_at": parts.started_at,
-            "cache": parts.cache.statistics(),
-            "reads": parts.read_path.statistics(),
-            "feed": parts.follower.status(),
-            "latency": self.latency.statistics(),
-            "admission": parts.read_path.admission_statistics(),
-            "pool": {"size": self._settings.pool_size, "in_use": parts.connections_in_use()},
-            "process": process_statistics(),
-            "warming": parts.warmer.statistics(),
-            "event_streams": parts.event_hub.statistics(),
-            "accesses": parts.reporter.statistics(),
-        }
-        parts.history.look(counters_of(counted))
-        return counted | {"history": parts.history.statistics()}
+        statistics = WorkerStatistics(
+            pid=os.getpid(),
+            started_at=parts.started_at,
+            cache=parts.cache.statistics(),
+            reads=parts.read_path.statistics(),
+            feed=parts.follower.status(),
+            latency=self.latency.statistics(),
+            admission=parts.read_path.admission_statistics(),
+            pool=PoolStatistics(self._settings.pool_size, parts.connections_in_use()),
+            process=process_statistics(),
+            warming=parts.warmer.statistics(),
+            event_streams=parts.event_hub.statistics(),
+            accesses=parts.reporter.statistics(),
+        )
+        parts.history.record(counters_of(statistics))
+        return statistics
 
-    def together(self) -> tuple[Together, bool]:
-        """Return the numbers of all processes of this server, and whether there are others' among them.
+    def report(self) -> WorkerReport:
+        """Return what this process reports to the database."""
+        return WorkerReport(self.statistics(), self._started().history.statistics())
+
+    def server_numbers(self) -> ServerNumbers:
+        """Return the metrics of all processes of this server.
 
         :raises ConfigurationError: as for :meth:`ensure_started`.
         """
-        return self._started().snapshots.together()
+        return self._started().numbers.of_server()
 
     def _started(self) -> _Running:
         running = self._running
@@ -268,20 +278,20 @@ class Worker:
             return running
         with self._lock:
             if self._running is None:
-                running = _Running(self._settings, self._catalog, self.statistics)
+                running = _Running(self._settings, self._catalog, self.statistics, self.report)
                 if self._on_engine is not None:
                     self._on_engine(running.engine)
                 running.start()
                 if self._settings.metrics_enabled:
-                    running.snapshots.open()  # before anybody can ask
+                    running.numbers.open()  # Before any request can ask for them.
                 self._running = running
-                running.snapshots.start()  # its numbers are those of a started worker
+                running.numbers.start()  # Its thread asks for statistics, which only a started worker has.
             return self._running
 
     def _forget_inherited(self) -> None:
-        """Begin anew in a forked child; its parent's lock may be held, its connections are the parent's.
+        """Start again in a forked child: the inherited lock may be held, and the connections belong to the parent.
 
-        What was inherited is kept, unused: collecting it would talk on the parent's connections.
+        The inherited parts are kept unused, because their garbage collection would write to the parent's connections.
         """
         self._lock = threading.Lock()
         self.latency.forget()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models.errors import DatabaseUnavailable
+from web.reads.statistics import AdmissionStatistics
 
 STALLED_SECONDS = 1.0
 WAIT_SECONDS = 1.0
@@ -53,10 +54,10 @@ class Admission:
             if plenty:
                 self._leave()
 
-    def statistics(self) -> dict[str, int]:
+    def statistics(self) -> AdmissionStatistics:
         """Return how many may be inside, are inside, and were turned away."""
         with self._changed:
-            return {"capacity": self._capacity, "inside": self._capacity - self._free, "refused": self._refused}
+            return AdmissionStatistics(self._capacity, self._capacity - self._free, self._refused)
 
     def _enter(self) -> None:
         with self._changed:

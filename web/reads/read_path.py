@@ -27,6 +27,7 @@ from web.reads.computing import Computing, Landed
 from web.reads.exact_read import ExactReads
 from web.reads.guarded_cache import GuardedCache
 from web.reads.reading import Reading, ReadPolicy, cached_reading, computed_reading
+from web.reads.statistics import READ_EVENTS, AdmissionStatistics, ReadStatistics
 
 __all__ = ["ReadPath", "ReadPolicy", "Reading"]
 
@@ -158,15 +159,12 @@ class ReadPath:
         """Compute answers in the background; return what became of each: :meth:`BackgroundFills.warm`."""
         return self._background.warm(wishes)
 
-    def statistics(self) -> dict[str, int]:
-        """Return how often computed answers came from each source, were patched or shared, what went wrong, and what
-        became of warming.
+    def statistics(self) -> ReadStatistics:
+        """Return how reads were answered."""
+        counts = {event: self._counter[event] for event in READ_EVENTS}
+        return ReadStatistics(running=len(self._flights), **counts)
 
-        Hits are counted by the cache, region by region.
-        """
-        return self._counter.counts() | {"running": len(self._flights)}
-
-    def admission_statistics(self) -> dict[str, int]:
+    def admission_statistics(self) -> AdmissionStatistics:
         """Return how many may wait for the database, do, and were turned away."""
         return self._admission.statistics()
 

@@ -1,25 +1,31 @@
-"""How long requests took, by route, source and status: fixed buckets, plain numbers, less than a microsecond each.
+"""How long requests took, by route, source and status: a histogram with fixed buckets.
 
-Invariant: no request is lost or counted twice, however many threads observe. A series is a route's template, never
-an address, so there are no more of them than routes, sources and statuses.
+To count a request takes less than a microsecond.
+
+Invariant: no request is lost or counted twice, however many threads observe. A series belongs to a route's template,
+never to an address that a client sent, so there are no more series than routes, sources and statuses.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from threading import Lock
-from typing import Any
+
+from web.telemetry.worker_statistics import LatencyStatistics, SeriesStatistics
 
 BOUNDS_SECONDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0,
 )  # fmt: skip
-NO_ROUTE = "(none)"  # of a request for an address that there is not
-NO_SOURCE = "none"  # of an answer that is no reading: an error, a page, health
+NO_ROUTE = "(none)"  # The route of a request whose address does not exist.
+NO_SOURCE = "none"  # The source of an answer that is not a read: an error, a page, a health check.
 
 Key = tuple[str | None, str | None, int]
 
 
 class Series:
-    """Requests of one route, source and status: how many fell in each bucket (the last: beyond all), and their sum."""
+    """Requests of one route, source and status: how many fell into each bucket, and their total duration.
+
+    The last bucket counts those beyond every bound.
+    """
 
     __slots__ = ("_counts", "_lock", "_seconds")
 
@@ -27,7 +33,7 @@ class Series:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, with a lock of its own: in a forked child."""
+        """Start from zero with a new lock; for a forked child."""
         self._lock = Lock()
         self._counts = [0] * (len(BOUNDS_SECONDS) + 1)
         self._seconds = 0.0
@@ -39,7 +45,7 @@ class Series:
             self._seconds += seconds
 
     def now(self) -> tuple[list[int], float]:
-        """Return counts and sum of one moment."""
+        """Return the counts and the total in seconds, both of the same moment."""
         with self._lock:
             return list(self._counts), self._seconds
 
@@ -52,16 +58,16 @@ class Latency:
         self._regions: dict[str, str] = {}
 
     def forget(self) -> None:
-        """Begin anew, in a forked child; who kept a series counts in it still."""
+        """Start from zero; for a forked child. A caller that kept a series goes on counting in it."""
         for series in self._series.values():
             series.forget()
         self._regions.clear()
 
     def series(self, rule: str | None, source: str | None, status: int) -> Series:
-        """Return where such requests are counted.
+        """Return the series in which such requests are counted.
 
-        :param rule: the route's template, None: there is no such address.
-        :param source: who answered, None for an answer that is no reading.
+        :param rule: the route's template; None: the address does not exist.
+        :param source: who answered; None: the answer is not a read.
         """
         key = (rule, source, status)
         found = self._series.get(key)
@@ -72,7 +78,7 @@ class Latency:
         self.series(rule, source, status).observe(seconds)
 
     def belongs(self, rule: str, region: str) -> None:
-        """Remember that the readings of a route are kept in that region of the front cache."""
+        """Remember in which region of the front cache the answers of a route are kept."""
         self._regions[rule] = region
 
     def __iter__(self) -> Iterator[tuple[str, str, int, list[int], float]]:
@@ -82,21 +88,10 @@ class Latency:
             if any(counts):
                 yield rule or NO_ROUTE, source or NO_SOURCE, status, counts, seconds
 
-    def statistics(self) -> dict[str, Any]:
-        """Return everything as plain values; ``counts`` are of the buckets up to ``bounds_seconds``, and beyond.
-
-        ``region``: None, as long as the route has answered no read.
-        """
-        regions = self._regions
-        series = [
-            {
-                "route": rule,
-                "region": regions.get(rule),
-                "source": source,
-                "status": status,
-                "counts": counts,
-                "seconds": seconds,
-            }
+    def statistics(self) -> LatencyStatistics:
+        """Return every series that counted any request."""
+        series = (
+            SeriesStatistics(rule, self._regions.get(rule), source, status, tuple(counts), seconds)
             for rule, source, status, counts, seconds in self
-        ]
-        return {"bounds_seconds": list(BOUNDS_SECONDS), "series": series}
+        )
+        return LatencyStatistics(BOUNDS_SECONDS, tuple(series))

@@ -1,7 +1,7 @@
-"""The metrics of the web server: what each is called, what kind it is, what it means, and how processes add up.
+"""The metrics of the web server: the name, kind and meaning of each, and how the values of processes are combined.
 
-Invariant: everything told is listed here; a counter is added over all processes that ever were, a gauge over those
-that live.
+Invariant: every sample belongs to a family of this list. A counter is summed over all processes that ever ran, a gauge
+over those that run now.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
-MICROSECONDS = 1_000_000  # in a second
+MICROSECONDS = 1_000_000  # How many there are in a second.
 SUFFIXES = ("_bucket", "_count", "_sum", "_total")
 
 
@@ -19,8 +19,8 @@ SUFFIXES = ("_bucket", "_count", "_sum", "_total")
 class Family:
     """One metric.
 
-    :param name: without ``_total``.
-    :param worst: of a gauge: the largest value of any process is told, not the sum of all.
+    :param name: without the suffix ``_total``.
+    :param worst: for a gauge: the largest value of all processes is reported instead of their sum.
     """
 
     name: str
@@ -85,13 +85,13 @@ _DECLARED = (
 )
 FAMILIES = {family.name: family for family in _DECLARED}
 
-Series = tuple[str, tuple[tuple[str, str], ...]]  # the sample's full name, and its labels
+Series = tuple[str, tuple[tuple[str, str], ...]]  # The sample's full name, and its labels.
 
 
 def family_of(sample: str) -> Family:
-    """Return the family that a sample of this name belongs to.
+    """Return the family of a sample.
 
-    :raises KeyError: there is none.
+    :raises KeyError: there is no such family.
     """
     if sample in FAMILIES:
         return FAMILIES[sample]
@@ -102,12 +102,12 @@ def family_of(sample: str) -> Family:
 
 
 def counts_time(sample: str) -> bool:
-    """Return whether a sample of this name is a counter of time, which is kept in microseconds."""
+    """Return whether a sample is a counter of time; such counters are kept in microseconds."""
     return sample.endswith(("_seconds_sum", "_seconds_total"))
 
 
-class Told(Collector):
-    """Samples as prometheus_client wants to collect them; a family without samples is named all the same."""
+class SampleCollector(Collector):
+    """Hands samples to prometheus_client; families without samples are listed as well."""
 
     def __init__(self, samples: dict[Series, float]) -> None:
         self._samples = samples
@@ -116,6 +116,6 @@ class Told(Collector):
         """Yield every family."""
         metrics = {family.name: Metric(family.name, family.meaning, family.kind) for family in _DECLARED}
         for (name, labels), value in self._samples.items():
-            told = value / MICROSECONDS if counts_time(name) else value
-            metrics[family_of(name).name].add_sample(name, dict(labels), told)
+            exposed = value / MICROSECONDS if counts_time(name) else value
+            metrics[family_of(name).name].add_sample(name, dict(labels), exposed)
         return metrics.values()

@@ -1,7 +1,10 @@
-"""The folder in which the processes of one server leave their numbers for each other.
+"""The folder through which the processes of one server exchange their numbers for ``/metrics``.
 
-Invariant: what was told never becomes less. A process writes its numbers before it tells them; those of one that has
-ended are kept, and added exactly once to the file of the ended, whoever does it and wherever it is interrupted.
+Each process writes one file; the counters of processes that have ended are folded into one further file.
+
+Invariant: no counter that was reported ever falls. A process writes its numbers before it reports them, and those of an
+ended process are added exactly once to the file of the ended, whichever process does that and wherever it is
+interrupted.
 """
 
 import fcntl
@@ -14,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from web.telemetry.metric_families import Series
 from web.telemetry.process_numbers import Numbers
@@ -24,41 +27,67 @@ _ENDED = "ended.json"
 _LOCK = "lock"
 _ATTEMPTS = 20
 
+_Samples = list[tuple[str, list[list[str]], float]]  # As JSON can hold them: name, labels, value.
+
 
 class FolderRefused(Exception):
     """The folder cannot be used; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What one process left: its id, its numbers, and when (monotonic, the same for all of a machine)."""
+class _ProcessFile(TypedDict):
+    """What one process wrote; ``written``: when, by the machine's monotonic clock."""
 
+    written: float
+    counters: _Samples
+    gauges: _Samples
+
+
+class _EndedFile(TypedDict):
+    """The counters of all ended processes.
+
+    ``generation`` rises with every change; ``folded`` names the processes whose own files may still exist.
+    """
+
+    generation: int
+    processes: int
+    folded: list[str]
+    counters: _Samples
+
+
+@dataclass(frozen=True, slots=True)
+class _ProcessNumbers:
     name: str
     numbers: Numbers
     written: float
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """The numbers of every process; ``ended`` processes among them, and the age of the oldest of the living."""
+class ServerNumbers:
+    """The numbers of all processes of a server.
+
+    :ivar living: how many run; ``ended``: how many ran before.
+    :ivar oldest_seconds: the age of the oldest numbers of a process that runs.
+    :ivar shared: False: these are the numbers of this process alone.
+    """
 
     numbers: Numbers
     living: int
     ended: int
     oldest_seconds: float
+    shared: bool = True
 
 
 def default_folder() -> Path:
-    """Return where processes with this parent meet; another server that gets its parent's pid meets elsewhere."""
+    """Return the folder that all processes with this parent use; a later parent with the same pid has another."""
     parent = os.getppid()
     name = f"{_PREFIX}{os.geteuid()}-{parent}-{_start_of(parent) or 0}"
     return Path(tempfile.gettempdir()) / name
 
 
 def open_folder(path: Path) -> Path:
-    """Return ``path``, made if it was not there.
+    """Return ``path``, which is made if it does not exist.
 
-    :raises FolderRefused: it is no folder, another's, or open to others.
+    :raises FolderRefused: it is not a folder, belongs to another user, or is open to others.
     """
     try:
         with suppress(FileExistsError):
@@ -75,11 +104,11 @@ def open_folder(path: Path) -> Path:
     return path
 
 
-def forget_ended_servers() -> None:
-    """Remove folders of ours whose server has ended."""
+def remove_folders_of_ended_servers() -> None:
+    """Remove this user's default folders whose server has ended."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}{os.geteuid()}-*-*"):
         parent, start = path.name.split("-")[-2:]
-        if not parent.isdecimal() or _start_of(int(parent)) == start or not _is_ours(path):
+        if not parent.isdecimal() or _start_of(int(parent)) == start or not _is_own(path):
             continue
         with suppress(OSError):
             for file in path.iterdir():
@@ -87,36 +116,39 @@ def forget_ended_servers() -> None:
             path.rmdir()
 
 
-def leave(folder: Path, numbers: Numbers, monotonic: float) -> None:
-    """Leave this process's numbers, in place of what it left before.
+def write_numbers(folder: Path, numbers: Numbers, monotonic: float) -> None:
+    """Write this process's numbers in place of those that it wrote before.
 
     :raises OSError: the folder is gone or full.
     """
-    content = {"written": monotonic, "counters": _listed(numbers.counters), "gauges": _listed(numbers.gauges)}
+    content: _ProcessFile = {
+        "written": monotonic,
+        "counters": _as_list(numbers.counters),
+        "gauges": _as_list(numbers.gauges),
+    }
     _write(folder / f"{_own_name()}.json", content)
 
 
-def read_together(folder: Path, monotonic: float) -> Together:
-    """Return what all processes left; those that ended are folded in, if nobody else is at it.
+def read_numbers(folder: Path, monotonic: float) -> ServerNumbers:
+    """Return the numbers of all processes; those of ended ones are folded, unless another process is doing so.
 
     :raises OSError: the folder is gone.
     """
-    with _alone(folder) as alone:
-        if alone:
+    with _lock(folder) as locked:
+        if locked:
             _fold(folder)
     for _ in range(_ATTEMPTS):
         ended = _read_ended(folder)
-        left = [it for it in _left(folder) if it.name not in ended["folded"]]
-        if _read_ended(folder)["generation"] == ended["generation"]:  # else files may have gone in between
+        files = [it for it in _read_processes(folder) if it.name not in ended["folded"]]
+        if _read_ended(folder)["generation"] == ended["generation"]:  # Otherwise files may have gone in between.
             break
         time.sleep(0.005)
-    numbers = Numbers()
-    _put(numbers, ended["counters"])
-    living = {it.name for it in left if _lives(it.name)}
-    for it in left:
+    numbers = Numbers(dict(_as_counters(ended["counters"])))
+    living = {it.name for it in files if _is_running(it.name)}
+    for it in files:
         _add(numbers, it.numbers, gauges=it.name in living)
-    oldest = max((monotonic - it.written for it in left if it.name in living), default=0.0)
-    return Together(numbers, len(living), ended["processes"] + len(left) - len(living), max(0.0, oldest))
+    oldest = max((monotonic - it.written for it in files if it.name in living), default=0.0)
+    return ServerNumbers(numbers, len(living), ended["processes"] + len(files) - len(living), max(0.0, oldest))
 
 
 # --- files
@@ -126,61 +158,62 @@ def _own_name() -> str:
     return f"{os.getpid()}-{_start_of(os.getpid()) or 0}"
 
 
-def _left(folder: Path) -> Iterator[Left]:
+def _read_processes(folder: Path) -> Iterator[_ProcessNumbers]:
     for path in sorted(folder.glob("[0-9]*-[0-9]*.json")):
-        content = _read(path)
+        content: _ProcessFile | None = _read(path)
         if content is not None:
-            numbers = Numbers()
-            _put(numbers, content["counters"])
-            numbers.gauges.update(_series(content["gauges"]))
-            yield Left(path.stem, numbers, content["written"])
+            numbers = Numbers(dict(_as_counters(content["counters"])), dict(_as_series(content["gauges"])))
+            yield _ProcessNumbers(path.stem, numbers, content["written"])
 
 
 def _fold(folder: Path) -> None:
-    """Add what ended processes left to the file of the ended; it names them, so that nobody is added twice."""
+    """Add the counters of ended processes to the file of the ended; it names them, so that none is added twice."""
     ended = _read_ended(folder)
-    left = list(_left(folder))
-    gone = [it for it in left if it.name not in ended["folded"] and not _lives(it.name)]
-    if gone:
-        numbers = Numbers()
-        _put(numbers, ended["counters"])
-        for it in gone:
+    files = list(_read_processes(folder))
+    new = [it for it in files if it.name not in ended["folded"] and not _is_running(it.name)]
+    if new:
+        numbers = Numbers(dict(_as_counters(ended["counters"])))
+        for it in new:
             _add(numbers, it.numbers, gauges=False)
-        still_there = [it.name for it in left if it.name in ended["folded"]]
+        still_there = [it.name for it in files if it.name in ended["folded"]]
         ended = {
             "generation": ended["generation"] + 1,
-            "processes": ended["processes"] + len(gone),
-            "folded": still_there + [it.name for it in gone],
-            "counters": _listed(numbers.counters),
+            "processes": ended["processes"] + len(new),
+            "folded": still_there + [it.name for it in new],
+            "counters": _as_list(numbers.counters),
         }
         _write(folder / _ENDED, ended)
     for name in ended["folded"]:
         (folder / f"{name}.json").unlink(missing_ok=True)
     with suppress(FileNotFoundError):
-        os.utime(folder / _ENDED)  # what looks old in a temporary folder may be tidied away
+        os.utime(folder / _ENDED)  # Systems remove files from a temporary folder that look old.
 
 
-def _read_ended(folder: Path) -> dict[str, Any]:
-    return _read(folder / _ENDED) or {"generation": 0, "processes": 0, "folded": [], "counters": []}
+def _read_ended(folder: Path) -> _EndedFile:
+    ended: _EndedFile | None = _read(folder / _ENDED)
+    return ended or {"generation": 0, "processes": 0, "folded": [], "counters": []}
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Any:
+    """Return the content of a file, None if there is no such file or it is not JSON."""
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
-    return content
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: _ProcessFile | _EndedFile) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(json.dumps(content, separators=(",", ":")))
     unfinished.replace(path)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock, if it is free; a process that was stopped while it held it must not stop the others."""
+def _lock(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock if it is free, and yield whether it was.
+
+    Nobody waits for it: a process that was suspended while it held the lock must not stop the others.
+    """
     with (folder / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -190,23 +223,23 @@ def _alone(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def _listed(samples: Mapping[Any, float]) -> list[Any]:
-    return [[name, labels, value] for (name, labels), value in samples.items()]
+def _as_list(samples: Mapping[Series, float]) -> _Samples:
+    return [(name, [list(label) for label in labels], value) for (name, labels), value in samples.items()]
 
 
-def _series(listed: list[Any]) -> dict[Any, Any]:
-    return {(name, tuple(map(tuple, labels))): value for name, labels, value in listed}
+def _as_series(samples: _Samples) -> Iterator[tuple[Series, float]]:
+    return (((name, tuple((key, text) for key, text in labels)), value) for name, labels, value in samples)
 
 
-def _put(numbers: Numbers, counters: list[Any]) -> None:
-    numbers.counters.update(_series(counters))
+def _as_counters(samples: _Samples) -> Iterator[tuple[Series, int]]:
+    return ((series, int(value)) for series, value in _as_series(samples))
 
 
 def _add(numbers: Numbers, others: Numbers, *, gauges: bool) -> None:
     parts: list[Mapping[Series, float]] = [others.counters, others.gauges] if gauges else [others.counters]
     for samples in parts:
         for (name, labels), value in samples.items():
-            with suppress(KeyError):  # of another version of ours, that knew this metric
+            with suppress(KeyError):  # Another version of Frontview wrote a metric that this one does not have.
                 numbers.add(name, dict(labels), value)
 
 
@@ -222,12 +255,12 @@ def _start_of(pid: int) -> str | None:
     return None if fields[0] in ("Z", "X") else fields[19]
 
 
-def _lives(name: str) -> bool:
+def _is_running(name: str) -> bool:
     pid, _, start = name.partition("-")
     return _start_of(int(pid)) == start
 
 
-def _is_ours(path: Path) -> bool:
+def _is_own(path: Path) -> bool:
     with suppress(OSError):
         found = path.lstat()
         return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

@@ -1,14 +1,12 @@
-"""A web process reports itself: every few seconds one row of ``frontview.worker``, from a thread of its own.
+"""The thread that reports what this process counts: one row of ``frontview.worker``, replaced every few seconds.
 
-Invariant: a report that fails is counted and logged, and disturbs nothing else; the next one holds everything again.
+Invariant: a report that fails is counted, logged, and disturbs nothing else; the next one holds everything again.
 """
 
-import json
 import os
 import socket
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from sqlalchemy import Engine
@@ -16,6 +14,7 @@ from sqlalchemy import Engine
 from models.deadlines import Deadlines
 from models.event_counter import EventCounter
 from web.background import Background
+from web.telemetry.worker_statistics import WorkerReport
 
 REPORT_SECONDS = 5.0
 
@@ -23,18 +22,19 @@ _REPORT = "SELECT frontview.report_worker(%s, %s, %s, to_timestamp(%s), %s::json
 
 
 class WorkerReports:
-    """Reports ``statistics`` from :attr:`thread`.
+    """Reports this process from :attr:`thread`.
 
-    :param engine: a connection of it is used for a moment, once a report: one of its own would cost every worker one.
-    :param statistics: plain values, as JSON can hold them.
-    :param started_at: of the process, Unix time.
-    :param deadlines: of the worker.
+    :param engine: each report uses one of its connections for a moment; a connection of its own would cost one more in
+        every worker.
+    :param report: returns what this process counts.
+    :param started_at: when the process started, as Unix time.
+    :param deadlines: those of the worker.
     """
 
     def __init__(
         self,
         engine: Engine,
-        statistics: Callable[[], dict[str, Any]],
+        report: Callable[[], WorkerReport],
         started_at: float,
         *,
         deadlines: Deadlines | None = None,
@@ -42,20 +42,17 @@ class WorkerReports:
     ) -> None:
         self.worker_id = uuid.uuid4()
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._statistics, self._started_at = statistics, started_at
+        self._report, self._started_at = report, started_at
         self._counter = EventCounter()
-        self.thread = Background(
-            "report", every_seconds, self.report, engine=engine, deadlines=deadlines or Deadlines()
-        )
+        self.thread = Background("report", every_seconds, self.send, engine=engine, deadlines=deadlines or Deadlines())
 
-    def report(self) -> bool:
+    def send(self) -> bool:
         """Report now; return whether that worked."""
         try:
-            text = json.dumps(self._statistics(), allow_nan=False)
-            values = (self.worker_id, socket.gethostname(), os.getpid(), self._started_at, text)
+            values = (self.worker_id, socket.gethostname(), os.getpid(), self._started_at, self._report().as_json())
             with self._engine.connect() as connection:
                 connection.exec_driver_sql(_REPORT, values)
-        except Exception as error:  # no database, one that is not migrated yet, or a defect in what is counted
+        except Exception as error:  # No database, one that is not migrated yet, or a defect in what is counted.
             self._note(error)
             return False
         return True

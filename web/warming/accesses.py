@@ -7,7 +7,7 @@ dropped and counted.
 import threading
 from collections import Counter
 from heapq import nlargest
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import Engine
 
@@ -15,6 +15,7 @@ from models.deadlines import Deadlines
 from models.event_counter import EventCounter
 from models.user_key import UserKey
 from web.background import Background, has_free_connection
+from web.telemetry.worker_statistics import AccessStatistics
 
 REPORT_SECONDS = 10.0
 MOST_PAIRS = 4_096  # of (user, dashboard) between two reports
@@ -108,8 +109,12 @@ class AccessReporter:
         self._sums["reported_reads"] += reads
         self._sums["reports"] += 1
 
-    def statistics(self) -> dict[str, Any]:
-        """Return reads reported, not reported for a failure, and dropped because there were too many readers."""
-        names = ("reports", "reported_reads", "unreported_reads")
-        counts = {name: self._sums[name] for name in names}
-        return counts | {"dropped_reads": self._counter.dropped, "failures": self._failures["failures"]}
+    def statistics(self) -> AccessStatistics:
+        """Return the reads that were reported, and those that were not."""
+        return AccessStatistics(
+            reports=self._sums["reports"],
+            reported_reads=self._sums["reported_reads"],
+            unreported_reads=self._sums["unreported_reads"],
+            dropped_reads=self._counter.dropped,
+            failures=self._failures["failures"],
+        )

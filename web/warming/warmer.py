@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from models.allowance import Allowance
 from refresher.front_cache.entry import EntryKey, Reads
 from web.reads.background_fills import RENEWAL, Wish
+from web.telemetry.worker_statistics import WarmingStatistics
 from web.warming.expectations import LAPSED_SECONDS, Expectations
 from web.warming.pace import Pace
 from web.warming.warm_plan import Planned
@@ -121,17 +122,19 @@ class Warmer:
             self._follow_plan(now)
         self._fill(now)
 
-    def statistics(self) -> dict[str, Any]:
-        """Return plain numbers; ``plan_age_seconds``: since the plan was last read, None: never."""
+    def statistics(self) -> WarmingStatistics:
+        """Return what was warmed, renewed and skipped, and how old the plan is."""
         planned_at = self._planned_at
-        return {
-            "planned": len(self._expected),
-            "plan_age_seconds": None if planned_at is None else self._monotonic() - planned_at,
-            "warmed": dict(self._warmed),
-            "renewed": self._counts["renewed"],
-            "skipped": {why: self._counts[why] for why in ("busy", "budget")},
-            **{outcome: self._counts[outcome] for outcome in ("held", "refused", "failed")},
-        }
+        return WarmingStatistics(
+            planned=len(self._expected),
+            plan_age_seconds=None if planned_at is None else self._monotonic() - planned_at,
+            warmed=dict(self._warmed),
+            renewed=self._counts["renewed"],
+            skipped={why: self._counts[why] for why in ("busy", "budget")},
+            held=self._counts["held"],
+            refused=self._counts["refused"],
+            failed=self._counts["failed"],
+        )
 
     # --- what to fill
 
