@@ -112,7 +112,7 @@ def _trace(worker: Any, read: Read, *, before: Sequence[Asked], traced: Sequence
     for _ in range(PASSES):  # a read that is ahead of the feed drops its user's entries
         for place, (user, what) in enumerate(traced):
             sizes[place] = read(user, what)
-        entries = sum(region["entries"] for region in worker.cache.statistics()["regions"].values())
+        entries = sum(region.entries for region in worker.cache.statistics().regions.values())
         if entries == len(traced):
             break
     else:

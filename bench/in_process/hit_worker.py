@@ -120,8 +120,8 @@ def _counted(caller: Caller, calls: int) -> float:
 
 
 def _hits() -> int:
-    regions = context_of(app).worker.cache.statistics()["regions"].values()
-    return sum(region["hits"] for region in regions)
+    regions = context_of(app).worker.cache.statistics().regions.values()
+    return sum(region.hits for region in regions)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,8 +24,7 @@ from refresher.front_cache.feed import Poll, Position
 from refresher.front_cache.trust import Sighting
 from views_sql.catalog import CATALOG
 from web.context import context_of
-from web.reads.exact_read import Answer
-from web.reads.reading import make_entry
+from web.reads.reading import Answer, make_entry
 from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1
@@ -53,7 +53,7 @@ def main() -> None:
         most = overrides.get(name, {}).get("max_entries", region.max_entries)
         bodies += _fill(cache, name, most, region.max_bytes // most)
     gc.collect()
-    regions = cache.statistics()["regions"]
+    regions = {name: asdict(region) for name, region in cache.statistics().regions.items()}
     print(json.dumps({"warm_bytes": before, "full_bytes": _rss(), "bodies_bytes": bodies, "regions": regions}))
 
 
@@ -81,7 +81,7 @@ def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> int:
     for number in range(entries):
         body = os.urandom(max(16, bytes_each - ROOM_BYTES))
         key, entry = _entry(region, number, body)
-        fill = cache.begin(key)
+        _, fill = cache.join(key, time.monotonic(), exact=True)  # type: ignore[misc]  # no other fill runs
         why = cache.finish(fill, entry, epoch=EPOCH, drain_id=DRAIN_ID, undrained=False)
         if why is not None:
             raise SystemExit(f"the cache refused an entry: {why}")

@@ -22,7 +22,7 @@ from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.leadership import Term
-from refresher.refreshing.refresh import SETTINGS, refresh
+from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
 from views_sql.catalog import CATALOG
 from views_sql.loader import select_of
 
@@ -51,8 +51,8 @@ def measure(stand: Stand) -> Iterator[Finding]:
         sides: dict[str, Callable[[], float]] = {
             "tiers": lambda: _populate(connection, term),
             "undivided, plain": lambda: _create(connection, undivided),
-            "undivided, with our work_mem": lambda: _create(connection, undivided, SETTINGS),
-            "the same contents": lambda: _create(connection, contents, SETTINGS),
+            "undivided, with our work_mem": lambda: _create(connection, undivided, RESOURCE_SETTINGS),
+            "the same contents": lambda: _create(connection, contents, RESOURCE_SETTINGS),
         }
         figures = interleave(sides, rounds, stand.step)
     case = "call_daily, from nothing"

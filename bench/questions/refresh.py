@@ -25,7 +25,7 @@ from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
-from refresher.refreshing.refresh import SETTINGS, refresh
+from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
 from views_sql.catalog import CATALOG
 from views_sql.installation import ALWAYS_NULL
 from views_sql.loader import select_of
@@ -93,7 +93,7 @@ class _Bench:
         """Return the milliseconds of refreshing that peer after ``count`` new calls."""
         self._write(changed)
         with self._connection.transaction():
-            for statement in SETTINGS if number else ():
+            for statement in RESOURCE_SETTINGS if number else ():
                 self._connection.execute(statement)
             began = time.perf_counter()
             self._connection.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY bench.undivided_{number}")

@@ -17,7 +17,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from sqlalchemy import Engine, event
 
@@ -29,16 +28,17 @@ from models.engine import make_engine
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Poll
 from refresher.front_cache.follower import _POLL, read_poll
-from refresher.front_cache.region import region_limits
+from refresher.front_cache.limits import region_limits
 from refresher.front_cache.trust import Sighting
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
-from refresher.warming.plan import WarmingPlanner, room_of
+from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
 from views_sql.catalog import CATALOG
-from web.reads.background_fills import Wish
+from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
+from web.telemetry.worker_statistics import WarmingStatistics
 from web.warming.accesses import REPORT_SECONDS as ACCESS_REPORT_SECONDS
 from web.warming.warm_plan import Planned, WarmPlan
 from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
@@ -79,7 +79,7 @@ class Outcome:
     reads: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     statements: Counter[str] = field(default_factory=Counter)
-    warming: dict[str, Any] = field(default_factory=dict)
+    warming: WarmingStatistics = field(default_factory=WarmingStatistics)
     seconds: float = 0.0
     database_seconds: float = 0.0
     fills: FillLog = field(default_factory=FillLog)
@@ -137,7 +137,7 @@ class Replay:
         limits = region_limits(CATALOG.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
         self._reads = ReadPath(self.engine, self._cache, CATALOG, monotonic=self._clock)
-        self._planner = WarmingPlanner(room_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
+        self._planner = WarmingPlanner(capacity_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
         read_plan = partial(self._now_wanted, WarmPlan(self.engine, CATALOG))
         self._warmer = Warmer(self._cache, self._warm, read_plan, contender.policy, monotonic=self._clock)
         self._drain_at = self._beat_at = self._tick_at = self._planner_at = FIRST_TICK_SECONDS
@@ -213,7 +213,7 @@ class Replay:
             self._outcome.reads[kind] += 1
             self._outcome.hits[kind] += hit
 
-    def _warm(self, wishes: Sequence[Wish]) -> list[str]:
+    def _warm(self, wishes: Sequence[WantedFill]) -> list[str]:
         outcomes = self._reads.warm(wishes)
         computed = {it.key: it.reason for it, outcome in zip(wishes, outcomes, strict=True) if outcome in ASKED}
         self._outcome.fills.filled(computed, self._clock())

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.connection import Connection
 from views_sql.catalog import CATALOG
-from web.reads.exact_read import Asked, statement_of
+from web.reads.exact_read import ReadQuestion, statement_of
 
 NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
     "overview": (),
@@ -34,7 +34,7 @@ class Question:
 
     def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
         """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
-        asked = Asked(CATALOG.dashboard(self.dashboard), self.user, self.between())
+        asked = ReadQuestion(CATALOG.dashboard(self.dashboard), self.user, self.between())
         statement, values = statement_of([asked], base)
 
         def read() -> tuple[Any, ...]:

@@ -95,7 +95,7 @@ class Maintenance:
     def _decide(self, connection: Connection, term: Term, moving: set[str]) -> list[Decision]:
         """Return the policy's decisions, after writing them as the leader's note.
 
-        :param moving: views whose horizon is to move once the recent tier may be tried again.
+        :param moving: views whose horizon must move once the recent tier may be tried again.
         """
         now = time.monotonic()
         states = read_tier_states(connection, self._failures, now)

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -60,7 +61,6 @@ ROOMS = {
         "replay",
         "questions",
         "report",
-        "against",
         "against",
         "__main__",
     ),
@@ -114,6 +114,11 @@ def matches(path: Path, patterns: tuple[str, ...]) -> bool:
 
 def module_of(path: Path) -> str:
     return relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 APPLICATION_MODULES = {module_of(path) for path in PYTHON if matches(path, APPLICATION)}
@@ -173,7 +178,7 @@ def by_path(paths: list[Path]) -> pytest.MarkDecorator:
 def test_layers_import_one_way(path: Path) -> None:
     layer = LAYERS.index(relative(path).split("/")[0])
     above = set(LAYERS[layer + 1 :]) | {"tests", "bench"}
-    imported = {name.split(".")[0] for name in imports(ast.parse(path.read_text()))}
+    imported = {name.split(".")[0] for name in imports(tree_of(path))}
     assert not imported & above
 
 
@@ -186,10 +191,10 @@ def test_rooms_import_one_way(path: Path) -> None:
     package = next(package for package in ROOMS if path.is_relative_to(folder_of(package)))
     rest = module_of(path).removeprefix(package).removeprefix(".")
     if not rest:
-        assert not list(imports(ast.parse(path.read_text()))), "the face of a package imports nothing"
+        assert not list(imports(tree_of(path))), "the face of a package imports nothing"
         return
     room = ROOMS[package].index(rest.split(".")[0])
-    for name in imports(ast.parse(path.read_text())):
+    for name in imports(tree_of(path)):
         if name.startswith(f"{package}."):
             assert ROOMS[package].index(name.removeprefix(f"{package}.").split(".")[0]) <= room, name
 
@@ -206,19 +211,19 @@ def test_the_refresher_process_imports_nothing_of_the_front_cache() -> None:
     for path in (ROOT / "refresher").rglob("*.py"):
         if path.parent.name != "front_cache":
             assert not [
-                name for name in imports(ast.parse(path.read_text())) if name.startswith("refresher.front_cache")
+                name for name in imports(tree_of(path)) if name.startswith("refresher.front_cache")
             ]
 
 
 @by_path([path for path in CORE_PYTHON if not matches(path, ENTRY_POINTS)])
 def test_the_core_imports_nothing_of_the_application(path: Path) -> None:
-    for name in imports(ast.parse(path.read_text())):
+    for name in imports(tree_of(path)):
         assert not APPLICATION_MODULES & {name, name.rpartition(".")[0]}
 
 
 @by_path([path for path in CORE_PYTHON if not matches(path, SPEAKS_TO_OPERATORS)])
 def test_the_core_speaks_no_word_of_the_application(path: Path) -> None:
-    found = {text: said for text in words(ast.parse(path.read_text())) if (said := application_words(text))}
+    found = {text: said for text in words(tree_of(path)) if (said := application_words(text))}
     assert not found
 
 
@@ -230,7 +235,7 @@ def test_the_cores_sql_speaks_no_word_of_the_application(path: Path) -> None:
 
 @by_path([*PYTHON, *ALEMBIC])
 def test_every_module_has_a_docstring(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+    assert ast.get_docstring(tree_of(path))
 
 
 @by_path([*PYTHON, *ALEMBIC])

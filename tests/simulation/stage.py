@@ -57,7 +57,7 @@ class Stage(RuleBasedStateMachine):
         SEEN[what] += 1
 
     def teardown(self) -> None:
-        SEEN["shared"] += self.worker.path.statistics().get("shared", 0)
+        SEEN["shared"] += self.worker.path.statistics().shared
         for task in (*(request.task for request in self.requests), *self.warmings, self.worker.feed):
             task.end()
 
@@ -135,7 +135,7 @@ class Stage(RuleBasedStateMachine):
 
     def no_hit_would_miss_what_it_owes(self) -> None:
         for key in KEYS:
-            entry, _ = self.worker.cache.lookup(key, self.world.now, again=True)
+            entry, _ = self.worker.cache.lookup(key, self.world.now)
             assert self.worker.cache.hit(key, self.world.now) is entry
             if entry is not None:
                 answered = self.world.answers[entry.data.decode()]
@@ -154,13 +154,13 @@ class Stage(RuleBasedStateMachine):
 
     def limits_hold(self) -> None:
         cache = self.worker.cache
-        region = cache.statistics()["regions"][REGION.name]
-        assert region["entries"] <= REGION.max_entries
-        assert region["bytes"] <= REGION.max_bytes
-        assert region["entries"] == cache.indexed()
+        region = cache.statistics().regions[REGION.name]
+        assert region.entries <= REGION.max_entries
+        assert region.bytes <= REGION.max_bytes
+        assert region.entries == cache.indexed()
         assert len(cache.memory) <= MEMORY_ROWS
 
     def nothing_failed_that_cannot(self) -> None:
         assert not self.worker.follower.defects, self.worker.follower.defects
-        assert "cache_failed" not in self.worker.path.statistics()
+        assert self.worker.path.statistics().cache_failed == 0
         assert self.worker.feed.place is not None, self.worker.feed.error

@@ -52,7 +52,7 @@ class Refresher:
 
 
 @dataclass(frozen=True, slots=True)
-class TierState:
+class TierStatus:
     """One tier of a view."""
 
     view: str
@@ -113,7 +113,7 @@ class SystemState:
     alarms: list[Alarm]
     watermark: Watermark | None
     leader: Refresher | None
-    views: list[TierState]
+    views: list[TierStatus]
     refreshes: list[Refresh]
     audit: list[Audited]
     connections: list[Connections]
@@ -201,7 +201,7 @@ def system_state(connection: Connection) -> SystemState:
         alarms=read_rows(connection, Alarm, ALARMS),
         watermark=watermark[0] if watermark else None,
         leader=leader[0] if leader else None,
-        views=read_rows(connection, TierState, TIERS),
+        views=read_rows(connection, TierStatus, TIERS),
         refreshes=read_rows(connection, Refresh, REFRESHES),
         audit=read_rows(connection, Audited, AUDIT),
         connections=read_rows(connection, Connections, CONNECTIONS),

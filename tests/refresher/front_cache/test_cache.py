@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterable
 import pytest
 from structlog.testing import capture_logs
 
-from refresher.front_cache.applied_feed import USERS_A_BITE
+from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
-from refresher.front_cache.feed import Bulk, FeedMemory, Poll, Position
+from refresher.front_cache.feed import Bulk, Poll, Position
 from refresher.front_cache.fill import Fill
+from refresher.front_cache.statistics import InvalidationStatistics
+from refresher.front_cache.upkeep import USERS_A_BATCH
 from tests.refresher.front_cache.cache_fakes import (
     MARCH_1,
     MARCH_2,
     MARCH_9,
     Clock,
     Feed,
+    begin,
     changed,
     fill,
     make_cache,
@@ -96,11 +99,10 @@ def test_max_age_is_compared_with_the_age_of_the_computation(cache: FrontCache, 
 
 def test_lookups_are_counted_once(cache: FrontCache, feed: Feed) -> None:
     served(cache)
-    cache.lookup(KEY, cache.monotonic(), again=True)
     fill(cache, KEY, make_entry())
     served(cache)
-    counted = cache.statistics()["regions"]["dashboard"]
-    assert (counted["hits"], counted["misses"], counted["fills"]) == (1, {"absent": 1}, 1)
+    counted = cache.statistics().regions["dashboard"]
+    assert (counted.hits, counted.misses, counted.fills) == (1, {"absent": 1}, 1)
 
 
 # --- fills
@@ -116,12 +118,12 @@ def test_a_fill_is_refused_before_the_feed_was_read(cache: FrontCache) -> None:
     ids=["user and day", "everyone", "without a day", "everyone without a day"],
 )
 def test_a_fill_that_missed_an_applied_change_is_refused(cache: FrontCache, feed: Feed, row: object) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(row)  # type: ignore[arg-type]
     entry = make_entry(10)
     assert cache.finish(running, entry, epoch=1, drain_id=10, undrained=False) == "overtaken"
     assert why_not(cache) == "absent"
-    assert cache.statistics()["regions"]["dashboard"]["refused"] == {"overtaken": 1}
+    assert cache.statistics().regions["dashboard"].refused == {"overtaken": 1}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_a_fill_that_missed_an_applied_change_is_refused(cache: FrontCache, feed
     ids=["another user", "another source", "another day"],
 )
 def test_a_change_of_something_else_refuses_no_fill(cache: FrontCache, feed: Feed, row: object) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(row)  # type: ignore[arg-type]
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) is None
 
@@ -143,7 +145,7 @@ def test_a_fill_that_saw_the_change_is_stored(cache: FrontCache, feed: Feed) -> 
 def test_a_fill_from_before_what_is_remembered_is_refused(clock: Clock) -> None:
     cache = make_cache(clock, memory=FeedMemory(max_rows=2))
     feed = Feed(cache, clock)
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(*(changed(11, user=user) for user in range(100, 103)))
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "forgotten"
 
@@ -164,8 +166,8 @@ def test_an_answer_that_is_over_already_is_not_stored(cache: FrontCache, feed: F
 
 
 def test_an_abandoned_fill_leaves_nothing_behind(cache: FrontCache, feed: Feed) -> None:
-    cache.abandon(cache.begin(KEY))
-    assert cache.statistics()["running_fills"] == 0
+    cache.abandon(begin(cache, KEY))
+    assert cache.statistics().running_fills == 0
 
 
 def test_an_entry_ahead_of_the_worker_outlives_the_rows_it_saw(cache: FrontCache, feed: Feed) -> None:
@@ -187,7 +189,7 @@ def test_a_change_evicts_only_answers_that_depend_on_it(cache: FrontCache, feed:
     fill(cache, OTHER, make_entry())
     feed.apply(changed(11))
     assert [served(cache, key) for key in (today, march_9, agents, OTHER)] == [False, True, True, True]
-    assert cache.statistics()["regions"]["dashboard"]["evictions"] == {"invalidated": 1}
+    assert cache.statistics().regions["dashboard"].evictions == {"invalidated": 1}
 
 
 def test_a_change_without_a_day_evicts_every_day(cache: FrontCache, feed: Feed) -> None:
@@ -215,7 +217,7 @@ def test_a_manual_invalidation_evicts_what_its_pattern_names(cache: FrontCache, 
 
 
 def test_a_fill_that_runs_while_its_answer_is_invalidated_by_hand_is_refused(cache: FrontCache, feed: Feed) -> None:
-    running, others = cache.begin(KEY), cache.begin(OTHER)
+    running, others = begin(cache, KEY), begin(cache, OTHER)
     feed.apply(changed(11, user=None, source="cache:*:user:7", day=None).narrowed())
     assert not running.joinable
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
@@ -228,10 +230,9 @@ def test_invalidations_are_counted_by_source_and_by_hand(cache: FrontCache, feed
         fill(cache, key, make_entry())
     feed.apply(changed(11), changed(11, day=MARCH_2), changed(11, user=9))
     feed.apply(changed(12, user=None, source="cache:*", day=None), changed(12, source="cache:*:user:7", day=None))
-    assert cache.statistics()["invalidations"] == {
-        "rows": {"calls": 3, "by_hand": 2},
-        "dropped": {"calls": 1, "by_hand": 1},
-    }
+    assert cache.statistics().invalidations == InvalidationStatistics(
+        rows={"calls": 3, "by_hand": 2}, dropped={"calls": 1, "by_hand": 1}
+    )
 
 
 def test_an_invalidation_by_hand_is_told_without_naming_anybody(cache: FrontCache, feed: Feed) -> None:
@@ -267,11 +268,11 @@ def test_a_change_of_many_users_evicts_their_answers_and_nobody_elses(cache: Fro
     assert not apply_bulk(feed, bulk(11))
     assert (served(cache), served(cache, OTHER)) == (False, False)
     assert (served(cache, spared), served(cache, unrelated)) == (True, True)
-    assert cache.statistics()["invalidations"] == {"rows": {"calls": 4_999}, "dropped": {"calls": 2}}
+    assert cache.statistics().invalidations == InvalidationStatistics({"calls": 4_999}, {"calls": 2})
 
 
 def test_a_fill_that_missed_a_change_of_many_users_is_refused(cache: FrontCache, feed: Feed) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     apply_bulk(feed, bulk(11))
     assert not running.joinable
     assert cache.finish(running, make_entry(), epoch=1, drain_id=10, undrained=False) == "forgotten"
@@ -291,7 +292,7 @@ class Meanwhile:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
         self._act: Callable[[], object] | None = act
         self.found: object = None
-        monkeypatch.setattr("refresher.front_cache.applied_feed.time.sleep", self._sleep)
+        monkeypatch.setattr("refresher.front_cache.upkeep.time.sleep", self._sleep)
 
     def _sleep(self, _seconds: float) -> None:
         act, self._act = self._act, None
@@ -302,12 +303,12 @@ class Meanwhile:
 @pytest.fixture
 def crowded(clock: Clock) -> FrontCache:
     """A cache with room for more users than are looked through at once."""
-    return make_cache(clock, max_entries=4 * USERS_A_BITE, max_bytes=10**8)
+    return make_cache(clock, max_entries=4 * USERS_A_BATCH, max_bytes=10**8)
 
 
 def crowd_in(cache: FrontCache, drain_id: int = 10) -> None:
     """Fill an answer of each of those users."""
-    for user in range(1, USERS_A_BITE + 2):
+    for user in range(1, USERS_A_BATCH + 2):
         fill(cache, make_key(user), make_entry(drain_id))
 
 
@@ -316,9 +317,9 @@ def test_a_fill_that_ends_between_two_bites_is_refused_if_it_missed_the_change(
 ) -> None:
     feed = Feed(crowded, clock)
     crowd_in(crowded)
-    for change in ({"bulks": (bulk(11),)}, {"rows": [changed(12, user) for user in range(1, USERS_A_BITE + 2)]}):
-        keys = [make_key(user, "analytics") for user in range(1, USERS_A_BITE + 2)]
-        running = [crowded.begin(key) for key in keys]
+    for change in ({"bulks": (bulk(11),)}, {"rows": [changed(12, user) for user in range(1, USERS_A_BATCH + 2)]}):
+        keys = [make_key(user, "analytics") for user in range(1, USERS_A_BATCH + 2)]
+        running = [begin(crowded, key) for key in keys]
         drain_id = feed.drain_id
 
         def finish_all(running: list[Fill] = running, drain_id: int = drain_id) -> set[str | None]:
@@ -363,7 +364,7 @@ def test_a_bulk_update_of_fifty_thousand_users_costs_the_cache_little(
     rows = [changed(11, user=user) for user in range(50_000)]
     assert feed.apply(*rows) is False
     assert not served(cache)
-    assert cache.statistics()["feed"]["remembered_rows"] <= 20_000
+    assert cache.statistics().feed.remembered_rows <= 20_000
 
 
 # --- breaks
@@ -375,7 +376,7 @@ def test_a_new_leader_flushes_everything(cache: FrontCache, feed: Feed, attribut
     setattr(feed, attribute, 100)
     assert feed.apply() is True
     assert why_not(cache) == "absent"
-    assert cache.statistics()["flushes"] == {"start": 1, attribute: 1}
+    assert cache.statistics().flushes == {"start": 1, attribute: 1}
 
 
 def test_a_hole_in_the_feed_flushes_everything(cache: FrontCache, feed: Feed) -> None:
@@ -398,7 +399,7 @@ def test_a_reconnect_flushes_everything(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry())
     feed.apply(reconnected=True)
     assert why_not(cache) == "absent"
-    assert cache.statistics()["flushes"] == {"start": 1, "reconnect": 1}
+    assert cache.statistics().flushes == {"start": 1, "reconnect": 1}
 
 
 def test_a_feed_without_any_drain_is_not_trusted(cache: FrontCache, feed: Feed, clock: Clock) -> None:
@@ -408,7 +409,7 @@ def test_a_feed_without_any_drain_is_not_trusted(cache: FrontCache, feed: Feed, 
 
 
 def test_a_fill_that_ran_across_a_flush_is_refused(cache: FrontCache, feed: Feed) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(reconnected=True)
     assert cache.finish(running, make_entry(11), epoch=1, drain_id=11, undrained=False) == "dropped"
 
@@ -422,7 +423,7 @@ def test_after_a_failure_nothing_is_trusted_until_the_feed_was_read_anew(
     assert fill(cache, KEY, make_entry()) == "no_feed"
     cache.apply(late)
     assert cache.may_answer(clock.now)
-    assert cache.statistics()["flushes"] == {"start": 2, "failure": 1}
+    assert cache.statistics().flushes == {"start": 2, "failure": 1}
 
 
 # --- never back in time
@@ -452,7 +453,7 @@ def test_a_read_of_a_newer_epoch_drops_the_users_older_entries(cache: FrontCache
 
 
 def test_a_newer_read_drops_the_users_running_fills(cache: FrontCache, feed: Feed) -> None:
-    running, others = cache.begin(KEY), cache.begin(OTHER)
+    running, others = begin(cache, KEY), begin(cache, OTHER)
     fill(cache, make_key(7, "newer"), make_entry(10), undrained=True)
     assert not running.joinable
     assert others.joinable
@@ -461,21 +462,21 @@ def test_a_newer_read_drops_the_users_running_fills(cache: FrontCache, feed: Fee
 
 def test_an_answer_of_nothing_found_drops_older_entries_too(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry(10))
-    running = cache.begin(make_key(7, "gone"))
+    running = begin(cache, make_key(7, "gone"))
     assert cache.finish(running, None, epoch=1, drain_id=10, undrained=True) is None
     assert not served(cache)
 
 
 def test_an_ordinary_read_drops_nothing(cache: FrontCache, feed: Feed) -> None:
     fill(cache, make_key(7, "older"), make_entry(10))
-    running = cache.begin(make_key(7, "running"))
+    running = begin(cache, make_key(7, "running"))
     fill(cache, KEY, make_entry(10))
     assert served(cache, make_key(7, "older"))
     assert running.joinable
 
 
 def test_a_change_of_the_user_closes_running_fills_to_later_requests(cache: FrontCache, feed: Feed) -> None:
-    running, others = cache.begin(KEY), cache.begin(OTHER)
+    running, others = begin(cache, KEY), begin(cache, OTHER)
     feed.apply(changed(11))
     assert not running.joinable
     assert others.joinable
@@ -523,7 +524,7 @@ def test_evicted_entries_leave_the_index(clock: Clock) -> None:
     assert len(cache._store.users) == 2
     feed.apply(changed(11, user=None))
     assert len(cache._store.users) == 0
-    assert cache.statistics()["regions"]["dashboard"]["entries"] == 0
+    assert cache.statistics().regions["dashboard"].entries == 0
 
 
 def test_a_region_may_impose_its_ttl(clock: Clock) -> None:

@@ -22,7 +22,7 @@ from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import FeedRow, Poll
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.region import RegionLimits
+from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
 from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import ROOT
@@ -110,8 +110,8 @@ def test_polls_come_without_notifications(database_url: str, connection: psycopg
     append_drain(connection, drain_id=1)
     with following(database_url, poll_seconds=0.02) as (follower, cache):
         polls = [cache.next_poll()[0] for _ in range(4)]
-        assert follower.status()["trusted"]
-        assert follower.status()["polls"] >= 4
+        assert follower.status().trusted
+        assert follower.status().polls >= 4
     gaps = [b.seen.sent - a.seen.sent for a, b in pairwise(polls) if a.seen and b.seen]
     assert all(gap >= 0.02 for gap in gaps)
 
@@ -145,15 +145,15 @@ def test_the_age_of_the_newest_drain_is_the_databases(database_url: str, connect
         poll, _ = cache.next_poll()
         assert poll.seen is not None
         assert 30 <= poll.seen.age < 35
-        assert not follower.status()["trusted"]
-        assert follower.status()["lag_seconds"] >= 30
+        assert not follower.status().trusted
+        assert follower.status().lag_seconds >= 30
 
 
 def test_a_database_without_drains_is_not_trusted(database_url: str) -> None:
     with following(database_url, poll_seconds=0.02) as (follower, cache):
         for _ in range(3):
             cache.next_poll()
-        assert not follower.status()["trusted"]
+        assert not follower.status().trusted
 
 
 def test_a_killed_connection_is_replaced_and_everything_flushed(
@@ -169,8 +169,8 @@ def test_a_killed_connection_is_replaced_and_everything_flushed(
         poll, flushed = cache.next_poll()
         assert flushed
         assert poll.since is None
-        assert follower.status()["reconnects"] >= 1
-        assert cache.statistics()["flushes"] == {"start": 1, "reconnect": 1}
+        assert follower.status().reconnects >= 1
+        assert cache.statistics().flushes == {"start": 1, "reconnect": 1}
 
 
 def test_the_feed_of_fifty_thousand_users_is_read_in_well_under_a_second(
@@ -223,8 +223,8 @@ def test_it_stops_at_once_while_a_poll_is_blocked(database_url: str, connection:
 
 def test_it_stops_while_there_is_no_database() -> None:
     with following("postgresql://nobody@127.0.0.1:1/none") as (follower, _):
-        until(lambda: follower.status()["reconnects"], "failed attempt")
-        assert not follower.status()["connected"]
+        until(lambda: follower.status().reconnects, "failed attempt")
+        assert not follower.status().connected
 
 
 def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.Connection[Any]) -> None:
@@ -238,12 +238,12 @@ def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.
         cache.next_poll()
         other.execute("LOCK TABLE frontview.drain IN ACCESS EXCLUSIVE MODE")
         until(lambda: blocked_poll(connection), "blocked poll")
-        deadlines.look()
+        deadlines.check()
         assert deadlines.cuts == 0
         now[0] += 60
         began = time.monotonic()
-        deadlines.look()
-        until(lambda: follower.status()["reconnects"], "reconnect")
+        deadlines.check()
+        until(lambda: follower.status().reconnects, "reconnect")
         assert deadlines.cuts == 1
         assert time.monotonic() - began < 2.0, "that was the statement timeout"
 
@@ -279,7 +279,7 @@ def worker_of(url: str, **settings: Any) -> Iterator[Worker]:
 
 
 def trusted(worker: Worker) -> bool:
-    return bool(worker.follower.status()["trusted"])
+    return bool(worker.follower.status().trusted)
 
 
 def test_a_drained_write_takes_the_cached_answer_away(
@@ -296,8 +296,8 @@ def test_a_drained_write_takes_the_cached_answer_away(
         exact = worker.read_path.read("overview", 1, {}, ReadPolicy(exact=True))
         assert exact.data == fresh.data
         statistics = worker.statistics()
-        assert statistics["cache"]["regions"]["dashboard"]["evictions"]["invalidated"] >= 1
-        assert statistics["feed"]["connected"]
+        assert statistics.cache.regions["dashboard"].evictions["invalidated"] >= 1
+        assert statistics.feed.connected
 
 
 def test_refusals_of_the_functions_become_our_errors(database_url: str, led: Callable[[], None]) -> None:

@@ -2,11 +2,22 @@
 
 import pytest
 
-from refresher.front_cache.applied_feed import USERS_A_BITE
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.fill import Turn
+from refresher.front_cache.statistics import RegionStatistics
 from refresher.front_cache.store import MOST_DROPPED
-from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, fill, make_cache, make_entry, make_key
+from refresher.front_cache.upkeep import USERS_A_BATCH
+from tests.refresher.front_cache.cache_fakes import (
+    Clock,
+    Feed,
+    begin_ahead,
+    changed,
+    fill,
+    make_cache,
+    make_entry,
+    make_key,
+)
 
 KEY, OTHER = make_key(), make_key(8)
 
@@ -34,14 +45,14 @@ def read(cache: FrontCache, key: EntryKey = KEY) -> bool:
 def warm(
     cache: FrontCache, key: EntryKey, entry: Entry, *, undrained: bool = False, joined: bool = False
 ) -> str | None:
-    running = cache.begin(key, background=True)
+    running = begin_ahead(cache, key)
     if joined:
-        assert running.join()
+        assert cache.join(key, cache.monotonic()) == (Turn.SHARE, running)
     return cache.finish(running, entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained)
 
 
-def counted(cache: FrontCache) -> dict[str, object]:
-    return dict(cache.statistics()["regions"]["dashboard"])
+def counted(cache: FrontCache) -> RegionStatistics:
+    return cache.statistics().regions["dashboard"]
 
 
 # --- sweeping
@@ -54,16 +65,16 @@ def test_a_sweep_drops_what_is_over_and_nothing_else(cache: FrontCache, feed: Fe
     clock.advance(5)
     assert cache.sweep() == 1
     assert (cache.holds(KEY), cache.holds(OTHER)) == (False, True)
-    assert counted(cache)["entries"] == 1
-    assert counted(cache)["evictions"] == {"expired": 1}
+    assert counted(cache).entries == 1
+    assert counted(cache).evictions == {"expired": 1}
 
 
 def test_a_sweep_of_many_users_reaches_all_of_them(cache: FrontCache, feed: Feed, clock: Clock) -> None:
-    for user in range(2 * USERS_A_BITE + 1):
+    for user in range(2 * USERS_A_BATCH + 1):
         fill(cache, make_key(user), make_entry(expires=clock.now + 5))
     clock.advance(5)
-    assert cache.sweep() == 2 * USERS_A_BITE + 1
-    assert counted(cache)["bytes"] == 0
+    assert cache.sweep() == 2 * USERS_A_BATCH + 1
+    assert counted(cache).bytes == 0
 
 
 # --- what is there
@@ -78,7 +89,7 @@ def test_to_ask_whether_an_entry_is_there_counts_and_uses_nothing(clock: Clock) 
     assert not cache.holds(make_key(3))
     fill(cache, make_key(3), make_entry())
     assert not cache.holds(make_key(1)), "the least recently read leaves, whoever asked after it"
-    assert (counted(cache)["hits"], counted(cache)["misses"]) == (0, {})
+    assert (counted(cache).hits, counted(cache).misses) == (0, {})
 
 
 def test_what_is_over_is_not_there(cache: FrontCache, feed: Feed, clock: Clock) -> None:
@@ -164,15 +175,15 @@ def test_what_midnight_cuts_short_is_not_renewed_without_end(cache: FrontCache, 
 
 def test_a_renewal_is_no_miss_and_is_counted(cache: FrontCache, feed: Feed, clock: Clock) -> None:
     assert warm(cache, KEY, make_entry()) is None
-    assert counted(cache)["renewals"] == 0, "nothing was there"
+    assert counted(cache).renewals == 0, "nothing was there"
     assert warm(cache, KEY, make_entry()) is None
     fill(cache, KEY, make_entry())
-    assert (counted(cache)["renewals"], counted(cache)["fills"], counted(cache)["misses"]) == (1, 3, {})
+    assert (counted(cache).renewals, counted(cache).fills, counted(cache).misses) == (1, 3, {})
 
 
 def test_a_renewal_that_missed_a_change_is_refused(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry())
-    running = cache.begin(KEY, background=True)
+    running = begin_ahead(cache, KEY)
     feed.apply(changed(11))
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
     assert not cache.holds(KEY)
@@ -191,7 +202,7 @@ def test_a_background_read_ahead_of_the_feed_is_refused_and_costs_nobody_an_entr
     assert warm(cache, KEY, make_entry(drain_id), undrained=undrained) == "ahead"
     assert cache.holds(KEY)
     assert cache.holds(other)
-    assert counted(cache)["refused"] == {"ahead": 1}
+    assert counted(cache).refused == {"ahead": 1}
 
 
 @pytest.mark.parametrize(("drain_id", "undrained"), [(10, True), (11, False)], ids=["undrained", "beyond"])
@@ -256,17 +267,17 @@ def test_of_too_many_the_newest_are_told_first(cache: FrontCache, feed: Feed) ->
 def test_entries_are_told_by_age(cache: FrontCache, feed: Feed, clock: Clock) -> None:
     for user, age in enumerate((0, 1, 1.5, 60, 299, 301, 10_000)):
         fill(cache, make_key(user), make_entry(began=clock.now - age, expires=clock.now + 5))
-    assert counted(cache)["ages"] == {"1": 2, "10": 1, "60": 1, "300": 1, "900": 1, "inf": 1}
-    assert sum(cache.statistics()["regions"]["agent"]["ages"].values()) == 0
+    assert counted(cache).ages == {"1": 2, "10": 1, "60": 1, "300": 1, "900": 1, "inf": 1}
+    assert sum(cache.statistics().regions["agent"].ages.values()) == 0
 
 
 def test_the_hit_ratio_is_that_of_the_lookups_counted(cache: FrontCache, feed: Feed) -> None:
-    assert counted(cache)["hit_ratio"] == 0.0
+    assert counted(cache).hit_ratio == 0.0
     read(cache)
     fill(cache, KEY, make_entry())
     for _ in range(3):
         read(cache)
-    assert counted(cache)["hit_ratio"] == 0.75
+    assert counted(cache).hit_ratio == 0.75
 
 
 def test_every_fill_is_there_or_has_left_for_a_reason(cache: FrontCache, feed: Feed, clock: Clock) -> None:
@@ -277,4 +288,4 @@ def test_every_fill_is_there_or_has_left_for_a_reason(cache: FrontCache, feed: F
     clock.advance(1)
     cache.sweep()
     now = counted(cache)
-    assert now["fills"] == now["entries"] + sum(now["evictions"].values())  # type: ignore[operator, attr-defined]
+    assert now.fills == now.entries + sum(now.evictions.values())

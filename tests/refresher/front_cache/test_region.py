@@ -10,8 +10,8 @@ import pytest
 
 from models.errors import ConfigurationError
 from refresher.front_cache.entry import ENTRY_BYTES, Entry, EntryKey, entry_bytes
-from refresher.front_cache.region import Region, RegionLimits, region_limits
-from refresher.front_cache.store import Store
+from refresher.front_cache.limits import RegionLimits, region_limits
+from refresher.front_cache.store import Region, Store
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, fill, make_cache, make_entry, make_key
 from views_sql.maintained_view import Region as DeclaredRegion
 
@@ -35,7 +35,7 @@ def test_the_least_recently_used_entry_leaves_first() -> None:
     small.use(first.key)
     assert small.put(entry(3)) == [second]
     assert small.peek(first.key) is first
-    assert small.statistics()["evictions"] == {"entries": 1}
+    assert small.statistics().evictions == {"entries": 1}
 
 
 def test_a_hit_is_a_use() -> None:
@@ -69,8 +69,8 @@ def test_bytes_are_a_limit_of_their_own() -> None:
     small.put(first)
     small.put(entry(2, body=body))
     assert small.put(entry(3, body=body)) == [first]
-    assert small.statistics()["bytes"] <= small.limits.max_bytes
-    assert small.statistics()["evictions"] == {"bytes": 1}
+    assert small.statistics().bytes <= small.limits.max_bytes
+    assert small.statistics().evictions == {"bytes": 1}
 
 
 def test_a_replacement_that_is_too_large_does_not_keep_the_old_value() -> None:
@@ -78,7 +78,7 @@ def test_a_replacement_that_is_too_large_does_not_keep_the_old_value() -> None:
     assert store.put(entry()) is None
     assert store.put(entry(body=b"x" * 10_000)) == "too_large"
     assert (store.peek(make_key()), store.of(7)) == (None, [])
-    assert store.statistics()["dashboard"]["bytes"] == 0
+    assert store.statistics()["dashboard"].bytes == 0
 
 
 def test_a_region_without_entries_stores_nothing() -> None:
@@ -90,7 +90,7 @@ def test_replacing_an_entry_evicts_no_other() -> None:
     first, again = entry(1), entry(1)
     for it in (first, entry(2), again):
         assert store.put(it) is None
-    assert store.statistics()["dashboard"]["entries"] == 2
+    assert store.statistics()["dashboard"].entries == 2
     assert store.of(1) == [again]
 
 
@@ -163,7 +163,7 @@ def memory_of_entries(of: Callable[[int], Entry]) -> tuple[float, float]:
         used = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert cache.statistics()["regions"]["dashboard"]["hits"] == len(MANY_USERS)
+    assert cache.statistics().regions["dashboard"].hits == len(MANY_USERS)
     return used / len(MANY_USERS), charged / len(MANY_USERS)
 
 

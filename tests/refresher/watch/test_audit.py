@@ -90,14 +90,13 @@ def site(connection: Connection) -> Site:
     return Site(connection)
 
 
-@pytest.fixture(params=["embedded", "system"])
-def site_of_each(request: pytest.FixtureRequest) -> Iterator[Site]:
+@pytest.fixture
+def site_of_each(any_server: Server) -> Iterator[Site]:
     """The same, on each server in turn."""
-    server: Server = request.getfixturevalue(f"{request.param}_server")
-    url = server.create(server.template)
+    url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as opened:
         yield Site(opened)
-    server.drop(url)
+    any_server.drop(url)
 
 
 def test_right_reads_are_compared_with_tiers_and_nothing_is_told(site_of_each: Site) -> None:

@@ -9,16 +9,16 @@ from models.errors import DatabaseUnavailable
 from refresher.front_cache.entry import EntryKey
 from tests.refresher.front_cache.cache_fakes import changed
 from tests.web.reads.database_fakes import ANSWER, GONE, Rows
-from tests.web.reads.test_read_path import EXACT, Hold, Reader, Stage, statements
-from web.reads.background_fills import RENEWAL, Wish
+from tests.web.reads.test_read_path import EXACT, SECOND, Hold, Reader, Stage, statements
+from web.reads.background_fills import RENEWAL, WantedFill
 from web.reads.read_path import ReadPolicy
+from web.reads.statistics import ReadStatistics
 
 KEY = EntryKey("dashboard", 7, "overview", ())
-SECOND = ANSWER | {"body": "2"}
 
 
 def warm(stage: Stage, key: EntryKey = KEY, *, renew: bool = False) -> str:
-    (outcome,) = stage.path.warm([Wish(key, RENEWAL if renew else "predicted")])
+    (outcome,) = stage.path.warm([WantedFill(key, RENEWAL if renew else "predicted")])
     return outcome
 
 
@@ -40,9 +40,9 @@ class Warming:
 def test_what_was_warmed_is_a_hit_and_no_miss_was_counted() -> None:
     stage = Stage()
     assert warm(stage) == "stored"
-    assert stage.cache.statistics()["regions"]["dashboard"]["misses"] == {}
+    assert stage.cache.statistics().regions["dashboard"].misses == {}
     assert stage.read().source == "cache"
-    assert stage.path.statistics() == {"warm_stored": 1, "running": 0}
+    assert stage.path.statistics() == ReadStatistics(warm_stored=1)
 
 
 def test_what_is_there_is_not_computed_unless_it_is_to_be_renewed() -> None:
@@ -52,7 +52,7 @@ def test_what_is_there_is_not_computed_unless_it_is_to_be_renewed() -> None:
     assert statements(stage) == 1
     assert warm(stage, renew=True) == "stored"
     assert stage.read().data == b"2"
-    assert stage.cache.statistics()["regions"]["dashboard"]["renewals"] == 1
+    assert stage.cache.statistics().regions["dashboard"].renewals == 1
 
 
 def test_what_somebody_is_at_is_held() -> None:
@@ -99,8 +99,8 @@ def test_a_request_that_may_not_share_it_does_not_wait_for_it(policy: ReadPolicy
     stage.clock.advance(0.1)
     assert stage.read(policy).data == b"2"
     assert warming.end() in {"stored", "refused"}
-    assert stage.cache.statistics()["running_fills"] == 0
-    assert stage.path.statistics()["running"] == 0
+    assert stage.cache.statistics().running_fills == 0
+    assert stage.path.statistics().running == 0
 
 
 def test_after_a_change_nobody_waits_for_what_began_before_it() -> None:
@@ -114,7 +114,7 @@ def test_after_a_change_nobody_waits_for_what_began_before_it() -> None:
 
 def test_real_reads_come_first() -> None:
     stage = Stage(admission=2)
-    with stage.path._admission.slot():
+    with stage.path.admission.slot():
         assert warm(stage) == "busy"
     assert statements(stage) == 0
     assert warm(stage) == "stored"
@@ -137,8 +137,8 @@ def test_a_refused_fill_is_told_and_not_kept() -> None:
 def test_a_failure_is_told_and_leaves_nothing_running(outcome: Any) -> None:
     stage = Stage(outcome)
     assert warm(stage) == "failed"
-    assert stage.cache.statistics()["running_fills"] == 0
-    assert stage.path.statistics()["running"] == 0
+    assert stage.cache.statistics().running_fills == 0
+    assert stage.path.statistics().running == 0
 
 
 def test_a_request_that_waited_for_a_failure_tries_itself() -> None:
@@ -173,7 +173,7 @@ def test_a_read_fails_as_ever_when_a_background_computation_runs() -> None:
 
 # --- several at once
 
-MANY = [Wish(EntryKey("dashboard", user, "overview", ()), "predicted") for user in range(5)]
+MANY = [WantedFill(EntryKey("dashboard", user, "overview", ()), "predicted") for user in range(5)]
 
 
 def test_several_answers_are_one_statement() -> None:
@@ -197,18 +197,18 @@ def test_each_of_several_gets_its_own_row_whatever_their_order(monkeypatch: pyte
 def test_of_several_each_has_its_own_outcome() -> None:
     stage = Stage()
     stage.read(user=2)
-    unknown = Wish(KEY._replace(dashboard="unknown"), "predicted")
+    unknown = WantedFill(KEY._replace(dashboard="unknown"), "predicted")
     assert stage.path.warm([*MANY[:3], unknown]) == ["stored", "stored", "held", "failed"]
     assert statements(stage) == 2
-    assert stage.path.statistics()["running"] == 0
+    assert stage.path.statistics().running == 0
 
 
 def test_where_one_of_several_fails_each_is_asked_by_itself() -> None:
     stage = Stage(GONE, ANSWER, ANSWER | {"body": None}, ANSWER)
     assert stage.path.warm(MANY[:3]) == ["stored", "failed", "stored"]
     assert statements(stage) == 4
-    assert stage.cache.statistics()["running_fills"] == 0
-    assert stage.path.statistics()["running"] == 0
+    assert stage.cache.statistics().running_fills == 0
+    assert stage.path.statistics().running == 0
 
 
 def test_a_defect_leaves_nothing_running_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,11 +217,11 @@ def test_a_defect_leaves_nothing_running_of_several(monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("web.reads.computing.make_entry", broken)
+    monkeypatch.setattr("web.reads.exact_read.make_entry", broken)
     with pytest.raises(ZeroDivisionError):
         stage.path.warm(MANY)
-    assert stage.cache.statistics()["running_fills"] == 0
-    assert stage.path.statistics()["running"] == 0
+    assert stage.cache.statistics().running_fills == 0
+    assert stage.path.statistics().running == 0
 
 
 def test_of_several_a_change_refuses_those_it_concerns() -> None:
@@ -239,6 +239,6 @@ def test_of_several_a_change_refuses_those_it_concerns() -> None:
 
 def test_while_real_reads_need_the_places_none_of_several_is_tried() -> None:
     stage = Stage(admission=2)
-    with stage.path._admission.slot():
+    with stage.path.admission.slot():
         assert stage.path.warm(MANY) == ["busy"] * 5
     assert statements(stage) == 0

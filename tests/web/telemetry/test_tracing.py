@@ -120,7 +120,7 @@ def test_a_hit_before_flask_is_a_span_too(traced: Traced) -> None:
 
 
 def test_what_no_request_asked_for_is_not_traced(traced: Traced) -> None:
-    until(lambda: traced.worker.follower.status()["polls"] >= 3, "polls")
+    until(lambda: traced.worker.follower.status().polls >= 3, "polls")
     with traced.worker.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
     assert traced.spans() == []

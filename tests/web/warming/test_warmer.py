@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from refresher.front_cache.entry import EntryKey, Reads
-from web.reads.background_fills import RENEWAL, Wish
+from web.reads.background_fills import RENEWAL, WantedFill
 from web.warming.expectations import LAPSED_AFTER_SECONDS, LAPSED_SECONDS
 from web.warming.pace import HOT_SECONDS, UNREAD_SECONDS, Pace
 from web.warming.warm_plan import Planned
@@ -39,7 +39,7 @@ class Site:
     due: list[EntryKey] = field(default_factory=list)
     soon: list[EntryKey] = field(default_factory=list)  # due to be renewed
     plan: list[Planned] = field(default_factory=list)
-    filled: list[Wish] = field(default_factory=list)
+    filled: list[WantedFill] = field(default_factory=list)
     together: list[int] = field(default_factory=list)
     sweeps: int = 0
     is_stopping: bool = False
@@ -73,7 +73,7 @@ class Site:
     def holds(self, wanted: EntryKey) -> bool:
         return wanted in self.held
 
-    def warm(self, wishes: Sequence[Wish]) -> list[str]:
+    def warm(self, wishes: Sequence[WantedFill]) -> list[str]:
         self.now += self.fill_seconds * len(wishes)
         self.filled += wishes
         self.together.append(len(wishes))
@@ -120,7 +120,7 @@ def test_warming_takes_its_share_of_time(duty: float) -> None:
     taken = len(site.filled) * site.fill_seconds
     passed = site.now - 1_000.0
     assert taken == pytest.approx(duty * passed, rel=0.1)
-    assert site.warmer.statistics()["skipped"]["budget"] > 0
+    assert site.warmer.statistics().skipped["budget"] > 0
 
 
 def test_what_the_budget_left_over_is_filled_later() -> None:
@@ -135,7 +135,7 @@ def test_while_real_reads_wait_nothing_is_tried_for_a_moment() -> None:
     assert site.tick(BUSY_SECONDS / 2) == []
     site.outcome = "stored"
     assert site.tick(BUSY_SECONDS) == [1]
-    assert site.warmer.statistics()["skipped"]["busy"] == 1
+    assert site.warmer.statistics().skipped["busy"] == 1
 
 
 def test_a_key_that_is_read_and_invalidated_all_the_time_is_filled_so_often_and_no_more() -> None:
