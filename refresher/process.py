@@ -28,7 +28,7 @@ from refresher.warming.asked import plan_asked
 from refresher.warming.plan import WarmingPlan, capacity_of
 from refresher.watch.inspection import Inspection
 from refresher.watch.metrics import Metrics
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from bench.in_process.hit_worker import Caller
 from bench.system.dashboards import NO_ARGUMENTS
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.auth.tokens import issue_token
 from web.context import context_of
 from web.wsgi import app

@@ -22,7 +22,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
 from refresher.front_cache.feed import Poll, Position
 from refresher.front_cache.trust import Sighting
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.context import context_of
 from web.reads.reading import Answer, make_entry
 from web.wsgi import app

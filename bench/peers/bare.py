@@ -8,8 +8,8 @@ refused, not half replaced.
 import re
 
 from models.connection import Connection
-from views_sql.catalog import CATALOG
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.voice.catalog import CATALOG
 
 # The schema's functions of the application that read exactly or call one that does.
 READERS = r"""

@@ -26,7 +26,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 CHANGES, WEEKS, ASKED = 100, 4, 50
 AGGREGATE = (

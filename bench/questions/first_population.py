@@ -23,8 +23,8 @@ from models.connection import Connection
 from models.engine import connect
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
-from views_sql.catalog import CATALOG
 from views_sql.loader import select_of
+from views_sql.voice.catalog import CATALOG
 
 GOAL = Goal("<=", 1.2)
 MOST_ROUNDS = 5

@@ -19,7 +19,7 @@ from bench.system.seeded import leading, refresh_everything
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 GOALS = {"analytics": Goal("<=", 1.1), "overview": Goal("<=", 1.3)}
 TIMES = 40

@@ -23,7 +23,7 @@ from bench.findings.finding import Finding, Goal, Spread
 from bench.peers.servers import wsgi_environ
 from bench.system.processes import SECRET, answer_of, environment_for, refresher
 from bench.system.stand import Stand
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 MEGABYTE = 1_000_000
 LIMITS_BYTES = sum(region.max_bytes for region in CATALOG.regions)

@@ -26,9 +26,9 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
-from views_sql.catalog import CATALOG
-from views_sql.installation import ALWAYS_NULL
+from views_sql.generation.tiers import ALWAYS_NULL
 from views_sql.loader import select_of
+from views_sql.voice.catalog import CATALOG
 
 CHEAPER, FLAT = Goal(">=", 8), Goal("<=", 1.2)
 BATCH_CALLS = 50

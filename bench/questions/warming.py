@@ -37,7 +37,7 @@ from bench.system.seeded import leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.warming.warmer import WarmingPolicy
 
 BEGIN_HOUR = 13

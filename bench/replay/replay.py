@@ -34,7 +34,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.connection import Connection
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.reads.exact_read import ReadQuestion, statement_of
 
 NO_ARGUMENTS: dict[str, tuple[object, ...]] = {

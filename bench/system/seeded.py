@@ -19,7 +19,7 @@ from models.engine import connect, make_engine
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
 
 ROOT = Path(__file__).resolve().parents[2]

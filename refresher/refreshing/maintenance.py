@@ -23,7 +23,7 @@ from refresher.refreshing.policy import Decision, decide, horizon_to_move_to, mo
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.tier_states import Failures, read_horizons, read_tier_states
-from views_sql.maintained_view import Catalog, MaintainedView
+from views_sql.declaration.maintained_view import Catalog, MaintainedView
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from psycopg import sql
 from models.connection import Connection
 from refresher.leader.leadership import LOCK_CLASS
 from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_refresh, rows_added, value_of
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 # An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
 ANNOUNCE = """

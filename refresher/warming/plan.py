@@ -15,7 +15,7 @@ from models.connection import Connection
 from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from refresher.warming.policy import Capacity, Habit, Wanted, continued, hours_to_read, is_low, plan
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 

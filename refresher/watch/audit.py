@@ -17,7 +17,7 @@ from refresher.leader.alarms import AUDIT_FAILING, EXACTNESS, FAILURES_TO_ALARM,
 from refresher.leader.marks import mark_every_key, mark_user
 from refresher.watch.audit_sample import next_user, recent_user, registered
 from refresher.watch.comparison import Compared, compare
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 # The relations with users of a view, and the column that has them: populated tiers and the tables of its sources.
 PLACES = """

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 ATTEMPTS = 5  # A comparison is repeated if a table was rewritten under it.
 

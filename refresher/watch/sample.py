@@ -50,7 +50,7 @@ LEFT JOIN LATERAL (
     WHERE k.source = ANY (v.sources) AND EXISTS (
         SELECT FROM frontview.view_state t
         WHERE t.view = v.view AND t.tier NOT IN ('total', 'by_day') AND k.drain_id > COALESCE(t.through, -1)
-        AND (k.day = '-infinity' OR (k.day >= t.first_day AND (t.before_day = 'infinity' OR k.day < t.before_day)))
+        AND frontview.tier_holds(t.first_day, t.before_day, k.day)
     )
 ) k ON TRUE
 GROUP BY v.view

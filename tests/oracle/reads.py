@@ -15,7 +15,7 @@ import psycopg
 from models.connection import Connection
 from tests.oracle.base_tables import FACTS, OUTCOMES, Facts, days_from, read_facts
 from tests.oracle.relations import merged_read
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 VIEWS = tuple(view.name for view in CATALOG.views)
 DASHBOARDS = {

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from models.connection import Connection
 from models.errors import ConfigurationError
 from models.settings import Settings
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.doctor import roles, running, schema, server
 from web.doctor.finding import Finding, failed, passed
 

@@ -3,7 +3,7 @@
 from typing import LiteralString
 
 from models.connection import Connection
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.doctor.finding import Finding, failed, listed, passed, warned
 
 ROLES = ["frontview_owner", "frontview_refresher", "frontview_web"]

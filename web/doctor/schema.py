@@ -7,7 +7,7 @@ from sqlalchemy.pool import StaticPool
 
 from models.connection import Connection
 from models.schema_version import schema_state
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.doctor.finding import Finding, failed, listed, passed, warned
 
 # A source's table with everything below it: partitions of every level, and inheritance children.

@@ -20,7 +20,7 @@ from models.event_counter import EventCounter
 from models.user_key import UserKey
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.fill import Fill, FillResult
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.driver_errors import READ_AGAIN, base_may_help, sqlstate_of, translated
 from web.reads.reading import Answer, make_entry
 

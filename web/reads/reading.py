@@ -13,7 +13,7 @@ from typing import Any
 
 from refresher.front_cache.body import Body, body_data, compressed
 from refresher.front_cache.entry import Entry, EntryKey, Question
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 
 MOST_QUESTIONS = 2_048
 

@@ -19,8 +19,8 @@ from refresher.watch.comparison import compare
 from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.oracle.reads import compare_every_read
-from views_sql.catalog import CATALOG
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 
 CALL_DAILY = CATALOG.view("call_daily")

@@ -18,7 +18,7 @@ from tests.fix_postgres import Server
 from tests.oracle.reads import Tally, compare_view
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 ALARMS = "SELECT kind, subject, detail FROM frontview.alarm ORDER BY kind, subject"
 MARKED = "SELECT DISTINCT source FROM frontview.change_log WHERE user_id IS NULL ORDER BY source"

@@ -21,7 +21,7 @@ from refresher.warming.asked import plan_asked
 from refresher.warming.plan import WarmingPlanner, capacity_of
 from tests.fix_app import fill
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.process.worker import Worker
 from web.reads.background_fills import WantedFill
