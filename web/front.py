@@ -21,7 +21,7 @@ from web.http.answers import Kind, age_text, content, hit_headers, hit_timing, l
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit
 from web.http.request_directives import asks_nothing, matches_etag
-from web.reads.reading import cached_reading
+from web.reads.read_path import cached_reading
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
 from web.telemetry.latency import Latency
 

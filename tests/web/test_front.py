@@ -12,7 +12,7 @@ from tests.web.web_fakes import HELD, HIT, NOW, SECRET, FakeWorker, make_app, ma
 from web.auth.claims_cache import LONGEST_SECONDS
 from web.auth.tokens import issue_token
 from web.front import Generations
-from web.reads.reading import cached_reading
+from web.reads.read_path import cached_reading
 
 OVERVIEW = "/api/v1/dashboard/overview"
 VARYING = {"X-Request-Id", "Server-Timing"}

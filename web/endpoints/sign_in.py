@@ -24,7 +24,7 @@ from web.http.parameters_adapter import takes, takes_body
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit, too_many_requests
 from web.operators.operator_connection import operator_connection
-from web.reads.admission import Admission
+from web.reads.computing import Admission
 
 PATH = "/api/v1/sign-in"
 # Nobody has said who they are, so everybody shares one bucket. It guards the database: 256 bits guard the codes.
