@@ -1,7 +1,7 @@
 """``python -m bench.in_process.memory_worker``: one web worker, warm, its cache filled to the limits; prints JSON.
 
-Invariant: the worker is the real one, with its pool, follower and loaded application; entries go in through the
-cache's own ``begin`` and ``finish``, each with a body, a key and parameters of its own, made as the read path makes it.
+Invariant: the worker is the real one, with its pool, follower and loaded application; entries are stored through the
+cache's own ``begin`` and ``finish``, each with its own body, key and parameters, made as the read path makes them.
 """
 
 import gc
@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
 from refresher.front_cache.feed import Poll, Position
 from refresher.front_cache.trust import Sighting
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.context import context_of
 from web.reads.computing import make_entry
 from web.reads.exact_read import Answer
@@ -29,14 +30,14 @@ from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1
 THREADS = 8
-ROOM_BYTES = 2_600  # left of an entry's share of the limit for what is counted beside its body
+ROOM_BYTES = 2_600  # What an entry's share of the limit leaves for what is counted in addition to its body.
 LIFE_SECONDS, NEVER_COMPRESSED_BYTES = 600, 10**9
 FIRST_DAY = date(2020, 1, 1)
 REGION_DASHBOARDS = {"dashboard": "analytics", "agent": "agent", "performance": "performance"}
 
 
 def main() -> None:
-    """Warm a worker up, fill its cache and say what that took."""
+    """Warm a worker up, fill its cache and print the memory that took."""
     users = [int(user) for user in sys.argv[1:]]
     worker = context_of(app).worker
     _warm_up(worker, users)
@@ -53,7 +54,7 @@ def main() -> None:
         most = overrides.get(name, {}).get("max_entries", region.max_entries)
         bodies += _fill(cache, name, most, region.max_bytes // most)
     gc.collect()
-    regions = cache.statistics()["regions"]
+    regions = {name: asdict(region) for name, region in cache.statistics().regions.items()}
     print(json.dumps({"warm_bytes": before, "full_bytes": _rss(), "bodies_bytes": bodies, "regions": regions}))
 
 
@@ -90,7 +91,7 @@ def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> int:
 
 
 def _entry(region: str, number: int, body: bytes) -> tuple[EntryKey, Entry]:
-    """Return an entry as the read path makes it of a statement's answer."""
+    """Return an entry as the read path makes it from a statement's answer."""
     dashboard = CATALOG.dashboard(REGION_DASHBOARDS[region])
     first = FIRST_DAY + timedelta(days=number % 2000)
     last = first + timedelta(days=29)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models.errors import ConfigurationError
-from views_sql.maintained_view import Region as DeclaredRegion
+from views_sql.declaration.maintained_view import Region as DeclaredRegion
 
 
 @dataclass(frozen=True, slots=True)

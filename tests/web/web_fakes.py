@@ -12,9 +12,10 @@ from models.settings import load_settings
 from refresher.front_cache.body import Body
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
+from refresher.front_cache.statistics import FollowerStatistics
 from web.app import create_app
 from web.auth.tokens import issue_token
-from web.endpoints.health import Found, ReadinessCheck
+from web.endpoints.health import DatabaseState, ReadinessCheck
 from web.process.event_hub import EventHub
 from web.reads.read_path import Reading, ReadPolicy, cached_reading
 from web.telemetry.latency import Latency
@@ -75,8 +76,8 @@ class FakeReadPath:
 class FakeFollower:
     trusted: bool = True
 
-    def status(self) -> dict[str, Any]:
-        return {"trusted": self.trusted}
+    def status(self) -> FollowerStatistics:
+        return FollowerStatistics(trusted=self.trusted)
 
 
 @dataclass
@@ -99,7 +100,7 @@ class FakeWorker:
 
 def make_app(worker: FakeWorker, look: Callable[[Any], SchemaState | None] | None = None, **settings: Any) -> APIFlask:
     """Return the application over ``worker``; its database is as ``look`` says, by default in order."""
-    check = ReadinessCheck(lambda engine: Found(look(engine) if look else SchemaState(True), alarms=()))
+    check = ReadinessCheck(lambda engine: DatabaseState(look(engine) if look else SchemaState(True), alarms=()))
     return create_app(worker, load_settings(jwt_secret=SECRET, **settings), readiness=check)
 
 

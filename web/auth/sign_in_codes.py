@@ -1,7 +1,7 @@
-"""One-use sign-in codes: a bearer token, sealed under a code that is kept nowhere, and given out once.
+"""One-use sign-in codes: a bearer token is sealed under a code, which is stored nowhere, and given out once.
 
-Invariant: what the database holds of a code is its digest and a token encrypted with a key derived from the code. Who
-reads the table can open nothing; who writes it can put in no token that they do not already have.
+Invariant: the database holds only the digest of a code, and the token encrypted with a key derived from the code. With
+read access to the table nobody can decrypt a token; with write access nobody can insert a token that they do not have.
 """
 
 import re
@@ -19,22 +19,22 @@ from models.connection import Connection
 from models.errors import FrontviewError
 
 CODE_BYTES = 32
-CODE_LENGTH = 43  # of that many bytes in base64url, without padding
-LONGEST_VALID_SECONDS = 86_400  # as `make_sign_in_code` has it
+CODE_LENGTH = 43  # The length of CODE_BYTES bytes in base64url, without padding.
+LONGEST_VALID_SECONDS = 86_400  # The limit that the SQL function `make_sign_in_code` checks.
 _CODE = re.compile(rf"[A-Za-z0-9_-]{{{CODE_LENGTH}}}")
 _KEY_BYTES, _NONCE_BYTES = 32, 12
 _PURPOSE = b"frontview sign-in code, version 1"
 
 
 class SignInCode(NamedTuple):
-    """A code that was made, and when it ends."""
+    """A new code, and when it expires."""
 
     code: str
     expires_at: datetime
 
 
 class SealBroken(FrontviewError):
-    """What was sealed cannot be opened with this code: other bytes, or another code's."""
+    """The sealed token cannot be decrypted with this code: it was changed, or sealed under another code."""
 
 
 def is_code(text: str) -> bool:
@@ -43,12 +43,12 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str) -> bytes:
-    """Return the name under which the database keeps ``code``; 256 random bits need no slow hash."""
+    """Return the digest under which the database stores ``code``; 256 random bits need no slow hash."""
     return sha256(code.encode()).digest()
 
 
 def seal(token: str, code: str) -> bytes:
-    """Return ``token``, encrypted so that only ``code`` opens it: nonce, then AES-256-GCM's output."""
+    """Return ``token``, encrypted so that only ``code`` decrypts it: the nonce, then AES-256-GCM's output."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return nonce + AESGCM(_key(code)).encrypt(nonce, token.encode(), _PURPOSE)
 
@@ -56,19 +56,19 @@ def seal(token: str, code: str) -> bytes:
 def unseal(sealed: bytes, code: str) -> str:
     """Return the token that was sealed under ``code``.
 
-    :raises SealBroken: it was not, or a bit of it has changed.
+    :raises SealBroken: it was sealed under another code, or was changed.
     """
     try:
         opened = AESGCM(_key(code)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _PURPOSE)
         return opened.decode()
-    except (InvalidTag, ValueError):  # ValueError: too short for a nonce, or no text
+    except (InvalidTag, ValueError):  # ValueError: it is too short for a nonce, or is no text.
         raise SealBroken("this code does not open what is kept for it") from None
 
 
 def make_sign_in_code(connection: Connection, token: str, valid_seconds: int) -> SignInCode:
-    """Keep ``token`` for whoever brings the code that is returned, once, within ``valid_seconds``.
+    """Store ``token`` and return the code that redeems it, once, within ``valid_seconds``.
 
-    :param connection: of the owner of the schema, or of a role that may execute ``make_sign_in_code``.
+    :param connection: one of the schema's owner, or of a role that may execute ``make_sign_in_code``.
     """
     code = secrets.token_urlsafe(CODE_BYTES)
     values = (digest_of(code), seal(token, code), valid_seconds)
@@ -79,10 +79,10 @@ def make_sign_in_code(connection: Connection, token: str, valid_seconds: int) ->
 
 
 def redeem_sign_in_code(connection: Connection, code: str) -> str | None:
-    """Return the token that was kept for ``code``, None if there is none; it is the last time in either case.
+    """Return the token that was stored for ``code`` and use up the code; None: there is no such token.
 
-    :param connection: in autocommit: the code is used up before anybody sees what it opens.
-    :raises SealBroken: what was kept is not what was sealed under this code.
+    :param connection: in autocommit, so that the code is used up before the token is decrypted.
+    :raises SealBroken: the stored token was not sealed under this code.
     """
     row = connection.execute("SELECT frontview.redeem_sign_in_code(%s)", (digest_of(code),)).fetchone()
     return None if row is None or row[0] is None else unseal(bytes(row[0]), code)

@@ -1,6 +1,6 @@
-"""Keys that verify tokens: one shared secret, or the key set an identity provider publishes.
+"""Keys that verify tokens: one shared secret, or the key set that an identity provider publishes.
 
-Invariant: the algorithms are fixed by the kind of key configured, never by the token.
+Invariant: the configured kind of key determines the algorithms, never the token.
 """
 
 import threading
@@ -19,15 +19,15 @@ KEYS_PAUSE_SECONDS = 5
 
 
 class KeysUnavailable(FrontviewError):
-    """The published key set cannot be had at the moment: no verdict on the token is possible."""
+    """The published key set is not available at the moment, so the token cannot be verified."""
 
 
 class UnknownKey(FrontviewError):
-    """The token names no key, or one that is not in the published set."""
+    """The token names no key, or a key that is not in the published set."""
 
 
 class SigningKeys(Protocol):
-    """Where the key that verifies a token comes from."""
+    """The source of the keys that verify tokens."""
 
     algorithms: ClassVar[tuple[str, ...]]
 
@@ -52,8 +52,8 @@ class SharedSecret(SigningKeys):
 class PublishedKeys(SigningKeys):
     """The key set of a JWKS URL, fetched when needed and kept for five minutes.
 
-    After a failed fetch the next one is tried only after :data:`KEYS_PAUSE_SECONDS`, so that an endpoint that
-    hangs does not hold every request for the length of its timeout; keys already had are used meanwhile.
+    A failed fetch is repeated only after :data:`KEYS_PAUSE_SECONDS`, so that an endpoint that hangs does not delay
+    every request by its timeout. Keys that were fetched before are still used in the meantime.
     """
 
     algorithms: ClassVar = ("RS256", "ES256", "EdDSA")
@@ -64,7 +64,7 @@ class PublishedKeys(SigningKeys):
     def key_for(self, token: str) -> jwt.PyJWK:
         """Return the published key that ``token`` names.
 
-        :raises UnknownKey: it names none of them.
+        :raises UnknownKey: it names no published key.
         :raises KeysUnavailable: the set cannot be fetched.
         """
         name = jwt.get_unverified_header(token).get("kid")
@@ -80,7 +80,7 @@ class PublishedKeys(SigningKeys):
 
 
 class _PausingClient(jwt.PyJWKClient):
-    """PyJWT's client, with a pause after a failed fetch and one error for every way to fail."""
+    """PyJWT's client, with a pause after a failed fetch and one exception for all failures."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(url, cache_keys=False, timeout=KEYS_TIMEOUT_SECONDS)
@@ -89,7 +89,7 @@ class _PausingClient(jwt.PyJWKClient):
         self._fetching = threading.Lock()
 
     def fetch_data(self) -> Any:
-        """Return the key set as published now."""
+        """Return the key set that is published now."""
         with self._fetching:
             if self._clock() < self._paused_until:
                 raise KeysUnavailable("the key set could not be fetched a moment ago")
@@ -101,7 +101,7 @@ class _PausingClient(jwt.PyJWKClient):
 
 
 def token_secret(settings: Settings) -> str | None:
-    """Return the HS256 secret, or None when a published key set verifies tokens.
+    """Return the HS256 secret; None: a published key set verifies tokens.
 
     :raises ConfigurationError: neither is configured and the database is not the embedded one.
     """
@@ -120,9 +120,9 @@ def token_secret(settings: Settings) -> str | None:
 
 
 def signing_keys(settings: Settings) -> SigningKeys:
-    """Return what verifies tokens under these settings.
+    """Return the keys that verify tokens under these settings.
 
-    :raises ConfigurationError: nothing does.
+    :raises ConfigurationError: there are none.
     """
     secret = token_secret(settings)
     return PublishedKeys(str(settings.jwks_url)) if secret is None else SharedSecret(secret)

@@ -1,4 +1,4 @@
-"""Tokens for people who have none from elsewhere: the demo, scripts and tests."""
+"""Issues tokens where no identity provider does: for the demo, scripts and tests."""
 
 import time
 
@@ -7,7 +7,7 @@ import jwt
 from models.user_key import UserKey
 
 ADMIN_SCOPE = "admin"
-_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z; an exp may be any whole number
+_LAST_SECOND = 253_402_300_799  # It is 9999-12-31T23:59:59Z; the `exp` of a token may be any whole number.
 
 
 def issue_token(
@@ -19,9 +19,9 @@ def issue_token(
     audience: str | None = None,
     issuer: str | None = None,
 ) -> str:
-    """Return a signed HS256 token for ``user_id`` that is valid from now on for ``ttl_seconds``.
+    """Return a signed HS256 token for ``user_id`` that is valid for ``ttl_seconds`` from now.
 
-    :param audience: its ``aud``, when the verifier's settings require one; ``issuer`` likewise.
+    :param audience: its ``aud``, if the verifier requires one; ``issuer``: its ``iss``.
     """
     now = int(time.time())
     claims: dict[str, object] = {"sub": str(user_id), "iat": now, "exp": now + ttl_seconds}
@@ -35,9 +35,9 @@ def issue_token(
 
 
 def expiry_of(verified_token: str) -> int:
-    """Return when a token ends, in Unix seconds, at most the last second that a date can name.
+    """Return when a token expires, in Unix seconds, but at most the last second that a date can represent.
 
-    :param verified_token: one whose signature and claims were checked: here its ``exp`` is only read.
+    :param verified_token: its signature and claims must have been checked; here its ``exp`` is only read.
     """
     claims = jwt.decode(verified_token, options={"verify_signature": False})
     return min(int(claims["exp"]), _LAST_SECOND)

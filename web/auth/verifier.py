@@ -1,7 +1,7 @@
-"""Who is asking: a verified bearer token, and nothing else, says so.
+"""Authentication: only a verified bearer token determines the caller.
 
-Invariant: nothing of a token is believed before its signature, ``exp``, ``nbf``, ``aud`` and ``iss`` are
-checked. Answers to bad tokens say what is wrong in fixed words that hold nothing of the token.
+Invariant: no claim of a token is used before its signature, ``exp``, ``nbf``, ``aud`` and ``iss`` are checked. Answers
+to invalid tokens give the reason in fixed words that contain nothing of the token.
 """
 
 import re
@@ -22,7 +22,7 @@ __all__ = ["Caller", "TokenVerifier", "issue_token", "make_verifier"]
 
 LEEWAY_SECONDS = 5
 LONGEST_TOKEN = 8192
-_END_OF_TIME = 2**53  # an exp may be any whole number
+_END_OF_TIME = 2**53  # A limit, because the `exp` of a token may be any whole number.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
@@ -39,24 +39,24 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as a verified token says.
+    """The caller, as a verified token identifies them.
 
-    :param admin: may ask about other users.
-    :param expires_at: the token's ``exp``, in seconds of the epoch; no part of who it is.
+    :param admin: whether they may read other users' data.
+    :param expires_at: the token's ``exp``, as Unix time; ignored in comparisons.
     """
 
     user_id: UserKey
     admin: bool = False
     expires_at: float = field(default=_END_OF_TIME, compare=False)
 
-    def subject(self, asked: UserKey | None) -> UserKey:
-        """Return whose data the caller gets when asking for ``asked`` (None: their own).
+    def subject(self, user: UserKey | None) -> UserKey:
+        """Return the user whose data the caller gets: ``user``, or None for their own.
 
-        Decided from the token alone, so the answer tells nothing about whether that user exists.
+        Only the token decides, so the answer does not reveal whether that user exists.
 
         :raises Problem: 403, another user without being admin.
         """
-        if asked is None or asked == self.user_id:
+        if user is None or user == self.user_id:
             return self.user_id
         if not self.admin:
             raise Problem(
@@ -65,12 +65,12 @@ class Caller:
                 "The token does not allow reading other users' data.",
                 headers={"WWW-Authenticate": _challenge("insufficient_scope", scope=ADMIN_SCOPE)},
             )
-        return asked
+        return user
 
     def require_admin(self) -> None:
-        """Return if the token allows what operators do.
+        """Check that the caller is an admin.
 
-        :raises Problem: 403, it does not.
+        :raises Problem: 403, they are not.
         """
         if not self.admin:
             raise Problem(
@@ -82,9 +82,9 @@ class Caller:
 
 
 class TokenVerifier:
-    """Verifies ``Authorization`` headers against one configured source of keys.
+    """Verifies ``Authorization`` headers against the configured source of keys.
 
-    :param audience: the required ``aud``; None: a token that has one is refused, being meant for others.
+    :param audience: the required ``aud``; None: a token that has one is refused, because it is meant for others.
     :param issuer: the required ``iss``; None: any.
     """
 
@@ -99,14 +99,14 @@ class TokenVerifier:
         self._cache: ClaimsCache[Caller] = ClaimsCache() if cache is None else cache
 
     def caller(self, authorization: str | None) -> Caller:
-        """Return who the ``Authorization`` header says is asking.
+        """Return the caller that the ``Authorization`` header identifies.
 
-        :raises Problem: 401; or 503, when the keys to tell cannot be had.
+        :raises Problem: 401; or 503, the keys that verify the token are not available.
         """
         return self.verified(authorization).value
 
     def verified(self, authorization: str | None) -> Verified[Caller]:
-        """Return who is asking, and how long that need not be looked at again.
+        """Return the caller, and how long the token need not be verified again.
 
         :raises Problem: as :meth:`caller`.
         """
@@ -125,7 +125,7 @@ class TokenVerifier:
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=LEEWAY_SECONDS,
-                # `iat` says when, not whether: a clock that is behind would refuse every fresh token by it
+                # `iat` is not checked: a server whose clock is behind would refuse every fresh token.
                 options={"require": ["exp", "sub"], "verify_iat": False, "enforce_minimum_key_length": True},
             )
         except KeysUnavailable:
@@ -136,9 +136,9 @@ class TokenVerifier:
 
 
 def make_verifier(settings: Settings) -> TokenVerifier:
-    """Return the verifier these settings ask for; fetches nothing yet.
+    """Return the verifier that these settings configure; it fetches no keys yet.
 
-    :raises ConfigurationError: nothing is configured that could verify a token.
+    :raises ConfigurationError: no way to verify tokens is configured.
     """
     return TokenVerifier(signing_keys(settings), settings.jwt_audience, settings.jwt_issuer)
 
@@ -159,7 +159,7 @@ def _bearer_token(authorization: str | None) -> str:
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
-    """Return who verified claims name."""
+    """Return the caller that verified claims identify."""
     try:
         user_id = parse_user_key(claims["sub"])
     except ValueError:

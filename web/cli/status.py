@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from web.operators.system_state import Alarm, Audited, Connections, Refresh, Refresher, TierState, Watermark
+    from web.operators.system_state import Alarm, Audited, Connections, Refresh, Refresher, TierStatus, Watermark
 
 PIPE_WIDTH = 140
 
@@ -73,7 +73,7 @@ def _leader_and_watermark(leader: "Refresher | None", watermark: "Watermark | No
     )
 
 
-def _tiers(tiers: "Sequence[TierState]") -> "Table":
+def _tiers(tiers: "Sequence[TierStatus]") -> "Table":
     return table(
         "Views",
         ("view", "tier", "days", "populated", "covers", "stale keys", "refreshed", "took", "size"),

@@ -1,7 +1,7 @@
-"""What operators ask over HTTP: warm, invalidate, refresh, and how it all does.
+"""The endpoints for operators: warm, invalidate, refresh, and the state of the system.
 
-Invariant: who is asking and that they are an admin is settled before anything of the request is looked at; every use
-is logged with who did it.
+Invariant: the caller is verified to be an admin before anything else of the request is read. Every use is logged with
+the caller.
 """
 
 import json
@@ -17,9 +17,16 @@ from models.errors import NotFound
 from models.logs import logger
 from refresher.front_cache.patterns import shape
 from web.context import context
-from web.endpoints.admin_answers import InvalidationAsked, RefreshAsked, Statistics, TaskState, WarmingAsked
 from web.endpoints.admin_bodies import InvalidateBody, RefreshBody, WarmBody
-from web.endpoints.admin_documentation import documented_action, documented_look
+from web.endpoints.admin_documentation import (
+    InvalidationAsked,
+    RefreshAsked,
+    Statistics,
+    TaskState,
+    WarmingAsked,
+    documented_action,
+    documented_query,
+)
 from web.http.parameters import Identifier, NoParameters
 from web.http.parameters_adapter import takes, takes_body
 from web.http.problems import Problem
@@ -37,13 +44,13 @@ from web.operators.operator_requests import (
 )
 from web.operators.operator_state import operator_state
 
-DRAINED_SECONDS = 1.0
+DRAINED_SECONDS = 1.0  # How long an invalidation waits for the drain that processes it.
 PREFIX = "/api/v1/admin"
 OUTCOMES = {200: "answered", 202: "accepted", 403: "not_admin", 404: "not_found", 429: "rate_limited", 503: "failed"}
 
 
 class TaskParameters(NoParameters):
-    """Which task; ``task_id`` stands in the path."""
+    """The task; ``task_id`` is a part of the path."""
 
     task_id: Identifier
 
@@ -51,7 +58,7 @@ class TaskParameters(NoParameters):
 def admin_blueprint(posts_per_minute: int) -> APIBlueprint:
     """Return the endpoints for operators.
 
-    :param posts_per_minute: how often one caller may ask for something, in this process.
+    :param posts_per_minute: how many actions one caller may ask for, in this process.
     """
     admin = APIBlueprint("admin", __name__, url_prefix=PREFIX, tag="admin")
     rate_limit = RateLimit(posts_per_minute / 60, posts_per_minute)
@@ -65,7 +72,7 @@ def admin_blueprint(posts_per_minute: int) -> APIBlueprint:
 
     admin.after_request(_log_use)
     _add_actions(admin)
-    _add_looks(admin)
+    _add_queries(admin)
     return admin
 
 
@@ -78,9 +85,9 @@ def _add_actions(admin: APIBlueprint) -> None:
         """Put answers of these users, or of the most active ones, into the caches."""
         users = body.user_ids or ()
         with operator_connection(context().worker.engine) as connection:
-            asked = ask_warming(connection, _asked_by(), user_ids=users, most_active=body.most_active)
+            tasks = ask_warming(connection, _asked_by(), user_ids=users, most_active=body.most_active)
         queued: dict[str, Any] = {"user_ids": as_json(users)} if users else {"most_active": body.most_active}
-        return _accepted({"queued": queued, "tasks": [_task(it) for it in asked]}, tasks=[it.task_id for it in asked])
+        return _accepted({"queued": queued, "tasks": [_task(it) for it in tasks]}, tasks=[it.task_id for it in tasks])
 
     @admin.post("/cache/invalidate")
     @documented_action(admin, InvalidationAsked)
@@ -93,10 +100,10 @@ def _add_actions(admin: APIBlueprint) -> None:
             raise NotFound(f"There is no such region; there are {', '.join(sorted(worker.regions))}.")
         connecting = partial(operator_connection, worker.engine)
         with connecting() as connection:
-            asked = ask_invalidation(connection, pattern, _asked_by())
-        watermark = await_watermark(connecting, asked, DRAINED_SECONDS)
-        answer = {"invalidation_id": asked, "pattern": pattern, "watermark": watermark}
-        return _accepted(answer, invalidation=asked, pattern=shape(pattern))
+            invalidation_id = ask_invalidation(connection, pattern, _asked_by())
+        watermark = await_watermark(connecting, invalidation_id, DRAINED_SECONDS)
+        answer = {"invalidation_id": invalidation_id, "pattern": pattern, "watermark": watermark}
+        return _accepted(answer, invalidation=invalidation_id, pattern=shape(pattern))
 
     @admin.post("/refresh")
     @documented_action(admin, RefreshAsked)
@@ -107,16 +114,16 @@ def _add_actions(admin: APIBlueprint) -> None:
         with operator_connection(context().worker.engine) as connection:
             if body.view not in (views := known_views(connection)):
                 raise NotFound(f"There is no such view; there are {', '.join(views)}.")
-            asked = ask_refresh(connection, body.view, _asked_by())
-        return _accepted(_task(asked) | {"view": body.view}, task=asked.task_id, view=body.view)
+            task = ask_refresh(connection, body.view, _asked_by())
+        return _accepted(_task(task) | {"view": body.view}, task=task.task_id, view=body.view)
 
 
-def _add_looks(admin: APIBlueprint) -> None:
+def _add_queries(admin: APIBlueprint) -> None:
     @admin.get("/tasks/<task_id>")
-    @documented_look(admin, TaskState)
+    @documented_query(admin, TaskState)
     @takes(admin, TaskParameters)
     def task(parameters: TaskParameters, **_path: str) -> Response:
-        """What became of a refresh or a warming."""
+        """The state of a refresh or a warming."""
         with operator_connection(context().worker.engine) as connection:
             found = read_task(connection, parameters.task_id)
         if found is None:
@@ -124,7 +131,7 @@ def _add_looks(admin: APIBlueprint) -> None:
         return _answer(asdict(found))
 
     @admin.get("/stats")
-    @documented_look(admin, Statistics)
+    @documented_query(admin, Statistics)
     @takes(admin, NoParameters)
     def stats(parameters: NoParameters) -> Response:
         """Workers, caches, views, refreshes, leader, invalidations, tasks and the warm plan."""
@@ -143,16 +150,16 @@ def _limit_rate(wait_seconds: float) -> None:
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(seconds)})
 
 
-def _task(asked: QueuedTask) -> dict[str, Any]:
+def _task(task: QueuedTask) -> dict[str, Any]:
     return {
-        "task_id": asked.task_id,
-        "already_waiting": not asked.is_new,
-        "task": f"{PREFIX}/tasks/{asked.task_id}",
+        "task_id": task.task_id,
+        "already_waiting": not task.is_new,
+        "task": f"{PREFIX}/tasks/{task.task_id}",
     }
 
 
 def _accepted(body: dict[str, Any], **facts: Any) -> Response:
-    """Return the 202; ``facts`` go into the log beside it."""
+    """Return the response 202; ``facts`` are logged with the use of the endpoint."""
     g.admin_facts = facts
     return _answer(body, status=202)
 

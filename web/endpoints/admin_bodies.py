@@ -1,4 +1,4 @@
-"""What an operator may ask over HTTP: the bodies of the admin endpoints."""
+"""The request bodies of the admin endpoints."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -11,15 +11,15 @@ from web.http.json_bodies import Body
 
 MOST_USERS = 1_000
 MOST_ACTIVE = 10_000
-# JSON has numbers and texts: a key that is no number is spelled as text.
+# JSON has only numbers and texts, so a key that is not a number is written as text.
 JSON_KEY, JSON_KEY_NAME = (int, "number") if UserKey is int else (str, "string")
 _KEY_SCHEMA: dict[str, Any] = {"minimum": 1, "maximum": 2**63 - 1} if UserKey is int else {}
 
 
 def parse_json_user(value: Any) -> UserKey:
-    """Return the user key that a JSON value is.
+    """Return a JSON value as a user key.
 
-    :raises ValueError: another type, or no user key.
+    :raises ValueError: it has another type, or is no user key.
     """
     if isinstance(value, bool) or not isinstance(value, JSON_KEY):
         raise ValueError(f"expected a user id, as a {JSON_KEY_NAME}")
@@ -27,9 +27,9 @@ def parse_json_user(value: Any) -> UserKey:
 
 
 def parse_pattern(value: Any) -> str:
-    """Return the pattern that a JSON value is.
+    """Return a JSON value as a pattern.
 
-    :raises ValueError: no text, too long, or with characters that no label has.
+    :raises ValueError: it is no text, too long, or has characters that no label has.
     """
     if not isinstance(value, str) or not re.fullmatch(rf"[ -~]{{1,{LONGEST_PATTERN}}}", value):
         raise ValueError(f"expected 1 to {LONGEST_PATTERN} printable ASCII characters")
@@ -37,9 +37,9 @@ def parse_pattern(value: Any) -> str:
 
 
 def parse_true(value: Any) -> bool:
-    """Return true, if that is what a JSON value is.
+    """Return true if the JSON value is true.
 
-    :raises ValueError: anything else.
+    :raises ValueError: it is anything else.
     """
     if value is not True:
         raise ValueError("expected true")
@@ -66,7 +66,7 @@ class OneOf(Body):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """Document that there is one member."""
+        """Return the schema, which says that there is exactly one member."""
         schema: dict[str, Any] = handler(core_schema)
         handler.resolve_ref_schema(schema).update(minProperties=1, maxProperties=1)
         return schema
@@ -90,7 +90,7 @@ class InvalidateBody(OneOf):
     everything: Annotated[Literal[True], BeforeValidator(parse_true)] | None = Field(None, description="Everything.")
 
     def as_pattern(self) -> str:
-        """Return the pattern of what is asked."""
+        """Return the pattern of the entries to drop."""
         if self.pattern is not None:
             return self.pattern
         if self.user_id is not None:

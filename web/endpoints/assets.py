@@ -1,7 +1,7 @@
-"""What the pages are made of beside their HTML: our own modules and styles, and the chart library of a package.
+"""The files of the pages beside their HTML: modules, styles, and the chart library, which comes from a package.
 
-Invariant: only files that were found at the start are ever served, by name, from memory; an address holds the digest of
-all of them, so it may be kept for ever and two versions never meet on one page.
+Invariant: only files that were found at the start are served, by name, from memory. An address contains the digest of
+all of them, so clients may cache it without limit, and a page never mixes two versions.
 """
 
 import gzip
@@ -25,14 +25,14 @@ _VERSION_CHARACTERS = 16
 class Asset:
     """One file.
 
-    :param content: its bytes, compressed: most clients take them so.
+    :param content: its bytes, compressed, as most clients accept them.
     """
 
     content_type: str
     content: bytes
 
     def plain(self) -> bytes:
-        """Return the bytes for a client that takes no gzip."""
+        """Return the bytes for a client that does not accept gzip."""
         return gzip.decompress(self.content)
 
 
@@ -58,9 +58,9 @@ class Assets:
         return digest.hexdigest()[:_VERSION_CHARACTERS]
 
     def modules(self, *folders: str) -> list[str]:
-        """Return our modules at the top and in ``folders``, so that a page can have them fetched at once."""
-        ours = (name for name in self.by_name if name.endswith(".js") and name != CHART_LIBRARY)
-        return [name for name in ours if name.rpartition("/")[0] in ("", *folders)]
+        """Return the JavaScript modules at the top and in ``folders``, so that a page can fetch them in advance."""
+        modules = (name for name in self.by_name if name.endswith(".js") and name != CHART_LIBRARY)
+        return [name for name in modules if name.rpartition("/")[0] in ("", *folders)]
 
 
 def _below(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

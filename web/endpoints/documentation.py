@@ -1,7 +1,7 @@
-"""``/openapi.json`` and ``/docs``: the endpoints, for programs and for people.
+"""``/openapi.json`` and ``/docs``: the description of the endpoints, for programs and for people.
 
-Invariant: the page holds no script and loads nothing from anywhere. Swagger UI, the usual choice, cannot run
-under such a policy: it needs inline styles and asks validator.swagger.io by default.
+Invariant: the page has no script and loads nothing. Swagger UI, the usual choice, cannot run under such a policy: it
+needs inline styles and asks validator.swagger.io by default.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""How the stream of events is documented: what it may answer, and what it sends."""
+"""The documentation of the stream of events: its responses and its events."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def _event(name: str, description: str, data: list[str], required: tuple[str, ..
     }
 
 
-# OpenAPI 3.1 has no word for the items of a stream; the schema is that of one event, its data as text
+# OpenAPI 3.1 cannot describe the items of a stream, so the schema is that of one event, with its data as text.
 _EVENT = {
     "oneOf": [
         _event(

@@ -1,7 +1,7 @@
 """One stream of server-sent events: what it sends, and when.
 
-Invariant: nothing of a user is sent, only that something changed. The last ``id`` sent never covers a change that was
-not sent: who comes back with it misses nothing.
+Invariant: no data of a user is sent, only that something changed. The last ``id`` sent never covers a change that was
+not sent, so a client that reconnects with it misses nothing.
 """
 
 import json
@@ -14,14 +14,14 @@ from web.process.event_hub import Subscription
 RETRY_MS = 2000
 LEAST_SECONDS_BETWEEN_CHANGES = 0.25
 HEARTBEAT_SECONDS = 15.0
-LOOK_SECONDS = 1.0  # at the trust in the cache
+TRUST_CHECK_SECONDS = 1.0  # How often each stream checks whether the cache is trusted.
 ALIVE = b": alive\n\n"
 
 
 def frame(event: str, data: dict[str, str], position: Position | None = None) -> bytes:
-    """Return one event as it goes out.
+    """Return one event in the format of server-sent events.
 
-    :param position: what its ``id`` names; None: it has none.
+    :param position: the one that its ``id`` names; None: it has no ``id``.
     """
     lines = [f"event: {event}"]
     if position is not None:
@@ -31,11 +31,11 @@ def frame(event: str, data: dict[str, str], position: Position | None = None) ->
 
 
 class EventStream:
-    """Makes the pieces of one response, each when it is due.
+    """Yields the pieces of one response, each when it is due.
 
-    :param trusted: whether the cache of this worker is trusted at a monotonic time.
-    :param expires_at: of the token, in seconds of the epoch.
-    :param changed: whether the client has missed something already.
+    :param trusted: returns whether the cache of this worker is trusted at a monotonic time.
+    :param expires_at: when the token expires, as Unix time.
+    :param changed: whether the client may have missed a change already.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class EventStream:
         self._subscription, self._trusted = subscription, trusted
         self._expires_at, self._monotonic, self._wall = expires_at, monotonic, wall
         self._ends = monotonic() + longest_seconds
-        self._changed = subscription.since if changed else None  # to be sent
+        self._changed = subscription.since if changed else None  # The position of a change that was not sent yet.
         self._changed_sent = self._sent = float("-inf")
         self._trust: bool | None = None
         self._over = False
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield what is to be sent, until the stream is over."""
+        """Yield each piece when it is due, until the stream ends."""
         yield f"retry: {RETRY_MS}\n\n".encode() + self.due()
         while not self._over:
             self._subscription.wait(self.seconds_to_wait())
@@ -66,10 +66,10 @@ class EventStream:
                 yield piece
 
     def due(self) -> bytes:
-        """Return what is to be sent now."""
+        """Return the piece that is due now; empty: none is."""
         now = self._monotonic()
-        told, position = self._subscription.take()
-        self._changed = told or self._changed
+        latest, position = self._subscription.take()
+        self._changed = latest or self._changed
         reason = self._reason_to_end(now)
         pieces = [*self._state(now), *self._change(now, at_once=reason is not None)]
         if reason is not None:
@@ -83,9 +83,9 @@ class EventStream:
         return b"".join(pieces)
 
     def seconds_to_wait(self) -> float:
-        """Return how long nothing is due, if nobody tells of anything."""
+        """Return how long nothing is due unless a change comes."""
         now = self._monotonic()
-        due = [now + LOOK_SECONDS, self._ends, now + self._expires_at - self._wall()]
+        due = [now + TRUST_CHECK_SECONDS, self._ends, now + self._expires_at - self._wall()]
         if self._changed is not None:
             due.append(self._changed_sent + LEAST_SECONDS_BETWEEN_CHANGES)
         return max(0.0, min(due) - now)
@@ -102,7 +102,7 @@ class EventStream:
         if trusted is not self._trust:
             first = self._trust is None
             self._trust = trusted
-            # a client that saw no change yet comes back with the first one's id
+            # A client that has seen no change reconnects with the `id` of this first event.
             position = self._subscription.since if first and self._changed is None else None
             yield self._event("state", {"cache": "trusted" if trusted else "untrusted"}, position)
 

@@ -1,7 +1,7 @@
-"""Server-sent events: a user's clients are told that something of theirs has changed, never what.
+"""Server-sent events: a user's clients learn that some of the user's data has changed, never what.
 
-Invariant: who is asking, and whose changes they may hear of, is settled from the token before a place is taken. A place
-that was taken is given back however the request ends.
+Invariant: the caller, and whose changes they may follow, are determined from the token before a place is taken. A place
+is given back however the request ends.
 """
 
 import re
@@ -28,7 +28,7 @@ _POSITION = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})", re.ASCII)
 
 
 def events_blueprint() -> APIBlueprint:
-    """Return the endpoint for clients that want to hear of changes."""
+    """Return the endpoint for clients that follow changes."""
     blueprint = APIBlueprint("events", __name__, url_prefix="/api/v1", tag="dashboards")
 
     @blueprint.before_request
@@ -45,7 +45,7 @@ def events_blueprint() -> APIBlueprint:
             return _stream_response()
         try:
             subscription = context().worker.event_hub.subscribe(g.caller.user_id, user)
-        except TooManyStreams:  # answered here: those who keep asking are counted, not logged one by one
+        except TooManyStreams:  # Answered here, so that repeated attempts are counted but not logged one by one.
             return problem_response(_no_place())
         with ExitStack() as undoing:
             undoing.callback(subscription.release)
@@ -56,14 +56,14 @@ def events_blueprint() -> APIBlueprint:
 
     @blueprint.teardown_request
     def release(error: BaseException | None) -> None:
-        if error is not None and (release := g.get("release")) is not None:  # no answer of ours goes out
+        if error is not None and (release := g.get("release")) is not None:  # The response was not sent.
             release()
 
     return blueprint
 
 
 def missed_something(cache: FrontCache, user: UserKey, last_event_id: str | None) -> bool:
-    """Return whether a client that last heard of ``last_event_id`` may have missed a change; None: it is new."""
+    """Return whether a client whose last event was ``last_event_id`` may have missed a change; None: it is new."""
     if last_event_id is None:
         return False
     match = _POSITION.fullmatch(last_event_id)

@@ -1,7 +1,7 @@
 """``/healthz``: the process answers. ``/readyz``: it can answer reads.
 
-Invariant: lapsed trust in the cache is no failure, since reads are exact then; nor is an alarm, since a worker taken
-out of service would answer no better elsewhere. The database is asked at most once a second, however many ask here.
+Invariant: a cache that is not trusted is no failure, because reads are exact then. Nor is an alarm, because another
+worker would answer no better. However many requests come, the database is checked at most once a second.
 """
 
 import threading
@@ -24,16 +24,16 @@ from web.context import context
 from web.http.openapi import HEALTH_RESPONSES, READINESS_RESPONSES
 from web.http.problems import RETRY_DATABASE_SECONDS, unavailable
 
-ANSWER_SECONDS = 1.0
-LOOK_SECONDS = 0.5
+KEPT_SECONDS = 1.0  # How long the result of a check is used.
+WAIT_SECONDS = 0.5  # How long a request waits for the check that another one runs.
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What one look at the database found.
+class DatabaseState:
+    """The result of one check of the database.
 
-    :param schema: None when the database could not be reached.
-    :param alarms: as ``/readyz`` lists them; None when they may not be read.
+    :param schema: None: the database could not be reached.
+    :param alarms: as ``/readyz`` lists them; None: this role may not read them.
     """
 
     schema: SchemaState | None
@@ -42,52 +42,52 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What was found, and when (monotonic)."""
+    """The result of a check, and when it was made (monotonic)."""
 
-    found: Found
-    looked_at: float
+    database: DatabaseState
+    checked_at: float
 
 
 class ReadinessCheck:
-    """Looks at the database, one caller at a time, and keeps what it found for a second."""
+    """Checks the database, one caller at a time, and keeps the result for a second."""
 
     def __init__(
         self,
-        look: Callable[[Engine], Found] | None = None,
+        check: Callable[[Engine], DatabaseState] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._look, self._clock = look or look_at_database, clock
+        self._check, self._clock = check or check_database, clock
         self._lock = threading.Lock()
         self._latest: Readiness | None = None
 
     def readiness(self, engine: Engine) -> Readiness:
-        """Return what the database looks like now, or did within the last second."""
-        if not self._lock.acquire(timeout=LOOK_SECONDS):  # whoever looks waits for a database that does not answer
-            return Readiness(Found(None), self._clock())
+        """Return the state of the database now, or within the last second."""
+        if not self._lock.acquire(timeout=WAIT_SECONDS):  # The running check waits for a database that does not answer.
+            return Readiness(DatabaseState(None), self._clock())
         try:
             latest = self._latest
-            if latest is None or self._clock() - latest.looked_at >= ANSWER_SECONDS:
-                latest = self._latest = Readiness(self._look(engine), self._clock())
+            if latest is None or self._clock() - latest.checked_at >= KEPT_SECONDS:
+                latest = self._latest = Readiness(self._check(engine), self._clock())
             return latest
         finally:
             self._lock.release()
 
 
-def look_at_database(engine: Engine) -> Found:
-    """Return the state of the schema and the alarms, as far as they can be had."""
+def check_database(engine: Engine) -> DatabaseState:
+    """Return the state of the schema and the alarms, as far as they can be read."""
     try:
         with engine.connect() as connection:
             schema = schema_state(connection)
-            return Found(schema, _alarms(connection) if schema.migrated else None)
+            return DatabaseState(schema, _alarms(connection) if schema.migrated else None)
     except SQLAlchemyError:
-        return Found(None)
+        return DatabaseState(None)
 
 
 def _alarms(connection: Connection) -> tuple[dict[str, str], ...] | None:
     query = sa.select(alarm.c.kind, alarm.c.subject, alarm.c.raised_at).order_by(alarm.c.raised_at, alarm.c.kind)
     try:
         rows = connection.execute(query).all()
-    except ProgrammingError:  # a role that reads views and nothing else
+    except ProgrammingError:  # A role that may read views and nothing else.
         return None
     return tuple(
         {"kind": kind, "subject": subject, "since": raised_at.astimezone(UTC).isoformat(timespec="seconds")}
@@ -96,14 +96,14 @@ def _alarms(connection: Connection) -> tuple[dict[str, str], ...] | None:
 
 
 def health_blueprint(check: ReadinessCheck | None = None) -> APIBlueprint:
-    """Return the endpoints for whoever watches the process."""
+    """Return the endpoints for load balancers and monitoring."""
     blueprint = APIBlueprint("health", __name__, tag="health")
     check = check or ReadinessCheck()
 
     @blueprint.get("/healthz")
     @blueprint.doc(summary="Whether the process is alive", responses=HEALTH_RESPONSES)
     def alive() -> Response:
-        """Answer without asking anything else."""
+        """Answer without asking any other component."""
         return _uncached(jsonify(status="alive"))
 
     @blueprint.get("/readyz")
@@ -114,19 +114,19 @@ def health_blueprint(check: ReadinessCheck | None = None) -> APIBlueprint:
         try:
             worker.ensure_started()
         except DatabaseUnavailable:
-            return _uncached(jsonify(readiness_body(Found(None), trust=False)))
+            return _uncached(jsonify(readiness_body(DatabaseState(None), trust=False)))
         trust = worker.follower.status().trusted
-        return _uncached(jsonify(readiness_body(check.readiness(worker.engine).found, trust)))
+        return _uncached(jsonify(readiness_body(check.readiness(worker.engine).database, trust)))
 
     return blueprint
 
 
-def readiness_body(look: Found, trust: bool) -> dict[str, Any]:
-    """Return what ``/readyz`` says when reads can be answered.
+def readiness_body(database: DatabaseState, trust: bool) -> dict[str, Any]:
+    """Return the body of ``/readyz`` if reads can be answered.
 
-    :raises Problem: 503, they cannot be.
+    :raises Problem: 503, they cannot.
     """
-    schema = look.schema
+    schema = database.schema
     found: dict[str, Any] = {
         "database": schema is not None,
         "migrations": schema is not None and schema.migrated,
@@ -139,8 +139,8 @@ def readiness_body(look: Found, trust: bool) -> dict[str, Any]:
         detail = f"The database is not migrated: {schema.detail}"
         raise unavailable("not-migrated", detail, RETRY_DATABASE_SECONDS, **found)
     more: dict[str, Any] = {"note": schema.detail} if schema.detail else {}
-    if look.alarms is not None:
-        more["alarms"] = list(look.alarms)
+    if database.alarms is not None:
+        more["alarms"] = list(database.alarms)
     return {"status": "ready" if trust else "degraded"} | found | more
 
 

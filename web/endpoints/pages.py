@@ -1,7 +1,7 @@
-"""``/`` and ``/ops``: pages that are clients of the JSON API, and the files they are made of.
+"""``/`` and ``/ops``: pages that are clients of the JSON API, and the files that they load.
 
-Invariant: a page is the same for everybody and holds nothing of anybody: what it shows, its scripts ask the API for
-with the reader's token. No other host is asked for anything, and no script runs that is not one of these files.
+Invariant: a page is the same for every user and contains no user's data; its scripts read that from the API with the
+user's token. A page loads nothing from another host, and runs no script that is not one of these files.
 """
 
 from functools import cache, partial
@@ -35,7 +35,7 @@ YEAR_SECONDS = 31_536_000
 def pages_blueprint(assets: Assets) -> APIBlueprint:
     """Return the pages and their files."""
     pages = APIBlueprint("pages", __name__, tag="pages")
-    text = cache(partial(_text, assets=assets))  # of one application: the same for everybody, as long as it runs
+    text = cache(partial(_text, assets=assets))  # A page stays the same as long as the application runs.
 
     @pages.get("/")
     @pages.doc(summary="One user's dashboard, for people", responses=PAGE_RESPONSES)
@@ -46,13 +46,13 @@ def pages_blueprint(assets: Assets) -> APIBlueprint:
     @pages.get("/ops")
     @pages.doc(summary="How the system does, for operators", responses=PAGE_RESPONSES)
     def ops() -> Response:
-        """What operators look at."""
+        """The page for operators."""
         return _page(text("ops"))
 
     @pages.get("/static/<version>/<path:name>")
     @pages.doc(hide=True)
     def asset(version: str, name: str) -> Response:
-        """One file of the pages."""
+        """Return one file of the pages."""
         found = assets.by_name.get(name)
         if found is None or version != assets.version:
             abort(404)

@@ -1,7 +1,7 @@
-"""``POST /api/v1/sign-in``: a one-use code from a link is exchanged for the bearer token that was sealed under it.
+"""``POST /api/v1/sign-in``: exchanges a one-use code from a link for the bearer token that was sealed under it.
 
-Invariant: the code is used up before its token is looked at, and the token counts only if it verifies as any other.
-An unknown, a used and an expired code get the same answer. Neither code nor token is ever logged.
+Invariant: the code is used up before its token is read, and the token must verify like any other. An unknown, a used
+and an expired code get the same answer. Neither code nor token is logged.
 """
 
 import json
@@ -27,17 +27,17 @@ from web.operators.operator_connection import operator_connection
 from web.reads.computing import Admission
 
 PATH = "/api/v1/sign-in"
-# Nobody has said who they are, so everybody shares one bucket. It guards the database: 256 bits guard the codes.
+# Callers are not known yet, so all share one bucket. It protects the database; the codes are protected by 256 bits.
 A_SECOND, BURST = 5.0, 20
-AT_ONCE = 2  # that may wait for the database: a thread stays for health checks, hits and refusals
+AT_ONCE = 2  # Sign-ins that may wait for the database, so that threads stay free for health checks and hits.
 NOT_VALID = "This link was used already, has run out or was never given out; ask for a new one."
 TOO_MANY = "Too many sign-ins at the moment. The link is still good: try again in a moment."
 
 
 def parse_code(value: object) -> str:
-    """Return the code that a JSON value is.
+    """Return a JSON value as a code.
 
-    :raises ValueError: no text, or not in the form of a code.
+    :raises ValueError: it is no text, or has not the form of a code.
     """
     if not isinstance(value, str) or not is_code(value):
         raise ValueError(f"expected the {CODE_LENGTH} characters that follow #code= in the link")
@@ -45,7 +45,7 @@ def parse_code(value: object) -> str:
 
 
 class SignInBody(Body):
-    """What a link signs in with."""
+    """The code of a sign-in link."""
 
     code: Annotated[
         str,
@@ -81,7 +81,7 @@ _ANSWERS: Responses = {
 
 
 def sign_in_blueprint() -> APIBlueprint:
-    """Return the endpoint that needs no token, because it gives one."""
+    """Return the endpoint that gives out tokens, and so needs none."""
     blueprint = APIBlueprint("sign_in", __name__, tag="sign-in")
     rate_limit, admission = RateLimit(A_SECOND, BURST), Admission(AT_ONCE)
 
@@ -102,9 +102,9 @@ def sign_in_blueprint() -> APIBlueprint:
 
 
 def _redeemed(code: str) -> str:
-    """Return the token that ``code`` opens; from here on the code is used up.
+    """Return the token that ``code`` opens, and use up the code.
 
-    :raises Problem: 404, there is none.
+    :raises Problem: 404, there is no such token.
     """
     try:
         with operator_connection(context().worker.engine) as connection:
@@ -119,7 +119,7 @@ def _redeemed(code: str) -> str:
 def _signed_in(token: str) -> Response:
     """Return the answer with ``token`` if it verifies.
 
-    :raises Problem: 404, it does not; 503, the keys to tell cannot be had.
+    :raises Problem: 404, it does not; 503, the keys that verify it are not available.
     """
     try:
         caller = context().verifier.caller(f"Bearer {token}")
@@ -136,9 +136,9 @@ def _signed_in(token: str) -> Response:
 
 
 def _refused(reason: str) -> Problem:
-    """Return the 404 for a row that is no good; the operator is told, since no link of ours does that.
+    """Return the 404 for an unusable row, and log it, because no link made by Frontview leads to one.
 
-    :param reason: a sentence of ours; it holds nothing of the token.
+    :param reason: a sentence that contains nothing of the token.
     """
     logger().warning("sign_in_refused", reason=reason)
     return _not_valid()

@@ -1,6 +1,6 @@
-"""Whether a client takes gzip, read from its ``Accept-Encoding`` (RFC 9110, 12.5.3).
+"""Whether a client accepts gzip, read from its ``Accept-Encoding`` (RFC 9110, 12.5.3).
 
-Invariant: what is ill-formed is ignored; in doubt an answer goes out as it is, which every client can read.
+Invariant: ill-formed parts are ignored. In doubt an answer is sent uncompressed, which every client can read.
 """
 
 import re
@@ -11,7 +11,7 @@ _MEMBER = re.compile(r"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=([01](?:\.[0-
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Return whether gzip is acceptable and no worse to the client than no coding at all."""
+    """Return whether the client accepts gzip and does not prefer an answer without it."""
     if not accept_encoding or len(accept_encoding) > LONGEST_HEADER:
         return False
     return _accepts_gzip(accept_encoding)

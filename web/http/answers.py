@@ -1,8 +1,8 @@
-"""From a reading to an HTTP response: the body around ready bytes, and headers that say where it came from.
+"""The HTTP response of a reading: the body around ready bytes, and headers that say where the answer came from.
 
-Invariant: ``data`` goes out byte for byte as the database wrote it, so integers beyond 2^53 stay integers; whether
-compressed or not is the client's choice and changes nothing else. A 304 carries the same headers as the 200 it stands
-for; an answer past its trust is never a 304.
+Invariant: ``data`` is sent byte for byte as the database wrote it, so integers beyond 2^53 stay integers. Compression
+is the client's choice and changes nothing else. A 304 has the same headers as the 200 that it replaces, and an answer
+past its trust is never a 304.
 """
 
 from datetime import UTC, datetime
@@ -21,9 +21,9 @@ Kind = tuple[tuple[str, str], ...]
 
 
 def read_response(reading: Reading, request_headers: Headers, elapsed_ms: float) -> Response:
-    """Return the response that carries ``reading``, or 304 when the client has that very data.
+    """Return the response with ``reading``, or 304 if the client has the same data.
 
-    :param elapsed_ms: since the request came in.
+    :param elapsed_ms: since the request arrived.
     """
     headers = read_headers(reading, elapsed_ms)
     if not reading.stale and matches_etag(request_headers.get("If-None-Match"), reading.etag):
@@ -33,13 +33,13 @@ def read_response(reading: Reading, request_headers: Headers, elapsed_ms: float)
 
 
 def answer_content(reading: Reading, accept_encoding: str | None) -> tuple[bytes, Kind]:
-    """Return the bytes of ``{"data": …, "meta": …}`` and the headers that tell how they are to be read."""
+    """Return the bytes of ``{"data": …, "meta": …}`` and the headers that describe their type and coding."""
     before, after = meta_around_age(reading)
     return content(reading.body, b"".join((before, age_text(reading.age_seconds), after)), accept_encoding)
 
 
 def content(body: Body, rest: bytes, accept_encoding: str | None) -> tuple[bytes, Kind]:
-    """Return the bytes of an answer that goes on with ``rest`` behind its data, and how they are to be read."""
+    """Return the bytes of an answer with ``rest`` after its data, and the headers of their type and coding."""
     if not isinstance(body, Deflated):
         return b"".join((OPENING, body, rest)), _PLAIN
     if not accepts_gzip(accept_encoding):
@@ -48,9 +48,9 @@ def content(body: Body, rest: bytes, accept_encoding: str | None) -> tuple[bytes
 
 
 def meta_around_age(reading: Reading) -> tuple[bytes, bytes]:
-    """Return what stands behind the data: the text up to the age, and the text after it.
+    """Return the text that follows the data: the part up to the age, and the part after it.
 
-    Everything put in is a number, a word of ours, a time or JSON already.
+    Every value in it is a number, a fixed word, a time or JSON already, so nothing needs escaping.
     """
     before = (
         f',"meta":{{"source":"{reading.source}","calculated_at":"{utc_text(reading.calculated_at)}",'
@@ -65,12 +65,12 @@ def meta_around_age(reading: Reading) -> tuple[bytes, bytes]:
 
 
 def age_text(seconds: float) -> bytes:
-    """Return an age in seconds as meta tells it: to the millisecond."""
+    """Return an age in seconds as ``meta`` has it: to the millisecond."""
     return b"%.3f" % seconds
 
 
 def read_headers(reading: Reading, elapsed_ms: float) -> dict[str, str]:
-    """Return the headers that every answer to a read carries."""
+    """Return the headers of every answer to a read."""
     return lasting_headers(reading) | {
         "Cache-Status": cache_status(reading),
         "Age": str(int(reading.age_seconds)),
@@ -79,7 +79,7 @@ def read_headers(reading: Reading, elapsed_ms: float) -> dict[str, str]:
 
 
 def lasting_headers(reading: Reading) -> dict[str, str]:
-    """Return those of them that stay the same for as long as the front cache keeps the answer."""
+    """Return the headers that stay the same as long as the front cache keeps the answer."""
     return {
         "ETag": reading.etag,
         "Cache-Control": "private, no-cache",
@@ -88,7 +88,7 @@ def lasting_headers(reading: Reading) -> dict[str, str]:
 
 
 def hit_headers(age: int, ttl: int) -> tuple[tuple[str, str], ...]:
-    """Return those of a hit that change with each second."""
+    """Return the headers of a hit that change every second."""
     return ("Cache-Status", hit_status(ttl)), ("Age", str(age))
 
 
@@ -103,11 +103,11 @@ def hit_timing(elapsed_ms: float) -> str:
 
 
 def cache_status(reading: Reading) -> str:
-    """Return ``Cache-Status`` (RFC 9211): the front cache, then what PostgreSQL did when it was asked."""
+    """Return ``Cache-Status`` (RFC 9211): the front cache, then PostgreSQL if it was queried."""
     if reading.source == "cache":
         return hit_status(int(reading.ttl_seconds))
     front = f"frontview; fwd={reading.miss_reason or 'miss'}" + ("; stored" if reading.stored else "")
-    if reading.source == "database":  # no view served it, so nothing was hit
+    if reading.source == "database":  # No view served it, so nothing was hit.
         return f'{front}, postgresql; fwd=miss; detail="database"'
     return f'{front}, postgresql; hit; detail="{reading.source}; patched={reading.patched_days}"'
 
@@ -119,5 +119,5 @@ def _server_timing(reading: Reading, elapsed_ms: float) -> str:
 
 
 def utc_text(seconds: float) -> str:
-    """Return a time of the epoch as RFC 3339 in UTC, with milliseconds."""
+    """Return Unix time as RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""Bodies of requests: JSON objects, as models that check, refuse and document.
+"""Request bodies: JSON objects, as models that validate and document them.
 
-Invariant: a member has exactly one accepted type, and none may be null. Unknown, repeated and ill-typed members are
-refused, all of them in one answer, before anything is looked up.
+Invariant: a member has exactly one accepted type, and no member may be null. Unknown, repeated and ill-typed members
+are refused, all of them in one answer, before anything else happens.
 """
 
 import json
@@ -18,7 +18,7 @@ MOST_FAULTS = 100
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """Document optional members by their one type: null is refused."""
+    """Document optional members by their one type, because null is refused."""
     for member in schema["properties"].values():
         kinds = [kind for kind in member.pop("anyOf", ()) if kind != {"type": "null"}]
         if kinds:
@@ -27,7 +27,7 @@ def _without_null(schema: dict[str, Any]) -> None:
 
 
 class Body(BaseModel):
-    """A JSON object that a request carries."""
+    """The JSON object in the body of a request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_without_null)
 
@@ -36,9 +36,9 @@ B = TypeVar("B", bound=Body)
 
 
 def parse_body(model: type[B], request: Request) -> B:
-    """Return what the body of ``request`` says.
+    """Return the body of ``request``, parsed.
 
-    :raises Problem: 415, it is no JSON; 422, with every fault.
+    :raises Problem: 415, it is not JSON; 422, with every fault.
     """
     if request.mimetype != "application/json":
         raise Problem(
@@ -61,9 +61,9 @@ def parse_body(model: type[B], request: Request) -> B:
 
 
 def _members(body: bytes) -> tuple[dict[str, Any], list[Fault]]:
-    """Return the members of the object that ``body`` is, and which of them are there twice.
+    """Return the members of the JSON object, and a fault for each that occurs twice.
 
-    :raises Problem: 422, it is no JSON object.
+    :raises Problem: 422, the body is not a JSON object.
     """
     twice: list[str] = []
     try:
@@ -79,7 +79,7 @@ def _members(body: bytes) -> tuple[dict[str, Any], list[Fault]]:
 
 
 def _number(text: str) -> int | float:
-    """Return the number that ``text`` spells; 5.0 is the integer 5, as JSON Schema has it."""
+    """Return a number; 5.0 is the integer 5, as in JSON Schema."""
     value = float(text)
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
@@ -100,7 +100,7 @@ def _remember_repeated(twice: list[str]) -> Callable[[list[tuple[str, Any]]], di
 
 
 def _translated(error: dict[str, Any]) -> Fault:
-    """Return pydantic's error in our words; one about the body as a whole is filed under ``body``."""
+    """Return pydantic's error as a fault; one about the body as a whole belongs to the field ``body``."""
     name = ".".join(str(part) for part in error["loc"]) or "body"
     unknown = error["type"] == "extra_forbidden"
     return _fault(name, "unknown member" if unknown else error["msg"].removeprefix("Value error, "))

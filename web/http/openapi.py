@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document: what apiflask finds out about the views, and what it cannot know.
+"""The OpenAPI 3.1 document: what apiflask derives from the views, and what has to be added.
 
-Invariant: the document names no host, so no request can write its own address into the copy others get.
+Invariant: the document names no host, so no request can put an address of its own into the copy that others get.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from web.http.problems import MIMETYPE
 
-Responses = dict[int | str, Any]  # as apiflask takes them
+Responses = dict[int | str, Any]  # By status, in the form that apiflask accepts.
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -184,7 +184,7 @@ _READINESS_SCHEMA = {
 
 
 def documented_read(blueprint: APIBlueprint, answer: type[BaseModel]) -> Callable[[View], View]:
-    """Return a decorator that documents a view as a read answering with ``answer``."""
+    """Return a decorator that documents a view as a read with answers of the shape ``answer``."""
 
     def decorate(view: View) -> View:
         described = blueprint.output(answer, description="The data, and how it came to be.")(view)
@@ -194,7 +194,7 @@ def documented_read(blueprint: APIBlueprint, answer: type[BaseModel]) -> Callabl
 
 
 def configure_openapi(app: APIFlask) -> None:
-    """Set what the document says of the application as a whole."""
+    """Configure what the document says about the application as a whole."""
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         AUTO_SERVERS=False,
@@ -210,7 +210,7 @@ def configure_openapi(app: APIFlask) -> None:
 
 
 def _complete(spec: dict[str, Any] | str) -> dict[str, Any]:
-    """Add the shared schemas and what concerns every read."""
+    """Add the shared schemas and the parts that every read has."""
     if isinstance(spec, str):
         raise TypeError("the document is made as JSON, not as YAML")
     spec["components"].setdefault("schemas", {}).update(Problem=_PROBLEM_SCHEMA, Readiness=_READINESS_SCHEMA)
@@ -228,14 +228,14 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any]:
 
 
 def _request_headers(responses: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    """Return the headers that an operation with these responses looks at."""
+    """Return the request headers that an operation with these responses uses."""
     if EVENT_STREAM in responses.get("200", {}).get("content", {}):
         return _STREAM_REQUEST_HEADERS
     return _REQUEST_HEADERS if "304" in responses else ()
 
 
 def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    """Return the parameters with path ones described once, and the request's headers after them."""
+    """Return the parameters, those of the path once, followed by the request headers."""
     in_path = {parameter["name"] for parameter in found if parameter["in"] == "path"}
     described = {item["name"]: _described(item) for item in found if item["in"] == "query"}
     placed = [{**item, "in": "path" if name in in_path else "query"} for name, item in described.items()]
@@ -246,7 +246,7 @@ def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, s
 
 
 def _described(parameter: dict[str, Any]) -> dict[str, Any]:
-    """Return a parameter as pydantic describes it, without the null that a query cannot spell."""
+    """Return a parameter as pydantic describes it, without null, which a query string cannot express."""
     schema = {key: value for key, value in parameter["schema"].items() if key != "title"}
     description = schema.pop("description", "")
     kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]

@@ -1,7 +1,7 @@
-"""What a client may ask: parameters that reads share, as models that parse, refuse and document.
+"""The parameters that reads share, as models that parse, validate and document them.
 
-Invariant: a value has exactly one accepted spelling. Unknown, repeated and ill-formed parameters are refused,
-all of them in one answer, before anything is looked up.
+Invariant: a value has exactly one accepted spelling. Unknown, repeated and ill-formed parameters are refused, all of
+them in one answer, before anything else happens.
 """
 
 import re
@@ -26,9 +26,9 @@ _LARGEST_IDENTIFIER = 2**63 - 1
 
 
 def parse_date(text: str) -> date:
-    """Return the day that ``text`` spells.
+    """Return a day.
 
-    :raises ValueError: anything else than a real day as YYYY-MM-DD, year 0001 to 9999.
+    :raises ValueError: ``text`` is not a real day as YYYY-MM-DD, year 0001 to 9999.
     """
     if not _DATE.fullmatch(text):
         raise ValueError("expected a date as YYYY-MM-DD")
@@ -39,9 +39,9 @@ def parse_date(text: str) -> date:
 
 
 def parse_identifier(text: str) -> int:
-    """Return the row id that ``text`` spells.
+    """Return the id of a row.
 
-    :raises ValueError: anything else than a positive ``bigint`` without sign, space or leading zero.
+    :raises ValueError: ``text`` is not a positive ``bigint`` without sign, space or leading zero.
     """
     if not _IDENTIFIER.fullmatch(text) or (value := int(text)) > _LARGEST_IDENTIFIER:
         raise ValueError("expected a positive whole number")
@@ -58,23 +58,23 @@ Identifier = Annotated[
 
 
 class NoParameters(BaseModel):
-    """Parameters of what takes none; the base of all others."""
+    """The parameters of an endpoint that has none; the base of all others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Parameters(NoParameters):
-    """Parameters that every read has."""
+    """The parameters that every read has."""
 
     user_id: User | None = Field(None, description="Whose data; for admins only. Default: the caller.")
 
     def arguments(self) -> dict[str, Any]:
-        """Return the values for the read path, keyed by the names a client uses."""
+        """Return the values for the read path, by the names that clients use."""
         return self.model_dump(by_alias=True, exclude={"user_id"})
 
 
 class Period(Parameters):
-    """Parameters of a read over a range of days, both ends inclusive."""
+    """The parameters of a read over a range of days, both ends inclusive."""
 
     from_: Day | None = Field(
         None, alias="from", description="First day, in the user's time zone. Default: 29 days before `to`."
@@ -93,16 +93,16 @@ class Period(Parameters):
 
     @property
     def periods(self) -> int:
-        """How many periods of that length, ending with ``to``, the answer reads."""
+        """How many periods of that length the answer reads; the last ends with ``to``."""
         return 1
 
 
 class PeriodBesideEarlier(Period):
-    """Parameters of a read that compares a period with the equally long one before it."""
+    """The parameters of a read that compares a period with the equally long one before it."""
 
     @property
     def periods(self) -> int:
-        """The period and the one before it."""
+        """Two: the period and the one before it."""
         return 2
 
 
@@ -110,7 +110,7 @@ P = TypeVar("P", bound=NoParameters)
 
 
 def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str]) -> P:
-    """Return the parameters that a request names in its path and query.
+    """Return the parameters in a request's path and query.
 
     :raises Problem: 422, with every fault.
     """
@@ -125,7 +125,7 @@ def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str])
 
 
 def _read_query(query_string: str, path: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
-    """Return the query's values by name, and what is wrong with the query as such."""
+    """Return the query's values by name, and the faults of the query itself."""
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
@@ -143,7 +143,7 @@ def _query_fault(name: str, detail: str) -> Fault:
 
 
 def _fault(error: dict[str, Any], path: Mapping[str, str]) -> Fault:
-    """Return pydantic's error in our words; one about the whole range is filed under ``from``."""
+    """Return pydantic's error as a fault; one about the whole range belongs to the field ``from``."""
     name = str(error["loc"][0]) if error["loc"] else "from"
     detail = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
@@ -154,7 +154,7 @@ def _fault(error: dict[str, Any], path: Mapping[str, str]) -> Fault:
 
 
 def _require_calendar(first: date | None, last: date | None, periods: int) -> None:
-    """Refuse a range whose earliest day lies before the year 1, where calendars end."""
+    """Refuse a range whose earliest day lies before the year 1, which no calendar here can represent."""
     if last is None:
         return
     length = (last - first).days + 1 if first else DEFAULT_RANGE_DAYS

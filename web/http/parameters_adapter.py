@@ -1,6 +1,6 @@
-"""Joins our models of parameters and bodies to apiflask: it documents them, we parse the request.
+"""Connects the models of parameters and bodies to apiflask, which documents them, while Frontview parses the request.
 
-apiflask's own adapter drops repeated parameters silently and cannot tell path from query, hence this one.
+apiflask's own adapter silently drops repeated parameters and does not distinguish path and query.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from web.http.parameters import NoParameters, parse_parameters
 
 
 class ParametersAdapter(PydanticAdapter):
-    """apiflask's adapter, except that models of :class:`NoParameters` and :class:`Body` are parsed our way."""
+    """apiflask's adapter, except that models of :class:`NoParameters` and :class:`Body` are parsed by Frontview."""
 
     def validate_input(self, request: Request, location: str, **kwargs: Any) -> Any:
         """Return the parsed parameters, or the parsed body, of ``request``.
 
-        :raises Problem: 422, with every fault; 415, a body that is no JSON.
+        :raises Problem: 422, with every fault; 415, the body is not JSON.
         """
         if issubclass(self.model_class, Body):
             return parse_body(self.model_class, request)
@@ -38,10 +38,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def takes(blueprint: APIBlueprint, model: type[NoParameters]) -> Callable[[View], View]:
-    """Return a decorator that hands the request's path and query to a view as ``parameters``."""
+    """Return a decorator that passes the request's path and query to a view as ``parameters``."""
     return blueprint.input(model, location="query", arg_name="parameters")
 
 
 def takes_body(blueprint: APIBlueprint, model: type[Body], example: dict[str, Any]) -> Callable[[View], View]:
-    """Return a decorator that hands the request's JSON to a view as ``body``."""
+    """Return a decorator that passes the request's JSON to a view as ``body``."""
     return blueprint.input(model, location="json", arg_name="body", example=example)

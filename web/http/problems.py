@@ -1,4 +1,4 @@
-"""Errors as clients see them: RFC 9457 ``application/problem+json`` for every one of them.
+"""Errors as clients see them: every one is ``application/problem+json`` (RFC 9457).
 
 Invariant: a body holds only sentences written here or by the read path; never a traceback, SQL text, a
 connection string or another user's data.
@@ -25,10 +25,10 @@ Fault = dict[str, str]  # {"in": "query" | "path" | "body", "field": name, "deta
 
 
 class Problem(FrontviewError):
-    """One answer that is an error.
+    """An answer that is an error.
 
-    :param kind: the last part of its ``type``; None for a plain HTTP status (``about:blank``).
-    :param errors: each fault of the request, for 422.
+    :param kind: the last part of its ``type``; None: a plain HTTP status (``about:blank``).
+    :param errors: the faults of the request, for 422.
     :param members: further members of the body.
     """
 
@@ -86,7 +86,7 @@ def problem_response(problem: Problem) -> Response:
 
 
 def translate(error: Exception) -> Problem:
-    """Return the problem that ``error`` is to the client; an error nobody expected is a 500."""
+    """Return ``error`` as a problem; an unexpected error is a 500."""
     match error:
         case Problem():
             return error

@@ -1,7 +1,7 @@
-"""The request rate of each user: a token bucket by verified user id, or one for everybody, in this process alone.
+"""The rate limit of requests: a token bucket for each verified user id, or one for all callers, in this process alone.
 
-Invariant: memory is bounded; a bucket that is forgotten was the one used least recently, and begins full again. A
-refused request takes nothing, so who waits as long as told gets through.
+Invariant: memory is bounded. The bucket that was used least recently is dropped, and is full when it is needed again. A
+refused request takes no token, so a client that waits as long as the answer says is served.
 """
 
 import math
@@ -17,8 +17,8 @@ MOST_USERS = 10_000
 class RateLimit:
     """Token buckets, each kept as one number: the time when it would be full again.
 
-    :param per_second: tokens that come back in a second; 0: no limit.
-    :param burst: tokens of a full bucket, at least 1.
+    :param per_second: how many tokens return in a second; 0: no limit.
+    :param burst: how many tokens a full bucket has, at least 1.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class RateLimit:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seconds_a_token = 1 / per_second if per_second > 0 else 0.0
-        # a thousandth of a token against rounding
+        # A thousandth of a token is added against rounding.
         self._depth_seconds = (burst - 1 + 0.001) * self._seconds_a_token
         self._most_users, self._monotonic = most_users, monotonic
-        self._full_at: dict[Hashable, float] = {}  # the least recently used first
+        self._full_at: dict[Hashable, float] = {}  # In the order of use, the least recently used first.
         self._lock = threading.Lock()
 
     def take(self, user: Hashable) -> float:
@@ -43,12 +43,12 @@ class RateLimit:
             return 0.0
         full_at_of, now = self._full_at, self._monotonic()
         with self._lock:
-            full_at = full_at_of.pop(user, now)  # and back again at the end: the most recently used
+            full_at = full_at_of.pop(user, now)  # It is added again at the end, as the most recently used.
             earliest = full_at - self._depth_seconds
             if earliest > now:
                 full_at_of[user] = full_at
                 return earliest - now
-            full_at_of[user] = (full_at if full_at > now else now) + seconds_a_token  # max() takes longer
+            full_at_of[user] = (full_at if full_at > now else now) + seconds_a_token  # max() takes longer.
             if len(full_at_of) > self._most_users:
                 del full_at_of[next(iter(full_at_of))]
         return 0.0
@@ -61,7 +61,7 @@ class RateLimit:
 def too_many_requests(
     wait_seconds: float, detail: str = "You ask too often; Retry-After says when to go on."
 ) -> Problem:
-    """Return the 429 that says when to come back, in whole seconds as the header wants it."""
+    """Return the 429 that says when to try again, in whole seconds as the header requires."""
     seconds = max(1, math.ceil(wait_seconds))
     return Problem(
         429,

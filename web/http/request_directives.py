@@ -1,6 +1,6 @@
-"""What a client asks of caches, read from its headers: ``Cache-Control``, ``Pragma`` and ``If-None-Match``.
+"""A client's directives to caches: the headers ``Cache-Control``, ``Pragma`` and ``If-None-Match``.
 
-Invariant: an ill-formed directive is ignored and the others still hold (RFC 9111); none can make an answer
+Invariant: an ill-formed directive is ignored and the others still apply (RFC 9111). No directive can make an answer
 worse than the read path allows.
 """
 
@@ -13,8 +13,8 @@ from web.reads.read_path import ReadPolicy
 
 LONGEST_HEADER = 1024
 LARGEST_SECONDS = 2**31 - 1
-# Nothing is kept as long, so this asks for nothing. A browser says `no-cache` for a page that keeps answers itself,
-# unless the page says something else.
+# No answer is kept as long, so this directive changes nothing. A page that keeps answers itself sends it, because the
+# browser would otherwise send `no-cache`.
 ANY_AGE_SECONDS = 31_536_000
 _ANY_AGE = f"max-age={ANY_AGE_SECONDS}"
 
@@ -26,7 +26,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def read_policy(headers: Headers) -> ReadPolicy:
-    """Return what the request's headers ask of the read path."""
+    """Return the policy that the request's headers ask for."""
     text = headers.get("Cache-Control")
     if text is None:
         return ReadPolicy(exact=headers.get("Pragma", "").strip().lower() == "no-cache")
@@ -42,7 +42,7 @@ def read_policy(headers: Headers) -> ReadPolicy:
 
 
 def asks_nothing(cache_control: str | None, pragma: str | None) -> bool:
-    """Return whether a request plainly wants what there is; if not, :func:`read_policy` says what it wants."""
+    """Return whether a request has no directive; if it has one, :func:`read_policy` interprets it."""
     return pragma is None if cache_control is None else cache_control == _ANY_AGE
 
 

@@ -1,6 +1,6 @@
-"""Answers that clients may keep and ask about again: what is the same for everybody.
+"""Answers that are the same for every user, which clients may keep and revalidate.
 
-Invariant: nothing is sent anew to a client that has it.
+Invariant: a client that has the current answer does not get it a second time.
 """
 
 from typing import cast

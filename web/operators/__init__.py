@@ -1,1 +1,1 @@
-"""What operators ask of the running system, and what they are told about it."""
+"""What operators ask of the running system, and what they are shown of its state."""

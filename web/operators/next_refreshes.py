@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypedDict
 from pydantic import Field
 
 from refresher.refreshing.refresh import tiers_together
-from web.operators.system_state import TierState
+from web.operators.system_state import TierStatus
 
 ReasonCode = Literal[
     "unpopulated",
@@ -86,7 +86,7 @@ class Plan:
         return cls(True, max(0.0, note.age_seconds), {(it["view"], it["tier"]): it for it in note.content})
 
 
-def next_refresh_of(tier: TierState, plan: Plan) -> NextRefresh:
+def next_refresh_of(tier: TierStatus, plan: Plan) -> NextRefresh:
     """Return when and why a tier is refreshed next."""
     first = tiers_together(tier.tier)[0]
     decision = plan.decided.get((tier.view, first))

@@ -1,7 +1,7 @@
-"""A connection for what operators ask, out of the worker's pool, and where its driver's errors become ours.
+"""A connection of the worker's pool for operators' requests; it translates the errors of the driver.
 
-Invariant: what leaves is one of our errors, whose text holds neither parameters nor connection data; a broken
-connection never goes back into the pool.
+Invariant: only Frontview's errors are raised, whose text contains neither parameters nor connection data, and a broken
+connection never returns to the pool.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ _NOT_MIGRATED = (
 def operator_connection(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in autocommit.
 
-    :raises DatabaseUnavailable: no connection, no time.
-    :raises NotMigrated: a table or function is not there.
+    :raises DatabaseUnavailable: there is no connection, or the database did not answer in time.
+    :raises NotMigrated: a table or function does not exist.
     :raises Problem: 503, the role of the web server lacks a right.
     """
     try:
@@ -51,7 +51,7 @@ def operator_connection(engine: Engine) -> Iterator[Connection]:
 
 
 def _checked_out(engine: Engine) -> PooledConnection:
-    """Return a connection that answers; one that died while it was idle is replaced, with all of its age."""
+    """Return a connection that answers; if one died while it was idle, the pool replaces it and all older ones."""
     pooled = engine.connect()
     try:
         pooled.exec_driver_sql("SELECT 1")

@@ -21,7 +21,7 @@ from web.operators.system_state import (
     Refresh,
     Refresher,
     SystemState,
-    TierState,
+    TierStatus,
     Watermark,
     read_rows,
     system_state,
@@ -39,7 +39,7 @@ from web.telemetry.worker_statistics import WorkerReport, WorkerStatistics
 
 
 @dataclass(frozen=True, slots=True)
-class Tier(TierState):
+class Tier(TierStatus):
     """One tier of a view."""
 
     next_refresh: NextRefresh

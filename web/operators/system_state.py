@@ -52,7 +52,7 @@ class Refresher:
 
 
 @dataclass(frozen=True, slots=True)
-class TierState:
+class TierStatus:
     """One tier of a view."""
 
     view: str
@@ -113,7 +113,7 @@ class SystemState:
     alarms: list[Alarm]
     watermark: Watermark | None
     leader: Refresher | None
-    views: list[TierState]
+    views: list[TierStatus]
     refreshes: list[Refresh]
     audit: list[Audited]
     connections: list[Connections]
@@ -138,10 +138,7 @@ SELECT
     (
         SELECT count(*) FROM frontview.stale_key k
         WHERE k.source = ANY (v.sources) AND (v.through IS NULL OR k.drain_id > v.through)
-        AND (
-            k.day = '-infinity'
-            OR (k.day >= v.first_day AND (v.before_day = 'infinity' OR k.day < v.before_day))
-        )
+        AND frontview.tier_holds(v.first_day, v.before_day, k.day)
     ) AS stale_keys
 FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
 ORDER BY v.view, v.first_day DESC, v.tier
@@ -201,7 +198,7 @@ def system_state(connection: Connection) -> SystemState:
         alarms=read_rows(connection, Alarm, ALARMS),
         watermark=watermark[0] if watermark else None,
         leader=leader[0] if leader else None,
-        views=read_rows(connection, TierState, TIERS),
+        views=read_rows(connection, TierStatus, TIERS),
         refreshes=read_rows(connection, Refresh, REFRESHES),
         audit=read_rows(connection, Audited, AUDIT),
         connections=read_rows(connection, Connections, CONNECTIONS),

@@ -1,7 +1,7 @@
-"""The hub of one process: which streams of events are open, and whom a change concerns.
+"""The hub of one process: the open streams of events, and which of them a change concerns.
 
-Invariant: every change of its user's after the position that a subscription began with reaches it. It counts from
-:meth:`EventHub.subscribe` until its release, whoever releases it, and how often.
+Invariant: a subscription is notified of every change to its user's data after the position at which it began. It
+occupies a place from :meth:`EventHub.subscribe` until its first release; further releases do nothing.
 """
 
 import threading
@@ -16,7 +16,7 @@ from refresher.front_cache.feed import Poll, Position
 from web.telemetry.worker_statistics import EventStreamStatistics
 
 KINDS = ("changed", "state", "end", "alive")
-PROBE_SECONDS = 0.2  # for those who are gone to be noticed
+PROBE_SECONDS = 0.2  # How long a new stream waits until streams whose clients have left are found.
 LEAST_SECONDS_BETWEEN_PROBES = 1.0
 
 
@@ -25,16 +25,16 @@ class TooManyStreams(FrontviewError):
 
 
 class Subscription:
-    """What one stream is told; made by the hub.
+    """The changes that one stream has yet to send; made by the hub.
 
-    :param user: whose changes it is about.
-    :param since: what the feed had told when it began; None: nothing yet.
+    :param user: whose changes it follows.
+    :param since: the position of the feed when it began; None: the feed had none yet.
     """
 
     def __init__(self, hub: "EventHub", caller: UserKey, user: UserKey, since: Position | None) -> None:
         self.caller, self.user, self.since = caller, user, since
         self._hub = hub
-        self.told: Position | None = None  # not handed over yet; the hub's lock guards it
+        self.latest: Position | None = None  # Of a change that was not taken yet; the hub's lock guards it.
         self._probed = False
         self._wake = threading.Event()
 
@@ -44,46 +44,46 @@ class Subscription:
         return self._hub.stopping
 
     def wait(self, seconds: float) -> None:
-        """Return when there is something to look at, or after that time."""
+        """Return when something may have to be sent, or after that time."""
         self._wake.wait(seconds)
 
     def take(self) -> tuple[Position | None, Position | None]:
-        """Return the newest position with a change for its user since the last call, and how far the feed has told."""
+        """Return the position of the newest change for its user since the last call, and the position of the feed."""
         self._wake.clear()
         return self._hub.hand_over(self)
 
-    def tell(self, position: Position) -> None:
-        """Note a change of its user's."""
-        self.told = position
+    def notify(self, position: Position) -> None:
+        """Note a change of its user's data."""
+        self.latest = position
         self._wake.set()
 
     def take_probe(self) -> bool:
-        """Return whether it is to send something, so that a client that is gone is noticed."""
+        """Return whether the stream must send something, so that a client that has left is noticed."""
         probed, self._probed = self._probed, False
         return probed
 
     def probe(self) -> None:
-        """Have it send something."""
+        """Make the stream send something."""
         self._probed = True
         self._wake.set()
 
     def wake(self) -> None:
-        """Make it look around."""
+        """Make the stream check whether something has to be sent."""
         self._wake.set()
 
     def sent(self, kind: str) -> None:
-        """Count what was sent."""
+        """Count an event that was sent."""
         self._hub.count(kind)
 
     def release(self) -> None:
-        """Give its place back; again and again without effect."""
+        """Give its place back; further calls do nothing."""
         self._hub.forget(self)
 
 
 class EventHub:
-    """The open streams by user, told by the follower's thread.
+    """The open streams by user; the feed follower's thread notifies them.
 
-    :param most: streams at once; ``most_per_caller``: of those, one token's user.
+    :param most: how many streams may be open; ``most_per_caller``: how many of them for one token's user.
     """
 
     def __init__(self, most: int, most_per_caller: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -99,11 +99,12 @@ class EventHub:
         self.stopping = False
 
     def subscribe(self, caller: UserKey, user: UserKey) -> Subscription:
-        """Return a new subscription to changes of ``user``; whoever has it must release it.
+        """Return a new subscription to changes of ``user``; the caller must release it.
 
-        A page that was left has its place until something is sent to it; where there is none, that is done now.
+        A client that has left occupies its place until something is sent to it. If no place is free, something is sent
+        to the streams that could give up theirs, once a second at most.
 
-        :raises TooManyStreams: there is no place.
+        :raises TooManyStreams: no place is free.
         """
         with self._lock:
             if not self._has_place(caller) and not self._place_after_a_probe(caller):
@@ -116,7 +117,7 @@ class EventHub:
             return subscription
 
     def forget(self, subscription: Subscription) -> None:
-        """Take a subscription out, if it is there."""
+        """Remove a subscription, if it is there."""
         user, caller = subscription.user, subscription.caller
         with self._lock:
             if subscription not in self._by_user.get(user, ()):
@@ -130,25 +131,25 @@ class EventHub:
             self._released.notify_all()
 
     def applied(self, poll: Poll, flushed: bool) -> None:
-        """Tell whom it concerns that the cache has applied ``poll``; on the path of every poll."""
+        """Notify the streams of the users whom ``poll`` concerns, after the cache has applied it."""
         position = poll.newest
-        if position is None:  # no feed, no trust: clients ask by themselves
+        if position is None:  # Without the feed there is no trust, and clients poll by themselves.
             return
         with self._lock:
             if self._by_user and (flushed or poll.rows or poll.bulks):
                 for user in self._concerned(poll, flushed):
                     for subscription in self._by_user[user]:
-                        subscription.tell(position)
+                        subscription.notify(position)
             self.position = position
 
     def hand_over(self, subscription: Subscription) -> tuple[Position | None, Position | None]:
-        """Return what a subscription was told since the last call, and how far the feed has told."""
+        """Return the position of a subscription's newest change since the last call, and the position of the feed."""
         with self._lock:
-            told, subscription.told = subscription.told, None
-            return told, self.position
+            latest, subscription.latest = subscription.latest, None
+            return latest, self.position
 
     def stop(self) -> None:
-        """End all streams, and those that come."""
+        """End all streams, and those that are opened later."""
         with self._lock:
             self.stopping = True
             for subscriptions in self._by_user.values():
@@ -179,7 +180,9 @@ class EventHub:
     def _place_after_a_probe(self, caller: UserKey) -> bool:
         now = self._monotonic()
         self._probed_at = {who: at for who, at in self._probed_at.items() if now - at < LEAST_SECONDS_BETWEEN_PROBES}
-        full = None if self._callers.total() >= self._most else caller  # one who keeps asking costs the others no probe
+        full = (
+            None if self._callers.total() >= self._most else caller
+        )  # A caller that keeps asking causes no probes of other callers' streams.
         if full in self._probed_at:
             return False
         self._probed_at[full] = now
@@ -189,7 +192,7 @@ class EventHub:
         return self._released.wait_for(lambda: self._has_place(caller), PROBE_SECONDS)
 
     def _concerned(self, poll: Poll, flushed: bool) -> Collection[UserKey]:
-        """Return the users with streams whom ``poll`` is about."""
+        """Return the users with open streams whom ``poll`` concerns."""
         users = {row.user for row in poll.rows}
         if flushed or None in users:
             return self._by_user

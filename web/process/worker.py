@@ -21,7 +21,7 @@ from models.settings import Settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
 from refresher.front_cache.limits import region_limits
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.background import Background, has_free_connection
 from web.process.event_hub import EventHub
 from web.reads.read_path import ReadPath

@@ -13,7 +13,7 @@ from models.event_counter import EventCounter
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
 from refresher.front_cache.fill import Fill, FillResult
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.computing import Admission, Computing
 
 RENEWAL = "renewal"

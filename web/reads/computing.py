@@ -22,7 +22,7 @@ from refresher.front_cache.body import compressed
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
 from refresher.front_cache.fill import Fill, FillResult
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import Answer, ExactReads, ReadQuestion
 from web.reads.statistics import AdmissionStatistics
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from models.errors import DatabaseUnavailable, FrontviewError
 from models.event_counter import EventCounter
 from models.user_key import UserKey
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.driver_errors import READ_AGAIN, base_may_help, sqlstate_of, translated
 
 # A rewrite is rare; five in a row under five reads mean that something rewrites tables in a loop.

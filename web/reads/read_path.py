@@ -21,7 +21,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
 from refresher.front_cache.fill import Fill, FillResult, Turn
 from refresher.front_cache.trust import NEVER
-from views_sql.maintained_view import Catalog, Dashboard
+from views_sql.declaration.maintained_view import Catalog, Dashboard
 from web.reads.background_fills import BackgroundFills, WantedFill
 from web.reads.computing import Admission, Computing
 from web.reads.exact_read import ExactReads

@@ -1,1 +1,1 @@
-"""What a web process measures of itself: metrics, latencies, traces, and reports."""
+"""What a web process measures: metrics, latencies, traces, and its reports to the database."""

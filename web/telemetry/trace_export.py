@@ -1,6 +1,6 @@
-"""How spans leave the process: looked through first, from a thread that each process starts for itself.
+"""The export of spans: each is filtered first, and sent from a thread that each process starts for itself.
 
-Invariant: an attribute that is not in :data:`ALLOWED` stays here, whatever a library sets one day.
+Invariant: an attribute that is not in :data:`ALLOWED` never leaves the process, whatever a library sets in the future.
 """
 
 import os
@@ -35,33 +35,33 @@ ALLOWED = frozenset(
         "db.namespace",
         "db.operation",
         "db.operation.name",
-        "db.statement",  # with %s in place of every value
+        "db.statement",  # It has %s in place of every value.
         "db.query.text",
     }
 )
 
 
-class Reviewed(SpanExporter):
-    """Hands spans on with what is allowed in them."""
+class FilteringExporter(SpanExporter):
+    """Passes spans on with their allowed attributes."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send the spans."""
-        return self._exporter.export([_reviewed(span) for span in spans])
+        return self._exporter.export([_filtered(span) for span in spans])
 
     def shutdown(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what waits."""
+        """Send the spans that wait."""
         return self._exporter.force_flush(timeout_millis)
 
 
-class PerProcess(SpanProcessor):
-    """A batch processor that comes to be with the first span of each process: nothing runs before a fork."""
+class PerProcessBatches(SpanProcessor):
+    """A batch processor that each process creates with its first span, so that no thread runs before a fork."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -70,20 +70,20 @@ class PerProcess(SpanProcessor):
         os.register_at_fork(after_in_child=self._forget)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing happens before a span's end."""
+        """Do nothing before the span ends."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span, unless it is of a statement that no request asked for: there are many of those."""
+        """Queue the span, unless it belongs to one of the many statements that no request caused."""
         if span.parent is not None or span.kind is not SpanKind.CLIENT:
             self._of_this_process().on_end(span)
 
     def shutdown(self) -> None:
-        """Send what is queued, and end the thread."""
+        """Send the queued spans and end the thread."""
         if self._batches is not None:
             self._batches.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what is queued."""
+        """Send the queued spans."""
         return self._batches is None or self._batches.force_flush(timeout_millis)
 
     def _of_this_process(self) -> BatchSpanProcessor:
@@ -97,11 +97,11 @@ class PerProcess(SpanProcessor):
         self._lock, self._batches = threading.Lock(), None
 
 
-def _reviewed(span: ReadableSpan) -> ReadableSpan:
+def _filtered(span: ReadableSpan) -> ReadableSpan:
     attributes = _allowed(span.attributes)
     name = span.name
     if span.kind is SpanKind.SERVER and "http.route" not in attributes:
-        name = name.partition(" ")[0]  # the library names it by the address that was asked
+        name = name.partition(" ")[0]  # The library puts the requested address into the name.
     return ReadableSpan(
         name=name,
         context=span.context,
@@ -110,7 +110,7 @@ def _reviewed(span: ReadableSpan) -> ReadableSpan:
         attributes=attributes,
         events=[Event(event.name, _allowed(event.attributes), event.timestamp) for event in span.events],
         kind=span.kind,
-        status=Status(span.status.status_code),  # its description is the text of an error
+        status=Status(span.status.status_code),  # Without the description, which is the text of an error.
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,

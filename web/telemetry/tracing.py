@@ -1,7 +1,7 @@
-"""Traces of requests and of their statements, where the extra `otel` is installed and switched on.
+"""Traces of requests and of their statements, if the extra `otel` is installed and switched on.
 
-Invariant: what leaves the process are the attributes listed here and no others: no address or query that was asked,
-no parameter of a statement, no client's address, no text of an error. Without the switch nothing of it is imported.
+Invariant: only the listed attributes leave the process: no requested address or query, no parameter of a statement, no
+client's address, no text of an error. If it is switched off, OpenTelemetry is not even imported.
 """
 
 import os
@@ -21,20 +21,20 @@ SERVICE = "frontview-web"
 
 
 class Tracing:
-    """The traces of one application; made before a fork, it starts its thread with the first span of each process.
+    """The traces of one application; may be made before a fork: each process starts its thread with its first span.
 
-    :param exporter: where spans go.
+    :param exporter: receives the spans.
     """
 
     def __init__(self, exporter: "SpanExporter") -> None:
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  installed only with the extra
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
 
-        from web.telemetry.trace_export import PerProcess, Reviewed  # noqa: PLC0415
+        from web.telemetry.trace_export import FilteringExporter, PerProcessBatches  # noqa: PLC0415
 
         service = os.environ.get("OTEL_SERVICE_NAME", SERVICE)
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
-        self._processor = PerProcess(Reviewed(exporter))
+        self._processor = PerProcessBatches(FilteringExporter(exporter))
         self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer(__name__)
 
@@ -55,7 +55,7 @@ class Tracing:
             PsycopgInstrumentor.instrument_connection(connection, tracer_provider=self._provider)
 
     def hit(self, environ: dict[str, Any], rule: str, status: int, seconds: float) -> None:
-        """Make a span of a request that the layer before Flask has just answered."""
+        """Make a span of a request that was answered before it reached Flask."""
         from opentelemetry.instrumentation.wsgi import wsgi_getter  # noqa: PLC0415
         from opentelemetry.propagate import extract  # noqa: PLC0415
         from opentelemetry.trace import SpanKind  # noqa: PLC0415
@@ -71,18 +71,18 @@ class Tracing:
         span.end(now)
 
     def shutdown(self) -> None:
-        """Send what has not been sent, and end the thread."""
+        """Send the remaining spans and end the thread."""
         self._processor.shutdown()
 
     def flush(self) -> None:
-        """Send what has not been sent."""
+        """Send the remaining spans."""
         self._processor.force_flush()
 
 
 def make_tracing() -> Tracing:
-    """Return the traces that the environment describes.
+    """Return the traces that the environment configures.
 
-    :raises ConfigurationError: the extra is not installed, or nobody is named to send traces to.
+    :raises ConfigurationError: the extra is not installed, or no receiver of traces is named.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

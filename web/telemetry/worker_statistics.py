@@ -130,7 +130,7 @@ class HistoryStatistics:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """What a process reports of itself."""
+    """What a process reports about itself."""
 
     statistics: WorkerStatistics = field(default_factory=WorkerStatistics)
     history: HistoryStatistics = field(default_factory=HistoryStatistics)

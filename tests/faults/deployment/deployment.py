@@ -181,9 +181,9 @@ class Deployment:
                 state = system_state(connection)
         except psycopg.OperationalError:
             return False
-        tidy = all(tier["populated"] and tier["stale_keys"] == 0 for tier in state["views"])
-        drained = state["watermark"] is not None and state["watermark"]["undrained_rows"] == 0
-        return tidy and drained and state["leader"] is not None and all(self.trusted(name) for name in self.workers)
+        tidy = all(tier.populated and tier.stale_keys == 0 for tier in state.views)
+        drained = state.watermark is not None and state.watermark.undrained_rows == 0
+        return tidy and drained and state.leader is not None and all(self.trusted(name) for name in self.workers)
 
     # --- building
 

@@ -17,7 +17,7 @@ from tests.fix_app import System, free_port
 from tests.oracle.reads import Tally, compare_view
 from tests.waiting import until
 from web.cli import main
-from web.endpoints.health import look_at_database
+from web.endpoints.health import check_database
 
 EMPTY = "SELECT count(*) FROM frontview.stale_key"
 
@@ -148,7 +148,7 @@ def test_a_role_that_may_not_read_alarms_is_ready_all_the_same(
     try:
         for url, seen in ((database_url, 1), (make_url(database_url).set(username=role), None)):
             engine = make_engine(str(direct_url(load_settings(database_url=str(url)))), "frontview-test")
-            found = look_at_database(engine)
+            found = check_database(engine)
             engine.dispose()
             assert found.schema is not None
             assert found.schema.migrated

@@ -35,34 +35,34 @@ def add_user(connection: psycopg.Connection) -> None:
 
 def test_a_fresh_database_has_no_leader_and_nothing_populated(connection: psycopg.Connection) -> None:
     state = system_state(connection)
-    assert state["leader"] is None
-    assert state["watermark"] is None
-    assert not any(row["populated"] for row in state["views"])
+    assert state.leader is None
+    assert state.watermark is None
+    assert not any(row.populated for row in state.views)
 
 
 def test_the_leader_and_its_watermark(connection: psycopg.Connection, database_url: str) -> None:
     with leading(database_url) as leader:
         state = system_state(connection)
-        assert state["leader"]["pid"] == leader.info.backend_pid
-        assert state["leader"]["application_name"] == "frontview-refresher-drain"
-        assert state["watermark"]["epoch"] == 1
-        assert 0 <= state["watermark"]["age_seconds"] < 5
-        assert [row["application_name"] for row in state["connections"]] == ["frontview-refresher-drain"]
-    until(lambda: system_state(connection)["leader"] is None, "state without the leader that disconnected")
+        assert state.leader.pid == leader.info.backend_pid
+        assert state.leader.application_name == "frontview-refresher-drain"
+        assert state.watermark.epoch == 1
+        assert 0 <= state.watermark.age_seconds < 5
+        assert [row.application_name for row in state.connections] == ["frontview-refresher-drain"]
+    until(lambda: system_state(connection).leader is None, "state without the leader that disconnected")
 
 
 def test_undrained_rows_become_stale_keys_of_the_tiers_that_hold_them(
     connection: psycopg.Connection, database_url: str
 ) -> None:
     with leading(database_url) as leader:
-        newest = system_state(connection)["watermark"]["drain_id"]
+        newest = system_state(connection).watermark.drain_id
         connection.execute("UPDATE frontview.view_state SET through = %s", (newest,))
         add_user(connection)
-        assert system_state(connection)["watermark"]["undrained_rows"] >= 3
+        assert system_state(connection).watermark.undrained_rows >= 3
         leader.execute("SELECT frontview.drain_changes(1, (SELECT nonce FROM frontview.drain LIMIT 1))")
         state = system_state(connection)
-        assert state["watermark"]["undrained_rows"] == 0
-        stale = {(row["view"], row["tier"]): row["stale_keys"] for row in state["views"]}
+        assert state.watermark.undrained_rows == 0
+        stale = {(row.view, row.tier): row.stale_keys for row in state.views}
         assert stale["call_daily", "recent"] == 1
         assert stale["call_daily", "history"] == 0
         assert stale["lead_daily", "recent"] == 0
@@ -91,8 +91,8 @@ def test_alarms_are_the_first_lines(connection: psycopg.Connection) -> None:
 
 def test_the_audits_totals(connection: psycopg.Connection) -> None:
     connection.execute("INSERT INTO frontview.audit (view, checks, violations) VALUES ('call_daily', 4321, 7)")
-    (total,) = system_state(connection)["audit"]
-    assert (total["view"], total["checks"], total["violations"]) == ("call_daily", 4321, 7)
+    (total,) = system_state(connection).audit
+    assert (total.view, total.checks, total.violations) == ("call_daily", 4321, 7)
     assert "4,321" in CliRunner().invoke(main, ["status"]).stdout
 
 

@@ -149,7 +149,7 @@ def test_it_ends_and_says_why(options: dict[str, float], after_seconds: float, r
     assert list(pieces) == []
 
 
-def test_a_clock_that_is_set_ends_it_at_the_next_look(opened: Stage) -> None:
+def test_a_clock_that_is_set_ends_it_at_the_next_check(opened: Stage) -> None:
     opened.wall.now = EXPIRES_AT
     assert opened.due() == ending("token-expired")
 
@@ -189,4 +189,4 @@ def test_what_is_sent_is_counted() -> None:
     stage.due(HEARTBEAT_SECONDS)
     stage.hub.stop()
     stage.due()
-    assert stage.hub.statistics()["sent"] == {"changed": 1, "state": 1, "end": 1, "alive": 1}
+    assert stage.hub.statistics().sent == {"changed": 1, "state": 1, "end": 1, "alive": 1}

@@ -7,7 +7,7 @@ from models.schema_version import SchemaState
 from models.settings import load_settings
 from tests.web.web_fakes import SECRET, FakeFollower, FakeWorker, make_app
 from web.app import create_app
-from web.endpoints.health import ANSWER_SECONDS, Found, ReadinessCheck
+from web.endpoints.health import KEPT_SECONDS, DatabaseState, ReadinessCheck
 
 
 def ready(look=None, **worker):
@@ -43,7 +43,7 @@ def test_a_newer_schema_is_noted():
 
 
 def ready_with(alarms):
-    check = ReadinessCheck(lambda _: Found(SchemaState(True), alarms))
+    check = ReadinessCheck(lambda _: DatabaseState(SchemaState(True), alarms))
     return create_app(FakeWorker(), load_settings(jwt_secret=SECRET), readiness=check).test_client().get("/readyz")
 
 
@@ -77,10 +77,10 @@ def test_not_ready_without_database_or_schema(look, worker, kind, found):
 
 def test_the_database_is_asked_at_most_once_a_second():
     now, looks = [0.0], []
-    check = ReadinessCheck(lambda _: looks.append(1) or Found(SchemaState(True)), clock=lambda: now[0])
+    check = ReadinessCheck(lambda _: looks.append(1) or DatabaseState(SchemaState(True)), clock=lambda: now[0])
     for _ in range(5):
         check.readiness(None)
     assert len(looks) == 1
-    now[0] = ANSWER_SECONDS
+    now[0] = KEPT_SECONDS
     check.readiness(None)
     assert len(looks) == 2

@@ -8,6 +8,7 @@ from refresher.front_cache.feed import FeedRow, Poll, Position
 from tests.refresher.front_cache.cache_fakes import Clock, changed
 from web.process.event_hub import EventHub, Subscription, TooManyStreams
 from web.telemetry.process_numbers import numbers_of
+from web.telemetry.worker_statistics import WorkerStatistics
 
 
 def at(drain_id: int) -> Position:
@@ -95,7 +96,7 @@ def test_one_caller_and_all_together_have_so_many_places(hub: EventHub) -> None:
     hub.subscribe(9, 9)
     with pytest.raises(TooManyStreams):
         hub.subscribe(10, 10)
-    assert hub.statistics()["open"] == 3
+    assert hub.statistics().open == 3
 
 
 def test_who_was_released_is_told_nothing_and_leaves_nothing(hub: EventHub) -> None:
@@ -149,7 +150,7 @@ def test_what_it_counts_is_told_as_metrics(hub: EventHub) -> None:
     hub.subscribe(7, 7)
     with pytest.raises(TooManyStreams):
         hub.subscribe(7, 7)
-    numbers = numbers_of({"event_streams": hub.statistics()})
+    numbers = numbers_of(WorkerStatistics(event_streams=hub.statistics()))
     assert numbers.gauges["frontview_event_streams", ()] == 2
     assert numbers.gauges["frontview_event_streams_limit", ()] == 3
     assert numbers.counters["frontview_event_streams_opened_total", ()] == 3

@@ -14,8 +14,8 @@ from refresher.front_cache.fill import RunningFills
 from refresher.front_cache.store import Region, Store
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_cache
 from tests.web.reads.database_fakes import ANSWER, GONE, FakeEngine
-from views_sql.maintained_view import Catalog, Dashboard
-from views_sql.maintained_view import Region as DeclaredRegion
+from views_sql.declaration.maintained_view import Catalog, Dashboard
+from views_sql.declaration.maintained_view import Region as DeclaredRegion
 from web.reads.computing import resolved_parameters
 from web.reads.read_path import Reading, ReadPath, ReadPolicy
 from web.reads.statistics import ReadStatistics

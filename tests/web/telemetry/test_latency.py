@@ -1,23 +1,24 @@
 """Latencies and the other numbers of one process, as Prometheus is told them."""
 
 import threading
-from typing import Any
 
 import pytest
 
+from refresher.front_cache.statistics import CacheStatistics, RegionStatistics
 from tests.scraping import Scraped, parse
 from tests.web.web_fakes import HELD, MISS, FakeWorker, bearer, make_app
 from web.endpoints.metrics import exposition
 from web.telemetry.latency import BOUNDS_SECONDS, Latency
 from web.telemetry.metric_families import FAMILIES
-from web.telemetry.metrics_folder import Together
+from web.telemetry.metrics_folder import ServerNumbers
 from web.telemetry.process_numbers import numbers_of
+from web.telemetry.worker_statistics import AccessStatistics, ProcessStatistics, WarmingStatistics, WorkerStatistics
 
 OVERVIEW = "/api/v1/dashboard/overview"
 
 
-def told(statistics: dict[str, Any]) -> Scraped:
-    return parse(exposition(Together(numbers_of(statistics), 1, 0, 0.0), True).decode())
+def told(statistics: WorkerStatistics) -> Scraped:
+    return parse(exposition(ServerNumbers(numbers_of(statistics), 1, 0, 0.0)).decode())
 
 
 @pytest.mark.parametrize(("seconds", "bucket"), [(0.0, 0), (0.0001, 0), (0.00011, 1), (20.0, 16), (20.1, 17)])
@@ -51,7 +52,7 @@ def test_buckets_are_told_as_prometheus_wants_them() -> None:
         latency.observe("/x", "cache", 200, seconds)
     latency.observe("/x", "cache", 304, 0.003)
     latency.observe(None, None, 404, 0.001)
-    scraped = told({"latency": latency.statistics()})
+    scraped = told(WorkerStatistics(latency=latency.statistics()))
     labels = {"route": "/x", "source": "cache"}
     buckets = [scraped.value("frontview_request_seconds_bucket", **labels, le=str(bound)) for bound in BOUNDS_SECONDS]
     assert buckets == sorted(buckets)
@@ -84,39 +85,36 @@ def test_requests_are_observed_in_flask_and_before_it() -> None:
 
 
 def test_a_process_that_has_not_begun_names_every_metric() -> None:
-    scraped = told({})
+    scraped = told(WorkerStatistics())
     assert {name.removesuffix("_total").removesuffix("_bucket") for name in scraped.kinds} >= set(FAMILIES)
 
 
-def test_sections_that_are_not_known_are_told_by_their_own_words() -> None:
-    scraped = told(
-        {
-            "warming": {"stored": 3, "failed": {"unavailable": 1}, "queued": 7, "duty": 0.25, "error": None},
-            "accesses": {"reported_reads": 12},
-            "cache": {
-                "regions": {
-                    "a": {"hits": 1, "renewals": {"done": 2, "busy": 1}, "compressed": 5, "ages": {"1": 4, "inf": 6}}
-                }
-            },
-        }
+def test_warming_and_accesses_are_told_by_state_and_event() -> None:
+    warming = WarmingStatistics(
+        planned=7, plan_age_seconds=0.25, warmed={"predicted": 3}, renewed=4, skipped={"busy": 1}, failed=2
     )
-    assert scraped.value("frontview_warming_events_total", event="stored") == 3
-    assert scraped.value("frontview_warming_events_total", event="failed_unavailable") == 1
-    assert scraped.value("frontview_warming_state", state="queued") == 7
-    assert scraped.value("frontview_warming_state", state="duty") == 0.25
+    scraped = told(WorkerStatistics(warming=warming, accesses=AccessStatistics(reported_reads=12)))
+    assert scraped.value("frontview_warming_state", state="planned") == 7
+    assert scraped.value("frontview_warming_state", state="plan_age_seconds") == 0.25
+    for event, count in {"warmed_predicted": 3, "renewed": 4, "skipped_busy": 1, "failed": 2}.items():
+        assert scraped.value("frontview_warming_events_total", event=event) == count
     assert scraped.value("frontview_access_events_total", event="reported_reads") == 12
+
+
+def test_a_region_is_told_with_its_renewals_and_the_ages_of_its_entries() -> None:
+    region = RegionStatistics(renewals=3, ages={"1": 4, "inf": 6})
+    scraped = told(WorkerStatistics(cache=CacheStatistics(regions={"a": region})))
     assert scraped.value("frontview_cache_renewals_total", region="a") == 3
     assert scraped.value("frontview_cache_entries_by_age", region="a", age="inf") == 6
-    assert scraped.value("frontview_cache_events_total", region="a", event="compressed") == 5
 
 
 def test_sums_of_time_do_not_depend_on_the_order_of_adding() -> None:
     """A sum that falls by its last bit is a restart to Prometheus, and the whole sum an increase."""
     seconds = [0.1, 0.2, 0.3, 0.7, 1e-5]
-    parts = [numbers_of({"process": {"cpu_seconds": value}}) for value in seconds]
+    parts = [numbers_of(WorkerStatistics(process=ProcessStatistics(cpu_seconds=value))) for value in seconds]
 
     def together(order: list[int]) -> float:
-        total = numbers_of({})
+        total = numbers_of(WorkerStatistics())
         for index in order:
             for (name, labels), value in parts[index].counters.items():
                 total.add(name, dict(labels), value)

@@ -14,10 +14,10 @@ from web.telemetry import metrics_folder
 from web.telemetry.metrics_folder import (
     FolderRefused,
     default_folder,
-    forget_ended_servers,
-    leave,
     open_folder,
-    read_together,
+    read_numbers,
+    remove_folders_of_ended_servers,
+    write_numbers,
 )
 from web.telemetry.process_numbers import Numbers
 
@@ -31,16 +31,16 @@ def numbers(hits: int, held: int = 0, lag: float = 0.0) -> Numbers:
 
 
 class Process:
-    """A process of its own that lives until it is ended; its numbers are left by the test."""
+    """A process of its own that lives until it is ended; the test writes its numbers."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         self.name = f"{self.process.pid}-{metrics_folder._start_of(self.process.pid)}"
 
-    def leave(self, folder: Path, left: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(self, folder: Path, numbers: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patched:
             patched.setattr(metrics_folder, "_own_name", lambda: self.name)
-            leave(folder, left, 100.0)
+            write_numbers(folder, numbers, 100.0)
 
     def end(self) -> None:
         self.process.kill()
@@ -62,9 +62,9 @@ def other() -> Iterator[Process]:
 def test_counters_add_up_and_gauges_as_they_are_meant_to(
     folder: Path, other: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave(folder, numbers(3, held=10, lag=0.5), 100.0)
-    other.leave(folder, numbers(4, held=20, lag=0.25), monkeypatch)
-    together = read_together(folder, 101.5)
+    write_numbers(folder, numbers(3, held=10, lag=0.5), 100.0)
+    other.write(folder, numbers(4, held=20, lag=0.25), monkeypatch)
+    together = read_numbers(folder, 101.5)
     assert together.numbers.counters == {HITS: 7}
     assert together.numbers.gauges == {HELD: 30, LAG: 0.5}
     assert (together.living, together.ended, together.oldest_seconds) == (2, 0, 1.5)
@@ -73,11 +73,11 @@ def test_counters_add_up_and_gauges_as_they_are_meant_to(
 def test_what_an_ended_process_counted_is_kept_once_and_what_it_held_is_gone(
     folder: Path, other: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave(folder, numbers(3, held=10), 100.0)
-    other.leave(folder, numbers(4, held=20), monkeypatch)
+    write_numbers(folder, numbers(3, held=10), 100.0)
+    other.write(folder, numbers(4, held=20), monkeypatch)
     other.end()
     for _ in range(3):
-        together = read_together(folder, 100.0)
+        together = read_numbers(folder, 100.0)
         assert together.numbers.counters == {HITS: 7}
         assert together.numbers.gauges[HELD] == 10
         assert (together.living, together.ended) == (1, 1)
@@ -87,63 +87,63 @@ def test_what_an_ended_process_counted_is_kept_once_and_what_it_held_is_gone(
 def test_a_fold_that_was_interrupted_adds_nobody_twice(
     folder: Path, other: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other.leave(folder, numbers(4), monkeypatch)
+    other.write(folder, numbers(4), monkeypatch)
     other.end()
     left = (folder / f"{other.name}.json").read_bytes()
-    read_together(folder, 100.0)
+    read_numbers(folder, 100.0)
     (folder / f"{other.name}.json").write_bytes(left)  # as if it had ended before it removed the file
     for _ in range(2):
-        assert read_together(folder, 100.0).numbers.counters == {HITS: 4}
+        assert read_numbers(folder, 100.0).numbers.counters == {HITS: 4}
 
 
 def test_an_ended_process_counts_before_it_is_folded(
     folder: Path, other: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other.leave(folder, numbers(4, held=20), monkeypatch)
+    other.write(folder, numbers(4, held=20), monkeypatch)
     other.end()
-    with metrics_folder._alone(folder) as alone:  # another process is at it, and may have been stopped
-        assert alone
-        together = read_together(folder, 100.0)
+    with metrics_folder._lock(folder) as locked:  # Another process holds it, and may have been suspended.
+        assert locked
+        together = read_numbers(folder, 100.0)
     assert together.numbers.counters == {HITS: 4}
     assert together.numbers.gauges == {}
     assert (together.living, together.ended) == (0, 1)
 
 
-def test_a_fold_between_two_looks_of_a_reader_is_noticed(
+def test_a_fold_while_the_files_are_read_is_noticed(
     folder: Path, other: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other.leave(folder, numbers(4), monkeypatch)
+    other.write(folder, numbers(4), monkeypatch)
     other.end()
-    looked = metrics_folder._left
+    read = metrics_folder._read_processes
     folds = iter([True, False])
 
-    def fold_first(path: Path) -> list[metrics_folder.Left]:
+    def fold_first(path: Path) -> list[metrics_folder._ProcessNumbers]:
         if next(folds, False):
             metrics_folder._fold(path)
-        return list(looked(path))
+        return list(read(path))
 
-    with metrics_folder._alone(folder):  # the reader does not fold by itself
-        monkeypatch.setattr(metrics_folder, "_left", fold_first)
-        assert read_together(folder, 100.0).numbers.counters == {HITS: 4}
+    with metrics_folder._lock(folder):  # The reader itself does not fold.
+        monkeypatch.setattr(metrics_folder, "_read_processes", fold_first)
+        assert read_numbers(folder, 100.0).numbers.counters == {HITS: 4}
 
 
 def test_another_process_with_the_pid_of_an_ended_one_is_another(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(metrics_folder, "_own_name", lambda: f"{os.getpid()}-1")  # began at another time
-        leave(folder, numbers(5), 100.0)
-    leave(folder, numbers(2), 100.0)
-    together = read_together(folder, 100.0)
+        write_numbers(folder, numbers(5), 100.0)
+    write_numbers(folder, numbers(2), 100.0)
+    together = read_numbers(folder, 100.0)
     assert (together.living, together.ended) == (1, 1)
     assert together.numbers.counters == {HITS: 7}
 
 
 def test_a_file_that_cannot_be_read_and_a_metric_that_is_no_more_harm_nothing(folder: Path, other: Process) -> None:
-    leave(folder, numbers(1), 100.0)
+    write_numbers(folder, numbers(1), 100.0)
     (folder / f"{other.name}.json").write_text("{")
     (folder / f"{os.getppid()}-1.json").write_text(
         json.dumps({"written": 1, "counters": [["frontview_gone_total", [], 1]], "gauges": []})
     )
-    assert read_together(folder, 100.0).numbers.counters == {HITS: 1}
+    assert read_numbers(folder, 100.0).numbers.counters == {HITS: 1}
 
 
 class TestTheFolder:
@@ -180,6 +180,6 @@ class TestTheFolder:
         living = open_folder(tmp_path / f"{prefix}-{other.name}")
         odd = open_folder(tmp_path / f"{prefix}-what-ever")
         ended = open_folder(tmp_path / f"{prefix}-{other.process.pid}-1")
-        leave(ended, numbers(1), 100.0)
-        forget_ended_servers()
+        write_numbers(ended, numbers(1), 100.0)
+        remove_folders_of_ended_servers()
         assert sorted(tmp_path.iterdir()) == sorted([ours, living, odd])

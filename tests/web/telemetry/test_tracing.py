@@ -13,7 +13,7 @@ from tests.fix_app import SECRET, fill
 from tests.fix_postgres import ROOT
 from tests.waiting import until
 from tests.web.web_fakes import HELD, FakeWorker
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.process.worker import Worker
@@ -120,7 +120,7 @@ def test_a_hit_before_flask_is_a_span_too(traced: Traced) -> None:
 
 
 def test_what_no_request_asked_for_is_not_traced(traced: Traced) -> None:
-    until(lambda: traced.worker.follower.status()["polls"] >= 3, "polls")
+    until(lambda: traced.worker.follower.status().polls >= 3, "polls")
     with traced.worker.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
     assert traced.spans() == []
