@@ -14,13 +14,21 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from refresher.front_cache.entry import Entry, EntryKey
-from web.auth.claims_cache import Verified
-from web.auth.verifier import Caller, TokenVerifier
+from web.auth.verifier import Caller, TokenVerifier, Verified
 from web.context import COUNTED
-from web.http.answers import Kind, age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
+from web.http.answers import (
+    Kind,
+    age_text,
+    asks_nothing,
+    content,
+    hit_headers,
+    hit_timing,
+    lasting_headers,
+    matches_etag,
+    meta_around_age,
+)
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit
-from web.http.request_directives import asks_nothing, matches_etag
 from web.reads.read_path import cached_reading
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
 from web.telemetry.latency import Latency

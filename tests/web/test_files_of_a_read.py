@@ -20,7 +20,7 @@ from refresher.leader.leadership import try_to_lead
 from tests.fix_app import SECRET, fill
 from tests.fix_postgres import ROOT
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.process.worker import Worker
@@ -83,10 +83,12 @@ def bearer(user: int) -> dict[str, str]:
 
 
 def test_a_miss_and_a_hit_pass_through_few_files(client: FlaskClient) -> None:
-    client.get(OVERVIEW, headers=bearer(1))  # What is made once for all users is made.
+    headers = bearer(2)
+    client.get(OVERVIEW, headers=bearer(1))  # Makes what all users share,
+    client.get("/api/v1/agents", headers=headers)  # and verifies the token.
     for kind, status in (("miss", "fwd=uri-miss"), ("first hit", "hit"), ("hit", "hit")):
         entered = Entered()
-        response = entered.during(lambda: client.get(OVERVIEW, headers=bearer(2)))
+        response = entered.during(lambda: client.get(OVERVIEW, headers=headers))
         assert response.status_code == 200
         assert response.headers["Cache-Status"].startswith(f"frontview; {status}")
         sys.stdout.write(f"{kind}: {len(entered.files)} files, {entered.changes} changes of file\n")
