@@ -41,7 +41,7 @@ MOST_REMEMBERED = 10_000
 LONGEST_REMEMBERED = 4_096  # Characters of token, path and query string together.
 _NO_BODY = (None, "", "0")
 _NO_CONTENT: Kind = ()
-_SPELT_OUT = 100  # The timing headers of hits below so many hundredths of a millisecond are made beforehand.
+_SPELT_OUT = 100  # The timing headers of hits that take fewer hundredths of a millisecond are made beforehand.
 _TIMINGS = tuple(("Server-Timing", hit_timing(hundredths / 100)) for hundredths in range(_SPELT_OUT))
 _ALWAYS = [*PROTECTIVE_HEADERS.items(), ("Content-Security-Policy", NOTHING_LOADS)]
 

@@ -64,7 +64,7 @@ class FrontCache(Upkeep):
                 entry = self._regions[key.region].use(key)
                 if entry is None:
                     return None
-                # When it was computed, an entry was as good as exact, whatever was known of the feed.
+                # When it was computed, an entry was as good as exact, no matter how far the feed had been read.
                 trusted_until = min(max(self._feed.usable_until, entry.began), entry.expires)
                 return entry if now <= trusted_until + beyond_trust_seconds else None
         except Exception as error:
@@ -155,8 +155,8 @@ class FrontCache(Upkeep):
         """End a computation with what it read: store ``entry``, or return why it was refused.
 
         A read that saw more than was applied drops the user's older entries and running fills, so that no later hit
-        goes back behind it; that holds for an answer without an entry (nothing found), too. A background fill that no
-        request shares is refused instead (``ahead``): the feed will have caught up with it a moment later.
+        returns something older. That holds for an answer without an entry (nothing found), too. A background fill that
+        no request shares is refused instead (``ahead``): the feed will have caught up with it a moment later.
         """
         try:
             with self._lock:

@@ -35,7 +35,7 @@ class Admission:
     """Counts the requests that compute, or wait for another request's computation.
 
     :param capacity: how many may be inside at once.
-    :param changed: told when a place becomes free.
+    :param changed: notified when a place becomes free.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Admission:
         return self._waiting
 
     def statistics(self) -> AdmissionStatistics:
-        """Return how many may be inside, are inside, and were turned away."""
+        """Return how many may be inside, are inside, and were refused."""
         with self._changed:
             return AdmissionStatistics(self._capacity, self._capacity - self._free, self._refused)
 
@@ -122,9 +122,9 @@ class Computing:
         self._reads, self._cache, self._compress_from_bytes = reads, cache, compress_from_bytes
 
     def compute(self, dashboard: Dashboard, fill: Fill) -> FillResult:
-        """Return the result of ``fill``, which the cache has then taken and those who wait for it have.
+        """Return the result of ``fill``, which then also the cache and the waiting requests have.
 
-        :raises NotFound: no such user, or no such thing of theirs.
+        :raises NotFound: there is no such user, or nothing of that kind for the user.
         :raises FrontviewError: as :meth:`ExactReads.ask` does.
         """
         try:

@@ -179,7 +179,7 @@ class ReadPath:
         """Return the answer of ``dashboard`` for one user.
 
         :param parameters: by the names in ``Dashboard.arguments``; missing ones are None.
-        :raises NotFound: no such user, or no such thing of theirs.
+        :raises NotFound: there is no such user, or nothing of that kind for the user.
         :raises InvalidParameters: the database refuses them.
         :raises DatabaseUnavailable: the database is gone or too slow, and nothing older was allowed.
         :raises NotMigrated: the database lacks the dashboard's function.
