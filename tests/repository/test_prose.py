@@ -15,13 +15,8 @@ NOT_YET = (
     "tests/*",
     "views_sql/*",
     "web/README.md",
-    "web/auth/*",
-    "web/endpoints/*",
     "web/front.py",
-    "web/http/*",
-    "web/process/*",
     "web/reads/*",
-    "web/telemetry/*",
     "web/warming/*",
 )
 PLANTED = {
