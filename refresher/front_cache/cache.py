@@ -200,7 +200,7 @@ class FrontCache(Upkeep):
         """Return why ``entry`` may not answer a request that arrived then, or None."""
         if arrived >= self._feed.usable_until:
             return "untrusted"
-        if arrived >= entry.expires:
+        if arrived >= expires_in(entry.stamp)[0]:
             return "expired"
         return "too_old" if max_age_seconds is not None and arrived - entry.began > max_age_seconds else None
 

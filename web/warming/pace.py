@@ -68,7 +68,7 @@ class Pace:
             self._past.popitem(last=False)
 
     def _every_seconds(self, key: EntryKey, reads: Reads) -> float:
-        """Return the time between two reads; a single read after a warm fill tells nothing, so an earlier value counts."""
+        """Return the time between two reads; after a single read of a warm fill, the one known from before."""
         past = self._past.get(key)
         if past is None:
             return reads.every_seconds

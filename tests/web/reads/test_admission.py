@@ -1,4 +1,4 @@
-"""Who may wait for the database, and who is told at once that it is too much."""
+"""Which requests may wait for the database, and which are refused at once."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Computing in the background: through the same flights, in nobody's way, and never at a read's expense."""
+"""Background fills: they are shared with requests, keep no request waiting, and give way to real reads."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""The read path: who may be answered from where, and what a reading says of itself."""
+"""The read path: which requests are answered from where, and what a reading says about itself."""
 
 import json
 import threading
