@@ -7,7 +7,7 @@ import pytest
 from models.errors import DatabaseUnavailable
 from tests.refresher.front_cache.cache_fakes import Clock
 from tests.waiting import until
-from web.reads.admission import STALLED_SECONDS, Admission
+from web.reads.computing import STALLED_SECONDS, Admission
 
 
 def test_a_place_that_was_given_back_is_free_again() -> None:
