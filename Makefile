@@ -1,17 +1,23 @@
-# From a bare checkout with Python >= 3.11: `make demo` shows it working, `make test` proves it.
+# From a bare checkout with Python >= 3.11: `make demo` shows it working; `make check`, `make test` and `make proof` prove it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench faults screenshots documents freeze lock clean
+.PHONY: demo test proof check bench faults screenshots documents freeze lock clean
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/frontview demo $(ARGS)
 
+# What every change needs, in at most 5 minutes on two cores.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m "not proof" $(ARGS)
+
+# All other tests, in at most 25 minutes: storms, simulation, faults, browser, the machine's own PostgreSQL.
+proof: $(VENV)/.dev
+	$(PYTEST) -m proof $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

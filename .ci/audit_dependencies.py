@@ -1,6 +1,6 @@
-"""Looks the pinned dependencies up among known vulnerabilities; exit code 1 where there is one.
+"""Checks the pinned dependencies for known vulnerabilities; exit code 1 if there are any.
 
-Invariant: what could not be looked up is said to be unchecked, never to be sound; no network is no failure.
+Invariant: a dependency that could not be checked is reported as unchecked, never as safe. No network is no failure.
 """
 
 import json
@@ -14,23 +14,26 @@ SECONDS = 120
 COMMAND = ("-m", "pip_audit", "--timeout", "5", "--progress-spinner", "off", "--no-deps", "--disable-pip")
 
 
-def looked_up() -> list[dict[str, Any]] | None:
-    """Return what is known of each dependency; None when the service cannot be reached."""
+def known_advisories() -> list[dict[str, Any]] | None:
+    """Return what the advisory service knows about each dependency; None if it cannot be reached."""
     command = [sys.executable, *COMMAND, "-r", str(LOCK), "-f", "json"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  ours
         found: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, json.JSONDecodeError):  # it says what it could not reach on stderr alone
+    except (
+        subprocess.TimeoutExpired,
+        json.JSONDecodeError,
+    ):  # pip-audit reports an unreachable service on stderr only.
         return None
     return found
 
 
 def main() -> int:
-    """Say what was found and return the exit code."""
-    found = looked_up()
+    """Print the result and return the exit code."""
+    found = known_advisories()
     checked = [one for one in found or () if "vulns" in one]
     if not checked:
-        sys.stdout.write("dependencies: not checked: no network, or no advisories to be had\n")
+        sys.stdout.write("dependencies: not checked: no network, or no advisories available\n")
         return 0
     weak = [(one["name"], one["version"], fault["id"]) for one in checked for fault in one["vulns"]]
     for name, version, fault in weak:

@@ -19,7 +19,7 @@ from models.column_types import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
 from models.settings import load_settings
-from views_sql import operations  # noqa: F401  registers our operations, installed or not
+from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
 
 VERSION_TABLE = "frontview_alembic_version"
 MIGRATION_LOCK = 0x66726F6E  # "fron"

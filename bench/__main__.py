@@ -1,4 +1,4 @@
-"""``python -m bench``: asks the questions one after the other and shows what was found.
+"""``python -m bench``: measures the questions one after the other and shows the findings.
 
 Invariant: exit code 1 when a question could not be answered; a missed goal is shown, and is not a failure.
 """
@@ -62,7 +62,8 @@ def main(
     """Measure Frontview beside its peers, in interleaved rounds, on a PostgreSQL of its own.
 
     Without QUESTION, all of them: see bench/README.md. On a given server the run makes and drops databases named
-    bench_* and seed_*. Findings are written after each question; a run that is ended keeps those of the ones before.
+    bench_* and seed_*. Findings are written after each question; an interrupted run
+    keeps those of the earlier questions.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     console, errors = Console(), Console(stderr=True)
@@ -76,7 +77,7 @@ def main(
         path = json_file or usual_file(SCALES[scale_name])
         for question, findings in run.ask(questions or QUESTIONS):
             found[question] = findings
-            write_json(server, SCALES[scale_name], found, path)  # who ends a long run keeps what was found
+            write_json(server, SCALES[scale_name], found, path)  # an interrupted run keeps its findings
     for question, findings in found.items():
         console.print(table(question, findings))
     if scale_name != GOALS_ARE_FOR:
@@ -87,7 +88,7 @@ def main(
 
 
 def _pictures_of(scale_name: str) -> Path:
-    """Return where pictures go: a try does not replace what the documents show."""
+    """Return where pictures go: a small run does not replace those of the documents."""
     return ROOT / ("docs/images" if scale_name == GOALS_ARE_FOR else "bench/results")
 
 

@@ -68,12 +68,12 @@ def _figure(value: float) -> str:
 
 
 def usual_file(scale: Scale) -> Path:
-    """Return where findings go when nothing else is said."""
+    """Return the default file for findings."""
     return ROOT / "bench" / "results" / f"{scale.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
 
 
 def write_json(server: Server, scale: Scale, found: Mapping[str, Sequence[Found] | None], path: Path) -> None:
-    """Write everything found so far."""
+    """Write all findings so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,7 +1,7 @@
 """Gunicorn's settings for Frontview: gunicorn --config deploy/gunicorn.conf.py web.wsgi:app.
 
-As `frontview serve`, it refuses to start, in one sentence, what could not answer. `--bind` and `--workers` on the
-command line win over what is here. It works with `--preload` as well; a reload takes new code in only without.
+Like `frontview serve`, it checks the preconditions first and reports a fault in one sentence. `--bind` and `--workers`
+on the command line override the values here. `--preload` works, too, but then a reload does not load new code.
 """
 
 import os
@@ -18,7 +18,7 @@ from web.process.worker import BEYOND_TIMEOUT_SECONDS, threads_for
 
 
 def or_exit(action):
-    """Return what `action` does; end with its fault's own words when it has one."""
+    """Return the result of `action`; if it raises an expected error, print its message and exit."""
     try:
         return action()
     except (FrontviewError, click.ClickException) as error:
@@ -30,24 +30,24 @@ settings = or_exit(load_settings)
 
 bind = "127.0.0.1:8000"
 workers = default_workers()
-worker_class = "gthread"  # a front cache and a pool for each process: threads share them
-threads = threads_for(settings.pool_size, settings.event_streams)  # some are free while the database does not answer
+worker_class = "gthread"  # The threads of a process share its front cache and its pool.
+threads = threads_for(settings.pool_size, settings.event_streams)  # Some are free while the database does not answer.
 preload_app = False
 
-timeout = 60  # of a worker that gives no sign of life; a thread that waits for the database is none
+timeout = 60  # For a worker without a heartbeat; a thread that waits for the database does not stop the heartbeat.
 graceful_timeout = max(STOP_SECONDS, int(settings.statement_timeout_seconds) + BEYOND_TIMEOUT_SECONDS + 1)
-keepalive = 75  # longer than the proxy keeps a connection, so that it is never closed under a request
+keepalive = 75  # Longer than the proxy keeps a connection, so that it is never closed during a request.
 
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
-accesslog = None  # the application writes its own line, without user data
+accesslog = None  # The application writes its own access log, without user data.
 errorlog = "-"
-control_socket_disable = True  # a file nobody needs, where the file system is read-only
+control_socket_disable = True  # The file is not needed, and the file system may be read-only.
 
 
 def on_starting(_server):
-    """Check, before any worker is there, what would fail in each of them; a stop need not wait for one that starts."""
+    """Check the preconditions before any worker starts; make workers end at signals also while they start."""
     if settings.database_url is None:
         sys.exit("FRONTVIEW_DATABASE_URL: unset; the embedded PostgreSQL is for `frontview serve`.")
     or_exit(lambda: worker_environment(settings))
@@ -56,14 +56,14 @@ def on_starting(_server):
 
 
 def worker_int(worker):
-    """End a worker that still starts at once: amid its imports gunicorn's SystemExit may pass for a fault of theirs."""
+    """End a worker immediately while it starts: gunicorn's SystemExit during imports may look like an import error."""
     if not worker.booted:
         os._exit(0)
 
 
 def post_worker_init(worker):
-    """Have streams of events end with the process, which would wait for them; a quick stop comes between requests."""
-    from web.wsgi import end_streams_when_asked_to_end  # noqa: PLC0415  in the worker, where the application is
+    """Close event streams at a signal to end, which would wait for them; do a quick stop between two requests."""
+    from web.wsgi import end_streams_when_asked_to_end  # noqa: PLC0415  the application exists only in the worker
 
     end_streams_when_asked_to_end()
     if hasattr(worker, "method_queue"):
@@ -72,9 +72,9 @@ def post_worker_init(worker):
 
 
 def quit_between_requests(worker, signalled):
-    """Have gunicorn's own handler called by the worker's loop.
+    """Make the worker's loop call gunicorn's own handler.
 
-    It takes the lock of the thread pool: called amid the loop's handing over of a request, which holds that lock, it
+    The handler takes the lock of the thread pool. Called while the loop hands over a request, which holds that lock, it
     would wait for itself.
     """
     worker.method_queue.defer(worker.handle_quit, *signalled)

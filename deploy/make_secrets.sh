@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the files that compose.yaml names, in deploy/secrets: random passwords, the URLs that hold them, a token secret.
-# Files that are there stay as they are.
+# Creates the files in deploy/secrets that compose.yaml names: random passwords, URLs with them, and a token secret.
+# Existing files are not changed.
 set -eu
 umask 077
 folder="$(dirname "$0")/secrets"
@@ -14,5 +14,5 @@ for who in migrate refresher web; do
     random | keep "${who}_password"
     printf 'postgresql://frontview_%s_login:%s@postgres/frontview' "$who" "$(cat "${who}_password")" | keep "${who}_url"
 done
-# containers read them as a user of their own
+# Containers read them as another user.
 chmod 0444 ./*

@@ -1,4 +1,4 @@
-"""Tables, settings, connections, errors: the ground floor; imports nothing else of ours."""
+"""Tables, settings, connections, errors: the lowest package, which imports none of the others."""
 
 from models.errors import ConfigurationError, FrontviewError
 from models.settings import Settings, load_settings

@@ -1,22 +1,26 @@
 """The allowance of work that may wait: a share of the time that passes.
 
-Invariant: over any long time the work takes no more than its share and one piece; what one piece overspends, the next
-ones wait for.
+Invariant: over any long time the work takes at most its share and one piece of work; if one piece overspends, the next
+ones wait until that is paid back.
 """
 
 
 class Allowance:
-    """Seconds of work: a share ``duty`` of the time that passes, what was overspent paid back first."""
+    """Seconds that may be spent on the work; negative while an overspent time is paid back.
+
+    :param duty: share of the time that passes.
+    :param now: monotonic time, as in :meth:`grant`.
+    """
 
     def __init__(self, duty: float, now: float) -> None:
         self._duty, self._at = duty, now
         self.seconds = 0.0
 
     def grant(self, now: float) -> None:
-        """Grant what has come since the last grant; idle time is not saved up for long."""
+        """Add the share of the time since the last grant, up to that of two seconds: idle time is not saved up."""
         self.seconds = min(self.seconds + self._duty * (now - self._at), 2 * self._duty)
         self._at = now
 
     def spend(self, seconds: float) -> None:
-        """Take what a piece of work took."""
+        """Subtract the duration of a piece of work."""
         self.seconds -= seconds

@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential, with full jitter, so that many do not return at once.
+"""Exponential backoff with full jitter, so that many clients do not try again at the same time.
 
 Invariant: a delay is at least ``floor_seconds`` and at most ``cap_seconds``.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Delays that double from ``base_seconds`` to ``cap_seconds``, each drawn from all of its range."""
+    """Delays drawn between 0 and a limit that doubles with each attempt, from ``base_seconds`` to ``cap_seconds``."""
 
     def __init__(
         self,
@@ -29,5 +29,5 @@ class Backoff:
         return max(self._floor, self._uniform(0.0, ceiling))
 
     def reset(self) -> None:
-        """Begin again with the shortest range: something went well."""
+        """Begin again with the shortest limit, after a success."""
         self._attempts = 0

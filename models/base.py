@@ -1,4 +1,4 @@
-"""The metadata of every table, with constraint names that migrations can rely on."""
+"""The metadata of all tables, with a convention for names of constraints that migrations rely on."""
 
 from sqlalchemy import MetaData
 

@@ -1,7 +1,7 @@
-"""The bookkeeping tables of the core, in schema ``frontview``; their meaning is in PROTOCOL of docs/.
+"""The bookkeeping tables of the core, in schema ``frontview``; docs/protocol.md explains them.
 
-Every table is logged. Who writes each is said beside it; nobody else may. Exactness rests on these tables alone; those
-beside them are in :mod:`models.operation`.
+Invariant: every table is logged, and only the writers that its comment names write it. Exactness rests on these tables
+alone; the tables for operators are in :mod:`models.operation`.
 """
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ source = sa.Table(
     schema=SCHEMA,
 )
 
-# Keys changed, logged in the writer's own transaction by the capture triggers.
+# Changed keys. Written by the capture triggers, in the writer's own transaction.
 change_log = sa.Table(
     "change_log",
     metadata,
@@ -64,7 +64,7 @@ stale_key = sa.Table(
     schema=SCHEMA,
 )
 
-# What each drain invalidated, for the caches. Written by the leader, kept some minutes.
+# What each drain invalidated, for the caches. Written by the drain, kept for some minutes.
 feed = sa.Table(
     "feed",
     metadata,
@@ -77,7 +77,7 @@ feed = sa.Table(
     schema=SCHEMA,
 )
 
-# One row a materialized view (tier). Written by refreshes of that tier, and by migrations.
+# One row for each materialized view (tier). Written by refreshes of that tier, and by migrations.
 view_state = sa.Table(
     "view_state",
     metadata,
@@ -109,8 +109,8 @@ ready_view = sa.Table(
     schema=SCHEMA,
 )
 
-# How often a refresh of each tier began or ended; odd while one runs. Never deleted, so that the sum never falls:
-# a key's mark is left in place only while this sum is what it was. Written by refreshes, and by migrations.
+# How often a refresh of each tier began or ended; odd while one runs. Rows are never deleted, so that their sum never
+# decreases: a key's mark is left unchanged only while this sum is the same. Written by refreshes, and by migrations.
 refresh_attempt = sa.Table(
     "refresh_attempt",
     metadata,
@@ -121,7 +121,8 @@ refresh_attempt = sa.Table(
     schema=SCHEMA,
 )
 
-# One row a refresh. Written by refreshes; old ones are deleted by the leader.
+# One row for each refresh of a tier. Written by refreshes; the leader deletes old rows. A refresh does not count the
+# tier's rows: row_count is that of the refresh before, plus the rows inserted, minus the rows deleted.
 refresh_log = sa.Table(
     "refresh_log",
     metadata,
@@ -137,7 +138,7 @@ refresh_log = sa.Table(
     schema=SCHEMA,
 )
 
-# What the capture of each source looked like at the last look. Written by check_capture only.
+# The capture of each source at the last check. Written by check_capture only.
 capture_state = sa.Table(
     "capture_state",
     metadata,

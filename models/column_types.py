@@ -1,43 +1,42 @@
-"""Types of columns that SQLAlchemy does not know: PostgreSQL's for transactions, and those of schema ``frontview``."""
+"""Column types that SQLAlchemy lacks: PostgreSQL's transaction types and the types of schema ``frontview``."""
+
+from typing import TypeVar
 
 from sqlalchemy.types import UserDefinedType
 
+T = TypeVar("T")
 
-class UserKeyDomain(UserDefinedType[object]):
+
+class _NamedType(UserDefinedType[T]):
+    """A type of the database, whose values are passed on as the driver returns them."""
+
+    cache_ok = True
+    sql_name: str
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in DDL."""
+        return self.sql_name
+
+
+class UserKeyDomain(_NamedType[object]):
     """The domain ``frontview.user_key``, whose base type :mod:`models.user_key` decides."""
 
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "frontview.user_key"
+    sql_name = "frontview.user_key"
 
 
-class Xid8(UserDefinedType[int]):
-    """A 64-bit transaction id; never wraps around."""
+class Xid8(_NamedType[int]):
+    """A 64-bit transaction id, which never wraps around."""
 
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "xid8"
+    sql_name = "xid8"
 
 
-class Snapshot(UserDefinedType[str]):
-    """A ``pg_snapshot``: which transactions had ended when it was taken."""
+class Snapshot(_NamedType[str]):
+    """A ``pg_snapshot``: the transactions that had ended when it was taken."""
 
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "pg_snapshot"
+    sql_name = "pg_snapshot"
 
 
-class Staleness(UserDefinedType[object]):
-    """What one read may take from one maintained view: the composite type ``frontview.staleness``."""
+class Staleness(_NamedType[object]):
+    """The composite type ``frontview.staleness``: the days of one maintained view that one read must recompute."""
 
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Return the type's name in DDL."""
-        return "frontview.staleness"
+    sql_name = "frontview.staleness"

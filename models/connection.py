@@ -1,4 +1,4 @@
-"""The type of every psycopg connection that the product works with: rows come back as tuples."""
+"""The type of the product's psycopg connections, which return rows as tuples."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a server of its own in the data directory, for demos and tests.
+"""The embedded PostgreSQL: a server in the data directory, for demos and tests.
 
 Invariant: used only when ``FRONTVIEW_DATABASE_URL`` is unset. The last process that uses it stops it.
 """
@@ -27,7 +27,7 @@ def direct_url(settings: Settings) -> str:
 
 
 def reads_through_pooler(settings: Settings) -> bool:
-    """Return whether a transaction pooler may stand before the database for reads: the direct way is another one."""
+    """Return whether reads may go through a transaction pooler: the direct URL is then a different one."""
     return settings.direct_url is not None and settings.direct_url != settings.database_url
 
 
@@ -50,14 +50,14 @@ def start_embedded(data_dir: Path) -> str:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which does no harm
+            warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR, which does no harm
             return str(get_server(data_dir.resolve() / "postgresql").get_uri())
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise ConfigurationError([f"FRONTVIEW_DATA_DIR: no PostgreSQL can run in {data_dir}: {error}"]) from error
 
 
 def embedded_secret(data_dir: Path) -> str:
-    """Return the token secret kept beside the embedded database, making it on first use (mode 0600)."""
+    """Return the token secret in the data directory; create it on first use (mode 0600)."""
     path = data_dir / "jwt_secret"
     data_dir.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,8 +1,8 @@
-"""Connections: how every process of Frontview reaches PostgreSQL.
+"""Connections from every process of Frontview to PostgreSQL.
 
-Invariant: each connection carries an ``application_name`` that begins with ``frontview``, has keepalives on both
-sides (a cut link raises nothing without them) and runs in UTC. Through a transaction pooler the server's side of the
-keepalives is the pooler's own, and nothing is asked of a session that is not said again in each transaction.
+Invariant: each connection has an ``application_name`` that begins with ``frontview``, keepalives on both sides (without
+them a cut link raises no error), and the time zone UTC. Through a transaction pooler the server's keepalives are the
+pooler's own, and every session setting is sent again with each transaction.
 """
 
 import time
@@ -19,20 +19,21 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from models.connection import Connection
 from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
 from models.settled_cursor import cursor_with
 
-CONNECT_SECONDS = 5
-OPENING_SECONDS = 1.0  # requests wait for what is held meanwhile
-OLDEST_SERVER = 15  # UNIQUE NULLS NOT DISTINCT, and the versions the tests run on
+CONNECT_SECONDS = 5  # How long an attempt to connect may take.
+OPENING_SECONDS = 1.0  # How long connections are opened in advance: requests wait for the pool meanwhile.
+OLDEST_SERVER = 15  # The first version with UNIQUE NULLS NOT DISTINCT, and the oldest that the tests run on.
 
 
 _EVERYWHERE = {
     "timezone": "UTC",
-    "jit": "off",  # compiling takes longer than any statement of ours
+    "jit": "off",  # compiling takes longer than any of our statements
 }
-# A dead client is noticed by the server within these, as a dead server is by the client: its locks are free then.
+# With these the server notices a dead client as soon as a client notices a dead server, and releases its locks.
 _LINE = {
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
@@ -44,7 +45,7 @@ _LINE = {
 def connection_arguments(application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Return libpq arguments for one connection.
 
-    :param session: settings of the server for this session, as in postgresql.conf; values without spaces.
+    :param session: server settings for this session, as in postgresql.conf; values without spaces.
     """
     options = " ".join(f"-c {name}={value}" for name, value in {**_EVERYWHERE, **_LINE, **session}.items())
     return {**_line_arguments(application_name), "options": options}
@@ -53,9 +54,9 @@ def connection_arguments(application_name: str, session: Mapping[str, str] = Map
 def pooler_arguments(application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Return psycopg's arguments for one connection to a transaction pooler.
 
-    Poolers refuse or drop ``options``, and a prepared statement stays behind in a session that is somebody else's next.
+    Poolers refuse or drop ``options``, and a prepared statement would stay in a session that another client gets next.
 
-    :param session: as in :func:`connection_arguments`; holds in each transaction.
+    :param session: as in :func:`connection_arguments`; set in each transaction.
     """
     return {
         **_line_arguments(application_name),
@@ -84,11 +85,11 @@ def make_engine(
     session: Mapping[str, str] = MappingProxyType({}),
     through_pooler: bool = False,
 ) -> Engine:
-    """Return an engine whose connections are checked out of a bounded pool.
+    """Return an engine with a bounded pool of connections.
 
     :param url: ``postgresql://…``; psycopg 3 is the driver.
     :param session: as in :func:`connection_arguments`.
-    :param through_pooler: ``url`` may lead to a transaction pooler; right without one, too, and a little slower.
+    :param through_pooler: ``url`` may lead to a transaction pooler; also correct without one, but a little slower.
     """
     arguments = pooler_arguments if through_pooler else connection_arguments
     engine = create_engine(
@@ -109,7 +110,7 @@ def make_engine(
 
 
 def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
-    """Let nobody keep a connection of the pool for longer: it is cut then, and who waits on it sees it lost."""
+    """Cut each connection of the pool that is in use for longer; its user sees it as a lost connection."""
 
     watches: dict[ConnectionPoolEntry, Watch] = {}
 
@@ -117,7 +118,7 @@ def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
     def begin(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
         try:
             watches[record] = deadlines.begin(connection, seconds)
-        except psycopg.Error:  # died while it was idle: the pool opens another
+        except psycopg.Error:  # it was lost while it was idle: the pool opens another
             raise DisconnectionError from None
 
     @event.listens_for(engine, "checkin")
@@ -127,9 +128,9 @@ def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
 
 
 def open_connections(engine: Engine, count: int, stopping: Event) -> None:
-    """Open that many connections of the pool and give them back; fewer where the server refuses or takes its time.
+    """Open ``count`` connections of the pool and return them to it; fewer if the server refuses or is slow.
 
-    The others are opened when they are needed.
+    The pool opens the others when they are needed.
     """
     until = time.monotonic() + OPENING_SECONDS
     with ExitStack() as opened, suppress(SQLAlchemyError):
@@ -138,13 +139,11 @@ def open_connections(engine: Engine, count: int, stopping: Event) -> None:
                 opened.enter_context(engine.connect())
 
 
-def connect(
-    url: str, application_name: str, session: Mapping[str, str] = MappingProxyType({})
-) -> psycopg.Connection[tuple[Any, ...]]:
-    """Return a psycopg connection of its own, in autocommit, for a thread that keeps it.
+def connect(url: str, application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> Connection:
+    """Return a new psycopg connection in autocommit, for a thread that keeps it.
 
     :param session: as in :func:`connection_arguments`.
-    :raises psycopg.OperationalError: no server there, or it refuses.
+    :raises psycopg.OperationalError: no server answers, or it refuses.
     """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with _closed_on_failure():
@@ -153,10 +152,10 @@ def connect(
 
 @contextmanager
 def _closed_on_failure() -> Iterator[None]:
-    """Let an attempt that timed out close its socket at once.
+    """Close the socket of an attempt to connect that timed out, at once.
 
     psycopg's frame and the error it raises refer to each other, so the socket would stay open until the garbage
-    collector finds them; where a link is silent for a minute, the server is left with dozens of sessions.
+    collector runs; if a link is dead for a minute, the server would keep dozens of such sessions.
     """
     try:
         yield
@@ -169,7 +168,7 @@ def require_supported_server(server_version_num: int, server_version: str) -> No
     """Raise unless the server is new enough.
 
     :param server_version_num: as in ``SHOW server_version_num``, e.g. 150018.
-    :raises ServerTooOld: with what was found and what is needed.
+    :raises ServerTooOld: with both versions.
     """
     if server_version_num < OLDEST_SERVER * 10_000:
         raise ServerTooOld(server_version, OLDEST_SERVER)

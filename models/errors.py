@@ -1,6 +1,6 @@
-"""One root exception; every error carries its facts as attributes and says what to do.
+"""The errors that Frontview raises on purpose, with one root; each has its facts as attributes and says what to do.
 
-Errors raised on purpose derive from :class:`FrontviewError`; anything else is a defect.
+Invariant: any other error that leaves Frontview's code is a defect.
 """
 
 
@@ -9,9 +9,9 @@ class FrontviewError(Exception):
 
 
 class ConfigurationError(FrontviewError):
-    """Settings that cannot be used; holds every fault found, not just the first.
+    """Settings that cannot be used; it has all faults, not only the first.
 
-    :param faults: one sentence a fault, each naming its setting.
+    :param faults: one sentence for each fault, which names its setting.
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -47,7 +47,7 @@ class NotMigrated(FrontviewError):
 
 
 class NotFound(FrontviewError):
-    """Nothing there to answer about: no such user, or no such thing of theirs.
+    """The user, or the user's object that was asked about, does not exist.
 
     :param detail: one sentence that may be shown to the caller.
     """
@@ -58,7 +58,7 @@ class NotFound(FrontviewError):
 
 
 class InvalidParameters(FrontviewError):
-    """Parameters that the question does not allow.
+    """Parameters that the dashboard does not allow.
 
     :param detail: one sentence that may be shown to the caller.
     """

@@ -1,6 +1,6 @@
-"""Counters that many threads may raise at once.
+"""Counters of events that many threads count at the same time.
 
-Invariant: no count is lost; a storm of one event is logged a logarithmic number of times.
+Invariant: no count is lost, and the number of log lines about an event grows only with its count's logarithm.
 """
 
 import threading
@@ -8,14 +8,14 @@ from collections import Counter
 
 
 class EventCounter:
-    """How often each event happened."""
+    """Counts how often each event happened."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
     def add(self, event: str) -> bool:
-        """Count ``event``; return whether it is worth a line: its 1st, 2nd, 4th, 8th … time."""
+        """Count ``event``; return whether to log it: at its 1st, 2nd, 4th, 8th … time."""
         with self._lock:
             self._counts[event] += 1
             count = self._counts[event]

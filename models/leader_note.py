@@ -1,6 +1,6 @@
-"""What the leader leaves for those who show it: the newest note on each subject.
+"""The table of the leader's notes: what it plans and who is connected, for processes that show it.
 
-Invariant: nothing is decided by a note; without one everything works as with it.
+Invariant: no decision depends on a note; everything works without one.
 """
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.base import SCHEMA, metadata
 
-# Written by the leader, when what it says has changed.
+# The newest note on each subject. Written by the leader when its content has changed.
 leader_note = sa.Table(
     "leader_note",
     metadata,

@@ -1,7 +1,7 @@
-"""Logs: one line an event, JSON in production and readable on a terminal.
+"""Logs: one line for each event, as JSON in production and readable on a terminal.
 
-Invariant: no line of ours holds user data, a token or a query string; tracebacks are printed without the
-values of local variables.
+Invariant: no line has user data, a token or a query string; tracebacks are printed without the values of local
+variables.
 """
 
 import json
@@ -20,7 +20,7 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-# granian's own lines join ours instead of going to stdout in another form
+# Granian's own lines go to the same stream, in the same form.
 GRANIAN_LOGGERS: dict[str, Any] = {
     "_granian": {"handlers": [], "level": "INFO", "propagate": True},
     "granian.access": {"handlers": [], "level": "INFO", "propagate": True},
@@ -28,9 +28,9 @@ GRANIAN_LOGGERS: dict[str, Any] = {
 
 
 class RequestLines:
-    """Writes the line of a request as JSON, in a fifth of the time that the processors take for the same line.
+    """Writes the log line of a request as JSON, in a fifth of the time that structlog's processors need for it.
 
-    :param process: what this process is.
+    :param process: the name of this kind of process.
     """
 
     def __init__(self, stream: TextIO, process: str) -> None:
@@ -39,7 +39,7 @@ class RequestLines:
     def write(
         self, method: str, path: str | None, status: int, milliseconds: float, source: str | None, request_id: str
     ) -> None:
-        """Write one line; the texts hold nothing that JSON would have to escape, but for ``path``."""
+        """Write one line; only ``path`` may contain characters that JSON has to escape."""
         came_from = f'"{source}"' if source else "null"
         now = datetime.now(UTC).isoformat()[:-6]
         self._write(
@@ -53,7 +53,7 @@ _request_lines: RequestLines | None = None
 
 
 def request_lines() -> RequestLines | None:
-    """Return what writes the lines of requests, where they are JSON; None: the logger is to be asked."""
+    """Return the writer of request lines if they are JSON; None: use the logger."""
     return _request_lines
 
 
@@ -63,9 +63,9 @@ def logger() -> Any:
 
 
 def configure_logs(settings: Settings, process: str = "web") -> None:
-    """Send structlog and the standard library's logging to stderr, in the form the settings ask for.
+    """Configure structlog and the standard library's logging: both write to stderr in the form of the settings.
 
-    :param process: what this process is; stands on every line, as ``process``.
+    :param process: the name of this kind of process, on every line as ``process``.
     """
     global _request_lines  # noqa: PLW0603  one configuration a process, as structlog's own
     shared = [*_SHARED, _names(process)]
@@ -88,7 +88,7 @@ def configure_logs(settings: Settings, process: str = "web") -> None:
 
 
 def _names(process: str) -> Processor:
-    """Return a processor that says on every line which process speaks."""
+    """Return a processor that adds the name of the process to every line."""
 
     def name(_logger: Any, _method: str, line: EventDict) -> EventDict:
         line["process"] = process
@@ -98,7 +98,7 @@ def _names(process: str) -> Processor:
 
 
 def _renderer(form: str) -> list[Processor]:
-    """Return the last processors: JSON, or the console's when asked for or on a terminal."""
+    """Return the last processors: for JSON, or for a console if that is set or stderr is a terminal."""
     if form == "console" or (form == "auto" and sys.stderr.isatty()):
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

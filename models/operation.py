@@ -1,7 +1,7 @@
-"""The tables of schema ``frontview`` for who runs the system: alarms, requests, workers, what to warm, rights.
+"""The tables of schema ``frontview`` for operators: alarms, tasks, workers, the warm plan, rights.
 
-Invariant: no read of a dashboard asks them, and nothing is stale or exact by what they say. Who writes each is said
-beside it; nobody else may.
+Invariant: no read of a dashboard uses them, and exactness does not depend on them. Only the writers that a table's
+comment names write it.
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from models.base import SCHEMA, metadata
 from models.column_types import UserKeyDomain
 
-# What an operator must look at. Written by the leader and by `frontview audit`; a row is deleted when it has passed.
+# Conditions and events that need an operator. Written, and deleted when over, by the leader and `frontview audit`.
 alarm = sa.Table(
     "alarm",
     metadata,
@@ -24,7 +24,7 @@ alarm = sa.Table(
     schema=SCHEMA,
 )
 
-# What the audit has compared, a view. Written by the leader and by `frontview audit`.
+# The totals of the audit, by view. Written by the leader and by `frontview audit`.
 audit = sa.Table(
     "audit",
     metadata,
@@ -38,7 +38,7 @@ audit = sa.Table(
     schema=SCHEMA,
 )
 
-# Manual invalidations, by pattern. Written by web workers and operators; the drain that feeds one sets its drain_id.
+# Invalidations by hand. Written by web workers and operators; the drain that puts one into the feed sets drain_id.
 invalidation = sa.Table(
     "invalidation",
     metadata,
@@ -55,7 +55,7 @@ invalidation = sa.Table(
     schema=SCHEMA,
 )
 
-# What operators asked of the leader. Written by web workers and operators, and by the leader that does it.
+# Tasks that operators give the leader. Written by web workers and operators, and by the leader that runs them.
 operator_task = sa.Table(
     "operator_task",
     metadata,
@@ -68,7 +68,7 @@ operator_task = sa.Table(
     sa.Column("ended_at", sa.DateTime(timezone=True)),
     sa.Column("outcome", sa.Text, comment="in words; NULL: not ended"),
     sa.CheckConstraint("kind IN ('refresh', 'warm')", name="kind"),
-    # the same thing asked for twice before it begins is one thing
+    # a task that is requested again before it starts is the same task
     sa.Index(
         "uq_operator_task_waiting",
         "kind",
@@ -84,7 +84,7 @@ operator_task = sa.Table(
     schema=SCHEMA,
 )
 
-# Web processes, as they report themselves every few seconds. Rows of dead ones are deleted by the leader.
+# Web processes, as each reports every few seconds. The leader deletes the rows of processes that have ended.
 worker = sa.Table(
     "worker",
     metadata,
@@ -97,7 +97,7 @@ worker = sa.Table(
     schema=SCHEMA,
 )
 
-# Who reads what at which hour of the week (UTC). Written by web workers in batches, pruned by the leader.
+# Accesses by user, dashboard and hour of the week (UTC). Written by web workers in batches, pruned by the leader.
 access = sa.Table(
     "access",
     metadata,
@@ -111,7 +111,7 @@ access = sa.Table(
     schema=SCHEMA,
 )
 
-# Reads of all workers together, a minute. Written by web workers in batches, pruned by the leader.
+# Reads of all workers together, by minute. Written by web workers in batches, pruned by the leader.
 traffic = sa.Table(
     "traffic",
     metadata,
@@ -120,7 +120,7 @@ traffic = sa.Table(
     schema=SCHEMA,
 )
 
-# What workers are to have in their caches, and for how long. Written by the leader.
+# Which answers workers should keep in their caches, and for how long. Written by the leader.
 warm_plan = sa.Table(
     "warm_plan",
     metadata,
@@ -136,7 +136,7 @@ warm_plan = sa.Table(
     schema=SCHEMA,
 )
 
-# What the roles of web and refresher are allowed. Written by migrations; `grant_rights` makes it so.
+# The rights of the roles of web and refresher. Written by migrations; `grant_rights` grants them.
 role_right = sa.Table(
     "role_right",
     metadata,

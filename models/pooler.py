@@ -1,7 +1,6 @@
-"""Whether a pooler stands between us and the server that breaks session locks, LISTEN or our time limits.
+"""Detects a pooler before the server that breaks session locks, LISTEN or our time limits.
 
-Invariant: found by what happens, not by names: two connections that are handed one session give it away, and so does
-a setting that does not arrive.
+Invariant: it is detected by its behaviour, not by names: two connections share a session, or a setting is lost.
 """
 
 import secrets
@@ -11,17 +10,17 @@ from contextlib import closing
 from models.connection import Connection
 from models.errors import ConfigurationError
 
-ROUNDS = 3
-ASKED = {"frontview.asked": "on"}  # a setting that only arrives where nobody in between drops settings
+ROUNDS = 3  # How often two connections are compared.
+PROBE_SETTING = {"frontview.asked": "on"}  # A setting that only arrives if no pooler drops settings.
 _REMEDY = "set FRONTVIEW_DIRECT_URL to the server itself"
 
 
 def require_own_session(open_connection: Callable[[], Connection], variable: str = "FRONTVIEW_DATABASE_URL") -> None:
-    """Raise unless connections keep their sessions, with the settings they began with.
+    """Raise unless each connection keeps its session and the settings it began with.
 
-    :param open_connection: asks for the settings :data:`ASKED`.
-    :param variable: where the way to the database is said.
-    :raises ConfigurationError: a transaction pooler is in between, or a pool that drops settings.
+    :param open_connection: opens a connection with the settings :data:`PROBE_SETTING`.
+    :param variable: the setting with the address of the database.
+    :raises ConfigurationError: there is a transaction pooler, or one that drops settings.
     """
     if shares_sessions(open_connection):
         fault = "there is a transaction pooler in between, where session locks and LISTEN are lost"
@@ -33,7 +32,7 @@ def require_own_session(open_connection: Callable[[], Connection], variable: str
 
 
 def refusal(reason: str, variable: str = "FRONTVIEW_DATABASE_URL") -> ConfigurationError | None:
-    """Return what to say of a connection refused for ``reason``; None unless a pooler did it for our settings."""
+    """Return the error for a connection refused for ``reason``, None unless a pooler refused our settings."""
     if "unsupported startup parameter" not in reason:
         return None
     fault = "there is a pooler in between that refuses the settings of our sessions"
@@ -41,12 +40,12 @@ def refusal(reason: str, variable: str = "FRONTVIEW_DATABASE_URL") -> Configurat
 
 
 def shares_sessions(open_connection: Callable[[], Connection]) -> bool:
-    """Return whether two connections were given one session in turn."""
+    """Return whether two connections got the same session in turn."""
     with closing(open_connection()) as ours, closing(open_connection()) as other:
         for _ in range(ROUNDS):
             mark = secrets.token_hex(8)
             before = _session(ours, mark)
-            with other.transaction():  # whoever hands sessions around gives it the one that was just free
+            with other.transaction():  # a pooler gives it the session that was free last
                 taken = _session(other)
                 if taken[0] == before[0] or taken[1] == mark:
                     return True
@@ -56,13 +55,13 @@ def shares_sessions(open_connection: Callable[[], Connection]) -> bool:
 
 
 def _settings_arrive(connection: Connection) -> bool:
-    (name, value), *_ = ASKED.items()
+    (name, value), *_ = PROBE_SETTING.items()
     row = connection.execute("SELECT current_setting(%s, true)", (name,)).fetchone()
     return row == (value,)
 
 
 def _session(connection: Connection, mark: str | None = None) -> tuple[int, str]:
-    """Return backend and mark of the session; sets the mark when one is given."""
+    """Return backend and mark of the session, after setting the mark if one is given."""
     if mark is not None:
         connection.execute("SELECT set_config('frontview.session', %s, false)", (mark,))
     row = connection.execute("SELECT pg_backend_pid(), current_setting('frontview.session', true)").fetchone()

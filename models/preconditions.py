@@ -1,6 +1,6 @@
-"""What must hold of a database before a process of ours works on it.
+"""Checks a database before a process of Frontview works on it.
 
-Invariant: a fault is told in words an operator can act on; no connection is left open.
+Invariant: an error's message tells an operator what to do; no connection is left open.
 """
 
 import psycopg
@@ -8,24 +8,24 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from models.engine import connect, make_engine, require_supported_server
-from models.pooler import ASKED, refusal, require_own_session
+from models.pooler import PROBE_SETTING, refusal, require_own_session
 from models.schema_version import require_migrated
 
 
 def require_usable_database(url: str, direct_url: str, application_name: str) -> None:
-    """Raise unless the server answers, is new enough, holds the schema of this code, and keeps sessions.
+    """Raise unless the server answers, is new enough, has the schema of this code, and keeps sessions.
 
-    :param direct_url: for connections that hold session state.
-    :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no connection.
-    :raises ServerTooOld: the server is.
-    :raises NotMigrated: the schema is missing or older.
-    :raises ConfigurationError: a pooler stands before the server at ``direct_url``.
+    :param direct_url: the URL for connections with session state.
+    :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no connection is possible.
+    :raises ServerTooOld: the server's version is too old.
+    :raises NotMigrated: the schema is missing or older than this code.
+    :raises ConfigurationError: ``direct_url`` leads to a pooler.
     """
     variable = "FRONTVIEW_DATABASE_URL" if url == direct_url else "FRONTVIEW_DIRECT_URL"
     engine = make_engine(url, application_name, pool_size=1, through_pooler=url != direct_url)
     try:
         _require_usable(engine)
-        require_own_session(lambda: connect(direct_url, application_name, ASKED), variable)
+        require_own_session(lambda: connect(direct_url, application_name, PROBE_SETTING), variable)
     except (DBAPIError, psycopg.OperationalError) as error:
         if (fault := refusal(str(error), variable)) is not None:
             raise fault from None

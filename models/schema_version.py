@@ -1,7 +1,7 @@
-"""Whether the database holds the schema this code was written for, told without importing alembic (0.8 s).
+"""Compares the database's schema with this code's revisions, without importing alembic (0.8 s).
 
-Invariant: the wanted revisions are read from the revision files themselves, never from a constant that could
-rot. Where those files are not installed, only the schema's presence is required.
+Invariant: the expected revisions are read from the revision files, never from a constant that could become outdated. If
+the files are not installed, only the schema's presence is required.
 """
 
 import ast
@@ -32,12 +32,12 @@ Graph = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """How the database's schema compares with this code.
+    """The database's schema compared with this code.
 
-    :param migrated: the code may be used with it.
-    :param detail: a sentence for the operator; empty when all is as it should be.
-    :param applied: the revisions the database names, None when it names none that can be read.
-    :param missing: revisions of this code that it lacks.
+    :param migrated: whether the code can work with it.
+    :param detail: a sentence for the operator; empty if the two are equal.
+    :param applied: the database's revisions, None if they cannot be read.
+    :param missing: revisions of this code that the database lacks.
     """
 
     migrated: bool
@@ -49,7 +49,7 @@ class SchemaState:
 def schema_state(connection: Connection, versions: Path = _VERSIONS) -> SchemaState:
     """Return how the schema behind ``connection`` compares with the revision files in ``versions``.
 
-    Two short statements. A role that may not read the version table is taken to have a migrated schema.
+    It takes two short statements. If the role may not read the version table, the schema counts as migrated.
     """
     present, readable = connection.execute(_PRESENCE, {"version_table": VERSION_TABLE}).one()
     if not present:
@@ -64,7 +64,7 @@ def schema_state(connection: Connection, versions: Path = _VERSIONS) -> SchemaSt
 def require_migrated(connection: Connection, versions: Path = _VERSIONS) -> None:
     """Raise unless the schema behind ``connection`` holds every revision of this code.
 
-    :raises NotMigrated: it does not; the message says what is missing.
+    :raises NotMigrated: with the revisions that are missing.
     """
     state = schema_state(connection, versions)
     if not state.migrated:
@@ -74,8 +74,8 @@ def require_migrated(connection: Connection, versions: Path = _VERSIONS) -> None
 def compare(graph: Graph, applied: Iterable[str]) -> SchemaState:
     """Return whether ``applied`` (rows of the version table) covers every revision of ``graph``.
 
-    A revision that the code does not know means a newer schema: that is how a rolling upgrade looks to the
-    processes not yet replaced, so it is reported and not refused.
+    A revision that the code does not know means a newer schema, as in a rolling upgrade before a process is replaced;
+    it is reported and not refused.
     """
     names = frozenset(applied)
     if not graph:
@@ -89,13 +89,13 @@ def compare(graph: Graph, applied: Iterable[str]) -> SchemaState:
 
 @cache
 def revision_graph(versions: Path = _VERSIONS) -> Graph:
-    """Return every revision of the files in ``versions`` with the revisions it builds upon."""
+    """Return every revision of the files in ``versions`` with the revisions it depends on."""
     found = (_revision(path) for path in sorted(versions.glob("*.py")))
     return {name: parents for name, parents in found if name}
 
 
 def _revision(path: Path) -> tuple[str, frozenset[str]]:
-    """Return the revision a file declares and its parents; ("", …) when it declares none."""
+    """Return the revision that a file declares and its parents; ("", …) if it declares none."""
     values = dict(_assignments(ast.parse(path.read_text(encoding="utf-8"), str(path))))
     parents = frozenset(name for link in _LINKS for name in _names(values.get(link)))
     return str(values.get("revision") or ""), parents

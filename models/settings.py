@@ -1,6 +1,6 @@
-"""Every setting, typed and frozen, from ``FRONTVIEW_*``; read only at entry points.
+"""All settings, typed and frozen, from ``FRONTVIEW_*``; they are read only at entry points.
 
-All faults of a configuration are reported at once, each naming its variable. Values are never logged.
+Invariant: all faults of a configuration are reported at once, each with its variable; values are never logged.
 """
 
 import os
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         le=200,
         description="Database connections that a web worker may use for reads; its follower has one more.",
     )
-    statement_timeout_seconds: float = Field(15.0, gt=0, le=3600, description="Longest read of a dashboard.")
+    statement_timeout_seconds: float = Field(15.0, gt=0, le=3600, description="Longest duration of a dashboard's read.")
     stale_if_error_seconds: int = Field(
         0,
         ge=0,
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     compress_from_bytes: int = Field(
         16_384, ge=0, le=2**31 - 1, description="Answers of at least this size are kept compressed."
     )
-    warming_enabled: bool = Field(True, description="Workers compute answers ahead of need.")
+    warming_enabled: bool = Field(True, description="Whether workers compute answers before they are requested.")
     warm_on_invalidation: bool = Field(True, description="Answers that were read are computed again after a change.")
     background_refresh: bool = Field(True, description="Answers that were read are computed again before they expire.")
     refresh_threshold: float = Field(
@@ -99,9 +99,9 @@ class Settings(BaseSettings):
     refresh_duty: float = Field(0.05, gt=0, le=1, description="Share of one core that refreshes may take.")
     refresh_min_seconds: float = Field(5.0, gt=0, le=86400, description="Least time between two refreshes of a tier.")
     refresh_timeout_seconds: float = Field(
-        3600.0, ge=0, le=86400, description="Longest statement of a refresh; 0: no limit."
+        3600.0, ge=0, le=86400, description="Longest duration of a refresh's statement; 0: no limit."
     )
-    recent_days: int = Field(45, ge=2, le=3650, description="Days the recent tier holds after a horizon move.")
+    recent_days: int = Field(45, ge=2, le=3650, description="Days that the recent tier holds after a horizon move.")
     feed_retention_seconds: int = Field(300, ge=10, le=86400, description="How long feed and drain rows are kept.")
     coverage_seconds: float = Field(60.0, ge=1, le=3600, description="Time between two checks of the capture triggers.")
     audit_duty: float = Field(
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     metrics_dir: Path | None = Field(
         None, description="Folder in which the processes of one web server share their numbers; unset: a temporary one."
     )
-    otel_enabled: bool = Field(False, description="Traces of requests and statements; needs the extra `otel`.")
+    otel_enabled: bool = Field(False, description="Whether requests and statements are traced; needs the extra `otel`.")
     admin_posts_per_minute: int = Field(
         30, ge=1, le=10_000, description="POST requests a minute that one admin may send to one web worker."
     )
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
 
 
 def secret_folders() -> list[Path]:
-    """Return where files with secrets may be: those that containers are given, and systemd's credentials."""
+    """Return the folders that may have files with secrets: those of containers and systemd's credentials."""
     folders = [Path("/run/secrets"), Path(os.environ.get("CREDENTIALS_DIRECTORY") or "/nowhere")]
     return [folder for folder in folders if folder.is_dir()]
 
@@ -166,10 +166,10 @@ def secret_folders() -> list[Path]:
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of the environment.
 
-    Variables that are not set are looked for, in lower or upper case, as files in :func:`secret_folders`.
+    A variable that is not set may be a file of its name, in lower or upper case, in :func:`secret_folders`.
 
-    :param overrides: values that win over the environment (for embedding and tests).
-    :raises ConfigurationError: with every fault found, none of them showing a secret.
+    :param overrides: values that take precedence over the environment (for embedding and tests).
+    :raises ConfigurationError: with every fault; no message shows a secret.
     """
     files: dict[str, Any] = {"_secrets_dir": secret_folders()}
     try:

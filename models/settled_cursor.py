@@ -1,8 +1,8 @@
-"""Session settings where sessions do not last: sent anew with every transaction.
+"""Session settings behind a transaction pooler: a cursor sends them with every transaction.
 
-A transaction pooler gives each transaction whatever session is free, drops or refuses the settings of a connection's
-start, and does not undo what others have SET. Invariant: no statement of ours runs there without our settings, and
-none of them outlives its transaction; it costs no round trip of its own.
+A transaction pooler gives each transaction any free session, drops or refuses the settings of a connection's start, and
+does not undo what other clients have SET. Invariant: none of our statements runs there without our settings, and no
+setting outlives its transaction; sending them costs no additional round trip.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _ONE = "pg_catalog.set_config(%s, %s, true)"
 
 
 class SettledCursor(psycopg.Cursor[Any]):
-    """A cursor whose first statement in each transaction comes with the settings of its class."""
+    """A cursor that sends the settings of its class before the first statement of each transaction."""
 
     settle: bytes
     values: Sequence[str]
@@ -24,9 +24,9 @@ class SettledCursor(psycopg.Cursor[Any]):
     def execute(
         self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
     ) -> Self:
-        """Execute ``query`` under the settings; arguments and errors are those of psycopg.
+        """Execute ``query`` with the settings; arguments and errors are those of psycopg.
 
-        In autocommit, settings and query are one pipeline, which the server runs as one transaction.
+        In autocommit, settings and query are sent as one pipeline, which the server runs as one transaction.
         """
         connection = self.connection
         if connection.info.transaction_status != TransactionStatus.IDLE:
@@ -37,7 +37,7 @@ class SettledCursor(psycopg.Cursor[Any]):
 
 
 def cursor_with(settings: Mapping[str, str]) -> type[SettledCursor]:
-    """Return the class of cursors for ``settings``, at least one, as in postgresql.conf."""
+    """Return the class of cursors for ``settings``, of which there is at least one, as in postgresql.conf."""
     settle = f"SELECT {', '.join([_ONE] * len(settings))}".encode()
     values = [word for setting in settings.items() for word in setting]
     return type("SettledCursor", (SettledCursor,), {"settle": settle, "values": values})

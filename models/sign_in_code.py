@@ -1,13 +1,13 @@
 """The table of one-use sign-in codes, in schema ``frontview``.
 
-Invariant: a row alone signs nobody in: the code that opens what is sealed is never stored, only its digest.
+Invariant: nobody can sign in with a row alone: the code that decrypts the token is not stored, only its digest.
 """
 
 import sqlalchemy as sa
 
 from models.base import SCHEMA, metadata
 
-# Written by `make_sign_in_code`; taken by `redeem_sign_in_code`; the leader deletes what has expired.
+# Written by `make_sign_in_code`, deleted by `redeem_sign_in_code`; the leader deletes expired rows.
 sign_in_code = sa.Table(
     "sign_in_code",
     metadata,

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from models import FrontviewError, load_settings
 from models.logs import configure_logs
 from refresher.process import run
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 
 def main() -> int:

@@ -25,10 +25,10 @@ from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.wall_clock import WallClock
 from refresher.warming.asked import plan_asked
-from refresher.warming.plan import WarmingPlan, room_of
+from refresher.warming.plan import WarmingPlan, capacity_of
 from refresher.watch.inspection import Inspection
 from refresher.watch.metrics import Metrics
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ class RefresherProcess:
         self._add_jobs(settings, catalog)
 
     def _add_jobs(self, settings: Settings, catalog: Catalog) -> None:
-        room = room_of(catalog, settings.regions, settings.warming_users)
+        capacity = capacity_of(catalog, settings.regions, settings.warming_users)
         maintenance = Maintenance(
             self._maintenance_session,
             catalog,
@@ -79,7 +79,7 @@ class RefresherProcess:
         )
         runners: dict[str, TaskRunner] = {
             "refresh": maintenance.refresh_by_hand,
-            "warm": lambda connection, _term, argument: plan_asked(connection, argument, room),
+            "warm": lambda connection, _term, argument: plan_asked(connection, argument, capacity),
         }
         tasks = OperatorTasks(self._maintenance_session, runners)
         inspection = Inspection(
@@ -94,7 +94,7 @@ class RefresherProcess:
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
         if settings.warming_enabled:
-            self._add_job(WarmingPlan(self._warming_session, room).tick, WARMING_SECONDS, "warming")
+            self._add_job(WarmingPlan(self._warming_session, capacity).tick, WARMING_SECONDS, "warming")
 
     def _add_job(self, job: Callable[[], None], seconds: int, name: str) -> None:
         self._scheduler.add_job(job, "interval", seconds=seconds, id=name)

@@ -1,7 +1,12 @@
-"""Shared fixtures, one file a subject."""
+"""Shared fixtures, one file a subject; and which tests belong to ``make test``, which to ``make proof``.
+
+Invariant: each test belongs to exactly one of the two. The marker ``proof`` is on all tests of the folders in ``PROOF``
+that are not marked ``every_change``, on those that use the machine's own PostgreSQL, and on long ones elsewhere.
+"""
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -9,11 +14,21 @@ import structlog
 from models import logs
 
 pytest_plugins = ["tests.fix_postgres", "tests.fix_app"]
+TESTS = Path(__file__).parent
+PROOF = {"acceptance", "browser", "concurrency", "faults", "simulation"}
 
 
 def pytest_configure() -> None:
     """Log as production does: lines for debugging cost next to nothing there, and a simulation writes many."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the folders that prove, so that no file there has to say it."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in PROOF and item.get_closest_marker("every_change") is None:
+            item.add_marker("proof")
 
 
 @pytest.fixture(autouse=True)

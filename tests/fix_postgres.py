@@ -126,7 +126,7 @@ def system_server() -> Iterator[Server]:
     shutil.rmtree(base, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=["embedded", "system"])
+@pytest.fixture(scope="session", params=["embedded", pytest.param("system", marks=pytest.mark.proof)])
 def any_server(request: pytest.FixtureRequest) -> Server:
     """Each server of this machine in turn."""
     return request.getfixturevalue(f"{request.param}_server")

@@ -14,7 +14,7 @@ SEALS = PACKAGE / "frozen.sha256"
 
 def sql_hashes(package: Path = PACKAGE) -> dict[str, str]:
     """Return the SHA-256 of every versioned SQL file by its path in the package."""
-    files = sorted(package.glob("*/*.sql"))
+    files = sorted(package.rglob("*.sql"))
     return {file.relative_to(package).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

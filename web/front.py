@@ -1,20 +1,19 @@
-"""The WSGI layer before Flask: answers again, from the front cache, what Flask has answered before.
+"""The WSGI layer before Flask: answers a request again, from the front cache, that Flask has answered before.
 
-It understands no request by itself. When Flask has answered a read, the layer remembers which entry the very same
-token, path and query string led to; only such a repetition, without any caching directive, is answered here.
+It interprets no request by itself. When Flask has answered a read, the layer remembers which cache key the same token,
+path and query string led to; only such a repetition, without any caching directive, is answered here.
 
 Invariant: on every request the token is verified and counted against its user's rate, the entry passes the same check
-as in the read path, and the headers are made by the same functions; everything else falls through to Flask.
+as in the read path, and the headers are made by the same functions; Flask answers everything else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from refresher.front_cache.entry import Entry, EntryKey
-from refresher.front_cache.generations import Generations
 from web.auth.claims_cache import Verified
 from web.auth.verifier import Caller, TokenVerifier
 from web.context import COUNTED
@@ -29,15 +28,17 @@ from web.telemetry.latency import Latency
 if TYPE_CHECKING:
     from web.process.worker import Worker
 
-ANSWERED = "frontview.answered"  # where Flask leaves an :class:`Answered` in the environ
+ANSWERED = "frontview.answered"  # The environ's name under which Flask leaves an :class:`Answered`.
 MOST_REMEMBERED = 10_000
-LONGEST_REMEMBERED = 4_096  # characters of token, path and query string together
+LONGEST_REMEMBERED = 4_096  # Characters of token, path and query string together.
 _NO_BODY = (None, "", "0")
 _NO_CONTENT: Kind = ()
-_SPELT_OUT = 100  # hundredths of a millisecond that a hit may take and have its header made beforehand
+_SPELT_OUT = 100  # The timing headers of hits below so many hundredths of a millisecond are made beforehand.
 _TIMINGS = tuple(("Server-Timing", hit_timing(hundredths / 100)) for hundredths in range(_SPELT_OUT))
 _ALWAYS = [*PROTECTIVE_HEADERS.items(), ("Content-Security-Policy", NOTHING_LOADS)]
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -53,7 +54,7 @@ class Answered:
 
 
 class _Ready:
-    """What answers from one entry have in common, made once; ``stamp`` tells which entry it was."""
+    """What answers from one entry have in common, made once; ``stamp`` identifies the entry."""
 
     __slots__ = ("after_age", "before_age", "began", "etag", "expires", "headers", "of_second", "stamp")
     headers: Headers
@@ -68,18 +69,21 @@ class _Ready:
         self.of_second = ((-1, -1, (), 0), self.headers)
 
     def headers_of(self, age_seconds: float, ttl_seconds: float, kind: Kind, length: int) -> Headers:
-        """Return the headers that are the same for a second or longer; :param kind: empty: there is no content."""
-        asked = (int(age_seconds), int(ttl_seconds), kind, length)
+        """Return the headers that are the same for a second or longer.
+
+        :param kind: empty: there is no content.
+        """
+        facts = (int(age_seconds), int(ttl_seconds), kind, length)
         made = self.of_second
-        if made[0] != asked:
-            age, ttl, *_ = asked
+        if made[0] != facts:
+            age, ttl, *_ = facts
             sized = (*kind, ("Content-Length", str(length))) if kind else ()
-            made = self.of_second = (asked, [*sized, *self.headers, *hit_headers(age, ttl)])
+            made = self.of_second = (facts, [*sized, *self.headers, *hit_headers(age, ttl)])
         return made[1]
 
 
 class _Known:
-    """A request that Flask has answered before: what it led to, who asked, and what its last hit was made of."""
+    """A request that Flask has answered before: its cache key, its verified token, and the parts of its last hit."""
 
     __slots__ = ("key", "ready", "rule", "series", "verified")
 
@@ -89,17 +93,51 @@ class _Known:
         self.ready: _Ready | None = None
 
     def ready_for(self, entry: Entry) -> _Ready:
-        """Return what to answer with; nothing of another entry, and it keeps no entry alive."""
+        """Return the prepared parts of answers from ``entry``; they do not keep the entry alive."""
         ready = self.ready
         if ready is None or ready.stamp is not entry.stamp:
             ready = self.ready = _Ready(entry)
         return ready
 
 
-class Front:
-    """Wraps ``app``; made before a fork, it holds nothing that a fork could break.
+class Generations(Generic[K, V]):
+    """A bounded memory in two generations; any number of threads may use it, without a lock.
 
-    :param on_hit: told of each request answered here: environ, route's template, status, seconds.
+    When the young generation is full it becomes the old one, and the old one is forgotten: so values that were not used
+    during a whole generation go first, at the cost of one dictionary look-up. Two threads that put at once may lose
+    what one of them put.
+
+    :param most: values in a generation, at least 1; there are never more than twice as many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: K) -> V | None:
+        """Return what was put under ``key``, or None."""
+        value = self._young.get(key)
+        if value is None:
+            value = self._old.get(key)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep ``value`` as just used."""
+        if len(self._young) >= self._most:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+
+
+class Front:
+    """Wraps ``app``; it is made before a fork and holds nothing that a fork could break.
+
+    :param on_hit: called for each request answered here, with environ, route's template, status and seconds.
     """
 
     def __init__(
@@ -119,28 +157,28 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, here or in Flask."""
         started = perf_counter()
-        question = _question(environ)
-        if question is None:
+        request = _request_key(environ)
+        if request is None:
             return self._app(environ, start_response)
-        known = self._known.get(question)
+        known = self._known.get(request)
         if known is not None:
             body = self._answer(known, environ, start_response, started)
             return self._app(environ, start_response) if body is None else body
         response = self._app(environ, start_response)
         if ANSWERED in environ:
-            self._remember(question, environ[ANSWERED])
+            self._remember(request, environ[ANSWERED])
         return response
 
-    def _remember(self, question: tuple[str, str, str], answered: Answered) -> None:
-        if sum(map(len, question)) > LONGEST_REMEMBERED:
+    def _remember(self, request: tuple[str, str, str], answered: Answered) -> None:
+        if sum(map(len, request)) > LONGEST_REMEMBERED:
             return
-        with suppress(Problem):  # the token's time may be over by now
-            self._known.put(question, _Known(answered, self._verifier.verified(question[0]), self._worker.latency))
+        with suppress(Problem):  # The token may have expired by now.
+            self._known.put(request, _Known(answered, self._verifier.verified(request[0]), self._worker.latency))
 
     def _answer(
         self, known: _Known, environ: Environ, start_response: StartResponse, started: float
     ) -> list[bytes] | None:
-        """Return the body of a hit after starting its response; None: Flask has the answer, or says what is wrong."""
+        """Return the body of a hit after starting its response; None: Flask must answer."""
         read_path = self._worker.read_path
         arrived = read_path.monotonic()
         if not known.verified.is_good(time(), arrived):
@@ -179,8 +217,8 @@ class Front:
         return [body]
 
 
-def _question(environ: Environ) -> tuple[str, str, str] | None:
-    """Return what makes two requests the same, or None for one that is not for this layer."""
+def _request_key(environ: Environ) -> tuple[str, str, str] | None:
+    """Return what equal requests have in common, or None for a request that this layer does not answer."""
     token = environ.get("HTTP_AUTHORIZATION")
     if not token or environ["REQUEST_METHOD"] != "GET" or environ.get("CONTENT_LENGTH") not in _NO_BODY:
         return None

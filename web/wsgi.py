@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from models.errors import FrontviewError
 from models.logs import configure_logs, logger
 from models.settings import load_settings
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.context import context_of
 from web.process.own_core import keep_to_own_core

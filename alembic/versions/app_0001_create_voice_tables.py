@@ -111,8 +111,8 @@ def upgrade() -> None:
         "CONSTRAINT fk_timezone_change_user_id_users FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE)"
     )
     for name in ("set_call_day", "set_lead_day", "redate_user"):
-        op.create_sql_object("triggers", name, 1)
-    op.create_sql_object("functions", "finish_redating", 1)
+        op.create_sql_object(name, version=1)
+    op.create_sql_object("finish_redating", version=1)
     op.execute(
         "CREATE TRIGGER set_call_day BEFORE INSERT OR UPDATE ON calls "
         "FOR EACH ROW EXECUTE FUNCTION frontview.set_call_day()"
@@ -137,6 +137,6 @@ def downgrade() -> None:
     op.execute("DROP TABLE frontview.timezone_change")
     for table in ("agent_analytics", "lead_analytics", "calls", "agents", "users"):
         op.drop_table(table)
-    op.drop_sql_object("functions", "finish_redating", 1)
+    op.drop_sql_object("finish_redating", version=1)
     for name in ("redate_user", "set_lead_day", "set_call_day"):
-        op.drop_sql_object("triggers", name, 1)
+        op.drop_sql_object(name, version=1)

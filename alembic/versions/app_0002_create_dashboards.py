@@ -11,12 +11,12 @@ branch_labels = None
 depends_on = None
 
 SOURCES = (
-    {"source": "users", "table": "users", "user_column": "id"},
-    {"source": "user_presence", "table": "users", "user_column": "id", "events": ("INSERT", "DELETE", "TRUNCATE")},
-    {"source": "agents", "table": "agents"},
-    {"source": "calls", "table": "calls", "day_column": "local_day"},
-    {"source": "lead_analytics", "table": "lead_analytics", "day_column": "local_day"},
-    {"source": "agent_analytics", "table": "agent_analytics", "day_column": "day"},
+    {"name": "users", "table": "users", "user_column": "id"},
+    {"name": "user_presence", "table": "users", "user_column": "id", "events": ("INSERT", "DELETE", "TRUNCATE")},
+    {"name": "agents", "table": "agents"},
+    {"name": "calls", "table": "calls", "day_column": "local_day"},
+    {"name": "lead_analytics", "table": "lead_analytics", "day_column": "local_day"},
+    {"name": "agent_analytics", "table": "agent_analytics", "day_column": "day"},
 )
 DAILY_KEY = ("user_id", "day", "agent_id")
 VIEWS = (
@@ -71,11 +71,11 @@ CHORES = ("finish_redating",)
 
 def upgrade() -> None:
     for source in SOURCES:
-        op.capture_changes(**source)
+        op.capture_changes(**source, template_version=1)
     for view in VIEWS:
-        op.create_maintained_view(**view, proven_key=True)
+        op.create_maintained_view(**view, template_version=1)
     for name in (*PARTS, *DASHBOARDS):
-        op.create_sql_object("dashboards", name, 1)
+        op.create_sql_object(name, version=1)
     op.allow("frontview_web", DASHBOARDS, ("EXECUTE",), as_owner=True)
     op.allow("frontview_refresher", CHORES, ("EXECUTE",), as_owner=True)
 
@@ -84,8 +84,8 @@ def downgrade() -> None:
     op.disallow("frontview_refresher", CHORES, ("EXECUTE",), as_owner=True)
     op.disallow("frontview_web", DASHBOARDS, ("EXECUTE",), as_owner=True)
     for name in reversed((*PARTS, *DASHBOARDS)):
-        op.drop_sql_object("dashboards", name, 1)
+        op.drop_sql_object(name, version=1)
     for view in reversed(VIEWS):
-        op.drop_maintained_view(**view)
+        op.drop_maintained_view(view["name"])
     for source in reversed(SOURCES):
-        op.stop_capture(**source)
+        op.stop_capture(source["name"])

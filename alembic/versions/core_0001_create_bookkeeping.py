@@ -25,26 +25,28 @@ TABLES = (
 )
 # A type comes before what takes or returns it.
 OBJECTS = (
-    ("types", "staleness"),
-    ("types", "read_state"),
-    ("types", "answer"),
-    ("functions", "install_triggers"),
-    ("functions", "remove_triggers"),
-    ("functions", "capture_coverage"),
-    ("functions", "check_capture"),
-    ("functions", "reset_drain"),
-    ("functions", "drain_changes"),
-    ("functions", "collect_stale_keys"),
-    ("functions", "prune_change_log"),
-    ("functions", "forget_feed"),
-    ("functions", "prove_key"),
-    ("functions", "note_ready_view"),
-    ("functions", "forget_ready_views"),
-    ("functions", "storage_changed"),
-    ("functions", "rewritten"),
-    ("functions", "find_stale_days"),
-    ("functions", "begin_read"),
-    ("functions", "end_read"),
+    "staleness",
+    "mark",
+    "read_state",
+    "answer",
+    "tier_holds",
+    "install_triggers",
+    "remove_triggers",
+    "capture_coverage",
+    "check_capture",
+    "reset_drain",
+    "drain_changes",
+    "collect_stale_keys",
+    "prune_change_log",
+    "forget_feed",
+    "prove_key",
+    "note_ready_view",
+    "forget_ready_views",
+    "storage_changed",
+    "rewritten",
+    "find_stale_days",
+    "begin_read",
+    "end_read",
 )
 CREATE_TRIGGERS = (
     "CREATE TRIGGER note_ready_view AFTER INSERT OR UPDATE OR DELETE ON frontview.view_state "
@@ -73,11 +75,11 @@ def upgrade() -> None:
     create_drain_tables()
     create_refresh_tables()
     # a table has a column of this type
-    (kind, name), *others = OBJECTS
-    op.create_sql_object(kind, name, 1)
+    staleness, *others = OBJECTS
+    op.create_sql_object(staleness, version=1)
     create_ready_view()
-    for kind, name in others:
-        op.create_sql_object(kind, name, 1)
+    for name in others:
+        op.create_sql_object(name, version=1)
     for trigger in CREATE_TRIGGERS:
         op.execute(trigger)
 
@@ -237,10 +239,10 @@ def create_ready_view() -> None:
 def downgrade() -> None:
     op.execute("DROP TRIGGER forget_ready_views ON frontview.source")
     op.execute("DROP TRIGGER note_ready_view ON frontview.view_state")
-    (kind, name), *others = OBJECTS
-    for other in reversed(others):
-        op.drop_sql_object(*other, 1)
+    staleness, *others = OBJECTS
+    for name in reversed(others):
+        op.drop_sql_object(name, version=1)
     for table in reversed(TABLES):
         op.drop_table(table, schema=SCHEMA)
-    op.drop_sql_object(kind, name, 1)
+    op.drop_sql_object(staleness, version=1)
     op.drop_user_key()

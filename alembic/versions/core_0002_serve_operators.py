@@ -21,7 +21,8 @@ TABLES = (
     "warm_plan",
     "sign_in_code",
 )
-FUNCTIONS = (
+OBJECTS = (
+    "access_count",
     "request_invalidation",
     "request_task",
     "report_worker",
@@ -50,8 +51,8 @@ def upgrade() -> None:
     create_report_tables()
     create_warm_plan()
     create_sign_in_code()
-    for name in FUNCTIONS:
-        op.create_sql_object("functions", name, 1)
+    for name in OBJECTS:
+        op.create_sql_object(name, version=1)
 
 
 def create_watch_tables() -> None:
@@ -186,7 +187,7 @@ def create_sign_in_code() -> None:
 
 
 def downgrade() -> None:
-    for name in reversed(FUNCTIONS):
-        op.drop_sql_object("functions", name, 1)
+    for name in reversed(OBJECTS):
+        op.drop_sql_object(name, version=1)
     for table in reversed(TABLES):
         op.drop_table(table, schema=SCHEMA)

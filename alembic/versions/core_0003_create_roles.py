@@ -18,6 +18,7 @@ VERSION_TABLE = "public.frontview_alembic_version"
 WEB, REFRESHER = "frontview_web", "frontview_refresher"
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 REQUESTS = ("request_invalidation", "request_task")
+EVERYBODY = ("missing_rights", "tier_holds")
 REPORTS = ("report_worker", "report_accesses")
 # of the protocol and of the audit, with the refresher's own rights; the last two with the owner's
 MAINTENANCE = (
@@ -152,17 +153,17 @@ def upgrade() -> None:
     op.execute(CREATE_ROLES)
     create_role_right()
     for name in FUNCTIONS:
-        op.create_sql_object("functions", name, 1)
+        op.create_sql_object(name, version=1)
     op.allow(WEB, WEB_READS)
     op.allow(WEB, ("change_log",), columns=("xid",))
     op.allow(WEB, ("stale_key",), columns=("source", "day", "drain_id"))
-    op.allow(WEB, (*REQUESTS, *REPORTS, "redeem_sign_in_code", "missing_rights"), ("EXECUTE",))
+    op.allow(WEB, (*REQUESTS, *REPORTS, "redeem_sign_in_code", *EVERYBODY), ("EXECUTE",))
     op.allow(REFRESHER, REFRESHER_READS)
     op.allow(REFRESHER, REFRESHER_WRITES, ALL)
     op.allow(REFRESHER, ("view_state",), ("UPDATE",), columns=REFRESHED)
     op.allow(REFRESHER, ("sign_in_code",), ("DELETE",))
     op.allow(REFRESHER, ("sign_in_code",), columns=("expires_at",))
-    op.allow(REFRESHER, (*MAINTENANCE, *REQUESTS, "missing_rights"), ("EXECUTE",))
+    op.allow(REFRESHER, (*MAINTENANCE, *REQUESTS, *EVERYBODY), ("EXECUTE",))
     if missing := op.get_bind().execute(sa.text(MISSING_ROLES)).scalars().all():
         logging.getLogger("frontview.migrations").warning(NOTICE, ", ".join(missing))
 
@@ -191,6 +192,6 @@ def create_role_right() -> None:
 def downgrade() -> None:
     op.execute(REVOKE_EVERYTHING)
     for name in reversed(FUNCTIONS):
-        op.drop_sql_object("functions", name, 1)
+        op.drop_sql_object(name, version=1)
     op.drop_table("role_right", schema=SCHEMA)
     op.execute(DROP_ROLES)

@@ -1,6 +1,6 @@
-"""What a benchmark found: plain values, one a line of the table and of the JSON.
+"""A benchmark's findings: plain values, one for each line of the table and of the JSON.
 
-Invariant: a ratio is taken round by round, between neighbours in time, and only then summed up.
+Invariant: a ratio is taken round by round, of figures that are neighbours in time, and only then summarised.
 """
 
 from collections.abc import Sequence
@@ -40,10 +40,10 @@ class Spread:
 class Finding:
     """One measured thing.
 
-    :param case: what was measured under; findings of one case belong together.
+    :param case: the circumstances; findings of one case belong together.
     :param what: the contender.
     :param value: over the rounds, in ``unit``.
-    :param ratio: against the case's peer; ``of``: in words, which way round.
+    :param ratio: against the case's peer; ``of`` says in words which is divided by which.
     """
 
     case: str

@@ -10,11 +10,11 @@ from bench.findings.finding import Spread
 from bench.findings.plot import Bars, Picture, Plot
 
 SIZE_INCHES = (7.2, 3.8)
-# Told apart by every kind of colour vision (Okabe and Ito), and by their marks.
+# Every kind of colour vision tells these colours apart (Okabe and Ito), and each line has marks of its own.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKS = "os^Dv<>"
 OURS, PEERS_COLOUR = "Frontview", "#9a9a9a"
-FEW_DECADES = 20  # an axis that spans less has numbers between its powers of ten
+FEW_DECADES = 20  # A shorter logarithmic axis also has numbers between its powers of ten.
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "frontview",
@@ -36,8 +36,8 @@ class NoDrawingLibrary(Exception):
 def draw(picture: Picture, folder: Path, caption: str) -> Path:
     """Write one picture and return its file.
 
-    :param caption: says what it was measured on; it stands under the picture.
-    :raises NoDrawingLibrary: there is nothing to draw with.
+    :param caption: the text under the picture: what it was measured on.
+    :raises NoDrawingLibrary: matplotlib is not installed.
     """
     try:
         from matplotlib import rc_context  # noqa: PLC0415  optional, and slow to import
@@ -46,7 +46,7 @@ def draw(picture: Picture, folder: Path, caption: str) -> Path:
         raise NoDrawingLibrary from error
     path = folder / f"bench-{picture.name}.svg"
     folder.mkdir(parents=True, exist_ok=True)
-    with rc_context(STYLE):
+    with rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         axes = figure.add_subplot()
         axes.set_title(picture.title, loc="left", fontweight="bold")

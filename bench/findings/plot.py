@@ -17,8 +17,8 @@ class Plot:
     """Lines over one axis.
 
     :param name: of the picture's file, without its ending.
-    :param across: what grows, with its unit; :param up: what it costs, with its unit.
-    :param lines: by contender, points in the order of what grows.
+    :param across: the growing quantity, with its unit; :param up: its cost, with its unit.
+    :param lines: points by contender, in the order of the growing quantity.
     :param logarithmic: axes that count in powers: ``""``, ``"x"``, ``"y"`` or ``"xy"``.
     """
 

@@ -1,13 +1,13 @@
-"""``python -m bench.in_process.entry_worker``: what an entry of the cache takes beyond its body, traced; prints JSON.
+"""``python -m bench.in_process.entry_worker``: traces the memory of a cache entry beyond its body; prints JSON.
 
-Told by one line of JSON on stdin: whom to read, the dashboards, a request's environ, and how tokens are signed. *Read*
-is by the read path, everything twice and the cache emptied in between, so that what a first reading leaves elsewhere is
-not counted; *own* likewise, but of months that nobody else asks for, before or after. *Asked* is by whole requests,
-each user with a token, each question until it hits, so that what the front layer remembers of tokens and questions is
-counted too; there a few users have been read before.
+A line of JSON on stdin says which users and dashboards to read, and holds a request's environ and the secret that signs
+tokens. *Read* reads by the read path, everything twice with the cache emptied in between, so that what a first reading
+leaves elsewhere is not counted; *own* does the same for months that no other user asks for. *Asked* sends whole
+requests, each user with a token, each question until it hits, so that what the front layer remembers about tokens and
+questions is counted too; a few users have been read before that.
 
-Invariant: entries come to be as a user's do, by reads of the real read path or of the whole application; a body is the
-JSON that the database wrote, and nothing of it is compressed.
+Invariant: entries are made as a user's are, by reads of the real read path or of the whole application; a body is the
+JSON that the database wrote, and it is not compressed.
 """
 
 import gc
@@ -22,7 +22,7 @@ from typing import Any
 
 from bench.in_process.hit_worker import Caller
 from bench.system.dashboards import NO_ARGUMENTS
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.auth.tokens import issue_token
 from web.context import context_of
 from web.wsgi import app
@@ -38,16 +38,16 @@ Read = Callable[[int, str], int]
 
 
 def main() -> None:
-    """Trace three ways to an entry."""
-    told = json.loads(sys.stdin.readline())
+    """Trace entries made in three ways."""
+    task = json.loads(sys.stdin.readline())
     worker = context_of(app).worker
     worker.ensure_started()
-    users = told["users"]
-    common = [(user, dashboard) for user in users for dashboard in told["dashboards"]]
+    users = task["users"]
+    common = [(user, dashboard) for user in users for dashboard in task["dashboards"]]
     days = [(FIRST_DAY + timedelta(days=day)).isoformat() for day in range(4 * len(users))]
     before, own = (list(zip(users * 2, days[half::2], strict=True)) for half in (0, 1))
-    known = len(told["dashboards"]) * KNOWN_USERS
-    by_path, by_requests = _by_read_path(worker), _by_requests(told["environ"], told["secret"])
+    known = len(task["dashboards"]) * KNOWN_USERS
+    by_path, by_requests = _by_read_path(worker), _by_requests(task["environ"], task["secret"])
     found = {
         "read": _trace(worker, by_path, before=common, traced=common),
         "own": _trace(worker, _of_month(worker), before=before, traced=own),
@@ -68,14 +68,14 @@ def _by_read_path(worker: Any) -> Read:
 def _of_month(worker: Any) -> Read:
     def read(user: int, first_day: str) -> int:
         first = date.fromisoformat(first_day)
-        asked = {"from": first, "to": first + timedelta(days=29), "granularity": "day", "agent_id": None}
-        return _stored(worker, "analytics", user, asked)
+        arguments = {"from": first, "to": first + timedelta(days=29), "granularity": "day", "agent_id": None}
+        return _stored(worker, "analytics", user, arguments)
 
     return read
 
 
 def _stored(worker: Any, dashboard: str, user: int, parameters: dict[str, Any]) -> int:
-    """Read until the cache keeps the answer, which it refuses in a moment without trust; return its size."""
+    """Read until the cache keeps the answer (it refuses while it is not trusted), and return the answer's size."""
     while not (reading := worker.read_path.read(dashboard, user, parameters)).stored:
         time.sleep(0.01)
     return len(reading.data)
@@ -85,10 +85,10 @@ def _by_requests(environ: dict[str, Any], secret: str) -> Read:
     caller = Caller(app, environ)
 
     def read(user: int, dashboard: str) -> int:
-        asked = {"PATH_INFO": f"/api/v1/{PATHS[dashboard]}", "HTTP_AUTHORIZATION": f"Bearer {tokens(user)}"}
+        request = {"PATH_INFO": f"/api/v1/{PATHS[dashboard]}", "HTTP_AUTHORIZATION": f"Bearer {tokens(user)}"}
         body = b""
         while not body or not caller.was_hit():
-            body = caller.ask(**asked)
+            body = caller.ask(**request)
             assert caller.status == "200 OK", body[:300]
         return len(body.removeprefix(b'{"data":').partition(b',"meta":{"source"')[0])
 
@@ -106,10 +106,10 @@ def _trace(worker: Any, read: Read, *, before: Sequence[Asked], traced: Sequence
     worker.cache.flush("benchmark")
     while not worker.cache.may_answer(time.monotonic()):
         time.sleep(0.01)
-    sizes = array("q", bytes(8 * len(traced)))  # made before, so that nothing of it is counted
+    sizes = array("q", bytes(8 * len(traced)))  # made before, so that it is not counted
     tracemalloc.start()
     began = _traced()
-    for _ in range(PASSES):  # a read that is ahead of the feed drops what its user had
+    for _ in range(PASSES):  # a read that is ahead of the feed drops its user's entries
         for place, (user, what) in enumerate(traced):
             sizes[place] = read(user, what)
         entries = sum(region.entries for region in worker.cache.statistics().regions.values())

@@ -1,11 +1,11 @@
 """``python -m bench.in_process.hit_worker``: times hits through WSGI callables in one process; prints one line of JSON.
 
-Told by one line of JSON on stdin: a request's environ as granian made it, how many rounds and calls, and the addresses
-that Frontview and the peers have for what is asked. Each call has an environ of its own, made before the clock starts.
+A line of JSON on stdin holds a request's environ as granian made it, the numbers of rounds and calls, and the address
+of the question in Frontview and in the peers. Each call has an environ of its own, made before the clock starts.
 
-What is taken is the CPU time of the calling thread: a hit waits for nothing, and others on the machine do not count.
+The figure is the CPU time of the calling thread: a hit waits for nothing, and other processes do not count.
 
-Invariant: Frontview is the real worker with its threads, and each of its answers timed is a hit by its own count.
+Invariant: Frontview is the real worker with its threads, and it counts each timed answer as a hit.
 """
 
 import io
@@ -28,14 +28,14 @@ Environ = dict[str, Any]
 
 
 class Caller:
-    """Calls a WSGI application as a server does; what it said last is kept."""
+    """Calls a WSGI application as a server does, and keeps the last status and headers."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], environ: Environ) -> None:
         self._application, self._environ = application, environ
         self.status, self.headers = "", list[tuple[str, str]]()
 
     def start_response(self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
-        """Keep what the application says."""
+        """Keep the status and the headers."""
         self.status, self.headers = status, headers
 
     def fresh(self) -> Environ:
@@ -43,7 +43,7 @@ class Caller:
         return self._environ | {"wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr}
 
     def ask(self, **changed: str) -> bytes:
-        """Return one answer's body, to the environ as ``changed``."""
+        """Return the body of one answer to the environ, with ``changed`` keys."""
         body = self._application(self.fresh() | changed, self.start_response)
         whole = b"".join(body)
         if hasattr(body, "close"):
@@ -51,11 +51,11 @@ class Caller:
         return whole
 
     def was_hit(self) -> bool:
-        """Return whether Frontview said that its cache gave the last answer."""
+        """Return whether the last answer came from Frontview's cache."""
         return HIT.decode() in dict(self.headers).get("Cache-Status", "")
 
     def microseconds(self, calls: int) -> float:
-        """Return what a call takes, on average over ``calls``."""
+        """Return the mean time of a call over ``calls``."""
         application, start_response = self._application, self.start_response
         seconds = 0.0
         for _ in range(calls // BATCH):
@@ -63,7 +63,7 @@ class Caller:
             began = time.thread_time()
             for environ in environs:
                 body = application(environ, start_response)
-                if type(body) is not list:  # Flask's must be read and closed
+                if type(body) is not list:  # Flask's body must be read and closed
                     b"".join(body)
                     body.close()  # type: ignore[attr-defined]
             seconds += time.thread_time() - began
@@ -72,9 +72,9 @@ class Caller:
 
 
 def main() -> None:
-    """Time them in turn."""
-    told = json.loads(sys.stdin.readline())
-    callers = {name: _caller(name, told["environ"] | it) for name, it in told["asked"].items()}
+    """Time all contenders in turn."""
+    task = json.loads(sys.stdin.readline())
+    callers = {name: _caller(name, task["environ"] | it) for name, it in task["asked"].items()}
     ours = callers["frontview"]
     end = time.monotonic() + SETTLE_SECONDS
     while not _is_hit(ours):
@@ -83,10 +83,10 @@ def main() -> None:
     data = ours.ask().removeprefix(b'{"data":').partition(b',"meta":{')[0]
     for name, caller in callers.items():
         assert data in caller.ask(), f"{name} answers something else"
-    calls = told["calls"]
+    calls = task["calls"]
     timed = {name: partial(it.microseconds, calls) for name, it in callers.items()}
     timed["frontview"] = partial(_counted, ours, calls)
-    json.dump(interleave(timed, told["rounds"]), sys.stdout)
+    json.dump(interleave(timed, task["rounds"]), sys.stdout)
     sys.stdout.flush()
 
 
@@ -111,7 +111,7 @@ def _is_hit(caller: Caller) -> bool:
 
 
 def _counted(caller: Caller, calls: int) -> float:
-    """Return what a hit takes, having seen that the cache counted each of them."""
+    """Return the time of a hit, after checking that the cache counted each call."""
     assert _is_hit(caller)
     before = _hits()
     figure = caller.microseconds(calls)

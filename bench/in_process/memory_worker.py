@@ -1,7 +1,7 @@
 """``python -m bench.in_process.memory_worker``: one web worker, warm, its cache filled to the limits; prints JSON.
 
-Invariant: the worker is the real one, with its pool, follower and loaded application; entries go in through the
-cache's own ``begin`` and ``finish``, each with a body, a key and parameters of its own, made as the read path makes it.
+Invariant: the worker is the real one, with its pool, follower and loaded application; entries are stored through the
+cache's own ``begin`` and ``finish``, each with its own body, key and parameters, made as the read path makes them.
 """
 
 import gc
@@ -22,22 +22,21 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
 from refresher.front_cache.feed import Poll, Position
 from refresher.front_cache.trust import Sighting
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.context import context_of
-from web.reads.exact_read import Answer
-from web.reads.reading import make_entry
+from web.reads.reading import Answer, make_entry
 from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1
 THREADS = 8
-ROOM_BYTES = 2_600  # left of an entry's share of the limit for what is counted beside its body
+ROOM_BYTES = 2_600  # What an entry's share of the limit leaves for what is counted in addition to its body.
 LIFE_SECONDS, NEVER_COMPRESSED_BYTES = 600, 10**9
 FIRST_DAY = date(2020, 1, 1)
 REGION_DASHBOARDS = {"dashboard": "analytics", "agent": "agent", "performance": "performance"}
 
 
 def main() -> None:
-    """Warm a worker up, fill its cache and say what that took."""
+    """Warm a worker up, fill its cache and print the memory that took."""
     users = [int(user) for user in sys.argv[1:]]
     worker = context_of(app).worker
     _warm_up(worker, users)
@@ -82,7 +81,7 @@ def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> int:
     for number in range(entries):
         body = os.urandom(max(16, bytes_each - ROOM_BYTES))
         key, entry = _entry(region, number, body)
-        fill = cache.begin(key)
+        _, fill = cache.join(key, time.monotonic(), exact=True)  # type: ignore[misc]  # no other fill runs
         why = cache.finish(fill, entry, epoch=EPOCH, drain_id=DRAIN_ID, undrained=False)
         if why is not None:
             raise SystemExit(f"the cache refused an entry: {why}")
@@ -91,7 +90,7 @@ def _fill(cache: FrontCache, region: str, entries: int, bytes_each: int) -> int:
 
 
 def _entry(region: str, number: int, body: bytes) -> tuple[EntryKey, Entry]:
-    """Return an entry as the read path makes it of a statement's answer."""
+    """Return an entry as the read path makes it from a statement's answer."""
     dashboard = CATALOG.dashboard(REGION_DASHBOARDS[region])
     first = FIRST_DAY + timedelta(days=number % 2000)
     last = first + timedelta(days=29)

@@ -1,7 +1,7 @@
-"""A server under load: its rounds, the CPU it took for them, and the proof that its answers were what was meant.
+"""A server under load: its rounds, the CPU time they took, and the proof that its answers were the right ones.
 
-Invariant: before and after each round one answer is looked at; a server that counts its hits must have counted them,
-and a round in which it lost trust in its cache for a moment, being starved of the machine, is measured anew.
+Invariant: one answer is checked before and after each round. A server that counts its hits must have counted every
+answer; a round in which its cache lost trust for a moment, because the machine was busy, is measured again.
 """
 
 import time
@@ -32,10 +32,10 @@ def says(part: bytes) -> Proof:
 
 
 class Contender:
-    """One server, asked the same over and over.
+    """One server, which gets the same requests again and again.
 
     :param requests: sent in turn.
-    :param proof: what each answer looked at must pass.
+    :param proof: what each checked answer must pass.
     :param counts_hits: whether it is Frontview, which counts the hits of its cache.
     """
 
@@ -55,10 +55,10 @@ class Contender:
     def round(self, seconds: float, connections: int) -> float:
         """Load the server for some seconds and return its answers a second.
 
-        :raises RuntimeError: an answer was not what was meant.
+        :raises RuntimeError: an answer was not the right one.
         """
         for attempt in range(ATTEMPTS):
-            # everything at first and where hits were missed; of the others the hits counted tell
+            # all requests at first and after missed hits; otherwise the counted hits prove enough
             everything = attempt > 0 or not self.loads
             self._settle(self._requests if everything else self._requests[:1])
             hits, spent = self._hits(), self._cpu_seconds()
@@ -69,24 +69,24 @@ class Contender:
                 break
         else:
             raise RuntimeError(f"the cache hit {hits} times in {load.answers} answers")
-        self._look(self._requests[0])
+        self._check(self._requests[0])
         self.loads.append(load)
         self.cpu_us.append(cpu_us)
         return load.a_second
 
     def forget(self, rounds: int) -> None:
-        """Forget so many of the first rounds."""
+        """Drop the figures of the first ``rounds`` rounds."""
         del self.loads[:rounds], self.cpu_us[:rounds]
 
     def _settle(self, requests: Sequence[Request]) -> None:
-        """Ask until each is answered as meant: what was cached may have been dropped meanwhile."""
+        """Repeat each request until its answer is right: its entry may have been dropped meanwhile."""
         end = time.monotonic() + SETTLE_SECONDS
         while requests := [it for it in requests if not self._proof(*answer_to(self._port, it))]:
             if time.monotonic() > end:
-                self._look(requests[0])
+                self._check(requests[0])
             time.sleep(0.02)
 
-    def _look(self, request: Request) -> None:
+    def _check(self, request: Request) -> None:
         head, body = answer_to(self._port, request)
         if not self._proof(head, body):
             raise RuntimeError(f"{request.path} was answered otherwise than meant: {head[:600]!r} {body[:200]!r}")
@@ -94,8 +94,8 @@ class Contender:
     def _hits(self) -> int:
         if not self._counts_hits:
             return 0
-        _, told = answer_to(self._port, Request("/metrics", {}))
-        return int(sum(float(line.split()[-1]) for line in told.splitlines() if line.startswith(_COUNTED)))
+        _, metrics = answer_to(self._port, Request("/metrics", {}))
+        return int(sum(float(line.split()[-1]) for line in metrics.splitlines() if line.startswith(_COUNTED)))
 
     def _cpu_seconds(self) -> float:
         whole = psutil.Process(self._process.pid)

@@ -2,7 +2,8 @@
 
 By ``wrk`` where it is installed (one thread, in C), else by a Python thread, which limits the faster contenders.
 
-Invariant: anything but a 200 ends the run; how much of a core the generator took is told with every figure.
+Invariant: anything but a 200 ends the run; every figure is shown with the share of a core that the
+generator took.
 """
 
 import shutil
@@ -13,12 +14,12 @@ from bench.load.request import Load, Request
 
 
 def uses_wrk(seconds: float) -> bool:
-    """Return whether ``wrk`` generates rounds of so many seconds: it takes whole ones."""
+    """Return whether ``wrk`` generates rounds of this length: it takes whole seconds."""
     return seconds >= 1 and shutil.which("wrk") is not None
 
 
 def generator(seconds: float) -> str:
-    """Return what generates rounds of so many seconds here, in words."""
+    """Return the name of the generator for rounds of this length."""
     return "wrk" if uses_wrk(seconds) else "Python, which limits the fastest"
 
 

@@ -1,11 +1,11 @@
 """``python -m bench.load.page_clients PORT``: many open dashboards, without browsers, that behave as the page does.
 
-Tokens are read from stdin, one a line; a line on stdout says when all are open, and the end of stdin ends them, with
-one line of JSON on what they did. As ``web/static/live.js``: each follows the server's events where there is room and
-reads everything at a change and once more when H has passed; the others ask every five seconds, with the tags of what
-they have.
+Tokens are read from stdin, one a line. A line on stdout says when all pages are open; the end of stdin closes them, and
+a line of JSON says what they did. They behave as ``web/static/live.js`` does: a page follows the server's events where
+there is room, and reads everything at a change and again when H has passed; the others read every five seconds, with
+the entity tags of what they have.
 
-Invariant: a page asks as the browser's does: the same addresses and headers, over at most six connections.
+Invariant: a page sends what the browser's page sends: the same addresses and headers, over at most six connections.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ EVENTS = "dashboard/events"
 POLL_SECONDS, ANYWAY_SECONDS, TRUST_SECONDS, RETRY_SECONDS = 5.0, 60.0, 1.1, 2.0
 ANY_AGE = {"Cache-Control": "max-age=31536000", "Pragma": "no-cache"}
 CONNECTIONS = 6
-TOGETHER = 10  # pages that open at once
+TOGETHER = 10  # How many pages open at once.
 
 
 class Page:
     """One open dashboard.
 
-    :param counts: of all pages together: answers by status, changes told, failures.
+    :param counts: of all pages together: answers by status, change events, failures.
     """
 
     def __init__(self, port: int, token: str, counts: Counter[str]) -> None:
@@ -42,7 +42,7 @@ class Page:
         self.settled = asyncio.Event()
 
     async def live(self) -> None:
-        """Be open until cancelled."""
+        """Stay open until cancelled."""
         async with self._client:
             await self._refresh()
             await asyncio.gather(self._stream(), self._poll())
@@ -62,7 +62,7 @@ class Page:
 
     async def _poll(self) -> None:
         await self.settled.wait()
-        await asyncio.sleep(POLL_SECONDS * random())  # people come one by one
+        await asyncio.sleep(POLL_SECONDS * random())  # pages open one by one
         while True:
             if not self.streams:
                 await self._refresh()
@@ -93,7 +93,7 @@ class Page:
 
 
 async def main(port: int, tokens: list[str]) -> None:
-    """Open the pages, say so, and close them when stdin ends."""
+    """Open the pages, report that, and close them when stdin ends."""
     counts: Counter[str] = Counter()
     pages = [Page(port, token, counts) for token in tokens]
     tasks: list[asyncio.Task[None]] = []
@@ -111,9 +111,9 @@ async def main(port: int, tokens: list[str]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def say(told: dict[str, int]) -> None:
+def say(report: dict[str, int]) -> None:
     """Write one line of JSON."""
-    print(json.dumps(told), flush=True)
+    print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":

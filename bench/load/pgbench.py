@@ -22,8 +22,9 @@ def scripts_a_second(
     """Return how often a second ``clients`` connections ran ``script``.
 
     :param options: server settings of these connections, as in PGOPTIONS.
-    :param rows: of a statement: less than a second, for which there is no timer, are so many fewer statements.
-    :raises RuntimeError: pgbench failed; with what it said.
+    :param rows: of a statement. pgbench has no timer for less than a second: such a round is a number of statements,
+        which falls with ``rows``.
+    :raises RuntimeError: pgbench failed; the message has its output.
     """
     with _command(server, url, script, clients, _length(seconds, rows)) as command:
         done = subprocess.run(command, env=_environment(options), capture_output=True, text=True, check=False)
@@ -89,7 +90,7 @@ def insert_call(table: str, users: int, agents: int) -> str:
 def insert_calls(table: str, users: int, agents: int, rows: int, one_user: bool) -> str:
     """Return a script that inserts many calls in one statement.
 
-    :param one_user: all of one random user, over thirty days; otherwise of any users, now.
+    :param one_user: all calls are of one random user, over thirty days; otherwise of random users, now.
     """
     user, started = (":user", "now() - g % 30 * interval '1 day'") if one_user else (_random(users), "now()")
     return (

@@ -1,6 +1,6 @@
-"""Load by one Python thread, where there is no ``wrk``; and single requests.
+"""Load by one Python thread, for machines without ``wrk``; and single requests.
 
-Invariant: every answer is read whole and must be a 200; what is counted has arrived within the time.
+Invariant: every answer is read whole and must be a 200; an answer counts only if it arrived in time.
 """
 
 import re
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 10
 
 
 class Connection:
-    """One keep-alive connection and what has arrived of its answer."""
+    """One keep-alive connection, with the part of its answer that has arrived."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -76,7 +76,7 @@ def generate(port: int, requests: Sequence[Request], *, connections: int, second
     for number, connection in opened.items():
         poll.register(number, select.EPOLLIN)
         connection.send(next(texts))
-    while (now := time.monotonic()) < began + seconds or not durations:  # a starved server's first answer is awaited
+    while (now := time.monotonic()) < began + seconds or not durations:  # a slow server's first answer is waited for
         if now > began + seconds + TIMEOUT_SECONDS:
             raise RuntimeError("no answer came")
         for number, _ in poll.poll(0.1):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET as it is sent, over and over."""
+    """A GET request, sent again and again."""
 
     path: str
     headers: Mapping[str, str]
@@ -23,10 +23,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one round of load came to.
+    """The figures of one round of load.
 
     :param received_bytes: of all answers, heads included.
-    :param busy: share of one core that generating took; near 1, the generator was the limit.
+    :param busy: share of one core that the generator took; near 1, the generator was the limit.
     :param median_ms: from a request's sending to its answer; ``p99_ms`` likewise.
     """
 

@@ -1,7 +1,7 @@
-"""Readers over HTTP that come at a steady pace, whatever the answers take; every answer is kept to be judged.
+"""Readers over HTTP at a steady pace, however long answers take; every answer is kept for later checks.
 
-Invariant: a request's time begins when it was due, not when it could be sent, so a server that stalls is charged for
-those who would have come meanwhile.
+Invariant: a request's time begins when it was due, not when it could be sent, so a server that stalls is
+charged for the requests that were due meanwhile.
 """
 
 import http.client
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 30
 
 
 class Request(NamedTuple):
-    """One request to come: whose, after how many seconds, and whether it asks for an exact answer."""
+    """One future request: its user, when it is due in seconds, and whether it asks for an exact answer."""
 
     user: int
     after_seconds: float
@@ -57,12 +57,12 @@ class SteadyReaders:
     def read(self, requests: Sequence[Request]) -> list[Seen]:
         """Send each request when it is due, and return the answers in that order."""
         began = time.monotonic()
-        asked = []
+        answers = []
         for request in requests:
             due = began + request.after_seconds
             time.sleep(max(0.0, due - time.monotonic()))
-            asked.append(self._threads.submit(self._ask, request, due))
-        return [one.result() for one in asked]
+            answers.append(self._threads.submit(self._ask, request, due))
+        return [one.result() for one in answers]
 
     def _ask(self, request: Request, due: float) -> Seen:
         if not hasattr(self._local, "connection"):
@@ -73,7 +73,7 @@ class SteadyReaders:
         sent = time.monotonic()
         try:
             answer = self._answer(headers)
-        except http.client.RemoteDisconnected:  # the server closes what was idle for long
+        except http.client.RemoteDisconnected:  # the server closes connections that were idle for long
             answer = self._answer(headers)
         document = answer.read()
         if answer.status != http.client.OK:

@@ -1,6 +1,6 @@
-"""Load by ``wrk``: one thread, told what to send by a script made for the run.
+"""Load by ``wrk``: one thread, which sends what a script made for the run says.
 
-Invariant: its own counts are used, of answers, of their bytes, and of what was no 200.
+Invariant: answers, their bytes, and answers other than 200 are counted by ``wrk`` itself.
 """
 
 import json
@@ -42,17 +42,17 @@ def generate(port: int, requests: Sequence[Request], *, connections: int, second
         plan = ["-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "-s", str(script)]
         command = ["wrk", *plan, "--timeout", f"{TIMEOUT_SECONDS}s", f"http://127.0.0.1:{port}"]
         output, busy_seconds = _run(command)
-    told = json.loads(output.splitlines()[-1])
-    if told["wrong"]:
-        raise RuntimeError(f"{told['wrong']} of {told['answers']} requests failed or got no 200")
-    passed = told["us"] / 1e6
+    summary = json.loads(output.splitlines()[-1])
+    if summary["wrong"]:
+        raise RuntimeError(f"{summary['wrong']} of {summary['answers']} requests failed or got no 200")
+    passed = summary["us"] / 1e6
     return Load(
-        told["answers"],
-        told["bytes"],
+        summary["answers"],
+        summary["bytes"],
         passed,
         busy_seconds / passed,
-        told["median_us"] / 1e3,
-        told["p99_us"] / 1e3,
+        summary["median_us"] / 1e3,
+        summary["p99_us"] / 1e3,
     )
 
 

@@ -1,17 +1,17 @@
-"""The dashboards without exactness: the same SQL, its merged reads replaced by plain reads of the tiers.
+"""The dashboards without exactness: the same SQL, with merged reads replaced by plain reads of the tiers.
 
-Invariant: made from the functions that are installed, their helpers and their settings included, so nothing but
-staleness is left out: no look at the change log, no branches, no check against rewrites. A function that has changed
-its shape is refused, not half replaced.
+Invariant: these functions are made from the installed ones, with their helpers and settings, so that only exactness is
+left out: no read of the change log, no branches, no check against rewrites. A function whose shape has changed is
+refused, not half replaced.
 """
 
 import re
 
 from models.connection import Connection
-from views_sql.catalog import CATALOG
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.voice.catalog import CATALOG
 
-# Of the schema's functions, those of the application that read exactly or ask one that does.
+# The schema's functions of the application that read exactly or call one that does.
 READERS = r"""
 SELECT p.proname, pg_get_functiondef(p.oid) FROM pg_proc p
 WHERE p.pronamespace = 'frontview'::regnamespace AND p.prosrc ~ 'frontview\.\w+(_merged|_measures|_series)\('
@@ -22,7 +22,7 @@ AND p.proname !~ '_merged$' ORDER BY p.proname
 def install_bare_dashboards(connection: Connection) -> None:
     """Create ``bare.dashboard_<name>`` for every dashboard; each returns the body alone.
 
-    :raises ValueError: a function does something that this does not know how to leave out.
+    :raises ValueError: a function has a part that this module cannot leave out.
     """
     connection.execute("CREATE SCHEMA bare")
     connection.execute("SET check_function_bodies = off")  # they call each other

@@ -1,9 +1,9 @@
-"""Tables alike in everything but what their writers' changes set off: nothing, a log row, a notification, a view.
+"""Tables that differ only in what a write starts: nothing, a log row, a notification, or a view's update.
 
-Invariant: columns, identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day and the rows already
-there are the same. None tells of a TRUNCATE: tables are emptied between rounds, and an every-key mark would have the
-refresher refresh every view of calls at once, beside the rounds. pg_ivm's statements were tried once, on a WebAssembly
-build of 1.13 that serves one connection; no figure of it was ever taken, for no server at hand has it.
+Invariant: columns, identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day and the existing rows
+are the same. None captures TRUNCATE: tables are emptied between rounds, and an every-key mark would make the refresher
+refresh every view of calls at once, during the rounds. pg_ivm's statements were tried once, on a WebAssembly build of
+1.13 that serves one connection; it was never measured, since no available server has it.
 """
 
 from psycopg import sql
@@ -56,7 +56,7 @@ MAINTAINED = (
 
 
 def make_tables(connection: Connection, rows: int = ROWS_BEFORE) -> tuple[str, ...]:
-    """Create the tables in a schema ``bench`` and return the names of those this server can have."""
+    """Create the tables in a schema ``bench`` and return the names of those that this server supports."""
     connection.execute("CREATE SCHEMA bench")
     names = (PLAIN, LOG, NOTIFY, *((IVM,) if install(connection, "pg_ivm") else ()))
     for name in names:
@@ -76,7 +76,7 @@ def make_tables(connection: Connection, rows: int = ROWS_BEFORE) -> tuple[str, .
 
 
 def _maintain(connection: Connection) -> None:
-    """Let pg_ivm keep calls, seconds and cents by user and day; its function's schema differs between versions."""
+    """Make pg_ivm maintain calls, seconds and cents by user and day; its function's schema differs between versions."""
     row = connection.execute(MAKES_VIEWS).fetchone()
     if row is None:
         raise RuntimeError("pg_ivm has no create_immv")

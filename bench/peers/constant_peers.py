@@ -1,6 +1,6 @@
 """Applications that return constant bytes and do nothing else: one in bare WSGI, one a Flask route.
 
-They know the files of one folder, each by its name. There is no token, no cache, no header of their own.
+They serve the files of one folder by name, without tokens, caches or headers of their own.
 
 Invariant: what they return was in memory before the first request.
 """
@@ -22,21 +22,21 @@ ENVIRON_PATH = "/environ"
 
 
 def bodies() -> dict[str, bytes]:
-    """Return the bytes of each file of the folder that the environment names."""
+    """Return the bytes of each file in the folder that the environment names."""
     return {file.name: file.read_bytes() for file in Path(os.environ[FOLDER]).iterdir()}
 
 
 def make_bare() -> "WSGIApplication":
-    """Return the WSGI application; at ``/environ`` it tells what the server made of the request."""
+    """Return the WSGI application; ``/environ`` returns the WSGI environ that the server made."""
     by_path = {f"/{name}": body for name, body in bodies().items()}
     headers = {path: [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(it)))] for path, it in by_path.items()}
 
     def application(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == ENVIRON_PATH:
-            told = json.dumps({name: it for name, it in environ.items() if isinstance(it, str | bool | int)}).encode()
-            start_response("200 OK", [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(told)))])
-            return [told]
+            body = json.dumps({name: it for name, it in environ.items() if isinstance(it, str | bool | int)}).encode()
+            start_response("200 OK", [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))])
+            return [body]
         start_response("200 OK", headers[path])
         return [by_path[path]]
 

@@ -1,10 +1,10 @@
-"""The overview as one builds it with Flask, SQLAlchemy and, where asked for, Flask-Caching: the peer in real use.
+"""The overview as one usually builds it with Flask, SQLAlchemy and, if set, Flask-Caching: the realistic peer.
 
 What it does: verifies the bearer token of each request with PyJWT (HS256, ``exp`` and ``sub`` required), as Frontview
 does when it has not seen it for a minute; keeps each user's answer as text, ready to send, under a key of its own
 (``cached`` with ``make_cache_key``, one round trip to Redis a hit); computes a missing one by one statement on the base
-tables. What it does not do: labels, ``ETag``, rate limit, access log, limits by bytes; an answer is wrong until its
-time is up, unless it listens for the row trigger's notifications, and a fill that a change overtakes stays wrong.
+tables. What it does not do: labels, ``ETag``, rate limit, access log, limits by bytes; an answer may be wrong until it
+expires, unless the peer listens for the row trigger's notifications; a fill that a change overtakes stays wrong.
 
 Invariant: everything comes from the environment, so that any WSGI server may load it.
 """
@@ -24,7 +24,7 @@ from bench.peers.plain_overview import PLAIN_OVERVIEW
 from models.engine import connect
 
 URL, SECRET = "FRONTVIEW_BENCH_URL", "FRONTVIEW_BENCH_SECRET"
-CACHE = "FRONTVIEW_BENCH_CACHE"  # none, simple, or the URL of a Redis
+CACHE = "FRONTVIEW_BENCH_CACHE"  # Its value is none, simple, or the URL of a Redis.
 LIFE_SECONDS = "FRONTVIEW_BENCH_LIFE_SECONDS"
 CHECKS_TOKENS = "FRONTVIEW_BENCH_CHECKS_TOKENS"
 LISTENS = "FRONTVIEW_BENCH_LISTENS"
@@ -79,7 +79,7 @@ def _believe() -> None:
 
 
 def _caching(app: Flask) -> Callable[[Callable[..., Answer]], Callable[..., Any]]:
-    """Return what keeps a view's answers, by path and user."""
+    """Return the decorator that caches a view's answers by path and user."""
     kind = os.environ[CACHE]
     if kind == "none":
         return lambda view: view
@@ -98,7 +98,7 @@ def _key(*_: object, **__: object) -> str:
 
 
 def _drop_on_notifications(app: Flask, cache: Cache, channel: str) -> None:
-    """Drop a user's answer as soon as the database tells of a changed row; for as long as the process lives."""
+    """Drop a user's answer when the database notifies about a changed row, until the process ends."""
     with connect(os.environ[URL], "frontview-bench-listener") as connection, app.app_context():
         connection.execute(f"LISTEN {channel}")
         for notification in connection.notifies():

@@ -1,6 +1,7 @@
-"""Which peers that are extensions a server has; they are installed in a question's own database and nowhere else.
+"""The peers that are PostgreSQL extensions: installed in a question's own database where the server has them.
 
-Invariant: never required, and nothing of theirs is kept here: a server without them is a line of the table.
+Invariant: they are never required, and this repository holds no code of them: for a server without one, a line of the
+table says so.
 """
 
 from psycopg import sql

@@ -1,6 +1,6 @@
 """``python -m bench.peers.granian_peer PORT FACTORY [OPTIONS]``: serves a peer under granian as Frontview is served.
 
-Options: ``--access-log``; ``--own-core``, to keep it to the core that Frontview would take.
+Options: ``--access-log``; ``--own-core``, which keeps it to the core that Frontview would take.
 
 Invariant: granian's settings are those of ``frontview serve`` with one worker.
 """
@@ -18,7 +18,7 @@ def main() -> None:
     from granian.constants import Interfaces  # noqa: PLC0415
 
     if "--own-core" in sys.argv:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # which Frontview takes first; the worker inherits it
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # as Frontview does; its worker inherits it
     fields = Settings.model_fields
     Granian(
         sys.argv[2],

@@ -1,7 +1,7 @@
-"""The overview as one statement on the base tables, as it is written where there is no Frontview.
+"""The overview as one statement on the base tables, as one writes it without Frontview.
 
 Invariant: the JSON is that of Frontview's ``data``, byte for byte; each of the large tables is read once for its sums.
-It may use ``local_day`` and its index, which a schema made for dashboards has anyhow.
+It may use ``local_day`` and its index, which a schema made for dashboards has anyway.
 """
 
 import sqlalchemy as sa

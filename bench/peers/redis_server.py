@@ -1,4 +1,4 @@
-"""A Redis of the benchmark's own, where ``redis-server`` is installed: in a temporary folder, keeping nothing.
+"""A Redis for the benchmark, where ``redis-server`` is installed: in a temporary folder, without persistence.
 
 Invariant: it listens on a Unix socket in that folder and nowhere else, writes no file of data, and ends with the block.
 """
@@ -21,7 +21,7 @@ def has_redis() -> bool:
 
 @contextmanager
 def redis_server() -> Iterator[str | None]:
-    """Run it and yield its URL; None: there is none here."""
+    """Run Redis and yield its URL, or None where it is not installed."""
     if not has_redis():
         yield None
         return

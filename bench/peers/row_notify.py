@@ -1,6 +1,6 @@
-"""Capture as it is commonly built: a row trigger that notifies, and nothing of ours.
+"""Capture as it is commonly built: a row trigger that notifies, without any part of Frontview.
 
-Invariant: the payload is the user's id, so that a listener drops no more than it must.
+Invariant: the payload is the user's id, so that a listener drops only that user's answers.
 """
 
 from models.engine import connect

@@ -1,6 +1,6 @@
 """The peers' servers, as their users run them, for as long as a question needs them.
 
-Invariant: a peer is handed out once it has answered; it ends with its block.
+Invariant: a peer is yielded after its first answer, and ends with its block.
 """
 
 import json
@@ -18,7 +18,7 @@ from bench.peers import constant_peers, dashboard_peer
 from bench.system.processes import SECRET, free_port, running, wait_until_it_answers
 from web.auth.tokens import issue_token
 
-GUNICORN_THREADS = 8  # two to four a core, as its documentation advises: here, for two cores
+GUNICORN_THREADS = 8  # Its documentation advises two to four a core; this is for two cores.
 KEEP_ALIVE_SECONDS = 75
 Served = tuple[int, Popen[bytes]]
 Servers = Mapping[str, AbstractContextManager[Served]]
@@ -48,7 +48,7 @@ def dashboard_environment(url: str, cache: str, *, folder: Path | None = None, *
 def on_granian(factory: str, path: str, environment: Mapping[str, str], *options: str) -> Iterator[Served]:
     """Serve ``factory`` as Frontview is served, and yield port and process.
 
-    :param path: asked for until it answers.
+    :param path: requested until it answers.
     """
     port = free_port()
     with running("bench.peers.granian_peer", str(port), factory, *options, environment=environment) as process:
@@ -78,20 +78,20 @@ def on_gunicorn(factory: str, environment: Mapping[str, str], *, workers: int = 
 
 
 def bearer(user: int) -> dict[str, str]:
-    """Return the header that says who asks."""
+    """Return the header with a user's token."""
     return {"Authorization": f"Bearer {issue_token(SECRET, user)}"}
 
 
 def wsgi_environ(request: Request | None = None) -> dict[str, Any]:
-    """Return what granian makes of a request, streams aside: asked of one that runs for it.
+    """Return the environ that granian makes of a request, without streams, from a server started for that.
 
-    :param request: whose path and headers it is to be; None: no token.
+    :param request: the request whose path and headers the environ has; None: no token.
     """
     request = request or Request("/", {})
     path = constant_peers.ENVIRON_PATH
     with TemporaryDirectory() as folder:
         bodies = {constant_peers.FOLDER: folder}
         with on_granian("bench.peers.constant_peers:make_bare", path, bodies) as (port, _):
-            _, told = answer_to(port, Request(path, request.headers))
-    environ: dict[str, Any] = json.loads(told)
+            _, body = answer_to(port, Request(path, request.headers))
+    environ: dict[str, Any] = json.loads(body)
     return environ | {"PATH_INFO": request.path}

@@ -1,1 +1,1 @@
-"""One file a question: its docstring says what is answered, how it is measured and where that ends."""
+"""The questions, one file each; its docstring says what it answers, how it measures, and what that does not cover."""

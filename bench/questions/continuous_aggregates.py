@@ -1,15 +1,16 @@
-"""Beside TimescaleDB's continuous aggregates: what shows late changes, and what does bringing a view up to date cost?
+"""Compared with TimescaleDB's continuous aggregates: what shows late changes, and what does a refresh cost?
 
 Where the server has TimescaleDB, the calls are copied into a hypertable with a continuous aggregate of sums by user and
 day (real-time: ``materialized_only`` off), fully refreshed. Then, round by round, calls of the last weeks are inserted,
-changed and deleted alike in both. Before any refresh, users they concern are asked for their number of calls through
-the aggregate and through an exact read of ``call_daily``; each answer is compared with the table it stands for. Then
-both are refreshed: the window of the changes there, the tiers of recent days here. Where the server has no
+changed and deleted alike in both. Before any refresh, the number of calls of changed
+users is read through the aggregate and through an exact read of ``call_daily``; each answer is compared with the table
+it aggregates. Then both are refreshed: the window of the changes there,
+the tiers of recent days here. Where the server has no
 TimescaleDB, one line says so.
 
-Limits: never run against TimescaleDB, for no server at hand has it; only what needs none of it has been. ``call_daily``
-holds more: it is by agent too, of eight measures, on days of the user's own time zone; the aggregate is by user, three
-measures, on days of UTC. The refresh here includes its bookkeeping.
+Limits: never run against TimescaleDB, which no available server has; only the parts that need none of it were run.
+``call_daily`` holds more: it is also by agent, with eight measures, on days of the user's own time zone; the aggregate
+is by user, with three measures, on days of UTC. The refresh here includes its bookkeeping.
 """
 
 import time
@@ -25,7 +26,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 CHANGES, WEEKS, ASKED = 100, 4, 50
 AGGREGATE = (
@@ -64,7 +65,7 @@ EXACTLY = (
 
 
 def measure(stand: Stand) -> Iterator[Finding | Absence]:
-    """Yield who shows late changes, and the time of both refreshes after the same changes."""
+    """Yield which side shows late changes, and the time of both refreshes after the same changes."""
     stand.expect(stand.scale.rounds + 1)
     with stand.database() as url, connect(url, "frontview-bench-aggregates") as connection:
         if not install(connection, "timescaledb"):
@@ -116,7 +117,7 @@ def change_late(connection: Connection, *, copied: bool) -> list[int]:
 
 
 def right(users: list[int], shown: Callable[[int], int], true: Callable[[int], int]) -> float:
-    """Return for how many of ``users`` what is shown is true, in percent."""
+    """Return the share of ``users`` for whom the shown number is true, in percent."""
     return 100 * sum(shown(user) == true(user) for user in users) / len(users)
 
 

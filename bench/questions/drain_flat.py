@@ -1,11 +1,11 @@
-"""Do drains and exact reads stay as fast while another session holds on to an old snapshot?
+"""Do drains and exact reads stay as fast while another session holds an old snapshot?
 
-The real drain thread drains a database under 500 writes a second by random users, while a reader asks for the
+The real drain thread drains a database under 500 writes a second by random users, while a reader reads the
 median user's overview exactly, twenty times a second. For the whole time another session holds (a) nothing, (b)
-a REPEATABLE READ snapshot, as pg_dump does, or (c) a transaction that has written and does not end. Each is
+a REPEATABLE READ snapshot, as pg_dump does, or (c) a transaction that has written and stays open. Each is
 measured in a fresh clone. The period is cut into tenths; flat means that the last tenth is as fast as the first.
-The rate that the writers reached and the share of drains that found changes are shown; a rate below nine tenths of
-the one asked for fails the question, for then it was not asked.
+The rate that the writers reached and the share of drains that found changes are shown; a rate below nine tenths of the
+intended one fails the question, since then it was not answered.
 
 Limits: the first tenth has warm caches only after its first second, which is left out; writers, drain and reader
 share the cores. The drain runs in this process, where the reader's thread may keep it waiting for some tenths of a
@@ -26,7 +26,7 @@ from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import Drain
 
-GOAL = Goal("<=", 1.5)  # what we call flat; the protocol says no number
+GOAL = Goal("<=", 1.5)  # This is what counts as flat; the protocol names no number.
 WRITES_A_SECOND = 500
 READ_PAUSE_SECONDS = 0.05
 WARM_SECONDS = 1.0
@@ -76,7 +76,7 @@ def _observe(stand: Stand, url: str, hold: Sequence[str]) -> tuple[Tenths, Tenth
 
 
 def _counts(url: str, diary: Sequence[Took]) -> tuple[int, int, int]:
-    """Return calls there are, the newest drain_id (one a drain with changes), and drains run so far."""
+    """Return the number of calls, the newest drain_id (one for each drain with changes), and the drains so far."""
     with connect(url, "frontview-bench-count") as connection:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM public.calls), (SELECT max(drain_id) FROM frontview.drain)"
@@ -86,9 +86,9 @@ def _counts(url: str, diary: Sequence[Took]) -> tuple[int, int, int]:
 
 
 def load_findings(case: str, writes: float, changed: float) -> Iterator[Finding]:
-    """Yield what the database was under.
+    """Yield the load that the database was under.
 
-    :raises RuntimeError: fewer writes than were asked for.
+    :raises RuntimeError: there were fewer writes than intended.
     """
     if writes < 0.9 * WRITES_A_SECOND:
         raise RuntimeError(f"{case}: {writes:.0f} writes a second instead of {WRITES_A_SECOND}")

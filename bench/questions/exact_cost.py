@@ -5,8 +5,8 @@ same tiers without asking whether they are up to date: no watermark, no stale ke
 second clone of the database the same users have written a call that was drained and not refreshed: there the exact read
 recomputes today. All three take turns, prepared, each on a warm connection of its own.
 
-Limits: the bare functions may lie by as much as the views are behind; nobody could serve them as exact. Times are
-of the whole statement, so that building the JSON, which all do, is in all.
+Limits: the bare functions may lie by as much as the views are behind; they could not be served as exact.
+Times are of the whole statement, so all of them contain the building of the JSON.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,30 +44,34 @@ def measure(stand: Stand) -> Iterator[Finding]:
             drain_once(*leader)
         for dashboard in NO_ARGUMENTS:
             for name, user in users.items():
-                asked = Question(dashboard, user, an_agent_of(clean, user))
-                yield from _compare(stand, asked, name, clean, stale)
+                question = Question(dashboard, user, an_agent_of(clean, user))
+                yield from _compare(stand, question, name, clean, stale)
 
 
-def _compare(stand: Stand, asked: Question, name: str, clean: Connection, stale: Connection) -> Iterator[Finding]:
-    contenders = {"exact": asked.reader(clean), "bare": _bare_reader(asked, clean), "today": asked.reader(stale)}
+def _compare(stand: Stand, question: Question, name: str, clean: Connection, stale: Connection) -> Iterator[Finding]:
+    contenders = {
+        "exact": question.reader(clean),
+        "bare": _bare_reader(question, clean),
+        "today": question.reader(stale),
+    }
     exact, bare, today = (read() for read in contenders.values())
     if (exact[3:5], today[3:5]) != (("materialized_view", 0), ("materialized_view", 1)):
-        raise RuntimeError(f"{asked}: not what was meant to be measured: {exact[3:5]} and {today[3:5]}")
+        raise RuntimeError(f"{question}: not what was meant to be measured: {exact[3:5]} and {today[3:5]}")
     if exact[0] != bare[0]:
-        raise RuntimeError(f"{asked}: the two reads differ")
+        raise RuntimeError(f"{question}: the two reads differ")
     figures = interleaved_milliseconds(contenders, stand.scale.rounds, dict.fromkeys(contenders, TIMES), stand.step)
     cost = ratios(figures["exact"], figures["bare"])
     more = [b - a for a, b in zip(figures["exact"], figures["today"], strict=True)]
-    case = f"{asked.dashboard}, {name}"
+    case = f"{question.dashboard}, {name}"
     yield Finding(case, "exact", spread(figures["exact"]), "ms", cost, "times as long", GOAL)
     yield Finding(case, "bare views", spread(figures["bare"]), "ms")
     yield Finding(case, "exact, today stale", spread(figures["today"]), "ms")
     yield Finding(case, "more than nothing stale", spread(more), "ms", goal=TODAY_MORE_MS[name])
 
 
-def _bare_reader(asked: Question, connection: Connection) -> Callable[[], tuple[object, ...]]:
-    values = (asked.user, *asked.between(), False)
-    statement = f"SELECT bare.dashboard_{asked.dashboard}({', '.join(['%s'] * len(values))})"
+def _bare_reader(question: Question, connection: Connection) -> Callable[[], tuple[object, ...]]:
+    values = (question.user, *question.between(), False)
+    statement = f"SELECT bare.dashboard_{question.dashboard}({', '.join(['%s'] * len(values))})"
 
     def bare() -> tuple[object, ...]:
         row = connection.execute(statement, values, prepare=True).fetchone()

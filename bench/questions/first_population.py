@@ -1,13 +1,14 @@
-"""What does the first population of a view cost, beside a plain CREATE MATERIALIZED VIEW of the same rows?
+"""What does the first population of a view cost, compared with a plain CREATE MATERIALIZED VIEW of its rows?
 
 ``call_daily`` as a migration leaves it, without contents, is populated by the refresher's own code: all four tiers
 with their unique indexes, horizon, bookkeeping and statistics. Two peers do it plainly, each a CREATE MATERIALIZED
-VIEW, its unique index and ANALYZE: *undivided* holds every row once, in one view, which is less than the tiers are,
-for those hold sums besides; *the same contents* makes the four, the sums from the rows. The goal is that of a plain
-statement, with what the server has by default, and of the same contents, with the work_mem that a refresh takes. The
-undivided view with that work_mem is shown, too: it says what of the difference is work_mem alone.
+VIEW, its unique index and ANALYZE: *undivided* holds every row once, in one view, which
+is less than the tiers, since those also hold sums; *the same contents* makes the four, the sums from the rows. The goal
+is stated against the plain statement with the server's defaults, and against the same contents with the work_mem that a
+refresh takes. The undivided view with that work_mem is also shown: it separates the effect of work_mem.
 
-Limits: everything is in memory or in the page cache from the round before; a first population after a restart reads.
+Limits: everything is in memory or in the page cache from the previous round; after a restart it would be read from
+disk.
 """
 
 import time
@@ -21,9 +22,9 @@ from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.leadership import Term
-from refresher.refreshing.refresh import MEANS, refresh
-from views_sql.catalog import CATALOG
+from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
 from views_sql.loader import select_of
+from views_sql.voice.catalog import CATALOG
 
 GOAL = Goal("<=", 1.2)
 MOST_ROUNDS = 5
@@ -50,8 +51,8 @@ def measure(stand: Stand) -> Iterator[Finding]:
         sides: dict[str, Callable[[], float]] = {
             "tiers": lambda: _populate(connection, term),
             "undivided, plain": lambda: _create(connection, undivided),
-            "undivided, with our work_mem": lambda: _create(connection, undivided, MEANS),
-            "the same contents": lambda: _create(connection, contents, MEANS),
+            "undivided, with our work_mem": lambda: _create(connection, undivided, RESOURCE_SETTINGS),
+            "the same contents": lambda: _create(connection, contents, RESOURCE_SETTINGS),
         }
         figures = interleave(sides, rounds, stand.step)
     case = "call_daily, from nothing"

@@ -1,15 +1,15 @@
-"""How long after its commit is a write in a cached answer, and is it in exact answers at once?
+"""How long after its commit does a cached answer show a write, and do exact answers show it at once?
 
-Open loop: probes write calls of two users at times set beforehand, others write all the time by ``pgbench``, two
-hundred writes a second together (the rate reached is checked), and a process of its own asks each worker for the two
-overviews every few milliseconds over keep-alive connections. Nothing waits for anything. A write counts, for each
-worker by itself, from the return of its commit to the arrival of the first answer that shows it; only where the last
-answer before it came from the cache, and how many did not is told. Computing that answer is in the time. ``frontview
+Open loop: probes write calls of two users at times set in advance, ``pgbench`` writes others all the time, two hundred
+writes a second together (the rate reached is checked), and a process of its own reads the two overviews from each
+worker every few milliseconds over keep-alive connections. None of them waits for another. A write is timed for each
+worker from the return of its commit to the arrival of the first answer that shows it; it counts only where the previous
+answer came from the cache, and the number of others is shown. The time includes computing that answer. ``frontview
 serve`` has two workers, and the refresher refreshes as by default. A third user is written and then read at once with
 ``no-cache``: such an answer must show the write.
 
-*Stages*: a drain's beginning is what it wrote down, its end the arrival of its wake-up at a listener of ours; an answer
-says when its computing began. The stages of one write add up to its time; their medians need not.
+*Stages*: a drain's beginning is what its row says, its end the arrival of its wake-up at the benchmark's listener; an
+answer says when its computation began. The stages of one write add up to its time; their medians need not.
 
 Peers, in turn, on a database without Frontview's capture of calls: the Flask dashboard whose row trigger notifies and
 whose process drops the user's answer, and the same without listening, its answers kept for a second. Both compute by
@@ -46,17 +46,17 @@ STAGES = {
 
 
 def measure(stand: Stand) -> Iterator[Found]:
-    """Yield milliseconds from commit to sight, in cached and in exact answers, and where they went."""
+    """Yield milliseconds from the commit until answers show the write, cached and exact, and the parts of that time."""
     count = max(1, stand.scale.probes // PROBES_A_ROUND)
     seconds = stand.scale.probes / count / PROBES_A_SECOND
-    thrown_away = stand.scale.thrown_away
-    stand.expect(3 * (count + thrown_away))
+    discarded = stand.scale.discarded
+    stand.expect(3 * (count + discarded))
     with ExitStack() as stack:
         systems = _systems(stand, stack)
         rounds: dict[str, list[Round]] = {name: [] for name in systems}
-        for turn in range(count + thrown_away):
+        for turn in range(count + discarded):
             for name, system in systems.items():
-                kept = turn >= thrown_away
+                kept = turn >= discarded
                 found = system.round(seconds if kept else min(2.0, seconds))
                 if kept:
                     rounds[name].append(found)

@@ -1,8 +1,8 @@
 """Does an exact read stay as fast when its user's history doubles?
 
-In a clone of the database the older half of the history of those who are asked about is deleted, and every view
-populated anew by the refresher's own code. The same dashboards are then read in both databases, in turns, with nothing
-stale: the analytics of the last 30 days, which should not notice, and the overview, whose sums are of all time.
+In a clone of the database the older half of the measured users' history is deleted, and the refresher's own code
+populates every view again. The same dashboards are then read in both databases, in turns, with nothing
+stale: the analytics of the last 30 days, which should stay equal, and the overview, whose sums are of all time.
 
 Limits: the history of the others stays, so the tables are about as large in both; one connection each, everything in
 memory, no network.
@@ -19,7 +19,7 @@ from bench.system.seeded import leading, refresh_everything
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 GOALS = {"analytics": Goal("<=", 1.1), "overview": Goal("<=", 1.3)}
 TIMES = 40
@@ -60,7 +60,7 @@ def measure(stand: Stand) -> Iterator[Found]:
 def _halve(connection: Connection, url: str, users: list[int], days: int) -> None:
     for statement in HALVE:
         connection.execute(statement, {"users": users, "days": days})
-    # populated anew, a tier takes no comparison with what it held before
+    # populated again, a tier is not compared with its earlier contents
     for view in CATALOG.views:
         for tier in view.tiers:
             connection.execute(f"REFRESH MATERIALIZED VIEW frontview.{view.name}_{tier} WITH NO DATA".encode())

@@ -1,14 +1,14 @@
-"""What does a hit take in the process, without a server and its sockets?
+"""How long does a hit take within the process, without a server and its sockets?
 
 One process of its own loads the real worker, its threads running, and calls the WSGI application that granian would
-call, with the environ that a running granian made of the same request (asked for in the run). In turn with it, in the
-same process: the bare WSGI application and the Flask route that return the very bytes, and Flask-Caching's SimpleCache
+call, with the environ that a running granian made of the same request during the run. In turn with it, in the same
+process: the bare WSGI application and the Flask route that return exactly these bytes, and Flask-Caching's SimpleCache
 behind the same token, whose data are byte for byte Frontview's. One thread calls, and its CPU time is taken; environs
 are made before the clock starts, bodies are joined and closed. Once with the access log off and once with it on
 (Frontview's default), into a pipe.
 
-Limits: one thread alone never waits for the interpreter's lock or for a lock of ours, which a server's threads do; what
-granian itself adds, the merging of the process's environment into each environ among it, is in ``http_hit``.
+Limits: a single thread never waits for the interpreter's lock or for a lock of Frontview, as a server's threads do;
+what granian itself adds, such as merging the process's environment into each environ, is in ``http_hit``.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def measure(stand: Stand) -> Iterator[Found]:
         body = _body(url, request)
         (Path(folder) / "body").write_bytes(body)
         bodies = {constant_peers.FOLDER: folder}
-        told = {
+        task = {
             "environ": wsgi_environ(request),
             "asked": {
                 "frontview": {},
@@ -62,7 +62,7 @@ def measure(stand: Stand) -> Iterator[Found]:
                 **dashboard_environment(url, "simple"),
                 **bodies,
             }
-            figures: Figures = answer_of(["bench.in_process.hit_worker"], environment, told)
+            figures: Figures = answer_of(["bench.in_process.hit_worker"], environment, task)
             yield from _findings(len(body), figures, logging=logging)
             stand.step()
 

@@ -1,14 +1,14 @@
 """How does a cached answer's cost over HTTP grow with its size and with the number of connections?
 
-The contenders of ``http_hit`` that answer from memory: ``frontview serve``, the very bytes from bare WSGI and from a
+The contenders of ``http_hit`` that answer from memory: ``frontview serve``, exactly its bytes from bare WSGI and from a
 Flask route, Flask-Caching in Redis under gunicorn; one worker each, all in turn. *Connections*: the median user's
 overview over 1 to 64 of them, with throughput and the median and the 99th percentile of latency. *Size*: over sixteen
 connections, analytics of 5 to 300 days and a list of agents made long, from 1 to 200 kB; once as Frontview does by
-default, which keeps answers of 16 kB or more compressed and sends them so to whoever takes gzip, as browsers do, and
-once never compressed. The peers return Frontview's uncompressed bytes.
+default, which keeps answers of 16 kB or more compressed and sends them so to clients that accept gzip, as browsers do,
+and once never compressed. The peers return Frontview's uncompressed bytes.
 
-Limits: as in ``http_hit``; a closed loop: who is answered later asks later, so latency is throughput seen from the
-other side as soon as the server is busy all of the time.
+Limits: as in ``http_hit``. The loop is closed: a later answer delays the next request, so once the server is always
+busy latency only mirrors throughput.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ from models.engine import connect
 
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64)
 USUAL_CONNECTIONS = 16
-FEW_CONNECTIONS = (1, USUAL_CONNECTIONS, 64)  # where rounds are short
+FEW_CONNECTIONS = (1, USUAL_CONNECTIONS, 64)  # Used where rounds are short.
 DAYS = (5, 30, 100, 300)
 LONG_LIST_AGENTS = 1_150
 ROUND_SECONDS = 1.0
@@ -49,17 +49,17 @@ Servers = Mapping[str, Any]
 def measure(stand: Stand) -> Iterator[Found]:
     """Yield throughput and latency by connections, and throughput by size."""
     rounds = max(1, stand.scale.rounds // 5)
-    stand.expect(2 * (rounds + stand.scale.thrown_away))
+    stand.expect(2 * (rounds + stand.scale.discarded))
     with stand.database() as url, refresher(url), ExitStack() as stack:
         with connect(url, "frontview-bench-agents") as connection:
             connection.execute(_MORE_AGENTS, (stand.people.largest, LONG_LIST_AGENTS))
         ours = stack.enter_context(web_server(url, 1, access_log="false"))
         plain = stack.enter_context(web_server(url, 1, access_log="false", compress_from_bytes=NEVER_BYTES))
-        asked = [_overview(stand), *_of_many_sizes(stand)]
-        bodies = [_body(plain[0], request) for request in asked]
+        requests = [_overview(stand), *_of_many_sizes(stand)]
+        bodies = [_body(plain[0], request) for request in requests]
         servers = {OURS: ours, UNCOMPRESSED: plain, **_peers(stack, url, bodies)}
-        yield from _by_connections(stand, rounds, servers, asked[0], bodies[0])
-        yield from _by_size(stand, rounds, servers, asked[1:], bodies[1:])
+        yield from _by_connections(stand, rounds, servers, requests[0], bodies[0])
+        yield from _by_size(stand, rounds, servers, requests[1:], bodies[1:])
 
 
 def _overview(stand: Stand) -> Request:
@@ -103,7 +103,7 @@ def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Reques
         stand, rounds, {at: partial(it.round, _seconds(stand), at[1]) for at, it in contenders.items()}
     )
     for contender in contenders.values():
-        contender.forget(stand.scale.thrown_away)
+        contender.forget(stand.scale.discarded)
     names = list(dict.fromkeys(name for name, _ in contenders))
     across = f"connections ({len(body):,} bytes)"
     throughput = {name: [(count, spread(figures[name, count])) for count in counts] for name in names}
@@ -125,11 +125,13 @@ def _by_connections(stand: Stand, rounds: int, servers: Servers, request: Reques
             yield Finding(f"latency at {USUAL_CONNECTIONS} connections", f"{name}, {what}", spread(values), "ms")
 
 
-def _by_size(stand: Stand, rounds: int, servers: Servers, asked: list[Request], bodies: list[bytes]) -> Iterator[Found]:
+def _by_size(
+    stand: Stand, rounds: int, servers: Servers, requests: list[Request], bodies: list[bytes]
+) -> Iterator[Found]:
     contenders = {
         (name, place): _contender(name, servers[name], request, place, body)
         for name in servers
-        for place, (request, body) in enumerate(zip(asked, bodies, strict=True), start=1)
+        for place, (request, body) in enumerate(zip(requests, bodies, strict=True), start=1)
     }
     timed = {at: partial(it.round, _seconds(stand), USUAL_CONNECTIONS) for at, it in contenders.items()}
     figures = _interleave(stand, rounds, timed)
@@ -142,7 +144,7 @@ def _by_size(stand: Stand, rounds: int, servers: Servers, asked: list[Request], 
 
 
 def _contender(name: str, server: Any, request: Request, place: int, body: bytes) -> Contender:
-    """Return who answers ``request``, or as a peer the bytes that are its ``place``-th."""
+    """Return the contender that answers ``request``; a peer answers with the bytes of number ``place``."""
     if name in (OURS, UNCOMPRESSED):
         headers = {**request.headers, "Accept-Encoding": "gzip"}
         return Contender(server, [Request(request.path, headers)], is_hit, counts_hits=True)
@@ -151,7 +153,7 @@ def _contender(name: str, server: Any, request: Request, place: int, body: bytes
 
 def _interleave(stand: Stand, rounds: int, timed: Mapping[tuple[str, int], Callable[[], float]]) -> Any:
     by_name = {repr(at): it for at, it in timed.items()}
-    figures = interleave(by_name, rounds, stand.step, thrown_away=stand.scale.thrown_away)
+    figures = interleave(by_name, rounds, stand.step, discarded=stand.scale.discarded)
     return {at: figures[repr(at)] for at in timed}
 
 

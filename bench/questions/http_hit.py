@@ -1,19 +1,19 @@
-"""What does a cached answer cost over HTTP, beside constant bytes and beside Flask with and without Flask-Caching?
+"""What does a cached answer cost over HTTP, compared with constant bytes and with Flask and Flask-Caching?
 
-``frontview serve`` with one worker answers the median user's overview from its cache, to a real token. Beside it stand,
-each with one worker and all asked in turn over sixteen keep-alive connections: the very bytes of that answer from a
-bare WSGI application and from a Flask route, to requests with the same headers, both under granian with Frontview's
+``frontview serve`` with one worker answers the median user's overview from its cache, to a real token. Its peers have
+one worker each, and all take turns over sixteen keep-alive connections: exactly the bytes of that answer from a bare
+WSGI application and from a Flask route, to requests with the same headers, both under granian with Frontview's
 settings; the overview as one builds it with Flask and SQLAlchemy (``bench/peers/dashboard_peer.py``), its answers kept
 by Flask-Caching in Redis or in the process, under gunicorn with threads as its users run it, in the process also under
-granian; and, without any cache, that dashboard and our own asked with ``no-cache``, both for users around the median in
-turn, so that no two computations can be shared. Once more, with all of a worker's threads on one core (``frontview
-serve --own-core``, the constants under granian alike); and logging each request (Frontview's default), beside a Flask
-route that is logged.
+granian; and, without any cache, that dashboard and Frontview's with ``no-cache``, both for users around the median in
+turn, so that no two computations can be shared. The same is measured with all of a worker's threads on one core
+(``frontview serve --own-core``, the constants under granian likewise), and with each request logged (Frontview's
+default), compared with a Flask route that is logged.
 
 Checked in the run: the peer's answer is Frontview's data byte for byte; an answer before and after each round; the
-cache counted a hit for each answer. Server CPU is that of all its processes but the database's and Redis's, an answer.
+cache counted a hit for each answer. Server CPU is for each answer, of all processes except the database's and Redis's.
 
-Limits: generator and servers share the machine: what the generator takes of it is shown.
+Limits: generator and servers share the machine; the generator's share is shown.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -50,7 +50,7 @@ PEER = "bench.peers.dashboard_peer:make_app"
 
 def measure(stand: Stand) -> Iterator[Found]:
     """Yield throughput and CPU of hits and of the peers."""
-    stand.expect(3 * (stand.scale.system_rounds + stand.scale.thrown_away))
+    stand.expect(3 * (stand.scale.system_rounds + stand.scale.discarded))
     with stand.database() as url, refresher(url), ExitStack() as stack:
         body = yield from _everybody(stand, url, stack)
     for part in (_on_one_core, _logging):
@@ -115,7 +115,7 @@ def _frontview(ours: Served, stand: Stand) -> dict[str, Contender]:
 
 
 def _constants(stack: ExitStack, body: bytes, *options: str) -> Servers:
-    """Return the constant peers, which return ``body``, to be started."""
+    """Return the constant peers, not started yet, which return ``body``."""
     folder = Path(stack.enter_context(TemporaryDirectory()))
     (folder / "body").write_bytes(body)
     environment = {constant_peers.FOLDER: str(folder)}
@@ -124,7 +124,7 @@ def _constants(stack: ExitStack, body: bytes, *options: str) -> Servers:
 
 
 def _median_user_asks(stack: ExitStack, stand: Stand, servers: Servers, body: bytes) -> dict[str, Contender]:
-    """Start constant peers, and Frontview where it is among them: all get the same headers."""
+    """Start constant peers, and Frontview if it is one of them; all get the same headers."""
     constant = Request("/body", bearer(stand.people.median))
     return {
         name: _hit(it, stand) if name == HIT else Contender(it, [constant], says(body))
@@ -137,7 +137,7 @@ def _hit(ours: Served, stand: Stand) -> Contender:
 
 
 def _dashboards(stack: ExitStack, stand: Stand, url: str, body: bytes) -> dict[str, Contender]:
-    """Start the peers that know users, and see that their answer is Frontview's."""
+    """Start the peers that know users, and check that their answer is Frontview's."""
     redis = stack.enter_context(redis_server())
     data = body.removeprefix(b'{"data":').partition(b',"meta":')[0]
     median = stand.people.median
@@ -150,11 +150,11 @@ def _dashboards(stack: ExitStack, stand: Stand, url: str, body: bytes) -> dict[s
     if redis is not None:
         servers[REDIS] = on_gunicorn(PEER, dashboard_environment(url, redis))
         servers[REDIS_NO_TOKEN] = on_gunicorn(PEER, dashboard_environment(url, redis, checks_tokens="no"))
-    asked = dict.fromkeys(servers, ([Request("/overview", bearer(median))], says(data)))
-    asked[REDIS_NO_TOKEN] = [Request(f"/overview?{USER_PARAMETER}={median}", {})], says(data)
+    contenders = dict.fromkeys(servers, ([Request("/overview", bearer(median))], says(data)))
+    contenders[REDIS_NO_TOKEN] = [Request(f"/overview?{USER_PARAMETER}={median}", {})], says(data)
     users = _around_the_median(stand, UNCACHED_USERS)
-    asked[UNCACHED] = [Request("/overview", bearer(user)) for user in users], says(b'"recent_calls":[')
-    return {name: Contender(it, *asked[name]) for name, it in served_together(stack, servers).items()}
+    contenders[UNCACHED] = [Request("/overview", bearer(user)) for user in users], says(b'"recent_calls":[')
+    return {name: Contender(it, *contenders[name]) for name, it in served_together(stack, servers).items()}
 
 
 def _around_the_median(stand: Stand, most: int) -> list[int]:
@@ -175,10 +175,10 @@ def _interleave(stand: Stand, contenders: Mapping[str, Contender]) -> Figures:
     rounds: dict[str, Callable[[], float]] = {
         name: partial(it.round, _round_seconds(stand), CONNECTIONS) for name, it in contenders.items()
     }
-    thrown_away = stand.scale.thrown_away
-    figures = interleave(rounds, stand.scale.system_rounds, stand.step, thrown_away=thrown_away)
+    discarded = stand.scale.discarded
+    figures = interleave(rounds, stand.scale.system_rounds, stand.step, discarded=discarded)
     for contender in contenders.values():
-        contender.forget(thrown_away)
+        contender.forget(discarded)
     return figures
 
 

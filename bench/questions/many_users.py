@@ -1,13 +1,13 @@
 """Do 100,000 users, a tenth of them active, stay well served while one statement changes half of them?
 
-A database of its own. The real refresher, refreshing as by default, and ``frontview serve`` with one worker whose
-cache has room for everybody active; each of them has read the overview once. Then readers come at a steady pace, a
-twentieth of them with ``no-cache``, and a quarter into the period one statement changes every second user: first the
-users themselves, then, in a second period, a call of each. Everything else stands still, so every answer must be
-the base tables' answer of before the statement or of after it, byte for byte, and which of the two is known: an exact
-answer asked for after the commit, and any answer asked for a second after it, must be the later one; nobody may go
-back. The drain is timed by its own row and by the look that first sees it committed, the worker from that commit to
-the event that it sends once it has applied the feed; memory is the worker's resident memory, looked at all the time.
+A database of its own. The real refresher, refreshing as by default, and ``frontview serve`` with one worker whose cache
+has room for everybody active; each of them has read the overview once. Then readers come at a steady pace, a twentieth
+of them with ``no-cache``, and a quarter into the period one statement changes every second user: first the users
+themselves, then, in a second period, a call of each. Nothing else changes, so every answer must be the base tables'
+answer before the statement or after it, byte for byte, and which of the two is known: an exact answer requested after
+the commit, and any answer requested a second after it, must be the later one; no user may go back. The drain is timed
+by its own row and by the check that first sees it committed, the worker from that commit to the event that it sends
+once it has applied the feed; memory is the worker's resident memory, sampled all the time.
 
 Limits: readers, worker, database and refresher share the machine. A user's midnight would change answers, so a
 period waits until no quarter of an hour, where midnights are, falls into it.
@@ -43,7 +43,7 @@ ACTIVE_SHARE, EXACT_SHARE = 0.1, 0.05
 READS_A_SECOND = 150
 TRUST_SECONDS = 1.0  # H, as by default
 AFTERMATH_SECONDS = 5.0
-QUIET_UNTIL_SECONDS = 0.5  # before the statement: who is due later may still wait when it comes
+QUIET_UNTIL_SECONDS = 0.5  # Before the statement: a reader that is due later may still wait when it comes.
 MEGABYTE = 1_000_000
 CACHE_MEGABYTES, WORKER_MEGABYTES = 100, 150  # what the region may hold; what a worker may take beside its regions
 OTHER_REGIONS_MEGABYTES = 50
@@ -66,7 +66,7 @@ class Period:
 
     watch: FeedWatch
     seen: list[Seen]
-    asked_seconds: float
+    read_seconds: float
     statement_seconds: float
     committed: float
     rss: tuple[int, int]
@@ -145,15 +145,15 @@ def _observe(
 
 @contextmanager
 def _memory_of(process: psutil.Process) -> Iterator[list[int]]:
-    """Look at the resident memory of a process all the time."""
+    """Sample the resident memory of a process all the time."""
     rss = [process.memory_info().rss]
     over = Event()
 
-    def look() -> None:
+    def observe() -> None:
         while not over.wait(0.05):
             rss.append(process.memory_info().rss)
 
-    thread = Thread(target=look)
+    thread = Thread(target=observe)
     thread.start()
     try:
         yield rss
@@ -163,7 +163,7 @@ def _memory_of(process: psutil.Process) -> Iterator[list[int]]:
 
 
 def _bodies(url: str, users: Iterable[int]) -> dict[int, object]:
-    """Return what the base tables say of each user."""
+    """Return each user's answer from the base tables."""
     with connect(url, "frontview-bench-base") as connection:
         return {user: json.loads(Question("overview", user).reader(connection, base=True)()[0]) for user in users}
 
@@ -175,7 +175,7 @@ def _wait_for_room_in_the_quarter(seconds: float) -> None:
 
 
 def wrong(period: Period, before: dict[int, object], after: dict[int, object]) -> int:
-    """Return how many answers were neither state, the earlier one too late, or went back."""
+    """Return how many answers were neither state, were the earlier one too late, or went back."""
     count, gone_on = 0, dict[int, float]()
     for answer in sorted(period.seen, key=lambda it: it.sent):
         data = json.loads(answer.document)["data"]
@@ -190,7 +190,7 @@ def wrong(period: Period, before: dict[int, object], after: dict[int, object]) -
 
 def _findings(case: str, period: Period, before: dict[int, object], after: dict[int, object]) -> Iterator[Finding]:
     watch, seen = period.watch, period.seen
-    rate = len(seen) / period.asked_seconds
+    rate = len(seen) / period.read_seconds
     if rate < 0.9 * READS_A_SECOND:
         raise RuntimeError(f"{case}: {rate:.0f} reads a second instead of {READS_A_SECOND}")
     shown_new = sum(before[it.user] != after[it.user] and it.sent > period.committed for it in seen)

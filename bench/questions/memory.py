@@ -1,18 +1,18 @@
-"""How much memory does a web worker take with every region of its cache full, and an entry beyond its body?
+"""How much memory does a web worker take with a full cache, and an entry beyond its body?
 
-A process of its own starts the real worker, reads four dashboards of some users through eight threads, and fills
-every region to its limits through the cache's own interface. Resident memory is taken warm and full. *Declared
-limits*: entries as many as allowed, each so large that bytes are full too. *Small entries*: the limit of entries
-lifted so that the same bytes are filled by entries of about 8 kB; there the bookkeeping of an entry weighs most.
-An entry's bytes beyond its body are those of the growth of the process, not of a count.
+A process of its own starts the real worker, reads four dashboards of some users through eight threads, and fills every
+region to its limits through the cache's own interface. Resident memory is taken warm and full. *Declared limits*:
+entries as many as allowed, each so large that bytes are full too. *Small entries*: the limit of entries lifted so that
+the same bytes are filled by entries of about 8 kB; there the bookkeeping of an entry weighs most. An entry's bytes
+beyond its body are measured by the growth of the process, not counted.
 
 Then ``bench/in_process/entry_worker.py`` traces with tracemalloc what one entry takes beyond its body, over thousands
 of real answers of many users, uncompressed. It measures the entry alone, filled by the read path, for questions that
 many users ask (the pages' own) and for dates that one user asks for; and the entry with everything that is kept about a
 user who asks twice over HTTP with a token of their own: verified claims, remembered questions, rate, counts.
 
-Limits: the bodies are random bytes of their own, as answers of different users are; memory that requests in work
-take for a moment is not in it, beyond what warming up left behind.
+Limits: each body is random bytes of its own, as different users' answers differ; memory that running requests take for
+a moment is not included, beyond what warming up left behind.
 """
 
 import json
@@ -23,7 +23,7 @@ from bench.findings.finding import Finding, Goal, Spread
 from bench.peers.servers import wsgi_environ
 from bench.system.processes import SECRET, answer_of, environment_for, refresher
 from bench.system.stand import Stand
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 MEGABYTE = 1_000_000
 LIMITS_BYTES = sum(region.max_bytes for region in CATALOG.regions)
@@ -65,13 +65,13 @@ def _traced(stand: Stand, url: str) -> Iterator[Finding]:
     environment = environment_for(url, log_level="error", access_log="false", **settings)
     everyone = stand.people.everyone
     traced = min(MOST_TRACED_USERS, max(1, len(everyone) // 4))
-    told = {
+    task = {
         "users": list(everyone[:: len(everyone) // traced][:traced]),
         "dashboards": TRACED_DASHBOARDS,
         "environ": wsgi_environ(),
         "secret": SECRET,
     }
-    found = answer_of(["bench.in_process.entry_worker"], environment, told)
+    found = answer_of(["bench.in_process.entry_worker"], environment, task)
     for way, what in WAYS.items():
         it = found[way]
         case = f"traced: {it['entries']:,} entries, {it['bodies'] / it['entries']:,.0f} bytes of body each"

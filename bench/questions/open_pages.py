@@ -2,7 +2,7 @@
 
 ``frontview serve`` with one worker and the real refresher, refreshing as by default, while calls come in as in the
 demo, most of them for the users whose pages are open. Ordinary requests, on one connection of each of a few threads,
-come at a steady pace whatever the answers take: reads of anybody, some from the cache, some computed, some with
+come at a steady pace, however long answers take: reads of any users, some from the cache, some computed, some with
 ``no-cache``. Rounds with a hundred open pages and rounds with none take turns. The pages are those of
 ``bench/load/page_clients.py``: as many streams of events as the server has room for, the others ask every five seconds.
 
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from random import Random
 from statistics import median
 from threading import local
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -32,20 +33,21 @@ from models.engine import connect
 from web.auth.tokens import issue_token
 from web.voice.demo.callers import Callers, demo_users
 
+Report: TypeAlias = tuple[dict[str, int], dict[str, int]]
 PAGES = 100
 GOAL = Goal("<=", 50)
 REQUESTS_A_SECOND = 40
 THREADS = 8
 EXACT_SHARE = 0.1
 MOST_ROUNDS = 5
-SECONDS_A_ROUND = 5  # times the scale's round
+SECONDS_A_ROUND = 5  # Multiplied by the scale's round.
 SETTLE_SECONDS = 2.0
 
 
 class Ordinary:
-    """Requests of anybody, at a steady pace.
+    """Requests of any users, at a steady pace.
 
-    :param users: who may ask; the first ones do so more often.
+    :param users: the users to read for; the first ones more often.
     """
 
     def __init__(self, port: int, users: tuple[int, ...], seconds: float) -> None:
@@ -58,12 +60,12 @@ class Ordinary:
     def round(self) -> list[float]:
         """Return the milliseconds of each request of a round, from when it was due."""
         began = time.perf_counter()
-        asked = []
+        answers = []
         for number in range(int(REQUESTS_A_SECOND * self._seconds)):
             due = began + number / REQUESTS_A_SECOND
             time.sleep(max(0.0, due - time.perf_counter()))
-            asked.append(self._threads.submit(self._ask, due, *self._question()))
-        return [one.result() for one in asked]
+            answers.append(self._threads.submit(self._ask, due, *self._question()))
+        return [one.result() for one in answers]
 
     def _question(self) -> tuple[str, dict[str, str]]:
         [token] = self._random.choices(self._tokens, self._shares)
@@ -78,20 +80,20 @@ class Ordinary:
 
 
 class Contenders:
-    """Rounds with open pages and without, and what was seen in them.
+    """Rounds with open pages and without, with their figures.
 
-    :param told: by the pages: what they are, then what they did, a round.
+    :param reports: by the pages: what they are, then what they did, a round.
     """
 
     def __init__(self, port: int, everyone: tuple[int, ...], seconds: float) -> None:
         self._port, self._people = port, everyone[:PAGES]
         self._ordinary = Ordinary(port, everyone, seconds)
         self.samples: dict[str, list[list[float]]] = {"with": [], "without": []}
-        self.told: list[tuple[dict[str, int], dict[str, int]]] = []
+        self.reports: list[Report] = []
 
     def with_pages(self) -> float:
         """Return the p99 of a round with pages."""
-        with open_pages(self._port, self._people, self.told):
+        with open_pages(self._port, self._people, self.reports):
             return self._round("with")
 
     def without(self) -> float:
@@ -106,8 +108,8 @@ class Contenders:
 def measure(stand: Stand) -> Iterator[Finding]:
     """Yield milliseconds of ordinary requests with a hundred pages open and with none."""
     rounds, seconds = min(stand.scale.system_rounds, MOST_ROUNDS), stand.scale.round_seconds * SECONDS_A_ROUND
-    thrown_away = stand.scale.thrown_away
-    stand.expect(rounds + thrown_away)
+    discarded = stand.scale.discarded
+    stand.expect(rounds + discarded)
     with (
         stand.database() as url,
         refresher(url, refresh_min_seconds="5"),
@@ -116,11 +118,12 @@ def measure(stand: Stand) -> Iterator[Finding]:
     ):
         sides = Contenders(port, stand.people.everyone, seconds)
         contenders = {"with": sides.with_pages, "without": sides.without}
-        p99 = interleave(contenders, rounds, stand.step, thrown_away=thrown_away)
-    for kept in (*sides.samples.values(), sides.told):
-        del kept[:thrown_away]
+        p99 = interleave(contenders, rounds, stand.step, discarded=discarded)
+    figures: tuple[list[Any], ...] = (*sides.samples.values(), sides.reports)
+    for kept in figures:
+        del kept[:discarded]
     yield from _findings(p99, sides.samples)
-    yield from _findings_of_pages(sides.told)
+    yield from _findings_of_pages(sides.reports)
 
 
 @contextmanager
@@ -137,8 +140,10 @@ def calls_coming_in(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_pages(port: int, people: tuple[int, ...], told: list[tuple[dict[str, int], dict[str, int]]]) -> Iterator[None]:
-    """Have a page open for each of ``people``; ``told`` gets what they are and what they did."""
+def open_pages(
+    port: int, people: tuple[int, ...], reports: list[tuple[dict[str, int], dict[str, int]]]
+) -> Iterator[None]:
+    """Keep a page open for each of ``people``; ``reports`` gets what they are and what they did."""
     command = [sys.executable, "-m", "bench.load.page_clients", str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdin is not None
@@ -149,7 +154,7 @@ def open_pages(port: int, people: tuple[int, ...], told: list[tuple[dict[str, in
         time.sleep(SETTLE_SECONDS)
         yield
         process.stdin.close()
-        told.append((opened, json.loads(process.stdout.readline())))
+        reports.append((opened, json.loads(process.stdout.readline())))
 
 
 def _findings(p99: dict[str, list[float]], samples: dict[str, list[list[float]]]) -> Iterator[Finding]:
@@ -160,15 +165,15 @@ def _findings(p99: dict[str, list[float]], samples: dict[str, list[list[float]]]
         yield Finding(case, f"{words}, p99", spread(p99[name]), "ms", goal=goal)
 
 
-def _findings_of_pages(told: list[tuple[dict[str, int], dict[str, int]]]) -> Iterator[Finding]:
-    if any(opened["pages"] != PAGES or did.get("failed") for opened, did in told):
-        raise RuntimeError(f"pages failed: {told}")
+def _findings_of_pages(reports: list[Report]) -> Iterator[Finding]:
+    if any(opened["pages"] != PAGES or did.get("failed") for opened, did in reports):
+        raise RuntimeError(f"pages failed: {reports}")
     case = f"the {PAGES} pages"
-    yield Finding(case, "live by events", spread([float(opened["streams"]) for opened, _ in told]), "pages")
+    yield Finding(case, "live by events", spread([float(opened["streams"]) for opened, _ in reports]), "pages")
     for what, names in (
-        ("told of a change", ("changed",)),
+        ("reports of a change", ("changed",)),
         ("reads", ("200", "304")),
         ("of those unchanged (304)", ("304",)),
     ):
-        rates = [1000 * sum(did.get(name, 0) for name in names) / did["milliseconds"] for _, did in told]
+        rates = [1000 * sum(did.get(name, 0) for name in names) / did["milliseconds"] for _, did in reports]
         yield Finding(case, what, spread(rates), "/s")

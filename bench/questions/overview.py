@@ -1,11 +1,11 @@
 """How much faster is an exact read from the views than the same answer from base tables?
 
-Every dashboard is read exactly, with its default parameters, by the statement the web server sends, on one warm
-connection; the peer is the same function told to use base tables only (``p_base``). *Today stale*: the user has
+Every dashboard is read exactly, with its default parameters, by the statement that the web server sends, on one warm
+connection; the peer is the same function with base tables only (``p_base``). *Today stale*: the user has
 written a call that was drained and not refreshed, so today is recomputed within the read. Both bodies must be
 equal, byte for byte.
 
-Limits: one connection, everything in memory, no network; the peer is our own base-tables read, which is a
+Limits: one connection, everything in memory, no network; the peer is Frontview's own base-tables read, which is a
 careful one: index-only where it can be.
 """
 

@@ -1,4 +1,4 @@
-"""How soon does a browser without anything in its cache show the dashboard, and what does it fetch for that?
+"""How soon does a browser with an empty cache show the dashboard, and what does it fetch for that?
 
 Chromium, driven by Playwright, on this machine; ``frontview serve`` with two workers and the real refresher. Each
 round is a browser context of its own, so nothing is cached, of another user who is signed in already and whose numbers
@@ -7,7 +7,7 @@ paint (frame and skeletons), the moment when every panel shows its numbers, and 
 those that came over the network, heads included, by kind.
 
 Limits: loopback, so bytes cost next to nothing: they are listed for networks where they do. One process of the browser
-serves all rounds; the first, which warms it, is thrown away.
+serves all rounds; the first, which warms it, is discarded.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from bench.findings.finding import Absence, Finding, Goal, spread
 from bench.system.processes import SECRET, refresher, web_server
@@ -24,7 +24,7 @@ from tests.browser.chromium import MISSING, chromium_path, launched
 from web.auth.tokens import issue_token
 
 GOAL = Goal("<=", 1000)
-SIZE = {"width": 1280, "height": 900}
+SIZE: ViewportSize = {"width": 1280, "height": 900}
 KINDS = {
     "document": "page",
     "style": "styles",
@@ -50,7 +50,7 @@ PAINTS = """() => ({ ...noted, first: performance.getEntriesByName("first-conten
 
 
 class Visit(NamedTuple):
-    """One visit: milliseconds by what they lead to; bytes and files by kind."""
+    """One visit: milliseconds until each event; bytes and files by kind."""
 
     paints: dict[str, float]
     bytes: Counter[str]
@@ -87,12 +87,12 @@ def _visit(browser: Browser, port: int, user: int) -> Visit:
     network = context.new_cdp_session(page)
     network.send("Network.enable")
 
-    def responded(told: dict[str, Any]) -> None:
-        kinds[told["requestId"]] = _kind_of(urlsplit(told["response"]["url"]).path)
+    def responded(event: dict[str, Any]) -> None:
+        kinds[event["requestId"]] = _kind_of(urlsplit(event["response"]["url"]).path)
 
-    def finished(told: dict[str, Any]) -> None:
-        kind = kinds[told["requestId"]]
-        fetched[kind] += int(told["encodedDataLength"])
+    def finished(event: dict[str, Any]) -> None:
+        kind = kinds[event["requestId"]]
+        fetched[kind] += int(event["encodedDataLength"])
         counted[kind] += 1
 
     network.on("Network.responseReceived", responded)

@@ -3,12 +3,13 @@
 ``call_daily``'s recent tier and its sums by day are refreshed together by the refresher's own code (gates, snapshot,
 bookkeeping and log included). The peer is what one writes without Frontview: a materialized view of the same SELECT
 that holds every day, with the same unique key; REFRESH … CONCURRENTLY with the server's defaults. Before each refresh
-the same few calls are written. A second peer has what makes our tiers cheap beside being small (a column that is always
-NULL, work_mem): it shows what of the difference is the division. Then the oldest half of history is taken away,
-and of what is left again, and both are refreshed as before; and in the end the number of changed keys grows.
+the same few calls are written. A second peer has what makes the tiers cheap apart from their size (a column that is
+always NULL, work_mem): it shows which part of the difference comes from the division. Then the oldest half of history
+is deleted, and the oldest half of the rest, and both are refreshed as before; at the end the number of changed keys
+grows.
 
 Limits: nothing else runs. History is made shorter by deleting its oldest days and rewriting the table. A large
-undivided view allows few rounds: none is thrown away, and in each the tier's figure is the median of three.
+undivided view allows few rounds: none is discarded, and in each the tier's figure is the median of three.
 """
 
 import time
@@ -24,10 +25,10 @@ from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
-from refresher.refreshing.refresh import MEANS, refresh
-from views_sql.catalog import CATALOG
-from views_sql.installation import ALWAYS_NULL
+from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
+from views_sql.generation.tiers import ALWAYS_NULL
 from views_sql.loader import select_of
+from views_sql.voice.catalog import CATALOG
 
 CHEAPER, FLAT = Goal(">=", 8), Goal("<=", 1.2)
 BATCH_CALLS = 50
@@ -55,7 +56,7 @@ class _Bench:
         connection.execute("CREATE SCHEMA bench")
 
     def make_peers(self) -> None:
-        """Make the undivided views anew, as of now."""
+        """Make the undivided views again, with the current contents."""
         for number, select in enumerate(PEERS.values()):
             self._connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS bench.undivided_{number}")
             self._connection.execute(f"CREATE MATERIALIZED VIEW bench.undivided_{number} AS {select}")
@@ -75,13 +76,13 @@ class _Bench:
             self._connection.execute(statement)
 
     def calls(self) -> int:
-        """Return how many calls there are."""
+        """Return the number of calls."""
         row = self._connection.execute("SELECT count(*) FROM public.calls").fetchone()
         assert row is not None
         return int(row[0])
 
     def recent(self, changed: int) -> float:
-        """Return the milliseconds of refreshing the recent tier and its sums after so many new calls."""
+        """Return the milliseconds of refreshing the recent tier and its sums after ``count`` new calls."""
         self._write(changed)
         result = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
         if result.outcome != "refreshed":
@@ -89,10 +90,10 @@ class _Bench:
         return result.duration_seconds * 1000
 
     def undivided(self, number: int, changed: int) -> float:
-        """Return the milliseconds of refreshing that peer after so many new calls."""
+        """Return the milliseconds of refreshing that peer after ``count`` new calls."""
         self._write(changed)
         with self._connection.transaction():
-            for statement in MEANS if number else ():
+            for statement in RESOURCE_SETTINGS if number else ():
                 self._connection.execute(statement)
             began = time.perf_counter()
             self._connection.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY bench.undivided_{number}")

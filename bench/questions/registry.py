@@ -1,6 +1,6 @@
-"""Which questions there are, in the order they are asked.
+"""The questions, in the order in which they are measured.
 
-Invariant: a question's module is imported only when it is asked; it has ``measure(stand)``.
+Invariant: a question's module is imported only when it is measured; it has ``measure(stand)``.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,9 +1,9 @@
 """How does the cost of an exact read grow with the number of stale days, from none to all?
 
-Users write one call on each of more and more days, spread over the longest range that may be asked for, 400 days; the
-calls are drained and never refreshed, so that each of these days is recomputed within the read. Asked is the analytics
-of the whole range by month; beside it the same function told to use base tables only. Both bodies must be equal, and
-the number of patched days what it should be.
+Users write one call on each of more and more days, spread over the longest range that a request may have, 400 days; the
+calls are drained and never refreshed, so that each of these days is recomputed within the read. The read is the
+analytics of the whole range by month; its peer is the same function with base tables only. Both bodies must be equal,
+and the number of patched days what it should be.
 
 Limits: one call more a day hardly changes what a day costs; a read of which most is stale does the work of base
 tables and that of the tiers. One connection, everything in memory.
@@ -65,8 +65,8 @@ def _days(connection: Connection, user: int) -> list[date]:
 
 
 def _measured(stand: Stand, connection: Connection, user: int, days: tuple[date, date], stale: int) -> Figures:
-    asked = Question("analytics", user, arguments=(*days, "month", None))
-    view, base = asked.reader(connection), asked.reader(connection, base=True)
+    question = Question("analytics", user, arguments=(*days, "month", None))
+    view, base = question.reader(connection), question.reader(connection, base=True)
     exact, recomputed = view(), base()
     if exact[3:5] != ("materialized_view", stale):
         raise RuntimeError(f"not what was meant to be measured: {exact[3:5]} with {stale} stale days")

@@ -3,8 +3,9 @@
 A trace of two hours of a Tuesday afternoon, of one hour at the small scale, is replayed against the real worker's
 parts, the real leader's planner and a real PostgreSQL (:mod:`bench.replay.replay`). Its users follow Zipf's law, have
 usual hours of their own, and those at work write (:mod:`bench.replay.trace`); their two weeks before are in ``access``.
-*No cache*: regions without entries. *Cache*: no warming. *Reactive*: what was read is filled again after a change and
-renewed before it expires. *Predictive*: that, and the leader's plan.
+*No cache*: regions without entries. *Cache*: no
+warming. *Reactive*: what was read is filled again after a change and renewed before it expires. *Predictive*: the same,
+and the leader's plan.
 
 **Time.** A second of the trace is a second of every TTL and pause; nothing is scaled. The replay's clock jumps over the
 time in which nothing is due, and the real time of every statement passes in it, so that the warmer's budget is real.
@@ -12,13 +13,13 @@ The database's own clock is not moved: the answers' days are today's; the plan i
 
 **Statements**: each that a worker sends counts, and each is one round trip. Those of reads that missed and of warming
 come with the work; one of warming may answer several questions, so *answers computed* and the time in the database are
-shown beside them. Polling comes with time, whatever is asked: the feed every 250 ms and on each wake-up, the plan and
-the worker's report every 5 s, counts of reads every 10 s. How much that is a read depends on how many reads a worker
-has: the sum is shown at the trace's rate, and the rate from which it keeps the goal. *By cause*: what fills were for,
-and how many answers nobody read.
+shown beside them. Polling costs statements as time passes, even without requests: the feed every 250 ms and on each
+wake-up, the plan and the worker's report every 5 s, counts of reads every 10 s. How much that is a read depends on how
+many reads a worker has: the sum is shown at the trace's rate, and the rate from which it keeps the goal. *By cause*:
+what fills were for, and how many answers nobody read.
 
 *First minute*: reads in the first minute of an hour in which a user is usually there, of users who come more
-often than not. *On arrival*: reads of theirs in the first minute of a visit, whenever in the hour it begins.
+often than not. *On arrival*: the same users' reads in the first minute of a visit, at any time of the hour.
 Regions have room for 2,000 entries each, and 1,000 users may be planned.
 
 Limits: one worker; each further one fills for itself. No refresh runs, so days that were written to are patched.
@@ -36,7 +37,7 @@ from bench.system.seeded import leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.warming.warmer import WarmingPolicy
 
 BEGIN_HOUR = 13
@@ -52,15 +53,15 @@ CONTENDERS = (
 STATEMENTS = ("reads", "warming")
 MOST_A_READ = 0.1
 WRITE_FACTORS = (1.0, 10.0)
-FEWER_USERS = 4  # one in so many, for a trace with fewer reads a second
-RATES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # reads a second, for what a worker's polling is a read
+FEWER_USERS = 4  # One user in four, for a trace with fewer reads a second.
+RATES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # Reads a second, for the share of a worker's polling in each read.
 
 
 def measure(stand: Stand) -> Iterator[Found]:
-    """Yield hit ratios and statements a read, by contender; a worker's polling; and pictures of both."""
+    """Yield hit ratios and statements for each read, by contender; a worker's polling; and pictures of both."""
     users, lines = _calls_a_day(stand), dict[str, list[Point]]()
     cached = CONTENDERS[1:]
-    factors = WRITE_FACTORS[: stand.scale.trace_hours]  # of a short trace one, for a look
+    factors = WRITE_FACTORS[: stand.scale.trace_hours]  # a short trace has one
     stand.expect(1 + len(cached) * len(factors) + 1)
     for factor in factors:
         trace = make_trace(users, _tuesday(), stand.scale.trace_hours, write_factor=factor)

@@ -1,20 +1,19 @@
 """What does capture cost a writer?
 
-Connections write, synchronous_commit on unless a case says off, into tables that are alike in everything (columns,
-identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day, rows already in them) but one thing: no
-capture; Frontview's statement triggers that log keys; a row trigger that calls pg_notify; where the server has pg_ivm,
-one view of sums by user and day. The real refresher drains meanwhile (views are not refreshed, for that is not a
-writer's cost). Rounds take turns.
-Sixteen connections insert single calls, with synchronous_commit off as well, which takes the disk out of it and shows
-the CPU alone; update single calls; insert, update and delete a call each; and insert a thousand calls a statement, of
-any users (almost every row another key: the dearest there is) and of one user over thirty days (an import). Before a
-round of thousands the table is emptied. The pictures show the same against 1 to 32 connections and 1 to 10,000 rows.
+Connections write, synchronous_commit on unless a case says off, into tables that differ in one thing only and are
+otherwise alike (columns, identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day, existing rows):
+no capture; Frontview's statement triggers that log keys; a row trigger that calls pg_notify; where the server has
+pg_ivm, one view of sums by user and day. The real refresher drains meanwhile (views are not refreshed, since that is
+not a writer's cost). Rounds take turns. Sixteen connections insert single calls, also with synchronous_commit off,
+which excludes the disk and shows the CPU alone; update single calls; insert, update and delete a call each; and insert
+a thousand calls a statement, of any users (almost every row has another key: the most expensive case) and of one user
+over thirty days (an import). Before a round of thousands the table is emptied. The pictures show the same against 1 to
+32 connections and 1 to 10,000 rows.
 
-Limits: with the disk in it, writers wait for flushes and commit in groups, so the ratio depends on the disk; the
-drain shares the cores with the writers; nobody listens to the notifications, which spares that peer some more. A
+Limits: with the disk included, writers wait for flushes and commit in groups, so the ratio depends on the disk; the
+drain shares the cores with the writers; no session listens to the notifications, which makes that peer cheaper. A
 DELETE of many rows is not shown by itself: where nothing else refers to the table it does next to nothing, and logging
-its keys costs several times that. pg_ivm's part has never
-been measured: no server at hand has it.
+its keys costs several times that. pg_ivm's part has never been measured: no available server has it.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,7 +55,7 @@ class Case:
 
 
 def measure(stand: Stand) -> Iterator[Finding | Absence | Plot]:
-    """Yield what sixteen writers reach with and without capture, and pictures against writers and rows."""
+    """Yield the rates of sixteen writers with and without capture, and pictures against writers and rows."""
     rounds, few = max(1, stand.scale.rounds // 2), max(1, stand.scale.rounds // 7)
     rows_before = min(ROWS_BEFORE, stand.scale.calls // 5)
     trying = rounds == 1
@@ -64,7 +63,7 @@ def measure(stand: Stand) -> Iterator[Finding | Absence | Plot]:
     with stand.database() as url, connect(url, "frontview-bench-writes") as connection:
         names = make_tables(connection, rows_before)
         cases = _cases(stand.scale.users, _count(connection, "agents"), rows_before, names)
-        first = stand.scale.thrown_away
+        first = stand.scale.discarded
         stand.expect(len(cases) * (rounds + first) + (len(writers) + len(rows)) * (few + first))
         bench = _Bench(stand, url, connection)
         with refresher(url):
@@ -107,7 +106,7 @@ class _Bench:
     def figures(self, case: Case, clients: int, rounds: int) -> Figures:
         """Return how often a second each contender's script ran, a round."""
         sides = {name: partial(self._round, case, name, clients) for name in case.against}
-        return interleave(sides, rounds, self._stand.step, thrown_away=self._stand.scale.thrown_away)
+        return interleave(sides, rounds, self._stand.step, discarded=self._stand.scale.discarded)
 
     def _round(self, case: Case, name: str, clients: int) -> float:
         if case.rows > 1:

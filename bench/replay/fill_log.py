@@ -19,10 +19,10 @@ class _Filled:
 
 @dataclass(slots=True)
 class FillLog:
-    """Fills by cause.
+    """Counts fills by their cause.
 
-    :param answers: how many were computed; :param unread: of these, those that answered no request after all.
-    :param statements: what they took.
+    :param answers: how many were computed; :param unread: of these, how many answered no request.
+    :param statements: how many statements they took.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
@@ -32,7 +32,7 @@ class FillLog:
     _changed_at: dict[object, float] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Forget what was counted, not what is there."""
+        """Reset the counts; entries stay known."""
         for counts in (self.answers, self.unread, self.statements):
             counts.clear()
         for filled in self._last.values():
@@ -64,7 +64,7 @@ class FillLog:
             self.statements[cause] += 1 / len(causes)  # type: ignore[assignment]
 
     def end(self) -> None:
-        """Look at what is there at the end."""
+        """Count the entries that are left at the end."""
         for filled in self._last.values():
             self._end(filled)
 

@@ -1,15 +1,14 @@
-"""Replays a trace against the real parts of a worker and of the leader, on a clock that skips what is idle.
+"""Replays a trace against the real parts of a worker and of the leader, on a clock that skips idle time.
 
 Real: PostgreSQL with capture, drain and feed; front cache, read path, warmer, access counts, and the planner with its
 tables. One thread does everything in the order of the trace. Invariant: no duration is scaled: TTLs, the pauses of the
 warmer, plan and sweep, and the minutes of an hour are what they are in operation, in seconds of the trace. The clock
 jumps over the time in which nothing is due, and real time that a piece of work takes passes in the trace, too.
 
-Left out: polls of the feed between which nothing was written, and reports, are counted and not sent; the cache is told
+Simplified: polls of the feed between which nothing was written, and reports, are counted and not sent; the cache gets
 what the polls would have returned. A change is drained and read by the worker 50 ms after its commit, together with
-others of that time. While nothing changes, the warmer looks once a second instead of four times. What is done before
-the first read is not counted: it is what earlier hours would have done, as the last minutes of the trace do for the
-hour after it.
+others of that time. While nothing changes, the warmer works once a second instead of four times. Work before the first
+read is not counted: earlier hours would have done it, as the last minutes of the trace do it for the next hour.
 """
 
 import time
@@ -29,14 +28,14 @@ from models.engine import make_engine
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Poll
 from refresher.front_cache.follower import _POLL, read_poll
-from refresher.front_cache.region import region_limits
+from refresher.front_cache.limits import region_limits
 from refresher.front_cache.trust import Sighting
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
-from refresher.warming.plan import WarmingPlanner, room_of
+from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
-from views_sql.catalog import CATALOG
-from web.reads.background_fills import Wish
+from views_sql.voice.catalog import CATALOG
+from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
 from web.telemetry.worker_statistics import WarmingStatistics
@@ -49,9 +48,9 @@ DRAINED_AFTER_SECONDS = 0.05
 IDLE_TICK_SECONDS = 1.0
 PLANNER_SECONDS = 15.0
 PLANNED_USERS = 1_000
-FIRST_TICK_SECONDS = -300.0  # planner and warmer run since five minutes before the trace
-FIXED = ("feed", "plan", "report", "accesses")  # kinds of statements of a worker that come with time
-ASKED = ("stored", "refused", "failed")  # outcomes of warming that took a statement
+FIRST_TICK_SECONDS = -300.0  # Planner and warmer begin five minutes before the trace.
+FIXED = ("feed", "plan", "report", "accesses")  # Kinds of statements that a worker sends as time passes.
+ASKED = ("stored", "refused", "failed")  # Outcomes of warming that took a statement.
 NO_ENTRIES = {region.name: {"max_entries": 0} for region in CATALOG.regions}
 
 
@@ -59,7 +58,7 @@ NO_ENTRIES = {region.name: {"max_entries": 0} for region in CATALOG.regions}
 class Contender:
     """One way to run a worker.
 
-    :param most_reads: after which the replay ends; where nothing depends on what came before.
+    :param most_reads: the replay ends after this number; for contenders that keep no state.
     """
 
     name: str
@@ -71,10 +70,10 @@ class Contender:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a replay: counts of reads and hits by kind, and statements by what they were for.
+    """The result of a replay: counts of reads and hits by kind, and statements by purpose.
 
-    :param seconds: of the trace; :param database_seconds: that the statements of reads and warming took.
-    :param fills: what the cache was filled for.
+    :param seconds: of the trace; :param database_seconds: what the statements of reads and warming took.
+    :param fills: fills by cause.
     """
 
     reads: Counter[str] = field(default_factory=Counter)
@@ -86,11 +85,11 @@ class Outcome:
     fills: FillLog = field(default_factory=FillLog)
 
     def hit_ratio(self, kind: str) -> float:
-        """Return hits a read of that kind."""
+        """Return the hits for each read of that kind."""
         return self.hits[kind] / self.reads[kind] if self.reads[kind] else 0.0
 
     def statements_a_read(self, *kinds: str) -> float:
-        """Return statements of those kinds a read."""
+        """Return the statements of those kinds for each read."""
         return sum(self.statements[kind] for kind in kinds) / self.reads["all"]
 
     @property
@@ -100,7 +99,7 @@ class Outcome:
 
     @property
     def fixed_a_second(self) -> float:
-        """Return the statements a second that a worker sends whatever it is asked."""
+        """Return the statements a second that a worker sends even without requests."""
         return sum(self.statements[kind] for kind in FIXED) / self.seconds
 
 
@@ -115,7 +114,7 @@ class TraceClock:
         return self._at + time.perf_counter() - self._since
 
     def skip_to(self, moment: float) -> None:
-        """Let no time pass until then; nothing if it is past already."""
+        """Jump to that time; do nothing if it has passed already."""
         self._at, self._since = max(moment, self()), time.perf_counter()
 
 
@@ -138,7 +137,7 @@ class Replay:
         limits = region_limits(CATALOG.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
         self._reads = ReadPath(self.engine, self._cache, CATALOG, monotonic=self._clock)
-        self._planner = WarmingPlanner(room_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
+        self._planner = WarmingPlanner(capacity_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
         read_plan = partial(self._now_wanted, WarmPlan(self.engine, CATALOG))
         self._warmer = Warmer(self._cache, self._warm, read_plan, contender.policy, monotonic=self._clock)
         self._drain_at = self._beat_at = self._tick_at = self._planner_at = FIRST_TICK_SECONDS
@@ -149,7 +148,7 @@ class Replay:
         self._poll(afresh=True)
         for happening in self._trace.events:
             self._do_what_is_due(happening.at)
-            if not self._outcome.reads:  # what was done before belongs to hours that are not replayed
+            if not self._outcome.reads:  # earlier work belongs to hours that are not replayed
                 self._outcome.statements.clear()
                 self._outcome.fills.begin()
                 self._outcome.database_seconds = 0.0
@@ -170,7 +169,7 @@ class Replay:
         return self._outcome
 
     def _count_reports(self) -> None:
-        """Count what a worker sends every so many seconds, and the polls that would have found nothing."""
+        """Count what a worker sends at fixed intervals, and the polls that would have found nothing."""
         outcome = self._outcome
         outcome.statements["feed"] += int(outcome.seconds / POLL_SECONDS)
         outcome.statements["report"] = int(outcome.seconds / WORKER_REPORT_SECONDS)
@@ -201,27 +200,27 @@ class Replay:
         is_idle = before == (self._outcome.statements.total(), False)
         self._tick_at = self._clock() + (IDLE_TICK_SECONDS if is_idle else TICK_SECONDS)
 
-    def _read(self, asked: Event) -> None:
+    def _read(self, event: Event) -> None:
         self._beat()
         arguments: Mapping[str, Hashable]
-        if asked.dashboard == SOME_RANGE:
+        if event.dashboard == SOME_RANGE:
             dashboard, arguments = "analytics", {"granularity": "week"}
         else:
-            dashboard, arguments = asked.dashboard, CATALOG.dashboard(asked.dashboard).defaults
-        hit = self._reads.read(dashboard, asked.user, arguments).source == "cache"
-        self._outcome.fills.read(self._reads.key(dashboard, asked.user, arguments), self._clock(), hit=hit)
-        for kind in ("all", *asked.kinds):
+            dashboard, arguments = event.dashboard, CATALOG.dashboard(event.dashboard).defaults
+        hit = self._reads.read(dashboard, event.user, arguments).source == "cache"
+        self._outcome.fills.read(self._reads.key(dashboard, event.user, arguments), self._clock(), hit=hit)
+        for kind in ("all", *event.kinds):
             self._outcome.reads[kind] += 1
             self._outcome.hits[kind] += hit
 
-    def _warm(self, wishes: Sequence[Wish]) -> list[str]:
+    def _warm(self, wishes: Sequence[WantedFill]) -> list[str]:
         outcomes = self._reads.warm(wishes)
-        asked = {it.key: it.reason for it, outcome in zip(wishes, outcomes, strict=True) if outcome in ASKED}
-        self._outcome.fills.filled(asked, self._clock())
+        computed = {it.key: it.reason for it, outcome in zip(wishes, outcomes, strict=True) if outcome in ASKED}
+        self._outcome.fills.filled(computed, self._clock())
         return outcomes
 
     def _beat(self) -> None:
-        """Tell the cache what a poll returns when nothing was written, where one was due."""
+        """Give the cache what a poll returns when nothing was written, if one was due."""
         if self._clock() < self._beat_at or self._drain_at != float("inf"):
             return
         applied = self._cache.applied
@@ -250,7 +249,7 @@ class Replay:
             self._wanted, self._planned = wanted, None
 
     def _now_wanted(self, plan: WarmPlan) -> list[Planned]:
-        """Read the plan at the trace's time instead of the database's; again only where it was written anew."""
+        """Read the plan at the trace's time instead of the database's; again only after it was written again."""
         if not self._contender.is_planned:
             return []
         self._outcome.statements["plan"] += 1

@@ -1,16 +1,16 @@
-"""A synthetic trace of dashboard readers: who comes when, what they read and write, and what they did in weeks before.
+"""A synthetic trace of dashboard readers: their visits, reads and writes, and the habits of two earlier weeks.
 
 The same model makes the two weeks of history and the day that is replayed; the day is not in the history. Times are
 seconds after ``begin``. What is assumed:
 
-* Users are ranked by size. A user is there in a usual hour with a probability that falls with the rank as Zipf's law
-  does: the first tenth nearly always, the median one hour in four, the last one in seven.
+* Users are ranked by size. A user is present in a usual hour with a probability that falls with the rank as Zipf's law
+  does: the first tenth nearly always, the median in one hour of four, the last in one of seven.
 * Usual hours are a block of 2 to 5 hours, Monday to Friday, that begins in the local morning or after lunch; zones are
   those of Europe, Africa and America, so that some block begins at every hour that is replayed.
-* A quarter of those who come in the first hour of their block are there within its first minute, all others come at any
-  time. They stay 20 minutes on average, and the page reads again every 15, 30 or 60 seconds, by user. Every tenth
-  time they turn to another of their one to four dashboards, or (one turn in twenty) to a range of days of their own
-  choice, which nobody can expect.
+* A quarter of the users who come in the first hour of their block come within its first minute, all others at any time.
+  They stay 20 minutes on average, and their page reads again every 15, 30 or 60 seconds, by user. Every tenth time they
+  turn to another of their one to four dashboards, or (one turn in twenty) to a range of days of their own choice, which
+  nobody can predict.
 * One session in twenty is at an hour that is not usual for its user.
 * A user's data change during their nine working hours: three changes a call, with as many calls as the seeded database
   gives that user a day; ``write_factor`` times that.
@@ -30,26 +30,26 @@ PUNCTUAL_SHARE = 0.25
 UNUSUAL_SHARE = 0.05
 WEEK_HOURS = 168
 STAY_SECONDS = 20 * 60
-REGULAR = 0.5  # who comes more often than not
-# Kinds of reads: in the first minute of an hour of the user's block, of those who come more often than not; the same,
-# of anybody; and in the first minute of a visit of the former, whenever in the hour that is.
+REGULAR = 0.5  # Probability from which a user counts as one who usually comes.
+# Kinds of reads: in the first minute of an hour of the user's block, of users who usually come; the same, of any users;
+# and in the first minute of a visit of users who usually come, at any time of an hour of their block.
 FIRST_MINUTE, REGULAR_FIRST_MINUTE, REGULAR_ARRIVAL = "any first minute", "first minute", "arrival"
 KINDS = (REGULAR_FIRST_MINUTE, FIRST_MINUTE, REGULAR_ARRIVAL)
-SOME_RANGE = "analytics of a range"  # not a dashboard: one with arguments
+SOME_RANGE = "analytics of a range"  # A kind of read, not a dashboard: one with arguments.
 HALF_LIFE_DAYS = 14
 CHANGES_A_CALL = 3
 WORKING_HOURS = 9
-# hours that local time is ahead of UTC, with how many users live there
+# hours that local time is ahead of UTC, with the share of users there
 _OFFSETS = {-8: 11, -7: 4, -6: 12, -5: 22, -3: 5, 0: 13, 1: 17, 2: 4, 4: 2, 5: 6}
 _BEGINS = {7: 2, 8: 5, 9: 8, 10: 4, 13: 3, 14: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One user's ways.
+    """One user's habits.
 
     :param usual: hours of the week, in UTC; :param working: those in which the user's data change.
-    :param present: probability to be there in a usual hour.
+    :param present: probability to come in a usual hour.
     :param calls_a_day: on a working day.
     """
 
@@ -86,7 +86,7 @@ class Trace:
 
     @property
     def reads(self) -> int:
-        """How many reads there are."""
+        """The number of reads."""
         return sum(bool(event.dashboard) for event in self.events)
 
 
@@ -97,7 +97,7 @@ def make_trace(
 
     :param users: with their calls a day, the largest first.
     :param begin: a full hour of a working day, in UTC.
-    :param write_factor: changes the changes alone: reads are the same ones.
+    :param write_factor: multiplies the changes; the reads stay the same.
     """
     random, changes = Random(seed), Random(seed + 1)
     readers = [_reader(random, user, calls, rank, len(users)) for rank, (user, calls) in enumerate(users)]
@@ -128,15 +128,15 @@ def _block(begin: int, hours: int) -> frozenset[int]:
 
 
 def _remember(random: Random, readers: Sequence[Reader], trace: Trace) -> None:
-    """Add what the two weeks before counted."""
+    """Add the access counts of the two earlier weeks."""
     for hours_ago in range(1, 14 * 24 + 1):
         moment = trace.begin - timedelta(hours=hours_ago)
         decayed = 0.5 ** (hours_ago / 24 / HALF_LIFE_DAYS)
         for event in _visits(random, readers, _hour_of_week(moment), 0.0):
-            # who stays on into the next hour is counted there
+            # a visit that goes on into the next hour is counted there
             hour = (_hour_of_week(moment) + int(event.at // HOUR_SECONDS)) % WEEK_HOURS
             key = (event.user, event.dashboard.split(" ")[0], hour)
-            trace.history[key] += decayed  # type: ignore[assignment]
+            trace.history[key] += decayed
 
 
 def _changes(random: Random, readers: Sequence[Reader], moment: int, at: float, write_factor: float) -> Iterator[Event]:

@@ -1,6 +1,6 @@
-"""The dashboards' calls as the read path makes them, for one user, on one warm connection.
+"""Calls dashboards as the read path does, for one user, on one warm connection.
 
-Invariant: the statement is the one of :mod:`web.reads.exact_read`: prepared, in autocommit, whole answer fetched.
+Invariant: the statement is the one of :mod:`web.reads.exact_read`: prepared, in autocommit, the whole answer fetched.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.connection import Connection
-from views_sql.catalog import CATALOG
-from web.reads.exact_read import Asked, statement_of
+from views_sql.voice.catalog import CATALOG
+from web.reads.exact_read import ReadQuestion, statement_of
 
 NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
     "overview": (),
@@ -34,7 +34,7 @@ class Question:
 
     def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
         """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
-        asked = Asked(CATALOG.dashboard(self.dashboard), self.user, self.between())
+        asked = ReadQuestion(CATALOG.dashboard(self.dashboard), self.user, self.between())
         statement, values = statement_of([asked], base)
 
         def read() -> tuple[Any, ...]:
@@ -60,7 +60,7 @@ def an_agent_of(connection: Connection, user: int) -> int:
 
 
 def add_call(connection: Connection, user: int) -> int:
-    """Write one call of now, as any client would, and return its id."""
+    """Insert one call that starts now, as any client would, and return its id."""
     row = connection.execute(
         "INSERT INTO public.calls (user_id, agent_id, status, duration_seconds, cost_cents) "
         "VALUES (%s, (SELECT min(id) FROM public.agents WHERE user_id = %s), 'completed', 61, 17) RETURNING id",

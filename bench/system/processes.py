@@ -1,7 +1,7 @@
 """Frontview's own processes, as an operator starts them, for as long as a question needs them.
 
-Invariant: they end with the block that started them, whatever happens in it; settings come from the environment
-given here and from nothing else.
+Invariant: they end with the block that started them, even if it raises; their settings come from the environment given
+here and from nothing else.
 """
 
 import json
@@ -43,17 +43,17 @@ def running(*command: str, environment: Mapping[str, str]) -> Iterator[subproces
             process.wait()
 
 
-def answer_of(command: Sequence[str], environment: Mapping[str, str], told: object = None) -> Any:
+def answer_of(command: Sequence[str], environment: Mapping[str, str], task: object = None) -> Any:
     """Run a Python module with arguments and return the JSON of the last line that it prints.
 
-    :param told: given to it as one line of JSON.
-    :raises RuntimeError: it failed; with what it said.
+    :param task: sent to its standard input as one line of JSON.
+    :raises RuntimeError: it failed; the message has its output.
     """
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env={**plain_environment(), **environment},
-        input=json.dumps(told) + "\n",
+        input=json.dumps(task) + "\n",
         capture_output=True,
         text=True,
         check=False,
@@ -64,7 +64,7 @@ def answer_of(command: Sequence[str], environment: Mapping[str, str], told: obje
 
 
 def plain_environment() -> dict[str, str]:
-    """Return our environment without anybody's settings."""
+    """Return this process's environment without any Frontview setting."""
     return {name: value for name, value in os.environ.items() if not name.startswith("FRONTVIEW_")}
 
 
@@ -101,7 +101,7 @@ def web_server(url: str, workers: int, *options: str, **settings: str) -> Iterat
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,7 @@
-"""Rounds in which contenders take turns, so that whatever else the machine does meets all of them.
+"""Rounds in which contenders take turns, so that other work of the machine affects all of them alike.
 
-Invariant: every round measures every contender once, in an order that rotates; the first round is thrown away, unless a
-question that takes seconds a round is only tried.
+Invariant: every round measures every contender once, in an order that rotates; the first round is discarded, except at
+the small scale in questions whose rounds take seconds.
 """
 
 import time
@@ -16,20 +16,20 @@ def interleave(
     rounds: int,
     step: Callable[[], None] = lambda: None,
     *,
-    thrown_away: int = 1,
+    discarded: int = 1,
 ) -> Figures:
     """Return one figure a round and contender.
 
     :param contenders: each returns the figure of one round.
     :param step: called after each round.
-    :param thrown_away: rounds before those that count.
+    :param discarded: rounds at the start that do not count.
     """
     figures: Figures = {name: [] for name in contenders}
     names = list(contenders)
-    for turn in range(thrown_away + rounds):
+    for turn in range(discarded + rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             figure = contenders[name]()
-            if turn >= thrown_away:
+            if turn >= discarded:
                 figures[name].append(figure)
         step()
     return figures

@@ -1,7 +1,7 @@
 """How large a benchmark's database is and how long its questions measure.
 
 Invariant: goals are stated for ``full``; ``small`` shows in a few minutes, anywhere, that everything still runs, and
-``standard`` is what an afternoon's work compares with.
+``standard`` is for comparisons during an afternoon's work.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Scale:
     :param system_rounds: the same where a round takes seconds: many servers in turn, open pages, a browser.
     :param round_seconds: how long a throughput round lasts.
     :param hold_seconds: how long ``drain_flat`` holds a snapshot or a transaction open.
-    :param probes: writes whose way into the cache ``freshness`` follows.
+    :param probes: writes that ``freshness`` follows into the cache.
     :param trace_hours: how long the trace is that ``warming`` replays.
-    :param thrown_away: rounds that do not count, where a round takes seconds.
+    :param discarded: rounds at the start that do not count, where a round takes seconds.
     """
 
     name: str
@@ -30,14 +30,14 @@ class Scale:
     hold_seconds: int
     probes: int
     trace_hours: int
-    thrown_away: int = 1
+    discarded: int = 1
 
 
 GOALS_ARE_FOR = "full"
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("small", 50_000, 200, 365, 3, 1, 0.25, 2, 10, 1, thrown_away=0),
+        Scale("small", 50_000, 200, 365, 3, 1, 0.25, 2, 10, 1, discarded=0),
         Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2),
         Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2),
     )

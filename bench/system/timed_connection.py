@@ -1,6 +1,6 @@
 """A psycopg connection that remembers how long each statement took, for code that opens its own.
 
-Invariant: nothing but the clock is added; statements run as they would.
+Invariant: only a clock is added; statements run as on any connection.
 """
 
 import time
@@ -21,20 +21,20 @@ class Took(NamedTuple):
 
 
 class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection with a diary."""
+    """A connection that logs its statements."""
 
     diary: list[Took]
 
     @classmethod
     def open(cls, url: str, application_name: str, diary: list[Took]) -> Self:
-        """Return a connection in autocommit that writes into ``diary``."""
+        """Return a connection in autocommit that appends its statements to ``diary``."""
         plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         opened = cls.connect(plain, autocommit=True, **connection_arguments(application_name))
         opened.diary = diary
         return opened
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        """Execute, and note how long that took."""
+        """Execute a statement and note how long that took."""
         began = time.monotonic()
         cursor = super().execute(query, params, **options)
         if hasattr(self, "diary"):

@@ -1,6 +1,6 @@
-"""Watches one large drain from outside: when it committed, how long it took, and when a worker had applied it.
+"""Watches one large drain from outside: its commit, its duration, and when a worker had applied it.
 
-Invariant: only what anybody can see counts: the drain's own row, and the event that a worker sends to an open page
+Invariant: only what any client can see counts: the drain's own row, and the event that a worker sends to an open page
 once its cache has applied the feed.
 """
 
@@ -23,10 +23,10 @@ FROM frontview.drain d WHERE d.drain_id > %s AND d.key_count >= %s ORDER BY d.dr
 
 
 class FeedWatch:
-    """One drain to come of at least ``keys`` keys, and the page of a user whom it concerns.
+    """A future drain of at least ``keys`` keys, and the page of a user whom it concerns.
 
     ``drain_seconds``: from the drain's beginning to its commit; ``drained``, ``applied``: monotonic times of the
-    commit and of the worker's event. Both are late by at most a look of 4 ms.
+    commit and of the worker's event. Both are at most 4 ms late, the time between two checks.
     """
 
     def __init__(self, url: str, port: int, token: str, keys: int) -> None:
@@ -37,9 +37,9 @@ class FeedWatch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch while the block runs; afterwards everything has been seen.
+        """Watch while the block runs; after it, everything has been seen.
 
-        :raises RuntimeError: no such drain, or no event of it.
+        :raises RuntimeError: there was no such drain, or no event for it.
         """
         watchers = [Thread(target=watcher) for watcher in (self._watch_drain, self._watch_events)]
         for watcher in watchers:

@@ -1,6 +1,6 @@
-"""Writes at times set beforehand, whatever becomes of the ones before, and who watches for them.
+"""Writes at times set in advance, however long earlier ones take, and the process that watches for them.
 
-Invariant: nothing waits for anything but its own time; a write's commit is taken when it has returned.
+Invariant: a write waits for its own time and for nothing else; its commit time is when COMMIT returned.
 """
 
 import json
@@ -23,9 +23,9 @@ _COUNT = "SELECT count(*) FROM public.calls WHERE user_id = %s"
 
 
 class Prober(threading.Thread):
-    """Writes calls of some users in turn, at random times of equal slots.
+    """Writes calls of some users in turn, at random times within equal slots.
 
-    :param then: told of each write as soon as it has committed, in this thread.
+    :param then: called with each write after its commit, in this thread.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Prober(threading.Thread):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Write until the last time is over."""
+        """Write until the last time has passed."""
         try:
             self._write_all()
         except BaseException as error:
             self.error = error
 
     def finish(self) -> list[Write]:
-        """Return the writes after the last of them.
+        """Wait for the last write and return all of them.
 
         :raises RuntimeError: one failed.
         """
@@ -78,8 +78,8 @@ class Prober(threading.Thread):
 def watching(
     port: int, asked: Mapping[int, Request], *, workers: int, every_seconds: float
 ) -> Iterator[Callable[[], list[list[Shown]]]]:
-    """Watch what users are shown meanwhile; yields a function that ends it and returns each connection's answers."""
-    told = {
+    """Watch users' answers during the block; yield a function that ends it and returns each connection's answers."""
+    task = {
         "port": port,
         "asked": [{"user": user, "request": request.text} for user, request in asked.items()],
         "workers": workers,
@@ -94,7 +94,7 @@ def watching(
             return [[Shown(*it) for it in notes] for notes in json.loads(process.stdout.readline())]
 
         try:
-            process.stdin.write(json.dumps(told) + "\n")
+            process.stdin.write(json.dumps(task) + "\n")
             process.stdin.flush()
             if not process.stdout.readline():
                 raise RuntimeError("the watcher did not begin: not every worker could be reached")

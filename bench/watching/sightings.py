@@ -1,9 +1,9 @@
-"""From writes and from what connections were shown to how long a write took to be seen, and through what.
+"""How long writes took to be seen, and where that time went, from writes and the answers of connections.
 
 Times are monotonic seconds of this machine, the same in every process of it.
 
-Invariant: a write counts on a connection only if the last answer there before it was sent came from the cache: a
-cache that was empty computes its answer after the commit and would look fresh without having been told.
+Invariant: a write counts on a connection only if the last answer there before it was sent came from the cache: a cache
+that was empty computes its answer after the commit and would look fresh without having learnt about the change.
 """
 
 from bisect import bisect_left
@@ -23,7 +23,7 @@ class Write(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One answer: calls of all time, when asked and answered, whether from a cache, when computed (Unix seconds)."""
+    """One answer: all-time calls, times of request and answer, whether cached, and when computed (Unix seconds)."""
 
     user: int
     calls: int
@@ -35,7 +35,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One write as one connection came to see it."""
+    """One write, as one connection saw it."""
 
     write: Write
     shown: Shown
@@ -47,7 +47,7 @@ class Sighting:
 
 
 def sightings(writes: Sequence[Write], notes: Sequence[Sequence[Shown]]) -> tuple[list[Sighting], int]:
-    """Return every write as every connection of its user saw it, and how many were left out as not cached before.
+    """Return each write as each connection of its user saw it, and how many were left out as not cached before.
 
     :raises RuntimeError: a connection never saw one.
     """
@@ -74,11 +74,11 @@ def _first_with(write: Write, shown: Sequence[Shown]) -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Where the time of one sighting went, in milliseconds; together they are the whole.
+    """Where the time of one sighting went, in milliseconds; the parts add up to the whole.
 
-    :param waits: from the commit until the drain that takes it begins.
+    :param waits: from the commit until the drain that finds it begins.
     :param drains: until its wake-up has arrived at a listener.
-    :param follows: until the answer that shows it begins to be computed: feed read, entries dropped, somebody asks.
+    :param follows: until the answer that shows it begins to be computed: feed read, entries dropped, a request arrives.
     :param computes: until that answer has arrived.
     """
 
@@ -91,9 +91,9 @@ class Stages:
 def stages(
     sighting: Sighting, drains: Sequence[tuple[int, float]], wake_ups: Sequence[float], wall_minus_monotonic: float
 ) -> Stages | None:
-    """Return where the time of a sighting went; None: it cannot be told.
+    """Return where the time of a sighting went, or None where that cannot be known.
 
-    :param drains: user and beginning of each drain that told of them, the earliest first; :param wake_ups: arrivals.
+    :param drains: user and start of each drain that concerned the user, the earliest first; :param wake_ups: arrivals.
     """
     write, shown = sighting.write, sighting.shown
     began = next((at for user, at in drains if user == write.user and at >= write.sent), None)

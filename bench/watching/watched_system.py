@@ -1,6 +1,6 @@
-"""One system that keeps answers, written and watched for some seconds at a time: what a round of ``freshness`` does.
+"""One caching system, written to and watched for some seconds at a time: a round of ``freshness``.
 
-Invariant: the writes of a round, probes and others together, are as many a second for every system.
+Invariant: every system gets the same number of writes a second in a round, probes and others together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ PROBES_A_SECOND, EXACT_A_SECOND = 10, 2
 WORKERS = 2
 EVERY_SECONDS = 0.004
 SETTLE_SECONDS = 1.0
-LATE_SECONDS = 1.5  # the last write of a round is seen before its end, by the cache of one second too
+LATE_SECONDS = 1.5  # Long enough for the cache of one second to show a round's last write.
 LEAST_RATE = 0.95
-_TOLD = """
+_DRAINS = """
 SELECT f.user_id::text::bigint, EXTRACT(EPOCH FROM d.drained_at)::float8
 FROM frontview.feed f JOIN frontview.drain d USING (drain_id)
 WHERE f.user_id::text = ANY(%s) AND d.drained_at >= to_timestamp(%s) ORDER BY d.drain_id
@@ -37,7 +37,7 @@ WHERE f.user_id::text = ANY(%s) AND d.drained_at >= to_timestamp(%s) ORDER BY d.
 
 @dataclass(slots=True)
 class Round:
-    """What one round came to.
+    """The figures of one round.
 
     :param every_ms: between two questions of one connection.
     :param exact: of each exact answer, whether the write was in it and how many milliseconds it took.
@@ -57,10 +57,10 @@ class Round:
 
 
 class WatchedSystem:
-    """One system that keeps answers, and its database.
+    """One caching system and its database.
 
-    :param users: two that are watched and one that is asked exactly.
-    :param path: of the answer that shows each one's calls; :param ours: whether it is Frontview.
+    :param users: two that are watched and one that is read exactly.
+    :param path: of the answer that shows each user's calls; :param ours: whether it is Frontview.
     """
 
     def __init__(self, stand: Stand, url: str, port: int, users: Sequence[int], path: str, *, ours: bool) -> None:
@@ -88,7 +88,7 @@ class WatchedSystem:
     def _watch(self, seconds: float, wake_ups: WakeUps) -> Round:
         exact = _Exact(self._port, self._path, self._exact_user)
         plain = Prober(self._url, self._watched, a_second=PROBES_A_SECOND, seconds=seconds)
-        others = Prober(self._url, [self._exact_user], a_second=EXACT_A_SECOND, seconds=seconds, then=exact.look)
+        others = Prober(self._url, [self._exact_user], a_second=EXACT_A_SECOND, seconds=seconds, then=exact.check)
         probers = (plain, others) if self._ours else (plain,)
         workers = WORKERS if self._ours else 1
         with watching(self._port, self._asked, workers=workers, every_seconds=EVERY_SECONDS) as end:
@@ -119,22 +119,22 @@ class WatchedSystem:
         difference = time() - monotonic()
         with connect(self._url, "frontview-bench-stages") as connection:
             users = [str(user) for user in self._watched]
-            told = connection.execute(_TOLD, (users, began + difference)).fetchall()
-        drains = [(user, at - difference) for user, at in told]
+            rows = connection.execute(_DRAINS, (users, began + difference)).fetchall()
+        drains = [(user, at - difference) for user, at in rows]
         found = [stages(it, drains, arrived, difference) for it in seen]
         return [it for it in found if it is not None]
 
 
 class _Exact:
-    """Reads exactly, right after each write, whether it is there."""
+    """Checks by an exact read, right after each write, whether the write is there."""
 
     def __init__(self, port: int, path: str, user: int) -> None:
         headers = {**bearer(user), "Cache-Control": "no-cache"}
         self._port, self._request = port, Request(path, headers).text.encode()
         self.found: list[tuple[bool, float]] = []
 
-    def look(self, write: Write) -> None:
-        """Ask, each time over a connection of its own: any worker may get it."""
+    def check(self, write: Write) -> None:
+        """Read over a new connection, which any worker may get."""
         began = monotonic()
         connection = Connection(self._port)
         with connection.socket:
@@ -154,7 +154,7 @@ def _wake_ups(url: str) -> Iterator[WakeUps]:
 
 
 def check_rate(rounds: list[Round]) -> None:
-    """Raise unless the writes asked for came, all rounds together; ``pgbench`` draws its times, so few are uneven."""
+    """Raise unless all rounds together reached the rate of writes; ``pgbench`` draws its times at random."""
     seconds = sum(it.seconds for it in rounds)
     written = sum(it.a_second * it.seconds for it in rounds)
     expected = LEAST_RATE * WRITES_A_SECOND * seconds
@@ -163,7 +163,7 @@ def check_rate(rounds: list[Round]) -> None:
 
 
 def _anyone_but(probed: Sequence[int], instead: int, users: int) -> str:
-    """Return SQL for the id of a random user; one who is not probed takes the place of those who are."""
+    """Return SQL for the id of a random user; ``instead`` replaces the probed users."""
     among = ", ".join(map(str, probed))
     any_id = f"SELECT 1 + floor(random() * {users})::bigint AS r"
     return f"(SELECT CASE WHEN r IN ({among}) THEN {instead} ELSE r END FROM ({any_id}) one)"

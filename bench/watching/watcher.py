@@ -1,9 +1,9 @@
 """``python -m bench.watching.watcher``: polls what some users are shown and prints every answer's figures as JSON.
 
-Told by one line of JSON on stdin; a line on stdout says that it has begun, and the end of stdin ends it. Each
-connection asks at fixed times of its own; where an answer is late, a time is left out, and the others stay.
+A line of JSON on stdin is its task, a line on stdout says that it has begun, and the end of stdin ends it. Each
+connection sends requests at fixed times of its own; when an answer is late, a time is skipped and the others stay.
 
-Invariant: the connections of one user lead to as many different workers as were named, told apart by when each one's
+Invariant: the connections of one user lead to as many different workers as were named, task apart by when each one's
 cached answer was computed.
 """
 
@@ -22,24 +22,24 @@ MOST_CONNECTIONS, PAUSE_SECONDS = 100, 0.05
 
 
 class Watched:
-    """One connection that asks for one user."""
+    """One connection that reads for one user."""
 
     def __init__(self, port: int, user: int, request: bytes) -> None:
         self.connection, self.user, self.request = Connection(port), user, request
         self.due, self.waits = 0.0, False
 
     def ask(self) -> None:
-        """Send the question."""
+        """Send the request."""
         self.waits = True
         self.connection.send(self.request)
 
     def stamp(self) -> float | None:
-        """Return when the answer that the worker keeps was computed; None: it keeps none. Waits for it."""
+        """Read, and return when the cached answer was computed, or None if it came from no cache."""
         *_, cached, computed = self.shown(self.connection.answer_to(self.request))
         return computed if cached else None
 
     def shown(self, answer: bytes) -> tuple[int, int, float, float, int, float]:
-        """Return user, calls of all time, when asked, when answered, whether by a cache, and when that was computed."""
+        """Return user, calls of all time, times of request and answer, whether cached, and when it was computed."""
         self.waits = False
         calls = _CALLS.search(answer)
         assert calls is not None
@@ -50,16 +50,17 @@ class Watched:
 
 def main() -> None:
     """Watch until stdin ends."""
-    told = json.loads(sys.stdin.readline())
-    watched = [it for asked in told["asked"] for it in _connections(told["port"], told["workers"], **asked)]
+    task = json.loads(sys.stdin.readline())
+    watched = [it for asked in task["asked"] for it in _connections(task["port"], task["workers"], **asked)]
     print(json.dumps({"connections": len(watched)}), flush=True)
-    print(json.dumps(_watch(watched, told["every_seconds"])), flush=True)
+    print(json.dumps(_watch(watched, task["every_seconds"])), flush=True)
 
 
 def _connections(port: int, workers: int, user: int, request: str) -> list[Watched]:
     """Return one connection to each worker.
 
-    What a worker keeps is computed anew over each new connection: who shows that very computation is the same worker.
+    The cached answer is computed again over each new connection: a connection that shows exactly that computation leads
+    to the same worker.
 
     :raises SystemExit: not all of them could be reached.
     """
@@ -84,7 +85,7 @@ def _watch(watched: list[Watched], every_seconds: float) -> list[list[tuple[int,
     for number in (sys.stdin.fileno(), *by_number):
         poll.register(number, select.EPOLLIN)
     began = time.monotonic()
-    for place, it in enumerate(watched):  # one after the other, never all at once
+    for place, it in enumerate(watched):  # one after the other, not all at once
         it.due = began + every_seconds * place / len(watched)
     notes: list[list[tuple[int, int, float, float, int, float]]] = [[] for _ in watched]
     while True:

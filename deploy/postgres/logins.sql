@@ -1,6 +1,6 @@
--- Roles, and a login for each kind of process; once, by an administrator, in Frontview's database, before migrations:
+-- Creates the roles, and a login for each kind of process. An administrator runs it once, before the migrations:
 --   psql -v migrate_password=… -v refresher_password=… -v web_password=… -f deploy/postgres/logins.sql DATABASE_URL
--- Again: sets the passwords anew. Roles belong to all databases of a server.
+-- Running it again sets the passwords again. Roles belong to all databases of a server.
 \set ON_ERROR_STOP on
 BEGIN;
 
@@ -18,7 +18,7 @@ ALTER ROLE frontview_web_login PASSWORD :'web_password';
 GRANT frontview_owner TO frontview_migrate_login;
 GRANT frontview_refresher TO frontview_refresher_login;
 GRANT frontview_web TO frontview_web_login;
--- what a migration makes belongs to the role, whoever migrates
+-- Objects that a migration creates belong to the role and not to the login.
 ALTER ROLE frontview_migrate_login SET role = 'frontview_owner';
 
 SELECT format('GRANT CREATE, CONNECT, TEMPORARY ON DATABASE %I TO frontview_owner', current_database()) \gexec

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run by the postgres image when it makes a new database: logins.sql, with the passwords that its secrets hold.
+# The postgres image runs it in a new database: logins.sql with the passwords from its secrets.
 set -eu
 psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     -v migrate_password="$(cat /run/secrets/migrate_password)" \

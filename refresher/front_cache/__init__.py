@@ -1,1 +1,1 @@
-"""The front cache of a web worker: entries, regions, the feed it follows, and when it may be trusted."""
+"""The front cache of a web worker: entries, running computations, the feed that the cache follows, and its trust."""

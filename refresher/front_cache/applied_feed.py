@@ -1,109 +1,70 @@
-"""The feed as one front cache has applied it: what a poll takes away from readers, and until when it proves the rest.
+"""The feed as far as one front cache has applied it: which fills it forbids, and until when entries may be used.
 
-Invariant: a poll counts as applied, and extends trust, only when every entry that its changes concern is gone and no
-running fill that lacks them can be stored. Where it says so the front cache's lock is held around a call.
+A pure state machine: it holds neither entries nor fills, takes no lock and reads no clock. The front cache holds its
+lock around every call.
+
+Invariant: from :meth:`AppliedFeed.receive` on, no fill may be stored that the poll's changes overtake; only
+:meth:`AppliedFeed.complete` extends trust, and the front cache calls it when every entry that the changes concern is
+gone.
 """
 
-import threading
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Sequence
 
 from models.user_key import UserKey
-from refresher.front_cache.entry import Entry
-from refresher.front_cache.feed import (
-    Bulk,
-    FeedMemory,
-    FeedRow,
-    Poll,
-    Position,
-    break_in_feed,
-    concerns,
-    dependence,
-    rows_by_user,
-)
-from refresher.front_cache.fill import RunningFills
-from refresher.front_cache.invalidations import Invalidations, count_rows, tell
+from refresher.front_cache.entry import Dependence, Entry
+from refresher.front_cache.feed import ChangedDays, FeedRow, Poll, Position, break_in_feed, concerns
 from refresher.front_cache.statistics import AppliedStatistics, CacheStatistics, TrustStatistics
-from refresher.front_cache.store import Store
 from refresher.front_cache.trust import NEVER, Trust
 
 NEWEST = (float("inf"), float("inf"))
-# So many users are looked through before others get the lock: about 0.2 ms.
-USERS_A_BITE = 500
-BETWEEN_BITES_SECONDS = 0.0002
 
 
 class AppliedFeed:
-    """How far the feed was applied to the entries of ``store`` and the fills in ``running``, and what that allows.
+    """How far the feed was applied, and what that allows.
 
     ``position``: None until a poll was applied, and after a failure that flushed everything. ``usable_until``: the end
-    of trust, in monotonic seconds.
-
-    :param lock: of the front cache; taken by :meth:`apply`, held by the caller of every other method.
+    of trust, in monotonic seconds. ``flushes``: how often everything was dropped, by reason.
     """
 
-    def __init__(
-        self, lock: threading.Lock, store: Store, running: RunningFills, memory: FeedMemory, trust: Trust
-    ) -> None:
+    def __init__(self, memory: "FeedMemory", trust: Trust) -> None:
         self.position: Position | None = None
         self.usable_until = NEVER
         self.flushes: Counter[str] = Counter()
-        self._lock, self._store, self._running = lock, store, running
         self._memory, self._trust = memory, trust
-        self._invalidations = Invalidations()
 
-    def apply(self, poll: Poll, *, reconnected: bool) -> bool:
-        """Apply what a poll returned, then extend trust by it; return whether everything was flushed.
+    def receive(self, poll: Poll, *, reconnected: bool) -> str | None:
+        """Note what a poll returned; return why every entry and every fill must be dropped, or None.
 
-        From the first hold of the lock on no fill is stored that the poll's changes overtake. Entries are then dropped
-        a few users a hold, and the poll counts as applied, and extends trust, only in the last one: until then a reader
-        sees what would be if the poll had not yet returned.
+        Until :meth:`complete` a reader sees what it would see if the poll had not yet returned.
         """
-        by_user, counts = rows_by_user(poll.rows), count_rows(poll.rows, poll.bulks)
-        with self._lock:
-            why = break_in_feed(self.position, poll)
-            if reconnected and why != "start":
-                why = "reconnect"
-            if why is None and poll.newest is not None:
-                self._refuse_overtaken(poll, poll.newest, by_user)
-                users = self._concerned(poll, by_user)
-            else:
-                self._flush(why or "backwards", poll.newest)
-                users = []
-            flushes = self.flushes.total()
-        dropped = self._invalidate(users, by_user, poll.bulks)
-        with self._lock:
-            if flushes == self.flushes.total():  # no other thread has flushed, and ended trust, meanwhile
-                self._extend(poll)
-            if why is None:
-                self._invalidations.add(counts, dropped)
-        if why is None:
-            tell(poll.rows, counts, dropped)
-        return why is not None
+        why = break_in_feed(self.position, poll)
+        if reconnected and why != "start":
+            why = "reconnect"
+        newest = poll.newest
+        if why is not None or newest is None:
+            why = why or "backwards"
+            self._begin_again(why, newest)
+        elif poll.bulks:  # They are more than is remembered row by row: no fill that runs now may be stored.
+            self._memory.reset(newest.drain_id)
+        else:
+            self._memory.remember(poll.rows, newest.drain_id)
+        return why
 
-    def _invalidate(
-        self, users: Sequence[UserKey], by_user: Mapping[UserKey | None, Sequence[FeedRow]], bulks: Sequence[Bulk]
-    ) -> Counter[str]:
-        """Drop the entries of ``users`` that the rows concern, in bites; return how many, by source."""
-        dropped: Counter[str] = Counter()
-        everyone = by_user.get(None, ())
-        for first in range(0, len(users), USERS_A_BITE):
-            if first:
-                time.sleep(BETWEEN_BITES_SECONDS)  # a lock let go and taken at once is had by nobody else
-            with self._lock:
-                for user in users[first : first + USERS_A_BITE]:
-                    many = [bulk.row_of(user) for bulk in bulks if user in bulk.users]
-                    self._drop_concerned(user, [*by_user.get(user, ()), *everyone, *many], dropped)
-        return dropped
+    def complete(self, poll: Poll) -> None:
+        """Count ``poll`` as applied and extend trust by it."""
+        self.position = poll.newest
+        if poll.seen is None:
+            self._trust.lose()
+        else:
+            self._trust.observe(poll.seen)
+        self.usable_until = self._trust.until
 
-    # --- the lock is held in everything below
-
-    def flush(self, why: str) -> None:
-        """Drop everything and trust nothing until the feed was read anew."""
+    def lose(self, why: str) -> None:
+        """End trust until the feed was read from the start; the caller drops every entry and every fill."""
         self.usable_until = NEVER
         self._trust.lose()
-        self._flush(why, None)
+        self._begin_again(why, None)
 
     def refusal(self, entry: Entry) -> str | None:
         """Return why the feed, as far as applied, forbids to store ``entry``, or None."""
@@ -113,21 +74,22 @@ class AppliedFeed:
             return "epoch"
         if entry.drain_id < self._memory.remembers_from:
             return "forgotten"
-        return "overtaken" if self._memory.overtakes(dependence(entry), entry.drain_id) else None
+        return "overtaken" if self._memory.overtakes(entry.dependence, entry.drain_id) else None
 
     def ahead(self, epoch: int, drain_id: int, *, undrained: bool) -> tuple[float, float] | None:
-        """Return up to which watermark entries may lack what such a read saw; None: it saw what was applied."""
+        """Return up to which watermark entries may lack what a read saw; None: it saw no more than was applied."""
         if undrained:
-            # no watermark tells what it saw: an equal one may lack it, and one of before a crash be a lost drain's
+            # No watermark bounds what it saw: an entry with an equal one may lack it, and one from before a crash may
+            # have the watermark of a drain that was lost.
             return NEWEST
         applied = self.position
         beyond = applied is None or (epoch, drain_id) > (applied.epoch, applied.drain_id)
         return (epoch, drain_id) if beyond else None
 
     def may_have_changed(self, user: UserKey, epoch: int, drain_id: int) -> bool:
-        """Return whether anything about ``user`` may have been applied after that drain.
+        """Return whether a change of ``user`` may have been applied after that drain.
 
-        True as well where that cannot be known: a drain of another epoch, one not applied yet, one already forgotten.
+        Also True where that cannot be known: a drain of another epoch, not yet applied, or already forgotten.
         """
         applied = self.position
         if applied is None or epoch != applied.epoch:
@@ -137,11 +99,10 @@ class AppliedFeed:
         return self._memory.names(user, drain_id)
 
     def statistics(self, now: float) -> CacheStatistics:
-        """Return counters, the state of trust and how far the feed was applied; nothing about regions and fills."""
+        """Return flushes, the state of trust and how far the feed was applied; the other fields are left out."""
         applied = self.position
         return CacheStatistics(
             flushes=dict(self.flushes),
-            invalidations=self._invalidations.statistics(),
             trust=TrustStatistics(
                 trusted=now < self.usable_until,
                 remaining_seconds=max(0.0, self.usable_until - now),
@@ -156,45 +117,67 @@ class AppliedFeed:
             ),
         )
 
-    def _refuse_overtaken(
-        self, poll: Poll, newest: Position, by_user: Mapping[UserKey | None, Sequence[FeedRow]]
-    ) -> None:
-        """Keep the fills that run now, and lack the poll's changes, from the cache and from later requests."""
-        if poll.bulks:  # more than is remembered one by one: no fill of before is stored
-            self._memory.reset(newest.drain_id)
-        else:
-            self._memory.remember(poll.rows, newest.drain_id)
-        named = None if None in by_user else set(by_user).union(*(bulk.users for bulk in poll.bulks))
-        self._running.close(named)
-
-    def _concerned(self, poll: Poll, by_user: Mapping[UserKey | None, Sequence[FeedRow]]) -> list[UserKey]:
-        """Return the users with entries whom the poll is about."""
-        users = self._store.users
-        if None in by_user:
-            return list(users)
-        found = users & by_user.keys()
-        return list(found.union(*(users & bulk.users for bulk in poll.bulks)))
-
-    def _drop_concerned(self, user: UserKey, rows: Sequence[FeedRow], dropped: Counter[str]) -> None:
-        for entry in self._store.of(user):
-            answer = dependence(entry)
-            # an entry that saw the drain already holds its changes
-            guilty = (row for row in rows if row.drain_id > entry.drain_id and concerns(*row[2:], answer))
-            if (first := next(guilty, None)) is not None:
-                self._store.remove(entry, "invalidated")
-                dropped[first.source] += 1
-
-    def _extend(self, poll: Poll) -> None:
-        self.position = poll.newest
-        if poll.seen is None:
-            self._trust.lose()
-        else:
-            self._trust.observe(poll.seen)
-        self.usable_until = self._trust.until
-
-    def _flush(self, why: str, applied: Position | None) -> None:
-        self._store.clear("flushed")
-        self._running.drop_all()
+    def _begin_again(self, why: str, applied: Position | None) -> None:
         self.position = applied
         self._memory.reset(applied.drain_id if applied else 0)
         self.flushes[why] += 1
+
+
+class FeedMemory:
+    """The latest drain of every recently changed (user, source, days), at most ``max_rows`` of them.
+
+    Every row with a drain_id above ``remembers_from`` can be found; when the memory is full, ``remembers_from`` rises.
+
+    :param max_drains: rows this many drains old are forgotten; no fill runs that long.
+    """
+
+    def __init__(self, max_rows: int = 20_000, max_drains: int = 4_000) -> None:
+        self.remembers_from = 0
+        self._max_rows, self._max_drains = max_rows, max_drains
+        self._latest: OrderedDict[tuple[UserKey | None, ChangedDays], int] = OrderedDict()
+        self._by_user: defaultdict[UserKey | None, dict[ChangedDays, int]] = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return len(self._latest)
+
+    def reset(self, drain_id: int) -> None:
+        """Forget everything up to ``drain_id``."""
+        self.remembers_from = drain_id
+        self._latest.clear()
+        self._by_user.clear()
+
+    def remember(self, rows: Sequence[FeedRow], newest: int) -> None:
+        """Add the rows of the drains up to ``newest``, oldest first; forget the oldest rows to make room."""
+        if len(rows) > self._max_rows:
+            self.remembers_from = rows[-self._max_rows - 1].drain_id
+            rows = [row for row in rows if row.drain_id > self.remembers_from]
+        for drain_id, user, source, first_day, last_day in rows:
+            days = (source, first_day, last_day)
+            self._latest[(user, days)] = drain_id
+            self._latest.move_to_end((user, days))
+            self._by_user[user][days] = drain_id
+        self._forget_before(newest - self._max_drains)
+
+    def overtakes(self, answer: Dependence, drain_id: int) -> bool:
+        """Return whether a remembered row later than ``drain_id`` can change ``answer``."""
+        return any(
+            changed_in > drain_id and concerns(*days, answer)
+            for user in (answer.key.user, None)
+            for days, changed_in in self._by_user.get(user, {}).items()
+        )
+
+    def names(self, user: UserKey, drain_id: int) -> bool:
+        """Return whether a remembered row later than ``drain_id`` is about ``user`` or about everyone."""
+        return any(changed_in > drain_id for who in (user, None) for changed_in in self._by_user.get(who, {}).values())
+
+    def _forget_before(self, drain_id: int) -> None:
+        self.remembers_from = max(self.remembers_from, drain_id)
+        while self._latest:
+            (user, days), oldest = next(iter(self._latest.items()))
+            if len(self._latest) <= self._max_rows and oldest > self.remembers_from:
+                break
+            self.remembers_from = max(self.remembers_from, oldest)
+            del self._latest[(user, days)]
+            del self._by_user[user][days]
+            if not self._by_user[user]:
+                del self._by_user[user]

@@ -1,8 +1,8 @@
 """An answer as the front cache keeps it, and the key it is kept under.
 
 Invariant: what an entry answers never changes; what it depends on (user, sources, days) and how far it saw (epoch,
-drain_id) are those of the one statement that computed it. Its place and use (``read_at``, ``hits``, its neighbours) are
-the store's business and nobody else's.
+drain_id) are those of the one statement that computed it. Only the store changes its place and use (``read_at``,
+``hits``, its neighbours).
 """
 
 from collections.abc import Hashable
@@ -13,15 +13,15 @@ from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from models.user_key import UserKey
-from refresher.front_cache.body import Body, body_bytes, body_data
+from refresher.front_cache.body import Body, body_data
 
 # Measured with tracemalloc (test_region): key, entry, the places in region and index; then what its question costs
-# when no other entry asks the same: arguments, days, parameters.
+# when no other entry shares it: arguments, days, parameters.
 ENTRY_BYTES = 450
 QUESTION_BYTES = 900
-# began, expires, calculated_at, drain_id, digest: five objects would take twice the memory
+# began, expires, calculated_at, drain_id, digest: five objects would take twice the memory.
 _STAMP = Struct("<dddq12s")
-expires_in = Struct("<8xd").unpack_from  # the second of them alone, where a hit cannot wait for all
+expires_in = Struct("<8xd").unpack_from  # Reads `expires` alone: unpacking all five would slow down a hit.
 
 
 def user_in_label(user: UserKey) -> str:
@@ -31,7 +31,7 @@ def user_in_label(user: UserKey) -> str:
 
 
 class EntryKey(NamedTuple):
-    """Which question of whom: equal keys have equal answers at one moment."""
+    """A question: a dashboard, its user and its parameters. At one moment equal keys have equal answers."""
 
     region: str
     user: UserKey
@@ -47,7 +47,7 @@ class EntryKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What the entries of one question have in common, whoever asked it: kept once for all of them.
+    """What entries with equal parameters have in common, whoever their user is: kept once for all of them.
 
     :param arguments: of the key, the very objects.
     :param parameters: as they were resolved, a JSON object as text.
@@ -64,8 +64,17 @@ class Question:
     last_day: date | None
 
 
+class Dependence(NamedTuple):
+    """What an answer depends on; days None: unbounded."""
+
+    key: EntryKey
+    sources: frozenset[str]
+    first_day: date | None
+    last_day: date | None
+
+
 class Reads(NamedTuple):
-    """How an entry was used: its hits, since its fill until the second of the last of them (monotonic)."""
+    """How an entry was used: how many hits it had between its fill and the second of its last hit (monotonic)."""
 
     hits: int
     since: float
@@ -73,14 +82,14 @@ class Reads(NamedTuple):
 
     @property
     def every_seconds(self) -> float:
-        """The time between two of them, on average."""
+        """The average time between two hits."""
         return max(0.0, self.last - self.since) / self.hits
 
 
 class Entry:
     """One computed answer.
 
-    ``stamp``: its times and numbers, packed; an object of its own for each entry, so it tells one from another.
+    ``stamp``: its times and numbers, packed. Each entry has its own object, so a stamp identifies its entry.
     ``read_at``: the whole second (monotonic) in which it was last hit since its fill; None: never. ``hits``: how often.
     """
 
@@ -98,7 +107,7 @@ class Entry:
         expires: float,
         calculated_at: float,
     ) -> None:
-        """Make an entry that lies nowhere yet.
+        """Make an entry that no cache holds yet.
 
         :param digest: of user, question and data, 12 bytes.
         :param began: and ``expires``: monotonic seconds; ``calculated_at``: Unix time. ``began`` and ``calculated_at``
@@ -113,12 +122,18 @@ class Entry:
 
     @property
     def data(self) -> bytes:
-        """What the database wrote, decompressed if need be."""
+        """What the database wrote, decompressed."""
         return body_data(self.body)
 
     @property
+    def dependence(self) -> Dependence:
+        """What its answer depends on."""
+        question = self.question
+        return Dependence(self.key, question.sources, question.first_day, question.last_day)
+
+    @property
     def reads(self) -> Reads | None:
-        """How it was used since its fill; None: not at all."""
+        """How it was used since its fill; None: it was not."""
         return None if self.read_at is None else Reads(self.hits, self.began, self.read_at)
 
     @property
@@ -154,7 +169,7 @@ class Entry:
 
     @property
     def watermark(self) -> str:
-        """How far its statement saw, as answers tell it."""
+        """How far its statement saw, in the form that answers show."""
         return f"{self.question.epoch}-{self.drain_id}"
 
     @property
@@ -167,11 +182,11 @@ class Entry:
 
 
 def entry_bytes(entry: Entry) -> int:
-    """Return what keeping ``entry`` costs in memory, the bookkeeping around it included.
+    """Return what keeping ``entry`` costs in memory, including the bookkeeping around it.
 
-    What it shares with other entries is counted whole, for it may be the only one.
+    What it shares with other entries is counted in full, because it may be the only one.
     """
     arguments = entry.key.arguments
     texts = sum(len(part) for part in arguments if isinstance(part, str))
-    asked = QUESTION_BYTES + 8 * texts if arguments else 0
-    return body_bytes(entry.body) + ENTRY_BYTES + asked
+    question = QUESTION_BYTES + 8 * texts if arguments else 0
+    return len(entry.body) + ENTRY_BYTES + question

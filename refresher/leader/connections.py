@@ -1,4 +1,4 @@
-"""The refresher's connections: the server ends their sessions when the refresher falls silent.
+"""The refresher's connections: the server ends their sessions when the refresher stops sending.
 
 Invariant: a leader that hangs, or whose link is dead, loses its lock within ``DRAIN_IDLE_SECONDS`` even if a proxy
 answers the keepalives; a refresh in that state loses its gates within ``TRANSACTION_IDLE_SECONDS``.

@@ -1,1 +1,1 @@
-"""Refreshing: which view is refreshed when, how a refresh runs, and what is collected afterwards."""
+"""Refreshes: which tier is refreshed when, how a refresh runs, and what is logged of it."""

@@ -1,7 +1,7 @@
-"""Notes of the leader for those who show it: what it plans, and who stands by.
+"""The leader's notes for processes that show it: what it plans to refresh, and which refreshers are connected.
 
-Invariant: a note that cannot be written is counted and logged, and stops nothing; one of an earlier leader never
-replaces that of a later one.
+Invariant: a note that cannot be written is counted and logged, and stops nothing else; an earlier leader's note never
+replaces a later leader's.
 """
 
 import json
@@ -18,25 +18,25 @@ from refresher.refreshing.policy import Decision
 
 log = structlog.get_logger(__name__)
 
-TOLERANCE_SECONDS = 0.5  # by which a time may be off before it is written anew: two looks never agree to the last bit
+TOLERANCE_SECONDS = 0.5  # A planned time that differs by less counts as the same: it is computed again each second.
 REFRESH_PLAN, REFRESHERS = "refresh_plan", "refreshers"
 
-LEAVE: LiteralString = """
+WRITE: LiteralString = """
 INSERT INTO frontview.leader_note AS n (subject, epoch, written_at, content) VALUES (%s, %s, clock_timestamp(), %s)
 ON CONFLICT (subject) DO UPDATE
 SET epoch = excluded.epoch, written_at = excluded.written_at, content = excluded.content WHERE n.epoch <= excluded.epoch
 """
-# Another role sees that these sessions are there, but neither since when nor from where.
+# Another role sees that these sessions exist, but neither when they began nor where they come from.
 SESSIONS: LiteralString = """
 SELECT a.pid, host(a.client_addr), extract(epoch FROM a.backend_start)::float8 FROM pg_stat_activity a
 WHERE a.application_name = %s AND a.datname = current_database() AND a.backend_start IS NOT NULL ORDER BY a.pid
 """
 
-Planned = tuple[str, str, str, str, float | None]  # view, tier, code, why, when it is due (monotonic)
+Planned = tuple[str, str, str, str, float | None]  # view, tier, code, why, and when it is due (monotonic)
 
 
 class LeaderNotes:
-    """Writes a note when what it says has changed; used by one thread."""
+    """Writes each note when its content has changed; used by one thread."""
 
     def __init__(self) -> None:
         self._plan: tuple[int, list[Planned]] = (0, [])
@@ -44,23 +44,23 @@ class LeaderNotes:
         self._counter = EventCounter()
 
     def plan(self, connection: Connection, epoch: int, decisions: Sequence[Decision], now: float) -> None:
-        """Leave what was decided at monotonic time ``now``.
+        """Write the note on what was decided at monotonic time ``now``.
 
         :raises psycopg.Error: the connection is lost.
         """
         plan = [_planned(decision, now) for decision in decisions]
         written_in, written = self._plan
-        if written_in == epoch and _say_the_same(plan, written):
+        if written_in == epoch and _is_same_plan(plan, written):
             return
         content = [
             {"view": it.tier.view, "tier": it.tier.tier, "in_seconds": it.in_seconds, "code": it.code, "why": it.why}
             for it in decisions
         ]
-        if self._leave(connection, REFRESH_PLAN, epoch, content):
+        if self._write(connection, REFRESH_PLAN, epoch, content):
             self._plan = (epoch, plan)
 
     def refreshers(self, connection: Connection, epoch: int) -> None:
-        """Leave which refreshers are connected, this one among them.
+        """Write the note on which refreshers are connected, this one included.
 
         :raises psycopg.Error: the connection is lost.
         """
@@ -68,12 +68,12 @@ class LeaderNotes:
         if self._sessions == (epoch, sessions):
             return
         content = [{"pid": pid, "address": address, "connected_at": at} for pid, address, at in sessions]
-        if self._leave(connection, REFRESHERS, epoch, content):
+        if self._write(connection, REFRESHERS, epoch, content):
             self._sessions = (epoch, sessions)
 
-    def _leave(self, connection: Connection, subject: str, epoch: int, content: list[dict[str, Any]]) -> bool:
+    def _write(self, connection: Connection, subject: str, epoch: int, content: list[dict[str, Any]]) -> bool:
         try:
-            connection.execute(LEAVE, (subject, epoch, json.dumps(content)))
+            connection.execute(WRITE, (subject, epoch, json.dumps(content)))
         except psycopg.Error as error:
             if connection.broken:
                 raise
@@ -86,18 +86,18 @@ class LeaderNotes:
 
 def _planned(decision: Decision, now: float) -> Planned:
     tier, seconds = decision.tier, decision.in_seconds
-    # at once stays at once, however long it takes until then
+    # "at once" stays 0, however long it takes until then
     due = seconds if not seconds else now + seconds
     return tier.view, tier.tier, decision.code, decision.why, due
 
 
-def _say_the_same(plan: list[Planned], written: list[Planned]) -> bool:
+def _is_same_plan(plan: list[Planned], written: list[Planned]) -> bool:
     return len(plan) == len(written) and all(
-        one[:4] == other[:4] and _as_due(one[4], other[4]) for one, other in zip(plan, written, strict=True)
+        one[:4] == other[:4] and _is_same_time(one[4], other[4]) for one, other in zip(plan, written, strict=True)
     )
 
 
-def _as_due(one: float | None, other: float | None) -> bool:
+def _is_same_time(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) <= TOLERANCE_SECONDS

@@ -23,7 +23,7 @@ from refresher.refreshing.policy import Decision, decide, horizon_to_move_to, mo
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.tier_states import Failures, read_horizons, read_tier_states
-from views_sql.maintained_view import Catalog, MaintainedView
+from views_sql.declaration.maintained_view import Catalog, MaintainedView
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ class Maintenance:
     def _decide(self, connection: Connection, term: Term, moving: set[str]) -> list[Decision]:
         """Return the policy's decisions, after writing them as the leader's note.
 
-        :param moving: views whose horizon is to move once the recent tier may be tried again.
+        :param moving: views whose horizon must move once the recent tier may be tried again.
         """
         now = time.monotonic()
         states = read_tier_states(connection, self._failures, now)

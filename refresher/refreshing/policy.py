@@ -1,8 +1,8 @@
-"""What to refresh, when and why: pure decisions over plain values.
+"""Which tier to refresh, when and why: pure decisions over plain values.
 
-Invariant: what is told of a refresh to come is what decides it. A clean tier is never refreshed; all
-refreshes together take at most their duty of one core, except that an unpopulated tier and an every-key mark are dealt
-with at once.
+Invariant: the decisions that are shown are the ones that are carried out. A clean tier is never refreshed; all
+refreshes together take at most their duty of one core, except that an unpopulated tier, or one with an every-key mark,
+is refreshed at once.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,7 +12,7 @@ from datetime import date, timedelta
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 300.0
 
-# Why a refresh comes when it does: codes that programs may rely on, and what people read.
+# Why a refresh is due when it is: codes that programs may rely on, and sentences for people.
 REASONS = {
     "unpopulated": "It has no contents yet: at once.",
     "every_key": "Every key is stale: at once, but for at most half of the time.",
@@ -27,13 +27,14 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TierState:
-    """What is known of one tier.
+    """The state of one tier, its sums included.
 
-    :param stale: some key it holds changed after what its contents cover.
-    :param every_key: all its keys are stale.
-    :param refreshed_seconds_ago: None when it never was.
-    :param duration_seconds: of its last refresh.
-    :param failures: refreshes failed in a row; :param failed_seconds_ago: when the last one did.
+    :param stale: whether a key it holds changed after the drain that its contents cover.
+    :param every_key: whether all its keys are stale.
+    :param refreshed_seconds_ago: None if it was never refreshed.
+    :param duration_seconds: duration of its last refresh.
+    :param failures: number of refreshes that failed in a row.
+    :param failed_seconds_ago: time since the last of these.
     """
 
     view: str
@@ -49,9 +50,9 @@ class TierState:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """When a tier is to be refreshed, as things stand, and why then.
+    """When a tier should be refreshed if nothing changes until then, and why.
 
-    :param in_seconds: 0: now, the most urgent first; None: not before something changes.
+    :param in_seconds: 0: now; None: not before something changes.
     :param code: a key of :data:`REASONS`.
     """
 
@@ -61,7 +62,7 @@ class Decision:
 
     @property
     def why(self) -> str:
-        """The reason in words."""
+        """The reason as a sentence."""
         return REASONS[self.code].format(failures=self.tier.failures)
 
 
@@ -71,15 +72,15 @@ def decide(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> li
     :param duty: share of one core that all refreshes together may take.
     :param min_seconds: least time between two refreshes of a tier.
     """
-    paid_seconds = sum(tier.duration_seconds for tier in tiers) / duty
-    interval = (paid_seconds, "duty") if paid_seconds > min_seconds else (min_seconds, "min_interval")
+    duty_seconds = sum(tier.duration_seconds for tier in tiers) / duty
+    interval = (duty_seconds, "duty") if duty_seconds > min_seconds else (min_seconds, "min_interval")
     return [_retried(Decision(tier, *_wanted(tier, *interval))) for tier in tiers]
 
 
 def with_moves(decisions: Sequence[Decision], moving: Collection[str]) -> list[Decision]:
-    """Return ``decisions``, where the move of its view's horizon comes sooner than a tier's own refresh.
+    """Return ``decisions``, replaced by a horizon move where that comes sooner than the tier's own refresh.
 
-    :param moving: views whose horizon is to move: all their tiers are refreshed, once the recent one may be tried.
+    :param moving: views whose horizon must move: that refreshes all their tiers, once the recent one may be tried.
     """
     recent = {it.tier.view: it.tier for it in decisions if it.tier.tier == "recent"}
 
@@ -95,33 +96,28 @@ def with_moves(decisions: Sequence[Decision], moving: Collection[str]) -> list[D
 
 
 def most_urgent(decisions: Sequence[Decision]) -> TierState | None:
-    """Return the tier to refresh now, or None."""
+    """Return the most urgent tier to refresh now, None if there is none."""
     return min((it.tier for it in decisions if it.in_seconds == 0), key=_urgency, default=None)
 
 
-def next_refresh(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> TierState | None:
-    """Return the tier to refresh now, or None; parameters as for :func:`decide`."""
-    return most_urgent(decide(tiers, duty=duty, min_seconds=min_seconds))
-
-
 def _wanted(tier: TierState, interval_seconds: float, held_by: str) -> tuple[float | None, str]:
-    """Return in how many seconds a refresh is wanted, and why, whether or not the last one failed."""
+    """Return in how many seconds a refresh is due, and why, regardless of failures."""
     if not tier.populated:
         return 0.0, "unpopulated"
     if not tier.stale:
         return None, "clean"
     due = "stale"
-    if tier.every_key:  # at once; but marks that come again and again get no more than half of the time
+    if tier.every_key:  # at once, but repeated every-key marks get at most half of the time
         interval_seconds, held_by, due = tier.duration_seconds, "every_key", "every_key"
     waited = tier.refreshed_seconds_ago
-    # below zero: the server's clock was set back, so nobody knows
+    # a negative time means that the server's clock was set back
     if waited is None or waited < 0 or waited >= interval_seconds:
         return 0.0, due
     return interval_seconds - waited, held_by
 
 
 def _retried(decision: Decision) -> Decision:
-    """Return ``decision``, put off where the tier's last refresh failed too lately."""
+    """Return ``decision``, postponed if the tier's last refresh failed recently."""
     tier, wanted = decision.tier, decision.in_seconds
     if not tier.failures or wanted is None:
         return decision
@@ -134,16 +130,16 @@ def _urgency(tier: TierState) -> tuple[bool, bool, float]:
 
 
 def retry_seconds(failures: int) -> float:
-    """Return how long to wait after that many failures in a row."""
+    """Return how many seconds to wait after that many failures in a row."""
     return float(min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 20), LONGEST_RETRY_SECONDS))
 
 
 def horizon_to_move_to(today: date, horizon: date | None, recent_days: int) -> date | None:
-    """Return the horizon that a daily view should move to, None when it may stay.
+    """Return the horizon that a daily view should move to, None if its horizon may stay.
 
-    It moves when the recent tier holds a third more than ``recent_days``: a move refreshes history too.
+    It moves only when the recent tier holds a third more than ``recent_days``, since a move also refreshes history.
 
-    :param horizon: None when the view was never populated.
+    :param horizon: None if the view was never populated.
     """
     wanted = today - timedelta(days=recent_days)
     if horizon is None or horizon > today or (today - horizon).days > recent_days * 4 // 3:

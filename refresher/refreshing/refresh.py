@@ -15,7 +15,7 @@ from psycopg import sql
 from models.connection import Connection
 from refresher.leader.leadership import LOCK_CLASS
 from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_refresh, rows_added, value_of
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 # An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
 ANNOUNCE = """
@@ -29,16 +29,20 @@ COVER = """
 UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now()
 WHERE view = %s AND tier = ANY (%s) AND epoch <= %s
 """
-# A refresh waits for an ALTER of a table with its snapshot already taken; new storage then looks empty to it. From
-# this statement to the commit, the refresh's own locks keep an ALTER out.
+# A refresh that waits for an ALTER of a table has its snapshot already; the table's new storage then looks empty to it.
+# From this statement to the commit, the refresh's own locks keep an ALTER out.
 SOURCES_REWRITTEN = """
 SELECT frontview.rewritten(ARRAY(SELECT s.relation::oid FROM frontview.source s WHERE s.source = ANY (v.sources)))
 FROM frontview.view_state v WHERE v.view = %s LIMIT 1
 """
 
-# Settings of the transaction, where the server has less. REFRESH … CONCURRENTLY analyzes its new rows to compare them
-# with the old ones; that plan needs no more than their number. Aggregates of all history spill to disk at 4 MB.
-SETTINGS = (
+SNAPSHOT_SETTINGS = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",  # SET takes no snapshot, so this comes before any
+    "SET LOCAL lock_timeout = '10s'",
+)
+# REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
+# needs no more than their number. Aggregates of all history spill to disk at 4 MB: work_mem is raised where it is less.
+RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
@@ -65,8 +69,8 @@ def refresh(
     """Refresh tiers of one view in one transaction, log it, and return how it ended.
 
     :param connection: in autocommit, used by no other thread.
-    :param tiers: in any order; a tier that goes together with one of them is added. The gates are taken in the order
-        of ``view.tiers``.
+    :param tiers: in any order; a tier that goes together with one of them is added. Gates are acquired in the order of
+        ``view.tiers``.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: the view's new horizon; ``tiers`` must then be all tiers.
     :param timeout_seconds: limit of each statement; 0: no limit.
@@ -130,11 +134,9 @@ def _refresh_in_one_snapshot(
     """
     _note_populated(connection, view, parts)
     with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        connection.execute("SET LOCAL lock_timeout = '10s'")
-        limit = sql.Literal(round(timeout_seconds * 1000))  # SET takes no snapshot
+        limit = sql.Literal(round(timeout_seconds * 1000))
         connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
-        for setting in SETTINGS:
+        for setting in (*SNAPSHOT_SETTINGS, *RESOURCE_SETTINGS):
             connection.execute(setting)
         through = value_of(connection, "SELECT COALESCE(max(drain_id), 0) FROM frontview.drain")
         if horizon is not None:

@@ -85,7 +85,7 @@ def log_refresh(connection: Connection, result: RefreshResult, parts: list[TierR
 
 
 def _row_count(connection: Connection, result: RefreshResult, part: TierRefresh) -> int:
-    """Return how many rows the tier has, without counting them where the log has the number of before.
+    """Return how many rows the tier has, counted only if the log does not have the previous number.
 
     A REFRESH by another session makes the figure wrong until the next move of the horizon, which counts the rows.
     """

@@ -13,10 +13,7 @@ SELECT
     EXISTS (
         SELECT FROM frontview.stale_key k
         WHERE k.drain_id > v.through AND k.source = ANY (v.sources)
-        AND (
-            k.day = '-infinity'
-            OR (k.day >= v.first_day AND (v.before_day = 'infinity' OR k.day < v.before_day))
-        )
+        AND frontview.tier_holds(v.first_day, v.before_day, k.day)
     ) AS stale,
     EXISTS (
         SELECT FROM frontview.stale_key k

@@ -10,16 +10,15 @@ from typing import Any
 from models.connection import Connection
 from models.user_key import parse_user_key
 from refresher.warming.plan import MOST_ACTIVE, add_to_plan, read_now
-from refresher.warming.policy import Room, Wanted, bounded, priority
+from refresher.warming.policy import Capacity, Wanted, bounded, priority
 
 ASKED = timedelta(minutes=5)
 
 
-def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) -> str:
+def plan_asked(connection: Connection, argument: Mapping[str, Any], capacity: Capacity) -> str:
     """Plan ``{"user_ids": [...]}`` or ``{"most_active": N}``; return the outcome in words.
 
-    :param room: as :func:`refresher.warming.plan.room_of` returns it; users beyond it are left out, and the outcome
-        says so.
+    :param capacity: users beyond it are left out, and the outcome says so.
     """
     match argument:
         case {"user_ids": [*ids]}:
@@ -27,7 +26,7 @@ def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) 
             if users is None:
                 return "refused: a user id is ill-formed"
         case {"most_active": int(count)} if count > 0 and not isinstance(count, bool):
-            users = _most_active(connection, count, room)
+            users = _most_active(connection, count, capacity)
         case _:
             return "refused: neither user_ids nor most_active"
     now = read_now(connection)
@@ -35,9 +34,9 @@ def plan_asked(connection: Connection, argument: Mapping[str, Any], room: Room) 
     wanted = [
         Wanted(user, dashboard, now, now + ASKED, priority("asked", 0) + len(users) - place, "asked")
         for place, user in enumerate(users)
-        for dashboard in room.regions
+        for dashboard in capacity.regions
     ]
-    kept = bounded(wanted, room)
+    kept = bounded(wanted, capacity)
     add_to_plan(connection, kept)
     return _outcome(len({row.user for row in kept}), len(users))
 
@@ -50,9 +49,9 @@ def _users(ids: Sequence[object]) -> list[str] | None:
         return None
 
 
-def _most_active(connection: Connection, count: int, room: Room) -> list[str]:
-    dashboards = list(room.regions)
-    most = min(count, room.users) * max(1, len(dashboards))
+def _most_active(connection: Connection, count: int, capacity: Capacity) -> list[str]:
+    dashboards = list(capacity.regions)
+    most = min(count, capacity.users) * max(1, len(dashboards))
     values = {"now": read_now(connection), "dashboards": dashboards, "most": most}
     rows = connection.execute(MOST_ACTIVE.encode(), values).fetchall()
     return list(dict.fromkeys(user for user, *_ in rows))[:count]

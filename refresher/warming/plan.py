@@ -14,8 +14,8 @@ import structlog
 from models.connection import Connection
 from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
-from refresher.warming.policy import Habit, Room, Wanted, carried_on, hours_to_read, is_low, plan
-from views_sql.maintained_view import Catalog
+from refresher.warming.policy import Capacity, Habit, Wanted, continued, hours_to_read, is_low, plan
+from views_sql.declaration.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ HABITS = f"""
 SELECT a.user_id::text, a.dashboard, {DECAYED} AS decayed, a.hour_of_week FROM frontview.access a
 WHERE a.hour_of_week = ANY (%(hours)s) AND a.dashboard = ANY (%(dashboards)s)
 ORDER BY decayed DESC LIMIT %(most)s
-"""  # noqa: S608  # nosec B608  SQL of ours
+"""  # noqa: S608  # nosec B608  constants
 MOST_ACTIVE = f"""
 SELECT a.user_id::text, a.dashboard, sum({DECAYED}) AS decayed FROM frontview.access a
 WHERE a.dashboard = ANY (%(dashboards)s)
@@ -74,21 +74,21 @@ PRUNE_ACCESS = f"DELETE FROM frontview.access a WHERE {DECAYED} < 0.05"  # noqa:
 PRUNE_TRAFFIC = "DELETE FROM frontview.traffic t WHERE t.minute < %(now)s::timestamptz - interval '8 days'"
 
 
-def room_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], users: int) -> Room:
+def capacity_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], users: int) -> Capacity:
     """Return what the plan may hold for the declared regions.
 
     :param regions: the operator's limits of regions, by name, which replace the declared ones.
     """
     limits = {it.name: regions.get(it.name, {}).get("max_entries", it.max_entries) for it in catalog.regions}
     entries = {name: int(most * REGION_SHARE) for name, most in limits.items()}
-    return Room(users, {it.name: it.region for it in catalog.plain_dashboards}, entries)
+    return Capacity(users, {it.name: it.region for it in catalog.plain_dashboards}, entries)
 
 
 class WarmingPlanner:
     """Plans on the connection that each call passes; keeps habits and the most active users between two calls."""
 
-    def __init__(self, room: Room, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._room, self._monotonic = room, monotonic
+    def __init__(self, capacity: Capacity, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._capacity, self._monotonic = capacity, monotonic
         self._habits: Sequence[Habit] = ()
         self._hours: list[int] = []
         self._active: Sequence[Habit] = ()
@@ -104,8 +104,8 @@ class WarmingPlanner:
         self._prune(connection, now)
         low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
         self._read_habits(connection, now, hours_to_read(now, low_traffic=low_traffic))
-        wanted = plan(now, self._habits, self._active, self._room, low_traffic=low_traffic)
-        wanted = carried_on(wanted, self._written or ())
+        wanted = plan(now, self._habits, self._active, self._capacity, low_traffic=low_traffic)
+        wanted = continued(wanted, self._written or ())
         if wanted != self._written:
             write_plan(connection, wanted)
             self._written = wanted
@@ -128,8 +128,8 @@ class WarmingPlanner:
             self._active_at = self._monotonic() + ACTIVE_SECONDS
 
     def _read(self, connection: Connection, query: str, now: datetime, **more: Any) -> list[Habit]:
-        dashboards = list(self._room.regions)
-        most = ROWS_A_USER * max(100, self._room.users)
+        dashboards = list(self._capacity.regions)
+        most = ROWS_A_USER * max(100, self._capacity.users)
         values = {"now": now, "dashboards": dashboards, "most": most, **more}
         return [Habit(*row) for row in connection.execute(query.encode(), values).fetchall()]
 
@@ -137,9 +137,9 @@ class WarmingPlanner:
 class WarmingPlan:
     """One job of the scheduler."""
 
-    def __init__(self, session: LeaderSession, room: Room) -> None:
-        self._session, self._room = session, room
-        self._planner, self._epoch = WarmingPlanner(room), 0
+    def __init__(self, session: LeaderSession, capacity: Capacity) -> None:
+        self._session, self._capacity = session, capacity
+        self._planner, self._epoch = WarmingPlanner(capacity), 0
 
     def tick(self) -> None:
         """Write the plan, if this process leads."""
@@ -147,7 +147,7 @@ class WarmingPlan:
 
     def _plan(self, connection: Connection, term: Term) -> None:
         if term.epoch != self._epoch:
-            self._planner, self._epoch = WarmingPlanner(self._room), term.epoch
+            self._planner, self._epoch = WarmingPlanner(self._capacity), term.epoch
         self._planner.work(connection)
 
 

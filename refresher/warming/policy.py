@@ -1,7 +1,7 @@
-"""Whom to warm: pure decisions over plain values.
+"""Which answers to warm: pure decisions over plain values.
 
-Invariant: of the plan's rows no two are of one (user, dashboard), there are at most ``Room.users`` users in it, and no
-region is asked to hold more than its share.
+Invariant: the plan has at most one row for each (user, dashboard) and at most ``Capacity.users`` users, and plans no
+more entries for a region than ``Capacity.entries``.
 """
 
 from collections import Counter
@@ -11,24 +11,25 @@ from datetime import datetime, timedelta
 from statistics import median
 
 HOUR = timedelta(hours=1)
-PREPARE = timedelta(seconds=90)  # before an hour begins
+PREPARED_BEFORE = timedelta(seconds=90)  # How long before an hour its expected users are planned.
 HOURS_OF_WEEK = 168
-HALF_SURE = 10.0  # a weight that counts half: a page that polls is not ten times as sure to be opened
-HALF_SURE_OF_ONE_DAY = 230.0  # the same, where only one day of the week tells: one long visit is no habit
-LEAST_SURE = 0.4
-LEAST_SHARE = 0.15  # of the reads of what a user reads most
-ALIKE_SHARE = 0.25  # a day on which so much less is read at that hour is another kind of day
-LOW_TRAFFIC_HOURS = 3
-LOW_TRAFFIC_RENEWED = timedelta(minutes=5)
-LOW_SHARE = 0.25  # of the usual reads
-LEAST_HISTORY = 12  # buckets of five minutes
-ACTIVE_SHARE = 0.02  # of the users, where others are expected
+# The weight of a habit that gives a confidence of one half: a page that polls is not ten times as likely to be opened.
+HALF_CONFIDENCE = 10.0
+HALF_CONFIDENCE_OF_ONE_DAY = 230.0  # The same for reads on one day of the week only: one long visit is no habit.
+LEAST_CONFIDENCE = 0.4  # Users below this are not expected.
+LEAST_READ_SHARE = 0.15  # A dashboard is planned from this share of the reads of the user's most read dashboard.
+ALIKE_SHARE = 0.25  # Days whose reads at an hour differ by more than this factor are of different kinds.
+LOW_TRAFFIC_HOURS = 3  # In low traffic, the plan looks this many hours ahead.
+LOW_TRAFFIC_RENEWED = timedelta(minutes=5)  # How often rows planned in low traffic are renewed.
+LOW_TRAFFIC_SHARE = 0.25  # Traffic is low below this share of the usual reads.
+LEAST_HISTORY_PERIODS = 12  # Traffic is not judged by fewer periods of five minutes.
+ACTIVE_SHARE = 0.02  # Share of the users that are planned as most active while other users are expected.
 _BASES = {"asked": 4_000.0, "predicted": 3_000.0, "most_active": 2_000.0, "low_traffic": 1_000.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How much a user reads a dashboard, at one hour of the week or in all; ``weight`` as of now."""
+    """How much a user reads a dashboard, at one hour of the week or (-1) in total; ``weight`` is as of now."""
 
     user: str
     dashboard: str
@@ -49,10 +50,12 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What may be planned.
+class Capacity:
+    """The limits of a plan.
 
-    :param regions: of each dashboard that can be planned; :param entries: that each region may be asked to hold.
+    :param users: number of users.
+    :param regions: the region of each dashboard that can be planned.
+    :param entries: number of planned entries by region.
     """
 
     users: int
@@ -66,32 +69,37 @@ def hour_of_week(moment: datetime) -> int:
 
 
 def hours_to_read(now: datetime, *, low_traffic: bool = False) -> list[int]:
-    """Return the hours of the week whose habits the plan is made of."""
+    """Return the hours of the week whose habits :func:`plan` needs."""
     return sorted({hour for ahead in _hours_ahead(now, low_traffic) for hour in _same_hour(hour_of_week(ahead))})
 
 
 def plan(
-    now: datetime, habits: Sequence[Habit], most_active: Sequence[Habit], room: Room, *, low_traffic: bool = False
+    now: datetime,
+    habits: Sequence[Habit],
+    most_active: Sequence[Habit],
+    capacity: Capacity,
+    *,
+    low_traffic: bool = False,
 ) -> list[Wanted]:
-    """Return what to hold, the most urgent first.
+    """Return the rows of the plan, the most urgent first.
 
     :param now: in UTC.
-    :param habits: of :func:`hours_to_read`, at least the heaviest.
-    :param most_active: over all hours, the heaviest first.
+    :param habits: those of :func:`hours_to_read`, at least the heaviest.
+    :param most_active: habits over all hours, the heaviest first.
     """
     begin = _begin_of_hour(now)
     wanted = list(predicted(begin, habits))
-    if now >= begin + HOUR - PREPARE:
+    if now >= begin + HOUR - PREPARED_BEFORE:
         wanted += predicted(begin + HOUR, habits)
-    active = round(room.users * ACTIVE_SHARE) if wanted else room.users
-    wanted += _active(now, most_active, active)
+    active = round(capacity.users * ACTIVE_SHARE) if wanted else capacity.users
+    wanted += _most_active_rows(now, most_active, active)
     if low_traffic:
-        wanted += _ahead(now, habits)
-    return bounded(merged(wanted), room)
+        wanted += _low_traffic_rows(now, habits)
+    return bounded(merged(wanted), capacity)
 
 
 def predicted(begin: datetime, habits: Sequence[Habit]) -> list[Wanted]:
-    """Return what those usually read who usually come in the hour that begins then."""
+    """Return rows for the users expected in the hour from ``begin``, with the dashboards they usually read."""
     hour = hour_of_week(begin)
     days = _alike_days(hour, habits)
     by_user: dict[str, dict[str, Counter[int]]] = {}
@@ -100,28 +108,28 @@ def predicted(begin: datetime, habits: Sequence[Habit]) -> list[Wanted]:
             by_user.setdefault(habit.user, {}).setdefault(habit.dashboard, Counter())[habit.hour] += habit.weight  # type: ignore[assignment]
     wanted = []
     for user, dashboards in by_user.items():
-        sure = _comes(dashboards.values(), hour, len(days))
+        confidence = _confidence_of_coming(dashboards.values(), hour, len(days))
         most = max(weights.total() for weights in dashboards.values())
-        if sure < LEAST_SURE:
+        if confidence < LEAST_CONFIDENCE:
             continue
         for dashboard, weights in dashboards.items():
             share = weights.total() / most
-            if share >= LEAST_SHARE:
-                rank = priority("predicted", sure * share)
-                wanted.append(Wanted(user, dashboard, begin - PREPARE, begin + HOUR, rank, "predicted"))
+            if share >= LEAST_READ_SHARE:
+                rank = priority("predicted", confidence * share)
+                wanted.append(Wanted(user, dashboard, begin - PREPARED_BEFORE, begin + HOUR, rank, "predicted"))
     return wanted
 
 
 def is_low(reads: Sequence[int]) -> bool:
-    """Return whether reads are few beside what is usual.
+    """Return whether there are few reads compared with the usual number.
 
-    :param reads: in periods of five minutes, the newest first, of at most a day.
+    :param reads: number of reads in periods of five minutes, the newest first, of at most a day.
     """
-    return len(reads) > LEAST_HISTORY and reads[0] < LOW_SHARE * median(reads[1:])
+    return len(reads) > LEAST_HISTORY_PERIODS and reads[0] < LOW_TRAFFIC_SHARE * median(reads[1:])
 
 
 def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
-    """Return one row a (user, dashboard): the most urgent, for as long as any of them asks."""
+    """Return one row for each (user, dashboard): the most urgent one, until the latest end of all of them."""
     rows: dict[tuple[str, str], Wanted] = {}
     for row in wanted:
         pair = row.user, row.dashboard
@@ -132,10 +140,10 @@ def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
     return list(rows.values())
 
 
-def carried_on(wanted: Iterable[Wanted], before: Iterable[Wanted]) -> list[Wanted]:
-    """Return the rows, those that were wanted ``before`` without a gap since that time.
+def continued(wanted: Iterable[Wanted], before: Iterable[Wanted]) -> list[Wanted]:
+    """Return the rows; one that continues a row of ``before`` without a gap keeps that row's start.
 
-    Who is expected in an hour is expected anew in the next one.
+    Predictions are excepted: each hour's prediction begins at its own time.
     """
     known = {(row.user, row.dashboard): row for row in before}
     return [
@@ -148,12 +156,12 @@ def carried_on(wanted: Iterable[Wanted], before: Iterable[Wanted]) -> list[Wante
     ]
 
 
-def bounded(wanted: Iterable[Wanted], room: Room) -> list[Wanted]:
-    """Return what there is room for, the most urgent first."""
-    left, users, kept = dict(room.entries), set[str](), []
+def bounded(wanted: Iterable[Wanted], capacity: Capacity) -> list[Wanted]:
+    """Return the rows within ``capacity``, the most urgent first."""
+    left, users, kept = dict(capacity.entries), set[str](), []
     for row in sorted(wanted, key=lambda row: (-row.priority, row.user, row.dashboard)):
-        region = room.regions.get(row.dashboard)
-        if region is None or left[region] <= 0 or (row.user not in users and len(users) >= room.users):
+        region = capacity.regions.get(row.dashboard)
+        if region is None or left[region] <= 0 or (row.user not in users and len(users) >= capacity.users):
             continue
         left[region] -= 1
         users.add(row.user)
@@ -162,12 +170,12 @@ def bounded(wanted: Iterable[Wanted], room: Room) -> list[Wanted]:
 
 
 def priority(reason: str, weight: float) -> float:
-    """Return a number by which reasons come first and weights second; two digits, so that rows seldom change."""
+    """Return a number that orders by reason, then by weight; two digits of it, so that rows rarely change."""
     return _BASES[reason] + float(f"{min(weight, 990.0):.2g}")
 
 
 def _alike_days(hour: int, habits: Iterable[Habit]) -> set[int]:
-    """Return the hours of the week that tell of ``hour``: itself, and the same one of days of the same kind."""
+    """Return ``hour`` and the same hour of days with a similar number of reads in it."""
     reads: Counter[int] = Counter()
     for habit in habits:
         reads[habit.hour] += habit.weight  # type: ignore[assignment]
@@ -175,24 +183,24 @@ def _alike_days(hour: int, habits: Iterable[Habit]) -> set[int]:
     return {hour, *(other for other in _same_hour(hour) if least < reads[other] < most)}
 
 
-def _comes(dashboards: Iterable[Counter[int]], hour: int, days: int) -> float:
-    """Return how sure it is that somebody comes, from 0 to 1: on most days of that kind, or every week at ``hour``."""
+def _confidence_of_coming(dashboards: Iterable[Counter[int]], hour: int, days: int) -> float:
+    """Return the confidence (0 to 1) that a user comes, on most days of that kind or every week at ``hour``."""
     weights = sum(dashboards, Counter[int]())
-    on_days = sum(weight / (weight + HALF_SURE) for weight in weights.values()) / days
-    return max(on_days, weights[hour] / (weights[hour] + HALF_SURE_OF_ONE_DAY))
+    on_days = sum(weight / (weight + HALF_CONFIDENCE) for weight in weights.values()) / days
+    return max(on_days, weights[hour] / (weights[hour] + HALF_CONFIDENCE_OF_ONE_DAY))
 
 
-def _sure(habit: Habit) -> float:
-    """Return how sure it is that it goes on, from 0 to 1."""
-    return habit.weight / (habit.weight + HALF_SURE)
+def _confidence(habit: Habit) -> float:
+    """Return the confidence (0 to 1) that a habit continues."""
+    return habit.weight / (habit.weight + HALF_CONFIDENCE)
 
 
 def _same_hour(hour: int) -> list[int]:
     return [(hour + 24 * days) % HOURS_OF_WEEK for days in range(7)]
 
 
-def _active(now: datetime, most_active: Sequence[Habit], users: int) -> list[Wanted]:
-    """Return the first ``users`` users."""
+def _most_active_rows(now: datetime, most_active: Sequence[Habit], users: int) -> list[Wanted]:
+    """Return rows for the first ``users`` users of ``most_active``."""
     chosen = set(list(dict.fromkeys(habit.user for habit in most_active))[:users])
     since, until = now.replace(hour=0, minute=0, second=0, microsecond=0), _begin_of_hour(now) + HOUR
     return [
@@ -202,8 +210,8 @@ def _active(now: datetime, most_active: Sequence[Habit], users: int) -> list[Wan
     ]
 
 
-def _ahead(now: datetime, habits: Iterable[Habit]) -> list[Wanted]:
-    """Return those who usually read in the next hours, for as long as traffic stays low."""
+def _low_traffic_rows(now: datetime, habits: Iterable[Habit]) -> list[Wanted]:
+    """Return rows for the users expected in the next hours, for a few minutes at a time while traffic stays low."""
     since = now - (now - _begin_of_hour(now)) % LOW_TRAFFIC_RENEWED
     hours = {hour_of_week(hour) for hour in _hours_ahead(now, True)}
     return [
@@ -212,11 +220,11 @@ def _ahead(now: datetime, habits: Iterable[Habit]) -> list[Wanted]:
             habit.dashboard,
             since,
             since + 2 * LOW_TRAFFIC_RENEWED,
-            priority("low_traffic", _sure(habit)),
+            priority("low_traffic", _confidence(habit)),
             "low_traffic",
         )
         for habit in habits
-        if habit.hour in hours and _sure(habit) >= LEAST_SURE
+        if habit.hour in hours and _confidence(habit) >= LEAST_CONFIDENCE
     ]
 
 

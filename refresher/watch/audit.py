@@ -1,7 +1,7 @@
-"""The audit: compares reads with their recomputation, all day long, and puts right what is wrong.
+"""The audit: continuously compares reads with their recomputation and repairs wrong ones.
 
-Invariant: a violation marks the user's keys stale, raises the alarm and is counted, all in one transaction; nothing
-that is logged says whose read it was.
+Invariant: a violation marks the user's keys stale and raises the alarm in one transaction; no log line says whose read
+it was.
 """
 
 import time
@@ -17,12 +17,12 @@ from refresher.leader.alarms import AUDIT_FAILING, EXACTNESS, FAILURES_TO_ALARM,
 from refresher.leader.marks import mark_every_key, mark_user
 from refresher.watch.audit_sample import next_user, recent_user, registered
 from refresher.watch.comparison import Compared, compare
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 log = structlog.get_logger(__name__)
 
-USERS_TO_MARK_ALL = 3  # of one view: it is not a user's rows that are wrong, but the view
-MARK_ALL_SECONDS = 3600.0  # a view that differs from itself would be refreshed without end
+USERS_TO_MARK_ALL = 3  # After wrong reads of this many users of a view, every key of the view is marked stale.
+MARK_ALL_SECONDS = 3600.0  # Least time between two such marks; else a view that stays wrong is always refreshed.
 
 CURSOR = "SELECT after_user::text FROM frontview.audit WHERE view = %s"
 SAVE = """
@@ -36,10 +36,10 @@ ON CONFLICT (view) DO UPDATE SET
 
 @dataclass
 class _Progress:
-    """Of one view: where its round stands, and what was not yet saved.
+    """The audit's progress in one view: the position of its round, and counts that were not yet saved.
 
-    :param may_be_alarmed: that it cannot be compared, perhaps by another leader.
-    :param may_mark_all_at: monotonic.
+    :param may_be_alarmed: an alarm that the view cannot be compared may exist, perhaps of an earlier leader.
+    :param may_mark_all_at: monotonic time from which every key may be marked again.
     """
 
     after_user: str | None
@@ -54,7 +54,7 @@ class _Progress:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One (view, user) that was visited; ``compared`` is None when it could not be compared this time."""
+    """One (view, user) that was visited; ``compared`` is None if it could not be compared this time."""
 
     view: str
     user: str
@@ -62,11 +62,11 @@ class Visit:
 
 
 class Audit:
-    """Visits (view, user) pairs.
+    """Visits (view, user) pairs and compares their reads.
 
-    :param views: those of the catalog; what the database has not as declared is left out.
-    :param read_only: nothing is marked, raised or saved.
-    :param on_check: called with the view and whether it was a violation, for each comparison that read a tier.
+    :param views: the declared views; those that the database does not have in this version are left out.
+    :param read_only: do not mark, raise or save anything.
+    :param on_check: called for each comparison that read a tier, with the view and whether it was a violation.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Audit:
         self._progress: dict[str, _Progress] = {}
 
     def visit_next(self, connection: Connection) -> Visit | None:
-        """Visit the next user of the next view: by turns the next of the round and a recently changed one."""
+        """Visit a user of the next view: by turns the next user of the round and one whose data changed recently."""
         views = registered(connection, self._views)
         if not views:
             return None
@@ -98,7 +98,7 @@ class Audit:
         return None if user is None else self.visit(connection, view, user)
 
     def visit(self, connection: Connection, view: MaintainedView, user: str) -> Visit:
-        """Compare one user's reads of one view, and act on what was found.
+        """Compare one user's reads of one view, and handle a violation.
 
         :raises psycopg.Error: the connection is lost.
         """
@@ -121,7 +121,7 @@ class Audit:
         return Visit(view.name, user, compared)
 
     def save(self, connection: Connection) -> None:
-        """Save totals and where the rounds stand."""
+        """Save the counts and the positions of the rounds."""
         for name, progress in self._progress.items():
             if progress.checks and not self._read_only:
                 totals = (progress.checks, progress.violations, progress.rounds)

@@ -1,6 +1,6 @@
-"""Whom the audit visits: every user of a view in turn, and between them users whose changes were drained lately.
+"""Which users the audit visits: every user of a view in turn, and in between users with recently drained changes.
 
-Invariant: users are found in tiers and in captured tables alike, so one whom a tier lacks altogether is visited, too.
+Invariant: users are searched in tiers and in captured tables, so that a user missing from a tier is visited, too.
 """
 
 from typing import Any, LiteralString
@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
-# Relations that hold users of a view, with the column: tiers that may be read, and the tables of its sources.
+# The relations with users of a view, and the column that has them: populated tiers and the tables of its sources.
 PLACES = """
 SELECT DISTINCT n.nspname, c.relname, p.user_column FROM (
     SELECT to_regclass(v.relation)::oid, %(user_column)s FROM frontview.view_state v
@@ -20,7 +20,7 @@ SELECT DISTINCT n.nspname, c.relname, p.user_column FROM (
 ) p (relation, user_column)
 JOIN pg_class c ON c.oid = p.relation AND c.relispopulated JOIN pg_namespace n ON n.oid = c.relnamespace
 """
-# One index probe a relation. Not min(): uuid has none before PostgreSQL 18.
+# One index probe per relation. min() is no alternative: uuid has none before PostgreSQL 18.
 FIRST_OF_PLACE: LiteralString = """
 (SELECT t.{column}::frontview.user_key AS k FROM {relation} t WHERE t.{column} {bound} ORDER BY t.{column} LIMIT 1)
 """
@@ -34,31 +34,31 @@ REGISTERED = "SELECT DISTINCT view, version FROM frontview.view_state"
 
 
 def registered(connection: Connection, views: tuple[MaintainedView, ...]) -> list[MaintainedView]:
-    """Return the views that the database has as they are declared here."""
+    """Return the views that the database has in the declared version."""
     found = set(connection.execute(REGISTERED).fetchall())
     return [view for view in views if (view.name, view.version) in found]
 
 
 def next_user(connection: Connection, view: MaintainedView, after: str | None) -> str | None:
-    """Return the first user of a view after ``after`` (None: the first of all); None: there is none."""
+    """Return the first user of a view after ``after`` (None: the first user), None if there is none."""
     query = sql.SQL("SELECT u.k::text FROM ({}) u ORDER BY u.k LIMIT 1")
-    row = _ask(connection, view, after, query, FIRST_OF_PLACE, " UNION ALL ").fetchone()
+    row = _query(connection, view, after, query, FIRST_OF_PLACE, " UNION ALL ").fetchone()
     return row[0] if row else None
 
 
 def count_users(connection: Connection, view: MaintainedView) -> int:
-    """Return how many users a view has; reads all of its tables."""
-    row = _ask(connection, view, None, sql.SQL("SELECT count(*) FROM ({}) u"), USERS_OF_PLACE, " UNION ").fetchone()
+    """Return the number of users of a view; reads all of its tables."""
+    row = _query(connection, view, None, sql.SQL("SELECT count(*) FROM ({}) u"), USERS_OF_PLACE, " UNION ").fetchone()
     return int(row[0]) if row else 0
 
 
 def recent_user(connection: Connection, view: MaintainedView) -> str | None:
-    """Return a user whose changes of the view's sources were drained lately; None: there were none."""
+    """Return a random user among the newest drained changes of the view's sources, None if there are none."""
     row = connection.execute(RECENTLY_DRAINED, (list(view.sources),)).fetchone()
     return row[0] if row else None
 
 
-def _ask(
+def _query(
     connection: Connection,
     view: MaintainedView,
     after: str | None,

@@ -1,4 +1,4 @@
-"""Comparison: whether the merged reads of one user equal their recomputation, in one statement with one snapshot.
+"""Compares the merged reads of one user with their recomputation, in one statement.
 
 Invariant: both sides are read under the same snapshot, so a difference is a wrong answer, never a late one.
 """
@@ -11,9 +11,9 @@ import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
-ATTEMPTS = 5
+ATTEMPTS = 5  # A comparison is repeated if a table was rewritten under it.
 
 ROWS = """
 WITH state AS MATERIALIZED (
@@ -33,7 +33,8 @@ SELECT
     (SELECT (v).history_readable OR (v).recent_readable FROM stale),
     (SELECT frontview.rewritten((s).storage) FROM state)
 """
-# All days before the horizon are one sum: it comes from the total, which no other comparison reads.
+# All days before the horizon are compared as one sum: the merged one comes from the tier `total`, which `ROWS` does
+# not read.
 SUMS = """
 merged_sums AS MATERIALIZED (
     SELECT m.day, {measures} FROM stale,
@@ -48,10 +49,10 @@ NO_SUMS = "merged_sums AS (SELECT 1 WHERE FALSE), live_sums AS (SELECT 1 WHERE F
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What one comparison found.
+    """The result of one comparison.
 
-    :param differences: rows and sums on one side only.
-    :param from_tiers: some of the merged side came from a tier; else the comparison proved nothing.
+    :param differences: number of rows and sums that only one side has.
+    :param from_tiers: whether the merged side read a tier; if not, the comparison proves nothing.
     """
 
     differences: int
@@ -59,7 +60,7 @@ class Compared:
 
 
 def compare(connection: Connection, view: MaintainedView, user: str) -> Compared | None:
-    """Compare the merged reads of one user with the live relation; None: tables were rewritten each time.
+    """Compare the merged reads of one user with the live relation; return None if tables were rewritten each time.
 
     :param user: the user key as text.
     :raises psycopg.Error: the comparison cannot be made.
@@ -79,8 +80,8 @@ def _statement(view: MaintainedView) -> sql.Composed:
     daily = view.day_column is not None
     return sql.SQL(ROWS).format(
         name=sql.Literal(view.name),
-        merged=_ours(f"{view.name}_merged"),
-        live=_ours(f"{view.name}_live"),
+        merged=_relation(f"{view.name}_merged"),
+        live=_relation(f"{view.name}_live"),
         user=sql.Identifier(view.unique_key[0]),
         range=sql.SQL("'-infinity', 'infinity'," if daily else ""),
         sums=_sums(view) if daily else sql.SQL(NO_SUMS),
@@ -92,10 +93,10 @@ def _sums(view: MaintainedView) -> sql.Composed:
     return sql.SQL(SUMS).format(
         measures=sql.SQL(", ").join(sums),
         any=sql.SQL(" OR ").join(sql.SQL("{} <> 0").format(measure) for measure in sums),
-        by_day=_ours(f"{view.name}_by_day_merged"),
+        by_day=_relation(f"{view.name}_by_day_merged"),
         day=sql.Identifier(view.day_column or ""),
     )
 
 
-def _ours(name: str) -> Any:
+def _relation(name: str) -> Any:
     return sql.Identifier("frontview", name)

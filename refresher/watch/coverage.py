@@ -1,7 +1,7 @@
-"""Coverage: whether every change of every captured table is seen, and whether the notification queue has room.
+"""Checks that capture sees every change of every captured table, and that the notification queue has room.
 
-Invariant: the marks for changes that may have gone by are committed together with the memory of what was looked at,
-never by the drain's connection; a look that fails leaves both as they were, and the next one finds it again.
+Invariant: the marks for changes that capture may have missed are committed together with the noted state of the
+capture, never on the drain's connection; a check that fails changes neither, and the next one finds the same again.
 """
 
 from models.connection import Connection
@@ -16,13 +16,13 @@ from refresher.leader.alarms import (
     raise_alarm,
 )
 
-QUEUE_LIMIT = 0.25
-QUEUE = "pg_notify"
+QUEUE_LIMIT = 0.25  # Share of the notification queue that may be in use without an alarm.
+QUEUE = "pg_notify"  # The alarm's subject.
 TIERS = "SELECT view || '/' || tier FROM frontview.view_state"
 
 
 def check_coverage(connection: Connection) -> None:
-    """Mark and raise what `check_capture` finds; clear what is no more. One transaction."""
+    """Mark what `check_capture` finds and raise its alarms; clear alarms that ended. All in one transaction."""
     with connection.transaction():
         found = connection.execute("SELECT kind, subject, detail FROM frontview.check_capture()").fetchall()
         for kind, subject, detail in found:
@@ -36,7 +36,7 @@ def check_coverage(connection: Connection) -> None:
 def check_queue(connection: Connection, limit: float = QUEUE_LIMIT) -> None:
     """Raise an alarm while the notification queue is fuller than ``limit`` (0 to 1).
 
-    A full one fails every NOTIFY of the server, the application's own among them; ours are only wake-ups.
+    While it is full, every NOTIFY on the server fails, the application's included; Frontview's are only wake-ups.
     """
     row = connection.execute("SELECT pg_notification_queue_usage()").fetchone()
     used = float(row[0]) if row else 0.0

@@ -21,7 +21,7 @@ from refresher.watch.audit import Audit
 from refresher.watch.coverage import check_coverage, check_queue
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 
 log = structlog.get_logger(__name__)
 

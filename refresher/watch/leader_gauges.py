@@ -1,6 +1,6 @@
-"""What there is once in a system, as the leader last found it.
+"""Gauges of what exists once in a system, with the values of the leader's newest sample.
 
-Invariant: without a sample every metric is named and none has a value; so only one process tells each of them.
+Invariant: without a sample every metric has its name but no value; so only the leader reports values.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ Value = tuple[list[str], float]
 
 
 class LeaderGauges(Collector):
-    """Tells the newest sample; set from the scheduler's thread, collected by the one that serves."""
+    """Reports the newest sample; the scheduler's thread sets it, and the thread that serves metrics collects it."""
 
     def __init__(self) -> None:
         self.alarms: Mapping[str, int] | None = None
@@ -24,27 +24,27 @@ class LeaderGauges(Collector):
         """Yield every metric."""
         alarms, sample = self.alarms or {}, self.sample
         found = sample or Sample()
-        yield _told("frontview_alarms", "Alarms raised now.", ["kind"], _by_name(alarms))
+        yield _gauge("frontview_alarms", "Alarms raised now.", ["kind"], _by_name(alarms))
         for name, meaning, value in (
             ("frontview_drain_age_seconds", "Since the newest drain or heartbeat.", found.drain_age_seconds),
             ("frontview_drain_id", "Number of the newest drain.", found.drain_id),
             ("frontview_undrained_rows", "Rows of the change log that no drain has seen.", found.undrained_rows),
             ("frontview_notification_queue_ratio", "How full the notification queue is; 1: full.", found.queue_usage),
         ):
-            yield _told(name, meaning, [], [([], value)] if sample else [])
-        yield _told("frontview_rows", "Rows of bookkeeping tables, at most 100,000.", ["table"], _by_name(found.rows))
-        yield _told(
+            yield _gauge(name, meaning, [], [([], value)] if sample else [])
+        yield _gauge("frontview_rows", "Rows of bookkeeping tables, at most 100,000.", ["table"], _by_name(found.rows))
+        yield _gauge(
             "frontview_stale_keys", "Keys that the tiers do not cover yet.", ["view"], _by_name(found.stale_keys)
         )
-        yield _told("frontview_warm_plan_rows", "Answers planned to be warm.", ["reason"], _by_name(found.warm_plan))
+        yield _gauge("frontview_warm_plan_rows", "Answers planned to be warm.", ["reason"], _by_name(found.warm_plan))
         tiers = sorted(found.tiers.items())
-        yield _told(
+        yield _gauge(
             "frontview_tier_populated",
             "1 where the tier has contents.",
             ["view", "tier"],
             (([*name], float(populated)) for name, (populated, _) in tiers),
         )
-        yield _told(
+        yield _gauge(
             "frontview_tier_age_seconds",
             "Since the tier's last good refresh.",
             ["view", "tier"],
@@ -52,7 +52,7 @@ class LeaderGauges(Collector):
         )
 
 
-def _told(name: str, meaning: str, labels: list[str], values: Iterable[Value]) -> GaugeMetricFamily:
+def _gauge(name: str, meaning: str, labels: list[str], values: Iterable[Value]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, meaning, labels=labels)
     for named, value in values:
         family.add_metric(named, value)

@@ -39,33 +39,31 @@ class Metrics:
         self._violations = Counter(
             "frontview_exactness_violations", "Compared reads that were wrong.", ["view"], registry=registry
         )
-        self._leader = Gauge("frontview_leader", "1 where this process is the leader.", registry=registry)
+        self._leader = Gauge("frontview_leader", "1 if this process is the leader.", registry=registry)
         self._epoch = Gauge("frontview_leader_epoch", "Epoch of this process's term; 0: none.", registry=registry)
         self._drains = Histogram(
             "frontview_drain_seconds",
-            "Duration of the leader's looks at the change log.",
+            "Duration of the leader's drains, those that found nothing included.",
             buckets=DRAIN_BOUNDS_SECONDS,
             registry=registry,
         )
-        self._appended = Counter(
-            "frontview_drains", "Drains that found changes, or had to be numbered.", registry=registry
-        )
+        self._appended = Counter("frontview_drains", "Drains that found changes or began a term.", registry=registry)
         self._keys = Counter("frontview_drained_keys", "Changed keys that drains found.", registry=registry)
         self._refreshes = Counter(
             "frontview_refreshes",
-            "Refreshes of tiers, by how they ended.",
+            "Refreshes of tiers, by outcome.",
             ["view", "tier", "outcome"],
             registry=registry,
         )
         self._refresh_seconds = Histogram(
             "frontview_refresh_seconds",
-            "Duration of refreshes, all tiers of one together.",
+            "Duration of refreshes, all tiers together.",
             ["view"],
             buckets=REFRESH_BOUNDS_SECONDS,
             registry=registry,
         )
-        self._of_leader = LeaderGauges()
-        registry.register(self._of_leader)
+        self._leader_gauges = LeaderGauges()
+        registry.register(self._leader_gauges)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._server: tuple[WSGIServer, Thread] | None = None
@@ -93,13 +91,13 @@ class Metrics:
         """Set the number of alarms of each kind; None: this process does not lead and reports nothing of the system."""
         self._leader.set(alarms is not None)
         self._epoch.set(epoch if alarms is not None else 0)
-        self._of_leader.alarms = alarms
+        self._leader_gauges.alarms = alarms
         if alarms is None:
-            self._of_leader.sample = None
+            self._leader_gauges.sample = None
 
     def sampled(self, sample: Sample) -> None:
         """Set the newest sample."""
-        self._of_leader.sample = sample
+        self._leader_gauges.sample = sample
 
     def serve(self, host: str, port: int) -> None:
         """Serve the metrics on ``host:port``; port 0: do nothing.

@@ -1,6 +1,7 @@
-"""A sample of the bookkeeping for the metrics: how much there is of everything, at what cost it may be known.
+"""A sample of the bookkeeping tables for the metrics.
 
-Invariant: only reads; one short statement a subject, none of which looks at more than :data:`MOST_ROWS` rows.
+Invariant: it only reads, with one short statement for each subject, none of which counts more than :data:`MOST_ROWS`
+rows of a table.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,9 @@ from typing import Any, LiteralString
 
 from models.connection import Connection
 
-MOST_ROWS = 100_000  # beyond it "more than this" is told as this
+MOST_ROWS = 100_000  # Larger counts are reported as this number.
 
-# A long log is a fault by itself (nobody drains, or prunes): its exact length is of no interest then.
+# A longer log is a fault in itself (nothing drains or prunes it); its exact length does not matter then.
 ROWS: LiteralString = """
 SELECT
     (SELECT count(*) FROM (SELECT FROM frontview.change_log LIMIT %(most)s) x) AS change_log,
@@ -49,7 +50,7 @@ LEFT JOIN LATERAL (
     WHERE k.source = ANY (v.sources) AND EXISTS (
         SELECT FROM frontview.view_state t
         WHERE t.view = v.view AND t.tier NOT IN ('total', 'by_day') AND k.drain_id > COALESCE(t.through, -1)
-        AND (k.day = '-infinity' OR (k.day >= t.first_day AND (t.before_day = 'infinity' OR k.day < t.before_day)))
+        AND frontview.tier_holds(t.first_day, t.before_day, k.day)
     )
 ) k ON TRUE
 GROUP BY v.view
@@ -62,10 +63,12 @@ REASONS = ("asked", "most_active", "predicted", "low_traffic")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was found.
+    """The state of the bookkeeping tables at one time.
 
-    :param rows: of bookkeeping tables.
-    :param tiers: (view, tier) to whether it is populated, and seconds since its last good refresh or None.
+    :param rows: number of rows, by table.
+    :param tiers: by (view, tier): whether it is populated, and seconds since its last good refresh or None.
+    :param stale_keys: keys that the tiers do not cover yet, by view.
+    :param warm_plan: rows of the plan, by reason.
     """
 
     drain_id: int = 0
@@ -79,7 +82,7 @@ class Sample:
 
 
 def take_sample(connection: Connection) -> Sample:
-    """Return how much there is of everything.
+    """Return a sample.
 
     :raises psycopg.Error: a table may not be read, or the connection is lost.
     """

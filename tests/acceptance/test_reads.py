@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from tests.fix_app import BOTH_WAYS, System
 from tests.waiting import until
 
-pytestmark = BOTH_WAYS
+pytestmark = [BOTH_WAYS, pytest.mark.every_change]
 
 USER = 1
 EXACT = {"Cache-Control": "no-cache"}

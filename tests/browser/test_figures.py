@@ -21,6 +21,7 @@ from tests.fix_app import System
 from tests.oracle.base_tables import OUTCOMES
 from tests.waiting import until
 
+pytestmark = pytest.mark.every_change
 WEEK = timedelta(days=7)
 BEYOND = 2**53 + 1
 SOURCE = re.compile(r"^(exact, from the (view|base tables), [\d.]+ m?s|cache, [\d.]+ s old)")

@@ -43,7 +43,7 @@ def test_a_view_is_refreshed_after_confirmation(visits: Visits, shared: System) 
     with one_more(shared, TASKS):
         dialog = opened(visit, "Refresh account_summary")
         expect(dialog).to_contain_text("The leader will refresh all tiers of account_summary now")
-        expect(dialog).to_contain_text("Reads are exact before, meanwhile and after.")
+        expect(dialog).to_contain_text("Reads are exact before, during and after it.")
         assert shared.value(refreshes) == before, "nothing happens before it is confirmed"
         confirm(dialog, "Refresh")
         expect(outcome(dialog)).to_have_text(re.compile(r"^Task \d+, account_summary: refreshed"))
@@ -65,7 +65,7 @@ def test_answers_of_users_are_warmed_after_confirmation(visits: Visits, shared: 
         expect(outcome(dialog)).to_have_text(re.compile(r"^Task \d+: planned"))
     planned = "SELECT count(DISTINCT user_id) FROM frontview.warm_plan WHERE reason = 'asked' AND user_id IN (3, 4)"
     assert shared.value(planned) == 2
-    expect(visit.panel("warming").locator("tr[data-reason=asked]")).to_contain_text("Asked for by an operator")
+    expect(visit.panel("warming").locator("tr[data-reason=asked]")).to_contain_text("Requested by an operator")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_answers_of_users_are_warmed_after_confirmation(visits: Visits, shared: 
     [
         ("Everything of one user", "textbox", "5", "everything of user 5"),
         ("A whole region", "combobox", "agent", "everything in the region agent"),
-        ("What fits a pattern", "textbox", "agent:user:5*", "what fits agent:user:5*"),
+        ("Answers that match a pattern", "textbox", "agent:user:5*", "what matches agent:user:5*"),
         ("Everything", None, "", "everything it holds"),
     ],
     ids=["user", "region", "pattern", "everything"],
@@ -123,8 +123,8 @@ def test_what_cannot_be_asked_is_refused_with_a_reason_and_can_be_mended(visits:
     confirm(dialog, "Drop")
     expect(dialog.get_by_role("alert")).to_have_text("Name the user.")
     visit.watch.allow("status of 422")
-    dialog.get_by_role("radio", name="What fits a pattern").check()
-    field = dialog.get_by_role("textbox", name="What fits a pattern")
+    dialog.get_by_role("radio", name="Answers that match a pattern").check()
+    field = dialog.get_by_role("textbox", name="Answers that match a pattern")
     field.fill("agent:é")
     confirm(dialog, "Drop")
     expect(dialog.get_by_role("alert")).to_have_text(re.compile("^Pattern: "))
@@ -140,7 +140,7 @@ def test_an_answer_that_is_lost_is_said_to_be_unknown(visits: Visits, shared: Sy
     visit.page.route("**/api/v1/admin/refresh", lambda route: route.abort())
     dialog = opened(visit, "Refresh account_summary")
     confirm(dialog, "Refresh")
-    expect(dialog.get_by_role("alert")).to_contain_text("Whether it was asked is not known")
+    expect(dialog.get_by_role("alert")).to_contain_text("It is not known whether the request arrived")
     visit.page.unroute("**/api/v1/admin/refresh")
     confirm(dialog, "Refresh")
     expect(outcome(dialog)).to_contain_text("refreshed")
@@ -168,7 +168,7 @@ def test_a_task_that_nobody_takes_up_is_said_to_wait(visits: Visits, running: Sy
     running.end("refresher")
     dialog = opened(visit, "Refresh account_summary")
     confirm(dialog, "Refresh")
-    expect(outcome(dialog)).to_contain_text("Waiting for the leader to take it up")
+    expect(outcome(dialog)).to_contain_text("Waiting for the leader")
     expect(dialog.get_by_role("button", name="Refresh", exact=True)).to_be_disabled()
     confirm(dialog, "Close")
     running.start_refresher()

@@ -112,12 +112,12 @@ def test_without_a_server_the_page_is_marked_and_comes_back_with_it(visits: Visi
     running.end("web")
     expect(visit.state).to_have_text(OFFLINE)
     expect(visit.notice("offline")).to_have_text(
-        re.compile(r"The server cannot be reached\. What is shown is as of \d.*; the page goes on trying\.")
+        re.compile(r"The server cannot be reached\. What is shown is as of \d.*; the page keeps trying\.")
     )
     expect(visit.figure("calls_today")).to_have_text(before)
     for panel in ("headline", "calls", "credits", "leads", "recent", "agents"):
         expect(visit.panel(panel)).to_have_class(re.compile("outdated"))
-        expect(visit.panel(panel).get_by_role("alert")).to_contain_text("These are the numbers from before.")
+        expect(visit.panel(panel).get_by_role("alert")).to_contain_text("These are the earlier numbers.")
     running.add_call(1)
     running.start_web()
     expect(visit.figure("calls_today")).to_have_text(calls_today(running, 1), timeout=30_000)
@@ -146,7 +146,7 @@ def test_a_fault_of_one_panel_is_said_there_and_the_others_go_on(visits: Visits,
     visit.watch.allow("status of 503.*/api/v1/agents")
     running.sql.execute("ALTER FUNCTION frontview.dashboard_agents RENAME TO dashboard_gone")
     write_shows(visit, 1)
-    expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the numbers from before.")
+    expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the earlier numbers.")
     expect(visit.panel("agents")).to_have_class(re.compile("outdated"))
     expect(visit.page.locator(".outdated")).to_have_count(1)
     expect(visit.panel("agents").locator("tbody tr")).to_have_count(3)

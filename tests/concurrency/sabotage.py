@@ -27,7 +27,7 @@ def ignore_undrained_rows(url: str) -> None:
 
 
 def use_notes_whatever_is_marked(url: str) -> None:
-    rewrite_function(url, BEGIN_READ, "AND mark_sources IS NULL AND", "AND")
+    rewrite_function(url, BEGIN_READ, "AND marks IS NULL AND", "AND")
 
 
 def log_only_new_keys(url: str) -> None:

@@ -18,7 +18,7 @@ from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from tests.oracle.base_tables import OUTCOMES
 from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 USERS, AGENTS_EACH, DAYS = 4, 2, 45
 EXPECTED = (

@@ -11,7 +11,7 @@ from refresher.watch.audit import Audit
 from tests.concurrency import sabotage
 from tests.concurrency.storm import Storm
 from tests.oracle.reads import Tally
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 VISITS = 1500
 

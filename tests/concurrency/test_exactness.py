@@ -1,10 +1,7 @@
-"""Every answer equals a full recomputation in its own snapshot, whatever runs beside it.
-
-The tests of the test leave one step of the protocol out and must see the storm find a difference.
-"""
+"""A storm finds each step that is left out of the protocol, and a read notices a TRUNCATE that commits under it."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import psycopg
@@ -13,31 +10,6 @@ import pytest
 from models.engine import connect
 from tests.concurrency import sabotage
 from tests.concurrency.storm import Storm
-from tests.fix_postgres import Server
-
-COMPARISONS = 1400
-
-
-@pytest.fixture
-def stormy_url(any_server: Server) -> Iterator[str]:
-    url = any_server.create(any_server.template)
-    yield url
-    any_server.drop(url)
-
-
-def test_merged_answers_equal_a_recomputation_in_the_same_snapshot(stormy_url: str) -> None:
-    storm = Storm(stormy_url, seconds=150, comparisons=COMPARISONS).run()
-
-    assert storm.differences == []
-    assert storm.comparisons >= COMPARISONS
-    assert sum(tally.undrained for tally in storm.tallies) > 50
-    assert sum(tally.patched for tally in storm.tallies) > 500
-    assert storm.refreshes.get("refreshed", 0) >= 10
-    assert storm.refreshes.get("moved", 0) >= 5
-    with psycopg.connect(stormy_url) as connection:
-        drains = connection.execute("SELECT max(drain_id) FROM frontview.drain").fetchone()
-    assert drains is not None
-    assert drains[0] >= 100
 
 
 @pytest.mark.parametrize(

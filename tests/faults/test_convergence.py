@@ -20,7 +20,7 @@ from tests.faults.database.convergence import (
 from tests.faults.database.observer import Observer
 from tests.fix_app import fill
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 COLLECT = "SELECT frontview.collect_stale_keys(0, 100000)"
 LAST = "(SELECT max(drain_id) FROM frontview.drain)"

@@ -47,21 +47,21 @@ def test_no_two_rows_can_ever_have_one_bit_at_one_place() -> None:
             plain.update((row.user, row.day, row.bit) for row in rows)
     assert max(plain.values()) == 1
     assert len(plain) == len(USERS) * ROWS_OF_A_USER
-    moving = Counter((user, bit) for book in books for group, bit, _ in book._moving for user in group)
+    moving = Counter((user, bit) for book in books for group, bit, _ in book.moving for user in group)
     assert max(moving.values()) == 1
     assert {bit for _, bit in moving} == set(range(encoding.PLAIN_BITS, encoding.TAG_SHIFT))
 
 
 def test_a_moving_row_moves_and_stays_in_its_group() -> None:
     book = Book("calls", True, 0, 1, USERS, random.Random(1))
-    for slot in range(len(book._moving)):
+    for slot in range(len(book.moving)):
         row, placed = book.moving_row(slot)
         assert not placed
         book.keep_moving(slot, row)
         for _ in range(20):
             user, day = book.destination(slot)
             assert (user, day) != (row.user, row.day)
-            assert user in book._moving[slot][0]
+            assert user in book.moving[slot][0]
 
 
 def test_the_load_tells_what_the_database_holds_even_after_a_crash(deployment: Deployment, tmp_path: Path) -> None:

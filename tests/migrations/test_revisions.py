@@ -24,8 +24,8 @@ from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import ROOT, Server, alembic_config, migrate
 from tests.schema_snapshot import schema_snapshot
-from views_sql.catalog import CATALOG
 from views_sql.loader import read_sql
+from views_sql.voice.catalog import CATALOG
 
 REVISIONS: list[Script] = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())[::-1]
 REVISION_FILES = sorted((ROOT / "alembic" / "versions").glob("*.py"))
@@ -109,7 +109,7 @@ def test_the_migrated_tables_are_those_that_the_models_declare(bare_url: str, an
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA frontview")
         connection.exec_driver_sql("CREATE DOMAIN frontview.user_key AS bigint")
-        connection.exec_driver_sql(read_sql("types", "staleness", 1))
+        connection.exec_driver_sql(read_sql("staleness", 1))
         metadata.create_all(connection)
     engine.dispose()
 

@@ -37,7 +37,7 @@ def watched(database_url: str) -> Iterator[Connection]:
 def look_when_asleep(connection: psycopg.Connection, deadlines: Deadlines) -> threading.Thread:
     def look() -> None:
         until(lambda: connection.execute(SLEEPING, (SLEEP,)).fetchone() == (1,), "statement in progress")
-        deadlines.look()
+        deadlines.check()
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -94,9 +94,9 @@ def test_about_whom_nobody_answers_does_not_work(monkeypatch: pytest.MonkeyPatch
 def test_what_ended_in_time_is_left_alone(watched: Connection, deadlines: Deadlines, clock: Clock) -> None:
     with deadlines.watch(watched, 5.0):
         clock.advance(4.0)
-        deadlines.look()
+        deadlines.check()
     clock.advance(60.0)
-    deadlines.look()
+    deadlines.check()
     assert watched.execute("SELECT 1").fetchone() == (1,)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from models.connection import Connection
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
 
 _READ = """
 WITH state AS MATERIALIZED (

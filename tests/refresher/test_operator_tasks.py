@@ -13,7 +13,7 @@ from refresher.operator_tasks import LOST, OperatorTasks
 from refresher.refreshing.maintenance import Maintenance
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 
 class Warming:

@@ -28,6 +28,7 @@ COMMENTS = {".sql": SQL, ".js": BLOCK, ".css": BLOCK, ".html": MARKUP}
 NOT_READ = {".py", ".md", ".svg", ".png", ".sha256", ".pyc", ".json"}
 # A comment on the line of a constant begins a sentence of its own, or is a directive to a tool.
 CONSTANT = re.compile(r"^[A-Z][A-Z0-9_]*\s*(?::[^=]+)?=(?!=)")
+CONSTANT_OF_JAVASCRIPT = re.compile(r"^(?:export )?const [A-Z][A-Z0-9_]* = .*?(?<=\s)// ?(.*)", re.MULTILINE)
 SENTENCE = re.compile(r"\s*(?:[A-Z0-9`]|noqa\b|nosec\b|type:|pragma\b|fmt:)")
 
 # Each is a regular expression of whole words, where a space stands for any white space, with its plain replacement.
@@ -141,12 +142,12 @@ def violations_of(text: str, name: str) -> list[Violation]:
     found = [
         _violation(name, passage, match, plain) for passage in passages(text, name) for match, plain in _banned(passage)
     ]
-    if name.endswith(".py"):
+    if name.endswith((".py", ".js")):
         found += [
             Violation(
                 name, line, comment.strip(), "a comment on a constant is a sentence and begins with a capital letter"
             )
-            for line, comment in _continued_constants(text)
+            for line, comment in _continued_constants(text, name)
         ]
     if name.endswith(".md"):
         found += [
@@ -226,8 +227,11 @@ def _joined(comments: Iterable[tuple[int, str]]) -> Iterator[Passage]:
         yield Passage("\n".join(lines), begun)
 
 
-def _continued_constants(text: str) -> Iterator[tuple[int, str]]:
+def _continued_constants(text: str, name: str) -> Iterator[tuple[int, str]]:
     """Return the comments on lines of constants that continue the constant's name instead of beginning a sentence."""
+    if name.endswith(".js"):
+        found = CONSTANT_OF_JAVASCRIPT.finditer(text)
+        return ((text.count("\n", 0, match.start()) + 1, match[1]) for match in found if not SENTENCE.match(match[1]))
     return (
         (line, comment)
         for line, comment in _python_comments(text)

@@ -6,17 +6,18 @@ Invariant: a defect lasts as long as the monkeypatch that was given; nothing out
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
-from refresher.front_cache import applied_feed, feed, trust
+from refresher.front_cache import applied_feed, trust, upkeep
+from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.cache import FrontCache
-from refresher.front_cache.entry import Entry, EntryKey
-from refresher.front_cache.feed import FeedMemory, Poll, Position, break_in_feed, concerns
-from refresher.front_cache.fill import Fill
+from refresher.front_cache.entry import Dependence, Entry, EntryKey
+from refresher.front_cache.feed import Poll, Position, break_in_feed, concerns
+from refresher.front_cache.fill import Fill, Turn, turn_of
 from refresher.front_cache.trust import NEVER, Sighting, Trust
 from tests.simulation.questions import TTL_SECONDS
-from web.reads.read_path import ReadPath
 
 Patch = pytest.MonkeyPatch
 
@@ -101,11 +102,11 @@ def floor_ignored(patch: Patch) -> None:
 def dayless_rows_ignored(patch: Patch) -> None:
     """A change without a day is taken as a change of no day."""
 
-    def dated(source: str, first_day: Any, last_day: Any, answer: feed.Dependence) -> bool:
+    def dated(source: str, first_day: Any, last_day: Any, answer: Dependence) -> bool:
         dayless = first_day is None and not source.startswith("cache:")
         return not dayless and concerns(source, first_day, last_day, answer)
 
-    patch.setattr(applied_feed, "concerns", dated)
+    patch.setattr(upkeep, "concerns", dated)
 
 
 def older_entries_stay(patch: Patch) -> None:
@@ -124,12 +125,12 @@ def manual_rows_ignored(patch: Patch) -> None:
     def by_change(source: str, *rest: Any) -> bool:
         return not source.startswith("cache:") and concerns(source, *rest)
 
-    patch.setattr(applied_feed, "concerns", by_change)
+    patch.setattr(upkeep, "concerns", by_change)
 
 
 def exact_reads_share_what_runs(patch: Patch) -> None:
     """A request that must be exact takes a computation that began before it arrived."""
-    patch.setattr(ReadPath, "_oldest_to_share", lambda *_: NEVER)
+    patch.setattr(FrontCache, "_oldest_to_share", lambda *_: NEVER)
 
 
 def watermarks_outlive_a_crash(patch: Patch) -> None:
@@ -137,25 +138,32 @@ def watermarks_outlive_a_crash(patch: Patch) -> None:
     finish, drop_older = FrontCache.finish, FrontCache._drop_older
     seen: list[tuple[float, float]] = []
 
-    def remember(self: FrontCache, fill: Fill, entry: Any, *, epoch: int, drain_id: int, undrained: bool) -> str | None:
-        seen[:] = [(epoch, drain_id)]
-        return finish(self, fill, entry, epoch=epoch, drain_id=drain_id, undrained=undrained)
+    def remember(self: FrontCache, fill: Fill, entry: Any, **facts: Any) -> str | None:
+        seen[:] = [(facts["epoch"], facts["drain_id"])]
+        return finish(self, fill, entry, **facts)
 
     patch.setattr(FrontCache, "finish", remember)
     patch.setattr(FrontCache, "_drop_older", lambda self, user, _: drop_older(self, user, seen[0]))
 
 
 def finished_fills_stay_joinable(patch: Patch) -> None:
-    """A fill that nothing watches any more is shared until its flight has landed."""
-    finish = FrontCache.finish
+    """A fill that nothing watches any more is shared by later requests."""
+    finish, take_turn = FrontCache.finish, FrontCache._take_turn
+    finished: WeakKeyDictionary[FrontCache, dict[EntryKey, Fill]] = WeakKeyDictionary()
 
     def finish_only(self: FrontCache, fill: Fill, *rest: Any, **facts: Any) -> str | None:
-        joinable = fill.joinable
         why = finish(self, fill, *rest, **facts)
-        fill.joinable = joinable
+        finished.setdefault(self, {})[fill.key] = fill
         return why
 
+    def share_finished(self: FrontCache, key: EntryKey, oldest: float) -> tuple[Turn, Fill]:
+        old = finished.get(self, {}).get(key)
+        if old is not None and old.result is not None and turn_of(old.state, oldest) is Turn.SHARE:
+            return Turn.SHARE, old
+        return take_turn(self, key, oldest)
+
     patch.setattr(FrontCache, "finish", finish_only)
+    patch.setattr(FrontCache, "_take_turn", share_finished)
 
 
 def background_fills_stored_unchecked(patch: Patch) -> None:
@@ -172,8 +180,8 @@ def hits_extend_life(patch: Patch) -> None:
     """An entry lives as long as it is read."""
     lookup = FrontCache.lookup
 
-    def lengthen(self: FrontCache, key: EntryKey, arrived: float, *rest: Any, again: bool = False) -> Any:
-        entry, why = lookup(self, key, arrived, *rest, again=again)
+    def lengthen(self: FrontCache, key: EntryKey, arrived: float, *rest: Any) -> Any:
+        entry, why = lookup(self, key, arrived, *rest)
         if entry is not None:
             lasting = Entry(
                 entry.key,

@@ -275,7 +275,7 @@ class Simulation(Stage):
     @precondition(lambda self: self.ready_requests())
     @rule(which=st.integers(0, MOST_REQUESTS - 1), steps=st.sampled_from((1, 1, 2, 9)))
     def read_goes_on(self, which: int, steps: int) -> None:
-        """From one of its places to the next: entered, connected, snapshot taken, answered, landed."""
+        """From one of its places to the next: missed, sent, answered, about to end, over."""
         ready = self.ready_requests()
         self._resume(ready[which % len(ready)], steps)
 

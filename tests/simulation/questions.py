@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refresher.front_cache.entry import EntryKey
-from views_sql.maintained_view import Catalog, Dashboard, Region
+from views_sql.declaration.maintained_view import Catalog, Dashboard, Region
 
 H = 1.0
 USERS = (1, 2)

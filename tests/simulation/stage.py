@@ -135,7 +135,7 @@ class Stage(RuleBasedStateMachine):
 
     def no_hit_would_miss_what_it_owes(self) -> None:
         for key in KEYS:
-            entry, _ = self.worker.cache.lookup(key, self.world.now, again=True)
+            entry, _ = self.worker.cache.lookup(key, self.world.now)
             assert self.worker.cache.hit(key, self.world.now) is entry
             if entry is not None:
                 answered = self.world.answers[entry.data.decode()]

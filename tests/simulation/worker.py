@@ -4,42 +4,71 @@ Invariant: nothing of the product is replaced that decides anything: only the cl
 places where threads wait.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from models.backoff import Backoff
 from models.deadlines import Deadlines
+from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
-from refresher.front_cache.feed import FeedMemory, Poll
-from refresher.front_cache.fill import Fill
-from refresher.front_cache.flight import Flight, SingleFlight
+from refresher.front_cache.feed import Poll
+from refresher.front_cache.fill import Fill, Turn
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.region import RegionLimits
+from refresher.front_cache.limits import RegionLimits
 from tests.simulation.channel import FeedLink, ReadLinks
 from tests.simulation.questions import CATALOG, REGION, H
 from tests.simulation.scheduler import Task, pause
 from tests.simulation.world import World
-from web.reads.background_fills import RENEWAL, Wish
+from web.reads.background_fills import RENEWAL, WantedFill
 from web.reads.read_path import ReadPath, ReadPolicy
 
 MEMORY_ROWS = 3
 POLL_SECONDS = 0.25
 
 
+class ScheduledEvent(threading.Event):
+    """An event for which waiting is a place of the schedule."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def wait(self, timeout: float | None = None) -> bool:
+        due = self._world.now + (timeout or 0.0)
+        pause("read: waits for another", lambda: self.is_set() or self._world.now >= due)
+        return self.is_set()
+
+
 class WatchedCache(FrontCache):
-    """A front cache that remembers what it refused, and what the polls it applied were answered from."""
+    """A front cache that remembers what it refused, and whose requests can be held up before their turn."""
 
     def __init__(self, world: World, seen: Callable[[str], None]) -> None:
         self.world, self.seen = world, seen
         self.memory = FeedMemory(max_rows=MEMORY_ROWS, max_drains=8)
         limits = RegionLimits(REGION.name, REGION.max_entries, REGION.max_bytes)
-        super().__init__([limits], trust_seconds=H, monotonic=world.monotonic, memory=self.memory)
+        super().__init__(
+            [limits],
+            trust_seconds=H,
+            monotonic=world.monotonic,
+            memory=self.memory,
+            make_event=lambda: ScheduledEvent(world),
+        )
         self.refused: set[bytes] = set()
 
-    def finish(self, fill: Fill, entry: Entry | None, *, epoch: int, drain_id: int, undrained: bool) -> str | None:
-        why = super().finish(fill, entry, epoch=epoch, drain_id=drain_id, undrained=undrained)
+    def join(self, *arguments: Any, **options: Any) -> Entry | tuple[Turn, Fill]:
+        pause("read: missed")
+        return super().join(*arguments, **options)
+
+    def begin_ahead(self, key: EntryKey, since: float) -> Fill | None:
+        pause("read: missed")
+        return super().begin_ahead(key, since)
+
+    def finish(self, fill: Fill, entry: Entry | None, **facts: Any) -> str | None:
+        pause("read: about to end")
+        why = super().finish(fill, entry, **facts)
         self.seen(f"fill: {why or 'kept'}")
         if why is not None and entry is not None:
             self.refused.add(entry.data)
@@ -110,40 +139,6 @@ class Follower(FeedFollower):
             self.defects.append(error)
 
 
-class _Waiting:
-    """A flight of somebody else; waiting for it is a place of the schedule."""
-
-    def __init__(self, flight: Flight[Any, Any], world: World) -> None:
-        self.flight, self._world = flight, world
-        self.subject = flight.subject
-
-    @property
-    def outcome(self) -> Any:
-        return self.flight.outcome
-
-    def wait(self, seconds: float) -> bool:
-        due = self._world.now + seconds
-        pause("read: waits for another", lambda: self.flight.wait(0) or self._world.now >= due)
-        return self.flight.wait(0)
-
-
-class Flights(SingleFlight[EntryKey, Fill, Any]):
-    """Flights whose threads may be held up before they enter and before they land."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    def enter(self, key: EntryKey, begin: Callable[[], Fill], *, instead_of: Any = None) -> tuple[Any, bool]:
-        pause("read: missed")
-        flight, mine = super().enter(key, begin, instead_of=instead_of and instead_of.flight)
-        return (flight, True) if mine else (_Waiting(flight, self._world), False)
-
-    def land(self, key: EntryKey, flight: Any, outcome: Any) -> None:
-        pause("read: about to land")
-        super().land(key, flight, outcome)
-
-
 class Worker:
     """Everything of one web worker, and its running requests."""
 
@@ -157,12 +152,11 @@ class Worker:
             monotonic=world.monotonic,
             wall=world.database_time,
         )
-        self.path._flights = self.path._background._flights = Flights(world)
         self.feed = Task(self.follower.run)
 
     def read(self, key: EntryKey, policy: ReadPolicy) -> Task:
         return Task(lambda: self.path.read(key.dashboard, key.user, {}, policy))
 
     def warm(self, keys: Sequence[EntryKey], *, renew: bool) -> Task:
-        wishes = [Wish(key, RENEWAL if renew else "predicted") for key in keys]
-        return Task(lambda: self.path.warm(wishes))
+        wanted = [WantedFill(key, RENEWAL if renew else "predicted") for key in keys]
+        return Task(lambda: self.path.warm(wanted))

@@ -5,14 +5,15 @@ Nothing of the core is changed for it: the type of the user key, a catalog, SELE
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from alembic.migration import MigrationContext
-from alembic.operations import MigrateOperation, Operations
+from alembic.operations import Operations
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
@@ -26,9 +27,8 @@ from refresher.watch.audit import Audit
 from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import Server, migrate
 from tests.oracle.relations import merged_read
-from views_sql import installation, loader
-from views_sql.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
-from views_sql.operations import CaptureChanges, CreateMaintainedView
+from views_sql import loader
+from views_sql.declaration.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
 
 TODAY = date(2026, 3, 10)
 SELECTS = {
@@ -113,8 +113,10 @@ class Shop:
 
 
 @pytest.fixture(params=["uuid", "text"])
-def shop(request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    _lay_selects(monkeypatch)
+def shop(
+    request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Shop]:
+    _lay_selects(monkeypatch, tmp_path)
     monkeypatch.setattr(user_key, "SQL_TYPE", request.param)
     url = any_server.create(None)
     migrate(url, "core@head")
@@ -131,29 +133,21 @@ def shop(request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest
     any_server.drop(url)
 
 
-def _lay_selects(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = loader.read_sql
-
-    def read_sql(kind: str, name: str, version: int) -> str:
-        return SELECTS[name] if kind == "materialized_views" else original(kind, name, version)
-
-    for module in (loader, installation):
-        monkeypatch.setattr(module, "read_sql", read_sql)
+def _lay_selects(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    for name, select in SELECTS.items():
+        (folder / f"{name}_v01.sql").write_text(select)
+        monkeypatch.setitem(loader.sql_files(), f"{name}_v01", folder / f"{name}_v01.sql")
 
 
 def _invoke_every_operation(url: str) -> None:
     """Do what the shop's own first revision would do."""
-    operations: list[MigrateOperation] = [
-        CaptureChanges(s.name, s.table, s.user_column, s.day_column, s.events) for s in CATALOG.sources
-    ]
-    operations += [
-        CreateMaintainedView(v.name, v.version, v.sources, v.unique_key, v.measures, v.day_column)
-        for v in CATALOG.views
-    ]
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with engine.begin() as connection:
-        for operation in operations:
-            Operations(MigrationContext.configure(connection)).invoke(operation)
+        op = Operations(MigrationContext.configure(connection))
+        for source in CATALOG.sources:
+            op.capture_changes(**asdict(source), template_version=1)  # type: ignore[attr-defined]
+        for view in CATALOG.views:
+            op.create_maintained_view(**asdict(view), template_version=1)  # type: ignore[attr-defined]
     engine.dispose()
 
 

@@ -14,7 +14,7 @@ import pytest
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 USERS, DAYS = 300, 800
 RECENT_DAYS = 45
@@ -284,3 +284,36 @@ def test_the_refresh_of_the_recent_tier_reads_few_blocks_of_history(filled: psyc
     top = rows[0][0]["Plan"]
 
     assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < blocks[0] / 2
+
+
+@pytest.mark.parametrize("role", [None, "frontview_web", "frontview_refresher"])
+def test_whether_a_tier_holds_a_day_is_part_of_the_query_that_asks(
+    filled: psycopg.Connection[Any], role: str | None
+) -> None:
+    """PostgreSQL puts the function's body in its place, which it does only for those who may execute it."""
+    with filled.transaction(force_rollback=True):
+        if role:
+            filled.execute(f"SET LOCAL ROLE {role}")
+        rows = filled.execute(
+            "EXPLAIN (COSTS OFF) SELECT FROM frontview.view_state v "
+            "WHERE frontview.tier_holds(v.first_day, v.before_day, CURRENT_DATE)"
+        ).fetchall()
+
+    found = "\n".join(row[0] for row in rows)
+    assert "tier_holds" not in found
+    assert re.search(r"CURRENT_DATE >= first_day.*CURRENT_DATE < before_day", found), found
+
+
+@pytest.mark.parametrize("day", ["-infinity", "2026-01-01", "2026-01-31", "2026-02-01", "infinity"])
+def test_every_day_is_held_by_one_tier_of_rows_and_a_change_without_a_day_by_each(
+    filled: psycopg.Connection[Any], day: str
+) -> None:
+    row = filled.execute(
+        "SELECT frontview.tier_holds('-infinity', '2026-02-01', %(day)s), "
+        "frontview.tier_holds('2026-02-01', 'infinity', %(day)s)",
+        {"day": day},
+    ).fetchone()
+
+    assert row == {"-infinity": (True, True), "2026-02-01": (False, True), "infinity": (False, True)}.get(
+        day, (True, False)
+    )

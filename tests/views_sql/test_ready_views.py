@@ -19,7 +19,7 @@ from refresher.refreshing.refresh import refresh
 from tests.concurrency.sabotage import rewrite_function
 from tests.fix_postgres import Server
 from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 STATE = "SELECT (s).* FROM (SELECT frontview.begin_read(%s, %s, '-infinity', 'infinity', FALSE) AS s) s"
 END_READ = "frontview.end_read(frontview.read_state, text, date, date, timestamptz)"

@@ -12,7 +12,7 @@ from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.oracle.reads import Tally, compare_view
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 CALLS = CATALOG.view("call_daily")
 REWRITE = "ALTER TABLE calls ADD COLUMN mark uuid DEFAULT gen_random_uuid()"

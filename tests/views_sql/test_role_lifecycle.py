@@ -13,7 +13,7 @@ from models.settings import load_settings
 from tests.fix_postgres import ROOT, Server, migrate
 from tests.schema_snapshot import schema_snapshot
 from tests.views_sql.roles_stage import ROLES, Cast, cast, existing_roles, grant_roles, without_roles
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.doctor import examine
 

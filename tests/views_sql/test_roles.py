@@ -13,7 +13,7 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.views_sql.roles_stage import Cast, Connection, cast
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 VERSION_TABLE = "public.frontview_alembic_version"
 EVERYTHING = {"SELECT", "INSERT", "UPDATE", "DELETE"}
@@ -35,7 +35,7 @@ for _view in CATALOG.views:
     for _part in (*_view.tiers, "live"):
         REFRESHER_TABLES[f"frontview.{_view.name}_{_part}"] = {"SELECT"}
 
-BOTH = {"request_invalidation", "request_task", "missing_rights"}
+BOTH = {"request_invalidation", "request_task", "missing_rights", "tier_holds"}
 WEB_ALONE = {"report_worker", "report_accesses", "redeem_sign_in_code"}
 WEB_FUNCTIONS = BOTH | WEB_ALONE | {d.function.split(".")[1] for d in CATALOG.dashboards}
 REFRESHER_FUNCTIONS = BOTH | {
@@ -275,7 +275,7 @@ def _states(connection: Connection) -> set[str | None]:
         "request_invalidation('dashboard:*', 'somebody')",
         "request_task('refresh', '{}', 'somebody')",
         "report_worker(pg_catalog.gen_random_uuid(), 'h', 1, pg_catalog.now(), '{}')",
-        "report_accesses(ARRAY[1]::frontview.user_key[], ARRAY['overview'], ARRAY[1])",
+        "report_accesses(ARRAY[ROW (1, 'overview', 1)]::frontview.access_count[])",
     ]
     for call in calls:
         states.add(outcome(connection, f"SELECT * FROM frontview.{call}"))

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refresher.front_cache.body import kept_body
+from refresher.front_cache.body import compressed
 from tests.web.web_fakes import HELD, HIT, NOW, SECRET, FakeWorker, make_app, make_held
 from web.auth.claims_cache import LONGEST_SECONDS
 from web.auth.tokens import issue_token
+from web.front import Generations
 from web.reads.reading import cached_reading
 
 OVERVIEW = "/api/v1/dashboard/overview"
@@ -173,7 +174,8 @@ IDS = st.text(st.sampled_from("abc-._ <"), max_size=70)
     method=st.sampled_from(["GET", "HEAD", "POST"]),
 )
 def test_with_and_without_the_layer_every_answer_is_alike(headers, large, query, method):
-    held = make_held(kept_body(b'{"user_id":7,"x":"' + b"y" * 5000 + b'"}', 0 if large else 10_000))
+    data = b'{"user_id":7,"x":"' + b"y" * 5000 + b'"}'
+    held = make_held(compressed(data) if large else data)
     given_headers = bearer() | headers
     answers = []
     for front_layer in (True, False):
@@ -191,3 +193,32 @@ def test_with_and_without_the_layer_every_answer_is_alike(headers, large, query,
         answers.append((answer.status, told, body))
     by_front, by_flask = answers
     assert by_front == by_flask
+
+
+# --- what it remembers of requests
+
+
+def test_what_is_used_once_a_generation_stays_and_the_rest_is_forgotten() -> None:
+    memory: Generations[int, str] = Generations(10)
+    memory.put(-1, "used")
+    memory.put(-2, "not used")
+    for number in range(100):
+        memory.put(number, "passing")
+        if number % 5 == 0:
+            assert memory.get(-1) == "used"
+    assert memory.get(-2) is None
+
+
+def test_there_are_never_more_than_two_generations() -> None:
+    memory: Generations[int, int] = Generations(10)
+    for number in range(1000):
+        memory.put(number, number)
+        memory.get(number - 15)
+        assert len(memory) <= 20
+
+
+def test_what_is_put_again_is_replaced_wherever_it_was() -> None:
+    memory: Generations[str, int] = Generations(2)
+    for key, value in (("a", 1), ("b", 1), ("c", 1), ("a", 2)):
+        memory.put(key, value)
+    assert memory.get("a") == 2

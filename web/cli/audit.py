@@ -12,7 +12,7 @@ from models import load_settings
 if TYPE_CHECKING:
     from models.connection import Connection
     from refresher.watch.audit import Audit, Visit
-    from views_sql.maintained_view import MaintainedView
+    from views_sql.declaration.maintained_view import MaintainedView
 
 USERS_SHOWN = 10  # How many differing users a line of the summary names.
 
@@ -70,7 +70,7 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     from models.logs import configure_logs  # noqa: PLC0415
     from refresher.watch.audit import Audit  # noqa: PLC0415
     from refresher.watch.audit_sample import registered  # noqa: PLC0415
-    from views_sql.catalog import CATALOG  # noqa: PLC0415
+    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
 
     settings = load_settings()
     configure_logs(settings, "audit")  # Logs go to stderr: stdout is for the result.

@@ -21,7 +21,7 @@ def doctor(as_json: bool) -> None:
     """Check every precondition, one line each; exit code 1 if any fails."""
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
-    from views_sql.catalog import CATALOG  # noqa: PLC0415
+    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
     from web.doctor import examine  # noqa: PLC0415
 
     settings = load_settings()

@@ -60,7 +60,7 @@ def _pattern(pattern: str | None, user: UserKey | None, region: str | None, ever
 
 
 def _require_region(region: str) -> None:
-    from views_sql.catalog import CATALOG  # noqa: PLC0415
+    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
 
     known = sorted(it.name for it in CATALOG.regions)
     if region not in known:

@@ -1,4 +1,4 @@
-"""Every precondition of the protocol, checked on a real database: one finding each, and what to do about it."""
+"""Checks every precondition of the protocol on a real database; each finding says what to do about it."""
 
 from web.doctor.examination import examine
 from web.doctor.finding import Finding

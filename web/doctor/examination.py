@@ -1,4 +1,4 @@
-"""Runs the checks in an order in which each may rely on those before it."""
+"""Runs the checks in an order in which each may rely on the results of the earlier ones."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from models.connection import Connection
 from models.errors import ConfigurationError
 from models.settings import Settings
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.doctor import roles, running, schema, server
 from web.doctor.finding import Finding, failed, passed
 
@@ -17,9 +17,9 @@ Check = Callable[[Connection], Finding]
 
 
 def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connection]) -> Iterator[Finding]:
-    """Yield a finding for each precondition; ends early where the rest makes no sense.
+    """Yield a finding for each precondition; end early if the remaining checks make no sense.
 
-    :param connect: opens a connection as the refresher and the feed would.
+    :param connect: opens a connection as the refresher and the feed follower do.
     """
     yield tokens(settings)
     try:
@@ -40,7 +40,7 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
 
 def tokens(settings: Settings) -> Finding:
     """Check that tokens can be verified."""
-    from web.auth.signing_keys import token_secret  # noqa: PLC0415  brings the cryptography
+    from web.auth.signing_keys import token_secret  # noqa: PLC0415  imports the cryptography
 
     try:
         secret = token_secret(settings)
@@ -50,14 +50,14 @@ def tokens(settings: Settings) -> Finding:
 
 
 def attempt(subject: str, check: Check, connection: Connection) -> Finding:
-    """Return the check's finding; that it could not be made is a finding, too."""
+    """Return the check's finding; a check that raises a database error is a finding that failed."""
     try:
         return check(connection)
     except (psycopg.Error, DBAPIError) as error:
         cause = error if isinstance(error, psycopg.Error) else error.orig
         primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
         reason = " ".join(str(primary or cause).split())
-        return failed(subject, f"could not be checked: {reason}", "Mend that, or connect as a role that may see it.")
+        return failed(subject, f"could not be checked: {reason}", "Fix that, or connect as a role that may see it.")
 
 
 def _server_checks(connect: Callable[[], Connection]) -> list[tuple[str, Check]]:

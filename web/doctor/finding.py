@@ -1,11 +1,11 @@
-"""What a check found."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One precondition and how it stands.
+    """One precondition and whether it is met.
 
     :param outcome: ``pass``, ``warn`` or ``fail``.
     :param detail: what was found.
@@ -19,21 +19,21 @@ class Finding:
 
 
 def passed(subject: str, detail: str) -> Finding:
-    """Return a finding of which nothing needs doing."""
+    """Return a finding about a precondition that is met."""
     return Finding(subject, "pass", detail)
 
 
 def warned(subject: str, detail: str, remedy: str) -> Finding:
-    """Return a finding that somebody should look at."""
+    """Return a finding that an operator should look at."""
     return Finding(subject, "warn", detail, remedy)
 
 
 def failed(subject: str, detail: str, remedy: str) -> Finding:
-    """Return a finding that breaks a promise of Frontview's."""
+    """Return a finding about a precondition without which Frontview breaks a promise."""
     return Finding(subject, "fail", detail, remedy)
 
 
 def listed(names: list[str], most: int = 5) -> str:
-    """Return some names in words; how many more there are."""
+    """Return at most ``most`` names as a phrase that says how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,9 +1,9 @@
-"""Checks of what the connected role may do: what it lacks for the web, for the refresher, and what it has too much."""
+"""Checks of the connected role's rights: those it lacks for the web or the refresher, and those beyond them."""
 
 from typing import LiteralString
 
 from models.connection import Connection
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.doctor.finding import Finding, failed, listed, passed, warned
 
 ROLES = ["frontview_owner", "frontview_refresher", "frontview_web"]
@@ -13,7 +13,7 @@ SELECT current_user, has_schema_privilege('frontview', 'USAGE'), (
     SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace n WHERE n.nspname = 'frontview'
 )
 """
-# What a role lacks of the rights written down for the web's or the refresher's role, whatever gives them.
+# The rights of the web's or the refresher's role that the connected role lacks, no matter how it could get them.
 LACKED: LiteralString = """
 SELECT r.object FROM frontview.role_right r LEFT JOIN pg_class c ON c.oid = to_regclass(r.object)
 WHERE r.role = %s AND r.privilege <> 'EXECUTE' AND NOT COALESCE(CASE
@@ -32,7 +32,7 @@ LEFT JOIN pg_proc p ON p.pronamespace = to_regnamespace(split_part(wanted.name, 
     AND p.proname = split_part(wanted.name, '.', 2)
 WHERE p.oid IS NULL OR NOT has_function_privilege(p.oid, 'EXECUTE')
 """
-# Data of users, which a role of the web has no need to touch.
+# Tables and views with users' data, which a role of the web does not need to access.
 EXCESS: LiteralString = """
 SELECT c.oid::regclass::text FROM pg_class c
 WHERE c.oid IN (
@@ -53,10 +53,10 @@ WHERE p.pronamespace = to_regnamespace('frontview') AND EXISTS (
 
 
 def roles(connection: Connection) -> Finding:
-    """Check that the roles exist, have their rights, and that PUBLIC has none."""
+    """Check that the roles exist and have their rights, and that PUBLIC has none."""
     if public := [name for (name,) in connection.execute(OPEN)]:
         remedy = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA frontview FROM PUBLIC."
-        return failed("roles", f"everybody may execute {listed(public)}", remedy)
+        return failed("roles", f"every role may execute {listed(public)}", remedy)
     absent = [name for (name,) in connection.execute(MISSING_ROLES, (ROLES,))]
     if absent:
         remedy = (
@@ -72,7 +72,7 @@ def roles(connection: Connection) -> Finding:
 
 
 def may_read(connection: Connection, catalog: Catalog) -> Finding:
-    """Check that the role may do what a web server does, and no more where it owns nothing."""
+    """Check that the role may do what a web server does and, unless it owns the schema, no more."""
     role, enters, owns = connection.execute(WHO).fetchone() or ("?", False, False)
     remedy = f"For a web server: GRANT frontview_web TO {role}."
     if not enters:
@@ -81,7 +81,7 @@ def may_read(connection: Connection, catalog: Catalog) -> Finding:
     functions = [dashboard.function for dashboard in catalog.dashboards]
     lacked = [name for (name,) in connection.execute(UNCALLABLE, (functions,))]
     if lacked := lacked or _lacked(connection, "frontview_web"):
-        finding = warned if refreshes and not owns else failed  # the refresher's role reads no dashboards
+        finding = warned if refreshes and not owns else failed  # The refresher's role reads no dashboards.
         return finding("may read", f"{role} cannot use {listed(lacked)}", remedy)
     if owns:
         return passed("may read", f"{role} has the owner's rights and reads everything")
@@ -100,5 +100,5 @@ def may_refresh(connection: Connection) -> Finding:
 
 
 def _lacked(connection: Connection, role: str) -> list[str]:
-    """Return what the connected role lacks of the rights of ``role``."""
+    """Return the objects on which the connected role lacks rights of ``role``."""
     return [name for (name,) in connection.execute(LACKED, (role, role))]

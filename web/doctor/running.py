@@ -1,4 +1,4 @@
-"""Checks of the processes that run."""
+"""Checks of the running processes: leader, alarms, and the cluster that they write to."""
 
 from models.connection import Connection
 from refresher.leader.alarms import EXACTNESS, UNCAPTURED
@@ -6,12 +6,12 @@ from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.operators.system_state import LEADER
 
-LEADER_AGE_SECONDS = 2.0
+LEADER_AGE_SECONDS = 2.0  # With an older newest drain, there is no leader or it does not drain.
 _START = "Start the refresher: `python -m refresher` (several may run; one leads)."
 
 
 def leader(connection: Connection) -> Finding:
-    """Check that somebody leads and drains now."""
+    """Check that a refresher leads and drains now."""
     row = connection.execute(
         "SELECT epoch, extract(epoch FROM clock_timestamp() - drained_at)::float8 "
         "FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"
@@ -23,19 +23,19 @@ def leader(connection: Connection) -> Finding:
     if row[1] >= LEADER_AGE_SECONDS and holder is None:
         return failed("leader", f"none ({detail})", _START)
     if row[1] >= LEADER_AGE_SECONDS:
-        remedy = f"Backend {holder[0] if holder else '?'} holds the lock but does not drain: see what it waits for."
+        remedy = f"Backend {holder[0] if holder else '?'} holds the lock but does not drain: see why it waits."
         return failed("leader", detail, remedy)
     return passed("leader", detail)
 
 
 def same_cluster(connection: Connection) -> Finding:
-    """Check that the bookkeeping was written by this very cluster, not restored into it."""
+    """Check that this cluster wrote the bookkeeping, and that it was not restored from another one."""
     row = connection.execute(
         "SELECT d.system_identifier, c.system_identifier FROM pg_control_system() c, frontview.drain d "
         "ORDER BY d.drain_id DESC LIMIT 1"
     ).fetchone()
     if row is None:
-        return passed("cluster", "no state from elsewhere")
+        return passed("cluster", "no state of another cluster")
     if row[0] != row[1]:
         remedy = f"{_START} The next leader resets it; until then every read uses the base tables."
         return failed("cluster", "the bookkeeping was restored from another cluster", remedy)
@@ -43,7 +43,7 @@ def same_cluster(connection: Connection) -> Finding:
 
 
 def alarms(connection: Connection) -> Finding:
-    """Check that the leader has found nothing wrong: its alarms, those of the last hour included."""
+    """Check that there is no alarm, including those about events of the last hour."""
     found = connection.execute("SELECT kind, subject FROM frontview.alarm ORDER BY raised_at").fetchall()
     if not found:
         return passed("alarms", "none")

@@ -1,4 +1,4 @@
-"""Checks of what migrations installed."""
+"""Checks of the objects that migrations installed."""
 
 from typing import LiteralString
 
@@ -7,7 +7,7 @@ from sqlalchemy.pool import StaticPool
 
 from models.connection import Connection
 from models.schema_version import schema_state
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 from web.doctor.finding import Finding, failed, listed, passed, warned
 
 # A source's table with everything below it: partitions of every level, and inheritance children.
@@ -72,21 +72,21 @@ def sources(connection: Connection, catalog: Catalog) -> Finding:
 
 
 def triggers(connection: Connection) -> Finding:
-    """Check that every captured table, with all its partitions, bears every trigger, ENABLE ALWAYS."""
+    """Check that every captured table and each of its partitions has every trigger, as ENABLE ALWAYS."""
     rows = connection.execute(TRIGGERS).fetchall()
     missing = [name for name, enabled in rows if enabled is None]
     weak = [name for name, enabled in rows if enabled not in (None, "A", b"A")]
     if missing:
-        remedy = "SELECT frontview.install_triggers('<source>'); changes made meanwhile were not seen."
+        remedy = "SELECT frontview.install_triggers('<source>'); changes made without them were not captured."
         return failed("capture triggers", f"missing: {listed(missing)}", remedy)
     if weak:
-        remedy = "ALTER TABLE … ENABLE ALWAYS TRIGGER …; changes made meanwhile may not have been seen."
+        remedy = "ALTER TABLE … ENABLE ALWAYS TRIGGER …; earlier changes may not have been captured."
         return failed("capture triggers", f"not ENABLE ALWAYS: {listed(weak)}", remedy)
     return passed("capture triggers", f"{len(rows)} present, all ENABLE ALWAYS")
 
 
 def subscriptions(connection: Connection) -> Finding:
-    """Check that no logical replication writes captured tables: it fires no statement triggers."""
+    """Check that no logical replication writes to captured tables, because it fires no statement triggers."""
     if rows := connection.execute(SUBSCRIBED).fetchall():
         return failed(
             "logical replication",
@@ -102,15 +102,15 @@ def unique_indexes(connection: Connection) -> Finding:
     if gone := [row[0] for row in rows if not row[1]]:
         return failed("materialized views", f"missing: {listed(gone)}", "Downgrade and upgrade its migration.")
     if bare := [row[0] for row in rows if not row[3]]:
-        remedy = "CREATE UNIQUE INDEX on its key columns; it cannot be refreshed concurrently without."
+        remedy = "CREATE UNIQUE INDEX on its key columns; without it, it cannot be refreshed concurrently."
         return failed("materialized views", f"no usable unique index: {listed(bare)}", remedy)
     return passed("materialized views", f"{len(rows)}, each with a unique index")
 
 
 def populated(connection: Connection) -> Finding:
-    """Check that views hold something; until then reads use the base tables: exact, but slow."""
+    """Check that all views are populated; until then reads use the base tables: exact, but slow."""
     rows = connection.execute(VIEWS).fetchall()
     if empty := [row[0] for row in rows if not row[2]]:
-        remedy = "Start the refresher (`python -m refresher`) and give it a moment."
+        remedy = "Start the refresher (`python -m refresher`) and wait a moment."
         return failed("views populated", f"not yet: {listed(empty)}", remedy)
     return passed("views populated", "all")

@@ -1,4 +1,4 @@
-"""Checks of the server and of the way to it."""
+"""Checks of the server and of the connection to it."""
 
 import secrets
 import time
@@ -13,10 +13,10 @@ from models.errors import ServerTooOld
 from models.pooler import shares_sessions
 from web.doctor.finding import Finding, failed, passed, warned
 
-CLOCK_WARNING_SECONDS = 2.0
+CLOCK_WARNING_SECONDS = 2.0  # The largest accepted difference between the clocks.
 OLD_TRANSACTION_MINUTES = 10
-QUEUE_WARNING, QUEUE_FAILURE = 0.25, 0.75
-LISTEN_SECONDS = 2.0
+QUEUE_WARNING, QUEUE_FAILURE = 0.25, 0.75  # Shares of the notification queue in use.
+LISTEN_SECONDS = 2.0  # How long the check waits for its own notification.
 
 
 def version(connection: Connection) -> Finding:
@@ -40,7 +40,7 @@ def writable(connection: Connection) -> Finding:
 
 
 def session(open_connection: Callable[[], Connection]) -> Finding:
-    """Check that a connection keeps one session of its own: a transaction pooler between hands them around."""
+    """Check that a connection keeps its session, which it does not behind a transaction pooler."""
     if shares_sessions(open_connection):
         return failed(
             "sessions",
@@ -57,24 +57,24 @@ def _listening(ours: Connection, other: Connection) -> Finding:
     other.execute("SELECT pg_notify(%s, '')", (channel,))
     if any(True for _ in ours.notifies(timeout=LISTEN_SECONDS, stop_after=1)):
         return passed("sessions", "a connection keeps its session, and LISTEN works")
-    return failed("sessions", "a notification did not arrive", "Connect without anything in between.")
+    return failed("sessions", "a notification did not arrive", "Connect to the server directly.")
 
 
 def clock(connection: Connection) -> Finding:
-    """Check that this machine and the server agree about the time; tokens depend on it, exactness does not."""
+    """Check that the clocks of this machine and the server agree; tokens depend on that, exactness does not."""
     before = time.time()
     row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
     after = time.time()
     apart = row[0] - (before + after) / 2 if row else 0.0
     uncertain = (after - before) / 2
-    detail = f"the server's is {apart:+.3f} s from this machine's (±{uncertain:.3f} s)"
+    detail = f"the server's differs by {apart:+.3f} s from this machine's (±{uncertain:.3f} s)"
     if abs(apart) - uncertain > CLOCK_WARNING_SECONDS:
         return warned("clock", detail, "Let both follow NTP: expiry of tokens and shown ages are off by that much.")
     return passed("clock", detail)
 
 
 def old_transactions(connection: Connection) -> Finding:
-    """Check for transactions that hold back vacuum: bookkeeping tables grow as long as they last."""
+    """Check for transactions that hold back vacuum, so that bookkeeping tables grow."""
     rows = connection.execute(
         "SELECT 'backend ' || pid || ' (' || COALESCE(NULLIF(application_name, ''), 'unnamed') || ')' "
         "FROM pg_stat_activity WHERE xact_start < now() - make_interval(mins => %s) "
@@ -88,14 +88,14 @@ def old_transactions(connection: Connection) -> Finding:
         names = "; ".join(str(name) for (name,) in rows[:5])
         return warned(
             "long transactions",
-            f"open for over {OLD_TRANSACTION_MINUTES} min, or a slot nobody reads: {names}",
-            "End them: vacuum cannot clean, and WAL cannot be removed, behind them.",
+            f"open for over {OLD_TRANSACTION_MINUTES} min, or a slot that is not read: {names}",
+            "End them: they keep vacuum from cleaning and WAL from being removed.",
         )
     return passed("long transactions", f"none over {OLD_TRANSACTION_MINUTES} min")
 
 
 def notification_queue(connection: Connection) -> Finding:
-    """Check that no stopped listener fills the queue; a full one only delays the caches' wake-up."""
+    """Check that no stopped listener fills the queue; a full queue only delays the caches' wake-up."""
     row = connection.execute("SELECT pg_notification_queue_usage()").fetchone()
     used = float(row[0]) if row else 0.0
     detail = f"{used:.1%} full"

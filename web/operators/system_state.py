@@ -138,10 +138,7 @@ SELECT
     (
         SELECT count(*) FROM frontview.stale_key k
         WHERE k.source = ANY (v.sources) AND (v.through IS NULL OR k.drain_id > v.through)
-        AND (
-            k.day = '-infinity'
-            OR (k.day >= v.first_day AND (v.before_day = 'infinity' OR k.day < v.before_day))
-        )
+        AND frontview.tier_holds(v.first_day, v.before_day, k.day)
     ) AS stale_keys
 FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
 ORDER BY v.view, v.first_day DESC, v.tier

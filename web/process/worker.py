@@ -20,8 +20,8 @@ from models.event_counter import EventCounter
 from models.settings import Settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.region import region_limits
-from views_sql.maintained_view import Catalog
+from refresher.front_cache.limits import region_limits
+from views_sql.declaration.maintained_view import Catalog
 from web.background import Background, has_free_connection
 from web.process.event_hub import EventHub
 from web.reads.read_path import ReadPath
@@ -251,7 +251,7 @@ class Worker:
             reads=parts.read_path.statistics(),
             feed=parts.follower.status(),
             latency=self.latency.statistics(),
-            admission=parts.read_path.admission_statistics(),
+            admission=parts.read_path.admission.statistics(),
             pool=PoolStatistics(self._settings.pool_size, parts.connections_in_use()),
             process=process_statistics(),
             warming=parts.warmer.statistics(),

@@ -1,7 +1,7 @@
-"""Admission to the slow path: when nothing comes back from the database, nobody else is sent to wait for it.
+"""Admission to the slow path: while nothing comes back from the database, no more requests may wait for it.
 
-Invariant: of the requests that miss, at most ``capacity`` are inside. ``frontview serve`` has more threads than that,
-so hits, health checks and refusals are still answered while every connection hangs.
+Invariant: at most ``capacity`` of the requests that miss are inside. ``frontview serve`` has more threads than that, so
+hits, health checks and refusals are answered even while every connection hangs.
 """
 
 import threading
@@ -12,22 +12,28 @@ from contextlib import contextmanager
 from models.errors import DatabaseUnavailable
 from web.reads.statistics import AdmissionStatistics
 
-STALLED_SECONDS = 1.0
-WAIT_SECONDS = 1.0
+STALLED_SECONDS = 1.0  # After so long without anybody entering or leaving, requests are refused at once.
+WAIT_SECONDS = 1.0  # How long a request waits for a place.
 
 
 class Admission:
-    """Counts who computes, or waits for another's computation.
+    """Counts the requests that compute, or wait for another request's computation.
 
-    :param capacity: how many may at once.
+    :param capacity: how many may be inside at once.
+    :param changed: told when a place becomes free.
     """
 
-    def __init__(self, capacity: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        monotonic: Callable[[], float] = time.monotonic,
+        changed: threading.Condition | None = None,
+    ) -> None:
         self._capacity = self._free = capacity
         self._waiting = self._refused = 0
         self._monotonic = monotonic
-        self._changed = threading.Condition()
-        self._moved_at = monotonic()  # when somebody last came in or left
+        self._changed = changed or threading.Condition()
+        self._moved_at = monotonic()  # When somebody last entered or left.
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -43,7 +49,7 @@ class Admission:
 
     @contextmanager
     def spare_slot(self) -> Iterator[bool]:
-        """Hold a place inside, and yield whether: only if more than half are free and nobody waits."""
+        """Hold a place inside if more than half are free and nobody waits; yield whether one is held."""
         with self._changed:
             plenty = 2 * self._free > self._capacity and not self._waiting
             if plenty:
@@ -53,6 +59,11 @@ class Admission:
         finally:
             if plenty:
                 self._leave()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a place."""
+        return self._waiting
 
     def statistics(self) -> AdmissionStatistics:
         """Return how many may be inside, are inside, and were turned away."""

@@ -1,37 +1,33 @@
-"""The exact read of dashboards: one statement, its retries, and where driver errors become ours.
+"""The exact read of dashboards: one statement, its retries, and what becomes of its answer.
 
-Invariant: what leaves this module is an :class:`Answer` or one of our errors; parameters are bound, never
-spliced; the times of an answer were taken before its statement was sent.
+Invariant: the caller gets values or Frontview's own errors; parameters are bound, never spliced; the times of an answer
+were taken before its statement was sent. The cache's lock is not held while the database is asked or a body is
+compressed.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import psycopg
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotMigrated
+from models.errors import DatabaseUnavailable, FrontviewError, NotFound
 from models.event_counter import EventCounter
 from models.user_key import UserKey
-from views_sql.maintained_view import Dashboard
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.fill import Fill, FillResult
+from views_sql.declaration.maintained_view import Dashboard
+from web.reads.driver_errors import READ_AGAIN, base_may_help, sqlstate_of, translated
+from web.reads.reading import Answer, make_entry
 
-# A rewrite commits once in a while; five in a row under five reads means that something rewrites in a loop.
+# A rewrite is rare; five in a row under five reads mean that something rewrites tables in a loop.
 MAX_ATTEMPTS = 5
 
-_READ_AGAIN = {"40001", "40P01"}
-_BAD_PARAMETERS = {"22023"}
-_NOT_MIGRATED = {"42P01", "42883", "42704", "3F000"}
-# Classes: connection, resources, operator (statement_timeout, shutdown); and lock_timeout.
-_UNAVAILABLE = ("08", "53", "57", "55P03")
-
-# The days of 'all time' are infinite, which Python's date cannot hold.
+# The days of `all_time` are infinite, which Python's date cannot hold.
 _STATEMENT = """
 SELECT
     {place} AS place, a.body, a.epoch, a.drain_id, a.source,
@@ -42,35 +38,12 @@ FROM {function}({parameters}) a
 """
 
 
-class Asked(NamedTuple):
-    """What is asked: a dashboard, of whom, with which arguments."""
+class ReadQuestion(NamedTuple):
+    """A question to the database: a dashboard, its user and its arguments."""
 
     dashboard: Dashboard
     user: UserKey
     arguments: Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one statement returned.
-
-    :param body: JSON of the data; None: nothing there to answer about.
-    :param valid_seconds: until the user's midnight by the database's clock; None: today does not matter.
-    :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.
-    """
-
-    body: bytes | None
-    epoch: int
-    drain_id: int
-    source: str
-    patched_days: int
-    undrained: bool
-    first_day: date | None
-    last_day: date | None
-    valid_seconds: float | None
-    sent: float
-    calculated_at: float
-    database_ms: float
 
 
 class ExactReads:
@@ -96,7 +69,7 @@ class ExactReads:
         self._seconds = seconds
 
     def ask(self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any]) -> Answer:
-        """Return the answer as of now; from base tables when the view path fails.
+        """Return the answer as of now; from the base tables if the views cannot be read.
 
         :raises DatabaseUnavailable: no connection, no time, or nothing but refusals.
         :raises InvalidParameters: the function refuses the parameters.
@@ -104,7 +77,7 @@ class ExactReads:
         """
         base, reconnected = False, False
         began = self._monotonic()
-        question = Asked(dashboard, user, arguments)
+        question = ReadQuestion(dashboard, user, arguments)
         for _ in range(MAX_ATTEMPTS):
             try:
                 (answer,) = self._ask_once([question], base)
@@ -113,20 +86,20 @@ class ExactReads:
                 raise DatabaseUnavailable("Every database connection of this process is in use.") from error
             except DBAPIError as error:
                 if self._monotonic() - began >= self._seconds:
-                    raise _translated(error) from error
+                    raise translated(error) from error
                 if error.connection_invalidated and not reconnected:
-                    reconnected = True  # a pooled connection died while it was idle
+                    reconnected = True  # A pooled connection died while it was idle.
                     self._note("reconnected", error)
-                elif (sqlstate := _sqlstate(error)) in _READ_AGAIN:
+                elif (sqlstate := sqlstate_of(error)) in READ_AGAIN:
                     self._note("read_again", error)
-                elif not base and _base_may_help(error, sqlstate):
+                elif not base and base_may_help(error, sqlstate):
                     base = True
                     self._note("view_failed", error)
                 else:
-                    raise _translated(error) from error
+                    raise translated(error) from error
         raise DatabaseUnavailable("Tables kept being rewritten under this read.")
 
-    def ask_together(self, questions: Sequence[Asked]) -> list[Answer | FrontviewError]:
+    def ask_together(self, questions: Sequence[ReadQuestion]) -> list[Answer | FrontviewError]:
         """Return the answers to several questions, or why there is none, in their order.
 
         One statement and one snapshot answer all of them; if it fails, each is asked as :meth:`ask` does.
@@ -138,13 +111,13 @@ class ExactReads:
                 self._note("asked_singly", error)
         return [self._answer_or_error(question) for question in questions]
 
-    def _answer_or_error(self, question: Asked) -> Answer | FrontviewError:
+    def _answer_or_error(self, question: ReadQuestion) -> Answer | FrontviewError:
         try:
             return self.ask(*question)
         except FrontviewError as error:
             return error
 
-    def _ask_once(self, questions: Sequence[Asked], base: bool) -> list[Answer]:
+    def _ask_once(self, questions: Sequence[ReadQuestion], base: bool) -> list[Answer]:
         statement, values = statement_of(questions, base)
         with self._engine.connect() as connection:
             calculated_at, sent = self._wall(), self._monotonic()
@@ -155,11 +128,11 @@ class ExactReads:
     def _note(self, event: str, error: Exception) -> None:
         if self._counter.add(event):
             times = self._counter[event]
-            structlog.get_logger(__name__).warning(event, sqlstate=_sqlstate(error), times=times)
+            structlog.get_logger(__name__).warning(event, sqlstate=sqlstate_of(error), times=times)
 
 
-def statement_of(questions: Sequence[Asked], base: bool) -> tuple[str, tuple[Any, ...]]:
-    """Return one statement that asks everything, and its values; its rows begin with the place of their question."""
+def statement_of(questions: Sequence[ReadQuestion], base: bool) -> tuple[str, tuple[Any, ...]]:
+    """Return one statement that asks all questions, and its values; each row begins with the place of its question."""
     parts, values = [], list[Any]()
     for place, (dashboard, user, arguments) in enumerate(questions):
         given = (user, *arguments, base)
@@ -175,34 +148,56 @@ def _answer(row: Mapping[Any, Any], sent: float, calculated_at: float, milliseco
     return Answer(**facts, sent=sent, calculated_at=calculated_at, database_ms=milliseconds)
 
 
-def _sqlstate(error: Exception) -> str | None:
-    return getattr(getattr(error, "orig", None), "sqlstate", None)
+class Computing:
+    """Computes answers: asks the database and offers the cache what it said.
 
+    :param compress_from_bytes: the least size of data that is kept compressed.
+    """
 
-def _base_may_help(error: DBAPIError, sqlstate: str | None) -> bool:
-    """Return whether the fault may lie in a view: not in the parameters, the connection or the server."""
-    return (
-        sqlstate is not None
-        and not error.connection_invalidated
-        and sqlstate not in _BAD_PARAMETERS
-        and not sqlstate.startswith(_UNAVAILABLE)
-    )
+    def __init__(self, reads: ExactReads, cache: FrontCache, compress_from_bytes: int) -> None:
+        self._reads, self._cache, self._compress_from_bytes = reads, cache, compress_from_bytes
 
+    def compute(self, dashboard: Dashboard, fill: Fill) -> FillResult:
+        """Return the result of ``fill``, which the cache has then taken and those who wait for it have.
 
-def _translated(error: DBAPIError) -> FrontviewError:
-    """Return our error for the driver's; its text holds no parameter and no connection data."""
-    sqlstate = _sqlstate(error)
-    if sqlstate in _BAD_PARAMETERS:
-        return InvalidParameters(_message(error))
-    if sqlstate is None and isinstance(error.orig, psycopg.DataError):  # the driver refuses, e.g. NUL in a text
-        return InvalidParameters("A parameter has a value that the database cannot hold.")
-    if sqlstate in _NOT_MIGRATED:
-        return NotMigrated(f"{_message(error)}.")
-    if sqlstate == "57014":
-        return DatabaseUnavailable("The database did not answer in time.")
-    return DatabaseUnavailable(f"The database cannot be read{f' (SQLSTATE {sqlstate})' if sqlstate else ''}.")
+        :raises NotFound: no such user, or no such thing of theirs.
+        :raises FrontviewError: as :meth:`ExactReads.ask` does.
+        """
+        try:
+            return self._finish(dashboard, fill, self._reads.ask(dashboard, fill.key.user, fill.key.arguments))
+        finally:
+            self._cache.abandon(fill)  # Does nothing where it was finished.
 
+    def compute_together(self, fills: Sequence[tuple[Dashboard, Fill]]) -> list[FillResult | FrontviewError]:
+        """Return the result of each of ``fills``, or why it failed; one statement answers all of them.
 
-def _message(error: DBAPIError) -> str:
-    diagnostics = getattr(error.orig, "diag", None)
-    return str(getattr(diagnostics, "message_primary", None) or "refused")
+        The caller abandons those that have not ended then.
+        """
+        questions = [ReadQuestion(dashboard, fill.key.user, fill.key.arguments) for dashboard, fill in fills]
+        answers = self._reads.ask_together(questions)
+        return [self._result_or_error(*fill, answer) for fill, answer in zip(fills, answers, strict=True)]
+
+    def _result_or_error(
+        self, dashboard: Dashboard, fill: Fill, answer: Answer | FrontviewError
+    ) -> FillResult | FrontviewError:
+        if isinstance(answer, FrontviewError):
+            return answer
+        try:
+            return self._finish(dashboard, fill, answer)
+        except FrontviewError as error:
+            return error
+
+    def _finish(self, dashboard: Dashboard, fill: Fill, answer: Answer) -> FillResult:
+        ttl_seconds = self._cache.ttl_seconds(dashboard.region, dashboard.ttl_seconds)
+        entry = make_entry(dashboard, fill.key, answer, ttl_seconds, self._compress_from_bytes)
+        self._cache.finish(
+            fill,
+            entry,
+            epoch=answer.epoch,
+            drain_id=answer.drain_id,
+            undrained=answer.undrained,
+            database_ms=answer.database_ms,
+        )
+        if fill.result is None:
+            raise NotFound("There is nothing of that kind for this user.")
+        return fill.result

@@ -1,13 +1,12 @@
 """The read path: front cache, else the database, else (only where allowed) an entry past its trust.
 
-Invariant: an exact read, and any read without trust in the cache, gets a computation that began after it
-arrived. One computation of a key runs at any moment in this process, and every wait for it is bounded.
+Invariant: an exact read, and any read without trust in the cache, gets a computation that began after it arrived. No
+request computes what a running computation will answer for it, and every wait for one is bounded.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
@@ -17,17 +16,14 @@ from models.event_counter import EventCounter
 from models.user_key import UserKey
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
-from refresher.front_cache.fill import Fill
-from refresher.front_cache.flight import Flight, SingleFlight
+from refresher.front_cache.fill import Fill, FillResult, Turn
 from refresher.front_cache.trust import NEVER
-from views_sql.maintained_view import Catalog, Dashboard
+from views_sql.declaration.maintained_view import Catalog, Dashboard
 from web.reads.admission import Admission
-from web.reads.background_fills import BackgroundFills, Wish
-from web.reads.computing import Computing, Landed
-from web.reads.exact_read import ExactReads
-from web.reads.guarded_cache import GuardedCache
+from web.reads.background_fills import BackgroundFills, WantedFill
+from web.reads.exact_read import Computing, ExactReads
 from web.reads.reading import Reading, ReadPolicy, cached_reading, computed_reading
-from web.reads.statistics import READ_EVENTS, AdmissionStatistics, ReadStatistics
+from web.reads.statistics import READ_EVENTS, ReadStatistics
 
 __all__ = ["ReadPath", "ReadPolicy", "Reading"]
 
@@ -45,7 +41,7 @@ _ANY_POLICY = ReadPolicy()
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    asked: Dashboard
+    dashboard: Dashboard
     key: EntryKey
     arrived: float
     policy: ReadPolicy
@@ -55,11 +51,13 @@ class _Request:
 class ReadPath:
     """Answers dashboards for one process; any number of threads may read.
 
-    :param statement_timeout_seconds: of the engine's connections; bounds the wait for another's computation.
+    ``admission``: counts the requests that wait for the database.
+
+    :param statement_timeout_seconds: of the engine's connections; bounds the wait for another request's computation.
     :param stale_if_error_seconds: how far past its trust an entry may be when the database is gone.
-    :param admission: how many may compute, or wait for a computation, at once.
+    :param admission: how many requests may compute, or wait for a computation, at once.
     :param compress_from_bytes: the least size of data that is kept compressed.
-    :param on_answered: told user and dashboard of every answered read; costs next to nothing and raises nothing.
+    :param on_answered: called with user and dashboard of every answered read; must be fast and raise nothing.
     """
 
     def __init__(
@@ -76,30 +74,19 @@ class ReadPath:
         compress_from_bytes: int = 16_384,
         on_answered: Callable[[UserKey, str], None] = lambda _user, _dashboard: None,
     ) -> None:
+        self.monotonic, self._cache, self._on_answered = monotonic, cache, on_answered
         self._counter = EventCounter()
-        self._front = cache
-        self._cache = GuardedCache(cache, self._counter)
+        self.admission = Admission(admission)
+        self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
         seconds = statement_timeout_seconds
         reads = ExactReads(engine, self._counter, seconds=seconds, monotonic=monotonic, wall=wall)
-        self._computing = Computing(reads, self._cache, cache.ttl_seconds, compress_from_bytes)
-        self._admission = Admission(admission)
-        self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
-        self._flights: SingleFlight[EntryKey, Fill, Landed] = SingleFlight()
+        self._computing = Computing(reads, cache, compress_from_bytes)
         self._background = BackgroundFills(
-            cache,
-            self._cache,
-            self._computing,
-            self._flights,
-            self._admission,
-            self._dashboards,
-            self._counter,
-            monotonic=monotonic,
+            cache, self._computing, self.admission, self._dashboards, self._counter, monotonic=monotonic
         )
         self._patience_seconds = seconds
         self._wait_seconds = seconds + 5
         self._stale_if_error_seconds = stale_if_error_seconds
-        self.monotonic = monotonic
-        self._on_answered = on_answered
 
     def read(
         self,
@@ -122,16 +109,15 @@ class ReadPath:
 
     def _read(self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any], policy: ReadPolicy) -> Reading:
         arrived = self.monotonic()
-        asked = self._dashboards[dashboard]
         key = self.key(dashboard, user_id, parameters)
-        why = "request"
+        why: str | None = "request"
         if not policy.exact:
             entry, why = self._cache.lookup(key, arrived, policy.max_age_seconds)
             if entry is not None:
                 return cached_reading(entry, self.monotonic())
-        request = _Request(asked, key, arrived, policy, why)
+        request = _Request(self._dashboards[dashboard], key, arrived, policy, why or "request")
         try:
-            with self._admission.slot():
+            with self.admission.slot():
                 return self._share_or_compute(request)
         except DatabaseUnavailable:
             self._counter.add("unavailable")
@@ -142,109 +128,89 @@ class ReadPath:
 
     def key(self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any]) -> EntryKey:
         """Return the key under which the front cache keeps that answer."""
-        asked = self._dashboards[dashboard]
-        return EntryKey(asked.region, user_id, dashboard, tuple(map(parameters.get, asked.arguments)))
+        declared = self._dashboards[dashboard]
+        return EntryKey(declared.region, user_id, dashboard, tuple(map(parameters.get, declared.arguments)))
 
     def hit(self, key: EntryKey, arrived: float) -> Entry | None:
         """Return the front cache's answer to a plain request that arrived then, or None; computes nothing.
 
-        A miss is not counted: who gets None asks :meth:`read`.
+        A miss is not counted: the caller then calls :meth:`read`, which counts it.
         """
         entry = self._cache.hit(key, arrived)
         if entry is not None:
             self._on_answered(key.user, key.dashboard)
         return entry
 
-    def warm(self, wishes: Sequence[Wish]) -> list[str]:
-        """Compute answers in the background; return what became of each: :meth:`BackgroundFills.warm`."""
-        return self._background.warm(wishes)
+    def warm(self, wanted: Sequence[WantedFill]) -> list[str]:
+        """Compute answers in the background; return the outcome of each: :meth:`BackgroundFills.warm`."""
+        return self._background.warm(wanted)
 
     def statistics(self) -> ReadStatistics:
         """Return how reads were answered."""
-        counts = {event: self._counter[event] for event in READ_EVENTS}
-        return ReadStatistics(running=len(self._flights), **counts)
-
-    def admission_statistics(self) -> AdmissionStatistics:
-        """Return how many may wait for the database, do, and were turned away."""
-        return self._admission.statistics()
+        counts = {event: self._counter[event] + self._cache.failures[event] for event in READ_EVENTS}
+        return ReadStatistics(running=self._cache.running, **counts)
 
     def _share_or_compute(self, request: _Request) -> Reading:
-        not_before = self._oldest_to_share(request)
-        deadline = request.arrived + self._wait_seconds
+        """Return what a running computation answers, or compute the answer."""
+        arrived, policy = request.arrived, request.policy
+        not_before = NEVER
         while True:
-            flight, mine = self._flights.enter(request.key, partial(self._cache.begin, request.key))
-            fill = flight.subject
-            may_share = mine or (fill.join() and fill.began > not_before)
-            if fill.background and not may_share:  # without warming there would be nothing to wait for
-                begin = partial(self._cache.begin, request.key)
-                flight, mine = self._flights.enter(request.key, begin, instead_of=flight)
-                if not mine:
-                    continue
-            if mine:
-                return self._fly(flight, request)
-            if not flight.wait(deadline - self.monotonic()):
-                raise DatabaseUnavailable("The same answer has been in the making for too long.")
-            landed = flight.outcome
-            if landed is None:  # its owner failed: try ourselves, if there is time for it
-                if self.monotonic() - request.arrived >= self._patience_seconds:
-                    raise DatabaseUnavailable("The same answer could not be had for too long.")
+            found = self._cache.join(
+                request.key,
+                arrived,
+                exact=policy.exact,
+                max_age_seconds=policy.max_age_seconds,
+                not_before=not_before,
+            )
+            if isinstance(found, Entry):
+                return self._stored_meanwhile(found, request)
+            turn, fill = found
+            if turn in (Turn.OWN, Turn.REPLACE):
+                return self._computed(self._computing.compute(request.dashboard, fill), request)
+            result = self._wait_for(fill, request)
+            if result is None:  # Its owner failed: this request takes its turn.
                 continue
-            if may_share and (landed.shareable or fill.began > request.arrived):
+            if turn is Turn.SHARE and (result.shareable or fill.began > arrived):
                 self._counter.add("shared")
-                return self._computed(landed, request)
-            if not landed.shareable:
-                not_before = request.arrived
+                return self._computed(result, request)
+            if not result.shareable:
+                not_before = arrived
 
-    def _oldest_to_share(self, request: _Request) -> float:
-        """Return the time after which a computation must have begun to answer ``request``."""
-        if request.policy.exact:
-            return request.arrived
-        if not self._front.may_answer(request.arrived):
-            return request.arrived
-        max_age_seconds = request.policy.max_age_seconds
-        return NEVER if max_age_seconds is None else request.arrived - max_age_seconds
+    def _wait_for(self, fill: Fill, request: _Request) -> FillResult | None:
+        """Return what ``fill`` came to; None: it failed, and there is time to compute the answer.
 
-    def _fly(self, flight: Flight[Fill, Landed], request: _Request) -> Reading:
-        """Compute as the owner of ``flight``, and land it whatever happens."""
-        landed = None
-        try:
-            reading = self._look_again(request)
-            if reading is not None:
-                self._cache.abandon(flight.subject)
-                return reading
-            landed = self._computing.compute(request.asked, flight.subject)
-            return self._computed(landed, request)
-        finally:
-            self._flights.land(request.key, flight, landed)
+        :raises DatabaseUnavailable: it takes too long, or it failed after too long.
+        """
+        if not fill.wait(request.arrived + self._wait_seconds - self.monotonic()):
+            raise DatabaseUnavailable("The same answer has been in the making for too long.")
+        if fill.result is None and self.monotonic() - request.arrived >= self._patience_seconds:
+            raise DatabaseUnavailable("The same answer could not be had for too long.")
+        return fill.result
 
-    def _look_again(self, request: _Request) -> Reading | None:
-        """Return what another owner stored since this request looked, if it may answer this request."""
-        key, arrived, policy = request.key, request.arrived, request.policy
-        entry = self._cache.computed_since(key, arrived)
-        if entry is not None:
-            self._counter.add("shared")
-            return self._computed(Landed(entry, None, None), request)
-        if policy.exact:
-            return None
-        entry, _ = self._cache.lookup(key, arrived, policy.max_age_seconds, again=True)
-        return None if entry is None else cached_reading(entry, self.monotonic())
+    def _stored_meanwhile(self, entry: Entry, request: _Request) -> Reading:
+        """Return the reading of an entry that another request stored between this one's miss and its turn."""
+        if entry.began <= request.arrived:
+            return cached_reading(entry, self.monotonic())
+        self._counter.add("shared")
+        return self._computed(FillResult(entry, None, None), request)
 
-    def _computed(self, landed: Landed, request: _Request) -> Reading:
-        self._counter.add(landed.entry.question.computed_by)
-        if landed.entry.question.patched_days:
+    def _computed(self, result: FillResult, request: _Request) -> Reading:
+        question = result.entry.question
+        self._counter.add(question.computed_by)
+        if question.patched_days:
             self._counter.add("patched")
         return computed_reading(
-            landed.entry,
+            result.entry,
             self.monotonic(),
-            stored=landed.refused is None,
+            stored=result.refused is None,
             miss_reason=_FORWARD_REASONS[request.why_not_cached],
-            database_ms=landed.database_ms,
+            database_ms=result.database_ms,
         )
 
     def _last_resort(self, request: _Request) -> Reading | None:
         """Return the entry past its trust that ``request`` or the setting allows, or None."""
         policy, seconds = request.policy, request.policy.stale_if_error_seconds
-        if seconds is None:  # the setting does not overrule a request that asks for something fresher
+        if seconds is None:  # The setting does not overrule a request that asks for something fresher.
             demanding = policy.exact or policy.max_age_seconds is not None
             seconds = 0 if demanding else self._stale_if_error_seconds
         now = self.monotonic()

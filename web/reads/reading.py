@@ -1,6 +1,6 @@
-"""What a read asks for and what it gets: policies, readings, and the entry made of an answer.
+"""The values of a read: the request's policy, the database's answer, the entry made of it, and the reading returned.
 
-Invariant: a reading says who served it, who computed it and how old it is, as the entry remembers it.
+Invariant: a reading says who served it, who computed it and how old it is, as its entry remembers it.
 """
 
 import hashlib
@@ -11,10 +11,9 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
-from refresher.front_cache.body import Body, body_data, kept_body
+from refresher.front_cache.body import Body, body_data, compressed
 from refresher.front_cache.entry import Entry, EntryKey, Question
-from views_sql.maintained_view import Dashboard
-from web.reads.exact_read import Answer
+from views_sql.declaration.maintained_view import Dashboard
 
 MOST_QUESTIONS = 2_048
 
@@ -29,17 +28,40 @@ class ReadPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What one statement returned.
+
+    :param body: JSON of the data; None: there is nothing of that kind for this user.
+    :param valid_seconds: until the user's midnight by the database's clock; None: the answer does not depend on today.
+    :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.
+    """
+
+    body: bytes | None
+    epoch: int
+    drain_id: int
+    source: str
+    patched_days: int
+    undrained: bool
+    first_day: date | None
+    last_day: date | None
+    valid_seconds: float | None
+    sent: float
+    calculated_at: float
+    database_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """An answer and the truth about it; times in Unix seconds.
+    """The answer to a request, and where it came from; times in Unix seconds.
 
     :param body: the data as the front cache keeps it.
     :param source: who served it: ``cache``, ``materialized_view`` or ``database``.
     :param computed_by: ``materialized_view`` or ``database``.
-    :param age_seconds: since its statement was sent; it misses nothing committed before that.
-    :param parameters: as they were resolved: a JSON object, as text.
+    :param age_seconds: since its statement was sent; the answer misses nothing committed before that.
+    :param parameters: as they were resolved, a JSON object as text.
     :param stored: whether the front cache holds it now.
     :param miss_reason: why the front cache did not answer, as in RFC 9211 ``fwd=``; None on a hit.
-    :param stale: past its trust, served because the database is gone and staleness was allowed.
+    :param stale: its trust is over; it was served because the database is gone and staleness was allowed.
     """
 
     body: Body
@@ -70,7 +92,7 @@ def cached_reading(entry: Entry, now: float, *, stale: bool = False) -> Reading:
 
 
 def computed_reading(entry: Entry, now: float, *, stored: bool, miss_reason: str, database_ms: float | None) -> Reading:
-    """Return the reading of an answer just computed."""
+    """Return the reading of an answer that was just computed."""
     return _reading(entry, now, entry.question.computed_by, stored, miss_reason, False, database_ms)
 
 
@@ -83,19 +105,19 @@ def _reading(
     stale: bool,
     database_ms: float | None,
 ) -> Reading:
-    began, expires, asked = entry.began, entry.expires, entry.question
+    began, expires, question = entry.began, entry.expires, entry.question
     return Reading(
         body=entry.body,
         etag=entry.etag,
         source=source,
-        computed_by=asked.computed_by,
+        computed_by=question.computed_by,
         calculated_at=entry.calculated_at,
         expires_at=entry.expires_at,
         age_seconds=max(0.0, now - began),
         ttl_seconds=max(0.0, expires - now),
-        patched_days=asked.patched_days,
+        patched_days=question.patched_days,
         watermark=entry.watermark,
-        parameters=asked.parameters,
+        parameters=question.parameters,
         stored=stored,
         miss_reason=why,
         stale=stale,
@@ -104,22 +126,22 @@ def _reading(
 
 
 def make_entry(
-    asked: Dashboard, key: EntryKey, answer: Answer, ttl_seconds: float, compress_from_bytes: int
+    dashboard: Dashboard, key: EntryKey, answer: Answer, ttl_seconds: float, compress_from_bytes: int
 ) -> Entry | None:
-    """Return the entry that keeps ``answer``, None when it holds nothing.
+    """Return the entry that keeps ``answer``, or None if it holds no data.
 
-    It lives ``ttl_seconds``, but never past the user's midnight. Of ``compress_from_bytes`` on, it is compressed here.
+    It lives ``ttl_seconds``, but never past the user's midnight. Data is compressed from ``compress_from_bytes`` on.
     """
     data = answer.body
     if data is None:
         return None
     days = answer.first_day, answer.last_day
     dated = answer.valid_seconds is not None
-    question = _question(asked, key.arguments, *days, dated, answer.epoch, answer.source, answer.patched_days)
+    question = _question(dashboard, key.arguments, *days, dated, answer.epoch, answer.source, answer.patched_days)
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
         key._replace(arguments=question.arguments),
-        kept_body(data, compress_from_bytes),
+        data if len(data) < compress_from_bytes else compressed(data),
         question,
         make_digest(key, question.parameters, data),
         answer.drain_id,
@@ -131,7 +153,7 @@ def make_entry(
 
 @lru_cache(MOST_QUESTIONS)
 def _question(
-    asked: Dashboard,
+    dashboard: Dashboard,
     arguments: tuple[Any, ...],
     first_day: date | None,
     last_day: date | None,
@@ -140,16 +162,16 @@ def _question(
     computed_by: str,
     patched_days: int,
 ) -> Question:
-    """Return the question of an answer: the same object for everybody who asks it, as long as it is asked."""
-    given = dict(zip(asked.arguments, arguments, strict=True))
-    parameters = resolved_parameters(given, first_day, last_day, asked.periods)
+    """Return what entries with these facts have in common: the same object for all of them while it is in use."""
+    given = dict(zip(dashboard.arguments, arguments, strict=True))
+    parameters = resolved_parameters(given, first_day, last_day, dashboard.periods)
     return Question(
         arguments,
         epoch,
         computed_by,
         patched_days,
         json.dumps(parameters, separators=(",", ":")),
-        asked.sources(given, dated),
+        dashboard.sources(given, dated),
         first_day,
         last_day,
     )
@@ -160,7 +182,7 @@ def resolved_parameters(
 ) -> dict[str, Any]:
     """Return the parameters as JSON values, ``from`` and ``to`` as the days of the answer resolved them.
 
-    :param periods: equally long periods that the days cover; ``from`` and ``to`` bound the last of them.
+    :param periods: how many equally long periods the days cover; ``from`` and ``to`` bound the last of them.
     """
     resolved = {name: _json_value(value) for name, value in given.items()}
     if "from" in resolved and "to" in resolved and first_day is not None and last_day is not None:
@@ -171,7 +193,7 @@ def resolved_parameters(
 
 
 def make_digest(key: EntryKey, parameters: str, data: bytes) -> bytes:
-    """Return what tells the answer from every other, for its ``ETag``: of user, question and data, not the watermark.
+    """Return the digest for an answer's ``ETag``, made of user, question and data, but not of the watermark.
 
     :param parameters: as they were resolved, a JSON object as text.
     """

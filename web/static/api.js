@@ -1,9 +1,9 @@
 /**
  * Requests to the JSON API, and where each answer came from.
  *
- * The browser's own cache is left out (`no-store`): it would answer a 304 with the old body as if it were new. We keep the
- * last body of each address and say `If-None-Match` ourselves. With `no-store` a browser would also ask the server for
- * an exact read (`Cache-Control: no-cache`), unless we say what else we ask for: an answer of any age.
+ * The browser's own cache is not used (`no-store`): it would answer a 304 with the old body as if it were new. This module
+ * keeps the last body of each address and sends `If-None-Match` itself. With `no-store` a browser would also request an
+ * exact read (`Cache-Control: no-cache`), so requests accept an answer of any age explicitly.
  */
 
 import { parseExactly } from "./exact_json.js";
@@ -12,10 +12,10 @@ import { token } from "./token.js";
 const kept = new Map();
 const MOST_KEPT = 60;
 export const SIGN_IN = "/api/v1/sign-in";
-const LONGEST_SECONDS = 20; // the server gives a read up after 15
+const LONGEST_SECONDS = 20; // Longer than the 15 s after which the server aborts a read.
 const ANY_AGE = "max-age=31536000";
 
-/** An answer that is an error (RFC 9457), or none at all: `status` 0. */
+/** An error answer (RFC 9457), or a missing answer: `status` 0. */
 export class Problem extends Error {
   constructor({ status = 0, detail = "", type = "about:blank", retryAfterSeconds = null, errors = [] }) {
     super(detail);
@@ -37,18 +37,18 @@ export async function read(path, { signal } = {}) {
   return { ...body, provenance: provenanceOf(response, body.meta) };
 }
 
-/** Return the JSON of an address that is no read of a dashboard. */
+/** Return the JSON of an address that is not a read of a dashboard. */
 export async function get(path, { signal } = {}) {
   return (await whole(path, { signal })).body;
 }
 
-/** Send JSON; return what was answered. */
+/** Send JSON; return the answer. */
 export async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
   return (await whole(path, { method: "POST", headers, body: JSON.stringify(body) })).body;
 }
 
-/** Return a response and its JSON, or `unchanged` for a 304; a network that is silent is a Problem as well. */
+/** Return a response and its JSON, or `unchanged` for a 304; a network that does not answer is a Problem, too. */
 async function whole(path, { signal, ...rest }, unchanged) {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), LONGEST_SECONDS * 1000);
@@ -64,13 +64,13 @@ async function whole(path, { signal, ...rest }, unchanged) {
   }
 }
 
-/** Forget every answer, as when somebody else signs in. */
+/** Delete every kept answer, for example when another user signs in. */
 export function forget() {
   kept.clear();
 }
 
 /**
- * Send a request with the token; return the response if it is no error.
+ * Send a request with the token; return the response if it is not an error.
  * @throws {Problem}
  */
 export async function request(path, { headers = {}, ...rest } = {}) {
@@ -109,7 +109,7 @@ async function problemOf(response) {
 }
 
 /**
- * Return where an answer came from, as its headers tell; they are those of a 304, too.
+ * Return where an answer came from according to its headers, which a 304 has, too.
  * Source: `Cache-Status` (RFC 9211), `Age`, `Server-Timing`.
  */
 function provenanceOf(response, meta) {

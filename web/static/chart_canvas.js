@@ -1,6 +1,6 @@
 /**
- * The drawn part of a chart: a canvas, and a sentence in its place where the library could not be fetched. The table beside
- * it has the numbers either way; the next look tries again.
+ * The drawn part of a chart: a canvas, or a sentence if the chart library could not be loaded. The table next to it has the
+ * numbers in both cases; the next update tries again.
  */
 
 import { chartLibrary } from "./chart_theme.js";
@@ -12,7 +12,7 @@ export class ChartCanvas {
   #isFetching = false;
 
   constructor() {
-    this.chart = null; // once it is made
+    this.chart = null; // Set when the chart is made.
     this.canvas = h("canvas", { role: "img" });
     this.missing = h("p", { class: "fault", hidden: true }, NO_CHART);
     this.elements = [this.missing, h("div", { class: "canvas" }, this.canvas)];
@@ -21,7 +21,7 @@ export class ChartCanvas {
   /**
    * Show the newest state.
    * @param {string} summary the picture in one sentence.
-   * @param {function(): Object} configuration of the chart, asked for once.
+   * @param {function(): Object} configuration of the chart, called once.
    * @param {function(Chart): void} draw puts the newest state into the chart.
    */
   show(summary, configuration, draw) {

@@ -1,6 +1,6 @@
 /**
- * The chart library, fetched when the first chart needs it, and colours and patterns for it from the style sheet.
- * A series is told by its pattern as well as by its colour.
+ * The chart library, loaded when the first chart needs it, with colours and patterns from the style sheet.
+ * A series can be recognised by its pattern as well as by its colour.
  */
 
 let library = null;
@@ -8,7 +8,7 @@ let tries = 0;
 
 /**
  * Return the library's Chart class.
- * @throws {Error} it could not be fetched; the next call tries again.
+ * @throws {Error} it could not be loaded; the next call tries again.
  */
 export async function chartLibrary() {
   library ??= fetchLibrary();
@@ -20,7 +20,7 @@ export async function chartLibrary() {
   }
 }
 
-/** A module that failed once is not fetched again under the same address, so each try has one of its own. */
+/** A browser does not load a failed module again from the same address, so each attempt uses a new address. */
 async function fetchLibrary() {
   const address = document.documentElement.dataset.chartLibrary;
   const again = tries ? `?again=${tries}` : "";
@@ -89,7 +89,7 @@ export function fill(colourName, pattern = "plain") {
   return made;
 }
 
-/** Return a little square with that fill, for legends. */
+/** Return a small square with that fill, for legends. */
 export function swatch(colourName, pattern, isLine = false) {
   const square = document.createElement("canvas");
   square.className = "swatch";

@@ -1,23 +1,23 @@
 /**
- * Elements from plain values. Text goes in as text only, so nothing that a user or a server wrote becomes markup.
+ * Makes elements from plain values. Text is inserted as text only, so no text of a user or a server becomes markup.
  */
 
 /**
  * Return an element.
  * @param {string} tag
- * @param {Object<string, *>} [attributes] null and false leave one out; on… are listeners.
+ * @param {Object<string, *>} [attributes] those that are null or false are omitted; on… are listeners.
  * @param {...(Node|string|null|undefined|false)} children
  */
 export function h(tag, attributes = {}, ...children) {
   return built(document.createElement(tag), attributes, children);
 }
 
-/** Return an SVG element; otherwise as {@link h}. */
+/** Return an SVG element; the arguments are those of {@link h}. */
 export function svg(tag, attributes = {}, ...children) {
   return built(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
-/** Return the element with that id, which the page is known to have. */
+/** Return the element with that id; it is an error if the page has none. */
 export function byId(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no #${id}`);

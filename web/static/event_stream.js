@@ -1,15 +1,15 @@
 /**
- * Server-sent events over `fetch`: an EventSource cannot send the token, which belongs in no address.
+ * Server-sent events over `fetch`: an EventSource cannot send the token, which must not be in an address.
  */
 
 import { request } from "./api.js";
 
 /**
- * Follow a stream to its end; return when it ended in order.
+ * Follow a stream to its end; return if the server ended it normally.
  * @param {string} path
  * @param {{signal: AbortSignal, lastEventId: ?string, onEvent: function({type: string, id: string, data: string}): void,
- *   silenceSeconds: number}} options `silenceSeconds`: without a byte for so long, the stream counts as cut.
- * @throws {Problem|Error} it was refused, or cut.
+ *   silenceSeconds: number}} options `silenceSeconds`: a stream without a byte for this time counts as cut.
+ * @throws {Problem|Error} the stream was refused, or cut.
  */
 export async function follow(path, { signal, lastEventId, onEvent, silenceSeconds }) {
   const cut = new AbortController();
@@ -33,13 +33,13 @@ export async function follow(path, { signal, lastEventId, onEvent, silenceSecond
       parse(value);
     }
   } finally {
-    cut.abort(); // also when an event could not be taken: the server's place is given back
+    cut.abort(); // Also if an event could not be handled: this frees the server's place for a stream.
     clearTimeout(watchdog);
     signal.removeEventListener("abort", stop);
   }
 }
 
-/** Return a function that takes the text of a stream in any pieces and tells each event of it. */
+/** Return a function that takes the text of a stream in pieces of any size and calls `onEvent` with each event. */
 export function parser(onEvent) {
   let rest = "";
   let id = "";

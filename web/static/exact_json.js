@@ -1,4 +1,4 @@
-/** JSON whose whole numbers keep every digit: those beyond 2^53 become BigInt, as far as the browser tells their text. */
+/** Parses JSON so that whole numbers keep every digit: those beyond 2^53 become BigInt, if the browser supports it. */
 
 export function parseExactly(text) {
   return JSON.parse(text, (_key, value, context) => {

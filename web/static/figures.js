@@ -62,7 +62,7 @@ export function bytes(value) {
   return `${rest < 10 && unit ? oneDecimal.format(rest) : Math.round(rest)} ${units[unit]}`;
 }
 
-/** Return a calendar day (YYYY-MM-DD), e.g. Nov 23, with its year where that is not plain. */
+/** Return a calendar day (YYYY-MM-DD), e.g. Nov 23, on request with year and weekday. */
 export function day(text, { year = false, weekday = false } = {}) {
   const shown = { timeZone: "UTC", month: "short", day: "numeric" };
   if (year) shown.year = "numeric";
@@ -98,17 +98,17 @@ export function today(timeZone, at = new Date()) {
   return `${part.year}-${part.month}-${part.day}`;
 }
 
-/** Return the calendar day that many days after another one. */
+/** Return the calendar day that is the given number of days after another one. */
 export function daysAfter(text, days) {
   return new Date(Date.parse(`${text}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Return a difference of whole numbers, either of which may be a BigInt. */
+/** Return the difference of two whole numbers, each of which may be a BigInt. */
 export function minus(one, other) {
   return typeof one === typeof other ? one - other : BigInt(one) - BigInt(other);
 }
 
-/** Return whether the browser knows a time zone; PostgreSQL knows more of them. */
+/** Return whether the browser knows a time zone; PostgreSQL knows more time zones. */
 export function isTimeZone(name) {
   try {
     return Boolean(new Intl.DateTimeFormat(undefined, { timeZone: name }));

@@ -1,50 +1,50 @@
 /**
- * What keeps a page current: reading everything again, as long as somebody looks at it. Where there is a stream of events
- * the page reads when one comes, elsewhere every 5 s.
+ * Keeps a page current by reading everything again while the page is visible: after each event if there is an event stream,
+ * otherwise every 5 s.
  *
- * Whatever happens, the page says which of the two it is, and never looks live when it is not: the mode is made of what is
- * known (`#mode`), never set. An event comes from one process of the server; the next request may reach another, which is at
- * most H behind. So after an event the page reads at once, and once more when H has passed.
+ * The page always shows which of the two applies, and never looks live when it is not: the mode is computed from the known
+ * facts (`#mode`) and never set. An event comes from one process of the server; the next request may reach another process,
+ * which is at most H behind. So after an event the page reads immediately, and again after H.
  */
 
 import { Problem, get } from "./api.js";
 import { follow } from "./event_stream.js";
 
 const POLL_SECONDS = 5;
-const ANYWAY_SECONDS = 60; // days end, entries expire: read so often even when nothing is told
-const LEAST_SECONDS = 1; // between two reads, however many events come
-const SILENCE_SECONDS = 40; // the server says something each 15
+const ANYWAY_SECONDS = 60; // The longest time between two reads: days end and entries expire without an event.
+const LEAST_SECONDS = 1; // The shortest time between two reads, no matter how many events arrive.
+const SILENCE_SECONDS = 40; // The server sends something every 15 s.
 const FIRST_RETRY_SECONDS = 2;
 const LONGEST_RETRY_SECONDS = 60;
-const SHORT_LIFE_SECONDS = 5; // a stream that ends sooner was no good, in order or not
-const FINAL = [403, 404, 422]; // asking again would be answered the same
+const SHORT_LIFE_SECONDS = 5; // A stream that ends sooner counts as failed, even if the server ended it normally.
+const FINAL = [403, 404, 422]; // The statuses that another request would get again.
 const DEFECT = "This page has a defect, and could not show an answer.";
 
 const seconds = () => performance.now() / 1000;
 
 /**
  * @typedef {{mode: "connecting"|"live"|"polling"|"paused"|"offline"|"refused", why: string, exactOnly: boolean, at: ?Date}} State
- *   `at`: when everything was read last.
+ *   `at`: the time of the last complete read.
  * @typedef {{refresh: function(AbortSignal): Promise<?{watermark: ?string, complete: boolean}>, show: function(State): void,
  *   onSignedOut: function(string): void, path?: function(): string, trustSeconds?: number}} Parts
- *   `refresh` reads and shows everything; it returns the oldest watermark of what is shown and whether all of it could be
- *   had, and throws when nothing could. `path`: of the stream of events.
+ *   `refresh` reads and shows everything; it returns the oldest watermark shown and whether every read succeeded, and
+ *   throws if none did. `path`: the address of the event stream.
  */
 export class Live {
   #parts;
   #isStarted = false;
   #isPaused = false;
-  #run = null; // while somebody looks
+  #run = null; // Set while the page is visible and not paused.
   #reading = null;
   #timer = null;
   #due = Infinity;
   #began = -Infinity;
-  #settledAt = -Infinity; // what was read before may lack a change that was told
-  #isWanted = false; // another read, after the one under way
+  #settledAt = -Infinity; // Earlier reads may lack the change that an event reported.
+  #isWanted = false; // Whether another read must follow the running one.
   #stream = { is: "none", why: "" };
   #watermark = null;
-  #read = null; // the last one that worked: {at, complete}
-  #fault = null; // of the last one, if it did not
+  #read = null; // The last successful read: {at, complete}.
+  #fault = null; // The error of the last read, if it failed.
   #exactOnly = false;
 
   /** @param {Parts} parts */
@@ -59,28 +59,28 @@ export class Live {
     return this.#isPaused;
   }
 
-  /** Begin, or go on after a pause. */
+  /** Start, or continue after a pause. */
   start() {
     [this.#isStarted, this.#isPaused] = [true, false];
     this.#show();
     this.#follow();
   }
 
-  /** Read nothing more by itself until {@link start}; what is shown stays, and its time is said. */
+  /** Stop automatic reads until {@link start}; the numbers stay on the page, with their time. */
   pause() {
     this.#isPaused = true;
     this.#end();
     this.#show();
   }
 
-  /** Read everything now, in place of what is being read: somebody asks, or something else is asked for. */
+  /** Read everything now, instead of a running read: the user requested it, or the page's question changed. */
   async refresh() {
     if (FINAL.includes(this.#fault?.status)) this.#fault = null;
     if (this.#isStarted && !this.#isPaused && !this.#run) return this.#follow();
     return this.#readAll();
   }
 
-  /** Begin or end as somebody looks or not: a tab that nobody looks at takes nobody's room. */
+  /** Start or stop with the page's visibility: a hidden tab must not occupy the server. */
   #follow() {
     const isDue = this.#isStarted && !this.#isPaused && !document.hidden && !FINAL.includes(this.#fault?.status);
     if (!isDue) return this.#end();
@@ -113,7 +113,7 @@ export class Live {
     try {
       const { watermark = null, complete = true } = (await this.#parts.refresh(reading.signal)) ?? {};
       if (reading !== this.#reading) return;
-      this.#watermark ??= watermark; // from then on events say how far the page has heard
+      this.#watermark ??= watermark; // From now on events carry the newest watermark that the page knows.
       [this.#read, this.#fault] = [{ at: new Date(), complete }, null];
       this.#show();
     } catch (error) {
@@ -132,7 +132,7 @@ export class Live {
     return this.#show();
   }
 
-  /** After a read: say when the next one is due. */
+  /** Schedule the next read after a read. */
   #plan() {
     const isSettled = this.#began >= this.#settledAt;
     if (this.#fault) this.#ask(Math.max(POLL_SECONDS, Math.min(this.#fault.retryAfterSeconds ?? 0, LONGEST_RETRY_SECONDS)));
@@ -141,7 +141,7 @@ export class Live {
     if (this.#isWanted) this.#ask(0);
   }
 
-  /** Read after so many seconds at the latest. */
+  /** Read after the given number of seconds at the latest. */
   #ask(after) {
     const due = Math.max(seconds() + after, this.#began + LEAST_SECONDS);
     if (!this.#run || due >= this.#due) return;
@@ -154,7 +154,7 @@ export class Live {
     }, (due - seconds()) * 1000);
   }
 
-  /** Without a stream nobody tells whether the cache may answer: ask. */
+  /** Ask whether the cache may answer, which only an event stream reports otherwise. */
   async #askForTrust(run) {
     const ready = await get("/readyz", { signal: run.signal }).catch(() => null);
     if (!ready || run !== this.#run || this.#stream.is !== "none") return;
@@ -170,7 +170,7 @@ export class Live {
       const began = seconds();
       const end = await this.#followStream(signal);
       if (signal.aborted) return;
-      const isUsual = end.inOrder && seconds() - began > SHORT_LIFE_SECONDS; // streams end, so that load spreads
+      const isUsual = end.inOrder && seconds() - began > SHORT_LIFE_SECONDS; // The server ends streams to spread the load.
       this.#stream = { is: "none", why: isUsual ? "" : end.why };
       if (!isUsual) this.#show();
       this.#ask(POLL_SECONDS);
@@ -180,7 +180,7 @@ export class Live {
     }
   }
 
-  /** Follow one stream to its end; return how it ended: {inOrder, why, retryAfterSeconds}. */
+  /** Follow one stream to its end; return {inOrder, why, retryAfterSeconds}. */
   async #followStream(signal) {
     const cut = "The live stream was cut.";
     const [lastEventId, silenceSeconds] = [this.#watermark, SILENCE_SECONDS];
@@ -198,7 +198,7 @@ export class Live {
     }
   }
 
-  /** `isFromNow`: the stream does not tell what happened before it. */
+  /** `isFromNow`: the stream does not report earlier changes. */
   #take({ type, id, data }, isFromNow) {
     this.#watermark = id || this.#watermark;
     if (type === "state") {
@@ -214,7 +214,7 @@ export class Live {
     }
   }
 
-  // --- what is known
+  // --- the state
 
   #mode() {
     if (this.#isPaused) return "paused";
@@ -230,7 +230,7 @@ export class Live {
   }
 }
 
-/** Return after some seconds, or when `signal` is aborted. */
+/** Return after the given seconds, or when `signal` is aborted. */
 function wait(after, signal) {
   return new Promise((resolve) => {
     const end = () => {

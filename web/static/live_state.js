@@ -1,11 +1,11 @@
-/** The state of the connection as the page shows it: a word, a shape and a reason; and the button that pauses it. */
+/** Shows the state of the connection: a word, a shape and a reason; and the button that pauses it. */
 
 import { byId, h } from "./dom.js";
 import { instant } from "./figures.js";
 
 const WORDS = { connecting: "Connecting", live: "Live", polling: "Asking every 5 s", paused: "Paused", offline: "Not up to date", refused: "Nothing to show" };
 const EXACT_ONLY =
-  "The numbers are exact, but slower: the refresher does not tell of changes, so every answer is computed when it is asked for.";
+  "The numbers are exact, but slower: the refresher does not report changes, so every answer is computed for its request.";
 
 /** Show a state of {@link Live}. */
 export function showLive({ mode, why, exactOnly, at }, timeZone) {
@@ -17,7 +17,7 @@ export function showLive({ mode, why, exactOnly, at }, timeZone) {
   state.hidden = false;
   notice("exact-only", exactOnly && (mode === "live" || mode === "polling") ? EXACT_ONLY : "", "warn");
   notice("polling", mode === "polling" && why ? `${why} The page asks every 5 s instead.` : "", "plain");
-  notice("offline", mode === "offline" ? `${why} ${since ? `What is shown is as of ${since}; the` : "The"} page goes on trying.` : "", "bad");
+  notice("offline", mode === "offline" ? `${why} ${since ? `What is shown is as of ${since}; the` : "The"} page keeps trying.` : "", "bad");
   document.body.dataset.live = mode;
 }
 
@@ -33,7 +33,7 @@ export function offerPause(live) {
   };
 }
 
-/** Show a sentence above the panels, or take it away where `text` is empty. */
+/** Show a sentence above the panels, or remove it if `text` is empty. */
 export function notice(id, text, kind, ...more) {
   const before = document.getElementById(`notice-${id}`);
   if (!text) return before?.remove();

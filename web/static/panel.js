@@ -1,5 +1,5 @@
 /**
- * A panel of a page: its skeleton gives way to its numbers; a fault is said in it, and the numbers before it stay, marked.
+ * A panel of a page: its numbers replace its skeleton; after a fault it shows the fault and marks the earlier numbers.
  */
 
 import { byId, h } from "./dom.js";
@@ -11,14 +11,14 @@ export class Panel {
   #hasFailed = false;
   #isOld = false;
 
-  /** @param {string} id of its section in the page. */
+  /** @param {string} id The id of the panel's section in the page. */
   constructor(id) {
     this.section = byId(id);
     this.body = this.section.querySelector(".panel-body");
     this.fault = this.section.querySelector(".panel-fault");
   }
 
-  /** Show content, which the panel keeps and changes, and where its numbers came from. */
+  /** Show content, which later updates change in place, and where its numbers came from. */
   show(content, provenance, timeZone) {
     if (content.parentNode !== this.body) this.body.replaceChildren(content);
     if (provenance) showProvenance(this.section.querySelector(".provenance"), provenance, timeZone);
@@ -28,19 +28,19 @@ export class Panel {
     this.#mark();
   }
 
-  /** Mark the numbers as those of before, or take the mark away. */
+  /** Mark the numbers as outdated, or remove the mark. */
   markOld(isOld) {
     this.#isOld = isOld;
     this.#mark();
   }
 
-  /** Say what is wrong and what to do; `retry` is what the button does. */
+  /** Show what is wrong and what to do; the button calls `retry`. */
   fail(detail, retry) {
     this.section.setAttribute("aria-busy", "false");
     this.fault.hidden = false;
     this.#hasFailed = true;
     this.#mark();
-    const text = this.#isEmpty() ? detail : `${detail} These are the numbers from before.`;
+    const text = this.#isEmpty() ? detail : `${detail} These are the earlier numbers.`;
     if (this.fault.dataset.text === text) return;
     this.fault.dataset.text = text;
     this.fault.replaceChildren(text, " ", h("button", { type: "button", onclick: retry }, "Try again"));
@@ -56,14 +56,14 @@ export class Panel {
   }
 }
 
-/** Put text into an element and mark for a moment that it changed. */
+/** Set an element's text and mark the change for a moment. */
 export function setText(element, text) {
   if (element.textContent === text) return;
   const isFirst = element.textContent === "";
   element.textContent = text;
   if (isFirst) return;
   element.classList.remove("changed");
-  void element.offsetWidth; // so that the mark starts anew
+  void element.offsetWidth; // Restarts the animation of the mark.
   element.classList.add("changed");
   setTimeout(() => element.classList.remove("changed"), CHANGED_MS);
 }

@@ -1,6 +1,6 @@
 /**
- * A chart with its legend, and the table with the same numbers behind it.
- * The table is what a screen reader gets; the picture is described in one sentence.
+ * A chart with its legend, and a table with the same numbers.
+ * A screen reader reads the table; one sentence describes the picture.
  */
 
 import { ChartCanvas } from "./chart_canvas.js";
@@ -16,8 +16,8 @@ export class Plot {
 
   /**
    * @param {{series: Series[], stacked?: boolean, first: string, axes: Object<string, function(number): string>,
-   *   area?: boolean, moving?: boolean}} shape `first`: head of the table's first column; `axes`: how each value axis is
-   *   labelled; `area`: lines are filled; `moving`: the labels move on with time, so no bar grows into another's place.
+   *   area?: boolean, moving?: boolean}} shape `first`: head of the table's first column; `axes`: the labels of each value
+   *   axis; `area`: lines are filled; `moving`: the labels move with time, so bars change without an animation.
    */
   constructor(shape) {
     this.shape = shape;
@@ -44,7 +44,7 @@ export class Plot {
   /**
    * Show values.
    * @param {{labels: string[], values: Array<Array<number|bigint|null>>, summary: string, totals?: string[]}} latest
-   *   `values`: one array a series, as long as `labels`; `totals`: one a series, for the legend.
+   *   `values`: one array per series, as long as `labels`; `totals`: one per series, for the legend.
    */
   show(latest) {
     this.#latest = latest;

@@ -1,5 +1,5 @@
 /**
- * Where the numbers of a panel came from and how old they are; a word and a shape, the facts behind it.
+ * Where the numbers of a panel came from and how old they are: words and a shape, which unfold to the facts.
  */
 
 import { h } from "./dom.js";
@@ -12,7 +12,7 @@ const TICK_MS = 1000;
 const SOON_SECONDS = 2;
 const shown = new Map();
 
-/** Show it in a panel's head; the elements stay the same, so that focus and what is unfolded stay. */
+/** Show it in a panel's head; the elements are kept, so that focus and unfolded parts are kept. */
 export function showProvenance(place, provenance, timeZone) {
   const parts = shown.get(place)?.parts ?? made(place);
   const kind = provenance.stale ? "stale" : provenance.source;
@@ -37,7 +37,7 @@ function made(place) {
   return { details, shape, said, facts };
 }
 
-/** Return it in words as of `now`, e.g. "exact, from the view, 2 ms" or "cache, 0.4 s old". */
+/** Return it as words at the time `now`, e.g. "exact, from the view, 2 ms" or "cache, 0.4 s old". */
 export function words({ source, stale, calculatedAt, milliseconds }, now = Date.now()) {
   const seconds = (now - calculatedAt) / 1000;
   if (stale) return `out of date, ${age(seconds)} old`;
@@ -45,7 +45,7 @@ export function words({ source, stale, calculatedAt, milliseconds }, now = Date.
   return `exact, from ${SOURCES[source]}, ${took(milliseconds)}${seconds < SOON_SECONDS ? "" : `, ${age(seconds)} ago`}`;
 }
 
-/** Ages go on while nothing is asked. */
+/** Ages increase between requests. */
 function grow() {
   for (const { parts, provenance } of shown.values()) parts.said.textContent = words(provenance);
 }

@@ -1,5 +1,5 @@
 /**
- * Signing in and out: by a token that is pasted, or by the one-use code of a link.
+ * Signing in, by a pasted token or by the one-use code of a link, and out.
  */
 
 import { Problem, SIGN_IN, forget, post } from "./api.js";
@@ -7,11 +7,11 @@ import { byId, h } from "./dom.js";
 import { notice } from "./live_state.js";
 import { claims, forgetToken, isAdmin, keepToken, token } from "./token.js";
 
-const WORTH_ANOTHER_TRY = [0, 429, 503]; // the code was not looked at, or may not have been
-const NO_TOKEN = "That is no token. One has three parts with dots between them: copy all of it.";
+const WORTH_ANOTHER_TRY = [0, 429, 503]; // Statuses after which the code may still be unused.
+const NO_TOKEN = "That is not a token. A token has three parts with dots between them: copy all of it.";
 let isLeaving = false;
 
-/** Return once somebody is signed in; shows the form as long as nobody is. `why` is said above it. */
+/** Return once a user is signed in; show the form until then, with `why` above it. */
 export async function signedIn(why = "") {
   const code = takeCode();
   const link = code ? await redeem(code) : { fault: why };
@@ -21,9 +21,9 @@ export async function signedIn(why = "") {
   showWho();
 }
 
-/** Forget who is signed in and everything they were shown, and begin anew. */
+/** Delete the token and all kept answers, and load the page again. */
 export function signOut(why = "") {
-  if (isLeaving) return; // what fails while the page goes is no reason
+  if (isLeaving) return; // Failures while the page is being left are no reason to sign out.
   isLeaving = true;
   forgetToken();
   forget();
@@ -38,14 +38,14 @@ export function whySignedOut() {
   return why;
 }
 
-/** Return the code of the address, if it holds one; it is out of the address before anything else happens. */
+/** Return the code of the address, if it has one, and remove it from the address before anything else happens. */
 function takeCode() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code) history.replaceState(null, "", location.pathname + location.search);
   return code;
 }
 
-/** Sign in with a code; return {fault, code}: what went wrong, and the code if it is worth another try. */
+/** Sign in with a code; return {fault, code}: the error, and the code if another attempt may succeed. */
 async function redeem(code) {
   try {
     const answer = await post(SIGN_IN, { code });
@@ -57,7 +57,7 @@ async function redeem(code) {
   }
 }
 
-/** Show the form until somebody has signed in by it, or by the link's code at another try. */
+/** Show the form until a user has signed in with it, or with the link's code at another attempt. */
 function form({ fault, code }) {
   const [section, field] = [byId("sign-in"), byId("token")];
   byId("page").hidden = true;
@@ -85,7 +85,7 @@ function form({ fault, code }) {
   });
 }
 
-/** A page that the browser kept, or one that another link was put into, is of whoever it was made for. */
+/** A page that the browser kept, or whose link was replaced by another one, still belongs to its first user. */
 function stayWithWhoItIs() {
   const mine = token();
   addEventListener("pageshow", ({ persisted }) => {

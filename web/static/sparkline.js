@@ -1,4 +1,4 @@
-/** A line the size of a word: how a count went, day by day. What it shows is said in words beside it for who cannot see it. */
+/** A line of the size of a word that shows a count day by day, with a label in words for screen readers. */
 
 import { svg } from "./dom.js";
 
@@ -7,7 +7,7 @@ const [WIDTH, HEIGHT, EDGE] = [120, 28, 2];
 /**
  * Return the picture of some values.
  * @param {number[]} values oldest first.
- * @param {string} label what it shows.
+ * @param {string} label says what the picture shows.
  */
 export function sparkline(values, label) {
   const most = Math.max(1, ...values.map(Number));

@@ -1,6 +1,6 @@
 /**
- * The token of whoever is signed in: in this tab's session storage, never in an address. What it says is shown, not
- * believed: the server verifies it with every request.
+ * The token of the signed-in user, in this tab's session storage and never in an address. Its claims are shown but not
+ * trusted: the server verifies the token with every request.
  */
 
 const KEY = "frontview.token";
@@ -17,7 +17,7 @@ export function forgetToken() {
   sessionStorage.removeItem(KEY);
 }
 
-/** Return the token's claims as it states them, or an empty object where it is none. */
+/** Return the token's claims without verifying them; an empty object if it is not a token. */
 export function claims() {
   try {
     const middle = token().split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
@@ -27,7 +27,7 @@ export function claims() {
   }
 }
 
-/** Return whether the token says that its bearer is an operator. */
+/** Return whether the token claims that its bearer is an operator. */
 export function isAdmin() {
   const { scope } = claims();
   return (Array.isArray(scope) ? scope : String(scope ?? "").split(" ")).includes("admin");

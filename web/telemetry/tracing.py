@@ -21,7 +21,7 @@ SERVICE = "frontview-web"
 
 
 class Tracing:
-    """The traces of one application; made before a fork, it starts a thread with the first span of each process.
+    """The traces of one application; may be made before a fork: each process starts its thread with its first span.
 
     :param exporter: receives the spans.
     """

@@ -1,6 +1,6 @@
-"""The shape of every answer of the reference application; for the documentation only.
+"""The shape of every answer of the reference application, for the documentation only.
 
-Invariant: nothing is serialised through these models: answers are the database's bytes.
+Invariant: no answer is serialised through these models; answers are the database's bytes.
 """
 
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Meta(BaseModel):
-    """How the data came to be."""
+    """Where the data came from and how fresh it is."""
 
     source: Literal["cache", "materialized_view", "database"] = Field(
         description="cache: the front cache; materialized_view: view rows, patched where stale; "
@@ -20,9 +20,9 @@ class Meta(BaseModel):
     expires_at: datetime = Field(description="When the front cache drops it at the latest.")
     age_seconds: float
     patched_days: int = Field(description="Days that were recomputed live because the view was behind.")
-    watermark: str = Field(description="Epoch and drain the answer is exact as of.", examples=["3-1842"])
-    parameters: dict[str, Any] = Field(description="The parameters as understood, with defaults resolved.")
-    stale: bool = Field(False, description="Only there, and true, when the database is gone and old data was allowed.")
+    watermark: str = Field(description="Epoch and drain as of which the answer is exact.", examples=["3-1842"])
+    parameters: dict[str, Any] = Field(description="The parameters of the answer, with defaults resolved.")
+    stale: bool = Field(False, description="Present, and true, only without a database and if old data was allowed.")
 
 
 class CallCounts(BaseModel):
@@ -98,9 +98,9 @@ class Overview(BaseModel):
 
 
 class SeriesCounts(BaseModel):
-    """Calls and leads of a stretch of days."""
+    """Calls and leads of a range of days."""
 
-    calls: int = Field(description="All of them: the five outcomes add up to it.")
+    calls: int = Field(description="All calls: the five outcomes add up to this number.")
     completed: int
     failed: int
     no_answer: int
@@ -113,7 +113,7 @@ class SeriesCounts(BaseModel):
 
 
 class SeriesEntry(SeriesCounts):
-    """One day, week or month; those without calls are there, as zeros."""
+    """One day, week or month; those without calls are present, with zeros."""
 
     period_start: date
 
@@ -152,7 +152,7 @@ class ListedAgent(AgentRow):
 
     daily_calls: list[int] = Field(
         default_factory=list,
-        description="Only there with `series=calls`: the calls of each day of the range, oldest first.",
+        description="Present only with `series=calls`: the calls of each day of the range, oldest first.",
     )
 
 
@@ -169,7 +169,7 @@ class AgentDetail(AgentRow):
 
 
 class Measures(BaseModel):
-    """What a period is judged by; null where nothing was there to divide by."""
+    """The measures by which periods are compared; null where the divisor is zero."""
 
     calls: float | None
     success_rate: float | None
@@ -180,7 +180,7 @@ class Measures(BaseModel):
 
 
 class Performance(BaseModel):
-    """A period beside the equally long one before it."""
+    """A period and the equally long one before it."""
 
     current: Measures
     previous: Measures
@@ -188,35 +188,35 @@ class Performance(BaseModel):
 
 
 class OverviewAnswer(BaseModel):
-    """An overview and how it came to be."""
+    """An overview, and where it came from."""
 
     data: Overview
     meta: Meta
 
 
 class AnalyticsAnswer(BaseModel):
-    """A series and how it came to be."""
+    """A series, and where it came from."""
 
     data: Analytics
     meta: Meta
 
 
 class AgentsAnswer(BaseModel):
-    """Agents and how the list came to be."""
+    """Agents, and where the list came from."""
 
     data: Agents
     meta: Meta
 
 
 class AgentAnswer(BaseModel):
-    """One agent and how the answer came to be."""
+    """One agent, and where the answer came from."""
 
     data: AgentDetail
     meta: Meta
 
 
 class PerformanceAnswer(BaseModel):
-    """Two periods and how the answer came to be."""
+    """Two periods, and where the answer came from."""
 
     data: Performance
     meta: Meta

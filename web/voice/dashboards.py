@@ -1,7 +1,7 @@
-"""The reference application's reads: one function each, which names its dashboard and its parameters.
+"""The reference application's reads: each is one function that names its dashboard and its parameters.
 
-Invariant: who is asking is settled before anything of the request is looked at, and whose data they may have
-before anything is looked up.
+Invariant: the caller is verified before any other part of the request is read, and whose data the caller may read is
+decided before anything is looked up.
 """
 
 from apiflask import APIBlueprint
@@ -29,7 +29,7 @@ reads = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
 
 @reads.before_request
 def authenticate() -> None:
-    """Settle who is asking, before anything else of the request is looked at."""
+    """Verify the caller before any other part of the request is read."""
     g.caller = settle_caller()
 
 
@@ -69,7 +69,7 @@ def agent(parameters: AgentParameters, **_path: str) -> Response:
 @documented_read(reads, PerformanceAnswer)
 @takes(reads, PeriodBesideEarlier)
 def performance(parameters: PeriodBesideEarlier) -> Response:
-    """A period beside the equally long one before it."""
+    """A period and the equally long one before it."""
     return answer("performance", parameters)
 
 

@@ -1,4 +1,4 @@
-"""The parameters that only the reference application's reads have; the shared ones are in ``parameters``."""
+"""Parameters of the reference application's reads; those that all reads share are in :mod:`web.http.parameters`."""
 
 from typing import Literal
 
@@ -23,6 +23,6 @@ class AgentsParameters(Period):
 
 
 class AgentParameters(Period):
-    """Parameters of one agent's read; ``agent_id`` stands in the path."""
+    """Parameters of one agent's read; ``agent_id`` is part of the path."""
 
     agent_id: Identifier = Field(description="The agent.")

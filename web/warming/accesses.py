@@ -22,7 +22,7 @@ MOST_PAIRS = 4_096  # of (user, dashboard) between two reports
 Pair: TypeAlias = tuple[UserKey, str]
 
 _REPORT = """
-SELECT frontview.report_accesses(%s::text[]::frontview.user_key[], %s::text[], %s::integer[])
+SELECT frontview.report_accesses(%s::frontview.access_count[])
 """
 
 
@@ -100,9 +100,8 @@ class AccessReporter:
         reads = sum(counts.values())
         try:
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                users = [str(user) for user, _ in counts]
-                dashboards = [dashboard for _, dashboard in counts]
-                connection.exec_driver_sql(_REPORT, (users, dashboards, list(counts.values())))
+                rows = [(str(user), dashboard, reads) for (user, dashboard), reads in counts.items()]
+                connection.exec_driver_sql(_REPORT, (rows,))
         except Exception:
             self._sums["unreported_reads"] += reads
             raise

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from refresher.front_cache.entry import EntryKey
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
 
 MOST_PLANNED = 10_000
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from models.allowance import Allowance
 from refresher.front_cache.entry import EntryKey, Reads
-from web.reads.background_fills import RENEWAL, Wish
+from web.reads.background_fills import RENEWAL, WantedFill
 from web.telemetry.worker_statistics import WarmingStatistics
 from web.warming.expectations import LAPSED_SECONDS, Expectations
 from web.warming.pace import Pace
@@ -57,7 +57,7 @@ class Cache(Protocol):
 class Warm(Protocol):
     """How answers are filled: :meth:`web.reads.background_fills.BackgroundFills.warm`."""
 
-    def __call__(self, wishes: Sequence[Wish], /) -> Sequence[str]:
+    def __call__(self, wishes: Sequence[WantedFill], /) -> Sequence[str]:
         """Return of each ``stored``, ``held``, ``refused``, ``busy`` or ``failed``."""
 
 
@@ -161,7 +161,7 @@ class Warmer:
     def _fill(self, now: float) -> None:
         due = self._due(now)
         while not self._stopping():
-            batch = [Wish(*it) for it in islice(due, self._most_together())]
+            batch = [WantedFill(*it) for it in islice(due, self._most_together())]
             if not batch:
                 return
             if self._allowance.seconds <= 0:
@@ -222,7 +222,7 @@ class Warmer:
         if self._policy.renew_at is not None:
             yield from self._to_renew(now, COMPANY_SHARE * self._policy.renew_at)
 
-    def _fill_together(self, batch: Sequence[Wish]) -> bool:
+    def _fill_together(self, batch: Sequence[WantedFill]) -> bool:
         """Fill some answers; return whether to go on with others."""
         begun = self._monotonic()
         outcomes = self._warm(batch)

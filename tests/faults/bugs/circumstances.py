@@ -15,6 +15,10 @@ from tests.waiting import until
 END_READ = "frontview.end_read(frontview.read_state, text, date, date, timestamptz)"
 MERGED = "frontview.call_daily_merged(frontview.user_key, date, date, frontview.staleness)"
 ACT_SECONDS = 1.0
+_ALL_DRAINED = """
+SELECT pg_snapshot_xmin(d.snapshot) > COALESCE((SELECT max(l.xid) FROM frontview.change_log l), '0')
+FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1
+"""
 
 
 def _nothing(_: Any) -> None:
@@ -72,7 +76,7 @@ def _forget_feed_of_a_paused_worker(stage: Stage) -> None:
     stage.worker.pause()
     time.sleep(0.7)
     stage.load.pause_writers()
-    time.sleep(0.1)  # for the drain
+    until(lambda: stage.sql.execute(_ALL_DRAINED).fetchone() == (True,), "drain of every change")
     stage.sql.execute("SELECT frontview.forget_feed('0 seconds')")
     stage.worker.resume()
     time.sleep(1.7)

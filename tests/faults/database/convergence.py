@@ -10,7 +10,7 @@ from models.connection import Connection
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.faults.record.encoding import DAYS
 from tests.oracle.relations import tiers
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 QUEUE_SHARE = 0.01
 DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself

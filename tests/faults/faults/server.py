@@ -14,7 +14,7 @@ import psycopg
 from tests.faults.deployment.cluster import Cluster
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.scene import Scene
-from views_sql.rights import ROLES
+from views_sql.generation.rights import ROLES
 
 # A restore takes some, too; the new cluster's must be below those that the dump's bookkeeping names.
 USE_TRANSACTION_IDS = """

@@ -46,12 +46,12 @@ class Book:
     chance: random.Random
     known: list[Row] = field(default_factory=list)
     _numbers: dict[int, int] = field(default_factory=dict)
-    _moving: list[tuple[list[int], int, Row | None]] = field(default_factory=list)
+    moving: list[tuple[list[int], int, Row | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._open = list(self.users)
         slots = [(group, bit) for group in groups_of(self.users) for bit in range(MOVING_BITS)]
-        self._moving = [(group, PLAIN_BITS + bit, None) for group, bit in slots[self.index :: self.count]]
+        self.moving = [(group, PLAIN_BITS + bit, None) for group, bit in slots[self.index :: self.count]]
 
     def new_rows(self, most: int = 1) -> list[Row]:
         """Return up to that many new rows of one user, none when all places are taken."""
@@ -91,18 +91,18 @@ class Book:
 
     def a_moving_slot(self) -> int | None:
         """Return the number of a moving row, placed already or not; None: this writer has none."""
-        return self.chance.randrange(len(self._moving)) if self._moving else None
+        return self.chance.randrange(len(self.moving)) if self.moving else None
 
     def moving_row(self, slot: int) -> tuple[Row, bool]:
         """Return the row and whether it is in the database already; a new one gets a place."""
-        group, bit, row = self._moving[slot]
+        group, bit, row = self.moving[slot]
         if row is not None:
             return row, True
         return Row(f"{group[0]}+{bit}", bit, self.chance.choice(group), self.chance.randrange(DAYS)), False
 
     def destination(self, slot: int) -> tuple[int, int]:
         """Return (user, day) to move the row to: another day of its user, or another user of the group."""
-        group, _, row = self._moving[slot]
+        group, _, row = self.moving[slot]
         assert row is not None
         stays = self.chance.random() < 0.5
         user = row.user if stays else self.chance.choice(group)
@@ -110,9 +110,9 @@ class Book:
 
     def keep_moving(self, slot: int, row: Row) -> None:
         """Remember where a moving row is now."""
-        group, bit, _ = self._moving[slot]
-        self._moving[slot] = (group, bit, row)
+        group, bit, _ = self.moving[slot]
+        self.moving[slot] = (group, bit, row)
 
     def abandon_moving(self, slot: int) -> None:
         """Never touch that row again: nobody knows whether it is there."""
-        del self._moving[slot]
+        del self.moving[slot]

@@ -49,7 +49,7 @@ class Pace:
         self.stopping = threading.Event()
         self._going = threading.Event()
         self._going.set()
-        self._lock = threading.Lock()
+        self._idle = threading.Condition()
         self._busy = 0
 
     def turns(self, a_second: float, chance: Any) -> Any:
@@ -62,23 +62,22 @@ class Pace:
                 continue
             if not self._going.wait(0.2):
                 continue
-            with self._lock:
+            with self._idle:
                 self._busy += 1
             try:
                 if self._going.is_set():
                     yield now
             finally:
-                with self._lock:
+                with self._idle:
                     self._busy -= 1
+                    self._idle.notify_all()
             due = max(due + chance.expovariate(a_second), now - 0.5)
 
     def pause(self) -> bool:
         """Return once no thread acts any more; False: one still does after a long time."""
         self._going.clear()
-        end = time.monotonic() + IDLE_SECONDS
-        while self._busy and time.monotonic() < end:
-            time.sleep(0.005)
-        return not self._busy
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._busy, IDLE_SECONDS)
 
     def resume(self) -> bool:
         """Let the threads act again."""

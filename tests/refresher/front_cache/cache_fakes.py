@@ -1,12 +1,16 @@
 """A clock to move by hand, and short ways to make entries, polls and caches."""
 
+import threading
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
-from refresher.front_cache.feed import FeedMemory, FeedRow, Poll, Position
-from refresher.front_cache.region import RegionLimits
+from refresher.front_cache.feed import FeedRow, Poll, Position
+from refresher.front_cache.fill import Fill, Turn
+from refresher.front_cache.limits import RegionLimits
 from refresher.front_cache.trust import Sighting
 
 MARCH_1, MARCH_2, MARCH_9 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 9)
@@ -57,11 +61,15 @@ def changed(drain_id: int, user: int | None = 7, source: str = "calls", day: dat
 
 
 def make_cache(
-    clock: Clock, *, memory: FeedMemory | None = None, kind: type[FrontCache] = FrontCache, **limits: Any
+    clock: Clock,
+    *,
+    memory: FeedMemory | None = None,
+    make_event: Callable[[], threading.Event] = threading.Event,
+    **limits: Any,
 ) -> FrontCache:
     standard = {"max_entries": 100, "max_bytes": 1_000_000}
     regions = [RegionLimits(name, **standard | limits) for name in ("dashboard", "agent")]
-    return kind(regions, trust_seconds=1.0, monotonic=clock, memory=memory)
+    return FrontCache(regions, trust_seconds=1.0, monotonic=clock, memory=memory, make_event=make_event)
 
 
 class Feed:
@@ -85,7 +93,24 @@ class Feed:
         return self.cache.apply(self.poll(*rows, **facts), reconnected=reconnected)
 
 
+def begin(cache: FrontCache, key: EntryKey) -> Fill:
+    """Begin a computation as an exact read does for which nothing runs yet."""
+    found = cache.join(key, cache.monotonic(), exact=True)
+    assert isinstance(found, tuple)
+    turn, running = found
+    assert turn in (Turn.OWN, Turn.REPLACE)
+    return running
+
+
+def begin_ahead(cache: FrontCache, key: EntryKey) -> Fill:
+    """Begin a computation in the background."""
+    running = cache.begin_ahead(key, since=cache.monotonic())
+    assert running is not None
+    return running
+
+
 def fill(cache: FrontCache, key: EntryKey, entry: Entry, *, undrained: bool = False) -> str | None:
     """Compute and store at once; return why it was refused."""
     entry.key = key
-    return cache.finish(cache.begin(key), entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained)
+    running = begin(cache, key)
+    return cache.finish(running, entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained)

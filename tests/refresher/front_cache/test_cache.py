@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterable
 import pytest
 from structlog.testing import capture_logs
 
-from refresher.front_cache.applied_feed import USERS_A_BITE
+from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
-from refresher.front_cache.feed import Bulk, FeedMemory, Poll, Position
+from refresher.front_cache.feed import Bulk, Poll, Position
 from refresher.front_cache.fill import Fill
 from refresher.front_cache.statistics import InvalidationStatistics
+from refresher.front_cache.upkeep import USERS_A_BATCH
 from tests.refresher.front_cache.cache_fakes import (
     MARCH_1,
     MARCH_2,
     MARCH_9,
     Clock,
     Feed,
+    begin,
     changed,
     fill,
     make_cache,
@@ -97,7 +99,6 @@ def test_max_age_is_compared_with_the_age_of_the_computation(cache: FrontCache, 
 
 def test_lookups_are_counted_once(cache: FrontCache, feed: Feed) -> None:
     served(cache)
-    cache.lookup(KEY, cache.monotonic(), again=True)
     fill(cache, KEY, make_entry())
     served(cache)
     counted = cache.statistics().regions["dashboard"]
@@ -117,7 +118,7 @@ def test_a_fill_is_refused_before_the_feed_was_read(cache: FrontCache) -> None:
     ids=["user and day", "everyone", "without a day", "everyone without a day"],
 )
 def test_a_fill_that_missed_an_applied_change_is_refused(cache: FrontCache, feed: Feed, row: object) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(row)  # type: ignore[arg-type]
     entry = make_entry(10)
     assert cache.finish(running, entry, epoch=1, drain_id=10, undrained=False) == "overtaken"
@@ -131,7 +132,7 @@ def test_a_fill_that_missed_an_applied_change_is_refused(cache: FrontCache, feed
     ids=["another user", "another source", "another day"],
 )
 def test_a_change_of_something_else_refuses_no_fill(cache: FrontCache, feed: Feed, row: object) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(row)  # type: ignore[arg-type]
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) is None
 
@@ -144,7 +145,7 @@ def test_a_fill_that_saw_the_change_is_stored(cache: FrontCache, feed: Feed) -> 
 def test_a_fill_from_before_what_is_remembered_is_refused(clock: Clock) -> None:
     cache = make_cache(clock, memory=FeedMemory(max_rows=2))
     feed = Feed(cache, clock)
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(*(changed(11, user=user) for user in range(100, 103)))
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "forgotten"
 
@@ -165,7 +166,7 @@ def test_an_answer_that_is_over_already_is_not_stored(cache: FrontCache, feed: F
 
 
 def test_an_abandoned_fill_leaves_nothing_behind(cache: FrontCache, feed: Feed) -> None:
-    cache.abandon(cache.begin(KEY))
+    cache.abandon(begin(cache, KEY))
     assert cache.statistics().running_fills == 0
 
 
@@ -216,7 +217,7 @@ def test_a_manual_invalidation_evicts_what_its_pattern_names(cache: FrontCache, 
 
 
 def test_a_fill_that_runs_while_its_answer_is_invalidated_by_hand_is_refused(cache: FrontCache, feed: Feed) -> None:
-    running, others = cache.begin(KEY), cache.begin(OTHER)
+    running, others = begin(cache, KEY), begin(cache, OTHER)
     feed.apply(changed(11, user=None, source="cache:*:user:7", day=None).narrowed())
     assert not running.joinable
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
@@ -271,7 +272,7 @@ def test_a_change_of_many_users_evicts_their_answers_and_nobody_elses(cache: Fro
 
 
 def test_a_fill_that_missed_a_change_of_many_users_is_refused(cache: FrontCache, feed: Feed) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     apply_bulk(feed, bulk(11))
     assert not running.joinable
     assert cache.finish(running, make_entry(), epoch=1, drain_id=10, undrained=False) == "forgotten"
@@ -291,7 +292,7 @@ class Meanwhile:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
         self._act: Callable[[], object] | None = act
         self.found: object = None
-        monkeypatch.setattr("refresher.front_cache.applied_feed.time.sleep", self._sleep)
+        monkeypatch.setattr("refresher.front_cache.upkeep.time.sleep", self._sleep)
 
     def _sleep(self, _seconds: float) -> None:
         act, self._act = self._act, None
@@ -302,12 +303,12 @@ class Meanwhile:
 @pytest.fixture
 def crowded(clock: Clock) -> FrontCache:
     """A cache with room for more users than are looked through at once."""
-    return make_cache(clock, max_entries=4 * USERS_A_BITE, max_bytes=10**8)
+    return make_cache(clock, max_entries=4 * USERS_A_BATCH, max_bytes=10**8)
 
 
 def crowd_in(cache: FrontCache, drain_id: int = 10) -> None:
     """Fill an answer of each of those users."""
-    for user in range(1, USERS_A_BITE + 2):
+    for user in range(1, USERS_A_BATCH + 2):
         fill(cache, make_key(user), make_entry(drain_id))
 
 
@@ -316,9 +317,9 @@ def test_a_fill_that_ends_between_two_bites_is_refused_if_it_missed_the_change(
 ) -> None:
     feed = Feed(crowded, clock)
     crowd_in(crowded)
-    for change in ({"bulks": (bulk(11),)}, {"rows": [changed(12, user) for user in range(1, USERS_A_BITE + 2)]}):
-        keys = [make_key(user, "analytics") for user in range(1, USERS_A_BITE + 2)]
-        running = [crowded.begin(key) for key in keys]
+    for change in ({"bulks": (bulk(11),)}, {"rows": [changed(12, user) for user in range(1, USERS_A_BATCH + 2)]}):
+        keys = [make_key(user, "analytics") for user in range(1, USERS_A_BATCH + 2)]
+        running = [begin(crowded, key) for key in keys]
         drain_id = feed.drain_id
 
         def finish_all(running: list[Fill] = running, drain_id: int = drain_id) -> set[str | None]:
@@ -408,7 +409,7 @@ def test_a_feed_without_any_drain_is_not_trusted(cache: FrontCache, feed: Feed, 
 
 
 def test_a_fill_that_ran_across_a_flush_is_refused(cache: FrontCache, feed: Feed) -> None:
-    running = cache.begin(KEY)
+    running = begin(cache, KEY)
     feed.apply(reconnected=True)
     assert cache.finish(running, make_entry(11), epoch=1, drain_id=11, undrained=False) == "dropped"
 
@@ -452,7 +453,7 @@ def test_a_read_of_a_newer_epoch_drops_the_users_older_entries(cache: FrontCache
 
 
 def test_a_newer_read_drops_the_users_running_fills(cache: FrontCache, feed: Feed) -> None:
-    running, others = cache.begin(KEY), cache.begin(OTHER)
+    running, others = begin(cache, KEY), begin(cache, OTHER)
     fill(cache, make_key(7, "newer"), make_entry(10), undrained=True)
     assert not running.joinable
     assert others.joinable
@@ -461,21 +462,21 @@ def test_a_newer_read_drops_the_users_running_fills(cache: FrontCache, feed: Fee
 
 def test_an_answer_of_nothing_found_drops_older_entries_too(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry(10))
-    running = cache.begin(make_key(7, "gone"))
+    running = begin(cache, make_key(7, "gone"))
     assert cache.finish(running, None, epoch=1, drain_id=10, undrained=True) is None
     assert not served(cache)
 
 
 def test_an_ordinary_read_drops_nothing(cache: FrontCache, feed: Feed) -> None:
     fill(cache, make_key(7, "older"), make_entry(10))
-    running = cache.begin(make_key(7, "running"))
+    running = begin(cache, make_key(7, "running"))
     fill(cache, KEY, make_entry(10))
     assert served(cache, make_key(7, "older"))
     assert running.joinable
 
 
 def test_a_change_of_the_user_closes_running_fills_to_later_requests(cache: FrontCache, feed: Feed) -> None:
-    running, others = cache.begin(KEY), cache.begin(OTHER)
+    running, others = begin(cache, KEY), begin(cache, OTHER)
     feed.apply(changed(11))
     assert not running.joinable
     assert others.joinable

@@ -2,7 +2,9 @@
 
 import pytest
 
-from refresher.front_cache.feed import Bulk, Dependence, FeedMemory, FeedRow, Poll, Position, break_in_feed, concerns
+from refresher.front_cache.applied_feed import FeedMemory
+from refresher.front_cache.entry import Dependence
+from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position, break_in_feed, concerns
 from refresher.front_cache.follower import MAX_ROWS_A_POLL, MOST_USERS_APART, read_poll
 from tests.refresher.front_cache.cache_fakes import MARCH_1, MARCH_2, MARCH_9, changed, make_key
 

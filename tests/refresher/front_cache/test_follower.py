@@ -22,12 +22,12 @@ from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import FeedRow, Poll
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.region import RegionLimits
+from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
 from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import ROOT
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.process.worker import Worker
 from web.reads.read_path import ReadPath, ReadPolicy
 
@@ -238,11 +238,11 @@ def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.
         cache.next_poll()
         other.execute("LOCK TABLE frontview.drain IN ACCESS EXCLUSIVE MODE")
         until(lambda: blocked_poll(connection), "blocked poll")
-        deadlines.look()
+        deadlines.check()
         assert deadlines.cuts == 0
         now[0] += 60
         began = time.monotonic()
-        deadlines.look()
+        deadlines.check()
         until(lambda: follower.status().reconnects, "reconnect")
         assert deadlines.cuts == 1
         assert time.monotonic() - began < 2.0, "that was the statement timeout"
@@ -347,7 +347,7 @@ def test_a_forked_child_starts_parts_of_its_own(database_url: str, led: Callable
 
 def test_a_process_that_forgets_to_stop_it_ends_all_the_same(database_url: str) -> None:
     program = (
-        "import sys; from models.settings import load_settings; from views_sql.catalog import CATALOG;"
+        "import sys; from models.settings import load_settings; from views_sql.voice.catalog import CATALOG;"
         "from web.process.worker import Worker;"
         "Worker(load_settings(database_url=sys.argv[1]), CATALOG).ensure_started()"
     )

@@ -2,12 +2,22 @@
 
 import pytest
 
-from refresher.front_cache.applied_feed import USERS_A_BITE
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.fill import Turn
 from refresher.front_cache.statistics import RegionStatistics
 from refresher.front_cache.store import MOST_DROPPED
-from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, fill, make_cache, make_entry, make_key
+from refresher.front_cache.upkeep import USERS_A_BATCH
+from tests.refresher.front_cache.cache_fakes import (
+    Clock,
+    Feed,
+    begin_ahead,
+    changed,
+    fill,
+    make_cache,
+    make_entry,
+    make_key,
+)
 
 KEY, OTHER = make_key(), make_key(8)
 
@@ -35,9 +45,9 @@ def read(cache: FrontCache, key: EntryKey = KEY) -> bool:
 def warm(
     cache: FrontCache, key: EntryKey, entry: Entry, *, undrained: bool = False, joined: bool = False
 ) -> str | None:
-    running = cache.begin(key, background=True)
+    running = begin_ahead(cache, key)
     if joined:
-        assert running.join()
+        assert cache.join(key, cache.monotonic()) == (Turn.SHARE, running)
     return cache.finish(running, entry, epoch=entry.epoch, drain_id=entry.drain_id, undrained=undrained)
 
 
@@ -60,10 +70,10 @@ def test_a_sweep_drops_what_is_over_and_nothing_else(cache: FrontCache, feed: Fe
 
 
 def test_a_sweep_of_many_users_reaches_all_of_them(cache: FrontCache, feed: Feed, clock: Clock) -> None:
-    for user in range(2 * USERS_A_BITE + 1):
+    for user in range(2 * USERS_A_BATCH + 1):
         fill(cache, make_key(user), make_entry(expires=clock.now + 5))
     clock.advance(5)
-    assert cache.sweep() == 2 * USERS_A_BITE + 1
+    assert cache.sweep() == 2 * USERS_A_BATCH + 1
     assert counted(cache).bytes == 0
 
 
@@ -173,7 +183,7 @@ def test_a_renewal_is_no_miss_and_is_counted(cache: FrontCache, feed: Feed, cloc
 
 def test_a_renewal_that_missed_a_change_is_refused(cache: FrontCache, feed: Feed) -> None:
     fill(cache, KEY, make_entry())
-    running = cache.begin(KEY, background=True)
+    running = begin_ahead(cache, KEY)
     feed.apply(changed(11))
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
     assert not cache.holds(KEY)

@@ -10,10 +10,10 @@ import pytest
 
 from models.errors import ConfigurationError
 from refresher.front_cache.entry import ENTRY_BYTES, Entry, EntryKey, entry_bytes
-from refresher.front_cache.region import Region, RegionLimits, region_limits
-from refresher.front_cache.store import Store
+from refresher.front_cache.limits import RegionLimits, region_limits
+from refresher.front_cache.store import Region, Store
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, fill, make_cache, make_entry, make_key
-from views_sql.maintained_view import Region as DeclaredRegion
+from views_sql.declaration.maintained_view import Region as DeclaredRegion
 
 MANY_USERS = range(1000, 3000)
 DECLARED = (DeclaredRegion("dashboard", 500, 50_000_000), DeclaredRegion("agent", 1000, 30_000_000))

@@ -14,7 +14,7 @@ from refresher.refreshing.policy import (
     TierState,
     decide,
     horizon_to_move_to,
-    next_refresh,
+    most_urgent,
     retry_seconds,
     with_moves,
 )
@@ -26,7 +26,7 @@ STALE = replace(CLEAN, stale=True)
 
 
 def chosen(*tiers: TierState, duty: float = 0.05, min_seconds: float = 5.0) -> TierState | None:
-    return next_refresh(tiers, duty=duty, min_seconds=min_seconds)
+    return most_urgent(decide(tiers, duty=duty, min_seconds=min_seconds))
 
 
 @pytest.mark.parametrize("seconds_ago", [0.0, 1e9, None])
@@ -123,7 +123,7 @@ def test_refreshes_take_no_more_than_their_duty(duration: float, duty: float, ti
             replace(STALE, view=str(n), duration_seconds=duration, refreshed_seconds_ago=now - last[n])
             for n in range(tiers)
         ]
-        due = next_refresh(states, duty=duty, min_seconds=1.0)
+        due = most_urgent(decide(states, duty=duty, min_seconds=1.0))
         if due is None:
             now += round_seconds / 20
             continue
@@ -201,7 +201,7 @@ def test_what_is_told_of_a_refresh_is_what_comes(
         )
         for tier in tiers
     ]
-    due = next_refresh(later, duty=duty, min_seconds=min_seconds)
+    due = most_urgent(decide(later, duty=duty, min_seconds=min_seconds))
     sure = [tier for tier, seconds in zip(later, told, strict=True) if seconds is not None and seconds < passed - 1e-6]
     perhaps = [t for t, seconds in zip(later, told, strict=True) if seconds is not None and seconds <= passed + 1e-6]
     assert due is None or due in perhaps

@@ -22,7 +22,7 @@ from tests.fix_postgres import Server
 from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 CALLS = CATALOG.view("call_daily")
 INSERT = "INSERT INTO calls (user_id, agent_id, started_at, status, cost_cents) VALUES (%s, %s, now() - %s, 'busy', 5)"

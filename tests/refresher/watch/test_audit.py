@@ -19,8 +19,8 @@ from refresher.watch.comparison import compare
 from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.oracle.reads import compare_every_read
-from views_sql.catalog import CATALOG
-from views_sql.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 
 CALL_DAILY = CATALOG.view("call_daily")
@@ -90,14 +90,13 @@ def site(connection: Connection) -> Site:
     return Site(connection)
 
 
-@pytest.fixture(params=["embedded", "system"])
-def site_of_each(request: pytest.FixtureRequest) -> Iterator[Site]:
+@pytest.fixture
+def site_of_each(any_server: Server) -> Iterator[Site]:
     """The same, on each server in turn."""
-    server: Server = request.getfixturevalue(f"{request.param}_server")
-    url = server.create(server.template)
+    url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as opened:
         yield Site(opened)
-    server.drop(url)
+    any_server.drop(url)
 
 
 def test_right_reads_are_compared_with_tiers_and_nothing_is_told(site_of_each: Site) -> None:

@@ -18,7 +18,7 @@ from tests.fix_postgres import Server
 from tests.oracle.reads import Tally, compare_view
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 
 ALARMS = "SELECT kind, subject, detail FROM frontview.alarm ORDER BY kind, subject"
 MARKED = "SELECT DISTINCT source FROM frontview.change_log WHERE user_id IS NULL ORDER BY source"
@@ -39,17 +39,16 @@ DAMAGES = {
 BACK = "SELECT frontview.install_triggers('calls')"
 
 
-@pytest.fixture(params=["embedded", "system"])
-def c(request: pytest.FixtureRequest) -> Iterator[Connection]:
+@pytest.fixture
+def c(any_server: Server) -> Iterator[Connection]:
     """A connection to a database with data, on each server in turn; the capture was looked at once."""
-    server: Server = request.getfixturevalue(f"{request.param}_server")
-    url = server.create(server.template)
+    url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as opened:
         fill(opened, users=2)
         check_coverage(opened)
         opened.execute("DELETE FROM frontview.change_log")
         yield opened
-    server.drop(url)
+    any_server.drop(url)
 
 
 def alarms(c: Connection) -> list[tuple[str, str]]:

@@ -12,8 +12,8 @@ from sqlalchemy.engine import make_url
 from models.engine import connect
 from models.settings import Settings, load_settings
 from tests.fix_postgres import Server
-from views_sql.catalog import CATALOG
-from views_sql.maintained_view import Catalog
+from views_sql.declaration.maintained_view import Catalog
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.doctor import Finding, examine
 from web.doctor.server import session

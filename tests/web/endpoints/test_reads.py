@@ -135,7 +135,7 @@ def test_each_read_asks_for_its_dashboard_with_parsed_parameters(client, worker,
 
 
 def test_the_arguments_are_those_the_catalog_declares(client, worker):
-    from views_sql.catalog import CATALOG  # noqa: PLC0415
+    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
 
     for path in (
         OVERVIEW,

@@ -25,7 +25,7 @@ def test_a_burst_after_a_quiet_time_is_no_stall() -> None:
     with admission.slot():
         waiting = threading.Thread(target=lambda: _enter(admission, leave))
         waiting.start()
-        until(lambda: bool(admission._changed._waiters), "waiter")  # type: ignore[attr-defined]
+        until(lambda: admission.waiting, "waiter")
     assert leave.wait(10)
     waiting.join()
 
@@ -56,9 +56,7 @@ def test_while_answers_come_a_request_waits_for_the_next_place() -> None:
     holder = threading.Thread(target=hold)
     holder.start()
     assert entered.wait(10)
-    waiting = threading.Thread(
-        target=lambda: until(lambda: bool(admission._changed._waiters), "waiter") and leave.set()
-    )
+    waiting = threading.Thread(target=lambda: until(lambda: admission.waiting, "waiter") and leave.set())
     waiting.start()
     with admission.slot():
         assert leave.is_set()
@@ -88,17 +86,34 @@ def test_the_only_place_is_spare_when_nobody_has_it() -> None:
         assert (plenty, another) == (True, False)
 
 
+class SlowToWake(threading.Condition):
+    """A condition whose waiters, once notified, go on only when ``awake`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awake = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        notified = super().wait(timeout)
+        self.release()
+        try:
+            assert self.awake.wait(10)
+        finally:
+            self.acquire()
+        return notified
+
+
 def test_no_place_is_spare_while_somebody_waits() -> None:
-    admission = Admission(1, monotonic=Clock())
-    entered, leave = threading.Event(), threading.Event()
-    leave.set()
+    changed = SlowToWake()
+    admission = Admission(1, monotonic=Clock(), changed=changed)
+    entered = threading.Event()
     with admission.slot():
         waiting = threading.Thread(target=lambda: _enter(admission, entered))
         waiting.start()
-        until(lambda: bool(admission._waiting), "waiter")
-        admission._free, free = 1, admission._free  # given back, and the waiter not awake yet
-        with admission.spare_slot() as plenty:
-            assert not plenty
-        admission._free = free
+        until(lambda: admission.waiting, "waiter")
+    assert admission.statistics().inside == 0, "the place was given back, and the waiter is not awake yet"
+    with admission.spare_slot() as plenty:
+        assert not plenty
+    changed.awake.set()
     assert entered.wait(10)
     waiting.join()

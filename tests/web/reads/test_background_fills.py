@@ -9,17 +9,16 @@ from models.errors import DatabaseUnavailable
 from refresher.front_cache.entry import EntryKey
 from tests.refresher.front_cache.cache_fakes import changed
 from tests.web.reads.database_fakes import ANSWER, GONE, Rows
-from tests.web.reads.test_read_path import EXACT, Hold, Reader, Stage, statements
-from web.reads.background_fills import RENEWAL, Wish
+from tests.web.reads.test_read_path import EXACT, SECOND, Hold, Reader, Stage, statements
+from web.reads.background_fills import RENEWAL, WantedFill
 from web.reads.read_path import ReadPolicy
 from web.reads.statistics import ReadStatistics
 
 KEY = EntryKey("dashboard", 7, "overview", ())
-SECOND = ANSWER | {"body": "2"}
 
 
 def warm(stage: Stage, key: EntryKey = KEY, *, renew: bool = False) -> str:
-    (outcome,) = stage.path.warm([Wish(key, RENEWAL if renew else "predicted")])
+    (outcome,) = stage.path.warm([WantedFill(key, RENEWAL if renew else "predicted")])
     return outcome
 
 
@@ -115,7 +114,7 @@ def test_after_a_change_nobody_waits_for_what_began_before_it() -> None:
 
 def test_real_reads_come_first() -> None:
     stage = Stage(admission=2)
-    with stage.path._admission.slot():
+    with stage.path.admission.slot():
         assert warm(stage) == "busy"
     assert statements(stage) == 0
     assert warm(stage) == "stored"
@@ -174,7 +173,7 @@ def test_a_read_fails_as_ever_when_a_background_computation_runs() -> None:
 
 # --- several at once
 
-MANY = [Wish(EntryKey("dashboard", user, "overview", ()), "predicted") for user in range(5)]
+MANY = [WantedFill(EntryKey("dashboard", user, "overview", ()), "predicted") for user in range(5)]
 
 
 def test_several_answers_are_one_statement() -> None:
@@ -198,7 +197,7 @@ def test_each_of_several_gets_its_own_row_whatever_their_order(monkeypatch: pyte
 def test_of_several_each_has_its_own_outcome() -> None:
     stage = Stage()
     stage.read(user=2)
-    unknown = Wish(KEY._replace(dashboard="unknown"), "predicted")
+    unknown = WantedFill(KEY._replace(dashboard="unknown"), "predicted")
     assert stage.path.warm([*MANY[:3], unknown]) == ["stored", "stored", "held", "failed"]
     assert statements(stage) == 2
     assert stage.path.statistics().running == 0
@@ -218,7 +217,7 @@ def test_a_defect_leaves_nothing_running_of_several(monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("web.reads.computing.make_entry", broken)
+    monkeypatch.setattr("web.reads.exact_read.make_entry", broken)
     with pytest.raises(ZeroDivisionError):
         stage.path.warm(MANY)
     assert stage.cache.statistics().running_fills == 0
@@ -240,6 +239,6 @@ def test_of_several_a_change_refuses_those_it_concerns() -> None:
 
 def test_while_real_reads_need_the_places_none_of_several_is_tried() -> None:
     stage = Stage(admission=2)
-    with stage.path._admission.slot():
+    with stage.path.admission.slot():
         assert stage.path.warm(MANY) == ["busy"] * 5
     assert statements(stage) == 0

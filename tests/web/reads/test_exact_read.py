@@ -10,7 +10,7 @@ from models.errors import DatabaseUnavailable, InvalidParameters, NotMigrated
 from models.event_counter import EventCounter
 from tests.refresher.front_cache.cache_fakes import Clock
 from tests.web.reads.database_fakes import ANSWER, FakeEngine, Outcome, failure
-from views_sql.maintained_view import Dashboard
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import MAX_ATTEMPTS, Answer, ExactReads
 
 ASKED = Dashboard("agents", "agent", 900, "frontview.dashboard_agents", ("from", "to"), lambda *_: frozenset())

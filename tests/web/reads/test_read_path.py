@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from models.errors import DatabaseUnavailable, NotFound
-from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.body import Deflated
+from refresher.front_cache.fill import RunningFills
+from refresher.front_cache.store import Region, Store
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_cache
 from tests.web.reads.database_fakes import ANSWER, GONE, FakeEngine
-from views_sql.maintained_view import Catalog, Dashboard, Region
+from views_sql.declaration.maintained_view import Catalog, Dashboard
+from views_sql.declaration.maintained_view import Region as DeclaredRegion
 from web.reads.read_path import Reading, ReadPath, ReadPolicy
 from web.reads.reading import resolved_parameters
 from web.reads.statistics import ReadStatistics
@@ -20,15 +23,28 @@ from web.reads.statistics import ReadStatistics
 CATALOG = Catalog(
     (),
     (),
-    (Region("dashboard", 100, 1_000_000), Region("agent", 100, 1_000_000)),
+    (DeclaredRegion("dashboard", 100, 1_000_000), DeclaredRegion("agent", 100, 1_000_000)),
     (
         Dashboard("overview", "dashboard", 600, "f.overview", (), lambda *_: frozenset({"calls"})),
         Dashboard("agents", "agent", 900, "f.agents", ("from", "to"), lambda *_: frozenset({"calls"})),
     ),
 )
+SECOND = ANSWER | {"body": "2"}
 ANY = ReadPolicy()
 EXACT = ReadPolicy(exact=True)
 UNDER_WAY_SECONDS = 5  # how long a test waits for a thread that must come
+
+
+class AnnouncedEvent(threading.Event):
+    """Announces each thread that is about to wait for it."""
+
+    def __init__(self, announced: threading.Semaphore) -> None:
+        super().__init__()
+        self._announced = announced
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._announced.release()
+        return super().wait(timeout)
 
 
 class Stage:
@@ -36,7 +52,8 @@ class Stage:
 
     def __init__(self, *outcomes: Any, **options: Any) -> None:
         self.clock = Clock()
-        self.cache = options.pop("cache", None) or make_cache(self.clock)
+        self.waiting = threading.Semaphore(0)
+        self.cache = make_cache(self.clock, make_event=lambda: AnnouncedEvent(self.waiting))
         self.feed = Feed(self.cache, self.clock)
         self.engine = FakeEngine(*outcomes)
         self.path = ReadPath(
@@ -85,17 +102,7 @@ class Hold:
     def __init__(self, stage: Stage) -> None:
         self.stage, self.first = stage, True
         self.reached, self.go_on = threading.Event(), threading.Event()
-        self.waiting = threading.Semaphore(0)
         stage.engine.before = self
-        enter = stage.path._flights.enter
-
-        def watched(*arguments: Any, **options: Any) -> Any:
-            flight, mine = enter(*arguments, **options)
-            if not mine:
-                self.waiting.release()
-            return flight, mine
-
-        stage.path._flights.enter = watched  # type: ignore[method-assign]
 
     def __call__(self) -> None:
         if self.first:
@@ -110,7 +117,7 @@ class Hold:
 
     def join(self, policy: ReadPolicy = ANY) -> Reader:
         reader = self.stage.in_thread(policy)
-        assert self.waiting.acquire(timeout=UNDER_WAY_SECONDS)
+        assert self.stage.waiting.acquire(timeout=UNDER_WAY_SECONDS)
         return reader
 
 
@@ -343,14 +350,14 @@ def test_waiting_for_another_has_an_end() -> None:
 
 def test_a_turn_that_comes_after_the_answer_was_stored_computes_nothing() -> None:
     stage = Stage()
-    enter = stage.path._flights.enter
+    join = stage.cache.join
 
-    def late(*arguments: Any) -> Any:
-        stage.path._flights.enter = enter  # type: ignore[method-assign]
-        stage.read()  # another thread's read, from begin to end, between look and turn
-        return enter(*arguments)
+    def late(*arguments: Any, **options: Any) -> Any:
+        stage.cache.join = join  # type: ignore[method-assign]
+        stage.read()  # Another request's read, from beginning to end, between this one's miss and its turn.
+        return join(*arguments, **options)
 
-    stage.path._flights.enter = late  # type: ignore[method-assign]
+    stage.cache.join = late  # type: ignore[method-assign]
     assert stage.read().source == "cache"
     assert statements(stage) == 1
 
@@ -403,61 +410,62 @@ def test_nothing_further_past_its_trust_than_allowed_is_served(setting: int, pol
 # --- a failing cache
 
 
-class BrokenCache(FrontCache):
-    """Fails in the method named."""
-
-    broken = ""
-
-    def lookup(self, *arguments: Any, **options: Any) -> Any:
-        self._fail("lookup")
-        return super().lookup(*arguments, **options)
-
-    def begin(self, *arguments: Any, **options: Any) -> Any:
-        self._fail("begin")
-        return super().begin(*arguments, **options)
-
-    def finish(self, *arguments: Any, **options: Any) -> Any:
-        self._fail("finish")
-        return super().finish(*arguments, **options)
-
-    def abandon(self, *arguments: Any) -> None:
-        self._fail("abandon")
-        super().abandon(*arguments)
-
-    def last_resort(self, *arguments: Any) -> Any:
-        self._fail("last_resort")
-        return super().last_resort(*arguments)
-
-    def _fail(self, name: str) -> None:
-        if self.broken == name:
-            raise RuntimeError(name)
+def fail(*_: object, **__: object) -> None:
+    raise RuntimeError("a defect of the cache")
 
 
-@pytest.mark.parametrize("broken", ["lookup", "begin", "finish"])
-def test_a_failure_of_the_cache_is_counted_and_read_past(broken: str) -> None:
-    clock = Clock()
-    cache = make_cache(clock, kind=BrokenCache)
-    stage = Stage(cache=cache)
+@pytest.mark.parametrize(
+    ("part", "method", "policy"),
+    [(Region, "hit", ANY), (RunningFills, "find", EXACT), (Store, "put", EXACT), (RunningFills, "forget", EXACT)],
+    ids=["lookup", "join", "store", "end"],
+)
+def test_a_failure_of_the_cache_is_counted_and_read_past(
+    part: type, method: str, policy: ReadPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(ANSWER, SECOND)
     stage.read()
-    cache.broken = broken  # type: ignore[attr-defined]
-    reading = stage.read(EXACT if broken != "lookup" else ReadPolicy())
-    assert reading.data == b'{"calls":1}'
+    with monkeypatch.context() as broken:
+        broken.setattr(part, method, fail)
+        reading = stage.read(policy)
+    assert reading.data == b"2"
     assert not reading.stored
     assert stage.path.statistics().cache_failed >= 1
-    cache.broken = ""  # type: ignore[attr-defined]
-    assert not cache.may_answer(clock.now), "what it holds may be behind what was shown"
+    assert not stage.cache.may_answer(stage.clock.now), "what it holds may be behind what was shown"
+    assert stage.read().data == b"2", "nobody waits for a computation that is over"
 
 
-@pytest.mark.parametrize("broken", ["abandon", "last_resort"])
-def test_a_failing_cache_does_not_hide_that_the_database_is_gone(broken: str) -> None:
-    cache = make_cache(Clock(), kind=BrokenCache)
-    stage = Stage(GONE, cache=cache, stale_if_error_seconds=60)
-    cache.broken = broken  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    ("part", "method"), [(RunningFills, "forget"), (Region, "use")], ids=["abandon", "last_resort"]
+)
+def test_a_failing_cache_does_not_hide_that_the_database_is_gone(
+    part: type, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(GONE, stale_if_error_seconds=60)
+    monkeypatch.setattr(part, method, fail)
     with pytest.raises(DatabaseUnavailable):
         stage.read()
 
 
+def test_a_failure_to_end_a_computation_wakes_everyone_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(ANSWER, SECOND)
+    hold = Hold(stage)
+    owner = hold.begin()
+    stage.clock.advance(0.1)
+    waiters = [hold.join() for _ in range(3)]
+    monkeypatch.setattr(RunningFills, "forget", fail)
+    hold.go_on.set()
+    assert owner.result().data == b'{"calls":1}'
+    assert {waiter.result().data for waiter in waiters} == {b"2"}, "what the cache could not check is not shared"
+
+
 # --- what a reading says
+
+
+def test_data_is_compressed_from_a_size_on() -> None:
+    text = '{"calls":1},' * 100
+    at_least, below = (Stage(ANSWER | {"body": text}, compress_from_bytes=len(text) + more) for more in (0, 1))
+    assert isinstance(at_least.read().body, Deflated)
+    assert below.read().body == text.encode()
 
 
 def test_parameters_are_told_as_the_answer_resolved_them() -> None:

@@ -13,7 +13,7 @@ from tests.fix_app import SECRET, fill
 from tests.fix_postgres import ROOT
 from tests.waiting import until
 from tests.web.web_fakes import HELD, FakeWorker
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.process.worker import Worker

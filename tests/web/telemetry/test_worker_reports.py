@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from models.engine import make_engine
 from models.settings import load_settings
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.process.worker import Worker
 from web.telemetry.worker_reports import WorkerReports
 from web.telemetry.worker_statistics import WorkerReport, WorkerStatistics

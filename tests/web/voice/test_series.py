@@ -17,8 +17,7 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_app import fill
 from tests.oracle.base_tables import OUTCOMES, facts_of
 from tests.oracle.reads import outcomes_of
-from views_sql.catalog import CATALOG
-from views_sql.loader import read_sql
+from views_sql.voice.catalog import CATALOG
 
 USER, WITHOUT_CALLS = 1, "Idle"
 
@@ -101,24 +100,15 @@ def test_a_write_of_today_is_in_the_last_number_of_the_next_read(filled: Connect
     assert after[1:] == before[1:]
 
 
-@pytest.mark.parametrize("user", [USER, 999])
-def test_without_the_series_the_answer_is_that_of_the_version_before(filled: Connection, user: int) -> None:
-    for name in ("agent_measures", "dashboard_agents"):
-        text = read_sql("dashboards", name, 1)
-        for there in ("agent_measures", "dashboard_agents"):
-            text = text.replace(f".{there}(", f".{there}_before(")
-        filled.execute(text)
+def test_without_the_series_the_answer_is_the_same_less_the_daily_calls(filled: Connection) -> None:
+    for days in ("NULL, NULL", "current_date - 399, current_date"):
+        without, with_series = (
+            ask(filled, f"dashboard_agents(%s, {days}, {series}, FALSE)", USER) for series in ("NULL", "'calls'")
+        )
 
-    for first, last in ((None, None), (date.today() - timedelta(days=399), date.today())):
-        rows = filled.execute(
-            "SELECT now_.*, before.* FROM frontview.dashboard_agents(%(user)s, %(first)s, %(last)s, NULL, FALSE) now_, "
-            "frontview.dashboard_agents_before(%(user)s, %(first)s, %(last)s, FALSE) before",
-            {"user": user, "first": first, "last": last},
-        ).fetchone()
-        assert rows is not None
-        half = len(rows) // 2
-        assert rows[:half] == rows[half:]
-        assert (rows[0] is None) == (user == 999)
+        assert without["agents"]
+        assert all(agent.pop("daily_calls") for agent in with_series["agents"])
+        assert without == with_series
 
 
 def test_a_user_who_is_not_there_has_no_answer(filled: Connection) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from refresher.front_cache.entry import EntryKey, Reads
-from web.reads.background_fills import RENEWAL, Wish
+from web.reads.background_fills import RENEWAL, WantedFill
 from web.warming.expectations import LAPSED_AFTER_SECONDS, LAPSED_SECONDS
 from web.warming.pace import HOT_SECONDS, UNREAD_SECONDS, Pace
 from web.warming.warm_plan import Planned
@@ -39,7 +39,7 @@ class Site:
     due: list[EntryKey] = field(default_factory=list)
     soon: list[EntryKey] = field(default_factory=list)  # due to be renewed
     plan: list[Planned] = field(default_factory=list)
-    filled: list[Wish] = field(default_factory=list)
+    filled: list[WantedFill] = field(default_factory=list)
     together: list[int] = field(default_factory=list)
     sweeps: int = 0
     is_stopping: bool = False
@@ -73,7 +73,7 @@ class Site:
     def holds(self, wanted: EntryKey) -> bool:
         return wanted in self.held
 
-    def warm(self, wishes: Sequence[Wish]) -> list[str]:
+    def warm(self, wishes: Sequence[WantedFill]) -> list[str]:
         self.now += self.fill_seconds * len(wishes)
         self.filled += wishes
         self.together.append(len(wishes))

@@ -18,18 +18,18 @@ from models.settings import load_settings
 from refresher.front_cache.entry import EntryKey
 from refresher.process import RefresherProcess
 from refresher.warming.asked import plan_asked
-from refresher.warming.plan import WarmingPlanner, room_of
+from refresher.warming.plan import WarmingPlanner, capacity_of
 from tests.fix_app import fill
 from tests.waiting import until
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.process.worker import Worker
-from web.reads.background_fills import Wish
-from web.reads.exact_read import Asked
+from web.reads.background_fills import WantedFill
+from web.reads.exact_read import ReadQuestion
 from web.reads.read_path import ReadPolicy
 from web.telemetry.worker_statistics import WarmingStatistics
 
-ROOM = room_of(CATALOG, {}, 500)
+CAPACITY = capacity_of(CATALOG, {}, 500)
 PLANNED = "SELECT user_id, dashboard, reason FROM frontview.warm_plan ORDER BY priority DESC, user_id, dashboard"
 USERS = 6
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%warm_plan%%'"
@@ -111,7 +111,7 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
     ]
     assert site.value("SELECT sum(reads) FROM frontview.traffic") == 4
 
-    WarmingPlanner(ROOM).work(site.c)
+    WarmingPlanner(CAPACITY).work(site.c)
     assert [(user, dashboard) for user, dashboard, _ in site.plan()] == [(1, "overview"), (2, "agents")]
     site.worker = Worker(site.settings, CATALOG)
     site.start_worker()
@@ -123,7 +123,7 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
 def test_what_is_asked_together_is_what_each_question_says_alone(site: Site) -> None:
     site.start_worker()
     questions = [(user, dashboard) for dashboard in CATALOG.plain_dashboards for user in range(1, USERS + 1)]
-    wishes = [Wish(site.key(user, dashboard.name), "predicted") for user, dashboard in questions]
+    wishes = [WantedFill(site.key(user, dashboard.name), "predicted") for user, dashboard in questions]
     site.change(2)  # which the warmed answer sees, drained or not
     read_path = site.worker.read_path
     until(lambda: set(read_path.warm(wishes)) <= {"stored", "held"}, "all answers in the cache")
@@ -147,7 +147,7 @@ def test_what_is_asked_together_has_one_snapshot(site: Site) -> None:
     )
     slow = replace(overview, function="frontview.wait_here")
     found: list[Any] = []
-    asked = [Asked(slow, 1, ()), Asked(overview, 1, ())]
+    asked = [ReadQuestion(slow, 1, ()), ReadQuestion(overview, 1, ())]
     thread = threading.Thread(target=lambda: found.extend(reads.ask_together(asked)))
     thread.start()
     until(lambda: site.value(WAITING_FOR_ADVICE), "the first question")
@@ -160,7 +160,7 @@ def test_what_is_asked_together_has_one_snapshot(site: Site) -> None:
 
 def test_warming_counts_no_access(site: Site) -> None:
     site.add_access(1)
-    WarmingPlanner(ROOM).work(site.c)
+    WarmingPlanner(CAPACITY).work(site.c)
     site.start_worker()
     until(lambda: site.holds(1), "planned answer")
     site.worker.stop()
@@ -209,7 +209,7 @@ def test_reads_go_on_while_nothing_can_be_reported(site: Site) -> None:
 def test_a_forked_child_warms_with_threads_and_connections_of_its_own(site: Site) -> None:
     site.start_worker()
     site.add_access(1)
-    WarmingPlanner(ROOM).work(site.c)
+    WarmingPlanner(CAPACITY).work(site.c)
     until(lambda: site.holds(1), "planned answer in the parent")
     child = os.fork()
     if child == 0:  # nothing of pytest may run here
@@ -257,7 +257,7 @@ def test_what_is_read_is_renewed_before_it_expires(database_url: str, connection
 
 def test_nothing_is_warmed_while_real_reads_need_the_places(site: Site) -> None:
     site.worker.ensure_started()
-    admission = site.worker.read_path._admission
+    admission = site.worker.read_path.admission
     released = threading.Event()
     inside = threading.Semaphore(0)
 
@@ -266,14 +266,14 @@ def test_nothing_is_warmed_while_real_reads_need_the_places(site: Site) -> None:
             inside.release()
             released.wait(30)
 
-    readers = [threading.Thread(target=sit) for _ in range(admission._capacity // 2 + 1)]
+    readers = [threading.Thread(target=sit) for _ in range(admission.statistics().capacity // 2 + 1)]
     for reader in readers:
         reader.start()
     for _ in readers:
         inside.acquire()
     try:
         site.add_access(1)
-        WarmingPlanner(ROOM).work(site.c)
+        WarmingPlanner(CAPACITY).work(site.c)
         until(lambda: site.warming().skipped["busy"], "warming that stands back")
         assert not site.holds(1)
         assert site.warming().warmed == {}
@@ -288,7 +288,7 @@ def test_a_system_without_habits_of_this_hour_warms_the_most_active(site: Site) 
     other_hour = (int(site.value("SELECT EXTRACT(ISODOW FROM now())")) - 1) * 24 + 100
     site.add_access(3, weight=50.0, hour=other_hour % 168)
     site.add_access(4, weight=5.0, hour=other_hour % 168)
-    WarmingPlanner(ROOM).work(site.c)
+    WarmingPlanner(CAPACITY).work(site.c)
     assert site.plan() == [(3, "overview", "most_active"), (4, "overview", "most_active")]
 
 
@@ -301,7 +301,7 @@ def test_low_traffic_widens_the_plan(site: Site) -> None:
         "FROM generate_series(1, 1000) g",
         (now,),
     )
-    WarmingPlanner(ROOM).work(site.c, now)
+    WarmingPlanner(CAPACITY).work(site.c, now)
     assert [reason for *_, reason in site.plan()] == ["most_active"]
     site.c.execute(
         "UPDATE frontview.traffic SET reads = 10 WHERE minute > %s::timestamptz - interval '7 minutes'", (now,)
@@ -309,25 +309,25 @@ def test_low_traffic_widens_the_plan(site: Site) -> None:
     site.c.execute("DELETE FROM frontview.access")
     site.add_access(5, hour=later)
     site.add_access(6, hour=now.weekday() * 24 + now.hour)
-    planner = WarmingPlanner(room_of(CATALOG, {}, 5))  # half a user's worth of the most active: none
+    planner = WarmingPlanner(capacity_of(CATALOG, {}, 5))  # half a user's worth of the most active: none
     planner.work(site.c, now)
     assert site.plan() == [(6, "overview", "predicted"), (5, "overview", "low_traffic")]
 
 
 def test_what_was_asked_by_hand_outlives_the_next_plan(site: Site) -> None:
-    assert plan_asked(site.c, {"user_ids": [4, "5"]}, ROOM) == "planned 2 users"
+    assert plan_asked(site.c, {"user_ids": [4, "5"]}, CAPACITY) == "planned 2 users"
     asked = site.plan()
     assert {(user, reason) for user, _, reason in asked} == {(4, "asked"), (5, "asked")}
     assert {dashboard for _, dashboard, _ in asked} == {"overview", "analytics", "agents", "performance"}
     site.add_access(4)
-    WarmingPlanner(ROOM).work(site.c)
+    WarmingPlanner(CAPACITY).work(site.c)
     assert site.plan() == asked
 
 
 def test_the_most_active_are_asked_for_by_number(site: Site) -> None:
     for user, weight in ((1, 2.0), (2, 9.0), (3, 5.0)):
         site.add_access(user, weight=weight)
-    assert plan_asked(site.c, {"most_active": 2}, ROOM) == "planned 2 users"
+    assert plan_asked(site.c, {"most_active": 2}, CAPACITY) == "planned 2 users"
     assert {user for user, *_ in site.plan()} == {2, 3}
 
 
@@ -358,7 +358,7 @@ def test_frontview_warm_says_what_it_asked_for(site: Site, monkeypatch: pytest.M
     "argument", [{}, {"user_ids": ["x"]}, {"most_active": True}, {"most_active": 0}, {"user_ids": 7}]
 )
 def test_an_ill_formed_wish_is_refused(site: Site, argument: dict[str, Any]) -> None:
-    assert plan_asked(site.c, argument, ROOM).startswith("refused")
+    assert plan_asked(site.c, argument, CAPACITY).startswith("refused")
     assert site.plan() == []
 
 
@@ -371,7 +371,7 @@ def test_old_habits_and_traffic_are_forgotten(site: Site) -> None:
         "INSERT INTO frontview.warm_plan "
         "SELECT 3, 'overview', now() - interval '2 h', now() - interval '1 h', 1, 'asked'"
     )
-    WarmingPlanner(ROOM).work(site.c)
+    WarmingPlanner(CAPACITY).work(site.c)
     assert site.value("SELECT string_agg(user_id::text, ' ') FROM frontview.access") == "1"
     assert site.value("SELECT count(*) FROM frontview.traffic") == 1
     assert {user for user, *_ in site.plan()} == {1}
@@ -379,7 +379,7 @@ def test_old_habits_and_traffic_are_forgotten(site: Site) -> None:
 
 def test_a_plan_that_did_not_change_is_not_written_again(site: Site) -> None:
     site.add_access(1)
-    planner = WarmingPlanner(ROOM)
+    planner = WarmingPlanner(CAPACITY)
     planner.work(site.c)
     version = site.value("SELECT array_agg(xmin::text) FROM frontview.warm_plan")
     planner.work(site.c)

@@ -1,4 +1,4 @@
-/** Credits and how today goes, and the latest calls: both from the overview. */
+/** Credits, today's figures and the latest calls, all from the overview. */
 
 import { h } from "../dom.js";
 import { NONE, count, credits, instant, talkTime } from "../figures.js";
@@ -62,7 +62,7 @@ export class RecentCalls {
   }
 }
 
-/** Return in words how long credits last at a pace a day. */
+/** Return a phrase that says how long credits last at a given daily use. */
 function lasting(left, perDay) {
   if (left <= 0) return "Nothing is left";
   if (!(perDay > 0)) return "Nothing was used in the last 7 days";

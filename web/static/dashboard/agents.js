@@ -1,4 +1,4 @@
-/** Agents as a table that can be sorted; each with its calls day by day. */
+/** A table of agents that can be sorted, with each agent's calls day by day. */
 
 import { h } from "../dom.js";
 import { count, credits, rating, share, talkTime } from "../figures.js";
@@ -6,7 +6,7 @@ import { sparkline } from "../sparkline.js";
 
 const ratio = (part, all) => (Number(all) ? Number(part) / Number(all) : null);
 
-/** `of`: what a row is sorted by; `show`: how that reads. */
+/** `of`: the value that a row is sorted by; `show`: its text. */
 const COLUMNS = [
   { name: "Agent", of: (agent) => agent.name, text: true },
   { name: "Calls", of: (agent) => agent.calls, show: count },
@@ -66,7 +66,7 @@ export class Agents {
   }
 }
 
-/** Compare two values; nothing comes last either way. */
+/** Compare two values; missing values are last in both directions. */
 function order(one, other, descending) {
   if (one === null || other === null) return (one === null) - (other === null);
   const compared = typeof one === "string" ? one.localeCompare(other) : one < other ? -1 : Number(one > other);

@@ -1,9 +1,9 @@
-/** The controls above the panels: they show what the address says, and change it. */
+/** The controls above the panels, which show and change the address. */
 
 import { byId } from "../dom.js";
 import { daysOf, faultOfDates, granularityOf } from "./question.js";
 
-/** Make the controls show a question. `period`: the days that are shown, if they are known: "Dates" begins with them. */
+/** Make the controls show a question. `period`: the days that are shown, if known; "Dates" starts with them. */
 export function showControls(question, period) {
   const form = byId("controls");
   form.elements.range.value = question.range;
@@ -16,13 +16,13 @@ export function showControls(question, period) {
   for (const input of form.elements.granularity) input.disabled = input.value === "month" && days < 28 && !input.checked;
 }
 
-/** Have "Dates" begin with these days, where nobody has chosen any. */
+/** Make "Dates" start with these days unless the user has chosen some. */
 export function offerDates({ from, to }) {
   const form = byId("controls");
   if (byId("dates").hidden) [form.elements.from.value, form.elements.to.value] = [from, to];
 }
 
-/** Tell `onChange` what of the question was changed. */
+/** Call `onChange` with the changed parts of the question. */
 export function followControls(onChange) {
   const form = byId("controls");
   form.addEventListener("change", ({ target }) => {

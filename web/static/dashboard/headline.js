@@ -1,4 +1,4 @@
-/** Four figures of the period, each beside the equally long period before it. */
+/** Four figures of the period, each compared with the equally long period before it. */
 
 import { h } from "../dom.js";
 import { count, credits, day, share } from "../figures.js";
@@ -38,13 +38,13 @@ export class Headline {
   }
 }
 
-/** Return a ratio of change in words, and whether that is better, worse or neither. */
+/** Return a relative change as text, and whether it is better, worse or neither. */
 export function changeInWords(ratio, better) {
   if (ratio === null || ratio === undefined) return { text: "No comparison.", verdict: "none" };
   return inWords(ratio, CHANGE.format(Math.abs(ratio)), better);
 }
 
-/** Return how many points a percentage went up or down, likewise: a change of a percentage in percent misleads. */
+/** Return a percentage's change in points, as {@link changeInWords} does: a relative change of a percentage misleads. */
 export function pointsInWords(now, before, better) {
   if (now === null || before === null) return { text: "No comparison.", verdict: "none" };
   const points = (now - before) * 100;

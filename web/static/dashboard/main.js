@@ -1,4 +1,4 @@
-/** The user's dashboard: four reads of the JSON API, their panels, and what keeps them current. */
+/** The user's dashboard: four reads of the JSON API and their panels, kept current. */
 
 import { Problem, read } from "../api.js";
 import { byId, h } from "../dom.js";
@@ -20,7 +20,7 @@ const [calls, leads] = [callsPlot(), leadsPlot()];
 const panels = Object.fromEntries(["headline", "calls", "credits", "leads", "recent", "agents"].map((id) => [id, new Panel(id)]));
 const shown = (view) => (data, timeZone) => view.show(data, timeZone) ?? view.element;
 
-/** Each read: its address, and what it fills. */
+/** Each read: its address, and the panels that it fills. */
 const READS = [
   { path: "dashboard/overview", fills: { credits: shown(account), recent: shown(recent) }, tells: learnUser },
   { path: "performance", period: true, fills: { headline: shown(headline) } },
@@ -34,16 +34,16 @@ const READS = [
   { path: "agents", period: true, more: () => "series=calls", fills: { agents: shown(agents) } },
 ];
 
-const UNREADABLE = "What the server told of it cannot be shown.";
+const UNREADABLE = "The server's answer cannot be shown.";
 
 let question = questionOf(location.search);
-let user = null; // {timeZone, today}, once the overview has told
-let period = null; // the days that are shown
+let user = null; // {timeZone, today}, once the overview was read.
+let period = null; // The days that are shown.
 
-/** Read everything and show it, for {@link Live}. What could not be had is said in its panel. */
+/** Read and show everything, for {@link Live}. A panel whose read failed shows the error. */
 async function refresh(signal) {
   const overview = fill(READS[0], signal);
-  if (!user) await overview.catch(() => null); // today is the user's, not the browser's
+  if (!user) await overview.catch(() => null); // The current day is that of the user's time zone, not the browser's.
   const outcomes = await Promise.allSettled([overview, ...READS.slice(1).map((item) => fill(item, signal))]);
   signal.throwIfAborted();
   const problems = outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
@@ -60,7 +60,7 @@ async function fill(item, signal) {
   const asked = parametersOf(question, user?.today);
   const query = [item.period && asked.period, item.more?.(question), asked.user].filter(Boolean).join("&");
   try {
-    if (item.period && needsToday(question) && !user) throw new Problem({ detail: "What day it is for this user could not be read." });
+    if (item.period && needsToday(question) && !user) throw new Problem({ detail: "The current day of this user could not be read." });
     const { data, meta, provenance } = await read(`/api/v1/${item.path}${query && `?${query}`}`, { signal });
     signal.throwIfAborted();
     item.tells?.(data);
@@ -90,7 +90,7 @@ function learnPeriod({ from, to }) {
 
 const zone = () => user?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** Say that the address is of somebody else's dashboard, which the token does not allow to read. */
+/** Show that the address is of another user's dashboard, which the token does not allow to read. */
 function showWhose(problem) {
   const own = problem && h("a", { href: `/${queryOf({ ...question, user: null })}` }, "Show your own dashboard");
   const who = claims().sub;

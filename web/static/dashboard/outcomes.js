@@ -1,4 +1,4 @@
-/** How a call may end: its name, and how it is drawn. */
+/** The outcomes of a call: their names, and how they are drawn. */
 
 export const OUTCOMES = [
   { key: "completed", name: "Completed", colour: "--series-1", pattern: "plain" },

@@ -1,6 +1,6 @@
 /**
- * What the page shows, as its address says: range, granularity and whose dashboard. The address can be shared, the back
- * button goes through it; a word in it that is none counts as absent.
+ * What the page shows, from its address: range, granularity and the user. The address can be shared and works with the
+ * back button; a value that is not valid counts as absent.
  */
 
 import { daysAfter } from "../figures.js";
@@ -11,7 +11,7 @@ const LONGEST_DAYS = 400;
 const GRANULARITIES = ["day", "week", "month"];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** Return the question of an address's query: {range, from, to, granularity, user}; null: not said. */
+/** Return the question of an address's query: {range, from, to, granularity, user}; null: absent. */
 export function questionOf(query) {
   const said = new URLSearchParams(query);
   const [from, to] = [dayOf(said.get("from")), dayOf(said.get("to"))];
@@ -25,7 +25,7 @@ export function questionOf(query) {
   };
 }
 
-/** Return the query of an address that asks so. */
+/** Return the query of the address for a question. */
 export function queryOf({ range, from, to, granularity, user }) {
   const said = new URLSearchParams();
   if (user) said.set("user", user);
@@ -38,7 +38,7 @@ export function queryOf({ range, from, to, granularity, user }) {
   return query && `?${query}`;
 }
 
-/** Return what is wrong with two dates, or nothing. */
+/** Return what is wrong with two dates; an empty text if nothing is. */
 export function faultOfDates(from, to) {
   if (!from || !to) return "Choose both dates.";
   if (from > to) return "The first date is after the last one.";
@@ -46,26 +46,26 @@ export function faultOfDates(from, to) {
   return "";
 }
 
-/** Return how many days are asked for. */
+/** Return the number of days of the question. */
 export function daysOf({ range, from, to }) {
   return range === "custom" ? Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1 : RANGES[range];
 }
 
-/** Return the granularity that is asked for, or the one that suits the range. */
+/** Return the chosen granularity, or the one that suits the range. */
 export function granularityOf(question) {
   const days = daysOf(question);
   return question.granularity ?? (days <= 62 ? "day" : days <= 210 ? "week" : "month");
 }
 
-/** Return whether the question's days depend on what day it is for the user. */
+/** Return whether the question's days depend on the user's current day. */
 export function needsToday({ range }) {
   return range !== "custom" && range !== USUAL;
 }
 
 /**
- * Return the API's parameters: {period, user} as query strings without their `?`. The usual range is left to the server, as
- * most readers have it: the answers are kept once for all of them.
- * @param {string} today of the user, as the server told; needed for ranges that end today.
+ * Return the API's parameters: {period, user} as query strings without their `?`. The default range is left out, as in most
+ * requests, so that they share the cached answers.
+ * @param {string} today The user's current day from the server; needed for ranges that end today.
  */
 export function parametersOf(question, today) {
   const period = new URLSearchParams();

@@ -4,7 +4,7 @@ import { count, day, minus, month, share, short } from "../figures.js";
 import { Plot } from "../plot.js";
 import { OUTCOMES } from "./outcomes.js";
 
-/** Return the chart of calls; it shows the data of `/api/v1/dashboard/analytics`. */
+/** Return the chart of calls, which shows the data of `/api/v1/dashboard/analytics`. */
 export function callsPlot() {
   return new Plot({
     stacked: true,
@@ -22,7 +22,7 @@ export function showCalls(plot, { granularity, series, totals }) {
   });
 }
 
-/** Return the chart of leads; it shows the same data. */
+/** Return the chart of leads, which shows the same data. */
 export function leadsPlot() {
   return new Plot({
     stacked: true,

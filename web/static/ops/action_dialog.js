@@ -1,7 +1,7 @@
 /**
- * A dialog that says in one sentence what will happen, asks to confirm, and tells how it went.
+ * A dialog that says in one sentence what an action will do, asks for confirmation, and shows the outcome.
  *
- * Closing it stops nothing: the outcome of what is under way is then told on the page, and it can be opened anew.
+ * Closing it does not stop a running action: its outcome is then shown on the page, and the dialog can be opened again.
  */
 
 import { Problem } from "../api.js";
@@ -11,14 +11,14 @@ import { faultsOf } from "./faults.js";
 /**
  * @typedef {{id: string, title: string, confirm: string, fields: Element[], names: Object<string, string>,
  *   fault: function(): string, effect: function(): string, send: function(function(string): void): Promise<Outcome>}} Action
- *   `fault`: what is wrong with the fields, or nothing; `effect`: the sentence; `send` is given how to say what goes on.
+ *   `fault`: what is wrong with the fields, or nothing; `effect`: the sentence; `send` gets a function that shows progress.
  * @typedef {{level: "good"|"bad"|"busy"|"plain", text: string}} Outcome
  */
 export class ActionDialog {
   #action;
   #run = 0;
 
-  /** @param {{onOutcome: function(string, Outcome): void, onSignedOut: function(string): void}} told where the page says outcomes. */
+  /** @param {{onOutcome: function(string, Outcome): void, onSignedOut: function(string): void}} told How the page shows outcomes. */
   constructor(action, told) {
     this.#action = action;
     this.told = told;
@@ -96,7 +96,7 @@ export class ActionDialog {
     (chosen ?? this.fields.querySelector("input:checked, select"))?.focus();
   }
 
-  /** Tell the outcome here, and on the page, where it stays when this is closed. */
+  /** Show the outcome here, and on the page, where it stays when the dialog is closed. */
   #end(run, outcome) {
     this.told.onOutcome(this.#action.kind, outcome);
     if (run !== this.#run) return;

@@ -1,4 +1,4 @@
-/** What an operator may ask for: warm, invalidate and refresh, each as {@link Action}. */
+/** The actions of operators: warm, invalidate and refresh, each as {@link Action}. */
 
 import { post } from "../api.js";
 import { h } from "../dom.js";
@@ -8,14 +8,14 @@ import { ended } from "./task.js";
 import { levelOf } from "./words.js";
 
 const ADMIN = "/api/v1/admin";
-const WAITING = { waiting: "Waiting for the leader to take it up", running: "The leader is at it" };
+const WAITING = { waiting: "Waiting for the leader", running: "The leader is working on it" };
 
 /** Put answers into the caches ahead of need. */
 export function warming() {
   const most = h("input", { type: "number", min: 1, max: 10000, value: 100, inputmode: "numeric", required: true });
   const users = h("input", { type: "text", autocomplete: "off", spellcheck: "false" });
   const who = choice("warm", "Whose answers", [
-    { value: "most", label: "The most active users, so many", field: most },
+    { value: "most", label: "This number of the most active users", field: most },
     { value: "users", label: "These users", field: users, help: "User ids, with commas or spaces between them." },
   ]);
   const byCount = () => who.chosen === "most";
@@ -26,7 +26,7 @@ export function warming() {
     confirm: "Warm",
     fields: [who.element],
     names: { most_active: "Most active users", user_ids: "Users" },
-    fault: () => (byCount() ? (Number(most.value) >= 1 ? "" : "Say how many users.") : userKeys(users.value).length ? "" : "Name at least one user."),
+    fault: () => (byCount() ? (Number(most.value) >= 1 ? "" : "Enter the number of users.") : userKeys(users.value).length ? "" : "Name at least one user."),
     effect() {
       const whose = byCount() ? `the ${most.value || "…"} most active users` : userKeys(users.value).length === 1 ? "this user" : `these ${count(userKeys(users.value).length)} users`;
       return `Every worker will compute the dashboards of ${whose} ahead of need and keep them for five minutes; nothing is dropped, and answers stay exact.`;
@@ -47,7 +47,7 @@ export function invalidation() {
   const what = choice("invalidate", "What to drop", [
     { value: "user", label: "Everything of one user", field: user },
     { value: "region", label: "A whole region", field: region },
-    { value: "pattern", label: "What fits a pattern", field: pattern, help: "A glob over region:user:ID and region:user:ID:dashboard, such as dashboard:user:7*" },
+    { value: "pattern", label: "Answers that match a pattern", field: pattern, help: "A glob over region:user:ID and region:user:ID:dashboard, such as dashboard:user:7*" },
     { value: "everything", label: "Everything" },
   ]);
   const bodies = {
@@ -59,7 +59,7 @@ export function invalidation() {
   const subjects = {
     user: () => `everything of user ${user.value.trim() || "…"}`,
     region: () => `everything in the region ${region.value || "…"}`,
-    pattern: () => `what fits ${pattern.value.trim() || "…"}`,
+    pattern: () => `what matches ${pattern.value.trim() || "…"}`,
     everything: () => "everything it holds",
   };
   const isEmpty = () => Object.values(bodies[what.chosen]())[0] === "";
@@ -75,7 +75,7 @@ export function invalidation() {
     know: ({ regions = [] }) => offer(region, regions.map((one) => one.region)),
     async send() {
       const { pattern: dropped, watermark } = await post(`${ADMIN}/cache/invalidate`, bodies[what.chosen]());
-      if (!watermark) return { level: "busy", text: `Noted: ${dropped}. No drain has taken it up within a second; the next one will. The list of invalidations tells when.` };
+      if (!watermark) return { level: "busy", text: `Noted: ${dropped}. No drain has included it within a second; the next one will. The list of invalidations shows when.` };
       return { level: "good", text: `Dropped ${dropped} in every cache, from watermark ${watermark} on.` };
     },
   };
@@ -96,7 +96,7 @@ export function refreshing() {
     fault: () => (view.value ? "" : "There is no view to refresh."),
     effect() {
       const last = Math.max(0, ...views.filter((one) => one.view === view.value).map((one) => one.duration_ms ?? 0));
-      return `The leader will refresh all tiers of ${view.value || "the view"} now, whatever it has planned${last ? `; the last refresh took ${took(last)}` : ""}. Reads are exact before, meanwhile and after.`;
+      return `The leader will refresh all tiers of ${view.value || "the view"} now, regardless of its plan${last ? `; the last refresh took ${took(last)}` : ""}. Reads are exact before, during and after it.`;
     },
     know(stats) {
       views = stats.views ?? [];
@@ -106,12 +106,12 @@ export function refreshing() {
   };
 }
 
-/** Follow a task that was asked for; return how it ended. */
+/** Follow a requested task; return its outcome. */
 async function outcomeOf({ task_id: id, task: path, already_waiting: again, view }, say) {
   const name = `Task ${count(id)}${view ? `, ${view}` : ""}`;
   const began = Date.now();
-  const told = await ended(path, ({ state }) => say(`${name}: ${WAITING[state]}${again ? "; the same was asked before" : ""} … ${age((Date.now() - began) / 1000)}`));
-  if (!told) return { level: "busy", text: `${name} has not ended yet. The list of tasks tells when.` };
+  const told = await ended(path, ({ state }) => say(`${name}: ${WAITING[state]}${again ? "; it was already requested" : ""} … ${age((Date.now() - began) / 1000)}`));
+  if (!told) return { level: "busy", text: `${name} has not ended yet. The list of tasks shows when.` };
   const seconds = (Date.parse(told.ended_at) - Date.parse(told.asked_at)) / 1000;
   return { level: levelOf(told.outcome), text: `${name}: ${told.outcome}, ${seconds < 1 ? "within a second" : `after ${age(seconds)}`}.` };
 }

@@ -1,6 +1,6 @@
 /**
- * What needs an operator's attention, from what the system tells of itself: pure, the most serious first.
- * "bad": somebody should act; "warn": it may pass, or costs only time. Thresholds are those of docs/prometheus-alerts.yml.
+ * What needs an operator's attention, computed from the system's statistics: pure, the most serious first.
+ * "bad": an operator should act; "warn": it may pass, or costs only time. Thresholds are those of docs/prometheus-alerts.yml.
  */
 
 import { count } from "../figures.js";
@@ -9,7 +9,7 @@ const SILENT_DRAIN_SECONDS = 5;
 const MANY_UNDRAINED = 10_000;
 const SILENT_WORKER_SECONDS = 15;
 const WARNINGS = new Set(["capture_changed", "notification_queue", "audit_failing"]);
-const LATEST_STEPS = 6; // of ten seconds: what counts as now
+const LATEST_STEPS = 6; // Steps of ten seconds that count as now.
 
 /**
  * @typedef {{level: "bad"|"warn", kind: string, subject: string, detail: string, since: ?string}} Attention
@@ -40,7 +40,7 @@ function refresher({ leader, freshness, watermark }) {
   const age = freshness?.drain_age_seconds ?? watermark?.age_seconds ?? 0;
   if (age > SILENT_DRAIN_SECONDS) return [about("bad", "refresher_silent", "", `The newest drain is ${Math.round(age)} s old.`)];
   const undrained = freshness?.drain_lag ?? watermark?.undrained_rows ?? 0;
-  return undrained > MANY_UNDRAINED ? [about("warn", "drain_behind", "", `Rows that wait: ${count(undrained)}.`)] : [];
+  return undrained > MANY_UNDRAINED ? [about("warn", "drain_behind", "", `Waiting rows: ${count(undrained)}.`)] : [];
 }
 
 function workers({ workers: all = [], leader }) {
@@ -50,7 +50,7 @@ function workers({ workers: all = [], leader }) {
   const longest = Math.round(Math.max(...silent.map((worker) => worker.seen_seconds_ago)));
   return [
     ...(silent.length ? [about("warn", "worker_silent", names(silent), `Last reported ${longest} s ago.`)] : []),
-    // without a leader no worker can: that is said already
+    // Without a leader no worker can be trusted, which another entry says.
     ...(untrusted.length && leader !== null ? [about("warn", "untrusted", names(untrusted), `${untrusted.length} of ${all.length} workers.`)] : []),
   ];
 }
@@ -73,13 +73,13 @@ function tiers({ views = [], leader }) {
     .map(({ view, tier }) => about(leader === null ? "bad" : "warn", "unpopulated", `${view}/${tier}`));
 }
 
-/** Return whether a worker has not reported for so long that it hangs or is gone. */
+/** Return whether a worker's last report is so old that it hangs or has ended. */
 export function isSilent({ seen_seconds_ago: seconds }) {
   return seconds > SILENT_WORKER_SECONDS;
 }
 
 /**
- * Return how many of the workers that report may use their cache: {trusting, all}; null where none says so.
+ * Return how many of the reporting workers may use their cache: {trusting, all}; null if no worker reports it.
  * @param {Object[]} workers
  */
 export function trustOf(workers) {
@@ -87,7 +87,7 @@ export function trustOf(workers) {
   return telling.length ? { trusting: telling.filter(({ trusted }) => trusted).length, all: telling.length } : null;
 }
 
-/** Return how a worker is called. */
+/** Return the name of a worker. */
 export function nameOf({ host, pid }) {
   return `${host} · ${pid}`;
 }

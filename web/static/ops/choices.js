@@ -1,11 +1,11 @@
-/** Parts of a form: one of several things, each with a field of its own where it needs one. */
+/** Parts of a form: a choice between options, each of which may have a field. */
 
 import { h } from "../dom.js";
 
 /**
  * Return a choice: {element, chosen}.
  * @param {string} name of the radio buttons.
- * @param {{value: string, label: string, field?: Element, help?: string}[]} options the first is chosen.
+ * @param {{value: string, label: string, field?: Element, help?: string}[]} options The first one is chosen at the beginning.
  */
 export function choice(name, legend, options) {
   const rows = options.map(({ value, label, field, help }, place) => {
@@ -34,7 +34,7 @@ function choose(radio) {
   radio.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-/** Put these values into a select; what was chosen stays, where it is still there. */
+/** Set the options of a select; keep the chosen value if it is still among them. */
 export function offer(select, values) {
   if (values.length === select.options.length && values.every((value, place) => value === select.options[place].value)) return;
   const before = select.value;
@@ -42,12 +42,12 @@ export function offer(select, values) {
   if (values.includes(before)) select.value = before;
 }
 
-/** Return a user id as JSON has it: a number where it is one that JSON numbers can hold. */
+/** Return a user id for JSON: as a number if JSON numbers can hold it, otherwise as text. */
 export function userKey(text) {
   return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
 }
 
-/** Return the user ids of a text that separates them by commas or spaces. */
+/** Return the user ids in a text, separated by commas or spaces. */
 export function userKeys(text) {
   return text.split(/[\s,;]+/).filter(Boolean).map(userKey);
 }

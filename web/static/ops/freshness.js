@@ -1,4 +1,4 @@
-/** How fresh the caches and the views are: what waits, and what reads did about it. */
+/** How fresh the caches and the views are: what waits for a drain, and what reads computed live. */
 
 import { h } from "../dom.js";
 import { NONE, count, share } from "../figures.js";
@@ -8,9 +8,9 @@ import { keep } from "./table.js";
 import { lag } from "./words.js";
 
 const LINES = [
-  ["drain_age_seconds", "Newest drain", "since the leader last looked for changes"],
-  ["drain_lag", "Rows to drain", "committed, and not yet taken up"],
-  ["feed_lag_seconds", "Worst feed lag", "the worker that is most behind"],
+  ["drain_age_seconds", "Newest drain", "since the leader last drained changes"],
+  ["drain_lag", "Rows to drain", "committed, and not yet drained"],
+  ["feed_lag_seconds", "Worst feed lag", "the worker that is furthest behind"],
   ["trust", "Trust", "caches that may answer"],
   ["stale_keys", "Stale keys", "days of users that reads compute live"],
   ["patched_share", "Patched reads", "computed reads that had such days, since the workers started"],

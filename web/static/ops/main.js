@@ -1,4 +1,4 @@
-/** The operator's page: one look at everything each 5 s, its panels, and three actions. */
+/** The operator's page: reads everything every 5 s, and has panels and three actions. */
 
 import { get } from "../api.js";
 import { byId, h } from "../dom.js";
@@ -22,8 +22,8 @@ import { clock } from "./words.js";
 import { Workers } from "./workers.js";
 
 const STATISTICS = "/api/v1/admin/stats";
-const OLDER = "This server does not tell it: it runs an older version of Frontview than this page.";
-const UNREADABLE = "What the server told of it cannot be shown.";
+const OLDER = "The server does not report this: it runs an older version of Frontview than this page.";
+const UNREADABLE = "The server's answer cannot be shown.";
 const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const trustSeconds = Number(document.documentElement.dataset.trustSeconds);
 
@@ -31,7 +31,7 @@ const actions = { warm: warming(), invalidate: invalidation(), refresh: refreshi
 const told = { onOutcome: tellOutcome, onSignedOut: (why) => signOut(why) };
 const dialogs = Object.fromEntries(Object.entries(actions).map(([kind, action]) => [kind, new ActionDialog(action, told)]));
 
-/** Each panel: what shows it, and the member of the statistics that it cannot do without. */
+/** Each panel: the object that shows it, and the member of the statistics that it requires. */
 const PARTS = [
   ["status", new Status(), "views"],
   ["sources", new Sources(), "history"],
@@ -55,7 +55,7 @@ async function refresh(signal) {
   for (const action of Object.values(actions)) action.know?.(stats);
 }
 
-/** Show one panel; what is wrong with one leaves the others alone. */
+/** Show one panel; a fault in it does not affect the other panels. */
 function showPart(part, needs, panel, stats, look) {
   if (stats[needs] === undefined) return panel.fail(OLDER, () => live.refresh());
   try {
@@ -64,7 +64,7 @@ function showPart(part, needs, panel, stats, look) {
     panel.fail(UNREADABLE, () => live.refresh());
     return reportError(error);
   }
-  return sayWhen(panel, `as of ${clock(look.at, timeZone)}, asked in ${took(look.milliseconds)}`);
+  return sayWhen(panel, `as of ${clock(look.at, timeZone)}, read in ${took(look.milliseconds)}`);
 }
 
 function sayWhen({ section }, words) {
@@ -73,7 +73,7 @@ function sayWhen({ section }, words) {
   place.firstChild.textContent = words;
 }
 
-/** Show the state of the connection; numbers that are not of now are marked. */
+/** Show the state of the connection; mark outdated numbers. */
 function show(state) {
   if (state.mode === "refused") return refuse();
   showLive(state, timeZone);
@@ -87,7 +87,7 @@ function open(kind, view) {
   dialogs[kind].open();
 }
 
-/** Say how an action ended where it stays in sight. */
+/** Show the outcome of an action where it remains visible. */
 function tellOutcome(kind, { level, text }) {
   const line = byId("outcome");
   line.textContent = `${clock(Date.now(), timeZone)}: ${text}`;

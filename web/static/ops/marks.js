@@ -1,4 +1,4 @@
-/** Small pictures beside words: how much of a limit is taken, and how well something is. The words say it, too. */
+/** Small pictures next to words: how much of a limit is used, and the state of something. The words say the same. */
 
 import { h, svg } from "../dom.js";
 import { share } from "../figures.js";
@@ -7,10 +7,10 @@ const FULL = 100;
 const NEARLY = 0.9;
 
 /**
- * Return a number with a bar of how much of the whole it is.
- * @param {?number} part of 1; nothing: no bar.
- * @param {string} [text] the number; without it, the share.
- * @param {boolean} [isLimit] nearly full is marked.
+ * Return a number with a bar that shows its share of the whole.
+ * @param {?number} part The share, from 0 to 1; null: no bar.
+ * @param {string} [text] The number as text; by default the share.
+ * @param {boolean} [isLimit] Whether a nearly full bar is marked.
  */
 export function bar(part, text = share(part), isLimit = false) {
   const width = Math.max(0, Math.min(1, part ?? 0)) * FULL;

@@ -1,10 +1,10 @@
-/** Refreshes as they are shown: tiers that were refreshed together are one. Pure. */
+/** Refreshes as the page shows them: tiers that were refreshed together are one entry. Pure. */
 
 const GOOD = new Set(["refreshed", "populated", "moved"]);
 
 /**
  * Return refreshes, the oldest first: {view, tiers, startedAt, durationMs, rows, outcome, isGood}.
- * @param {Object[]} entries of `refresh_history`: one a tier.
+ * @param {Object[]} entries of `refresh_history`: one per tier.
  */
 export function refreshesOf(entries) {
   const found = new Map();

@@ -1,6 +1,6 @@
 /**
- * The refresh history: how long each took, over time; each view by colour and shape, failures by a cross of their own.
- * The table behind it has the same, the newest first.
+ * The refresh history: durations over time. Colour and shape show the view, a cross shows a failure.
+ * The table has the same refreshes, the newest first.
  */
 
 import { ChartCanvas } from "../chart_canvas.js";
@@ -19,7 +19,7 @@ const LOOKS = [
   { colour: "--series-3", shape: "rect", path: "M2.5 2.5h9v9h-9z" },
 ];
 const FAILED = { name: "Failed", colour: "--bad", shape: "crossRot", path: "M2 2l10 10M12 2L2 12" };
-const NEWEST = 60; // rows of the table
+const NEWEST = 60; // The number of rows in the table.
 const SHORT_SPAN_MS = 1_200_000;
 
 export class RefreshPlot {

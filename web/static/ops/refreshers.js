@@ -1,4 +1,4 @@
-/** Who leads, and who stands by to take over. */
+/** The leader, and the standbys that can take over. */
 
 import { NONE, age, count } from "../figures.js";
 import { state } from "./marks.js";
@@ -9,7 +9,7 @@ export class Refreshers {
   constructor() {
     this.table = new Table({
       label: "Refreshers",
-      empty: "No refresher is connected. Start one with python -m refresher; answers are exact meanwhile.",
+      empty: "No refresher is connected. Start one with python -m refresher; until then answers are exact but slower.",
       columns: [
         { name: "Database session", cell: ({ pid }) => String(pid) },
         { name: "Does", cell: ({ leads }) => (leads ? state("good", "leads") : state("plain", "stands by")) },

@@ -1,4 +1,4 @@
-/** Who answered the reads of the last quarter of an hour, in steps of ten seconds. */
+/** The sources of the answers of the last quarter of an hour, in steps of ten seconds. */
 
 import { count, share, short } from "../figures.js";
 import { Plot } from "../plot.js";

@@ -1,4 +1,4 @@
-/** The first panel: whether all is well, else what is wrong and what to do about it; and five figures of now. */
+/** The first panel: whether all is well, otherwise what is wrong and what to do about it; and five current figures. */
 
 import { h } from "../dom.js";
 import { NONE, bytes, count, decimal, share } from "../figures.js";
@@ -62,7 +62,7 @@ export class Status {
 
   #showHealth({ freshness, watermark, workers = [] }) {
     const undrained = freshness?.drain_lag ?? watermark?.undrained_rows;
-    this.#card("drain_age_seconds", lag(freshness?.drain_age_seconds ?? watermark?.age_seconds), `rows that wait for the next one: ${count(undrained)}`);
+    this.#card("drain_age_seconds", lag(freshness?.drain_age_seconds ?? watermark?.age_seconds), `rows waiting for the next one: ${count(undrained)}`);
     const trust = trustOf(workers);
     const memory = sum(workers, (worker) => (isSilent(worker) ? 0 : (worker.memory_bytes ?? 0)));
     this.#card("trusted_workers", trust ? `${count(trust.trusting)} of ${count(trust.all)}` : NONE, `may use their cache${memory ? `; ${bytes(memory)} of memory together` : ""}`);
@@ -76,7 +76,7 @@ export class Status {
   }
 }
 
-/** Return the verdict on what {@link attentionOf} found. */
+/** Return the verdict on the findings of {@link attentionOf}. */
 function wordsOf(found) {
   if (!found.length) return "All is well";
   const [bad, warn] = ["bad", "warn"].map((one) => found.filter(({ level }) => level === one).length);
@@ -88,7 +88,7 @@ function wordsOf(found) {
 function calm({ leader, standbys, audit = [] }) {
   const checks = sum(audit, (view) => view.checks);
   const standing = standbys === undefined ? "" : standbys.length ? `, ${count(standbys.length)} ${standbys.length === 1 ? "stands" : "stand"} by` : ", none stands by";
-  return `${leader ? "One refresher leads" : "Nobody says who leads"}${standing}. The audit found no difference in ${count(checks)} comparisons.`;
+  return `${leader ? "One refresher leads" : "The leader is not known"}${standing}. The audit found no difference in ${count(checks)} comparisons.`;
 }
 
 function entry({ level, kind, subject, detail, since }, { timeZone }) {
@@ -102,7 +102,7 @@ function entry({ level, kind, subject, detail, since }, { timeZone }) {
   );
 }
 
-/** Return the bound that 99 % of the reads of the slowest region kept. */
+/** Return the upper bound of 99 % of the reads of the slowest region. */
 function slowest(regions, part) {
   const asked = regions.filter((region) => region[part]?.requests);
   if (!asked.length) return NONE;

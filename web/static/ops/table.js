@@ -1,16 +1,16 @@
 /**
- * Tables whose rows stay the same elements while their numbers change, so that focus, selection and place live on through
- * every look.
+ * Tables whose rows stay the same elements while their numbers change, so that focus, selection and scroll position survive
+ * every update.
  */
 
 import { h } from "../dom.js";
 
 /**
  * @typedef {{name: string, cell: function(Object): (string|Node), number?: boolean, kind?: string}} Column
- *   the first one is the row's head; `kind`: a class of its cells.
+ *   The first column is the row's head; `kind`: a class of the column's cells.
  */
 
-/** Rows of one `tbody`, each known by its key. */
+/** Rows of one `tbody`, each identified by its key. */
 export class Rows {
   #rows = new Map();
 
@@ -46,9 +46,9 @@ export class Rows {
   }
 }
 
-/** A table in a box that scrolls, with a sentence where it has no rows. */
+/** A table in a box that scrolls, with a sentence if it has no rows. */
 export class Table {
-  /** @param {{label: string, empty: string}} shape and what {@link Rows} takes. */
+  /** @param {{label: string, empty: string}} shape With the parameters of {@link Rows}. */
   constructor({ label, empty, ...shape }) {
     this.rows = new Rows(shape);
     this.empty = h("p", { class: "soft" }, empty);
@@ -69,12 +69,12 @@ export function headOf(columns) {
   return h("thead", {}, h("tr", {}, columns.map(({ name, number }) => h("th", { scope: "col", class: number ? "number" : null }, name))));
 }
 
-/** Return a box that scrolls where its table is too wide, by keyboard too. */
+/** Return a box that scrolls if its table is too wide, by keyboard too. */
 export function scrolling(label, ...children) {
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Table: ${label}` }, ...children);
 }
 
-/** Make `content` what an element holds, without touching it where it is the same. */
+/** Set the content of an element, without changing the element if it is the same. */
 export function keep(element, content) {
   const node = content instanceof Node ? content : document.createTextNode(content);
   if (element.childNodes.length !== 1 || !element.firstChild.isEqualNode(node)) element.replaceChildren(node);

@@ -1,4 +1,4 @@
-/** What an operator asked for, followed to its end. */
+/** Follows a task of an operator to its end. */
 
 import { Problem, get } from "../api.js";
 
@@ -7,10 +7,10 @@ const LONGEST_PAUSE_MS = 2000;
 const PATIENCE_MS = 600_000;
 
 /**
- * Return a task once it has ended; null: it takes too long, or nothing is to be learned of it.
- * @param {string} path where its outcome is told.
- * @param {function(Object): void} onState is told each state on the way.
- * @throws {Problem} 401 and other refusals; a server that is gone for a while is asked again.
+ * Return a task once it has ended; null: it takes too long, or the server does not know it.
+ * @param {string} path The address of the task.
+ * @param {function(Object): void} onState Called with each state before the end.
+ * @throws {Problem} 401 and other refusals; while the server is unreachable, the request is repeated.
  */
 export async function ended(path, onState) {
   const until = Date.now() + PATIENCE_MS;

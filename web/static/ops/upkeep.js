@@ -1,4 +1,4 @@
-/** What is planned, dropped, compared and asked for: four small tables. */
+/** Warming plan, audit, invalidations and tasks: four small tables. */
 
 import { h } from "../dom.js";
 import { NONE, count } from "../figures.js";
@@ -7,7 +7,7 @@ import { Table } from "./table.js";
 import { ago, clock, levelOf } from "./words.js";
 
 const REASONS = {
-  asked: "Asked for by an operator",
+  asked: "Requested by an operator",
   most_active: "Most active users",
   predicted: "Expected to come back",
   low_traffic: "Quiet hours",
@@ -39,7 +39,7 @@ export class Warming {
   }
 }
 
-/** What the caches had to drop: changes by source, and what operators asked for. */
+/** Invalidations: changes by source, and those that operators requested. */
 export class Invalidations {
   #zone = "UTC";
 
@@ -57,7 +57,7 @@ export class Invalidations {
     });
     this.byHand = new Table({
       label: "Invalidations by hand",
-      empty: "Nobody has dropped anything by hand in the last week.",
+      empty: "No operator has dropped answers in the last week.",
       columns: [
         { name: "Asked", cell: ({ asked_at: at }) => clock(at, this.#zone) },
         { name: "By", cell: ({ asked_by: who }) => String(who) },
@@ -79,7 +79,7 @@ export class Invalidations {
   }
 }
 
-/** What the audit has compared. */
+/** The audit's comparisons. */
 export class Audit {
   constructor() {
     this.table = new Table({
@@ -101,14 +101,14 @@ export class Audit {
   }
 }
 
-/** What operators asked of the leader. */
+/** Operators' tasks for the leader. */
 export class Tasks {
   #zone = "UTC";
 
   constructor() {
     this.table = new Table({
       label: "Tasks of operators",
-      empty: "Nobody has asked for a refresh or for warming in the last week.",
+      empty: "No operator has requested a refresh or warming in the last week.",
       columns: [
         { name: "Task", cell: ({ task_id: id, kind }) => `${count(id)} · ${kind}` },
         { name: "Of", cell: ({ subject }) => subject ?? NONE },

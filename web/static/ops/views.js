@@ -1,4 +1,4 @@
-/** The maintained views, tier by tier, with when each is refreshed next and why; and the button to do it now. */
+/** The maintained views and their tiers, when and why each is refreshed next, and a button to do it now. */
 
 import { h } from "../dom.js";
 import { NONE, age, bytes, count, day, took } from "../figures.js";
@@ -23,7 +23,7 @@ const COLUMNS = [
 export class Views {
   #groups = new Map();
 
-  /** @param {function(string): void} onRefresh is told the view. */
+  /** @param {function(string): void} onRefresh Called with the name of the view. */
   constructor(onRefresh) {
     this.onRefresh = onRefresh;
     this.table = h("table", { class: "views" }, headOf(COLUMNS));
@@ -58,7 +58,7 @@ export class Views {
 function days({ first_day: first, before_day: before }) {
   if (first === undefined) return NONE;
   if (first === "-infinity" && before === "infinity") return "all";
-  if (first === "infinity" || before === "-infinity") return "none yet"; // as long as no refresher has led
+  if (first === "infinity" || before === "-infinity") return "none yet"; // Until a refresher has led for the first time.
   return before === "infinity" ? `from ${day(first)}` : `before ${day(before)}`;
 }
 

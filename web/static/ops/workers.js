@@ -1,4 +1,4 @@
-/** Every web process that reported itself within the last minute. */
+/** Every web process that sent a report within the last minute. */
 
 import { NONE, age, bytes, count, decimal } from "../figures.js";
 import { isSilent, nameOf } from "./attention.js";
@@ -22,7 +22,7 @@ export class Workers {
   constructor() {
     this.table = new Table({
       label: "Workers",
-      empty: "No worker has reported itself within the last minute.",
+      empty: "No worker has sent a report within the last minute.",
       columns: COLUMNS,
       key: (worker) => worker.worker_id ?? nameOf(worker),
       mark: ({ worker_id: id }) => ({ "data-worker": id }),

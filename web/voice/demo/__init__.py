@@ -1,1 +1,1 @@
-"""The demo: everything started, filled, shown and stopped by one command."""
+"""The demo: one command starts, fills, shows and stops the whole system."""

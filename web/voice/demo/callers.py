@@ -1,7 +1,7 @@
-"""Calls that go on while the demo runs: the writer is any SQL client, it knows nothing of Frontview.
+"""Writes calls while the demo runs, as any SQL client would: it uses nothing of Frontview.
 
-Invariant: writes only to users that ``frontview seed`` made (their addresses end in ``@example.com``, which belongs
-to nobody), so that a demo on a database in use adds no calls to real customers.
+Invariant: writes only to users that ``frontview seed`` made (their addresses end in ``@example.com``, a reserved
+domain), so that a demo on a database in use adds no calls to real customers.
 """
 
 import threading
@@ -16,7 +16,7 @@ from web.voice.seed.outcome import CSAT_ANSWER_SHARE, LEAD_SHARE, TABLE, TRANSFE
 
 CALLS_A_SECOND = 1.5
 RETRY_SECONDS = 1.0
-USUAL = 1  # quality of an agent
+USUAL = 1  # The quality of agents whose calls the demo writes: see KINDS of the seed.
 MOST_USERS = 2000
 DEMO_USERS = """
     SELECT u.id, array_agg(a.id) FROM users u JOIN agents a ON a.user_id = u.id AND a.is_active
@@ -59,11 +59,11 @@ class Callers:
         self._thread = threading.Thread(target=self._run, name="frontview-demo-callers", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the call being written."""
+        """Stop after the call that is being written."""
         self._stopping.set()
         self._thread.join(5)
 
@@ -84,7 +84,7 @@ class Callers:
                 self._stopping.wait(RETRY_SECONDS)
 
     def add_call(self, connection: Connection) -> None:
-        """Write one call and what follows from it, in one transaction."""
+        """Write one call with its lead and quality figures, in one transaction."""
         random, outcomes = self._random, self._outcomes
         [(user, agents)] = random.choices(self._users, cum_weights=self._shares)
         agent, status = random.choice(agents), random.choice(outcomes.statuses[USUAL])

@@ -1,6 +1,6 @@
-"""The demo's own reads over HTTP, on one connection, so that one worker answers all of them.
+"""The demo's reads over HTTP, on one connection, so that one worker answers all of them.
 
-Invariant: ``data`` is kept as the very bytes that came, never as parsed and written again.
+Invariant: ``data`` is kept as the bytes that were received, never parsed and serialised again.
 """
 
 import http.client
@@ -19,7 +19,7 @@ _DATA = b'{"data":'
 class Answer:
     """One answer to a read.
 
-    :param seconds: from before the request to after its last byte.
+    :param seconds: the time from before the request until after the last byte of its answer.
     """
 
     data: bytes
@@ -28,16 +28,16 @@ class Answer:
 
 
 class Client:
-    """A user of the API."""
+    """Reads as one user of the API."""
 
     def __init__(self, port: int, token: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def overview(self, *, exact: bool = False) -> Answer:
-        """Return the user's overview; ``exact``: whatever the cache holds.
+        """Return the user's overview; ``exact``: without the cache.
 
-        :raises DemoError: it is not a 200 with data and meta.
+        :raises DemoError: the answer is not a 200 with data and meta.
         """
         headers = self._headers | ({"Cache-Control": "no-cache"} if exact else {})
         began = time.perf_counter()
@@ -70,7 +70,7 @@ def is_ready(port: int) -> bool:
 
 
 def data_bytes(body: bytes) -> bytes:
-    """Return the bytes of ``data`` in an answer, exactly as they stand there."""
+    """Return the bytes of ``data`` in an answer, unchanged."""
     text = body.decode()
     start = len(_DATA)
     while text[start] in " \t\r\n":

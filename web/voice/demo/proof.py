@@ -1,6 +1,6 @@
-"""``frontview demo --once``: the same overview from three sources, then a write that the next read has.
+"""``frontview demo --once``: the same overview from three sources, then a write that the next read includes.
 
-Invariant: every statement printed was checked; what does not hold raises.
+Invariant: every printed statement was checked; one that does not hold raises.
 """
 
 import json
@@ -26,7 +26,7 @@ def prove(
 ) -> None:
     """Show and check the three sources and the effect of a write.
 
-    :raises DemoError: something is not as promised; says what.
+    :raises DemoError: a promise was broken; the message says which.
     """
     say(f"\nOverview of user {user}, three times the same bytes:")
     before = _three_sources(connection, client, user, say)
@@ -51,7 +51,7 @@ def prove(
 
 
 def _three_sources(connection: Connection, client: Client, user: int, say: Callable[[str], None]) -> bytes:
-    """Print each source with its best time; return the data, which is the same from all."""
+    """Print each source with its best time; return the data, which all sources agree on."""
     base, seconds = min((_base(connection, user) for _ in range(READS)), key=lambda read: read[1])
     say(f"  {'database':<18}{seconds * 1000:8.2f} ms  the function on the base tables, in SQL")
     view = min((client.overview(exact=True) for _ in range(READS)), key=lambda answer: answer.seconds)
@@ -77,7 +77,7 @@ def _base(connection: Connection, user: int) -> tuple[bytes, float]:
 
 
 def _until_cached(client: Client, committed: float, trust_seconds: float, calls: int) -> tuple[Answer, float]:
-    """Return the first answer from the cache that holds the call, and when it came after the commit."""
+    """Return the first cached answer that includes the call, and the seconds from the commit to that answer."""
     while True:
         asked = time.perf_counter() - committed
         answer = client.overview()

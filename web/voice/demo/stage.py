@@ -1,6 +1,6 @@
-"""The database and the processes of a demo: set up in order, taken down in the reverse order.
+"""The database and the processes of a demo: started in order, stopped in the reverse order.
 
-Invariant: whatever was started here ends with it, also when something in between fails.
+Invariant: every process that the demo started ends with it, also after a failure.
 """
 
 import os
@@ -20,15 +20,15 @@ _LOG_LINES = 12
 
 
 class DemoError(FrontviewError):
-    """The demo cannot go on; says why."""
+    """The demo cannot continue; the message says why."""
 
 
 @dataclass(slots=True)
 class Child:
     """A process of the demo, with its output in a file.
 
-    It is in a session of its own, so that Ctrl-C on the terminal reaches only us and the order of stopping is
-    ours.
+    It runs in a session of its own: Ctrl-C on the terminal reaches only the demo, which then stops its processes in
+    order.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Child:
         return cls(name, log, process)
 
     def require_alive(self) -> None:
-        """Raise if the process has ended, with the last it said.
+        """Raise if the process has ended, with the end of its output.
 
         :raises DemoError: it has.
         """
@@ -61,7 +61,7 @@ class Child:
             raise DemoError(f"The {self.name} has ended (exit code {code}); its log {self.log} ends with:\n{said}")
 
     def stop(self) -> None:
-        """Ask the process to end, and make it after a while."""
+        """Ask the process to end, and kill it if it does not."""
         if self.process.poll() is not None:
             return
         self.process.terminate()
@@ -74,9 +74,9 @@ class Child:
 
 
 def wait_until(is_so: Callable[[], bool], what: str, children: Sequence[Child], timeout_seconds: float = 120.0) -> None:
-    """Return once ``is_so()`` holds, looking ten times a second.
+    """Return once ``is_so()`` is true; it is called ten times a second.
 
-    :raises DemoError: a child ended meanwhile, or it takes too long.
+    :raises DemoError: a child ended, or it takes too long.
     """
     deadline = time.monotonic() + timeout_seconds
     while not is_so():

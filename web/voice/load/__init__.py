@@ -1,4 +1,4 @@
-"""Loading a CSV export into a base table: all of it, or nothing and the line and column at fault."""
+"""Loads a CSV export into a base table: all of it, or nothing, with the line and column of the fault."""
 
 from web.voice.load.fault import LoadError
 from web.voice.load.table import BASE_TABLES, load_csv

@@ -1,4 +1,4 @@
-"""The constraints of a base table as the database has them, with the rule in readable words."""
+"""The constraints of a base table as the database has them, with each rule in readable form."""
 
 from dataclasses import dataclass
 from typing import LiteralString
@@ -36,7 +36,7 @@ class Constraint:
 
 
 def find_constraint(connection: Connection, table: sa.Table, name: str) -> Constraint:
-    """Return the table's constraint of that name; one without columns where there is none."""
+    """Return the table's constraint of that name; one without columns if there is none."""
     row = connection.execute(_COLUMNS + "c.conname = %s", (f"public.{table.name}", name)).fetchone()
     if row is None:
         return Constraint(name, ())

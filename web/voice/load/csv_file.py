@@ -1,6 +1,6 @@
-"""A CSV file as bytes: its header, its records, and which line each begins on.
+"""A CSV file as bytes: its header, its records, and the line on which each record begins.
 
-Invariant: records are told apart exactly as COPY (FORMAT csv) does it: a line ends a record unless it stands
+Invariant: records are separated exactly as COPY (FORMAT csv) does it: a line end ends a record unless it is
 inside quotes, and every quotation mark opens or closes (a doubled one does both).
 """
 
@@ -25,7 +25,7 @@ class Header:
 
     :param columns: the names in it, spaces around them removed.
     :param size: bytes up to the first data record, byte order mark included.
-    :param lines: lines it takes.
+    :param lines: the number of lines of the header.
     :param line_end: how lines end in this file.
     """
 
@@ -50,7 +50,7 @@ class Record:
     raw: bytes
 
     def values(self) -> list[str] | None:
-        """Return its values; None when it is not UTF-8 or not one record of CSV."""
+        """Return the record's values; None if it is not UTF-8 or not one record of CSV."""
         try:
             rows = list(csv.reader(io.StringIO(self.raw.decode("utf-8"), newline=""), strict=True))
         except (UnicodeDecodeError, csv.Error):
@@ -61,7 +61,7 @@ class Record:
 def read_header(file: BinaryIO, name: str) -> Header:
     """Return the header of ``file``, leaving it positioned at the first data record.
 
-    :raises LoadError: there is none, or it is not UTF-8.
+    :raises LoadError: there is no header, or it is not UTF-8.
     """
     start = file.read(_LONGEST_HEADER)
     if start.startswith(_OTHER_BOMS):
@@ -89,7 +89,7 @@ def _names(raw: bytes, name: str) -> tuple[str, ...]:
 
 
 def _first_record(data: bytes) -> bytes:
-    """Return the first record with its line end, which may be any of the three."""
+    """Return the first record with its line end, which may be CR, LF or CRLF."""
     position = 0
     while ends := [found for end in (b"\n", b"\r") if (found := data.find(end, position)) >= 0]:
         position = min(ends) + 1
@@ -99,11 +99,11 @@ def _first_record(data: bytes) -> bytes:
 
 
 class CsvFile:
-    """A file whose header has been read; its data can be gone through again and again.
+    """A file whose header has been read; its data can be read any number of times.
 
     :param file: seekable, at its beginning.
-    :param name: how messages call it.
-    :raises LoadError: it has no usable header.
+    :param name: the name of the file in messages.
+    :raises LoadError: the file has no usable header.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -111,7 +111,7 @@ class CsvFile:
         self.header = read_header(file, name)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes of all data records, a quarter of a megabyte a time."""
+        """Yield the bytes of all data records, a quarter of a megabyte at a time."""
         self._file.seek(self.header.size)
         while piece := self._file.read(_PIECE_BYTES):
             yield piece
@@ -132,7 +132,7 @@ class CsvFile:
 
 
 def _whole_records(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield lines, those joined that quotation marks hold together."""
+    """Yield lines; lines that are connected by quotation marks are joined."""
     parts: list[bytes] = []
     quoted = False
     for piece in lines:
@@ -146,7 +146,7 @@ def _whole_records(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
-    """Yield pieces that each end where a record may end; only files of the oldest Macs have lone CR."""
+    """Yield pieces that each end where a record may end; a lone CR occurs only in files of the oldest Macs."""
     if line_end != b"\r":
         while line := file.readline():  # not `yield from file`: left early, that would close the file
             yield line
@@ -160,14 +160,14 @@ def _lines(file: BinaryIO, line_end: bytes) -> Iterator[bytes]:
 
 
 def _line_breaks(raw: bytes) -> int:
-    """Return how many lines ``raw`` ends, as an editor counts them."""
+    """Return the number of line ends in ``raw``, as an editor counts them."""
     return raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n")
 
 
 def open_csv(path: Path, name: str) -> BinaryIO:
     """Return ``path`` opened for reading bytes.
 
-    :raises LoadError: it cannot be read.
+    :raises LoadError: the file cannot be read.
     """
     try:
         return path.open("rb")

@@ -1,6 +1,6 @@
-"""From a database error to the line, the column and plain words.
+"""Turns a database error into the line, the column and a plain sentence.
 
-Invariant: a fault in the data is always given the line on which its record begins. PostgreSQL names a line
+Invariant: a fault in the data is always reported with the line on which its record begins. PostgreSQL names a line
 for all faults but those of foreign keys, which it checks at the end: see :mod:`web.voice.load.orphans`.
 """
 
@@ -17,7 +17,7 @@ from web.voice.load.csv_file import CsvFile, Record
 from web.voice.load.fault import LoadError, shown
 from web.voice.load.orphans import first_orphan
 
-# The words between are translated on servers that speak another language.
+# The other words are translated on servers that use another language.
 _CONTEXT = re.compile(r"^COPY [^,]+, \S+ (\d+)(?:, \S+ (\w+))?", re.MULTILINE)
 _DATA_FAULTS = ("22", "23", "P0001", "54")
 _UNREADABLE = ("22P02", "22007", "22008")
@@ -60,7 +60,7 @@ class Place:
 
 
 def diagnose(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError | None:
-    """Return the fault that ``error`` is about; None when it is not about the file's content.
+    """Return the fault that ``error`` reports; None if it is not about the file's content.
 
     :param connection: rolled back and usable.
     """
@@ -86,7 +86,7 @@ def diagnose(connection: Connection, error: psycopg.Error, table: sa.Table, csv_
 def _place(error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> Place:
     found, columns, record = _CONTEXT.search(error.diag.context or ""), csv_file.header.columns, None
     if found:
-        for record in csv_file.records():  # the last one when it is never closed: COPY counts its end, too
+        for record in csv_file.records():  # An open quotation: COPY counts the file's end.
             if record.copy_line >= int(found[1]):
                 break
     return Place(table, columns, record, found[2] if found and found[2] in columns else None)
@@ -106,7 +106,7 @@ def _bad_value(error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str
 
 
 def _broken_rule(connection: Connection, error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str]:
-    """Return the columns of the constraint a record breaks, and its rule with the record's values."""
+    """Return the columns of the constraint that a record violates, and its rule with the record's values."""
     if isinstance(error, errors.NotNullViolation):
         column = error.diag.column_name or "?"
         return (column,), "a value is needed; an empty field without quotes means none."
@@ -120,7 +120,7 @@ def _broken_rule(connection: Connection, error: psycopg.Error, place: Place) -> 
 
 
 def _format(error: psycopg.Error, place: Place) -> str:
-    """Return what is wrong with a record that does not fit the header."""
+    """Return the problem of a record that does not fit the header."""
     record, names = place.record, len(place.columns)
     if record is not None and record.raw.count(b'"') % 2:
         return "a quotation mark opens here and is never closed."
@@ -155,10 +155,10 @@ def _encoding(columns: tuple[str, ...], record: Record | None) -> tuple[tuple[st
 
 
 def _missing_reference(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError:
-    """Return the first record that refers to a row that is not there."""
+    """Return the first record that refers to a missing row."""
     try:
         found = first_orphan(connection, table, csv_file)
-    except psycopg.Error:  # no right to make temporary tables
+    except psycopg.Error:  # The role may not create temporary tables.
         found = None
     if found is None:
         return LoadError(csv_file.name, f"{error.diag.message_detail or error.diag.message_primary}")

@@ -1,4 +1,4 @@
-"""The one error of a load: where in the file, and what is wrong there, in plain words."""
+"""The error of a load: where in the file the fault is, and what is wrong there."""
 
 from models.errors import FrontviewError
 
@@ -6,7 +6,7 @@ _LONGEST_VALUE = 80
 
 
 class LoadError(FrontviewError):
-    """A file that cannot be loaded; nothing of it is in the table.
+    """A file that cannot be loaded; no row of it is in the table.
 
     :param problem: one sentence.
     :param line: line of the file on which the record begins (the header is line 1); None: the whole file.

@@ -1,7 +1,7 @@
-"""Finds the first record of a file that refers to a row that is not there.
+"""Finds the first record of a file that refers to a missing row.
 
-Foreign keys are checked when COPY has ended, and the error names no line. So the file is put into a temporary
-table once more, its records numbered, and searched; nothing of that is kept.
+Foreign keys are checked when COPY has ended, and the error names no line. So the file is loaded again, into a
+temporary table with numbered records, which is searched and dropped.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ _STAGING = sql.Identifier("pg_temp", "frontview_load")
 
 
 def copy_statement(table: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
-    """Return the COPY that reads data records as they stand in the file."""
+    """Return the COPY that reads data records as they are in the file."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(table, names)
 
 
 def first_orphan(connection: Connection, table: sa.Table, csv_file: CsvFile) -> tuple[int, Constraint] | None:
-    """Return the number of the first record with a missing reference, and which reference that is."""
+    """Return the number of the first record that refers to a missing row, and the foreign key."""
     with connection.transaction(force_rollback=True):
         _stage(connection, table, csv_file)
         found = [
@@ -50,7 +50,7 @@ def _stage(connection: Connection, table: sa.Table, csv_file: CsvFile) -> None:
 
 
 def _first_without(connection: Connection, constraint: Constraint) -> int | None:
-    """Return the first staged record that refers to nothing; None: every one refers to a row."""
+    """Return the first staged record that refers to a missing row; None if there is none."""
     pairs = list(zip(constraint.columns, constraint.referred_columns, strict=True))
     matches = sql.SQL(" AND ").join(
         sql.SQL("r.{} = s.{}").format(sql.Identifier(theirs), sql.Identifier(ours)) for ours, theirs in pairs

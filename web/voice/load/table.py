@@ -1,4 +1,4 @@
-"""COPY of one file into one base table.
+"""Loads one file into one base table by COPY.
 
 Transaction: one for everything, so that a file is in the table as a whole or not at all, and its changes are
 captured by one statement's triggers.
@@ -37,7 +37,7 @@ def load_csv(
 
     :param connection: in autocommit; the transaction is opened here.
     :param file: seekable, at its beginning; a fault is looked for in a second pass.
-    :param name: how messages call the file.
+    :param name: the name of the file in messages.
     :param advance: called with the number of bytes sent, as they are.
     :raises LoadError: the file cannot be loaded; names the first fault by line and column.
     """
@@ -60,7 +60,7 @@ def load_csv(
 def find_table(name: str) -> sa.Table:
     """Return the base table of that name.
 
-    :raises LoadError: there is none; lists those there are.
+    :raises LoadError: there is no such table; the message lists the tables.
     """
     if name not in BASE_TABLES:
         raise LoadError(name, f"there is no such base table; there are {', '.join(BASE_TABLES)}.")
@@ -68,9 +68,9 @@ def find_table(name: str) -> sa.Table:
 
 
 def check_columns(table: sa.Table, columns: Sequence[str], name: str) -> None:
-    """Raise unless the header names columns of ``table``, each once, and all that have no default.
+    """Raise unless the header names columns of ``table``, each once, including all without a default.
 
-    :raises LoadError: with every name at fault.
+    :raises LoadError: the message lists every wrong name.
     """
     known = set(table.columns.keys())
     if unknown := tuple(dict.fromkeys(column for column in columns if column not in known)):
@@ -85,7 +85,7 @@ def check_columns(table: sa.Table, columns: Sequence[str], name: str) -> None:
 
 
 def required_columns(table: sa.Table) -> tuple[str, ...]:
-    """Return the columns that every file must hold."""
+    """Return the columns that every file must have."""
     return tuple(
         column.name
         for column in table.columns
@@ -112,7 +112,7 @@ def _copy(connection: Connection, table: sa.Table, csv_file: CsvFile, advance: C
 
 
 def _refuse_end_mark(csv_file: CsvFile) -> None:
-    """Raise if a record is nothing but ``\\.``: older servers silently take it for the end of the data."""
+    """Raise if a record consists of ``\\.``: older servers silently treat it as the end of the data."""
     for record in csv_file.records():
         if record.raw.rstrip(b"\r\n") == _END_MARK:
             problem = r"a line with only \. ends the data for PostgreSQL; put it in quotes."

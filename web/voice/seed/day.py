@@ -1,7 +1,7 @@
 """One local day of calls, with the leads and quality figures that follow from them.
 
-Invariants: calls come in the order of time; duration and cost follow from the status, a lead from a completed
-call, its stage from its score, a quality row from that agent's calls of the day; nothing lies after now.
+Invariants: calls are in the order of time; duration and cost follow from the status, a lead from a completed
+call, its stage from its score, a quality row from that agent's calls of the day; nothing is in the future.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _CLOCK = tuple(f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}+00"
 
 @dataclass(slots=True)
 class DayLines:
-    """COPY lines of one day, a table each."""
+    """COPY lines of one day, for each table."""
 
     calls: list[str] = field(default_factory=list)
     leads: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class DayLines:
 
 @dataclass(frozen=True, slots=True)
 class FirstIds:
-    """The ids that index 0 of each table gets."""
+    """The ids of the first row of each table."""
 
     user: int
     agent: int
@@ -56,9 +56,9 @@ class DayMaker:
         self._day_text: dict[int, str] = {}
 
     def make(self, day: int, count: int, calls_before: int) -> DayLines:
-        """Return ``count`` calls of that day and what follows from them.
+        """Return ``count`` calls of that day, with their leads and quality rows.
 
-        :param calls_before: how many calls earlier days hold; decides the ids.
+        :param calls_before: the number of calls on earlier days, which decides the ids.
         """
         lines, talks = DayLines(), dict[tuple[int, int], list[int]]()
         random, now, outcomes, users = (
@@ -116,7 +116,7 @@ class DayMaker:
         )
 
     def _shares(self, day: int, minutes: Sequence[int]) -> list[float]:
-        """Return the users' cumulative shares of that day: less where the day is young or not yet begun."""
+        """Return the users' cumulative shares of that day: smaller in zones where the day is young."""
         if min(minutes) == max(minutes):
             return self._cumulative
         coverage = [self._calendar.coverage(zone, day) for zone in range(len(minutes))]
@@ -128,7 +128,7 @@ class DayMaker:
         )
 
     def _add_lead(self, leads: list[str], call_id: int, owner: str, ended: int, kind: int) -> None:
-        """Add the lead of a call that ended then, analysed some minutes later, unless that is yet to come."""
+        """Add the lead of a call that ended at that time, analysed some minutes later, unless that is in the future."""
         random = self._random.random
         if (analyzed := ended + 45 + int(random() * 600)) <= self._calendar.now:
             score = self._outcomes.scores[kind][int(random() * TABLE)]
@@ -147,7 +147,7 @@ class DayMaker:
         )
 
     def _text(self, unix_second: int) -> str:
-        """Return the instant as PostgreSQL reads it; one look-up a day instead of a calendar computation."""
+        """Return the instant as PostgreSQL reads it; one lookup a day instead of a calendar computation."""
         day, second = divmod(unix_second, 86_400)
         if (text := self._day_text.get(day)) is None:
             text = self._day_text[day] = str(_EPOCH + timedelta(day)) + " "

@@ -1,6 +1,6 @@
-"""How calls end: status, length, cost, and what a lead is worth.
+"""How calls end: status, length, cost, and the score of the lead.
 
-Invariant: everything is drawn from tables made once a seed, so that a call costs a few multiplications.
+Invariant: all values are drawn from tables that a seed makes once, so that a call costs a few multiplications.
 """
 
 import math
@@ -18,17 +18,17 @@ LEAD_SHARE = (0.23, 0.29, 0.36)
 MEAN_CSAT = (3.4, 4.0, 4.6)
 CSAT_ANSWER_SHARE = 0.28
 TRANSFER_SHARE = (0.13, 0.07, 0.03)
-# status -> (duration in seconds, cost in cents) of a call nobody talked in
+# From status to (duration in seconds, cost in cents) of a call without a conversation.
 UNANSWERED = {"no_answer": (0, 0), "busy": (0, 0), "failed": (4, 1), "in_progress": (0, 0)}
 
 
 def cost_cents(duration_seconds: int) -> int:
-    """Return the price of a completed call: 2 cents, and 1.5 cents for every begun six seconds."""
+    """Return the price of a completed call: 2 cents, and 1.5 cents for each started period of six seconds."""
     return 2 + -(-duration_seconds // 6) * 3 // 2
 
 
 def stage_of(score: int, chance: float) -> str:
-    """Return the stage a lead of that score has reached; some good ones are lost, some are still new."""
+    """Return the stage of a lead with that score; some good ones are lost, some are still new."""
     if chance < 0.06:
         return "new"
     if score >= 78:
@@ -50,7 +50,7 @@ class Outcomes:
 
 
 def _spread(shares: dict[str, float]) -> list[str]:
-    """Return a table in which each value takes its share of the places."""
+    """Return a table in which each value has its share of the places."""
     whole, table = sum(shares.values()), list[str]()
     for value, share in shares.items():
         table.extend([value] * math.ceil(share / whole * TABLE))

@@ -1,4 +1,4 @@
-"""Who there is: users of very different size in many time zones, and their agents.
+"""Users of very different size in many time zones, and their agents.
 
 Invariant: user 0 is the largest; sizes fall like a power law, so that of 2,000 users the largest makes
 about a twentieth of all calls.
@@ -33,17 +33,17 @@ _VOICES = (
     "Ava", "Leo", "Mia", "Noa", "Kai", "Eve", "Max", "Ida",
 )  # fmt: skip
 _ROLES = ("Reception", "Sales", "Support", "Bookings", "Follow-up", "After hours")
-# Share of users, largest first, up to which a user has so many agents.
+# Share of users, largest first, up to which a user has this number of agents.
 _AGENTS_BY_SIZE = ((0.01, 6), (0.05, 5), (0.15, 4), (0.40, 3), (0.75, 2), (1.0, 1))
-KINDS = 3  # how well an agent does: 0 struggling, 1 usual, 2 excellent
+KINDS = 3  # The quality of an agent: 0 struggling, 1 usual, 2 excellent.
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Users and agents by index, largest user first; ids are given when they are written.
+    """Users and agents by index, largest user first; they get ids when they are written.
 
-    :param weights: relative share of calls a user.
-    :param zone_of: index into :data:`ZONES`, a user.
+    :param weights: each user's relative share of calls.
+    :param zone_of: each user's index into :data:`ZONES`.
     :param agents_of: a user's agents; ``busy_agents_of`` only those that still work.
     :param kind_of: quality of an agent, 0..2.
     """
@@ -64,7 +64,7 @@ class Population:
 
 
 def make_population(users: int, random: Random) -> Population:
-    """Return ``users`` users with one to six agents each, by size."""
+    """Return ``users`` users, largest first, with one to six agents each."""
     zones = random.choices(range(len(ZONES)), weights=[weight for _, weight in ZONES], k=users)
     agents: list[range] = []
     for rank in range(users):
@@ -81,9 +81,9 @@ def _agent_count(rank: int, users: int) -> int:
 
 
 def user_lines(population: Population, first_id: int, signed_up_before: int, random: Random) -> Iterator[str]:
-    """Yield one COPY line a user: id, email, name, timezone, credits_cents, created_at.
+    """Yield one COPY line per user: id, email, name, timezone, credits_cents, created_at.
 
-    :param signed_up_before: unix second; every user is at most two years older.
+    :param signed_up_before: unix second; every user signed up at most two years earlier.
     """
     for index, zone in enumerate(population.zone_of):
         first, last = random.choice(_FIRST), random.choice(_LAST)
@@ -96,7 +96,7 @@ def user_lines(population: Population, first_id: int, signed_up_before: int, ran
 def agent_lines(
     population: Population, first_id: int, first_user_id: int, created_at: int, random: Random
 ) -> Iterator[str]:
-    """Yield one COPY line an agent: id, user_id, name, is_active, created_at."""
+    """Yield one COPY line per agent: id, user_id, name, is_active, created_at."""
     created = _timestamp(created_at)
     for user, agents in enumerate(population.agents_of):
         for place, agent in enumerate(agents):
@@ -106,5 +106,5 @@ def agent_lines(
 
 
 def _timestamp(unix_second: int) -> str:
-    """Return the instant as PostgreSQL reads it, whatever its session's time zone."""
+    """Return the instant as text that PostgreSQL reads correctly in any session time zone."""
     return datetime.fromtimestamp(unix_second, UTC).isoformat()

@@ -1,6 +1,6 @@
-"""When calls happen: the hours of a day, the days of a week, slow growth, and never the future.
+"""When calls happen: by the hours of a day, the days of a week and slow growth, and never in the future.
 
-Invariant: every instant lies in the local day it was drawn for, also where clocks change, and none after
+Invariant: every instant is in the local day for which it was drawn, also where clocks change, and not after
 ``now``.
 """
 
@@ -11,10 +11,10 @@ from datetime import date
 from itertools import accumulate
 from random import Random
 
-# Calls an hour of the user's local day, relative. The last hour is left out: a day of 23 hours has none.
+# Relative numbers of calls by hour of the user's local day, without the last one: a day of 23 hours lacks it.
 _HOURS = (2, 1, 1, 1, 2, 5, 14, 35, 70, 100, 105, 95, 75, 85, 100, 98, 85, 60, 38, 24, 15, 9, 5)
 _WEEKDAYS = (1.0, 1.08, 1.06, 1.03, 0.92, 0.38, 0.27)
-_GROWTH = 0.35  # over the whole time, however long
+_GROWTH = 0.35  # The growth over all days together, no matter how many.
 _MINUTES = range(60 * len(_HOURS))
 _CUMULATIVE = tuple(accumulate(hour for hour in _HOURS for _ in range(60)))
 
@@ -24,7 +24,7 @@ class Calendar:
     """The local days of every time zone, as instants.
 
     :param first_day: the date of day 0.
-    :param midnights: per zone, the unix second at which each day begins, one more than there are days.
+    :param midnights: per zone, the unix seconds at which the days begin, and the end of the last one.
     :param now: unix second; nothing happens later.
     :param days: how many local days are filled, the last being today.
     """
@@ -36,11 +36,11 @@ class Calendar:
 
     @property
     def day_count(self) -> int:
-        """How many days some zone fills: one or two more than ``days``, as zones differ in today."""
+        """How many days any zone fills: one or two more than ``days``, because today differs between zones."""
         return len(self.midnights[0]) - 1
 
     def begun_minutes(self, zone: int, day: int) -> int:
-        """Return how many minutes of that local day may hold calls: 0, all of them, or up to now."""
+        """Return the number of minutes of that local day that may have calls: none, all of them, or those up to now."""
         today = bisect_right(self.midnights[zone], self.now) - 1
         if not today - self.days < day <= today:
             return 0
@@ -54,7 +54,7 @@ class Calendar:
 
 
 def day_weights(calendar: Calendar, zone_weights: Sequence[float], random: Random) -> list[float]:
-    """Return how busy each day is, relative: weekday, growth, chance, and how much of it has happened."""
+    """Return the relative number of calls of each day, by weekday, growth, chance, and how much of it has passed."""
     first_weekday = calendar.first_day.weekday()
     return [
         _WEEKDAYS[(first_weekday + day) % 7]

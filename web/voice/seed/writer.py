@@ -1,8 +1,8 @@
-"""Writes a seed by COPY, some days a time.
+"""Writes a seed by COPY, some days at a time.
 
 Transactions: users, agents and the first quarter of a million calls are one, every further quarter of a
 million another; each holds whole days with their leads and quality rows. So a small seed is all or nothing, a
-large one leaves whole days behind when it is broken off, and no drain has to swallow all of it at once.
+large one leaves whole days if it is interrupted, and no drain has to process all of it.
 """
 
 import time
@@ -19,7 +19,7 @@ from web.voice.seed.day import DayMaker, FirstIds
 from web.voice.seed.population import ZONES, agent_lines, make_population, user_lines
 from web.voice.seed.rhythm import Calendar, apportion, day_weights
 
-COPY_CALLS = 50_000  # calls of one COPY: a statement's capture trigger logs each key once
+COPY_CALLS = 50_000  # Calls of one COPY: a statement's capture trigger logs each key once.
 TRANSACTION_CALLS = 250_000
 _PIECE_LINES = 2_000
 _CALLS = ("id", "user_id", "agent_id", "started_at", "status", "duration_seconds", "cost_cents")
@@ -31,15 +31,15 @@ TABLES = ("users", "agents", "calls", "lead_analytics", "agent_analytics")
 
 
 class SeedError(FrontviewError):
-    """The database does not allow this seed; says why."""
+    """The database does not allow this seed; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedPlan:
-    """How much to make. The same plan on the same clock makes the same rows, ids aside.
+    """How much data to make. The same plan at the same time makes the same rows except for ids.
 
     :param days: local days filled, today being the last.
-    :param seed: number that decides every chance.
+    :param seed: the seed of the random numbers.
     """
 
     users: int
@@ -50,9 +50,9 @@ class SeedPlan:
 
 @dataclass(slots=True)
 class SeedResult:
-    """What was made.
+    """The result of a seed.
 
-    :param rows: rows written, a table.
+    :param rows: the number of rows written, by table.
     :param seconds: how long writing took; ``tidy_seconds`` is VACUUM (ANALYZE) afterwards.
     """
 
@@ -68,7 +68,7 @@ def write_seed(connection: Connection, plan: SeedPlan, advance: Callable[[int], 
 
     :param connection: in autocommit; transactions are opened here.
     :param advance: called with the number of calls written, as they are.
-    :raises SeedError: no successive ids can be had.
+    :raises SeedError: no successive ids are available.
     """
     began = time.monotonic()
     writer = _Writer(connection, plan)
@@ -83,11 +83,11 @@ def write_seed(connection: Connection, plan: SeedPlan, advance: Callable[[int], 
 
 
 def reserve_ids(connection: Connection, table: str, count: int) -> int:
-    """Return the first of ``count`` successive ids that nobody else will get.
+    """Return the first of ``count`` successive ids that no other writer will get.
 
-    Taken one by one on the server: unlike ``setval`` that is safe beside other writers.
+    The server takes them one by one; unlike ``setval``, that is safe while others write.
 
-    :raises SeedError: others took ids in between, three times in a row.
+    :raises SeedError: other writers took some of the ids, three times in a row.
     """
     query = (
         "SELECT min(id), max(id) - min(id) + 1 FROM (SELECT nextval(pg_get_serial_sequence(%s, 'id')) AS id "
@@ -103,7 +103,7 @@ def reserve_ids(connection: Connection, table: str, count: int) -> int:
 
 
 def _calendar(connection: Connection, days: int) -> Calendar:
-    """Return every zone's midnights as the server, whose trigger decides the day of a call, knows them."""
+    """Return every zone's midnights from the server, whose trigger decides the day of a call."""
     zones = [zone for zone, _ in ZONES]
     row = connection.execute(
         "SELECT floor(extract(epoch FROM now()))::bigint, min((now() AT TIME ZONE z)::date), "
@@ -123,7 +123,7 @@ def _calendar(connection: Connection, days: int) -> Calendar:
 
 
 class _Writer:
-    """One seed being written; ``result`` grows as rows are."""
+    """Writes one seed; ``result`` grows as rows are written."""
 
     def __init__(self, connection: Connection, plan: SeedPlan) -> None:
         self._connection, self._random = connection, Random(plan.seed)  # noqa: S311  not for secrets
@@ -139,7 +139,7 @@ class _Writer:
         self.result = SeedResult(self._ids.user, self._ids.user + plan.users - 1)
 
     def write(self, advance: Callable[[int], None]) -> None:
-        """Write everything, a transaction after the other."""
+        """Write all rows, one transaction after another."""
         while self._batches or not self.result.rows["users"]:
             with self._connection.transaction():
                 if not self.result.rows["users"]:
@@ -151,7 +151,7 @@ class _Writer:
                     written += count
 
     def _plan_batches(self, calls: int) -> Iterator[list[tuple[int, int, int]]]:
-        """Yield successive days in batches of one COPY each, as (day, calls, calls before)."""
+        """Yield successive days in batches of one COPY each, as (day, calls, earlier calls)."""
         batch: list[tuple[int, int, int]] = []
         before = 0
         weights = day_weights(self._calendar, self._population.zone_weights(), self._random)
@@ -172,7 +172,7 @@ class _Writer:
         self._copy("agents", _AGENTS, list(agent_lines(population, ids.agent, ids.user, began, random)))
 
     def _write_days(self, batch: list[tuple[int, int, int]]) -> int:
-        """Write some days; return how many calls they have."""
+        """Write some days; return their number of calls."""
         days = [self._maker.make(*day) for day in batch]
         self._copy("calls", _CALLS, [line for day in days for line in day.calls])
         self._copy("lead_analytics", _LEADS, [line for day in days for line in day.leads])

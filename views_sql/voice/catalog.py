@@ -7,7 +7,7 @@ function in ``dashboards/``.
 from collections.abc import Mapping
 from typing import Any
 
-from views_sql.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
+from views_sql.declaration.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
 
 MINUTE_SECONDS = 60
 MEGABYTE = 1_000_000

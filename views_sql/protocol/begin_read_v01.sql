@@ -16,9 +16,7 @@ DECLARE
     newest record;
     unseen xid8;
     open_then xid8[];
-    mark_sources text[];
-    mark_days date[];
-    mark_drains bigint[];
+    marks frontview.mark[];
     ready record;
     ready_views integer := 0;
     storage oid[];
@@ -35,8 +33,7 @@ BEGIN
     IF NOT p_base THEN
         unseen := newest.xmax;
         open_then := newest.xip;
-        SELECT array_agg(m.source), array_agg(m.day), array_agg(m.drain_id)
-        INTO mark_sources, mark_days, mark_drains
+        SELECT array_agg(ROW (m.source, m.day, m.drain_id)::frontview.mark) INTO marks
         FROM (
             -- Compared as rows, or ordered, so that only the index on users and xid will do: on a log that vacuum has left
             -- empty both indexes seem to cost the same, and by the one on xid a read would walk everybody's changes.
@@ -62,7 +59,7 @@ BEGIN
         ) m;
     END IF;
 
-    IF NOT p_base AND mark_sources IS NULL AND p_first <= p_last THEN
+    IF NOT p_base AND marks IS NULL AND p_first <= p_last THEN
         FOR ready IN
             SELECT r.view, r.clean, r.storage, r.filenodes FROM frontview.ready_view r
             -- copied into another database, a note is about relations of that one
@@ -81,7 +78,7 @@ BEGIN
         END IF;
     END IF;
     RETURN frontview.find_stale_days(
-        p_views, p_first, p_last, p_base, newest.epoch, newest.drain_id, mark_sources, mark_days, mark_drains
+        p_views, p_first, p_last, p_base, newest.epoch, newest.drain_id, marks
     );
 END
 $$

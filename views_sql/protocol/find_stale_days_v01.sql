@@ -1,11 +1,11 @@
 -- find_stale_days, version 1: the state of an exact read of which something is stale, not populated or not noted
--- one row; begin_read calls it with what it found: watermark, and marks (sources, days, drains; drain NULL: undrained)
+-- one row; begin_read calls it with the watermark and the marks of the user and of every user
 -- reads view_state, source, pg_class; p_base: every day stale
 -- days outside p_first..p_last are left out; storage holds every captured table, so that direct reads count too
--- change: first version; the second half of begin_read, version 1
+-- change: first version
 CREATE FUNCTION frontview.find_stale_days(
     p_views text [], p_first date, p_last date, p_base boolean, p_epoch bigint, p_drain_id bigint,
-    mark_sources text [], mark_days date [], mark_drains bigint []
+    p_marks frontview.mark []
 ) RETURNS frontview.read_state
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -17,14 +17,18 @@ DECLARE
     tier record;
     state frontview.read_state;
     stale frontview.staleness;
+    marked_sources text[];
+    any_undrained boolean;
     readable boolean;
     tier_days date[];
     dated boolean;
 BEGIN
+    SELECT array_agg(DISTINCT m.source), bool_or(m.drain_id IS NULL) INTO marked_sources, any_undrained
+    FROM unnest(p_marks) m;
     state.epoch := COALESCE(p_epoch, 0);
     state.drain_id := COALESCE(p_drain_id, 0);
-    -- of any source: the caller may read tables directly that no view of its names
-    state.undrained := p_base OR (mark_drains IS NOT NULL AND array_position(mark_drains, NULL) IS NOT NULL);
+    -- of any source: the caller may read tables directly that none of its views names
+    state.undrained := p_base OR COALESCE(any_undrained, FALSE);
     state.storage := ARRAY(SELECT s.relation::oid FROM frontview.source s);
     FOR tier IN
         SELECT
@@ -34,7 +38,10 @@ BEGIN
             SELECT r.oid, r.relispopulated FROM pg_class r WHERE r.oid = to_regclass(t.relation) OFFSET 0
         ) c ON TRUE
         WHERE t.view = ANY (p_views)
-        ORDER BY array_position(p_views, t.view), t.tier
+        -- whether sums are readable depends on the rows they sum, so the tiers of rows come first
+        ORDER BY
+            array_position(p_views, t.view),
+            array_position('{whole,history,recent,total,by_day}'::text [], t.tier)
     LOOP
         IF stale.view IS DISTINCT FROM tier.view THEN
             IF stale.view IS NOT NULL THEN
@@ -45,37 +52,30 @@ BEGIN
         state.storage := state.storage || tier.relation;
         readable := NOT p_base AND tier.through IS NOT NULL AND tier.relispopulated IS TRUE
             AND tier.first_day <= p_last AND tier.before_day > p_first;
-        IF readable AND tier.sources && mark_sources AND tier.tier NOT IN ('by_day', 'total') THEN
+        IF readable AND tier.sources && marked_sources AND tier.tier NOT IN ('by_day', 'total') THEN
             SELECT
                 COALESCE(bool_and(m.day > '-infinity' AND tier.tier <> 'whole'), TRUE),
                 COALESCE(array_agg(DISTINCT m.day), '{}')
             INTO readable, tier_days
-            FROM unnest(mark_sources, mark_days, mark_drains) m (source, day, drain_id)
+            FROM unnest(p_marks) m
             WHERE m.source = ANY (tier.sources)
             AND (m.drain_id IS NULL OR m.drain_id > tier.through)
-            AND (
-                m.day = '-infinity'
-                OR (
-                    m.day BETWEEN p_first AND p_last AND m.day >= tier.first_day
-                    AND (tier.before_day = 'infinity' OR m.day < tier.before_day)
-                )
-            );
+            AND (m.day = '-infinity' OR m.day BETWEEN p_first AND p_last)
+            AND frontview.tier_holds(tier.first_day, tier.before_day, m.day);
             IF readable THEN
                 stale.days := stale.days || tier_days;
             END IF;
         END IF;
-        -- in this order: by_day, history, recent, total
         CASE tier.tier
-            WHEN 'by_day' THEN
-                stale.total_readable := readable;
             WHEN 'history' THEN
                 stale.history_readable := readable;
             WHEN 'recent' THEN
                 stale.recent_readable := readable;
                 stale.horizon := tier.first_day;
             WHEN 'total' THEN
-                stale.total_readable := stale.total_readable AND readable
-                    AND stale.history_readable AND stale.recent_readable;
+                stale.total_readable := readable AND stale.history_readable AND stale.recent_readable;
+            WHEN 'by_day' THEN
+                stale.total_readable := readable AND stale.total_readable;
             ELSE
                 stale.recent_readable := readable;
         END CASE;

@@ -10,6 +10,8 @@ from typing import Any
 
 from models.errors import CatalogError
 
+DAILY_TIERS = ("history", "total", "recent", "by_day")  # oldest days first
+PLAIN_TIERS = ("whole",)
 EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
@@ -54,7 +56,7 @@ class MaintainedView:
     @property
     def tiers(self) -> tuple[str, ...]:
         """Names of its tiers, oldest days first."""
-        return ("history", "total", "recent", "by_day") if self.day_column else ("whole",)
+        return DAILY_TIERS if self.day_column else PLAIN_TIERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ are given anew after whatever creates or replaces an object; a role that does no
 from collections.abc import Iterable
 
 from models.errors import CatalogError
-from views_sql.names import identifier, literal, with_schema
+from views_sql.generation.names import identifier, literal, with_schema
 
 ROLES = ("frontview_refresher", "frontview_web")
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
@@ -29,10 +29,18 @@ def close(function: str) -> str:
 
 
 def allow(
-    role: str, objects: Iterable[str], privileges: Iterable[str], columns: Iterable[str], as_owner: bool
+    role: str,
+    objects: Iterable[str],
+    privileges: Iterable[str] = ("SELECT",),
+    columns: Iterable[str] = (),
+    as_owner: bool = False,
 ) -> list[str]:
-    """Return what writes the rights down and gives them.
+    """Return what allows a role something of some objects, now and whenever they are created again.
 
+    :param role: ``frontview_web`` or ``frontview_refresher``; where it does not exist the right waits for it.
+    :param objects: relations, or functions for EXECUTE; of schema ``frontview`` unless they name another.
+    :param columns: of a relation; empty: all.
+    :param as_owner: functions run with their owner's rights (SECURITY DEFINER); they must have the fixed search_path.
     :raises CatalogError: there is no such role or privilege.
     """
     _check(role, privileges)
@@ -47,7 +55,11 @@ def allow(
 
 
 def disallow(
-    role: str, objects: Iterable[str], privileges: Iterable[str], columns: Iterable[str], as_owner: bool
+    role: str,
+    objects: Iterable[str],
+    privileges: Iterable[str] = ("SELECT",),
+    columns: Iterable[str] = (),
+    as_owner: bool = False,
 ) -> list[str]:
     """Return what takes the rights back; the objects must be there."""
     _check(role, privileges)
@@ -74,16 +86,23 @@ def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: 
     return statements
 
 
-def forget_captured(source: str, table: str, user_column: str) -> str:
-    """Return what takes the refresher's right on a table's user key, unless another source of it is captured."""
-    others = (
-        f"SELECT FROM frontview.source WHERE source <> {literal(source)} AND relation = {literal(table)}::regclass "  # nosec B608  # names and literals are checked
-        f"AND user_column = {literal(user_column)}"
-    )
-    return _if(
-        f"to_regrole('frontview_refresher') IS NOT NULL AND NOT EXISTS ({others})",
-        f"REVOKE SELECT ({user_column}) ON TABLE {table} FROM frontview_refresher",  # nosec B608  # names and literals are checked
-    )
+def forget_captured(source: str) -> str:
+    """Return what takes the refresher's right on the user key of a source's table, unless another source needs it."""
+    return f"""
+DO $$
+DECLARE
+    gone frontview.source;
+BEGIN
+    SELECT s.* INTO STRICT gone FROM frontview.source s WHERE s.source = {literal(source)};
+    IF to_regrole('frontview_refresher') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM frontview.source s
+        WHERE s.source <> gone.source AND s.relation = gone.relation AND s.user_column = gone.user_column
+    ) THEN
+        EXECUTE format('REVOKE SELECT (%I) ON TABLE %s FROM frontview_refresher', gone.user_column, gone.relation);
+    END IF;
+END
+$$
+"""  # nosec B608  # the literal is quoted
 
 
 def _if(condition: str, statement: str) -> str:

@@ -1,9 +1,8 @@
 -- report_accesses, version 1: counts reads for the hour of the week that it is now, and for this minute
--- parallel arrays, one element a (user, dashboard); older weights count half after two weeks, a quarter after four
+-- one element a user and dashboard; older weights count half after two weeks, a quarter after four
 -- writes access in key order (two workers never wait for each other both ways), and traffic
 -- change: first version
-CREATE FUNCTION frontview.report_accesses(p_users frontview.user_key[], p_dashboards text[], p_reads integer[])
-RETURNS void
+CREATE FUNCTION frontview.report_accesses(p_counts frontview.access_count []) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET synchronous_commit = off
@@ -14,7 +13,7 @@ DECLARE
 BEGIN
     INSERT INTO frontview.access AS a (user_id, dashboard, hour_of_week, weight, counted_at)
     SELECT r.user_id, r.dashboard, hour, sum(r.reads), now()
-    FROM unnest(p_users, p_dashboards, p_reads) AS r (user_id, dashboard, reads)
+    FROM unnest(p_counts) r
     GROUP BY r.user_id, r.dashboard
     ORDER BY r.user_id, r.dashboard
     ON CONFLICT (user_id, dashboard, hour_of_week) DO UPDATE SET
@@ -23,7 +22,7 @@ BEGIN
         ),
         counted_at = excluded.counted_at;
     INSERT INTO frontview.traffic AS t (minute, reads)
-    SELECT date_trunc('minute', now()), COALESCE(sum(r.reads), 0) FROM unnest(p_reads) AS r (reads)
+    SELECT date_trunc('minute', now()), COALESCE(sum(r.reads), 0) FROM unnest(p_counts) r
     ON CONFLICT (minute) DO UPDATE SET reads = t.reads + excluded.reads;
 END
 $$

@@ -18,10 +18,7 @@ BEGIN
     AND NOT EXISTS (
         SELECT FROM frontview.view_state v
         WHERE k.source = ANY (v.sources)
-        AND (
-            k.day = '-infinity'
-            OR (k.day >= v.first_day AND (v.before_day = 'infinity' OR k.day < v.before_day))
-        )
+        AND frontview.tier_holds(v.first_day, v.before_day, k.day)
         AND (v.through IS NULL OR v.through < k.drain_id)
     );
     RETURN until;

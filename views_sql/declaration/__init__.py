@@ -1,0 +1,1 @@
+"""What an application declares: sources, maintained views, cache regions and dashboards."""

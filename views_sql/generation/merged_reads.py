@@ -1,0 +1,43 @@
+"""The DDL of the functions that read a maintained view exactly: rows of its tiers, and live rows on stale days."""
+
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.generation.names import identifier
+from views_sql.generation.rights import GRANT_RIGHTS, close
+from views_sql.loader import fill_in, read_sql
+
+
+def replace_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
+    """Return the DDL that puts merged read functions of this version in the place of those that are there."""
+    return [*drop_merged_reads(view.name), *create_merged_reads(view, template_version), GRANT_RIGHTS]
+
+
+def drop_merged_reads(name: str) -> list[str]:
+    """Return the DDL that drops the merged read functions of a view of either kind."""
+    return [
+        f"DROP FUNCTION IF EXISTS frontview.{identifier(name)}_by_day_merged",
+        f"DROP FUNCTION frontview.{name}_merged",
+    ]
+
+
+def create_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
+    """Return the DDL of a view's merged read functions, filled in from the templates of that version."""
+    names = {
+        "name": identifier(view.name),
+        "user": identifier(view.unique_key[0]),
+        "day": identifier(view.day_column or "day"),
+    }
+    measures = [identifier(measure) for measure in view.measures]
+    names |= {
+        "measures": ", ".join(f"v.{measure}" for measure in measures),
+        "part_sums": ", ".join(f"sum(v.{measure})::numeric" for measure in measures),
+        "negated_sums": ", ".join(f"-sum(v.{measure})::numeric" for measure in measures),
+        "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
+    }
+    templates = (
+        {"merged_daily": "merged", "merged_by_day": "by_day_merged"} if view.day_column else {"merged_whole": "merged"}
+    )
+    return [
+        statement
+        for template, function in templates.items()
+        for statement in (fill_in(read_sql(template, template_version), names), close(f"{view.name}_{function}"))
+    ]

@@ -1,0 +1,57 @@
+"""The DDL of a type or function that a file holds whole, and of the schema they are in.
+
+Invariant: no function is left for everybody to execute, and nothing is dropped with CASCADE.
+"""
+
+import hashlib
+import re
+
+from models import user_key
+from models.errors import CatalogError
+from views_sql.generation.names import identifier, literal
+from views_sql.generation.rights import GRANT_RIGHTS, close
+from views_sql.loader import read_sql
+
+_CREATE = re.compile(r"^CREATE (TYPE|FUNCTION) ", re.MULTILINE)
+
+
+def fingerprint(text: str) -> str:
+    """Return the short hash that the comment of an installed object carries."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def create_user_key() -> list[str]:
+    """Return the DDL of schema and user key domain."""
+    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {user_key.SQL_TYPE}"]
+
+
+def drop_user_key() -> list[str]:
+    """Return the DDL that removes domain and schema."""
+    return ["DROP DOMAIN frontview.user_key", "DROP SCHEMA frontview"]
+
+
+def create_sql_object(name: str, version: int) -> list[str]:
+    """Return the DDL of one file, the comment that tells which file it was, and who may use it."""
+    text = read_sql(name, version)
+    comment = literal(f"frontview {name} version {version} {fingerprint(text)}")
+    kind = _kind(text)
+    statements = [text, f"COMMENT ON {kind} frontview.{identifier(name)} IS {comment}"]
+    return statements if kind == "TYPE" else [*statements, close(name), GRANT_RIGHTS]
+
+
+def drop_sql_object(name: str, version: int) -> list[str]:
+    """Return the DDL that drops one object; its name is unique in the schema."""
+    return [f"DROP {_kind(read_sql(name, version))} frontview.{identifier(name)}"]
+
+
+def replace_sql_object(name: str, version: int) -> list[str]:
+    """Return the DDL that puts this version of an object in the place of the one that is there."""
+    return [*drop_sql_object(name, version), *create_sql_object(name, version)]
+
+
+def _kind(text: str) -> str:
+    """Return TYPE or FUNCTION, whichever the file creates."""
+    found = _CREATE.search(text)
+    if found is None:
+        raise CatalogError("an SQL file of an object begins with CREATE TYPE or CREATE FUNCTION")
+    return found.group(1)

@@ -1,0 +1,93 @@
+"""Our Alembic operations: what a revision calls as ``op.create_sql_object(…)`` and so on.
+
+A revision names (object, version) and nothing else; :mod:`views_sql.generation` holds how. An operation is the list
+of its statements. There is no reverse: a downgrade names the operation that goes back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.operations import MigrateOperation, Operations
+
+from views_sql.declaration.maintained_view import MaintainedView, Source
+from views_sql.generation import capture, merged_reads, rights, sql_objects, tiers
+
+
+@dataclass
+class Statements(MigrateOperation):
+    """DDL that is run in order, in the transaction of the migration."""
+
+    statements: list[str]
+
+
+@Operations.implementation_for(Statements)
+def run_statements(operations: Operations, operation: Statements) -> None:
+    """Run the statements; ``%`` is doubled, because the driver takes it for a parameter."""
+    connection = operations.get_bind()
+    for statement in operation.statements:
+        connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def capture_changes(*, template_version: int, **source: Any) -> list[str]:
+    """Log the changed keys of a table under a source's name, by statement triggers on it and its partitions.
+
+    :param template_version: of the template of the trigger function, ``capture``.
+    :param source: the fields of :class:`Source`.
+    """
+    return capture.capture_changes(Source(**source), template_version)
+
+
+def replace_capture(*, template_version: int, **source: Any) -> list[str]:
+    """Give a captured source's triggers a function of another version; every change is logged meanwhile."""
+    return capture.replace_capture(Source(**source), template_version)
+
+
+def create_maintained_view(*, template_version: int, **view: Any) -> list[str]:
+    """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read functions.
+
+    :param template_version: of the templates of the merged read functions, ``merged_…``.
+    :param view: the fields of :class:`MaintainedView`.
+    """
+    return tiers.create_maintained_view(MaintainedView(**view), template_version)
+
+
+def replace_maintained_view(*, template_version: int, **view: Any) -> list[str]:
+    """Put this version of a maintained view, of the same sources and key, in the place of the one that is there."""
+    return tiers.replace_maintained_view(MaintainedView(**view), template_version)
+
+
+def replace_merged_reads(*, template_version: int, **view: Any) -> list[str]:
+    """Put merged read functions of this version in the place of those that are there; the tiers stay."""
+    return merged_reads.replace_merged_reads(MaintainedView(**view), template_version)
+
+
+OPERATIONS: tuple[Callable[..., list[str]], ...] = (
+    sql_objects.create_user_key,
+    sql_objects.drop_user_key,
+    sql_objects.create_sql_object,
+    sql_objects.drop_sql_object,
+    sql_objects.replace_sql_object,
+    capture_changes,
+    capture.stop_capture,
+    replace_capture,
+    create_maintained_view,
+    tiers.drop_maintained_view,
+    replace_maintained_view,
+    replace_merged_reads,
+    rights.allow,
+    rights.disallow,
+)
+
+
+def _register(statements_of: Callable[..., list[str]]) -> None:
+    def run(cls: type[Statements], operations: Operations, *args: Any, **kwargs: Any) -> None:
+        operations.invoke(cls(statements_of(*args, **kwargs)))
+
+    name = statements_of.__name__
+    invocable = type(name, (Statements,), {"run": classmethod(run), "__doc__": statements_of.__doc__})
+    Operations.register_operation(name, "run")(invocable)
+
+
+for _operation in OPERATIONS:
+    _register(_operation)

@@ -1,0 +1,1 @@
+"""The reference application: voice agents, their calls, leads and quality."""
