@@ -1,4 +1,4 @@
-"""Server-sent events over HTTP: a write by any client is reported to the users whom it concerns, and to no others."""
+"""Server-sent events over HTTP: a write by any client reaches the streams of the users it concerns, and no others."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""`/metrics` under load: any process answers for all processes of its server, and no counter ever falls."""
+"""`/metrics` under load: any process reports all processes of its server, and no counter ever falls."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The statistics for operators match what happens: reads in the history, patched reads, standbys, refreshes."""
+"""What operators are told about a running system is true: reads in the history, patched reads, standbys, refreshes."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The operator's page shows the system's statistics and what needs attention, and is for operators only."""
+"""The operators' page shows the state of the system and what needs attention, to operators only."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The watch over a page: nothing may go wrong in it unseen.
+"""The watch over a page: it records everything that goes wrong there.
 
 Invariant: an error or a warning on the console (the browser tells there of what its Content-Security-Policy blocked and
 of requests that failed), an exception that nobody caught, and a request to any other host are faults, unless the test

@@ -1,4 +1,4 @@
-"""Ways to leave one step of the protocol out, for the tests of the test; nothing outside the tests can reach them."""
+"""Ways to leave one step of the protocol out, for the tests of the test; only the tests can reach them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a circumstance and a seeded bug act on: one small deployment, the load on it, and its history.
+"""A small deployment, its load and its history so far: what a circumstance and a seeded bug act upon.
 
 Invariant: :meth:`Stage.judge` sees a moment at which no transaction is under way, so that a write is in the history
 before an answer that shows it.

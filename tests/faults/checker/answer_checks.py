@@ -16,8 +16,8 @@ SOURCES = ("cache", "materialized_view", "database")
 def check_outcome(read: Read, answer_seconds: float, broken_allowed: Collection[str], findings: Findings) -> None:
     """Check I8: 200 or 503, in time; a broken connection only to workers in ``broken_allowed``."""
     seconds = read.received - read.sent
-    if read.sent_anew and read.worker not in broken_allowed:
-        findings.blame("I8", read, "the worker hung up on a request, which was sent anew")
+    if read.sent_again and read.worker not in broken_allowed:
+        findings.blame("I8", read, "the worker hung up on a request, which was sent again")
     if read.status == 0:
         if read.worker not in broken_allowed:
             findings.blame("I8", read, f"no answer within {seconds:.3f} s: {read.error}")

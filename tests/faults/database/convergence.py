@@ -1,4 +1,4 @@
-"""What must be true once a fault has healed and nobody writes: I7, I9 and I10, read straight from the database.
+"""What must be true after a fault has healed while no one writes: I7, I9 and I10, read from the database.
 
 Invariant: tiers are compared by the oracle (tests/oracle), each in one statement with one snapshot.
 """

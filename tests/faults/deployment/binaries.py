@@ -1,4 +1,4 @@
-"""PostgreSQL's programs, and who may run them: not root, so root lets an unprivileged user do it.
+"""PostgreSQL's programs, run as an unprivileged user when the tests run as root.
 
 Invariant: nothing is opened to other users but the embedded programs, as the embedded server itself does it.
 """

@@ -1,4 +1,4 @@
-"""A wall clock of one's own for a process: libfaketime, preloaded, reads the shift from a file.
+"""Gives a process its own wall clock: libfaketime, preloaded, reads the shift from a file.
 
 Invariant: only the wall clock moves. Monotonic time, and with it every timeout, stays that of the machine.
 """

@@ -1,4 +1,4 @@
-"""The whole system under fault: a PostgreSQL of its own, refreshers and web workers, and a link for each of these.
+"""The whole system under fault: its own PostgreSQL, refreshers and web workers, each behind a link.
 
 Invariant: each of our processes reaches the database through its own link only; admin and writers go straight there.
 """

@@ -1,4 +1,4 @@
-"""PostgreSQL's message frames in a server's byte stream, so that one kind of message can be taken out.
+"""PostgreSQL's message frames in a server's byte stream, so that one kind of message can be removed.
 
 Invariant: what comes out is what went in, in order, less whole NotificationResponse messages.
 """

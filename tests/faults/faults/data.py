@@ -1,4 +1,4 @@
-"""Faults of the data's own shape: 12a, 26, 27.
+"""Faults that lie in the shape of the data: 12a, 26, 27.
 
 Invariant: rows that are taken away are put back in the same transaction, the same as before.
 """
@@ -39,7 +39,7 @@ UNDO_REWRITE = "ALTER TABLE calls DROP COLUMN fault_token"
 
 
 class _Rewritten(Fault):
-    """What both have in common: they commit while our reads wait for the table."""
+    """What both have in common: they commit while Frontview's reads wait for the table."""
 
     must_hold = "I1 I3 I8"
     seconds, subset_seconds = 6.0, 2.0

@@ -67,11 +67,11 @@ class ServerCrashed(Fault):
 
     def proof(self, scene: Scene) -> str:
         recovered = "not properly shut down" in scene.deployment.cluster.log()
-        return bit(f"recovered; started anew at {self.after}", recovered and self.after != self.before)
+        return bit(f"recovered; started again at {self.after}", recovered and self.after != self.before)
 
 
 class DumpedAndRestored(Fault):
-    """In the new cluster transaction ids begin again, so those in the dump are wrong."""
+    """In the new cluster transaction ids begin again, so what the dump says about them no longer holds."""
 
     number, name, must_hold = "15", "dump, restore into a new cluster, go on", "I1 I7"
     seconds, subset_seconds, spoils = 2.0, None, True

@@ -1,4 +1,4 @@
-"""The load of a run: writers and readers in processes of their own, which tell files what they saw.
+"""The load of a run: writers and readers in their own processes, which write what they saw to files.
 
 Invariant: what :meth:`Load.stop` returns is everything that was tried; a process that could not tell its whole
 story makes it fail.

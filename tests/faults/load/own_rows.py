@@ -1,4 +1,4 @@
-"""Rows that a fault writes itself, to be checked like those of the load.
+"""Rows that a fault writes itself, checked like those of the load.
 
 Invariant: they use the places of the highest numbers, which the load reaches last, so no place is used twice.
 """

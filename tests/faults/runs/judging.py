@@ -1,4 +1,4 @@
-"""Evidence against a run: the history of its load, and what the database reports at rest.
+"""Judges a run by the history of its load and by the state of the database at rest.
 
 Invariant: nothing is judged here that was not seen; bounds have their reasons next to them.
 """

@@ -1,4 +1,4 @@
-"""What came of a fault's run, as plain values.
+"""The outcome of a fault's run, as plain values.
 
 Invariant: only a fault that bit, with nothing violated, is survived; whatever else happened has a word of its own.
 """

@@ -1,4 +1,4 @@
-"""How outcomes are shown: a line each while they come in, a Markdown table and JSON at the end.
+"""Shows outcomes: a line each as they come in, a Markdown table and JSON at the end.
 
 Invariant: whatever is shown was measured in the run it stands for; what was not measured is left blank.
 """

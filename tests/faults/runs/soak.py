@@ -1,4 +1,4 @@
-"""A soak: the highest load this machine gives, for long, with a random fault each minute.
+"""A soak: the highest load that the machine can generate, for a long time, with a random fault each minute.
 
 Invariant: every read and every write of it is checked, as in a short run; memory, connections and tables are sampled
 all the while, and must be as flat at its end as at its beginning, which :mod:`tests.faults.runs.steadiness` judges.

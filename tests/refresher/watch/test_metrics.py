@@ -16,6 +16,8 @@ from tests.fix_app import System, fill, free_port
 from tests.scraping import Scraped, parse
 from tests.waiting import until
 
+pytestmark = pytest.mark.proof  # each test starts processes
+
 
 def told_at(port: str) -> Scraped:
     try:
