@@ -1,4 +1,4 @@
-"""Fixtures: the whole system as an operator runs it: web workers and a refresher, as processes, over HTTP."""
+"""Fixtures: the whole system as an operator runs it, with web workers and a refresher as processes, over HTTP."""
 
 import os
 import signal
@@ -20,7 +20,9 @@ from web.auth.tokens import issue_token
 
 SECRET = "a secret for the tests that is long enough"
 BOTH_WAYS = pytest.mark.parametrize(
-    "front_layer", ["true", "false"], ids=["front layer", "Flask alone"], scope="module"
+    "front_layer",
+    [pytest.param("true", id="front layer"), pytest.param("false", id="Flask alone", marks=pytest.mark.proof)],
+    scope="module",
 )  # of the module: all tests one way, then the other, so that they can share what runs
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""Our example of a configuration for nginx, made to run here: other ports, a certificate of its own.
+"""The example configuration of nginx, adapted so that it runs here: other ports, its own certificate.
 
 Invariant: nothing else of the example is changed.
 """

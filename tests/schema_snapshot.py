@@ -1,4 +1,4 @@
-"""A database's schema as text: everything of it that a migration could leave behind or build differently."""
+"""A database's schema as text: everything in it that a migration could leave behind or build differently."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What Prometheus gets: an exposition, parsed by its own client."""
+"""A Prometheus exposition, parsed by Prometheus's own client."""
 
 import re
 from collections.abc import Mapping

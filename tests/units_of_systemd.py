@@ -1,4 +1,4 @@
-"""Our systemd units, read and carried out without systemd: the same command, environment and signals.
+"""The systemd units, executed without systemd: the same command, environment and signals.
 
 Invariant: nothing of the tests' own environment reaches a process but PATH and what a unit and its file name.
 """

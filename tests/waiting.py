@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline and a reason; never for a length of time."""
+"""Waits for a condition, with a deadline and a reason; never for a length of time."""
 
 import threading
 import time

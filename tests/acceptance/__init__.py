@@ -1,1 +1,1 @@
-"""Tests; see tests/README.md."""
+"""The whole system over HTTP, as its users and operators meet it."""

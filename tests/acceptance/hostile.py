@@ -1,4 +1,4 @@
-"""Hostile and ordinary requests at random, and what may not come back for them.
+"""Hostile and ordinary requests at random, and a check that no answer to them reveals or breaks anything.
 
 Invariant: what a request may see is decided here from its token alone; every answer is judged, none is skipped.
 """
@@ -71,7 +71,7 @@ PATHS = (
 )
 
 
-# That something has changed, whether changes are told of, and why it ends: no more may be in a stream.
+# That something has changed, whether changes are reported, and why it ends: no more may be in a stream.
 _SAYS_NOTHING = re.compile(
     rb"retry: 2000\n\n"
     rb"(event: (state|changed|end)\n(id: \d+-\d+\n)?data: \{(\"(cache|reason)\": \"[a-z-]+\")?\}\n\n|: alive\n\n)+"
@@ -80,7 +80,7 @@ _SAYS_NOTHING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request, and whose data its token may see; None: nobody's."""
+    """One request, and whose data its token may see; None: no one's."""
 
     method: str
     target: str
@@ -263,7 +263,7 @@ def ask_all(address: tuple[str, int], questions: Iterator[Question], tags: Mappi
 def _fault(question: Question, status: int, body: bytes, tags: Mapping[int, int]) -> str | None:
     """Return what is wrong with an answer, or None."""
     if status >= 500:
-        return f"a fault of ours: {body[:200]!r}"
+        return f"a fault of Frontview: {body[:200]!r}"
     if status == 200 and question.method != "HEAD" and question.target.startswith("/api/"):
         if question.user is None:
             return "an answer to a stranger"

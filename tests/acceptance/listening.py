@@ -1,4 +1,4 @@
-"""A client of the stream of events, in a thread: everything it got, as bytes and as events."""
+"""A client of the event stream, in a thread; it keeps everything it received, as bytes and as events."""
 
 import socket
 import threading

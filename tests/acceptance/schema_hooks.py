@@ -1,4 +1,4 @@
-"""What the fuzzer of the API's document must know that a JSON schema cannot say.
+"""What a fuzzer of the API must know beyond the JSON schemas of its document.
 
 `from` and `to` make one range; and 5.0 is an integer in a body, but in an address 5 has one spelling. Invariant: only
 questions whose two days are both well-formed and make no range that is served are left out; everything ill-formed is

@@ -1,4 +1,4 @@
-"""Server-sent events over HTTP: a write by any client is told to those whom it concerns, and to nobody else."""
+"""Server-sent events over HTTP: a write by any client reaches the streams of the users it concerns, and no others."""
 
 import re
 from collections.abc import Callable, Iterator

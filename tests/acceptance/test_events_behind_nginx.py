@@ -1,4 +1,4 @@
-"""Server-sent events through our example of a proxy: each as it comes, and the server learns that a client is gone."""
+"""Server-sent events through the example proxy: each arrives at once, and the server notices when a client is gone."""
 
 from collections.abc import Iterator
 from pathlib import Path

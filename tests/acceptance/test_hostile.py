@@ -1,4 +1,4 @@
-"""Nobody gets another user's data, and no server breaks, whatever is asked.
+"""No request, however hostile, gets another user's data or breaks a server.
 
 ``FRONTVIEW_HOSTILE_REQUESTS`` asks for more than the suite's few thousand.
 """

@@ -1,4 +1,4 @@
-"""`/metrics` under load: every process of a server together, whoever of them is asked, and no counter ever falls."""
+"""`/metrics` under load: any process reports all processes of its server, and no counter ever falls."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Rules and dashboard ask for what a running system tells: every metric they name is in a live exposition."""
+"""Alert rules and the Grafana dashboard name only metrics that a running system exports."""
 
 import json
 import re

@@ -63,7 +63,7 @@ def hit(client: httpx.Client, path: str) -> httpx.Response:
 
 
 def fresh_hit(client: httpx.Client, path: str) -> httpx.Response:
-    """Ask for a hit that has what other tests wrote before: none goes back behind an exact read."""
+    """Get a hit that includes earlier writes of other tests: no hit is older than an exact read."""
     assert client.get(path, headers=EXACT).status_code == 200
     return hit(client, path)
 
@@ -186,6 +186,7 @@ def test_a_large_answer_goes_out_as_gzip_to_who_takes_it_and_is_the_same_text(sh
             assert packed.num_bytes_downloaded * 5 < plain.num_bytes_downloaded == len(plain.content)
 
 
+@pytest.mark.proof
 def test_without_a_refresher_answers_are_exact_and_say_that_they_are_no_hits(running: System) -> None:
     with running.client(USER) as client:
         hit(client, OVERVIEW)
@@ -203,6 +204,7 @@ def test_without_a_refresher_answers_are_exact_and_say_that_they_are_no_hits(run
         hit(client, OVERVIEW)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "break_it",
     [
@@ -222,6 +224,7 @@ def test_a_dropped_or_emptied_view_makes_answers_slower_never_wrong(system: Syst
         assert data_of(after) == data_of(before)
 
 
+@pytest.mark.proof
 def test_a_database_that_is_gone_gives_503_and_answers_return_with_it(running: System) -> None:
     name = make_url(running.url).database
     with (

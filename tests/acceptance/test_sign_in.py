@@ -1,4 +1,4 @@
-"""A link signs in over HTTP: once, with a token as good as any, and nothing of it stays in a log."""
+"""A sign-in link works once over HTTP and gives a normal token; nothing of it stays in a log."""
 
 import re
 import subprocess

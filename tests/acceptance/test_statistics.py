@@ -1,4 +1,4 @@
-"""What operators are told of a running system comes true: reads in the history, patched reads, standbys, refreshes."""
+"""What operators are told about a running system is true: reads in the history, patched reads, standbys, refreshes."""
 
 import json
 import time

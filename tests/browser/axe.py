@@ -1,4 +1,4 @@
-"""axe-core over a page: what keeps people from using it, by its rules for WCAG 2.2 AA and its best practices.
+"""Runs axe-core over a page, with its rules for WCAG 2.2 AA and its best practices.
 
 Invariant: no rule is left out. axe goes in through the debugging protocol, since the page's policy admits no script.
 """

@@ -1,4 +1,4 @@
-"""Nobody is left out: axe-core finds nothing, in light and dark, on desktop and phone; and what it cannot see."""
+"""Accessibility: axe-core finds nothing, in light and dark, on desktop and phone; and checks that it does not make."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Range, granularity and whose dashboard it is are in the address: to share, to reload, to go back."""
+"""The address holds range, granularity and user of a dashboard, so that it can be shared, reloaded and gone back to."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""The pure modules of the pages, in the browser that runs them: what they make of what they are given."""
+"""The pure modules of the pages return the right results in the browser that runs them."""
 
 from typing import Any
 

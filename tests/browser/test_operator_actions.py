@@ -1,4 +1,4 @@
-"""What operators ask for on their page is done, once they have confirmed it, and the page says how it went."""
+"""What operators ask for on their page is done once they have confirmed it, and the page reports the result."""
 
 import re
 from collections.abc import Iterator

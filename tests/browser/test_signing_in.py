@@ -1,4 +1,4 @@
-"""Signing in and out: with a token, with a link, and what is said when neither is good."""
+"""Signing in and out with a token or a link, and the messages when neither is valid."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The page's word for its state is true, whatever comes together: faults, streams, pauses, hidden tabs, going back."""
+"""The state that the page shows is true under any mixture of faults, streams, pauses, hidden tabs and going back."""
 
 import re
 from collections.abc import Iterator

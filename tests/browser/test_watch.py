@@ -1,4 +1,4 @@
-"""The watch itself: each thing that may go wrong in a page is told at the end of the visit.
+"""The watch itself: each thing that can go wrong in a page is reported at the end of the visit.
 
 Invariant: a watch that sees nothing proves nothing, so each kind of harm is done here once.
 """

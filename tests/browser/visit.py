@@ -1,4 +1,4 @@
-"""Visits: people who look at pages, each in a browser context of their own, watched from beginning to end.
+"""Visits to pages: each has its own browser context and is watched from beginning to end.
 
 Invariant: a visit whose page went wrong fails its test at the end, whatever the test itself found.
 """

@@ -1,4 +1,4 @@
-"""The watch over a page: nothing may go wrong in it unseen.
+"""The watch over a page: it records everything that goes wrong there.
 
 Invariant: an error or a warning on the console (the browser tells there of what its Content-Security-Policy blocked and
 of requests that failed), an exception that nobody caught, and a request to any other host are faults, unless the test
@@ -31,7 +31,7 @@ class Watch:
         context.on("page", self._page)
 
     def allow(self, *patterns: str) -> None:
-        """Allow what the test itself causes, by a pattern of what is told of it."""
+        """Allow messages that the test itself causes, by a pattern of their text."""
         self._allowed += map(re.compile, patterns)
 
     @property

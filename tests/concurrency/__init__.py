@@ -1,1 +1,1 @@
-"""Tests; see tests/README.md."""
+"""A storm of writers, refreshes and readers, and what it must find."""

@@ -1,4 +1,4 @@
-"""The audit beside everything else: it never calls a right read wrong, and finds what a missing step makes wrong."""
+"""The audit in a storm: it never reports a right read, and it finds what a missing step makes wrong."""
 
 import random
 from collections.abc import Callable

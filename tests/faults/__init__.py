@@ -1,0 +1,1 @@
+"""The whole system under load and faults, judged by a black-box checker."""

@@ -27,7 +27,7 @@ from tests.faults.runs.soak import Soak
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--only", metavar="1,5,12a", help="Only these faults.")
 @click.option("--list", "listing", is_flag=True, help="Show the faults and end.")
-@click.option("--pairs", type=click.IntRange(1), help="So many random pairs of faults, struck and healed crosswise.")
+@click.option("--pairs", type=click.IntRange(1), help="Strike with this many random pairs of faults, healed crosswise.")
 @click.option("--seed", type=int, help="Of everything random.  [default: random, and printed]")
 @click.option("--short", is_flag=True, help="Faults last as in the suite, where they are part of it.")
 @click.option("--hold", "hold_seconds", type=float, metavar="SECONDS", help="How long every fault lasts instead.")

@@ -1,4 +1,4 @@
-"""The checker accepts what the promises allow and rejects what they forbid, each at its very border.
+"""The checker accepts what the promises allow and rejects what they forbid, exactly at the limit of each.
 
 Invariant: every history here is made by hand; times are seconds, H is 1 s, and every user's days carry the tag.
 """
@@ -349,9 +349,9 @@ def test_broken_connections_are_allowed_only_where_the_fault_explains_them() -> 
     rejected("I8", broken, broken_connections_allowed={"worker-2"})
     accepted(broken, broken_connections_allowed={"worker-1"})
     accepted(broken, broken_connections_allowed=True)
-    sent_anew = exact(10.0, sent_anew=True)
-    rejected("I8", sent_anew, broken_connections_allowed={"worker-2"})
-    accepted(sent_anew, broken_connections_allowed={"worker-1"})
+    sent_again = exact(10.0, sent_again=True)
+    rejected("I8", sent_again, broken_connections_allowed={"worker-2"})
+    accepted(sent_again, broken_connections_allowed={"worker-1"})
 
 
 # Figures

@@ -1,4 +1,4 @@
-"""Whatever a correct store and a cache of bounded staleness do, the checker accepts; one defect, and it does not.
+"""The checker accepts whatever a correct store and a cache of bounded staleness do, and rejects a single defect.
 
 The store is a list of commits, each visible from one moment on; an answer is the rows visible at a moment that the
 promises allow. Times are whole milliseconds until the history is made of them.

@@ -1,4 +1,4 @@
-"""What the runner reads from a database at rest: it finds each kind of damage, and nothing in a sound one."""
+"""The checks of a database at rest find each kind of damage, and nothing in a sound one."""
 
 import psycopg
 import pytest

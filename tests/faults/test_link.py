@@ -1,4 +1,4 @@
-"""A link does to a connection what it says, and no more."""
+"""A link does to a connection what it says, and nothing else."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The load tells the truth: nothing is checked that it says, so it is checked here."""
+"""The load reports the truth: nothing else checks what it reports."""
 
 import random
 import time

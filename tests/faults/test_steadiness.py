@@ -1,4 +1,4 @@
-"""A run is steady only if its end is like its beginning; each way of growing is found."""
+"""A run is steady only if its end is like its beginning; the check finds each way of growing."""
 
 from collections.abc import Callable
 from typing import Any

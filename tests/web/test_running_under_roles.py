@@ -15,6 +15,8 @@ from tests.fix_postgres import Server
 from tests.views_sql.roles_stage import Cast, cast
 from tests.waiting import until
 
+pytestmark = pytest.mark.proof  # each test starts processes
+
 OVERVIEW = "/api/v1/dashboard/overview"
 EXACT = {"Cache-Control": "no-cache"}
 READS = (OVERVIEW, "/api/v1/dashboard/analytics", "/api/v1/agents", "/api/v1/agents/1", "/api/v1/performance")

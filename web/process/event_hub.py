@@ -43,9 +43,9 @@ class Subscription:
         """Whether the process is asked to end."""
         return self._hub.stopping
 
-    def wait(self, seconds: float) -> None:
-        """Return when something may have to be sent, or after that time."""
-        self._wake.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Return when something may have to be sent (True), or after that time."""
+        return self._wake.wait(seconds)
 
     def take(self) -> tuple[Position | None, Position | None]:
         """Return the position of the newest change for its user since the last call, and the position of the feed."""

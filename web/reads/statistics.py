@@ -37,7 +37,7 @@ READ_EVENTS = tuple(it.name for it in fields(ReadStatistics) if it.name != "runn
 
 @dataclass(frozen=True, slots=True)
 class AdmissionStatistics:
-    """How many requests may wait for the database at once, how many do, and how many were turned away."""
+    """How many requests may wait for the database at once, how many do, and how many were refused."""
 
     capacity: int = 0
     inside: int = 0

@@ -1,4 +1,4 @@
-"""What has to happen for a missing step of the protocol to show; each by itself breaks no promise.
+"""What must happen so that a missing step of the protocol shows; none of it breaks a promise by itself.
 
 Invariant: a circumstance heals what it does in each act, so that a run may end after any of them.
 """

@@ -1,6 +1,6 @@
 """The eight bugs that the suite must find: each leaves out one step of the protocol.
 
-Invariant: a bug is either in processes of ours (tests/faults/bugs/broken.py, by its name) or in functions of the
+Invariant: a bug is either in Frontview's processes (tests/faults/bugs/broken.py, by its name) or in functions of the
 database, or in both; and it is nowhere but in the run that asks for it.
 """
 

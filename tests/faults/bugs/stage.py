@@ -1,4 +1,4 @@
-"""What a circumstance and a seeded bug act upon: one small deployment, the load on it, and its history so far.
+"""A small deployment, its load and its history so far: what a circumstance and a seeded bug act upon.
 
 Invariant: :meth:`Stage.judge` sees a moment at which no transaction is under way, so that a write is in the history
 before an answer that shows it.
@@ -93,7 +93,7 @@ class Cast:
 
 @contextmanager
 def functions_put_back(url: str) -> Iterator[None]:
-    """Put every function of ours back that the block has changed."""
+    """Restore every function of Frontview that the block has changed."""
     before = _functions(url)
     try:
         yield

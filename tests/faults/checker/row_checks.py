@@ -1,4 +1,4 @@
-"""What one answer shows of one row, against the states in which the row can have been.
+"""Compares what one answer shows of one row with the states in which the row can have been.
 
 Invariant: an answer is consistent if the row can be in some state that it shows, not before what must be visible by
 then (``RowStates.reached``), not before what the client was shown earlier, and not after what can be visible yet.

@@ -1,4 +1,4 @@
-"""The states of one row of the load, in order, and what an answer tells about them.
+"""The states of one row of the load, in order, and what an answer reveals about them.
 
 State 0 is "not there yet"; write k leads to state k. State k exists at the earliest from ``sent[k - 1]`` on, and the
 row has come to it, or beyond, when ``known[k - 1]`` is over. A write of unknown outcome may have been skipped.

@@ -1,4 +1,4 @@
-"""What answers about one user must, may and must not hold, as time goes on.
+"""What answers about one user must, may and must not contain as time goes on.
 
 Answers are examined in the order in which they were received. Beside each day stands the value it would have if every
 write sent so far had committed; where an answer agrees, only rows in motion (changed so recently that answers may

@@ -1,4 +1,4 @@
-"""What must be true once a fault has healed and nobody writes: I7, I9 and I10, read straight from the database.
+"""What must be true after a fault has healed while no one writes: I7, I9 and I10, read from the database.
 
 Invariant: tiers are compared by the oracle (tests/oracle), each in one statement with one snapshot.
 """
@@ -77,7 +77,7 @@ def leader_faults(connection: Connection) -> list[str]:
 
 
 class Mark(NamedTuple):
-    """Who reigned at one moment: epoch and nonce of the newest drain, and the newest epoch of any tier's refresh."""
+    """The leader at one moment: epoch and nonce of the newest drain, and the newest epoch of any tier's refresh."""
 
     epoch: int
     nonce: int
@@ -172,7 +172,7 @@ def growth(connection: Connection, *, connections: int, retention_seconds: int) 
 
 
 def frontview_connections(connection: Connection) -> int:
-    """Return how many sessions of ours the server has."""
+    """Return how many sessions of Frontview the server has."""
     return int(_value(connection, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'frontview%'"))
 
 

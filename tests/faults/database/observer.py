@@ -1,4 +1,4 @@
-"""Looks at the bookkeeping many times a second, from outside, for as long as a fault's run lasts.
+"""Samples the bookkeeping many times a second, from outside, during a whole run.
 
 Invariant: it only reads, on one connection of its own, and what it could not see is a gap, never a guess.
 """
@@ -17,10 +17,10 @@ import psycopg
 from tests.faults.database.convergence import Mark, peaks, term_faults
 
 PAUSE_SECONDS = 0.05
-COUNT_SECONDS = 1.0  # between two counts of change_log: that reads all of it
-RULING_AGE_SECONDS = 0.5  # of the newest drain, where a leader drains as it should
+COUNT_SECONDS = 1.0  # Seconds between two counts of change_log: a count reads all of it.
+RULING_AGE_SECONDS = 0.5  # The newest drain is younger than this while a leader drains as it should.
 # The server's queue may have been made small so that it fills: what counts is how much of one as it comes is used.
-_LOOK = """
+_SAMPLE = """
 WITH session AS MATERIALIZED (
     SELECT application_name, count(*) AS number FROM pg_stat_activity
     WHERE application_name LIKE 'frontview%' GROUP BY application_name
@@ -37,7 +37,7 @@ _COUNT = "SELECT count(*) FROM frontview.change_log"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look, all of one snapshot; ``at`` is monotonic, when it was back; ``took_ms`` to look.
+    """One sample, all of one snapshot; ``at`` is the monotonic time of its arrival; it took ``took_ms``.
 
     :param epoch: of the newest drain, as ``nonce`` is; ``age`` of it in seconds.
     :param refreshed_epoch: the newest of any tier's refresh.
@@ -58,7 +58,7 @@ class Sight:
 
 
 class Observer:
-    """The looks of one run; :meth:`start` and :meth:`stop` once each.
+    """The samples of one run; :meth:`start` and :meth:`stop` once each.
 
     ``most_logged``: the most rows of change_log that there were, counted each second.
     """
@@ -71,11 +71,11 @@ class Observer:
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to take samples."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Take no more samples."""
         self._stopping.set()
         self._thread.join(10)
 
@@ -90,7 +90,7 @@ class Observer:
         return self.sights[-1].drain_id if self.sights else 0
 
     def first_after(self, moment: float, condition: Callable[[Sight], bool]) -> Sight | None:
-        """Return the first look since ``moment`` that meets the condition."""
+        """Return the first sample since ``moment`` that meets the condition."""
         return next((sight for sight in list(self.sights) if sight.at >= moment and condition(sight)), None)
 
     def seconds_to_another_term(self, moment: float, epoch: int) -> float | None:
@@ -104,7 +104,7 @@ class Observer:
         return None if sight is None else sight.at - moment
 
     def most_connections(self) -> tuple[int, str]:
-        """Return the most sessions of ours that there were, and of which applications they were."""
+        """Return the largest number of Frontview's sessions, and their applications."""
         return max(((sight.connections, sight.sessions) for sight in self.sights), default=(0, ""))
 
     def most_queue(self) -> float:
@@ -112,7 +112,7 @@ class Observer:
         return max((sight.queue for sight in self.sights), default=0.0)
 
     def longest_without_drain(self) -> float:
-        """Return the most seconds between two looks that saw different drains, as far as there were looks."""
+        """Return the most seconds between two samples that saw different drains, as far as there are samples."""
         changes = [sight.at for before, sight in pairwise(self.sights) if sight.drain_id != before.drain_id]
         return max((later - earlier for earlier, later in pairwise(changes)), default=0.0)
 
@@ -132,8 +132,8 @@ class Observer:
             return 0.0
         return (seen[-1].drain_id - seen[0].drain_id) / (seen[-1].at - seen[0].at)
 
-    def look_ms(self, begin: float, end: float) -> float:
-        """Return the median time of the looks between two moments; it walks the newest drains, as a drain does."""
+    def sample_ms(self, begin: float, end: float) -> float:
+        """Return the median time of samples between two moments; each reads the newest drains, as a drain does."""
         seen = [sight.took_ms for sight in self.sights if begin <= sight.at <= end]
         return statistics.median(seen) if seen else 0.0
 
@@ -141,16 +141,16 @@ class Observer:
         while not self._stopping.is_set():
             try:
                 with closing(self._connect()) as connection:
-                    self._look_at(connection)
+                    self._sample(connection)
             except (psycopg.Error, OSError):  # that is what some faults are
                 self._stopping.wait(PAUSE_SECONDS)
 
-    def _look_at(self, connection: psycopg.Connection[Any]) -> None:
+    def _sample(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("SET statement_timeout = '5s'")
         count_at = 0.0
         while not self._stopping.is_set():
             asked = time.monotonic()
-            row = connection.execute(_LOOK.encode()).fetchone()
+            row = connection.execute(_SAMPLE.encode()).fetchone()
             now = time.monotonic()
             if row is not None:
                 self.sights.append(Sight(now, *row, took_ms=(now - asked) * 1000))

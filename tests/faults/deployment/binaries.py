@@ -1,4 +1,4 @@
-"""PostgreSQL's programs, and who may run them: not root, so root lets an unprivileged user do it.
+"""PostgreSQL's programs, run as an unprivileged user when the tests run as root.
 
 Invariant: nothing is opened to other users but the embedded programs, as the embedded server itself does it.
 """
@@ -29,7 +29,7 @@ def run_as() -> dict[str, Any]:
 
 
 def hand_over(folder: Path, binaries: Path) -> None:
-    """Let whoever :func:`run_as` names write ``folder`` and run ``binaries``."""
+    """Let the user that :func:`run_as` names write ``folder`` and run ``binaries``."""
     if os.geteuid() != 0:
         return
     os.chown(folder, pwd.getpwnam(UNPRIVILEGED).pw_uid, -1)

@@ -1,4 +1,4 @@
-"""A wall clock of one's own for a process: libfaketime, preloaded, reads the shift from a file.
+"""Gives a process its own wall clock: libfaketime, preloaded, reads the shift from a file.
 
 Invariant: only the wall clock moves. Monotonic time, and with it every timeout, stays that of the machine.
 """
@@ -19,7 +19,7 @@ _IN_PACKAGE = "vendor/libfaketime/src/libfaketime.so.1"
 class Clock:
     """What moves the wall clock of the processes started with :attr:`environment`, their children included.
 
-    :param folder: must be readable by whoever runs them; gets the library and the file.
+    :param folder: must be readable by the user who runs them; gets the library and the file.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""One PostgreSQL of a run's own: to stop, to crash, to reconfigure, and to live with a wrong clock.
+"""A PostgreSQL that belongs to one run: it can be stopped, crashed, reconfigured and given a wrong clock.
 
 Invariant: its port and its data outlive every stop; :meth:`Cluster.close` leaves nothing behind, whatever happened.
 """

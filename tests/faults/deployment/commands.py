@@ -1,4 +1,4 @@
-"""The commands of our processes, as an operator starts them.
+"""The commands of Frontview's processes, as an operator starts them.
 
 Invariant: a web server has one worker process, so that one URL means one front cache.
 """

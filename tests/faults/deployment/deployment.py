@@ -1,4 +1,4 @@
-"""The whole system under fault: a PostgreSQL of its own, refreshers and web workers, and a link for each of these.
+"""The whole system under fault: its own PostgreSQL, refreshers and web workers, each behind a link.
 
 Invariant: each of our processes reaches the database through its own link only; admin and writers go straight there.
 """
@@ -147,7 +147,7 @@ class Deployment:
     def leader(self) -> str | None:
         """Return the name of the refresher whose connection holds the leader's lock.
 
-        None: nobody does, it is not one of ours any more (its connection is gone, its backend not yet), or the
+        None: nobody does, it is no longer one of our processes (its connection is gone, its backend not yet), or the
         server does not answer.
         """
         try:

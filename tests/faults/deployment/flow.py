@@ -1,4 +1,4 @@
-"""One connection through a link: what either end sends waits in line until it may go on to the other.
+"""One connection through a link: data of either end waits in a queue until it may go on to the other.
 
 Invariant: within one direction bytes keep their order, and none is lost before a reset. To cancel is to reset.
 """

@@ -1,4 +1,4 @@
-"""The network between one process of ours and the database, and what can be wrong with it.
+"""The network between one process and the database, and the faults that it can have.
 
 Invariant: a fault is in force when the method that asked for it returns, and over when :meth:`Link.heal` does.
 """

@@ -1,4 +1,4 @@
-"""Ports that stay ours over restarts.
+"""Ports that stay reserved for the tests across restarts.
 
 Invariant: none lies in the range the kernel gives to outgoing connections. There, a client that knocks at a port
 nobody listens on can be given that very port and end up connected with itself.

@@ -1,4 +1,4 @@
-"""One process of ours, its children included, as an operator or a fault treats it.
+"""One process of Frontview, including its children, as an operator or a fault treats it.
 
 Invariant: everything it starts is in its session, so that a pause or a kill reaches all of it, and nothing of it
 outlives this one.

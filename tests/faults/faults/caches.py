@@ -1,4 +1,4 @@
-"""Faults of caches and of what wakes them: 23, 24.
+"""Faults of caches and of the notifications that wake them: 23, 24.
 
 Invariant: how many computations a flush costs is counted by asking one question many times at once.
 """

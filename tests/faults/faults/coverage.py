@@ -1,4 +1,4 @@
-"""Faults of capture: 20, all of them ways by which a change might go by unseen.
+"""Faults of capture: 20, each a way in which a change could go unnoticed.
 
 Invariant: what such a write did must be seen, or an alarm be raised within a minute, after which it is seen.
 """

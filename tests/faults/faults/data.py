@@ -1,4 +1,4 @@
-"""Faults of the data's own shape: 12a, 26, 27.
+"""Faults that lie in the shape of the data: 12a, 26, 27.
 
 Invariant: rows that are taken away are put back in the same transaction, the same as before.
 """
@@ -33,13 +33,13 @@ TRUNCATE calls CASCADE;
 INSERT INTO calls OVERRIDING SYSTEM VALUE SELECT * FROM kept_calls;
 INSERT INTO lead_analytics OVERRIDING SYSTEM VALUE SELECT * FROM kept_leads;
 """
-# A default that differs from row to row needs new storage; to the snapshots of before, the new storage is empty.
+# A default that differs from row to row needs new storage; in earlier snapshots, the new storage is empty.
 REWRITE = "ALTER TABLE calls ADD COLUMN fault_token uuid NOT NULL DEFAULT gen_random_uuid()"
 UNDO_REWRITE = "ALTER TABLE calls DROP COLUMN fault_token"
 
 
 class _Rewritten(Fault):
-    """What both have in common: they commit while reads of ours wait for the table."""
+    """What both have in common: they commit while Frontview's reads wait for the table."""
 
     must_hold = "I1 I3 I8"
     seconds, subset_seconds = 6.0, 2.0
@@ -110,7 +110,7 @@ class RefreshesTimeOut(Fault):
     def strike(self, scene: Scene) -> None:
         self.tiers = HeldTiers(scene, "call_daily", "lead_daily", "agent_quality_daily", "account_summary")
         self.tiers.hold()
-        self.since = scene.value("SELECT clock_timestamp()")  # what ran before is logged after it let go
+        self.since = scene.value("SELECT clock_timestamp()")  # An earlier refresh is logged after it releases its lock.
 
     def over(self, scene: Scene) -> bool:
         return bool(scene.value(self.failures, self.since) >= 4)

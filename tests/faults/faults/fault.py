@@ -1,4 +1,4 @@
-"""What a fault is: how it strikes, how it proves that it bit, how it heals, and what must hold meanwhile.
+"""A fault: how it strikes, how it proves that it took effect, how it heals, and what must hold meanwhile.
 
 Invariant: a fault that cannot be made here says why, and one that did not bite is never taken for survived.
 """

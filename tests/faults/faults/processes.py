@@ -58,7 +58,7 @@ class WorkerStopped(Fault):
 
 
 class CpuStarved(Fault):
-    """Busy processes take the processors, and each of ours stands still for moments, in turn."""
+    """Busy processes take the processors, and each of Frontview's processes stands still for moments, in turn."""
 
     number, name, must_hold = "29", "CPU starvation: busy neighbours, and processes that stand still for moments", "I2"
     seconds, subset_seconds, answer_seconds = 10.0, None, 25.0

@@ -1,4 +1,4 @@
-"""What a fault acts upon: one deployment under load, and what the run knows of it.
+"""One deployment under load and what the run knows about it: what a fault acts upon.
 
 Invariant: everything here talks straight to the server or to the processes themselves, never through a link, so that
 what is found is so whatever a link does.
@@ -74,7 +74,7 @@ class Scene:
 
     @property
     def sql(self) -> psycopg.Connection[Any]:
-        """An administrator's connection, opened anew when the server has gone meanwhile."""
+        """An administrator's connection, opened again when the server has gone meanwhile."""
         if self._sql is None or self._sql.closed or self._sql.broken:
             self._sql = self.deployment.connect()
         return self._sql

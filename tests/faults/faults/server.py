@@ -1,6 +1,6 @@
 """Faults of the database server as a whole: 13, 14, 15.
 
-Invariant: the port stays; whoever connects again finds the server, or its successor.
+Invariant: the port stays; a client that connects again finds the server, or its successor.
 """
 
 import signal
@@ -67,11 +67,11 @@ class ServerCrashed(Fault):
 
     def proof(self, scene: Scene) -> str:
         recovered = "not properly shut down" in scene.deployment.cluster.log()
-        return bit(f"recovered; started anew at {self.after}", recovered and self.after != self.before)
+        return bit(f"recovered; started again at {self.after}", recovered and self.after != self.before)
 
 
 class DumpedAndRestored(Fault):
-    """In the new cluster transaction ids begin anew: what the dump says of them is no longer so."""
+    """In the new cluster transaction ids begin again, so what the dump says about them no longer holds."""
 
     number, name, must_hold = "15", "dump, restore into a new cluster, go on", "I1 I7"
     seconds, subset_seconds, spoils = 2.0, None, True

@@ -75,7 +75,7 @@ class TransactionPooler(Fault):
         return pids[0] == pids[1]
 
     def _start_behind(self, command: list[str], secret: str) -> tuple[int, str]:
-        """Start a process of ours behind the pooler; return its exit code (-1: it ran) and what it said."""
+        """Start a process of Frontview behind the pooler; return its exit code (-1: it ran) and its output."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FRONTVIEW_")}
         environment |= {"FRONTVIEW_DATABASE_URL": self.url, "FRONTVIEW_JWT_SECRET": secret}
         environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[3])

@@ -1,4 +1,4 @@
-"""Faults that operators make on purpose: 32, reloads and stops under load.
+"""Faults that operators cause on purpose: 32, reloads and stops under load.
 
 Invariant: a request is lost when it got no answer; only where nobody is meant to listen for a while are connections
 that were refused no more than counted. That the requests a worker has begun are answered, whatever connection they
@@ -40,8 +40,8 @@ class _Stop(Fault):
         mine = [read for read in history.reads if read.worker == self.worker]
         lost = [it for it in mine if it.status == 0 and not (self.refusals_allowed and it.error == "refused")]
         refused = sum(read.error == "refused" for read in mine)
-        anew = sum(read.sent_anew for read in mine)
-        self.note = f"{len(lost)} of {len(mine)} requests lost, {refused} refused, {anew} sent anew"
+        again = sum(read.sent_again for read in mine)
+        self.note = f"{len(lost)} of {len(mine)} requests lost, {refused} refused, {again} sent again"
         return [f"I8: {self.note}; the first: {lost[0].error} at {lost[0].sent - self.at:+.2f} s"] if lost else []
 
 

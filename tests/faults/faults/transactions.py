@@ -1,4 +1,4 @@
-"""Faults that are other people's transactions: 16, 17, 18, 19, 21, 22.
+"""Faults caused by other clients' transactions: 16, 17, 18, 19, 21, 22.
 
 Invariant: what such a transaction wrote is in the history, with the moment of its commit, or as rolled back.
 """
@@ -106,7 +106,7 @@ class RolledBack(Fault):
 
 
 class RowsMoved(Fault):
-    """A row is in one place at a time: sums of everybody stay as they are, whoever looks when."""
+    """A row is in one place at a time: the sums of all users together stay the same in every snapshot."""
 
     number, name, must_hold = "19", "rows moved between users and days, sums constant", "I1 I3"
     seconds, subset_seconds, writes_per_second = 8.0, None, 150
@@ -148,7 +148,7 @@ class LongReader(Fault):
         first = scene.observer.drains_a_second(self.began, self.began + third)
         last = scene.observer.drains_a_second(self.ended - third, self.ended)
         looks = [
-            scene.observer.look_ms(*third_of)
+            scene.observer.sample_ms(*third_of)
             for third_of in ((self.began, self.began + third), (self.ended - third, self.ended))
         ]
         self.note = (

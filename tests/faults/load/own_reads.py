@@ -1,4 +1,4 @@
-"""Reads that a fault sends itself, each on a fresh connection, to be checked like those of the load.
+"""Reads that a fault sends itself, each on a fresh connection, checked like those of the load.
 
 Invariant: they ask what the load asks most, so that what a worker has cached for the load is what they would get.
 """

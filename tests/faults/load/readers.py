@@ -40,10 +40,10 @@ class HungUp(ConnectionError):
 
 
 class KeepAlive:
-    """One HTTP connection, opened anew when it is lost. Much cheaper than the standard library's client.
+    """One HTTP connection, opened again when it is lost. Much cheaper than the standard library's client.
 
     A server may close an idle connection in the very moment in which a request is on its way. Like every client with a
-    pool, this one then sends the request once more on a new connection (RFC 9110, 9.2.2), and says so: ``sent_anew``
+    pool, this one then sends the request once more on a new connection (RFC 9110, 9.2.2), and says so: ``sent_again``
     is of the last request.
     """
 
@@ -51,7 +51,7 @@ class KeepAlive:
         parts = urlsplit(url)
         self._address = (parts.hostname, parts.port)
         self._socket: socket.socket | None = None
-        self.sent_anew = False
+        self.sent_again = False
 
     def get(self, request: bytes) -> tuple[int, bytes]:
         """Return status and body.
@@ -59,7 +59,7 @@ class KeepAlive:
         :raises Failed: there is none; the next request gets a new connection.
         """
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        self.sent_anew = False
+        self.sent_again = False
         self._close_if_hung_up()
         reused = self._socket is not None
         try:
@@ -69,7 +69,7 @@ class KeepAlive:
                 if not reused:
                     raise
                 self.close()
-                self.sent_anew = True
+                self.sent_again = True
                 return self._get(request, deadline)
         except TimeoutError:
             reason = "timeout"
@@ -192,7 +192,7 @@ def ask(
         status,
         stale_if_error_seconds=stale_if_error_seconds,
         error=error,
-        sent_anew=connection.sent_anew,
+        sent_again=connection.sent_again,
         **found,
     )
 

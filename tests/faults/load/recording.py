@@ -1,4 +1,4 @@
-"""What every process of the load shares: it records events in a file of its own and obeys its parent.
+"""What every process of the load shares: it records events in its own file and obeys its parent.
 
 Invariant: the file only ever ends with a whole line between two flushes, and a process whose parent is gone stops.
 """

@@ -1,4 +1,4 @@
-"""Bearer tokens of users, good whatever a wall clock shows: of yesterday, and for a week."""
+"""Bearer tokens of users that are valid whatever a wall clock shows: from yesterday, for a week."""
 
 import time
 

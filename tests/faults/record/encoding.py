@@ -1,4 +1,4 @@
-"""How one number in one answer tells exactly which writes it holds.
+"""Encodes in one number of one answer exactly which writes that answer contains.
 
 Every user has, on each day of the window, one call whose cost is the user's tag, far above all other bits. A row of
 the load costs 2^bit cents. Plain rows use the low bits, unique in their (user, day); rows that move use the bits above,

@@ -41,7 +41,7 @@ class Read:
     :param status: of the response; 0: the connection broke, or the client gave up (``error`` says which).
     :param values: cost in cents by day of the window, of the days asked for.
     :param whole: the sum the answer itself gives for those days, when it gives one.
-    :param sent_anew: the server hung up on the reused connection without a byte of an answer, and the request went
+    :param sent_again: the server hung up on the reused connection without a byte of an answer, and the request went
         out again on another one; ``sent`` is of the first.
     """
 
@@ -61,7 +61,7 @@ class Read:
     whole: int | None = None
     stale_if_error_seconds: int = 0
     error: str | None = None
-    sent_anew: bool = False
+    sent_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

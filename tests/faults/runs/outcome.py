@@ -1,4 +1,4 @@
-"""What came of a fault's run, as plain values.
+"""The outcome of a fault's run, as plain values.
 
 Invariant: only a fault that bit, with nothing violated, is survived; whatever else happened has a word of its own.
 """
@@ -26,7 +26,7 @@ class Outcome:
     :param failover: from the strike to the first drain of another leader.
     :param draining: from the healing to a young newest drain, ``serving``: until every worker trusts its cache, too.
     :param converged: from the load's end until no key was stale.
-    :param connections: the most sessions of ours there were.
+    :param connections: the largest number of Frontview's sessions.
     :param grown_bytes: the most that any process grew.
     :param samples: what a soak looked at all the while, in order of time.
     """

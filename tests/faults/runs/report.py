@@ -1,4 +1,4 @@
-"""How outcomes are shown: a line each while they come in, a Markdown table and JSON at the end.
+"""Shows outcomes: a line each as they come in, a Markdown table and JSON at the end.
 
 Invariant: whatever is shown was measured in the run it stands for; what was not measured is left blank.
 """
@@ -65,7 +65,7 @@ def errors(outcome: Outcome) -> str:
 
 
 def writers(outcome: Outcome) -> str:
-    """Return what became of the writers beside those of the control."""
+    """Return the outcomes of the writers and of those of the control."""
     if outcome.writers is None:
         return ""
     both = (outcome.writers.captured, outcome.writers.uncaptured)

@@ -1,4 +1,4 @@
-"""Runs faults one after another, or two at once, on whole systems under load, and judges what happened.
+"""Runs faults on whole systems under load, one after another or two at once, and judges each run.
 
 Invariant: a run ends as survived only if its fault was seen to bite, the system was seen to recover, and nothing that
 must hold was violated; whatever else happens is an outcome too, never an exception that hides the others.
@@ -37,7 +37,7 @@ class Runner:
     :param folder: gets the logs of everything.
     :param short: whether faults last as long as in the suite.
     :param hold_seconds: how long every fault lasts instead.
-    :param say: told what happens now.
+    :param say: called with what happens now.
     """
 
     def __init__(

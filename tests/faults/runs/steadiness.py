@@ -1,4 +1,4 @@
-"""Whether a long run ended as it began: samples of what must stay bounded, and the comparison of early and late ones.
+"""Whether a long run ended as it began: samples of what must stay bounded, early ones compared with late ones.
 
 Invariant: what is compared are medians of many samples; a run with too few of them is not taken for a steady one.
 """
@@ -30,12 +30,12 @@ KEPT = ("feed", "drain")  # for the retention; the other tables are emptied all 
 _ROWS = ", ".join(f"(SELECT count(*) FROM frontview.{it})" for it in TABLES)
 _BYTES = ", ".join(f"pg_total_relation_size('frontview.{it}')" for it in TABLES)
 _OURS = "(SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'frontview%')"
-_LOOK = f"SELECT {_OURS}, pg_notification_queue_usage(), {_ROWS}, {_BYTES}"
+_SAMPLE = f"SELECT {_OURS}, pg_notification_queue_usage(), {_ROWS}, {_BYTES}"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look; ``at`` in seconds since the load began, the rates of what went well since the last look."""
+    """One sample; ``at`` in seconds since the load began, the rates of successes since the last sample."""
 
     at: float
     rss_bytes: dict[str, int]
@@ -77,7 +77,7 @@ class Sampler:
         everybody = self._deployment.processes()
         memory = {name: it.rss_bytes() for name, it in everybody.items() if it.alive}
         with closing(self._deployment.connect()) as connection:
-            row = connection.execute(_LOOK.encode()).fetchone()
+            row = connection.execute(_SAMPLE.encode()).fetchone()
         assert row is not None
         rows, sizes = row[2 : 2 + len(TABLES)], row[2 + len(TABLES) :]
         tables = dict(zip(TABLES, rows, strict=True)), dict(zip(TABLES, sizes, strict=True))
@@ -85,7 +85,7 @@ class Sampler:
 
 
 def with_rates(samples: Sequence[Sample], history: History, began: float) -> list[Sample]:
-    """Return the samples with what the history says of the time before each."""
+    """Return the samples with what the history says about the time before each."""
     reads = sorted(it.received for it in history.reads if it.status == 200)
     writes = sorted(it.ended for it in history.attempts if it.captured and it.sqlstate is None)
     found, since = [], 0.0

@@ -19,6 +19,8 @@ from tests.waiting import until
 from web.cli import main
 from web.endpoints.health import check_database
 
+pytestmark = pytest.mark.proof  # each test starts processes
+
 EMPTY = "SELECT count(*) FROM frontview.stale_key"
 
 

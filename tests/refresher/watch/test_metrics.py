@@ -1,4 +1,4 @@
-"""What a refresher tells Prometheus: its drains and refreshes, and, where it leads, what there is in the tables."""
+"""A refresher's metrics for Prometheus: its drains and refreshes, and, where it leads, the state of the tables."""
 
 import json
 import signal
@@ -15,6 +15,8 @@ from refresher.watch.sample import take_sample
 from tests.fix_app import System, fill, free_port
 from tests.scraping import Scraped, parse
 from tests.waiting import until
+
+pytestmark = pytest.mark.proof  # each test starts processes
 
 
 def told_at(port: str) -> Scraped:

@@ -2,6 +2,7 @@
 
 import pytest
 from flask import Response
+from flask.testing import EnvironBuilder
 
 from refresher.front_cache.feed import Position
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_cache
@@ -55,7 +56,7 @@ def test_a_place_is_given_back_though_nothing_was_sent(worker):
 
 
 def _environ(app):
-    return app.test_client()._request_from_builder_args((EVENTS,), {"headers": bearer()}).environ
+    return EnvironBuilder(app, EVENTS, headers=bearer()).get_environ()
 
 
 @pytest.mark.parametrize("when", ["in the view", "after it"])
@@ -73,7 +74,7 @@ def test_a_place_is_given_back_when_something_fails(worker, monkeypatch, when):
     app.config["PROPAGATE_EXCEPTIONS"] = False
     try:
         assert app.test_client().get(EVENTS, headers=bearer()).status_code == 500
-    except ZeroDivisionError:  # raised once more while the 500 was finished
+    except ZeroDivisionError:  # raised again while the 500 was finished
         assert when == "after it"
     assert worker.event_hub.statistics().opened == 1
     assert worker.event_hub.statistics().open == 0

@@ -1,4 +1,4 @@
-"""``frontview demo``: from nothing to an open door and back, on an embedded and on a given database."""
+"""``frontview demo``: from nothing to a running system and back, on an embedded and on a given database."""
 
 import os
 import re
@@ -67,6 +67,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"it ended without saying {words!r}:\n{said}")
 
 
+@pytest.mark.proof
 def test_once_on_an_embedded_database(demo: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     process = demo("--once")
     said, _ = process.communicate(timeout=START_SECONDS)
@@ -75,6 +76,7 @@ def test_once_on_an_embedded_database(demo: Callable[..., subprocess.Popen[str]]
     assert not (tmp_path / "data" / "postgresql" / "postmaster.pid").exists(), "the embedded server was stopped"
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(
     demo: Callable[..., subprocess.Popen[str]], database_url: str, port: int, number: int
@@ -94,6 +96,7 @@ def test_a_signal_ends_it_cleanly(
         probe.bind(("127.0.0.1", port))
 
 
+@pytest.mark.proof
 def test_its_links_sign_in_once_each(demo: Callable[..., subprocess.Popen[str]], database_url: str, port: int) -> None:
     process = demo(FRONTVIEW_DATABASE_URL=database_url)
     said = read_until(process, "A few calls a second")
@@ -106,6 +109,7 @@ def test_its_links_sign_in_once_each(demo: Callable[..., subprocess.Popen[str]],
         assert answers[0].json()["token"] in said, "the page has the token that is printed below"
 
 
+@pytest.mark.proof
 def test_a_database_with_users_of_its_own_gets_no_calls(
     demo: Callable[..., subprocess.Popen[str]], database_url: str, connection: psycopg.Connection
 ) -> None:
@@ -119,6 +123,7 @@ def test_a_database_with_users_of_its_own_gets_no_calls(
     assert connection.execute("SELECT count(*) FROM calls").fetchone() == (0,)
 
 
+@pytest.mark.proof
 def test_a_process_that_dies_is_noticed(
     demo: Callable[..., subprocess.Popen[str]], database_url: str, connection: psycopg.Connection
 ) -> None:
@@ -132,6 +137,7 @@ def test_a_process_that_dies_is_noticed(
     assert "Error: The refresher has ended (exit code -9)" in process.stdout.read()
 
 
+@pytest.mark.proof
 def test_a_port_in_use_is_said_at_once(demo: Callable[..., subprocess.Popen[str]], port: int) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", port))
