@@ -33,7 +33,7 @@ be a file of its name, in lower or upper case, in `/run/secrets` or among system
 """
 COMMANDS_PREFACE = """
 `frontview` is in `.venv/bin` after `make demo` or `make test`, or after `pip install -e .`. An error that an operator
-can mend is one line on stderr and exit code 1. What `make` does is in [CONTRIBUTING.md](../CONTRIBUTING.md).
+can fix is one line on stderr and exit code 1. What `make` does is in [CONTRIBUTING.md](../CONTRIBUTING.md).
 """
 TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", Path: "path", SecretStr: "text"}
 UNITS = {"seconds": "seconds", "bytes": "bytes", "days": "days", "duty": "share", "threshold": "share"}

@@ -123,5 +123,3 @@ timezone_change = sa.Table(
     sa.Column("seen_xid", Xid8),
     schema=SCHEMA,
 )
-
-BASE_TABLES = (users, agents, calls, lead_analytics, agent_analytics)

@@ -14,14 +14,22 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from refresher.front_cache.entry import Entry, EntryKey
-from web.auth.claims_cache import Verified
-from web.auth.verifier import Caller, TokenVerifier
+from web.auth.verifier import Caller, TokenVerifier, Verified
 from web.context import COUNTED
-from web.http.answers import Kind, age_text, content, hit_headers, hit_timing, lasting_headers, meta_around_age
+from web.http.answers import (
+    Kind,
+    age_text,
+    asks_nothing,
+    content,
+    hit_headers,
+    hit_timing,
+    lasting_headers,
+    matches_etag,
+    meta_around_age,
+)
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit
-from web.http.request_directives import asks_nothing, matches_etag
-from web.reads.reading import cached_reading
+from web.reads.read_path import cached_reading
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
 from web.telemetry.latency import Latency
 
@@ -33,7 +41,7 @@ MOST_REMEMBERED = 10_000
 LONGEST_REMEMBERED = 4_096  # Characters of token, path and query string together.
 _NO_BODY = (None, "", "0")
 _NO_CONTENT: Kind = ()
-_SPELT_OUT = 100  # The timing headers of hits below so many hundredths of a millisecond are made beforehand.
+_SPELT_OUT = 100  # The timing headers of hits that take fewer hundredths of a millisecond are made beforehand.
 _TIMINGS = tuple(("Server-Timing", hit_timing(hundredths / 100)) for hundredths in range(_SPELT_OUT))
 _ALWAYS = [*PROTECTIVE_HEADERS.items(), ("Content-Security-Policy", NOTHING_LOADS)]
 

@@ -24,7 +24,8 @@ from refresher.front_cache.feed import Poll, Position
 from refresher.front_cache.trust import Sighting
 from views_sql.voice.catalog import CATALOG
 from web.context import context_of
-from web.reads.reading import Answer, make_entry
+from web.reads.computing import make_entry
+from web.reads.exact_read import Answer
 from web.wsgi import app
 
 EPOCH, DRAIN_ID = 1, 1

@@ -168,7 +168,9 @@ class FeedMemory:
 
     def names(self, user: UserKey, drain_id: int) -> bool:
         """Return whether a remembered row later than ``drain_id`` is about ``user`` or about everyone."""
-        return any(changed_in > drain_id for who in (user, None) for changed_in in self._by_user.get(who, {}).values())
+        return any(
+            changed_in > drain_id for named in (user, None) for changed_in in self._by_user.get(named, {}).values()
+        )
 
     def _forget_before(self, drain_id: int) -> None:
         self.remembers_from = max(self.remembers_from, drain_id)

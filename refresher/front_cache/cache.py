@@ -64,7 +64,7 @@ class FrontCache(Upkeep):
                 entry = self._regions[key.region].use(key)
                 if entry is None:
                     return None
-                # When it was computed, an entry was as good as exact, whatever was known of the feed.
+                # When it was computed, an entry was as good as exact, no matter how far the feed had been read.
                 trusted_until = min(max(self._feed.usable_until, entry.began), entry.expires)
                 return entry if now <= trusted_until + beyond_trust_seconds else None
         except Exception as error:
@@ -155,8 +155,8 @@ class FrontCache(Upkeep):
         """End a computation with what it read: store ``entry``, or return why it was refused.
 
         A read that saw more than was applied drops the user's older entries and running fills, so that no later hit
-        goes back behind it; that holds for an answer without an entry (nothing found), too. A background fill that no
-        request shares is refused instead (``ahead``): the feed will have caught up with it a moment later.
+        returns something older. That holds for an answer without an entry (nothing found), too. A background fill that
+        no request shares is refused instead (``ahead``): the feed will have caught up with it a moment later.
         """
         try:
             with self._lock:
@@ -200,7 +200,7 @@ class FrontCache(Upkeep):
         """Return why ``entry`` may not answer a request that arrived then, or None."""
         if arrived >= self._feed.usable_until:
             return "untrusted"
-        if arrived >= entry.expires:
+        if arrived >= expires_in(entry.stamp)[0]:
             return "expired"
         return "too_old" if max_age_seconds is not None and arrived - entry.began > max_age_seconds else None
 

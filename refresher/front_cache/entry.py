@@ -47,7 +47,7 @@ class EntryKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What entries with equal parameters have in common, whoever their user is: kept once for all of them.
+    """What entries with equal parameters have in common, for any user; kept once for all of them.
 
     :param arguments: of the key, the very objects.
     :param parameters: as they were resolved, a JSON object as text.

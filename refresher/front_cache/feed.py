@@ -59,7 +59,7 @@ class Position(NamedTuple):
 class Poll:
     """What one poll returned: the newest drain and the rows after ``since``, from one snapshot.
 
-    :param since: the drain the worker had applied when it asked; None: it asked for no rows.
+    :param since: the drain that the worker had applied when it polled; None: it asked for no rows.
     :param newest: None if there is no drain at all; then ``seen`` is None, too.
     :param drains_since: how many drain rows lie in (since, newest]; fewer than their distance means a hole.
     :param bulks: changes that concern very many users alike; all others are in ``rows``.

@@ -28,7 +28,7 @@ class Turn(Enum):
 
 
 class FillState(NamedTuple):
-    """What a request needs to know of a running computation.
+    """What a request needs to know about a running computation.
 
     :param began: monotonic seconds.
     :param joinable: whether later requests may share it.

@@ -1,8 +1,8 @@
-"""The feed follower: the one thread that keeps a front cache up with the feed.
+"""The feed follower: the one thread that keeps a front cache up to date with the feed.
 
-Invariant: a notification only wakes; what the cache learns comes from polls, one statement each, on a
-connection that belongs to this thread. The wait for notifications is over before a poll is sent (psycopg
-would deadlock).
+Invariant: a notification only wakes the thread; everything that the cache learns comes from polls, one statement each,
+on a connection that belongs to this thread. The wait for notifications ends before a poll is sent (psycopg would
+deadlock).
 """
 
 import threading
@@ -28,13 +28,13 @@ from refresher.front_cache.trust import Sighting
 CHANNEL = "frontview"
 STATEMENT_TIMEOUT_SECONDS = 5
 NEVER_OVERDUE = float("inf")
-# A worker this far behind starts afresh instead; more than a bulk update of 50,000 users.
+# A worker that is further behind starts again with an empty cache; a bulk update of 50,000 users is less.
 MAX_ROWS_A_POLL = 200_000
-# Beyond so many users of one change they stay together: a row for each of 50,000 took 0.2 s of a worker's only core.
+# The users of one change stay together above this number: a row for each of 50,000 took 0.2 s of a worker's only core.
 MOST_USERS_APART = 1_000
-# Notifications come once a drain; a flood of forged ones must not become a flood of polls.
+# There is one notification a drain; a flood of forged ones must not become a flood of polls.
 LEAST_SECONDS_BETWEEN_POLLS = 0.01
-# The longest nap, so that the thread sees soon that the process ends.
+# The thread notices within this time that the process ends.
 LONGEST_WAIT_SECONDS = 0.5
 
 # One snapshot for the state and its rows. The first row is the state; each other one holds all users of one change.
@@ -58,7 +58,7 @@ UNION ALL
 SELECT r.drain_id, array_agg(r.user_id::{SQL_TYPE}), r.source, r.first_day, r.last_day,
     NULL, NULL, NULL, NULL, NULL, NULL
 FROM row_after r GROUP BY r.drain_id, r.source, r.first_day, r.last_day
-"""  # noqa: S608  a number and a type of ours # nosec B608
+"""  # noqa: S608  a constant number and a constant type # nosec B608
 
 
 class FeedFollower:
@@ -67,9 +67,9 @@ class FeedFollower:
     :param url: of the database itself, not of a transaction pooler.
     :param poll_seconds: the longest time between two polls.
     :param connect: makes the connection, in autocommit.
-    :param on_applied: told in this thread of each poll that the cache has applied, and whether that flushed it.
-    :param deadlines: cuts the connection when a poll is without an answer for too long: keepalives do not notice a
-        proxy that answers them and forwards nothing.
+    :param on_applied: called in this thread with each poll that the cache has applied, and whether that flushed it.
+    :param deadlines: cuts the connection if a poll gets no answer in time, even if TCP keepalives still succeed: a
+        proxy may answer them and forward nothing.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class FeedFollower:
             self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> bool:
-        """End the thread, whatever it waits for; return whether it ended in time."""
+        """End the thread, no matter what it waits for; return whether it ended in time."""
         self._stopping.set()
         if (connection := self._connection) is not None:
             self._deadlines.cut(connection)
@@ -140,7 +140,7 @@ class FeedFollower:
                     self._follow(connection)
             except (psycopg.Error, SQLAlchemyError, OSError) as error:
                 self._note("reconnects", error)
-            except Exception as error:  # a defect: trust nothing, go on
+            except Exception as error:  # A defect: trust nothing, and continue.
                 self._note("failures", error)
                 self._cache.flush("failure")
             finally:
@@ -178,7 +178,7 @@ class FeedFollower:
         while self._goes_on() and (remaining := due - self._monotonic()) > 0:
             notified = False
             for _ in connection.notifies(timeout=min(remaining, LONGEST_WAIT_SECONDS), stop_after=1):
-                notified = True  # no break: the generator must end before the next statement
+                notified = True  # No break here: the generator must end before the next statement.
             if notified:
                 return
 
@@ -188,7 +188,7 @@ class FeedFollower:
             self._stopping.wait(min(remaining, LONGEST_WAIT_SECONDS))
 
     def _goes_on(self) -> bool:
-        # a thread that is no daemon would keep a process alive whose main thread has ended
+        # A thread that is not a daemon would keep a process alive whose main thread has ended.
         return not self._stopping.is_set() and threading.main_thread().is_alive()
 
     def _note(self, event: str, error: Exception) -> None:

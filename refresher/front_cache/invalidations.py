@@ -1,6 +1,6 @@
-"""What invalidations took away in this process: counted by source, those by hand together, and told in the log.
+"""What invalidations dropped in this process: counters by source (those by hand together), and lines in the log.
 
-Invariant: neither a count nor a line names a user or holds a pattern as it was asked for.
+Invariant: neither a counter nor a line names a user or holds a pattern as it was requested.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ BY_HAND = "by_hand"
 
 
 def kind_of(source: str) -> str:
-    """Return under which name an invalidation of ``source`` is counted."""
+    """Return the name under which an invalidation of ``source`` is counted."""
     return BY_HAND if is_by_hand(source) else source
 
 
@@ -39,14 +39,14 @@ def by_kind(by_source: Mapping[str, int]) -> Counter[str]:
 
 
 class Invalidations:
-    """Counters of one process; not synchronised: the front cache's lock is held around every call."""
+    """Counters of one process; not synchronised: callers hold the front cache's lock."""
 
     def __init__(self) -> None:
         self._rows: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
 
     def add(self, rows: Mapping[str, int], dropped: Mapping[str, int]) -> None:
-        """Count rows of the feed by kind, and entries by the source that dropped them."""
+        """Add the numbers of feed rows by kind, and of entries by the source that dropped them."""
         self._rows.update(rows)
         self._dropped.update(by_kind(dropped))
 
@@ -55,11 +55,11 @@ class Invalidations:
         return InvalidationStatistics(rows=dict(self._rows), dropped=dict(self._dropped))
 
 
-def tell(rows: Iterable[FeedRow], counts: Mapping[str, int], dropped: Mapping[str, int]) -> None:
-    """Write one line for each invalidation by hand, and one, for debugging, for all the others together.
+def log_invalidations(rows: Iterable[FeedRow], counts: Mapping[str, int], dropped: Mapping[str, int]) -> None:
+    """Log one line for each invalidation by hand, and one line at level debug for all others together.
 
     :param counts: of ``rows`` by kind.
-    :param dropped: entries by source; an entry that several rows concern is the first one's.
+    :param dropped: entries by source; an entry that several rows concern is counted for the first of them.
     """
     if counts.get(BY_HAND):
         for row in rows:

@@ -1,6 +1,6 @@
 """Patterns of invalidations by hand: globs over the labels of cache entries.
 
-Invariant: a pattern that spells out a user matches no entry of another user, so nobody else's need be looked at.
+Invariant: a pattern that names a user matches no entry of another user, so no other user's entries need be checked.
 """
 
 import re
@@ -13,13 +13,13 @@ from urllib.parse import unquote
 from models.user_key import UserKey, parse_user_key
 from refresher.front_cache.entry import EntryKey, user_in_label
 
-# A feed row with such a source is a manual invalidation: the rest of it is the pattern.
+# A feed row whose source begins with this is an invalidation by hand; the rest of the source is the pattern.
 CACHE_ONLY = "cache:"
 EVERYTHING = "*"
-LONGEST_PATTERN = 200  # frontview.request_invalidation refuses longer ones
+LONGEST_PATTERN = 200  # `frontview.request_invalidation` refuses longer ones.
 MOST_COMPILED = 1_024
 
-# Anything but a bracket is itself in a glob, or stands for any text: so behind `:user:` stands the user.
+# In a glob everything but a bracket means itself or any text, so what follows `:user:` is the user.
 _NAMES_A_USER = re.compile(r"[^:\[]*:user:([^:*?\[\]]+)(?::[^\[]*)?")
 
 
@@ -27,31 +27,31 @@ _NAMES_A_USER = re.compile(r"[^:\[]*:user:([^:*?\[\]]+)(?::[^\[]*)?")
 class Pattern:
     """One pattern, compiled.
 
-    :param user: whose entries alone it can match; None: anybody's.
+    :param user: the only user whose entries it can match; None: any user's.
     """
 
     user: UserKey | None
     _matches: Callable[[str], object]
 
     def matches(self, key: EntryKey) -> bool:
-        """Return whether one of the labels of ``key`` matches, case and all."""
+        """Return whether one of the labels of ``key`` matches; case matters."""
         whose, which = key.labels
         return self._matches(whose) is not None or self._matches(which) is not None
 
 
 @lru_cache(MOST_COMPILED)
 def compile_pattern(text: str) -> Pattern:
-    """Return the pattern that ``text`` spells; the same one for the same text."""
+    """Return the pattern that ``text`` spells; the same object for the same text."""
     return Pattern(_user_named(text), re.compile(translate(text)).match)
 
 
 def is_by_hand(source: str) -> bool:
-    """Return whether a feed row of that source is a manual invalidation."""
+    """Return whether a feed row of that source is an invalidation by hand."""
     return source.startswith(CACHE_ONLY)
 
 
 def pattern_of(source: str) -> Pattern:
-    """Return the pattern of a manual invalidation's feed row."""
+    """Return the pattern of an invalidation by hand, from the source of its feed row."""
     return compile_pattern(source.removeprefix(CACHE_ONLY))
 
 
@@ -66,7 +66,7 @@ def pattern_for_region(region: str) -> str:
 
 
 def shape(text: str) -> str:
-    """Return ``text`` without what may name a user, for logs: every digit, and all that stands behind ``user:``."""
+    """Return ``text`` without what may name a user, for logs: without digits, and without what follows ``user:``."""
     return re.sub(r"[0-9]+", "*", re.sub(r"(user:)[^:]+", r"\1*", text))
 
 

@@ -9,7 +9,7 @@ stamped, a would be too small; so the largest difference of the clocks since bef
 from dataclasses import dataclass
 
 NEVER = float("-inf")
-# What two honest clocks may differ by between two looks; steps and slews that matter are far larger.
+# By how much two correct clocks may drift apart between two polls; steps and slews that matter are far larger.
 DRIFT_TOLERANCE_SECONDS = 0.01
 DRIFT_TOLERANCE_RATE = 0.001
 MOVES_TO_TRUST = 2
@@ -56,11 +56,11 @@ class Trust:
         self._ahead = self._period = NEVER
 
     def observe(self, seen: Sighting) -> None:
-        """Take in what a poll saw; its drain must have been applied."""
+        """Note what a poll saw; its drain must have been applied."""
         reason = self._disagreement(seen)
         moved = self._last is not None and seen.drained_at != self._last.drained_at
         if moved and self._last is not None:
-            # the stamp is the start of a drain that committed later: polls of the whole period before it count
+            # The stamp is the start of a drain that committed later, so the polls of the whole period before it count.
             self._ahead, self._period = max(self._period, seen.most_ahead), self._last.most_ahead
         self._ahead = max(self._ahead, seen.most_ahead)
         self._period = max(self._period, seen.most_ahead)
@@ -77,7 +77,7 @@ class Trust:
             self.until = max(self.until, seen.drained_at - self._ahead + self.trust_seconds)
 
     def lose(self) -> None:
-        """End trust at once; the next good sighting begins it anew."""
+        """End trust at once; the next good sighting begins it again."""
         self.until = NEVER
 
     def _distrust(self, reason: str, seen: Sighting) -> None:

@@ -19,7 +19,7 @@ from refresher.front_cache.applied_feed import AppliedFeed, FeedMemory
 from refresher.front_cache.entry import EntryKey, Reads
 from refresher.front_cache.feed import Changes, Poll, Position, concerns
 from refresher.front_cache.fill import RunningFills
-from refresher.front_cache.invalidations import Invalidations, count_rows, tell
+from refresher.front_cache.invalidations import Invalidations, count_rows, log_invalidations
 from refresher.front_cache.limits import RegionLimits
 from refresher.front_cache.statistics import CacheStatistics
 from refresher.front_cache.store import AGES, Store
@@ -87,7 +87,7 @@ class Upkeep:
             if why is None:
                 self._invalidations.add(counts, dropped)
         if why is None:
-            tell(poll.rows, counts, dropped)
+            log_invalidations(poll.rows, counts, dropped)
         return why is not None
 
     def flush(self, why: str) -> None:

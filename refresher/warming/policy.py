@@ -4,7 +4,7 @@ Invariant: the plan has at most one row for each (user, dashboard) and at most `
 more entries for a region than ``Capacity.entries``.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,6 +25,8 @@ LOW_TRAFFIC_SHARE = 0.25  # Traffic is low below this share of the usual reads.
 LEAST_HISTORY_PERIODS = 12  # Traffic is not judged by fewer periods of five minutes.
 ACTIVE_SHARE = 0.02  # Share of the users that are planned as most active while other users are expected.
 _BASES = {"asked": 4_000.0, "predicted": 3_000.0, "most_active": 2_000.0, "low_traffic": 1_000.0}
+
+Weights = defaultdict[int, float]  # The weights of habits, by hour of the week.
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +104,19 @@ def predicted(begin: datetime, habits: Sequence[Habit]) -> list[Wanted]:
     """Return rows for the users expected in the hour from ``begin``, with the dashboards they usually read."""
     hour = hour_of_week(begin)
     days = _alike_days(hour, habits)
-    by_user: dict[str, dict[str, Counter[int]]] = {}
+    by_user: dict[str, dict[str, Weights]] = {}
     for habit in habits:
         if habit.hour in days:
-            by_user.setdefault(habit.user, {}).setdefault(habit.dashboard, Counter())[habit.hour] += habit.weight  # type: ignore[assignment]
+            weights = by_user.setdefault(habit.user, {}).setdefault(habit.dashboard, Weights(float))
+            weights[habit.hour] += habit.weight
     wanted = []
     for user, dashboards in by_user.items():
         confidence = _confidence_of_coming(dashboards.values(), hour, len(days))
-        most = max(weights.total() for weights in dashboards.values())
         if confidence < LEAST_CONFIDENCE:
             continue
-        for dashboard, weights in dashboards.items():
-            share = weights.total() / most
+        totals = {dashboard: sum(weights.values()) for dashboard, weights in dashboards.items()}
+        for dashboard, total in totals.items():
+            share = total / max(totals.values())
             if share >= LEAST_READ_SHARE:
                 rank = priority("predicted", confidence * share)
                 wanted.append(Wanted(user, dashboard, begin - PREPARED_BEFORE, begin + HOUR, rank, "predicted"))
@@ -176,16 +179,19 @@ def priority(reason: str, weight: float) -> float:
 
 def _alike_days(hour: int, habits: Iterable[Habit]) -> set[int]:
     """Return ``hour`` and the same hour of days with a similar number of reads in it."""
-    reads: Counter[int] = Counter()
+    reads = Weights(float)
     for habit in habits:
-        reads[habit.hour] += habit.weight  # type: ignore[assignment]
+        reads[habit.hour] += habit.weight
     least, most = ALIKE_SHARE * reads[hour], reads[hour] / ALIKE_SHARE
     return {hour, *(other for other in _same_hour(hour) if least < reads[other] < most)}
 
 
-def _confidence_of_coming(dashboards: Iterable[Counter[int]], hour: int, days: int) -> float:
+def _confidence_of_coming(dashboards: Iterable[Weights], hour: int, days: int) -> float:
     """Return the confidence (0 to 1) that a user comes, on most days of that kind or every week at ``hour``."""
-    weights = sum(dashboards, Counter[int]())
+    weights = Weights(float)
+    for by_hour in dashboards:
+        for one, weight in by_hour.items():
+            weights[one] += weight
     on_days = sum(weight / (weight + HALF_CONFIDENCE) for weight in weights.values()) / days
     return max(on_days, weights[hour] / (weights[hour] + HALF_CONFIDENCE_OF_ONE_DAY))
 

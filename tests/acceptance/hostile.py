@@ -71,7 +71,7 @@ PATHS = (
 )
 
 
-# That something has changed, whether changes are told of, and why it ends: no more may be in a stream.
+# That something has changed, whether changes are reported, and why it ends: no more may be in a stream.
 _SAYS_NOTHING = re.compile(
     rb"retry: 2000\n\n"
     rb"(event: (state|changed|end)\n(id: \d+-\d+\n)?data: \{(\"(cache|reason)\": \"[a-z-]+\")?\}\n\n|: alive\n\n)+"

@@ -63,7 +63,7 @@ def hit(client: httpx.Client, path: str) -> httpx.Response:
 
 
 def fresh_hit(client: httpx.Client, path: str) -> httpx.Response:
-    """Ask for a hit that has what other tests wrote before: none goes back behind an exact read."""
+    """Get a hit that includes earlier writes of other tests: no hit is older than an exact read."""
     assert client.get(path, headers=EXACT).status_code == 200
     return hit(client, path)
 

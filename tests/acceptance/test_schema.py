@@ -1,4 +1,4 @@
-"""The API answers as its document says, whoever asks: every check of a fuzzer that reads ``/openapi.json``."""
+"""The API answers every caller as its document says: all checks of a fuzzer that reads ``/openapi.json``."""
 
 import os
 import subprocess

@@ -87,7 +87,7 @@ def in_use(seconds: float) -> Iterator[tuple[int, int]]:
 
 
 def read(port: int, users: tuple[int, ...], ended: threading.Event, random: Random) -> None:
-    """Read dashboards over one connection as people do: some of them often, most seldom."""
+    """Read dashboards over one connection as people do: some of them often, most rarely."""
     shares = [1 / (rank + 1) for rank in range(len(users))]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1/", timeout=30) as client:
         while not ended.wait(random.expovariate(READS_A_SECOND)):

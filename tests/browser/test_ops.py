@@ -36,7 +36,7 @@ def rows(visit: Visit, panel: str) -> list[list[str]]:
 
 
 def busy(system: System) -> None:
-    """Have each worker read and hit something, and tell of it."""
+    """Make each worker answer a read, answer a hit, and report both."""
     with system.client(1) as client:
         for _ in range(20):
             assert client.get("/api/v1/dashboard/overview").status_code == 200
@@ -140,7 +140,7 @@ def test_without_a_server_it_is_marked_as_old_and_comes_back(visits: Visits, run
 
 @pytest.mark.parametrize("member", ["history", "refresh_history", "warm_plan"])
 def test_an_older_server_leaves_panels_empty_and_says_why(visits: Visits, shared: System, member: str) -> None:
-    """One that does not tell of something is made here by leaving it out of a real answer."""
+    """An older server's answer is made here from a real answer without one member."""
     visit = visits.begin(shared)
 
     def older(route: Any) -> None:

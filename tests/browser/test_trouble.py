@@ -81,7 +81,7 @@ def test_where_the_server_has_no_room_the_page_asks_and_says_why(visits: Visits,
     write_shows(visit, 1)
     with visit.page.expect_response(lambda answer: answer.status == 304 and "/api/v1/" in answer.url):
         pass  # what has not changed is not sent again
-    # of two workers each may have to compute it once more
+    # Each of two workers may have to compute it again.
     expect(visit.page.locator("details.source[data-source=cache]").first).to_be_visible(timeout=60_000)
     system.end("refresher")
     expect(visit.notice("exact-only")).to_contain_text("exact, but slower")

@@ -31,7 +31,7 @@ class Watch:
         context.on("page", self._page)
 
     def allow(self, *patterns: str) -> None:
-        """Allow what the test itself causes, by a pattern of what is told of it."""
+        """Allow messages that the test itself causes, by a pattern of their text."""
         self._allowed += map(re.compile, patterns)
 
     @property

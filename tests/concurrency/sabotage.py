@@ -46,7 +46,7 @@ def read_with_volatile_functions(url: str) -> None:
 
 
 def drain_log_by_highest_xid(url: str) -> None:
-    """Read the log as `id > last` would: rows of transactions that were open at the last look are lost."""
+    """Read the log as `id > last` would: rows of transactions that were open at the last drain are lost."""
     rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "l.xid BETWEEN o.xid AND o.xid", "FALSE")
     rewrite_function(url, BEGIN_READ, "(l.user_id, l.xid) >= (p_user, o.xid)", "FALSE")
     rewrite_function(url, BEGIN_READ, "l.xid BETWEEN o.xid AND o.xid", "FALSE")

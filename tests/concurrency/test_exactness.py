@@ -83,4 +83,4 @@ def test_without_the_check_for_rewrites_that_read_would_be_a_mixture(database_ur
 
     result = read_while_a_truncate_commits(database_url)
 
-    assert result["row"] == ("1", "0")  # the call of before, the leads of after
+    assert result["row"] == ("1", "0")  # the earlier call, the later leads

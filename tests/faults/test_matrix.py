@@ -46,7 +46,7 @@ class NothingHappens(Fault):
 
 
 class CaptureDisabled(Fault):
-    """A premise of the protocol is broken: writes go by unseen for a second, so that answers are wrong."""
+    """A premise of the protocol is broken: writes are not captured for a second, so that answers are wrong."""
 
     number, name, must_hold, seconds, spoils = "0b", "no capture", "nothing", 1.5, True
 

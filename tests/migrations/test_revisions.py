@@ -1,4 +1,4 @@
-"""Every revision goes up, down and up again on every server, and leaves nothing of itself behind."""
+"""Every revision goes up, down and up again on every server, and leaves nothing behind."""
 
 import ast
 import sys
@@ -120,7 +120,7 @@ def test_the_migrated_tables_are_those_that_the_models_declare(bare_url: str, an
 
 
 def _tables(url: str) -> list[str]:
-    """Return what the snapshot says of tables, without what only migrations make: triggers, views, settings."""
+    """Return what the snapshot says about tables, without what only migrations make: triggers, views, settings."""
     names = {f"{table.schema}.{table.name}" if table.schema else table.name for table in metadata.tables.values()}
     kinds = ("column", "constraint", "index", "comment")
     found = []

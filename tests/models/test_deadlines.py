@@ -1,4 +1,4 @@
-"""Connections that fall silent: cut under whoever waits, unless the server still works for them."""
+"""Connections that stop answering are cut under their waiting threads, unless the server still works for them."""
 
 import socket
 import threading

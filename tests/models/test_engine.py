@@ -28,7 +28,7 @@ def silent() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def no_collection() -> Iterator[None]:
-    """Nothing is freed but what nobody refers to any more."""
+    """Only objects without references are deallocated."""
     gc.disable()
     yield
     gc.enable()

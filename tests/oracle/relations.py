@@ -89,7 +89,7 @@ def merged_read(connection: Connection, view: MaintainedView, user: object) -> D
 
 
 def tiers(connection: Connection, view: MaintainedView) -> Iterator[tuple[str, Difference]]:
-    """Compare each tier of a view, by its relation's name, with what it must hold when nothing of it is stale."""
+    """Compare each tier of a view, by its relation's name, with what it must hold when no part of it is stale."""
     for tier, given, wanted in _tiers(view):
         query = sql.SQL(_TIER.format(given=given, wanted=wanted))
         row = connection.execute(query).fetchone()

@@ -30,7 +30,7 @@ DRAIN_AGE = (
 
 
 class Refreshers:
-    """Processes of one test, and a look at their database."""
+    """Processes of one test, and a connection to their database."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder

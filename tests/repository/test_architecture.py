@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("models", "views_sql", "refresher", "web")  # each imports only itself and those before it
-# The rooms of the large packages, the lowest first: a room imports only itself and those before it, so no circle can
+LAYERS = ("models", "views_sql", "refresher", "web")  # Each imports only itself and earlier ones.
+# The rooms of the large packages, the lowest first: a room imports only itself and earlier rooms, so no circle can
 # arise. A room is a folder, or a module beside the folders.
 ROOMS = {
     "views_sql": ("loader", "freeze", "declaration", "generation", "operations", "voice"),
@@ -76,7 +76,7 @@ APPLICATION = (
 )
 ENTRY_POINTS = ("web/app.py", "web/wsgi.py", "web/cli/*.py", "refresher/__main__.py", "alembic/env.py")
 SPEAKS_TO_OPERATORS = ("web/cli/*.py", "alembic/env.py")
-# Words of the application, as parts of identifiers and of strings. "Call" and "lead" alone are everybody's.
+# Words of the application, as parts of identifiers and of strings. "Call" and "lead" alone are common words.
 WORDS = {"calls", "leads", "agent", "agents", "csat", "credits", "voice", "converted", "qualified", "transfers"} | {
     "redate",
     "redating",
@@ -272,7 +272,7 @@ def test_each_listed_file_is_there(pattern: str) -> None:
 
 
 class TestTheseTests:
-    """The scanner sees what it must see, and lets be what is everybody's."""
+    """The scanner finds what it must find, and ignores common words."""
 
     @pytest.mark.parametrize(
         "code",

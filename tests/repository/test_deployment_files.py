@@ -1,4 +1,4 @@
-"""What an operator copies is whole: it parses, its tools accept it, and it names only what there is.
+"""Files that an operator copies are complete: they parse, their tools accept them, and they name only what exists.
 
 A check by a tool of its own is skipped where the machine does not have the tool.
 """

@@ -1,4 +1,4 @@
-"""The operator's documents: rules, dashboard and runbook parse, and name each other and what is there."""
+"""The operator's documents: rules, dashboard and runbook parse, and name each other and what exists."""
 
 import json
 import re

@@ -33,7 +33,7 @@ KEYS = (*(EntryKey("dashboard", 1, name, ()) for name in SOURCES), EntryKey("das
 
 
 class Change(NamedTuple):
-    """What one transaction changed; ``user`` None: everybody's, ``day`` None: every day."""
+    """What one transaction changed; ``user`` None: every user, ``day`` None: every day."""
 
     user: int | None
     source: str

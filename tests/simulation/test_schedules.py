@@ -23,7 +23,7 @@ PROFILE = settings(
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-# What a run must have seen in every thousand schedules, lest it prove nothing.
+# What a run must have seen in every thousand schedules; otherwise it proves nothing.
 LEAST_IN_A_THOUSAND = {
     "cache": 1000,
     "exact": 1000,

@@ -1,7 +1,7 @@
 """A simulated PostgreSQL with its leader: commits, looks, drains, the feed, and states that come back.
 
 Invariant: a snapshot is the set of changes committed by then, and a drain's look is one. Change i is bit i, in the
-order of commits, so one integer says what a snapshot, a look or an answer holds.
+order of commits, so one integer says what a snapshot, a drain or an answer holds.
 """
 
 from bisect import bisect_left
@@ -120,7 +120,7 @@ class World:
         self._durable = list(self.drains)
 
     def look(self) -> None:
-        """Begin a drain: its time is taken, then its look."""
+        """Begin a drain: its time is taken, then its snapshot."""
         self.looked = Looked(self.database_time(), self.visible, tuple(self.globs))
         self.globs = []
 

@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from models.voice import BASE_TABLES
 from tests.fix_postgres import Server
 from tests.waiting import until
+from web.voice.load import BASE_TABLES
 
 DAYLESS = "-infinity"
 NOON = "2026-03-01 12:00:00+00"
@@ -215,7 +215,7 @@ class TestTriggers:
             "WHERE tgname LIKE 'frontview_capture_%' GROUP BY 1"
         ).fetchall()
 
-        assert {row[0] for row in rows} == {table.name for table in BASE_TABLES}
+        assert {row[0] for row in rows} == set(BASE_TABLES)
         assert all(row[1] == ["A"] for row in rows)
         assert {row[0]: row[2] for row in rows}["users"] == 4 + 3
         assert {row[2] for row in rows if row[0] != "users"} == {4}
@@ -397,7 +397,7 @@ class TestLocalDay:
 
 
 class TestFinishRedating:
-    """A transaction open across a change of zone dates its rows by the old one; they are dated anew afterwards."""
+    """A transaction open across a change of zone dates its rows by the old one; they are dated again afterwards."""
 
     def finish(self, c: psycopg.Connection[Any]) -> int:
         row = c.execute("SELECT frontview.finish_redating()").fetchone()

@@ -152,7 +152,7 @@ def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycop
 
 
 def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycopg.Connection[Any]) -> None:
-    """With both, PostgreSQL 15 goes by the range and reads all of it where one day is stale."""
+    """With both, PostgreSQL 15 uses the range and reads all of it where one day is stale."""
     state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 399, CURRENT_DATE, FALSE)"
     read = f"SELECT count(*) FROM frontview.call_daily_merged(7, CURRENT_DATE - 399, CURRENT_DATE, ({state}).views[1])"
     with filled.transaction(force_rollback=True):

@@ -1,4 +1,4 @@
-"""How the roles come and go: created by whoever may, shared by databases, dropped when nothing depends on them."""
+"""How roles come and go: created by any role that may, shared by databases, dropped when nothing depends on them."""
 
 import subprocess
 import sys

@@ -221,7 +221,7 @@ EVIL_TYPES = ("bigint", "text", "date", "boolean")
 
 
 def lay_traps(connection: Connection) -> None:
-    """Shadow functions, operators and tables that functions of ours use, wherever a web login could."""
+    """Shadow functions, operators and tables that Frontview's functions use, wherever a web login could."""
     connection.execute(EVIL.encode())
     for signature in EVIL_FUNCTIONS:
         kind = signature.rpartition(" ")[2]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from refresher.front_cache.body import compressed
 from tests.web.web_fakes import HELD, HIT, NOW, SECRET, FakeWorker, make_app, make_held
-from web.auth.claims_cache import LONGEST_SECONDS
 from web.auth.tokens import issue_token
+from web.auth.verifier import LONGEST_CACHED_SECONDS
 from web.front import Generations
-from web.reads.reading import cached_reading
+from web.reads.read_path import cached_reading
 
 OVERVIEW = "/api/v1/dashboard/overview"
 VARYING = {"X-Request-Id", "Server-Timing"}
@@ -99,7 +99,7 @@ def test_a_token_is_verified_anew_when_its_claims_may_no_longer_be_used(client, 
     monkeypatch.setattr("web.front.TokenVerifier.verified", refuse)
     assert client.get(OVERVIEW, headers=headers).status_code == 200
 
-    monkeypatch.setattr(worker.read_path, "monotonic", lambda: time.monotonic() + LONGEST_SECONDS)
+    monkeypatch.setattr(worker.read_path, "monotonic", lambda: time.monotonic() + LONGEST_CACHED_SECONDS)
     assert client.get(OVERVIEW, headers=headers).status_code == 401
 
 

@@ -17,8 +17,7 @@ from web.app import create_app
 from web.auth.tokens import issue_token
 from web.endpoints.health import DatabaseState, ReadinessCheck
 from web.process.event_hub import EventHub
-from web.reads.read_path import Reading, ReadPolicy
-from web.reads.reading import cached_reading
+from web.reads.read_path import Reading, ReadPolicy, cached_reading
 from web.telemetry.latency import Latency
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"

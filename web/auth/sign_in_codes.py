@@ -20,7 +20,6 @@ from models.errors import FrontviewError
 
 CODE_BYTES = 32
 CODE_LENGTH = 43  # The length of CODE_BYTES bytes in base64url, without padding.
-LONGEST_VALID_SECONDS = 86_400  # The limit that the SQL function `make_sign_in_code` checks.
 _CODE = re.compile(rf"[A-Za-z0-9_-]{{{CODE_LENGTH}}}")
 _KEY_BYTES, _NONCE_BYTES = 32, 12
 _PURPOSE = b"frontview sign-in code, version 1"

@@ -1,19 +1,24 @@
 """Authentication: only a verified bearer token determines the caller.
 
 Invariant: no claim of a token is used before its signature, ``exp``, ``nbf``, ``aud`` and ``iss`` are checked. Answers
-to invalid tokens give the reason in fixed words that contain nothing of the token.
+to invalid tokens give the reason in fixed words that contain nothing of the token. What a verified token said is cached
+for at most 60 s and never at or after its ``exp``, for a bounded number of tokens and under their digests only.
 """
 
+import hashlib
 import re
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jwt
+from cachetools import LRUCache
 from jwt.exceptions import InvalidSubjectError
 
 from models.settings import Settings
 from models.user_key import UserKey, parse_user_key
-from web.auth.claims_cache import ClaimsCache, Verified
 from web.auth.signing_keys import KEYS_PAUSE_SECONDS, KeysUnavailable, SigningKeys, UnknownKey, signing_keys
 from web.auth.tokens import ADMIN_SCOPE, issue_token
 from web.http.problems import Problem, unavailable
@@ -21,6 +26,8 @@ from web.http.problems import Problem, unavailable
 __all__ = ["Caller", "TokenVerifier", "issue_token", "make_verifier"]
 
 LEEWAY_SECONDS = 5
+LONGEST_CACHED_SECONDS = 60.0
+MOST_CACHED_TOKENS = 10_000  # To check a signature takes 127 µs, to look a token up 2 µs.
 LONGEST_TOKEN = 8192
 _END_OF_TIME = 2**53  # A limit, because the `exp` of a token may be any whole number.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
@@ -79,6 +86,63 @@ class Caller:
                 "This is for operators: the token lacks admin in its scope.",
                 headers={"WWW-Authenticate": _challenge("insufficient_scope", scope=ADMIN_SCOPE)},
             )
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Generic[T]):
+    """The claims of a verified token, and how long they may be used.
+
+    :param expires_at: the token's ``exp``, by the wall clock.
+    :param until: monotonic time, so that a clock that is set back cannot extend the minute.
+    """
+
+    value: T
+    expires_at: float
+    until: float
+
+    def is_good(self, wall: float, monotonic: float) -> bool:
+        """Return whether the claims may be used at that time."""
+        return wall < self.expires_at and monotonic < self.until
+
+
+class ClaimsCache(Generic[T]):
+    """The claims of verified tokens, by the digest of the token."""
+
+    def __init__(
+        self,
+        capacity: int = MOST_CACHED_TOKENS,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._entries: LRUCache[bytes, Verified[T]] = LRUCache(capacity)
+        self._lock = threading.Lock()
+        self._wall, self._monotonic = wall, monotonic
+
+    def get(self, token: str) -> Verified[T] | None:
+        """Return the claims of ``token``; None: it was not verified yet, or too long ago."""
+        digest = _digest(token)
+        with self._lock:
+            entry = self._entries.get(digest)
+            if entry is None:
+                return None
+            if entry.is_good(self._wall(), self._monotonic()):
+                return entry
+            del self._entries[digest]
+        return None
+
+    def put(self, token: str, value: T, expires_at: float) -> Verified[T]:
+        """Store the claims of a token that has just been verified, and return them.
+
+        :param expires_at: its ``exp``, as Unix time.
+        """
+        entry = Verified(value, expires_at, self._monotonic() + LONGEST_CACHED_SECONDS)
+        if self._wall() < expires_at:  # Otherwise it was accepted within the leeway and is not worth an entry.
+            with self._lock:
+                self._entries[_digest(token)] = entry
+        return entry
 
 
 class TokenVerifier:
@@ -184,3 +248,7 @@ def _challenge(error: str, description: str = "", scope: str = "") -> str:
     if description:
         text += f', error_description="{description}"'
     return text + (f', scope="{scope}"' if scope else "")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -24,7 +24,7 @@ DONE = ("refreshed", "populated", "moved")  # Outcomes of a refresh that succeed
 @click.option("--wait", is_flag=True, help="Wait until the refresh has ended; exit code 1 unless it succeeded.")
 @click.option("--json", "as_json", is_flag=True, help="Print the task as one JSON object.")
 def refresh(view: str, wait: bool, as_json: bool) -> None:
-    """Refresh all tiers of VIEW now, whatever the policy says.
+    """Refresh all tiers of VIEW now, regardless of the refresh policy.
 
     Reads are exact without this command. A request for a view whose requested refresh has not begun adds no second one.
     """

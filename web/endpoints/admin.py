@@ -27,8 +27,8 @@ from web.endpoints.admin_documentation import (
     documented_action,
     documented_query,
 )
-from web.http.parameters import Identifier, NoParameters
-from web.http.parameters_adapter import takes, takes_body
+from web.http.json_bodies import takes_body
+from web.http.parameters import Identifier, NoParameters, takes
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit
 from web.operators.operator_connection import operator_connection

@@ -55,8 +55,8 @@ class TaskAsked(BaseModel):
     """A task that the leader will do."""
 
     task_id: int
-    already_waiting: bool = Field(description="The same was asked before and has not begun: this is that task.")
-    task: str = Field(description="Where its outcome is told.")
+    already_waiting: bool = Field(description="The same was asked for before and has not begun; this is that task.")
+    task: str = Field(description="The address that reports its outcome.")
 
 
 class RefreshAsked(TaskAsked):
@@ -66,7 +66,7 @@ class RefreshAsked(TaskAsked):
 
 
 class Queued(BaseModel):
-    """Whose answers were queued."""
+    """The users whose answers will be warmed."""
 
     user_ids: list[UserKey] | None = None
     most_active: int | None = None
@@ -80,13 +80,13 @@ class WarmingAsked(BaseModel):
 
 
 class InvalidationAsked(BaseModel):
-    """An invalidation that the next drain hands to every cache."""
+    """An invalidation that the next drain passes to every cache."""
 
     invalidation_id: int
     pattern: str
     watermark: str | None = Field(
-        description="From which it holds: an answer with this watermark or a later one was computed after it. "
-        "Null: no drain has taken it up within a second; the next one will."
+        description="The one from which it holds: an answer with this watermark or a later one was computed after it. "
+        "Null: no drain has processed it within a second; the next one will."
     )
 
 

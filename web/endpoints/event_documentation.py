@@ -10,7 +10,11 @@ from web.http.openapi import BEARER, EVENT_STREAM, READ_RESPONSES, REQUEST_ID, R
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_ID = {"type": "string", "pattern": "^[0-9]+-[0-9]+$", "description": "The watermark up to which nothing was left out."}
+_ID = {
+    "type": "string",
+    "pattern": "^[0-9]+-[0-9]+$",
+    "description": "The watermark up to which every change was reported.",
+}
 
 
 def _event(name: str, description: str, data: list[str], required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -27,13 +31,13 @@ _EVENT = {
     "oneOf": [
         _event(
             "state",
-            "Whether changes are told of now; if not, ask from time to time.",
+            "Whether changes are reported now; if not, poll.",
             ['{"cache": "trusted"}', '{"cache": "untrusted"}'],
         ),
-        _event("changed", "Something of the user's has changed.", ["{}"], ("id",)),
+        _event("changed", "Some of the user's data has changed.", ["{}"], ("id",)),
         _event(
             "end",
-            "Why nothing more comes.",
+            "Why the stream ends.",
             [json.dumps({"reason": reason}) for reason in ("token-expired", "longest-life", "stopping")],
         ),
     ]

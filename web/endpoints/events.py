@@ -17,8 +17,7 @@ from web.context import context, settle_caller
 from web.endpoints.event_documentation import documented_stream
 from web.endpoints.event_stream import EventStream
 from web.http.openapi import EVENT_STREAM
-from web.http.parameters import Parameters
-from web.http.parameters_adapter import takes
+from web.http.parameters import Parameters, takes
 from web.http.problems import Problem, problem_response, unavailable
 from web.process.event_hub import Subscription, TooManyStreams
 

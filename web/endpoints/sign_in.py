@@ -17,14 +17,13 @@ from models.user_key import UserKey
 from web.auth.sign_in_codes import CODE_LENGTH, SealBroken, is_code, redeem_sign_in_code
 from web.auth.tokens import expiry_of
 from web.context import context
-from web.http.json_bodies import Body
+from web.http.json_bodies import Body, takes_body
 from web.http.openapi import METHOD_NOT_POST, REQUEST_ID, RETRY_AFTER, UNAVAILABLE, Responses, problem
-from web.http.parameters import NoParameters
-from web.http.parameters_adapter import takes, takes_body
+from web.http.parameters import NoParameters, takes
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit, too_many_requests
 from web.operators.operator_connection import operator_connection
-from web.reads.admission import Admission
+from web.reads.computing import Admission
 
 PATH = "/api/v1/sign-in"
 # Callers are not known yet, so all share one bucket. It protects the database; the codes are protected by 256 bits.

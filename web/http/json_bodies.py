@@ -6,12 +6,13 @@ are refused, all of them in one answer, before anything else happens.
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.wrappers import Request
 
-from web.http.parameters import LONGEST_NAME
+from web.http.parameters import LONGEST_NAME, View
 from web.http.problems import Fault, Problem, invalid_parameters
 
 MOST_FAULTS = 100
@@ -30,6 +31,11 @@ class Body(BaseModel):
     """The JSON object in the body of a request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_without_null)
+
+    @classmethod
+    def of_request(cls, request: Request) -> Self:
+        """Return the body of ``request``, parsed: :func:`parse_body`."""
+        return parse_body(cls, request)
 
 
 B = TypeVar("B", bound=Body)
@@ -58,6 +64,11 @@ def parse_body(model: type[B], request: Request) -> B:
     if faults:
         raise invalid_parameters(faults[:MOST_FAULTS])
     return parsed
+
+
+def takes_body(blueprint: APIBlueprint, model: type[Body], example: dict[str, Any]) -> Callable[[View], View]:
+    """Return a decorator that passes the request's JSON to a view as ``body``."""
+    return blueprint.input(model, location="json", arg_name="body", example=example)
 
 
 def _members(body: bytes) -> tuple[dict[str, Any], list[Fault]]:

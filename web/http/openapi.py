@@ -24,13 +24,13 @@ def _header(description: str, example: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}, "example": example}
 
 
-REQUEST_ID = {"X-Request-Id": _header("Of this request; sent back when the request had a sane one.", "5f0c2a9b")}
+REQUEST_ID = {"X-Request-Id": _header("The request's id: the one that the client sent, if well-formed.", "5f0c2a9b")}
 RETRY_AFTER = {"Retry-After": _header("Seconds to wait before trying again.", "2")}
 CHALLENGE = {"WWW-Authenticate": _header("What the token lacks (RFC 6750).", 'Bearer error="invalid_token"')}
 READ_HEADERS = REQUEST_ID | {
-    "ETag": _header("Opaque; of the user, the parameters and the data.", '"9f86d081884c7d65"'),
-    "Cache-Control": _header("Kept by nobody but the client, and asked again each time.", "private, no-cache"),
-    "Vary": _header("The answer is the token's; a large one goes out as gzip where that is taken.", "Authorization"),
+    "ETag": _header("Opaque; identifies the user, the parameters and the data.", '"9f86d081884c7d65"'),
+    "Cache-Control": _header("Only the client may keep it, and must revalidate it each time.", "private, no-cache"),
+    "Vary": _header("The answer depends on the token; a large one may be gzip.", "Authorization"),
     "Cache-Status": _header("Which cache answered (RFC 9211).", "frontview; hit; ttl=583"),
     "Age": _header("Whole seconds since it was calculated.", "0"),
     "Server-Timing": _header("Where the time went, in ms.", "db;dur=0.31, total;dur=0.74"),
@@ -40,14 +40,14 @@ _REQUEST_HEADERS = (
     (
         "Cache-Control",
         "`no-cache`: exact, whatever the cache holds. `max-age=N`: nothing older than N s. "
-        "`stale-if-error=N`: with the database gone, an answer at most N s past its trust is welcome.",
+        "`stale-if-error=N`: with the database gone, an answer at most N s past its trust is accepted.",
         "no-cache",
     ),
 )
 _STREAM_REQUEST_HEADERS = (
     (
         "Last-Event-ID",
-        "The last `id` that the client got: it is told at once if something has changed since, or may have.",
+        "The last `id` that the client received: `changed` comes at once if something has changed since, or may have.",
         "3-1842",
     ),
 )
@@ -96,7 +96,7 @@ HEALTH_RESPONSES: Responses = {
 }
 METRICS_RESPONSES: Responses = {
     200: {
-        "description": "Prometheus's text format; of every process of this server.",
+        "description": "Prometheus's text format, for all processes of this server.",
         "headers": REQUEST_ID,
         "content": {"text/plain": {"schema": {"type": "string"}}},
     },
@@ -167,8 +167,8 @@ _READINESS_SCHEMA = {
         "note": _TEXT,
         "alarms": {
             "type": "array",
-            "description": "What an operator must look at; no reason to send reads elsewhere. Absent where the role "
-            "of the web server may not read them.",
+            "description": "Problems that an operator must look at; reads need not be sent elsewhere. Absent if the "
+            "role of the web server may not read them.",
             "items": {
                 "type": "object",
                 "required": ["kind", "subject", "since"],

@@ -1,1 +1,1 @@
-"""The path of a read: front cache, single flight, exact read, and fills ahead of need."""
+"""The path of a read: front cache, exact read, and fills ahead of need."""

@@ -14,8 +14,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
 from refresher.front_cache.fill import Fill, FillResult
 from views_sql.declaration.maintained_view import Dashboard
-from web.reads.admission import Admission
-from web.reads.exact_read import Computing
+from web.reads.computing import Admission, Computing
 
 RENEWAL = "renewal"
 

@@ -1,12 +1,13 @@
-"""The exact read of dashboards: one statement, its retries, and what becomes of its answer.
+"""The exact read of dashboards: one statement and its retries.
 
-Invariant: the caller gets values or Frontview's own errors; parameters are bound, never spliced; the times of an answer
-were taken before its statement was sent. The cache's lock is not held while the database is asked or a body is
-compressed.
+Invariant: the caller gets an :class:`Answer` or one of Frontview's own errors; parameters are bound, never spliced; the
+times of an answer were taken before its statement was sent.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -15,14 +16,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models.errors import DatabaseUnavailable, FrontviewError, NotFound
+from models.errors import DatabaseUnavailable, FrontviewError
 from models.event_counter import EventCounter
 from models.user_key import UserKey
-from refresher.front_cache.cache import FrontCache
-from refresher.front_cache.fill import Fill, FillResult
 from views_sql.declaration.maintained_view import Dashboard
 from web.reads.driver_errors import READ_AGAIN, base_may_help, sqlstate_of, translated
-from web.reads.reading import Answer, make_entry
 
 # A rewrite is rare; five in a row under five reads mean that something rewrites tables in a loop.
 MAX_ATTEMPTS = 5
@@ -44,6 +42,29 @@ class ReadQuestion(NamedTuple):
     dashboard: Dashboard
     user: UserKey
     arguments: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one statement returned.
+
+    :param body: JSON of the data; None: there is nothing of that kind for this user.
+    :param valid_seconds: until the user's midnight by the database's clock; None: the answer does not depend on today.
+    :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.
+    """
+
+    body: bytes | None
+    epoch: int
+    drain_id: int
+    source: str
+    patched_days: int
+    undrained: bool
+    first_day: date | None
+    last_day: date | None
+    valid_seconds: float | None
+    sent: float
+    calculated_at: float
+    database_ms: float
 
 
 class ExactReads:
@@ -146,58 +167,3 @@ def _answer(row: Mapping[Any, Any], sent: float, calculated_at: float, milliseco
     facts = {name: value for name, value in row.items() if name != "place"}
     facts["body"] = None if row["body"] is None else row["body"].encode()
     return Answer(**facts, sent=sent, calculated_at=calculated_at, database_ms=milliseconds)
-
-
-class Computing:
-    """Computes answers: asks the database and offers the cache what it said.
-
-    :param compress_from_bytes: the least size of data that is kept compressed.
-    """
-
-    def __init__(self, reads: ExactReads, cache: FrontCache, compress_from_bytes: int) -> None:
-        self._reads, self._cache, self._compress_from_bytes = reads, cache, compress_from_bytes
-
-    def compute(self, dashboard: Dashboard, fill: Fill) -> FillResult:
-        """Return the result of ``fill``, which the cache has then taken and those who wait for it have.
-
-        :raises NotFound: no such user, or no such thing of theirs.
-        :raises FrontviewError: as :meth:`ExactReads.ask` does.
-        """
-        try:
-            return self._finish(dashboard, fill, self._reads.ask(dashboard, fill.key.user, fill.key.arguments))
-        finally:
-            self._cache.abandon(fill)  # Does nothing where it was finished.
-
-    def compute_together(self, fills: Sequence[tuple[Dashboard, Fill]]) -> list[FillResult | FrontviewError]:
-        """Return the result of each of ``fills``, or why it failed; one statement answers all of them.
-
-        The caller abandons those that have not ended then.
-        """
-        questions = [ReadQuestion(dashboard, fill.key.user, fill.key.arguments) for dashboard, fill in fills]
-        answers = self._reads.ask_together(questions)
-        return [self._result_or_error(*fill, answer) for fill, answer in zip(fills, answers, strict=True)]
-
-    def _result_or_error(
-        self, dashboard: Dashboard, fill: Fill, answer: Answer | FrontviewError
-    ) -> FillResult | FrontviewError:
-        if isinstance(answer, FrontviewError):
-            return answer
-        try:
-            return self._finish(dashboard, fill, answer)
-        except FrontviewError as error:
-            return error
-
-    def _finish(self, dashboard: Dashboard, fill: Fill, answer: Answer) -> FillResult:
-        ttl_seconds = self._cache.ttl_seconds(dashboard.region, dashboard.ttl_seconds)
-        entry = make_entry(dashboard, fill.key, answer, ttl_seconds, self._compress_from_bytes)
-        self._cache.finish(
-            fill,
-            entry,
-            epoch=answer.epoch,
-            drain_id=answer.drain_id,
-            undrained=answer.undrained,
-            database_ms=answer.database_ms,
-        )
-        if fill.result is None:
-            raise NotFound("There is nothing of that kind for this user.")
-        return fill.result

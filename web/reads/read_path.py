@@ -1,5 +1,7 @@
 """The read path: front cache, else the database, else (only where allowed) an entry past its trust.
 
+A reading says who served it, who computed it and how old it is, as its entry remembers it.
+
 Invariant: an exact read, and any read without trust in the cache, gets a computation that began after it arrived. No
 request computes what a running computation will answer for it, and every wait for one is bounded.
 """
@@ -14,18 +16,16 @@ from sqlalchemy import Engine
 from models.errors import DatabaseUnavailable
 from models.event_counter import EventCounter
 from models.user_key import UserKey
+from refresher.front_cache.body import Body, body_data
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey
 from refresher.front_cache.fill import Fill, FillResult, Turn
 from refresher.front_cache.trust import NEVER
 from views_sql.declaration.maintained_view import Catalog, Dashboard
-from web.reads.admission import Admission
 from web.reads.background_fills import BackgroundFills, WantedFill
-from web.reads.exact_read import Computing, ExactReads
-from web.reads.reading import Reading, ReadPolicy, cached_reading, computed_reading
+from web.reads.computing import Admission, Computing
+from web.reads.exact_read import ExactReads
 from web.reads.statistics import READ_EVENTS, ReadStatistics
-
-__all__ = ["ReadPath", "ReadPolicy", "Reading"]
 
 # Why the front cache did not answer, in the words of RFC 9211.
 _FORWARD_REASONS = {
@@ -36,7 +36,88 @@ _FORWARD_REASONS = {
     "failure": "miss",
     "request": "request",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPolicy:
+    """What a request's ``Cache-Control`` asks for: ``no-cache``, ``max-age``, ``stale-if-error``."""
+
+    exact: bool = False
+    max_age_seconds: float | None = None
+    stale_if_error_seconds: int | None = None
+
+
 _ANY_POLICY = ReadPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answer to a request, and where it came from; times in Unix seconds.
+
+    :param body: the data as the front cache keeps it.
+    :param source: who served it: ``cache``, ``materialized_view`` or ``database``.
+    :param computed_by: ``materialized_view`` or ``database``.
+    :param age_seconds: since its statement was sent; the answer misses nothing committed before that.
+    :param parameters: as they were resolved, a JSON object as text.
+    :param stored: whether the front cache holds it now.
+    :param miss_reason: why the front cache did not answer, as in RFC 9211 ``fwd=``; None on a hit.
+    :param stale: its trust is over; it was served because the database is gone and staleness was allowed.
+    """
+
+    body: Body
+    etag: str
+    source: str
+    computed_by: str
+    calculated_at: float
+    expires_at: float
+    age_seconds: float
+    ttl_seconds: float
+    patched_days: int
+    watermark: str
+    parameters: str
+    stored: bool
+    miss_reason: str | None
+    stale: bool
+    database_ms: float | None
+
+    @property
+    def data(self) -> bytes:
+        """What the database wrote."""
+        return body_data(self.body)
+
+
+def cached_reading(entry: Entry, now: float, *, stale: bool = False) -> Reading:
+    """Return the reading of a hit at monotonic ``now``."""
+    return _reading(entry, now, "cache", True, None, stale, None)
+
+
+def _reading(
+    entry: Entry,
+    now: float,
+    source: str,
+    stored: bool,
+    why: str | None,
+    stale: bool,
+    database_ms: float | None,
+) -> Reading:
+    began, expires, question = entry.began, entry.expires, entry.question
+    return Reading(
+        body=entry.body,
+        etag=entry.etag,
+        source=source,
+        computed_by=question.computed_by,
+        calculated_at=entry.calculated_at,
+        expires_at=entry.expires_at,
+        age_seconds=max(0.0, now - began),
+        ttl_seconds=max(0.0, expires - now),
+        patched_days=question.patched_days,
+        watermark=entry.watermark,
+        parameters=question.parameters,
+        stored=stored,
+        miss_reason=why,
+        stale=stale,
+        database_ms=database_ms,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +179,7 @@ class ReadPath:
         """Return the answer of ``dashboard`` for one user.
 
         :param parameters: by the names in ``Dashboard.arguments``; missing ones are None.
-        :raises NotFound: no such user, or no such thing of theirs.
+        :raises NotFound: there is no such user, or nothing of that kind for the user.
         :raises InvalidParameters: the database refuses them.
         :raises DatabaseUnavailable: the database is gone or too slow, and nothing older was allowed.
         :raises NotMigrated: the database lacks the dashboard's function.
@@ -199,12 +280,9 @@ class ReadPath:
         self._counter.add(question.computed_by)
         if question.patched_days:
             self._counter.add("patched")
-        return computed_reading(
-            result.entry,
-            self.monotonic(),
-            stored=result.refused is None,
-            miss_reason=_FORWARD_REASONS[request.why_not_cached],
-            database_ms=result.database_ms,
+        stored, miss_reason = result.refused is None, _FORWARD_REASONS[request.why_not_cached]
+        return _reading(
+            result.entry, self.monotonic(), question.computed_by, stored, miss_reason, False, result.database_ms
         )
 
     def _last_resort(self, request: _Request) -> Reading | None:

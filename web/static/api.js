@@ -97,13 +97,13 @@ async function parsed(response) {
 }
 
 async function problemOf(response) {
-  const told = await response.json().catch(() => ({}));
+  const problem = await response.json().catch(() => ({}));
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   return new Problem({
     status: response.status,
-    type: told.type,
-    errors: told.errors,
-    detail: told.detail || told.title || `The server answered ${response.status}.`,
+    type: problem.type,
+    errors: problem.errors,
+    detail: problem.detail || problem.title || `The server answered ${response.status}.`,
     retryAfterSeconds: Number.isNaN(seconds) ? null : seconds,
   });
 }

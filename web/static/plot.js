@@ -133,8 +133,8 @@ export class Plot {
   }
 
   #total(place) {
-    const told = this.#latest?.totals?.[place];
-    return told && h("strong", {}, told);
+    const total = this.#latest?.totals?.[place];
+    return total && h("strong", {}, total);
   }
 
   #restyle() {

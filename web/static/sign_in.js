@@ -63,14 +63,14 @@ function form({ fault, code }) {
   byId("page").hidden = true;
   section.hidden = false;
   return new Promise((resolve) => {
-    const show = (told) => {
-      byId("token-fault").textContent = told.fault;
-      byId("try-link").hidden = !told.code;
+    const show = (outcome) => {
+      byId("token-fault").textContent = outcome.fault;
+      byId("try-link").hidden = !outcome.code;
       field.value = "";
       field.focus();
     };
-    const end = (told) => {
-      if (!token()) return show(told);
+    const end = (outcome) => {
+      if (!token()) return show(outcome);
       section.hidden = true;
       return resolve();
     };

@@ -9,11 +9,9 @@ from flask import Response, g, request
 
 from web.context import context, settle_caller
 from web.front import ANSWERED, Answered
-from web.http.answers import read_response
+from web.http.answers import read_policy, read_response
 from web.http.openapi import documented_read
-from web.http.parameters import Parameters, PeriodBesideEarlier
-from web.http.parameters_adapter import takes
-from web.http.request_directives import read_policy
+from web.http.parameters import Parameters, PeriodBesideEarlier, takes
 from web.request_hooks import elapsed_ms
 from web.voice.answer_models import (
     AgentAnswer,

@@ -1,7 +1,7 @@
-"""Who reads what: counted in memory on every answered read, reported to the database in batches.
+"""Accesses: every answered read is counted in memory, and the counts are reported to the database in batches.
 
-Invariant: a read costs one dictionary operation and never waits for the database; what cannot be kept or reported is
-dropped and counted.
+Invariant: counting a read is one dictionary operation and never waits for the database; counts that cannot be kept or
+reported are dropped, and their number is counted.
 """
 
 import threading
@@ -18,7 +18,7 @@ from web.background import Background, has_free_connection
 from web.telemetry.worker_statistics import AccessStatistics
 
 REPORT_SECONDS = 10.0
-MOST_PAIRS = 4_096  # of (user, dashboard) between two reports
+MOST_PAIRS = 4_096  # How many pairs of user and dashboard are counted between two reports.
 Pair: TypeAlias = tuple[UserKey, str]
 
 _REPORT = """
@@ -29,7 +29,7 @@ SELECT frontview.report_accesses(%s::frontview.access_count[])
 class AccessCounter:
     """Counts answered reads; any number of threads may count.
 
-    :param most_pairs: kept; of twice as many, those with the fewest reads are dropped.
+    :param most_pairs: how many pairs are kept; when there are twice as many, those with the fewest reads are dropped.
     """
 
     def __init__(self, most_pairs: int = MOST_PAIRS) -> None:
@@ -67,7 +67,7 @@ class AccessCounter:
 
 
 class AccessReporter:
-    """Reports what ``counter`` counted: one call every ``seconds``, and one at the orderly stop.
+    """Reports the accesses in ``counter``: one call every ``seconds``, and one at an orderly stop.
 
     :param engine: and ``deadlines``: of the worker.
     """
@@ -88,9 +88,9 @@ class AccessReporter:
         )
 
     def report(self) -> None:
-        """Report once; while real reads use every connection, later.
+        """Report once; do nothing while real reads use every connection.
 
-        :raises sqlalchemy.exc.SQLAlchemyError: it could not be reported, and is dropped.
+        :raises sqlalchemy.exc.SQLAlchemyError: the report failed, and its counts are dropped.
         """
         if not has_free_connection(self._engine):
             return

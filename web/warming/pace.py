@@ -1,6 +1,6 @@
-"""How soon a key may be warmed again: shortly before people read it, ever less often where nobody does.
+"""How soon a key may be warmed again: shortly before its next read, and less and less often if it is not read.
 
-Invariant: pure; between two fills of one key lies a pause, and what is kept of keys is bounded.
+Invariant: pure; there is a pause between two fills of one key, and the number of remembered keys is bounded.
 """
 
 from collections import OrderedDict
@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 from refresher.front_cache.entry import EntryKey, Reads
 
-HOT_SECONDS = 0.5  # a key that is read and invalidated all the time
-UNREAD_SECONDS = (0.5, 10.0, 30.0, 600.0)  # after the first, second … fill in a row that nobody read
-FAILED_SECONDS = (0.5, 5.0, 60.0)  # after the first, second … try in a row that stored nothing
-# Between two reads of a page that polls, changes are many and one fill is enough: late, and yet before the read.
-EARLY_SHARE = 0.2  # of the time between two reads
-MISSED_READS = 2.5  # so many reads did not come: who read has left
+HOT_SECONDS = 0.5  # The pause of a key that is read and invalidated all the time.
+UNREAD_SECONDS = (0.5, 10.0, 30.0, 600.0)  # The pauses after the first, second … fill in a row that was not read.
+FAILED_SECONDS = (0.5, 5.0, 60.0)  # The pauses after the first, second … try in a row that stored nothing.
+# A page that polls may be invalidated many times between two reads, and one fill shortly before the read is enough:
+# early by this share of the time between two reads.
+EARLY_SHARE = 0.2
+MISSED_READS = 2.5  # When this number of reads did not come, the reader has left.
 LEAST_LEFT_SECONDS = 10.0
 MOST_KEYS = 20_000
 
@@ -27,19 +28,19 @@ class _Past:
 
 
 class Pace:
-    """What was warmed when; not synchronised."""
+    """When each key was last warmed; not synchronised."""
 
     def __init__(self) -> None:
         self._past: OrderedDict[EntryKey, _Past] = OrderedDict()
 
     def was_read(self, key: EntryKey) -> None:
-        """Note that somebody read the last fill."""
+        """Note that the last fill was read."""
         past = self._past.get(key)
         if past is not None and past.unread:
             self._past[key] = replace(past, unread=0)
 
     def wanted_at(self, key: EntryKey, reads: Reads, now: float) -> float | None:
-        """Return when an answer that its readers lost is worth filling, by its reads until then; None: never."""
+        """Return when to fill an answer that its readers lost, judged by its reads until then; None: never."""
         every = self._every_seconds(key, reads)
         if now - reads.last > max(LEAST_LEFT_SECONDS, MISSED_READS * every):
             return None
@@ -51,12 +52,12 @@ class Pace:
         return past is None or now - past.filled_at >= _pause_seconds(past)
 
     def filled(self, key: EntryKey, now: float) -> None:
-        """Note a fill, unread as yet."""
+        """Note a fill that was not read yet."""
         past = self._past.get(key) or _Past(now)
         self._note(key, replace(past, filled_at=now, unread=past.unread + 1, failures=0))
 
     def failed(self, key: EntryKey, now: float) -> bool:
-        """Note a try that stored nothing; return whether the next one may well succeed."""
+        """Note a try that stored nothing; return whether another one is worthwhile."""
         past = self._past.get(key) or _Past(now)
         self._note(key, replace(past, filled_at=now, failures=past.failures + 1))
         return past.failures + 1 < len(FAILED_SECONDS)
@@ -67,7 +68,7 @@ class Pace:
             self._past.popitem(last=False)
 
     def _every_seconds(self, key: EntryKey, reads: Reads) -> float:
-        """Return the time between two reads; of one after a fill of ours nothing can be told, but from before."""
+        """Return the time between two reads; after a single read of a warm fill, the one known from before."""
         past = self._past.get(key)
         if past is None:
             return reads.every_seconds

@@ -1,6 +1,7 @@
 """What the leader's plan wants this worker to hold now, as keys of the front cache.
 
-Invariant: one cheap statement; what this worker's catalog does not know, or cannot ask without arguments, is left out.
+Invariant: one cheap statement; dashboards that this worker's catalog does not know, or that need arguments, are left
+out.
 """
 
 from dataclasses import dataclass
@@ -18,12 +19,12 @@ _WANTED_NOW = f"""
 SELECT w.user_id, w.dashboard, w.reason, w.wanted_from FROM frontview.warm_plan w
 WHERE w.wanted_from <= now() AND w.wanted_until > now()
 ORDER BY w.priority DESC, w.user_id, w.dashboard LIMIT {MOST_PLANNED}
-"""  # noqa: S608  # nosec B608  a number of ours
+"""  # noqa: S608  # nosec B608  a constant number
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One answer to hold, wanted since then."""
+    """One answer that the worker should hold, and since when."""
 
     key: EntryKey
     reason: str
@@ -47,6 +48,7 @@ class WarmPlan:
         return [self.planned(*row) for row in rows if row[1] in self._plain]
 
     def planned(self, user: Any, dashboard: str, reason: str, since: datetime) -> Planned:
-        """Return a row of the plan as a key, the same that a request without arguments has."""
-        asked = self._plain[dashboard]
-        return Planned(EntryKey(asked.region, user, asked.name, asked.plain_arguments or ()), reason, since)
+        """Return a row of the plan with its key, which equals that of a request without arguments."""
+        declared = self._plain[dashboard]
+        key = EntryKey(declared.region, user, declared.name, declared.plain_arguments or ())
+        return Planned(key, reason, since)

@@ -1,9 +1,10 @@
 """The warmer: fills the front cache ahead of reads, from one thread of a worker.
 
 Sources in this order: entries that were read and then invalidated; entries that are read and grow old; what the
-leader's plan wants and the cache lacks. What is due at one moment is asked by one statement, and what soon will be
-comes along. Invariant: takes at most ``duty`` of one connection's time and stands back while real reads wait; every
-fill goes through the read path's single flight: no answer is computed twice at a time.
+leader's plan wants and the cache lacks. One statement computes everything that is due, and what will soon be due.
+
+Invariant: it takes at most ``duty`` of one connection's time and pauses while real reads wait; its fills are those of
+the read path, so no answer is computed twice at a time.
 """
 
 import time
@@ -22,21 +23,21 @@ from web.warming.pace import Pace
 from web.warming.warm_plan import Planned
 
 TICK_SECONDS = 0.25
-SCAN_SECONDS = 0.5  # between two looks for what the plan wants and the cache lacks
+SCAN_SECONDS = 0.5  # How often it checks what the plan wants and the cache lacks.
 RENEWAL_SECONDS = 1.0
 PLAN_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 BUSY_SECONDS = 1.0
-MOST_HOT = 2_000  # the newest are kept
+MOST_HOT = 2_000  # How many lost keys are remembered, the newest ones.
 MOST_TOGETHER = 32
-COMPANY_SECONDS = 5.0  # so much early an answer is filled that can go with others
-COMPANY_SHARE = 0.95  # of the share of a life after which it is renewed
-FIRST_GUESS_SECONDS = 0.02  # what one answer takes, until some were filled
+COMPANY_SECONDS = 5.0  # How early an answer is filled that shares a statement with others.
+COMPANY_SHARE = 0.95  # A renewal that shares a statement with others comes at this part of the usual age.
+FIRST_GUESS_SECONDS = 0.02  # The assumed time of one answer, until some were filled.
 NEWEST_WEIGHT = 0.2
 
 
 class Cache(Protocol):
-    """What the warmer asks of the front cache."""
+    """The part of the front cache that the warmer uses."""
 
     def sweep(self) -> int:
         """Drop expired entries; return how many."""
@@ -51,13 +52,13 @@ class Cache(Protocol):
         """Return whether an entry is there whose life is not over."""
 
     def may_answer(self, arrived: float) -> bool:
-        """Return whether entries are trusted; where they are not, none can be filled."""
+        """Return whether entries are trusted; if they are not, none can be filled."""
 
 
 class Warm(Protocol):
     """How answers are filled: :meth:`web.reads.background_fills.BackgroundFills.warm`."""
 
-    def __call__(self, wishes: Sequence[WantedFill], /) -> Sequence[str]:
+    def __call__(self, wanted: Sequence[WantedFill], /) -> Sequence[str]:
         """Return of each ``stored``, ``held``, ``refused``, ``busy`` or ``failed``."""
 
 
@@ -76,9 +77,9 @@ class WarmingPolicy:
 
 
 class Warmer:
-    """Does a little at each :meth:`tick`.
+    """Fills some answers at each :meth:`tick`.
 
-    :param read_plan: what is wanted now, the most urgent first; None: not now, real reads need the connections.
+    :param read_plan: returns what is wanted now, the most urgent first; None: real reads need the connections.
     :param stopping: whether to end soon.
     """
 
@@ -96,7 +97,7 @@ class Warmer:
         self._monotonic, self._stopping = monotonic, stopping
         self._allowance = Allowance(policy.duty, monotonic())
         self._pace = Pace()
-        self._hot: dict[EntryKey, float] = {}  # and when to fill it
+        self._hot: dict[EntryKey, float] = {}  # When to fill each.
         self._expected = Expectations()
         self._sweep_at = self._plan_at = self._scan_at = self._renewal_at = self._busy_until = float("-inf")
         self._planned_at: float | None = None
@@ -175,22 +176,22 @@ class Warmer:
         return min(MOST_TOGETHER, max(1, int(self._allowance.seconds / self._seconds_each)))
 
     def _due(self, now: float) -> Iterator[tuple[EntryKey, str]]:
-        """Yield keys with their reasons, each once; what is looked up last costs nothing where the budget ends before.
+        """Yield keys with their reasons, each once; sources that the allowance does not reach are not read.
 
-        What may come along comes only where something has to be asked anyway.
+        Keys that will soon be due follow only if something is due now.
         """
-        told = set[EntryKey]()
-        for look in (self._due_hot, self._due_renewals, self._due_planned):
-            for key, reason in look(now):
-                if key not in told:
-                    told.add(key)
+        yielded = set[EntryKey]()
+        for source in (self._due_hot, self._due_renewals, self._due_planned):
+            for key, reason in source(now):
+                if key not in yielded:
+                    yielded.add(key)
                     yield key, reason
-        if told:
-            yield from ((key, reason) for key, reason in self._company(now) if key not in told)
+        if yielded:
+            yield from ((key, reason) for key, reason in self._company(now) if key not in yielded)
 
     def _due_hot(self, now: float, ahead_seconds: float = 0.0) -> Iterator[tuple[EntryKey, str]]:
         for key in [key for key, at in self._hot.items() if at <= now + ahead_seconds]:
-            if self._cache.holds(key):  # a read was quicker
+            if self._cache.holds(key):  # A read was faster.
                 del self._hot[key]
             elif self._pace.may_fill(key, now):
                 yield key, "invalidated"
@@ -223,7 +224,7 @@ class Warmer:
             yield from self._to_renew(now, COMPANY_SHARE * self._policy.renew_at)
 
     def _fill_together(self, batch: Sequence[WantedFill]) -> bool:
-        """Fill some answers; return whether to go on with others."""
+        """Fill some answers; return whether to continue with others."""
         begun = self._monotonic()
         outcomes = self._warm(batch)
         now = self._monotonic()

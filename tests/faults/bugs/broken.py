@@ -1,7 +1,7 @@
 """``python -m tests.faults.bugs.broken BUG refresher`` or ``… BUG serve …``: a real entry point with one step left out.
 
-Invariant: only the process that was started like this is changed, and the workers it forks; nothing in the product
-knows of it. Bugs that live in the database's functions need no patch here; see tests/faults/bugs/seeded_bugs.py.
+Invariant: only the process that was started in this way and the workers that it forks are changed; the product has no
+code for it. Bugs that live in the database's functions need no patch here; see tests/faults/bugs/seeded_bugs.py.
 """
 
 import multiprocessing
@@ -54,7 +54,7 @@ def feed_gap_ignored() -> None:
 
 
 def trust_by_receipt() -> None:
-    """Let trust begin when the poll's answer arrives, as if it told of that moment."""
+    """Let trust begin when the poll's answer arrives, as if the answer were about that moment."""
     honest = Trust.observe
 
     def observe(trust: Trust, seen: Sighting) -> None:
@@ -90,7 +90,7 @@ PATCHES: dict[str, Callable[[], None]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Leave the step out, then run the entry point as ever."""
+    """Leave the step out, then run the entry point as usual."""
     bug, entry, *rest = arguments
     if bug in PATCHES:
         PATCHES[bug]()

@@ -44,7 +44,7 @@ def labels_are_complete(read: Read, findings: Findings) -> bool:
 
 
 def check_labels(read: Read, terms: Terms, findings: Findings) -> None:
-    """Check what an answer says of itself, against nothing but itself."""
+    """Check what an answer says about itself, without other facts."""
     assert read.age_seconds is not None
     if read.stale and not read.stale_if_error_seconds > 0:
         findings.blame("I2", read, "a stale answer that nobody allowed")
@@ -62,7 +62,7 @@ def check_labels(read: Read, terms: Terms, findings: Findings) -> None:
 
 
 class Watermarks:
-    """Checks that exact reads' watermarks never fall (I1); told of answers in the order they were received.
+    """Checks that exact reads' watermarks never fall (I1); it receives answers in their order.
 
     :param crashes: from when to when the server was down or replaced; its last drains may be lost, which contents do
         not depend on, so answers from before are not compared with those after.

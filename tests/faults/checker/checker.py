@@ -1,6 +1,6 @@
 """Judges a history: whether every answer held what it had to hold, nothing else, and was labelled truthfully.
 
-Pure functions over :mod:`tests.faults.record.history`; they know nothing of how answers come to be. A write that any
+Pure functions over :mod:`tests.faults.record.history`; they do not know how answers are computed. A write that any
 answer showed counts as committed when that answer was received, at the latest, whatever its writer was told.
 
 Invariant: answers are judged in the order in which they were received, so that whatever anybody was shown before a

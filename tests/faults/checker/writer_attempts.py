@@ -18,7 +18,7 @@ GONE = ""  # the connection, or the server
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What became of the transactions of one kind.
+    """The outcomes of the transactions of one kind.
 
     :param failures: by SQLSTATE.
     :param duration_ms: of those that went well; ``reads`` is their number.
@@ -45,7 +45,7 @@ class WriterReport:
 
 
 def check_writers(attempts: Iterable[Attempt], crashes: Sequence[tuple[float, float]] = ()) -> WriterReport:
-    """Return what became of both kinds of transactions, and which failures only captured ones had.
+    """Return the outcomes of both kinds of transactions, and which failures only captured ones had.
 
     :param crashes: (from, to): the server was down or replaced, which breaks every connection.
     """

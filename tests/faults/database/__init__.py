@@ -1,1 +1,1 @@
-"""What the database says of itself, during a run and after it."""
+"""What the database reports about itself, during a run and after it."""

@@ -77,7 +77,7 @@ def leader_faults(connection: Connection) -> list[str]:
 
 
 class Mark(NamedTuple):
-    """Who reigned at one moment: epoch and nonce of the newest drain, and the newest epoch of any tier's refresh."""
+    """The leader at one moment: epoch and nonce of the newest drain, and the newest epoch of any tier's refresh."""
 
     epoch: int
     nonce: int

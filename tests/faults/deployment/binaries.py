@@ -29,7 +29,7 @@ def run_as() -> dict[str, Any]:
 
 
 def hand_over(folder: Path, binaries: Path) -> None:
-    """Let whoever :func:`run_as` names write ``folder`` and run ``binaries``."""
+    """Let the user that :func:`run_as` names write ``folder`` and run ``binaries``."""
     if os.geteuid() != 0:
         return
     os.chown(folder, pwd.getpwnam(UNPRIVILEGED).pw_uid, -1)

@@ -19,7 +19,7 @@ _IN_PACKAGE = "vendor/libfaketime/src/libfaketime.so.1"
 class Clock:
     """What moves the wall clock of the processes started with :attr:`environment`, their children included.
 
-    :param folder: must be readable by whoever runs them; gets the library and the file.
+    :param folder: must be readable by the user who runs them; gets the library and the file.
     """
 
     def __init__(self, folder: Path) -> None:

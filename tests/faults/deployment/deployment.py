@@ -147,7 +147,7 @@ class Deployment:
     def leader(self) -> str | None:
         """Return the name of the refresher whose connection holds the leader's lock.
 
-        None: nobody does, it is not one of ours any more (its connection is gone, its backend not yet), or the
+        None: nobody does, it is no longer one of our processes (its connection is gone, its backend not yet), or the
         server does not answer.
         """
         try:

@@ -20,7 +20,7 @@ class MessageFrames:
         self._opaque = False
 
     def feed(self, chunk: bytes, *, drop_notifications: bool) -> bytes:
-        """Return what is to be passed on of ``chunk`` and of what was kept back (at most four bytes)."""
+        """Return the part of ``chunk`` and of earlier bytes (at most four) that may be passed on."""
         if self._opaque:
             return chunk
         chunk, self._header = self._header + chunk, b""

@@ -37,7 +37,7 @@ class ListenerKilled(Fault):
 
 
 class NoConnectionsLeft(Fault):
-    """Every slot is taken, the reserved ones too, and then all of ours are ended."""
+    """Every slot is taken, including the reserved ones, and then all our sessions are ended."""
 
     number, name, must_hold = "25", "no connections left, and every one of ours lost", "I8"
     seconds, subset_seconds = 8.0, None

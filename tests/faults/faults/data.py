@@ -33,7 +33,7 @@ TRUNCATE calls CASCADE;
 INSERT INTO calls OVERRIDING SYSTEM VALUE SELECT * FROM kept_calls;
 INSERT INTO lead_analytics OVERRIDING SYSTEM VALUE SELECT * FROM kept_leads;
 """
-# A default that differs from row to row needs new storage; to the snapshots of before, the new storage is empty.
+# A default that differs from row to row needs new storage; in earlier snapshots, the new storage is empty.
 REWRITE = "ALTER TABLE calls ADD COLUMN fault_token uuid NOT NULL DEFAULT gen_random_uuid()"
 UNDO_REWRITE = "ALTER TABLE calls DROP COLUMN fault_token"
 
@@ -110,7 +110,7 @@ class RefreshesTimeOut(Fault):
     def strike(self, scene: Scene) -> None:
         self.tiers = HeldTiers(scene, "call_daily", "lead_daily", "agent_quality_daily", "account_summary")
         self.tiers.hold()
-        self.since = scene.value("SELECT clock_timestamp()")  # what ran before is logged after it let go
+        self.since = scene.value("SELECT clock_timestamp()")  # An earlier refresh is logged after it releases its lock.
 
     def over(self, scene: Scene) -> bool:
         return bool(scene.value(self.failures, self.since) >= 4)

@@ -32,7 +32,7 @@ class _Leader(Fault):
         self.hit(scene)
 
     def arrange(self, scene: Scene) -> None:
-        """Bring the leader into the state in which it is to be hit."""
+        """Bring the leader into the state in which the fault must strike."""
 
     def hit(self, scene: Scene) -> None:
         """Hit it."""

@@ -6,7 +6,7 @@ Invariant: a link is healed whatever happened to the strike.
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.scene import Scene
 
-# Whoever asks for what is not cached waits; enough others must be left to ask once trust has ended.
+# A request for something that is not cached waits; enough readers must remain to ask once trust has ended.
 MANY_PLAIN_READERS = {"clients": 24, "questions": 1, "exact_share": 0.05}
 
 

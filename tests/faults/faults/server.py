@@ -1,6 +1,6 @@
 """Faults of the database server as a whole: 13, 14, 15.
 
-Invariant: the port stays; whoever connects again finds the server, or its successor.
+Invariant: the port stays; a client that connects again finds the server, or its successor.
 """
 
 import signal

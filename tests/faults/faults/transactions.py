@@ -106,7 +106,7 @@ class RolledBack(Fault):
 
 
 class RowsMoved(Fault):
-    """A row is in one place at a time: sums of everybody stay as they are, whoever looks when."""
+    """A row is in one place at a time: the sums of all users together stay the same in every snapshot."""
 
     number, name, must_hold = "19", "rows moved between users and days, sums constant", "I1 I3"
     seconds, subset_seconds, writes_per_second = 8.0, None, 150

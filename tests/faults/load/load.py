@@ -45,7 +45,7 @@ class Load:
     :param window: the days of the run, oldest first.
     :param users: with agents, and new to loads: two loads would use the same bits.
     :param writes_per_second: transactions on captured tables; with ``control`` half as many on the twin beside them,
-        on connections of their own: who waits for one table cannot tell how long another would have taken.
+        on connections of their own: a writer that waits for one table cannot measure the other.
     :param exact_share: of the reads that ask with ``no-cache``.
     :param questions: how many different ones are asked, at most 5; the first is about the whole window.
     :param readers: processes, each with ``clients`` connections; ``writers`` likewise, with ``connections``.

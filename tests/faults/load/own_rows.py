@@ -21,7 +21,7 @@ SELECT user_id, min(id), %s, 'completed', 60, %s FROM agents WHERE user_id = %s 
 
 
 class OwnRows:
-    """Hands out places of ``users`` in turn, writes there, and notes in ``writes`` what became of it."""
+    """Hands out places of ``users`` in turn, writes there, and records the outcome in ``writes``."""
 
     def __init__(self, deployment: Deployment, users: list[int], writes: list[Write]) -> None:
         self._window, self._users, self._writes = deployment.window, users, writes

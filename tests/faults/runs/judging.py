@@ -1,6 +1,6 @@
 """Judges a run by the history of its load and by the state of the database at rest.
 
-Invariant: nothing is judged here that was not seen; bounds stand beside their reasons.
+Invariant: nothing is judged here that was not seen; bounds have their reasons next to them.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def drained_late(outcome: Outcome) -> list[str]:
 
 
 def not_asked(history: History, fault: Fault) -> str | None:
-    """Return why nothing is known of the worker that the fault struck: too few asked it once trust had ended."""
+    """Return why nothing is known about the worker that the fault struck: too few asked it once trust had ended."""
     if fault.struck_worker is None:
         return None
     began, ended = fault.held[0] + SETTINGS["trust_seconds"].default, fault.held[1]

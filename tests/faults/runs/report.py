@@ -65,7 +65,7 @@ def errors(outcome: Outcome) -> str:
 
 
 def writers(outcome: Outcome) -> str:
-    """Return what became of the writers beside those of the control."""
+    """Return the outcomes of the writers and of those of the control."""
     if outcome.writers is None:
         return ""
     both = (outcome.writers.captured, outcome.writers.uncaptured)

@@ -37,7 +37,7 @@ class Runner:
     :param folder: gets the logs of everything.
     :param short: whether faults last as long as in the suite.
     :param hold_seconds: how long every fault lasts instead.
-    :param say: told what happens now.
+    :param say: called with what happens now.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ from tests.faults.runs.steadiness import Sample, Sampler, figures, unsteadiness,
 FAULT_EVERY_SECONDS = 60.0
 LONGEST_FAULT_SECONDS = 40.0
 REST_SECONDS = 120.0
-JUDGED_SECONDS = 5.0  # before and after a fault, for what it says of the load itself
+JUDGED_SECONDS = 5.0  # before and after a fault, for what it says about the load itself
 LEAST_USERS, MOST_SOAK_USERS = 600, MOST_USERS - 500  # each fault may add some
 TOGETHER_ONLY_HERE = frozenset({"13", "14", "17", "23", "25"})  # they strike everything, and it heals in place
 
@@ -96,7 +96,7 @@ class Soak:
         )
 
     def _rest(self, scene: Scene, outcome: Outcome, when: str) -> None:
-        """Wait until nothing is left to do; a system that never gets there violates I7, and is judged all the same."""
+        """Wait until nothing is left to do; a system that never gets there violates I7, and is judged anyway."""
         deployment, left = scene.deployment, "SELECT count(*) FROM frontview.change_log"
         try:
             scene.until(deployment.converged, f"rest {when}", seconds=REST_SECONDS)
@@ -131,7 +131,7 @@ class Soak:
         outcome.proof = f"{len(self._bit)} faults bit: {', '.join(it.number for it in self._bit)}"
 
     def _strike(self, scene: Scene, fault: Fault, outcome: Outcome) -> str:
-        """Let one fault strike and heal; return what became of it. Whatever goes wrong, the soak goes on."""
+        """Let one fault strike and heal; return its outcome. Whatever goes wrong, the soak goes on."""
         scene.struck_at = scene.healed_at = began = monotonic()
         try:
             fault.prepare(scene)

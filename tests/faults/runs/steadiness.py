@@ -35,7 +35,7 @@ _SAMPLE = f"SELECT {_OURS}, pg_notification_queue_usage(), {_ROWS}, {_BYTES}"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look; ``at`` in seconds since the load began, the rates of what went well since the last look."""
+    """One sample; ``at`` in seconds since the load began, the rates of successes since the last sample."""
 
     at: float
     rss_bytes: dict[str, int]
@@ -85,7 +85,7 @@ class Sampler:
 
 
 def with_rates(samples: Sequence[Sample], history: History, began: float) -> list[Sample]:
-    """Return the samples with what the history says of the time before each."""
+    """Return the samples with what the history says about the time before each."""
     reads = sorted(it.received for it in history.reads if it.status == 200)
     writes = sorted(it.ended for it in history.attempts if it.captured and it.sqlstate is None)
     found, since = [], 0.0

@@ -109,7 +109,7 @@ def test_a_user_s_entries_are_found_whichever_of_them_leaves() -> None:
 
 
 def test_the_overhead_of_an_entry_is_not_understated() -> None:
-    """Nothing is shared between entries here: every value is made anew, as the read path makes it."""
+    """Nothing is shared between entries here: every value is a new object, as the read path makes it."""
 
     def of(user: int) -> Entry:
         arguments = (date(2026, 1, 1 + user % 28), None, f"g{user}", user)

@@ -86,7 +86,7 @@ def test_a_note_that_cannot_be_written_keeps_nothing_from_being_refreshed(
 def test_every_tier_has_a_decision_and_its_sums_share_it(
     connection: psycopg.Connection[Any], maintenance: Maintenance, term: Term
 ) -> None:
-    before = {tier.next_refresh.code for tier in operator_state(connection).views}
+    before = {row.next_refresh.code for row in operator_state(connection).views}
     assert before == {"undecided"}
     maintenance.refresh_due()
     connection.execute("INSERT INTO users (email, name) VALUES ('a@b.c', 'A')")
@@ -94,15 +94,16 @@ def test_every_tier_has_a_decision_and_its_sums_share_it(
     connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
     connection.execute("SELECT frontview.drain_changes(%s, %s)", (term.epoch, term.nonce))
     maintenance.refresh_due()
-    found = {(it.view, it.tier): it.next_refresh for it in operator_state(connection).views}
+    found = {(row.view, row.tier): row.next_refresh for row in operator_state(connection).views}
     assert {it.code for it in found.values()} == {"clean", "duty"}
     recent, sums = found["call_daily", "recent"], found["call_daily", "by_day"]
     assert recent.code == "duty"
+    assert recent.in_seconds is not None
     assert recent.in_seconds > 60
     assert replace(sums, in_seconds=None) == replace(recent, with_tier="recent", in_seconds=None)
     assert found["call_daily", "history"].in_seconds is None
     connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, LEADER_LOCK))
-    after = {tier.next_refresh.code for tier in operator_state(connection).views}
+    after = {row.next_refresh.code for row in operator_state(connection).views}
     assert after == {"no_leader"}
 
 
@@ -136,13 +137,16 @@ def test_with_separate_roles_the_web_knows_from_the_leader_how_long_refreshers_a
         assert term is not None
 
         unknown = operator_state(web)
+        assert unknown.leader is not None
         assert unknown.leader.connected_seconds is None
-        assert [it.connected_seconds for it in unknown.standbys] == [None]
+        assert [row.connected_seconds for row in unknown.standbys] == [None]
 
         LeaderNotes().refreshers(leader, term.epoch)
         state = operator_state(web)
+        assert state.leader is not None
         assert state.leader.pid == leader.info.backend_pid
         assert state.leader.application_name == "frontview-refresher-drain"
-        assert [it.pid for it in state.standbys] == [standby.info.backend_pid]
-        assert 0 <= state.standbys[0].connected_seconds < 60
-        assert 0 <= state.leader.connected_seconds < 60
+        assert [row.pid for row in state.standbys] == [standby.info.backend_pid]
+        for session in (state.leader, *state.standbys):
+            assert session.connected_seconds is not None
+            assert 0 <= session.connected_seconds < 60

@@ -201,7 +201,7 @@ class TestOneRefresh:
         assert db.state("history").attempts == attempts
 
     def test_it_is_announced_while_it_runs(self, db: Refreshed) -> None:
-        """The drain marks keys anew only as long as it sees an odd number."""
+        """The drain marks keys again only while it sees an odd number."""
         assert db.state("recent").attempts % 2 == 0
 
         with db.refresh_held_before_its_end("recent"):

@@ -1,4 +1,4 @@
-"""The audit: wrong reads are found whatever made them wrong, put right at once, and told without saying whose."""
+"""The audit finds wrong reads whatever their cause, corrects them at once, and reports them without naming users."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -186,7 +186,7 @@ def test_a_wrong_read_is_found_put_right_and_told(site_of_each: Site, tamper: Ca
 
 
 def test_a_user_whom_no_tier_holds_is_visited(site: Site) -> None:
-    """Whose every row went by unseen: neither tiers nor marks know of that user."""
+    """A user none of whose rows was captured: neither tiers nor marks have that user."""
     site.c.execute("INSERT INTO agents (user_id, name) VALUES (%s, 'New')", (ODD_USER,))
     site.compact()
     site.unseen(

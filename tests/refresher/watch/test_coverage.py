@@ -1,4 +1,4 @@
-"""The coverage check: changes that went by unseen are found, marked and told; those that were seen raise nothing."""
+"""The coverage check: changes that were not captured are found, marked and reported; captured ones raise nothing."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a refresher tells Prometheus: its drains and refreshes, and, where it leads, what there is in the tables."""
+"""A refresher's metrics for Prometheus: its drains and refreshes, and, where it leads, the state of the tables."""
 
 import json
 import signal

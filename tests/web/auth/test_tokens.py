@@ -10,10 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.web.web_fakes import SECRET, FakeWorker, bearer, make_app
-from web.auth.claims_cache import LONGEST_SECONDS, ClaimsCache
 from web.auth.signing_keys import SharedSecret
 from web.auth.tokens import issue_token
-from web.auth.verifier import Caller, TokenVerifier
+from web.auth.verifier import LONGEST_CACHED_SECONDS, Caller, ClaimsCache, TokenVerifier
 from web.http.problems import Problem
 
 NOW = int(time.time())
@@ -196,7 +195,7 @@ def test_verified_claims_are_used_for_a_minute_at_most():
     wall, monotonic = Clock(), Clock()
     cache: ClaimsCache[Caller] = ClaimsCache(wall=wall, monotonic=monotonic)
     cache.put("token", Caller(7), expires_at=99_999.0)
-    monotonic.now += LONGEST_SECONDS - 0.001
+    monotonic.now += LONGEST_CACHED_SECONDS - 0.001
     assert cache.get("token").value == Caller(7)
     monotonic.now += 0.001
     wall.now -= 500  # a clock set back does not stretch the minute

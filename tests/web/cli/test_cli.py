@@ -1,4 +1,4 @@
-"""The command line itself: quick help, one line for expected errors, tokens."""
+"""The command line: quick help, one line for expected errors, tokens."""
 
 import subprocess
 import sys

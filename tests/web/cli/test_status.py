@@ -1,4 +1,4 @@
-"""``frontview status``: what it says of a running, a fresh and a missing system."""
+"""``frontview status``: what it says about a running, a fresh and a missing system."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""``frontview doctor``: each precondition, broken on purpose, is found and named."""
+"""``frontview doctor`` finds and names each precondition that a test breaks."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -74,7 +74,7 @@ def test_a_place_is_given_back_when_something_fails(worker, monkeypatch, when):
     app.config["PROPAGATE_EXCEPTIONS"] = False
     try:
         assert app.test_client().get(EVENTS, headers=bearer()).status_code == 500
-    except ZeroDivisionError:  # raised once more while the 500 was finished
+    except ZeroDivisionError:  # raised again while the 500 was finished
         assert when == "after it"
     assert worker.event_hub.statistics().opened == 1
     assert worker.event_hub.statistics().open == 0

@@ -1,4 +1,4 @@
-"""What the process says of itself."""
+"""What the process reports about itself."""
 
 import pytest
 

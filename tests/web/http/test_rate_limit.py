@@ -1,4 +1,4 @@
-"""How often a user may ask, and what is said to one who asks too often."""
+"""How often a user may send requests, and the answer to one too many."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is told of refreshes to come: the leader's decision as of now, and never a guess."""
+"""What operators see of future refreshes: the leader's current decision, and never a guess."""
 
 from dataclasses import replace
 from typing import Any, get_args

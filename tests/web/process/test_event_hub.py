@@ -1,4 +1,4 @@
-"""The hub: whom a change concerns, what a subscription is told, and how many there may be."""
+"""The hub: which users a change concerns, what a subscription receives, and how many there may be."""
 
 import threading
 import weakref

@@ -1,4 +1,4 @@
-"""The signals that end a process are told of, whoever else listens to them."""
+"""The application learns of the signals that end its process, even if other code listens to them."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""An engine whose answers are told in advance; no database behind it."""
+"""An engine with prepared answers and no database."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Who may wait for the database, and who is told at once that it is too much."""
+"""Which requests may wait for the database, and which are refused at once."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 from models.errors import DatabaseUnavailable
 from tests.refresher.front_cache.cache_fakes import Clock
 from tests.waiting import until
-from web.reads.admission import STALLED_SECONDS, Admission
+from web.reads.computing import STALLED_SECONDS, Admission
 
 
 def test_a_place_that_was_given_back_is_free_again() -> None:

@@ -1,4 +1,4 @@
-"""Computing in the background: through the same flights, in nobody's way, and never at a read's expense."""
+"""Background fills: they are shared with requests, keep no request waiting, and give way to real reads."""
 
 import threading
 from typing import Any
@@ -217,7 +217,7 @@ def test_a_defect_leaves_nothing_running_of_several(monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("web.reads.exact_read.make_entry", broken)
+    monkeypatch.setattr("web.reads.computing.make_entry", broken)
     with pytest.raises(ZeroDivisionError):
         stage.path.warm(MANY)
     assert stage.cache.statistics().running_fills == 0

@@ -6,7 +6,7 @@ import pytest
 
 from refresher.front_cache.body import compressed
 from tests.web.web_fakes import NOW, FakeWorker, bearer, make_app, make_held
-from web.reads.reading import cached_reading
+from web.reads.read_path import cached_reading
 
 OVERVIEW = "/api/v1/dashboard/overview"
 DATA = b'{"credits_cents":9007199254740993,"series":[' + b",".join([b'{"day":1}'] * 3000) + b"]}"

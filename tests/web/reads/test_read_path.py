@@ -1,4 +1,4 @@
-"""The read path: who may be answered from where, and what a reading says of itself."""
+"""The read path: which requests are answered from where, and what a reading says about itself."""
 
 import json
 import threading
@@ -16,8 +16,8 @@ from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_c
 from tests.web.reads.database_fakes import ANSWER, GONE, FakeEngine
 from views_sql.declaration.maintained_view import Catalog, Dashboard
 from views_sql.declaration.maintained_view import Region as DeclaredRegion
+from web.reads.computing import resolved_parameters
 from web.reads.read_path import Reading, ReadPath, ReadPolicy
-from web.reads.reading import resolved_parameters
 from web.reads.statistics import ReadStatistics
 
 CATALOG = Catalog(

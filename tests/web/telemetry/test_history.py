@@ -1,4 +1,4 @@
-"""The history of a process: no answer lost or counted twice, whoever records, and whatever the clock does."""
+"""The history of a process: no answer lost or counted twice, whichever thread records it, whatever the clock does."""
 
 import threading
 import time

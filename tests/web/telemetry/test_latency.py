@@ -1,4 +1,4 @@
-"""Latencies and the other numbers of one process, as Prometheus is told them."""
+"""Latencies and the other numbers of one process, as Prometheus reads them."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What workers report: read back as it was written, whichever version wrote it, and told in full as metrics."""
+"""What workers report: read back as it was written, whichever version wrote it, and complete as metrics."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from web.telemetry.process_numbers import numbers_of
 from web.telemetry.worker_statistics import HistoryStatistics, WorkerReport, WorkerStatistics
 
 REPORT = WorkerReport(filled_statistics(), HistoryStatistics(5.5, ("cache",), ((0, 3),)))
-# Numbers that are not told as metrics: they are told by others, or are of use only beside the worker's other values.
+# Numbers that are no metrics: other processes export them, or they are useful only with the worker's other values.
 NO_METRICS = {
     "pid",
     "cache.regions.one.hit_ratio",

@@ -1,4 +1,4 @@
-"""``frontview demo``: from nothing to an open door and back, on an embedded and on a given database."""
+"""``frontview demo``: from nothing to a running system and back, on an embedded and on a given database."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""``frontview load``: what goes in, and what is said about what does not."""
+"""``frontview load``: what it loads, and what it says about faults."""
 
 import io
 from collections.abc import Iterator
@@ -226,7 +226,7 @@ class TestValues:
 
 
 class TestLinesOfRecordsWithLineBreaks:
-    """A record of several lines is named by its first, whatever COPY itself counts."""
+    """A record of several lines is named by its first line, whatever COPY itself counts."""
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
     @pytest.mark.parametrize("inner", ["\n", "\r\n", "\r", "\n\n"])

@@ -1,4 +1,4 @@
-"""Seeded data: the same for the same seed, as many as asked, and consistent within itself."""
+"""Seeded data: the same for the same seed, as much as requested, and consistent."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The warmer: what it fills first, how much it may take, and when it stands back; without a database."""
+"""The warmer: what it fills first, how much it may take, and when it pauses; without a database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

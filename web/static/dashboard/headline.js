@@ -31,9 +31,9 @@ export class Headline {
     FIGURES.forEach(({ key, show, better }, place) => {
       const card = this.cards[place];
       setText(card.value, show(current[key]));
-      const told = show === share ? pointsInWords(current[key], previous[key], better) : changeInWords(change[key], better);
-      card.change.dataset.verdict = told.verdict;
-      card.change.replaceChildren(h("span", { class: "delta" }, told.text), " ", h("span", { class: "before" }, `Before: ${show(previous[key])}`));
+      const difference = show === share ? pointsInWords(current[key], previous[key], better) : changeInWords(change[key], better);
+      card.change.dataset.verdict = difference.verdict;
+      card.change.replaceChildren(h("span", { class: "delta" }, difference.text), " ", h("span", { class: "before" }, `Before: ${show(previous[key])}`));
     });
   }
 }

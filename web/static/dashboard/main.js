@@ -27,7 +27,7 @@ const READS = [
   {
     path: "dashboard/analytics",
     period: true,
-    more: (asked) => `granularity=${granularityOf(asked)}`,
+    more: (chosen) => `granularity=${granularityOf(chosen)}`,
     tells: learnPeriod,
     fills: { calls: (data) => showCalls(calls, data) ?? calls.element, leads: (data) => showLeads(leads, data) ?? leads.element },
   },
@@ -57,8 +57,8 @@ async function refresh(signal) {
 
 /** Read one answer into its panels; return its watermark. */
 async function fill(item, signal) {
-  const asked = parametersOf(question, user?.today);
-  const query = [item.period && asked.period, item.more?.(question), asked.user].filter(Boolean).join("&");
+  const parameters = parametersOf(question, user?.today);
+  const query = [item.period && parameters.period, item.more?.(question), parameters.user].filter(Boolean).join("&");
   try {
     if (item.period && needsToday(question) && !user) throw new Problem({ detail: "The current day of this user could not be read." });
     const { data, meta, provenance } = await read(`/api/v1/${item.path}${query && `?${query}`}`, { signal });
@@ -126,9 +126,9 @@ const live = new Live({
 
 await signedIn(whySignedOut());
 addEventListener("popstate", () => {
-  const asked = questionOf(location.search);
-  if (asked.user !== question.user) user = null;
-  question = asked;
+  const newQuestion = questionOf(location.search);
+  if (newQuestion.user !== question.user) user = null;
+  question = newQuestion;
   showQuestion();
 });
 byId("page").hidden = false;

@@ -18,10 +18,10 @@ export class ActionDialog {
   #action;
   #run = 0;
 
-  /** @param {{onOutcome: function(string, Outcome): void, onSignedOut: function(string): void}} told How the page shows outcomes. */
-  constructor(action, told) {
+  /** @param {{onOutcome: function(string, Outcome): void, onSignedOut: function(string): void}} page How the page shows outcomes. */
+  constructor(action, page) {
     this.#action = action;
-    this.told = told;
+    this.page = page;
     const { id, title, confirm, fields } = action;
     this.effect = h("p", { class: "effect", id: `${id}-effect` });
     this.fault = h("div", { class: "fault", role: "alert" });
@@ -82,9 +82,9 @@ export class ActionDialog {
       this.#end(run, { level: "bad", text: "Something went wrong in this page. Reload it." });
       throw problem;
     }
-    if (problem.status === 401) return this.told.onSignedOut(problem.detail);
+    if (problem.status === 401) return this.page.onSignedOut(problem.detail);
     const faults = faultsOf(problem, this.#action.names);
-    if (run !== this.#run || !this.element.open) return this.told.onOutcome(this.#action.kind, { level: "bad", text: faults.join(" ") });
+    if (run !== this.#run || !this.element.open) return this.page.onOutcome(this.#action.kind, { level: "bad", text: faults.join(" ") });
     this.#setBusy(false);
     this.#tell("bad", "");
     this.#refuse(faults);
@@ -98,7 +98,7 @@ export class ActionDialog {
 
   /** Show the outcome here, and on the page, where it stays when the dialog is closed. */
   #end(run, outcome) {
-    this.told.onOutcome(this.#action.kind, outcome);
+    this.page.onOutcome(this.#action.kind, outcome);
     if (run !== this.#run) return;
     this.#tell(outcome.level, outcome.text);
     this.confirm.hidden = true;

@@ -110,8 +110,8 @@ export function refreshing() {
 async function outcomeOf({ task_id: id, task: path, already_waiting: again, view }, say) {
   const name = `Task ${count(id)}${view ? `, ${view}` : ""}`;
   const began = Date.now();
-  const told = await ended(path, ({ state }) => say(`${name}: ${WAITING[state]}${again ? "; it was already requested" : ""} … ${age((Date.now() - began) / 1000)}`));
-  if (!told) return { level: "busy", text: `${name} has not ended yet. The list of tasks shows when.` };
-  const seconds = (Date.parse(told.ended_at) - Date.parse(told.asked_at)) / 1000;
-  return { level: levelOf(told.outcome), text: `${name}: ${told.outcome}, ${seconds < 1 ? "within a second" : `after ${age(seconds)}`}.` };
+  const task = await ended(path, ({ state }) => say(`${name}: ${WAITING[state]}${again ? "; it was already requested" : ""} … ${age((Date.now() - began) / 1000)}`));
+  if (!task) return { level: "busy", text: `${name} has not ended yet. The list of tasks shows when.` };
+  const seconds = (Date.parse(task.ended_at) - Date.parse(task.asked_at)) / 1000;
+  return { level: levelOf(task.outcome), text: `${name}: ${task.outcome}, ${seconds < 1 ? "within a second" : `after ${age(seconds)}`}.` };
 }

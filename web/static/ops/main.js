@@ -28,8 +28,8 @@ const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const trustSeconds = Number(document.documentElement.dataset.trustSeconds);
 
 const actions = { warm: warming(), invalidate: invalidation(), refresh: refreshing() };
-const told = { onOutcome: tellOutcome, onSignedOut: (why) => signOut(why) };
-const dialogs = Object.fromEntries(Object.entries(actions).map(([kind, action]) => [kind, new ActionDialog(action, told)]));
+const page = { onOutcome: tellOutcome, onSignedOut: (why) => signOut(why) };
+const dialogs = Object.fromEntries(Object.entries(actions).map(([kind, action]) => [kind, new ActionDialog(action, page)]));
 
 /** Each panel: the object that shows it, and the member of the statistics that it requires. */
 const PARTS = [
@@ -50,21 +50,21 @@ const PARTS = [
 async function refresh(signal) {
   const began = performance.now();
   const stats = await get(STATISTICS, { signal });
-  const look = { timeZone, trustSeconds, at: stats.now ?? new Date().toISOString(), milliseconds: performance.now() - began };
-  for (const { part, needs, panel } of PARTS) showPart(part, needs, panel, stats, look);
+  const context = { timeZone, trustSeconds, at: stats.now ?? new Date().toISOString(), milliseconds: performance.now() - began };
+  for (const { part, needs, panel } of PARTS) showPart(part, needs, panel, stats, context);
   for (const action of Object.values(actions)) action.know?.(stats);
 }
 
 /** Show one panel; a fault in it does not affect the other panels. */
-function showPart(part, needs, panel, stats, look) {
+function showPart(part, needs, panel, stats, context) {
   if (stats[needs] === undefined) return panel.fail(OLDER, () => live.refresh());
   try {
-    panel.show(part.show(stats, look));
+    panel.show(part.show(stats, context));
   } catch (error) {
     panel.fail(UNREADABLE, () => live.refresh());
     return reportError(error);
   }
-  return sayWhen(panel, `as of ${clock(look.at, timeZone)}, read in ${took(look.milliseconds)}`);
+  return sayWhen(panel, `as of ${clock(context.at, timeZone)}, read in ${took(context.milliseconds)}`);
 }
 
 function sayWhen({ section }, words) {

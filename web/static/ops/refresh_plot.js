@@ -12,7 +12,7 @@ import { state } from "./marks.js";
 import { Table } from "./table.js";
 import { clock, levelOf } from "./words.js";
 
-const LOOKS = [
+const STYLES = [
   { colour: "--series-1", shape: "circle", path: "M7 2a5 5 0 1 0 .01 0z" },
   { colour: "--series-5", shape: "rectRot", path: "M7 1l6 6-6 6-6-6z" },
   { colour: "--series-4", shape: "triangle", path: "M7 2l5.5 9.5h-11z" },
@@ -76,19 +76,19 @@ export class RefreshPlot {
   }
 
   #datasets() {
-    const good = this.#views.map((view, place) => this.#dataset(view, LOOKS[place % LOOKS.length], this.#refreshes.filter((one) => one.isGood && one.view === view)));
+    const good = this.#views.map((view, place) => this.#dataset(view, STYLES[place % STYLES.length], this.#refreshes.filter((one) => one.isGood && one.view === view)));
     return [...good, { ...this.#dataset(FAILED.name, FAILED, this.#refreshes.filter(({ isGood }) => !isGood)), pointRadius: 7, pointBorderWidth: 3 }];
   }
 
-  #dataset(label, look, refreshes) {
+  #dataset(label, style, refreshes) {
     return {
       label,
       data: refreshes.map((refresh) => ({ x: Date.parse(refresh.startedAt), y: refresh.durationMs, refresh })),
-      pointStyle: look.shape,
+      pointStyle: style.shape,
       pointRadius: 4.5,
       pointHoverRadius: 7,
-      backgroundColor: colour(look.colour),
-      borderColor: look === FAILED ? colour(look.colour) : colour("--surface"),
+      backgroundColor: colour(style.colour),
+      borderColor: style === FAILED ? colour(style.colour) : colour("--surface"),
       pointBorderWidth: 1,
     };
   }
@@ -114,9 +114,9 @@ export class RefreshPlot {
   }
 
   #drawLegend() {
-    const names = [...this.#views.map((name, place) => ({ name, ...LOOKS[place % LOOKS.length] })), FAILED];
+    const names = [...this.#views.map((name, place) => ({ name, ...STYLES[place % STYLES.length] })), FAILED];
     if (this.legend.children.length === names.length) return;
-    this.legend.replaceChildren(...names.map((look) => h("li", {}, symbol(look), look.name)));
+    this.legend.replaceChildren(...names.map((style) => h("li", {}, symbol(style), style.name)));
   }
 }
 

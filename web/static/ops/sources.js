@@ -22,12 +22,12 @@ export class Sources {
     const steps = history.filter(({ complete }) => complete !== false);
     const totals = SOURCES.map(({ key }) => steps.reduce((sum, step) => sum + step[key], 0));
     const all = totals.reduce((sum, one) => sum + one, 0);
-    const told = totals.map((total) => `${count(total)}${all ? ` (${share(total / all)})` : ""}`);
+    const shares = totals.map((total) => `${count(total)}${all ? ` (${share(total / all)})` : ""}`);
     this.plot.show({
       labels: steps.map(({ at }) => clock(at, timeZone)),
       values: SOURCES.map(({ key }) => steps.map((step) => step[key])),
-      totals: told,
-      summary: `Reads in steps of ten seconds over 15 minutes by who answered: ${SOURCES.map(({ name }, place) => `${told[place]} ${name.toLowerCase()}`).join(", ")}.`,
+      totals: shares,
+      summary: `Reads in steps of ten seconds over 15 minutes by who answered: ${SOURCES.map(({ name }, place) => `${shares[place]} ${name.toLowerCase()}`).join(", ")}.`,
     });
     return this.element;
   }

@@ -34,7 +34,7 @@ export class Status {
     this.element = h("div", { class: "status" }, this.verdict, this.list, h("div", { class: "figures" }, ...cards));
   }
 
-  show(stats, look) {
+  show(stats, context) {
     const found = attentionOf(stats);
     const worst = found[0]?.level ?? "good";
     this.verdict.dataset.level = worst;
@@ -42,7 +42,7 @@ export class Status {
     if (this.words.textContent !== words) this.words.textContent = words;
     this.summary.textContent = found.length ? "Answers stay exact unless one of these says otherwise." : calm(stats);
     document.title = `${found.length ? `(${found.length}) ` : ""}Operations · Frontview`;
-    this.list.replaceChildren(...found.map((item) => entry(item, look)));
+    this.list.replaceChildren(...found.map((item) => entry(item, context)));
     this.#showTraffic(stats);
     this.#showHealth(stats);
     return this.element;
@@ -104,9 +104,9 @@ function entry({ level, kind, subject, detail, since }, { timeZone }) {
 
 /** Return the upper bound of 99 % of the reads of the slowest region. */
 function slowest(regions, part) {
-  const asked = regions.filter((region) => region[part]?.requests);
-  if (!asked.length) return NONE;
-  const bounds = asked.map((region) => region[part].p99_ms);
+  const used = regions.filter((region) => region[part]?.requests);
+  if (!used.length) return NONE;
+  const bounds = used.map((region) => region[part].p99_ms);
   return within(bounds.includes(null) ? null : Math.max(...bounds), 1);
 }
 

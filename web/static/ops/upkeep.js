@@ -62,7 +62,7 @@ export class Invalidations {
         { name: "Asked", cell: ({ asked_at: at }) => clock(at, this.#zone) },
         { name: "By", cell: ({ asked_by: who }) => String(who) },
         { name: "Pattern", cell: ({ pattern }) => h("code", {}, pattern) },
-        { name: "State", cell: ({ state: word, drain_id: drain }) => (word === "fed" ? state("good", `dropped, drain ${count(drain)}`) : state("busy", "waiting")) },
+        { name: "State", cell: ({ state: status, drain_id: drain }) => (status === "fed" ? state("good", `dropped, drain ${count(drain)}`) : state("busy", "waiting")) },
       ],
       key: ({ invalidation_id: id }) => String(id),
       mark: ({ invalidation_id: id }) => ({ "data-invalidation": id }),
@@ -127,6 +127,6 @@ export class Tasks {
   }
 }
 
-function outcomeOf({ state: word, outcome }) {
-  return word === "ended" ? state(levelOf(outcome ?? ""), outcome ?? "ended") : state("busy", word);
+function outcomeOf({ state: status, outcome }) {
+  return status === "ended" ? state(levelOf(outcome ?? ""), outcome ?? "ended") : state("busy", status);
 }

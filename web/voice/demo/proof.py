@@ -79,13 +79,13 @@ def _base(connection: Connection, user: int) -> tuple[bytes, float]:
 def _until_cached(client: Client, committed: float, trust_seconds: float, calls: int) -> tuple[Answer, float]:
     """Return the first cached answer that includes the call, and the seconds from the commit to that answer."""
     while True:
-        asked = time.perf_counter() - committed
+        sent_after = time.perf_counter() - committed
         answer = client.overview()
         if answer.meta["source"] == "cache" and _calls(answer.data) == calls:
             return answer, time.perf_counter() - committed
-        late = f"a read sent {asked:.2f} s after the commit lacks the call ({_label(answer)})"
-        _require(asked <= trust_seconds or _calls(answer.data) == calls, late)
-        _require(asked < SETTLE_SECONDS, f"no cached read within {SETTLE_SECONDS:.0f} s of the write")
+        late = f"a read sent {sent_after:.2f} s after the commit lacks the call ({_label(answer)})"
+        _require(sent_after <= trust_seconds or _calls(answer.data) == calls, late)
+        _require(sent_after < SETTLE_SECONDS, f"no cached read within {SETTLE_SECONDS:.0f} s of the write")
         time.sleep(0.01)
 
 

@@ -1,0 +1,249 @@
+"""Computing answers: how many requests may do it at once, and how the database's answer becomes an entry.
+
+While nothing comes back from the database, no more requests may wait for it.
+
+Invariant: at most ``capacity`` of the requests that miss are inside. ``frontview serve`` has more threads than that, so
+hits, health checks and refusals are answered even while every connection hangs. The cache's lock is not held while the
+database is asked or a body is compressed.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+
+from models.errors import DatabaseUnavailable, FrontviewError, NotFound
+from refresher.front_cache.body import compressed
+from refresher.front_cache.cache import FrontCache
+from refresher.front_cache.entry import Entry, EntryKey, Question
+from refresher.front_cache.fill import Fill, FillResult
+from views_sql.declaration.maintained_view import Dashboard
+from web.reads.exact_read import Answer, ExactReads, ReadQuestion
+from web.reads.statistics import AdmissionStatistics
+
+STALLED_SECONDS = 1.0  # After so long without anybody entering or leaving, requests are refused at once.
+WAIT_SECONDS = 1.0  # How long a request waits for a place.
+MOST_QUESTIONS = 2_048
+
+
+class Admission:
+    """Counts the requests that compute, or wait for another request's computation.
+
+    :param capacity: how many may be inside at once.
+    :param changed: notified when a place becomes free.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        monotonic: Callable[[], float] = time.monotonic,
+        changed: threading.Condition | None = None,
+    ) -> None:
+        self._capacity = self._free = capacity
+        self._waiting = self._refused = 0
+        self._monotonic = monotonic
+        self._changed = changed or threading.Condition()
+        self._moved_at = monotonic()  # When somebody last entered or left.
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold a place inside.
+
+        :raises DatabaseUnavailable: there is none; at once if none was given back for a while.
+        """
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    @contextmanager
+    def spare_slot(self) -> Iterator[bool]:
+        """Hold a place inside if more than half are free and nobody waits; yield whether one is held."""
+        with self._changed:
+            plenty = 2 * self._free > self._capacity and not self._waiting
+            if plenty:
+                self._take()
+        try:
+            yield plenty
+        finally:
+            if plenty:
+                self._leave()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a place."""
+        return self._waiting
+
+    def statistics(self) -> AdmissionStatistics:
+        """Return how many may be inside, are inside, and were refused."""
+        with self._changed:
+            return AdmissionStatistics(self._capacity, self._capacity - self._free, self._refused)
+
+    def _enter(self) -> None:
+        with self._changed:
+            if self._free == 0 and self._monotonic() - self._moved_at < STALLED_SECONDS:
+                self._wait()
+            if self._free == 0:
+                self._refused += 1
+                raise DatabaseUnavailable("Too many requests wait for the database already.")
+            self._take()
+
+    def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    def _take(self) -> None:
+        self._free -= 1
+        self._moved_at = self._monotonic()
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._free += 1
+            self._moved_at = self._monotonic()
+            self._changed.notify()
+
+
+class Computing:
+    """Computes answers: asks the database and offers the cache what it said.
+
+    :param compress_from_bytes: the least size of data that is kept compressed.
+    """
+
+    def __init__(self, reads: ExactReads, cache: FrontCache, compress_from_bytes: int) -> None:
+        self._reads, self._cache, self._compress_from_bytes = reads, cache, compress_from_bytes
+
+    def compute(self, dashboard: Dashboard, fill: Fill) -> FillResult:
+        """Return the result of ``fill``, which then also the cache and the waiting requests have.
+
+        :raises NotFound: there is no such user, or nothing of that kind for the user.
+        :raises FrontviewError: as :meth:`ExactReads.ask` does.
+        """
+        try:
+            return self._finish(dashboard, fill, self._reads.ask(dashboard, fill.key.user, fill.key.arguments))
+        finally:
+            self._cache.abandon(fill)  # Does nothing where it was finished.
+
+    def compute_together(self, fills: Sequence[tuple[Dashboard, Fill]]) -> list[FillResult | FrontviewError]:
+        """Return the result of each of ``fills``, or why it failed; one statement answers all of them.
+
+        The caller abandons those that have not ended then.
+        """
+        questions = [ReadQuestion(dashboard, fill.key.user, fill.key.arguments) for dashboard, fill in fills]
+        answers = self._reads.ask_together(questions)
+        return [self._result_or_error(*fill, answer) for fill, answer in zip(fills, answers, strict=True)]
+
+    def _result_or_error(
+        self, dashboard: Dashboard, fill: Fill, answer: Answer | FrontviewError
+    ) -> FillResult | FrontviewError:
+        if isinstance(answer, FrontviewError):
+            return answer
+        try:
+            return self._finish(dashboard, fill, answer)
+        except FrontviewError as error:
+            return error
+
+    def _finish(self, dashboard: Dashboard, fill: Fill, answer: Answer) -> FillResult:
+        ttl_seconds = self._cache.ttl_seconds(dashboard.region, dashboard.ttl_seconds)
+        entry = make_entry(dashboard, fill.key, answer, ttl_seconds, self._compress_from_bytes)
+        self._cache.finish(
+            fill,
+            entry,
+            epoch=answer.epoch,
+            drain_id=answer.drain_id,
+            undrained=answer.undrained,
+            database_ms=answer.database_ms,
+        )
+        if fill.result is None:
+            raise NotFound("There is nothing of that kind for this user.")
+        return fill.result
+
+
+def make_entry(
+    dashboard: Dashboard, key: EntryKey, answer: Answer, ttl_seconds: float, compress_from_bytes: int
+) -> Entry | None:
+    """Return the entry that keeps ``answer``, or None if it holds no data.
+
+    It lives ``ttl_seconds``, but never past the user's midnight. Data is compressed from ``compress_from_bytes`` on.
+    """
+    data = answer.body
+    if data is None:
+        return None
+    days = answer.first_day, answer.last_day
+    dated = answer.valid_seconds is not None
+    question = _question(dashboard, key.arguments, *days, dated, answer.epoch, answer.source, answer.patched_days)
+    lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
+    return Entry(
+        key._replace(arguments=question.arguments),
+        data if len(data) < compress_from_bytes else compressed(data),
+        question,
+        make_digest(key, question.parameters, data),
+        answer.drain_id,
+        began=answer.sent,
+        expires=answer.sent + lifetime,
+        calculated_at=answer.calculated_at,
+    )
+
+
+@lru_cache(MOST_QUESTIONS)
+def _question(
+    dashboard: Dashboard,
+    arguments: tuple[Any, ...],
+    first_day: date | None,
+    last_day: date | None,
+    dated: bool,
+    epoch: int,
+    computed_by: str,
+    patched_days: int,
+) -> Question:
+    """Return what entries with these facts have in common: the same object for all of them while it is in use."""
+    given = dict(zip(dashboard.arguments, arguments, strict=True))
+    parameters = resolved_parameters(given, first_day, last_day, dashboard.periods)
+    return Question(
+        arguments,
+        epoch,
+        computed_by,
+        patched_days,
+        json.dumps(parameters, separators=(",", ":")),
+        dashboard.sources(given, dated),
+        first_day,
+        last_day,
+    )
+
+
+def resolved_parameters(
+    given: Mapping[str, Any], first_day: date | None, last_day: date | None, periods: int = 1
+) -> dict[str, Any]:
+    """Return the parameters as JSON values, ``from`` and ``to`` as the days of the answer resolved them.
+
+    :param periods: how many equally long periods the days cover; ``from`` and ``to`` bound the last of them.
+    """
+    resolved = {name: _json_value(value) for name, value in given.items()}
+    if "from" in resolved and "to" in resolved and first_day is not None and last_day is not None:
+        days = ((last_day - first_day).days + 1) // periods
+        resolved["from"] = (last_day - timedelta(days=days - 1)).isoformat()
+        resolved["to"] = last_day.isoformat()
+    return resolved
+
+
+def make_digest(key: EntryKey, parameters: str, data: bytes) -> bytes:
+    """Return the digest for an answer's ``ETag``, made of user, question and data, but not of the watermark.
+
+    :param parameters: as they were resolved, a JSON object as text.
+    """
+    digest = hashlib.blake2b(json.dumps([str(key.user), key.dashboard, parameters]).encode(), digest_size=12)
+    digest.update(b"\0")
+    digest.update(data)
+    return digest.digest()
+
+
+def _json_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
