@@ -1,6 +1,6 @@
 """Runs the migrations on ``FRONTVIEW_DATABASE_URL`` (unset: the embedded PostgreSQL).
 
-Invariant: one migrator at a time (advisory lock), never waiting long for a table's lock, all in one transaction.
+Invariant: one migrator works at a time (advisory lock), never waits long for a table's lock, and uses one transaction.
 """
 
 from collections.abc import MutableMapping
@@ -22,9 +22,9 @@ from models.settings import load_settings
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
 
 VERSION_TABLE = "frontview_alembic_version"
-MIGRATION_LOCK = 0x66726F6E  # "fron"
+MIGRATION_LOCK = 0x66726F6E  # The letters "fron".
 TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
-# types that SQLAlchemy does not reflect by itself
+# Types that SQLAlchemy does not reflect by itself.
 ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "frontview.staleness": Staleness})
 
 
@@ -37,7 +37,7 @@ def check_server(connection: Connection) -> None:
 
 
 def include_name(name: str | None, type_: str, parents: MutableMapping[str, str | None]) -> bool:
-    """Leave tables that are not declared here, somebody else's, out of autogenerate."""
+    """Return whether autogenerate compares a name: every one but the tables that are not declared here."""
     return type_ != "table" or (parents["schema_name"], name) in TABLES
 
 
@@ -54,7 +54,7 @@ def configure(connection: Connection, **extra: object) -> None:
 
 
 def upgrade_every_branch(revision: str, _context: object) -> object:
-    """Return the steps of `upgrade head`: with two branches, that means the head of each."""
+    """Return the steps of `upgrade head`, which means the head of each of the two branches."""
     return context.script._upgrade_revs("heads", revision)
 
 

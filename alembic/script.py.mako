@@ -4,7 +4,7 @@ Revision: ${up_revision}, after ${down_revision | comma,n}.
 
 Rules: import only alembic, sqlalchemy and the standard library; name (object, version) and never a live
 definition; create views WITH NO DATA (the refresher populates); never CASCADE; a downgrade that really goes back.
-Functions belong to their owner alone: op.allow what the web or the refresher is to execute, read or write.
+Only its owner may use a new object: op.allow what the web or the refresher must execute, read or write.
 """
 
 from alembic import op

@@ -1,7 +1,7 @@
 """``python -m views_sql.freeze`` (`make freeze`): seals new versioned SQL files in ``frozen.sha256``.
 
 Invariant: a sealed file's line never changes, for databases carry what it said; a change is a new version in a new
-file. Only before the first release may ``--rewrite`` seal everything anew.
+file. Only before the first release may ``--rewrite`` seal everything again.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ def sql_hashes(package: Path = PACKAGE) -> dict[str, str]:
 
 
 def read_seals(seals: Path = SEALS) -> dict[str, str]:
-    """Return the sealed hashes by path; nothing where nothing was sealed yet."""
+    """Return the sealed hashes by path; empty when nothing was sealed yet."""
     lines = seals.read_text(encoding="utf-8").splitlines() if seals.exists() else []
     return {path: sealed for sealed, _, path in (line.partition("  ") for line in lines)}
 
 
 def faults(actual: dict[str, str], sealed: dict[str, str]) -> list[str]:
-    """Return a sentence for each file that is not as it was sealed."""
+    """Return a sentence for each file that differs from its seal."""
     changed = [f"{path} was changed: make a new version" for path in sealed if actual.get(path, "") != sealed[path]]
     return changed + [f"{path} is not sealed: `make freeze`" for path in actual if path not in sealed]
 
@@ -33,7 +33,7 @@ def faults(actual: dict[str, str], sealed: dict[str, str]) -> list[str]:
 def freeze(package: Path = PACKAGE, *, rewrite: bool = False) -> list[str]:
     """Seal new files and return their paths.
 
-    :param rewrite: forget the old seals first; before the first release only.
+    :param rewrite: discard the old seals first; allowed before the first release only.
     :raises ValueError: a sealed file was changed or is gone.
     """
     seals = package / SEALS.name
@@ -46,7 +46,7 @@ def freeze(package: Path = PACKAGE, *, rewrite: bool = False) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Seal, say what was sealed, and return the exit code."""
+    """Seal new files, print them, and return the exit code."""
     try:
         new = freeze(rewrite="--rewrite" in arguments)
     except ValueError as error:

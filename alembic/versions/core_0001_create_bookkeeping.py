@@ -23,7 +23,7 @@ TABLES = (
     "refresh_attempt",
     "refresh_log",
 )
-# A type comes before what takes or returns it.
+# A type comes before the functions that take or return it.
 OBJECTS = (
     "staleness",
     "mark",
@@ -57,7 +57,7 @@ CREATE_TRIGGERS = (
 
 
 class NamedType(sa.types.UserDefinedType):
-    """A column type that SQLAlchemy does not know, by its name."""
+    """A column type that SQLAlchemy does not have, by its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -74,7 +74,7 @@ def upgrade() -> None:
     create_capture_tables()
     create_drain_tables()
     create_refresh_tables()
-    # a table has a column of this type
+    # A table has a column of this type.
     staleness, *others = OBJECTS
     op.create_sql_object(staleness, version=1)
     create_ready_view()
@@ -104,7 +104,7 @@ def create_capture_tables() -> None:
     )
     op.create_index("ix_change_log_user_id_xid", "change_log", ["user_id", "xid"], schema=SCHEMA)
     op.create_index("ix_change_log_xid", "change_log", ["xid"], schema=SCHEMA)
-    # Truncating the table's end takes a lock that every writer would wait for.
+    # Vacuum would truncate the table's end under a lock for which every writer would wait.
     op.execute(
         "ALTER TABLE frontview.change_log SET (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0, "
         "autovacuum_vacuum_threshold = 20000)"

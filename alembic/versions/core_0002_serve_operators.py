@@ -1,4 +1,4 @@
-"""What operators are told and ask for: alarms, the audit, tasks, workers' reports, what to keep warm, sign-in codes."""
+"""What operators see and request: alarms, the audit, tasks, workers' reports, the warm plan, sign-in codes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,7 +33,7 @@ OBJECTS = (
 
 
 class NamedType(sa.types.UserDefinedType):
-    """A column type that SQLAlchemy does not know, by its name."""
+    """A column type that SQLAlchemy does not have, by its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -20,7 +20,7 @@ ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 REQUESTS = ("request_invalidation", "request_task")
 EVERYBODY = ("missing_rights", "tier_holds")
 REPORTS = ("report_worker", "report_accesses")
-# of the protocol and of the audit, with the refresher's own rights; the last two with the owner's
+# The protocol's and the audit's functions run with the refresher's own rights, the last two with the owner's.
 MAINTENANCE = (
     "begin_read",
     "find_stale_days",
@@ -73,10 +73,10 @@ REFRESHER_WRITES = (
     "warm_plan",
     "worker",
 )
-# not `relation`: what a refresh runs on is for migrations to say
+# Not `relation`: only migrations say which relation a refresh runs on.
 REFRESHED = ("first_day", "before_day", "through", "epoch", "refreshed_at", "duration_ms")
 
-# Roles belong to the whole cluster: another database may have made them, or be about to.
+# Roles belong to the whole cluster, so another database may have created them, or may create them at the same time.
 CREATE_ROLES = """
 DO $$
 DECLARE
@@ -101,7 +101,7 @@ NOTICE = (
     "The roles %s do not exist, and the migrating role may not create them (CREATEROLE). Everything works with one "
     "role. To have them: an administrator runs CREATE ROLE for each, then run `frontview migrate` again."
 )
-# Everything that was ever given to them here, by migrations or by hand.
+# Revokes everything that was given to them in this database, by migrations or by hand.
 REVOKE_EVERYTHING = """
 DO $$
 DECLARE
@@ -126,7 +126,7 @@ BEGIN
 END
 $$
 """
-# One that another database uses, or that somebody is a member of, stays; its creator is a member since PostgreSQL 16.
+# A role stays if another database uses it or it has a member. Since PostgreSQL 16 its creator is a member.
 DROP_ROLES = """
 DO $$
 DECLARE

@@ -1,7 +1,7 @@
 """What an application declares: sources, maintained views, cache regions and dashboards.
 
-Everything here is plain values, checked when made. The core works on a :class:`Catalog` that it is given and
-knows no table by name.
+Everything here is plain values, checked when they are made. The core works on the :class:`Catalog` that is passed to it
+and knows no table by name.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from models.errors import CatalogError
 
-DAILY_TIERS = ("history", "total", "recent", "by_day")  # oldest days first
+DAILY_TIERS = ("history", "total", "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
 PLAIN_TIERS = ("whole",)
 EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class MaintainedView:
-    """A view kept as materialized tiers and merged with live rows when read.
+    """A view that is stored as materialized tiers and merged with live rows when it is read.
 
     Locality: a row (user, day) depends only on rows that ``sources`` capture under that user and day, or
     under that user without a day.
@@ -77,8 +77,8 @@ class Dashboard:
     :param sources: names the sources the answer depends on, given the call's parameters and whether the
         answer depends on today's date.
     :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
-    :param required: arguments without which it cannot be asked.
-    :param defaults: what a client's request without an argument asks for, where that is not None.
+    :param required: arguments without which the question cannot be asked.
+    :param defaults: values of arguments that a request does not give, where these are not None.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Dashboard:
 
     @property
     def plain_arguments(self) -> tuple[Hashable, ...] | None:
-        """What a request that names no argument asks for; None: no such request is possible."""
+        """The arguments of a request that gives none; None when it must give some."""
         return None if self.required else tuple(self.defaults.get(name) for name in self.arguments)
 
 
@@ -124,13 +124,13 @@ class Catalog:
 
     @property
     def plain_dashboards(self) -> tuple[Dashboard, ...]:
-        """The dashboards that can be asked without arguments: those that can be planned ahead."""
+        """The dashboards that can be read without arguments, so that their warming can be planned."""
         return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
 
     def view(self, name: str) -> MaintainedView:
         """Return the declared view of that name.
 
-        :raises CatalogError: there is none; the message lists those there are.
+        :raises CatalogError: there is none; the message lists the declared ones.
         """
         for view in self.views:
             if view.name == name:

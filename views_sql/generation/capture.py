@@ -31,10 +31,10 @@ def capture_changes(source: Source, template_version: int) -> list[str]:
 def replace_capture(source: Source, template_version: int) -> list[str]:
     """Return the DDL that gives a captured source's triggers another version of their function, in place.
 
-    Writers go on: each change is logged by one version or the other. The lock is a writer's, which nobody who alters
-    triggers can share. Where the last look at the capture saw it as it is, the new function is remembered with it, so
-    that the next look marks nothing stale; an alteration that no look has seen yet stays to be found. Only who owns
-    the function could slip another one in between that comparison and the replacement.
+    Writers continue: each change is logged by one version or the other. The lock is that of a writer, which conflicts
+    with every alteration of triggers. Where the last coverage check saw the capture as it is now, the new function is
+    remembered with it, so that the next check marks nothing stale; an alteration that no check has seen yet is still
+    found later. Only the owner of the function could replace it between that comparison and this replacement.
     """
     function = _capture_function(source, template_version).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
     name = literal(identifier(source.name))

@@ -1,6 +1,6 @@
--- {{name}}_by_day_merged, version 1: exact sums of one user's measures: a row a day since p_since, and all days before
--- day NULL: rows (NULLs in them count as 0) that together are the sum of all earlier days, at a cost that ignores
--- history: its total, less its stale days, plus those days live
+-- {{name}}_by_day_merged, version 1: returns the exact sums of one user's measures by day from p_since on
+-- day NULL: rows (where NULL counts as 0) that together are the sum of all earlier days, at a cost that does not grow
+-- with history: its total, minus its stale days, plus those days live
 -- reads {{name}}_total, {{name}}_history, {{name}}_by_day, {{name}}_live; p_stale must cover all days
 -- sums are of integers or numerics, so that subtracting is exact
 -- change: first version

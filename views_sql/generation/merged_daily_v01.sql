@@ -1,7 +1,7 @@
--- {{name}}_merged, version 1: exact rows of one user, view rows on clean days and the same SELECT live on stale ones
+-- {{name}}_merged, version 1: returns the exact rows of one user: view rows on clean days, live rows on stale ones
 -- one row a unique key of {{name}}; p_stale comes from begin_read under the same snapshot, and may hold more days
--- reads {{name}}_history, {{name}}_recent, {{name}}_live
--- branches, because a plan that merely names an unpopulated materialized view fails
+-- reads {{name}}_history, {{name}}_recent, {{name}}_live; the live patch names its days, because PostgreSQL 15
+-- preferred a range and read it whole. Branches, because a plan that names an unpopulated materialized view fails
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_merged(
     p_user frontview.user_key, p_first date, p_last date, p_stale frontview.staleness

@@ -1,4 +1,4 @@
--- {{name}}_merged, version 1: the exact rows of one user, from the view when clean, else the same SELECT live
+-- {{name}}_merged, version 1: returns the exact rows of one user: from the view when they are clean, else live
 -- one row a unique key of {{name}}; p_stale comes from begin_read under the same snapshot
 -- reads {{name}}_whole, {{name}}_live
 -- branches, because a plan that merely names an unpopulated materialized view fails

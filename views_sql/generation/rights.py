@@ -1,7 +1,7 @@
-"""The DDL of who may do what: functions are nobody's but their owner's until a revision allows a role more.
+"""The DDL of who may do what: only its owner may call a function until a revision allows it to a role.
 
 Invariant: what is created is closed to PUBLIC in the same transaction, and the rights written down in ``role_right``
-are given anew after whatever creates or replaces an object; a role that does not exist is passed over.
+are given again after every operation that creates or replaces an object; a role that does not exist is skipped.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from views_sql.generation.names import identifier, literal, with_schema
 
 ROLES = ("frontview_refresher", "frontview_web")
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
-# Before the revision that creates it there is nothing to give.
+# Before the revision that creates the function there are no rights to give.
 GRANT_RIGHTS = """
 DO $$
 BEGIN
@@ -24,7 +24,7 @@ $$
 
 
 def close(function: str) -> str:
-    """Return the DDL that takes a function from everybody but its owner."""
+    """Return the DDL after which only its owner may execute a function."""
     return f"REVOKE EXECUTE ON FUNCTION frontview.{identifier(function)} FROM PUBLIC"
 
 
@@ -61,7 +61,7 @@ def disallow(
     columns: Iterable[str] = (),
     as_owner: bool = False,
 ) -> list[str]:
-    """Return what takes the rights back; the objects must be there."""
+    """Return what takes the rights back; the objects must exist."""
     _check(role, privileges)
     names, of = tuple(objects), ", ".join(map(identifier, columns))
     return [

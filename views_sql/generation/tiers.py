@@ -11,8 +11,8 @@ from views_sql.generation.rights import GRANT_RIGHTS
 from views_sql.generation.sql_objects import fingerprint
 from views_sql.loader import select_of
 
-# REFRESH … CONCURRENTLY sorts the rows, compared whole, to look for two that are equal, and passes over those with a
-# NULL in them. Measured, that look is two thirds of a refresh, and says nothing where the key is proven.
+# REFRESH … CONCURRENTLY sorts whole rows to find two that are equal, and skips rows that hold a NULL. Measured, this
+# search takes two thirds of a refresh, and it finds nothing where the key is proven.
 ALWAYS_NULL = "NULL::boolean AS always_null"
 
 
@@ -53,7 +53,7 @@ def drop_maintained_view(name: str) -> list[str]:
         ),
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
-        # no refresh of it runs, for it held a lock on what was just dropped; the count may never fall
+        # No refresh of it runs, because it would hold a lock on what was just dropped. The count must never fall.
         f"UPDATE frontview.refresh_attempt SET attempts = attempts + 2 + attempts % 2 WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
     ]
 

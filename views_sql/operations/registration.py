@@ -1,4 +1,4 @@
-"""Our Alembic operations: what a revision calls as ``op.create_sql_object(…)`` and so on.
+"""Our Alembic operations, which a revision calls as ``op.create_sql_object(…)`` and so on.
 
 A revision names (object, version) and nothing else; :mod:`views_sql.generation` holds how. An operation is the list
 of its statements. There is no reverse: a downgrade names the operation that goes back.

@@ -1,5 +1,5 @@
--- analyze_tier, version 1: ANALYZE of one registered tier, for those who do not own it
--- returns nothing; runs as the owner, for ANALYZE passes over what others own with a warning
+-- analyze_tier, version 1: runs ANALYZE on one registered tier, for a role that does not own it
+-- returns nothing; runs as the owner, because ANALYZE only warns about a relation that another role owns
 -- reads view_state
 -- raises 42P01 when there is no such tier
 -- change: first version

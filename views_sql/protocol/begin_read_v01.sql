@@ -1,7 +1,7 @@
--- begin_read, version 1: the state of an exact read: watermark and stale days, under the caller's snapshot
+-- begin_read, version 1: returns the state of an exact read: watermark and stale days, under the caller's snapshot
 -- one row; STABLE, so that it reads with the snapshot of the statement that calls the dashboard
--- reads drain, change_log, stale_key, ready_view; p_base: every day stale (the base-tables read)
--- days outside p_first..p_last are left out; storage holds every captured table, so that direct reads count too
+-- reads drain, change_log, stale_key, ready_view; p_base: every day is stale (the read of the base tables)
+-- leaves out days outside p_first..p_last; storage holds every captured table, so that direct reads are checked too
 -- change: first version
 CREATE FUNCTION frontview.begin_read(
     p_user frontview.user_key, p_views text [], p_first date, p_last date, p_base boolean
@@ -28,15 +28,15 @@ BEGIN
         d.system_identifier = (SELECT c.system_identifier FROM pg_control_system() c) AS at_home
     INTO newest
     FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1;
-    -- no drain yet, or restored into another cluster, where saved snapshots say nothing: only base tables are right
+    -- Without a drain, or in another cluster, where saved snapshots mean nothing, only the base tables are exact.
     p_base := p_base OR newest.at_home IS NOT TRUE;
     IF NOT p_base THEN
         unseen := newest.xmax;
         open_then := newest.xip;
         SELECT array_agg(ROW (m.source, m.day, m.drain_id)::frontview.mark) INTO marks
         FROM (
-            -- Compared as rows, or ordered, so that only the index on users and xid will do: on a log that vacuum has left
-            -- empty both indexes seem to cost the same, and by the one on xid a read would walk everybody's changes.
+            -- Rows are compared or ordered so that only the index on users and xid fits: on a log that vacuum has
+            -- emptied both indexes seem to cost the same, and by the one on xid a read would scan all users' changes.
             SELECT l.source, l.day, NULL::bigint AS drain_id FROM frontview.change_log l
             WHERE (l.user_id, l.xid) >= (p_user, unseen) AND l.user_id <= p_user
             UNION ALL
@@ -62,7 +62,7 @@ BEGIN
     IF NOT p_base AND marks IS NULL AND p_first <= p_last THEN
         FOR ready IN
             SELECT r.view, r.clean, r.storage, r.filenodes FROM frontview.ready_view r
-            -- copied into another database, a note is about relations of that one
+            -- In a copied database, a note is about the relations of the original.
             WHERE r.view = ANY (p_views) AND r.noted_in = 'frontview.ready_view'::regclass
             AND ARRAY(SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = ANY (r.storage)) <@ r.storage
         LOOP

@@ -1,10 +1,10 @@
--- capture_coverage, version 1: how every captured relation is captured now, under the caller's snapshot
--- a row a source and relation (table, partitions and inheritance children of every level); gaps: NULL, or what of the
--- source's events is not captured there. Reads frontview.source and catalogs only; needs no right on the tables
--- fingerprint: differs after anything that can let a change go by unseen: xmin tells a trigger disabled and enabled
--- again, a capture function replaced, a partition detached and attached; a generation expression changes values
--- without a trigger. Not the storage: TRUNCATE is captured, VACUUM FULL changes nothing, and PostgreSQL refuses to
--- alter the type of a column that a live relation uses
+-- capture_coverage, version 1: returns how every captured relation is captured now, under the caller's snapshot
+-- one row a source and relation (table, partitions, inheritance children of every level); gaps: NULL, or which of the
+-- source's events are not captured there. Reads frontview.source and catalogs only; needs no right on the tables
+-- fingerprint: differs after anything that can let a change be missed. The xmin of catalog rows shows that a trigger
+-- was disabled and enabled again, a capture function replaced, a partition detached and attached. A generation
+-- expression changes values without a trigger. Storage is not part of it: TRUNCATE is captured, VACUUM FULL changes no
+-- value, and PostgreSQL refuses to alter the type of a column that a live relation uses
 -- change: first version
 CREATE FUNCTION frontview.capture_coverage()
 RETURNS TABLE (source text, relation oid, name text, fingerprint text, gaps text)
@@ -56,7 +56,7 @@ CROSS JOIN LATERAL (
         END AS state
         FROM unnest(f.events) wanted (event)
         LEFT JOIN pg_trigger t ON t.tgrelid = f.relation AND t.tgfoid = p.oid AND t.tgqual IS NULL
-            AND t.tgattr::text = '' -- after each statement, whatever its columns
+            AND t.tgattr::text = '' -- a trigger for each statement and all columns
             AND t.tgtype = CASE wanted.event WHEN 'INSERT' THEN 4 WHEN 'DELETE' THEN 8 WHEN 'UPDATE' THEN 16 ELSE 32 END
         GROUP BY wanted.event
     ) e WHERE e.state IS NOT NULL

@@ -1,8 +1,8 @@
--- check_capture, version 1: logs every key of each source whose capture has a gap, or changed since the last look
--- a row an alarm to raise: uncaptured (a gap; marked again at every look while it lasts) or capture_changed
--- writes change_log and capture_state, so never on the drain's connection. Altering a trigger waits for the writers of
--- its table: a look that sees it altered back, and logs its mark then, comes after everything that went by
--- the first look at a source (or in a restored cluster, which is reset anyway) only remembers
+-- check_capture, version 1: logs every key of each source whose capture has a gap, or changed since the last check
+-- one row an alarm that must be raised: uncaptured (a gap; marked at every check while it lasts) or capture_changed
+-- writes change_log and capture_state, so it never runs on the drain's connection. Altering a trigger waits for the
+-- writers of its table, so a check that finds the trigger altered back logs its mark after all that was missed
+-- the first check of a source (or in a restored cluster, which is reset anyway) only remembers
 -- change: first version
 CREATE FUNCTION frontview.check_capture()
 RETURNS TABLE (kind text, subject text, detail text)

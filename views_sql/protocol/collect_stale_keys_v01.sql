@@ -1,5 +1,5 @@
--- collect_stale_keys, version 1: forgets keys that every view naming their source has covered; one batch of a pass
--- returns the drain_id to go on after, NULL when the pass is done; about p_batch keys are looked at
+-- collect_stale_keys, version 1: deletes keys that every view of their source has covered; one batch of a pass
+-- returns the drain_id after which the next batch begins, NULL at the end of a pass; checks about p_batch keys
 -- reads view_state, writes stale_key. Only the leader's drain connection calls it: two writers of stale_key deadlock
 -- change: first version
 CREATE FUNCTION frontview.collect_stale_keys(p_after bigint, p_batch integer) RETURNS bigint

@@ -1,7 +1,7 @@
--- drain_changes, version 1: one drain: marks the keys changed since the last one stale and feeds the caches
--- one row: the newest drain_id, keys found, and whether this drain appended a row
--- reads change_log, refresh_attempt; writes stale_key, feed, drain, invalidation. Must run alone in its transaction: its
--- look is the transaction's first write. Raises FV001 when another leader rules
+-- drain_changes, version 1: performs one drain: marks the keys changed since the last one stale and feeds the caches
+-- one row: the newest drain_id, the number of keys found, and whether this drain appended a row
+-- reads change_log, refresh_attempt; writes stale_key, feed, drain, invalidation. It must be alone in its transaction:
+-- taking its snapshot is the transaction's first write. Raises FV001 when another leader rules
 -- change: first version
 CREATE FUNCTION frontview.drain_changes(p_epoch bigint, p_nonce bigint)
 RETURNS TABLE (newest_drain_id bigint, changed_keys integer, appended boolean)
@@ -31,20 +31,21 @@ BEGIN
     END IF;
     unseen := pg_snapshot_xmax(last.snapshot);
     open_then := ARRAY(SELECT pg_snapshot_xip(last.snapshot));
-    -- a new epoch begins with a row of its own; a row that beat often is relieved, for its dead versions are walked
+    -- A new epoch begins with a row of its own. A row with many heartbeats gets a successor, because reads scan its
+    -- dead versions.
     must_append := p_epoch > last.epoch OR last.heartbeats >= 40;
 
-    WITH look AS MATERIALIZED (
+    WITH taken AS MATERIALIZED (
         SELECT
             pg_current_snapshot() AS snapshot,
-            -- attempts are odd while a refresh runs: it may take its snapshot after this drain
+            -- Attempts are odd while a refresh runs, which may take its snapshot after this drain.
             (
                 SELECT CASE WHEN bool_or(a.attempts % 2 = 1) THEN -1 ELSE COALESCE(sum(a.attempts), 0) END
                 FROM frontview.refresh_attempt a
             )::bigint AS generation
     ), changed AS MATERIALIZED (
-        -- Ordered by xid, so that only the index on it will do: on a log that vacuum has left empty both indexes seem
-        -- to cost the same, and PostgreSQL 17 and later take the one on users, which is read from end to end.
+        -- Ordered by xid so that only the index on it fits: on a log that vacuum has emptied both indexes seem to cost
+        -- the same, and PostgreSQL 17 and later choose the one on users, which they then read from end to end.
         (SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen ORDER BY l.xid)
         UNION
         SELECT late.user_id, late.source, late.day
@@ -54,25 +55,25 @@ BEGIN
         ) late
     ), marked AS (
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
-        SELECT c.user_id, c.source, c.day, last.drain_id + 1, look.generation
-        FROM changed c CROSS JOIN look
-        -- Marked while no refresh ran, and none has begun since: a refresh that covers that mark will take its
-        -- snapshot after this look, so it will hold this change too, and the mark may stay as it is.
+        SELECT c.user_id, c.source, c.day, last.drain_id + 1, taken.generation
+        FROM changed c CROSS JOIN taken
+        -- The mark was made while no refresh ran, and none has begun since. A refresh that covers it will take its
+        -- snapshot after this drain's, so it will hold this change too, and the mark may stay as it is.
         WHERE NOT EXISTS (
             SELECT FROM frontview.stale_key k
             WHERE k.user_id = c.user_id AND k.source = c.source AND k.day = c.day
-            AND k.generation = look.generation AND look.generation >= 0
+            AND k.generation = taken.generation AND taken.generation >= 0
         )
         ORDER BY c.user_id, c.source, c.day
         ON CONFLICT (user_id, source, day) DO UPDATE
         SET drain_id = excluded.drain_id, generation = excluded.generation
-    ), asked AS (
+    ), requested AS (
         UPDATE frontview.invalidation i SET drain_id = last.drain_id + 1 WHERE i.drain_id IS NULL RETURNING i.pattern
     ), fed_by_hand AS (
         INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
         SELECT DISTINCT last.drain_id + 1, NULL::frontview.user_key, 'cache:' || a.pattern, '-infinity'::date,
             '-infinity'::date
-        FROM asked a
+        FROM requested a
     ), fed AS (
         INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
         SELECT last.drain_id + 1, run.user_id, run.source, min(run.day), max(run.day)
@@ -88,15 +89,15 @@ BEGIN
         GROUP BY run.user_id, run.source, run.island
     )
     INSERT INTO frontview.drain AS d (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)
-    SELECT last.drain_id + 1, p_epoch, p_nonce, look.snapshot, now(), cluster, (SELECT count(*) FROM changed)
-    FROM look WHERE must_append OR EXISTS (SELECT FROM changed) OR EXISTS (SELECT FROM asked)
+    SELECT last.drain_id + 1, p_epoch, p_nonce, taken.snapshot, now(), cluster, (SELECT count(*) FROM changed)
+    FROM taken WHERE must_append OR EXISTS (SELECT FROM changed) OR EXISTS (SELECT FROM requested)
     RETURNING d.drain_id, d.key_count, TRUE INTO newest_drain_id, changed_keys, appended;
 
     IF NOT FOUND THEN
         newest_drain_id := last.drain_id;
         changed_keys := 0;
         appended := FALSE;
-        -- the heartbeat: this look, taken after now(), found nothing undrained
+        -- The heartbeat: this snapshot, taken after now(), found nothing undrained.
         UPDATE frontview.drain d SET drained_at = now(), heartbeats = d.heartbeats + 1
         WHERE d.drain_id = last.drain_id
         AND (now() - d.drained_at >= interval '250 milliseconds' OR now() < d.drained_at);

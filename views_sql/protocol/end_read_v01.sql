@@ -1,6 +1,6 @@
--- end_read, version 1: the answer of an exact read, after the check that no table was rewritten under it
--- one row; functions lock their tables after their snapshot exists, so a TRUNCATE or a rewriting ALTER that
--- commits between leaves a mixture: the storage seen by the snapshot then differs from the storage of now
+-- end_read, version 1: returns the answer of an exact read, after the check that no table was rewritten meanwhile
+-- one row; functions lock their tables after their snapshot exists, so a TRUNCATE or a rewriting ALTER that commits
+-- in between leaves a mixture: the storage seen by the snapshot then differs from the present storage
 -- raises 40001 (read again) in that case
 -- change: first version
 CREATE FUNCTION frontview.end_read(

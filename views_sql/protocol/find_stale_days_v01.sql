@@ -1,7 +1,7 @@
--- find_stale_days, version 1: the state of an exact read of which something is stale, not populated or not noted
+-- find_stale_days, version 1: returns the state of an exact read when something is stale, not populated or not noted
 -- one row; begin_read calls it with the watermark and the marks of the user and of every user
--- reads view_state, source, pg_class; p_base: every day stale
--- days outside p_first..p_last are left out; storage holds every captured table, so that direct reads count too
+-- reads view_state, source, pg_class; p_base: every day is stale
+-- leaves out days outside p_first..p_last; storage holds every captured table, so that direct reads are checked too
 -- change: first version
 CREATE FUNCTION frontview.find_stale_days(
     p_views text [], p_first date, p_last date, p_base boolean, p_epoch bigint, p_drain_id bigint,
@@ -27,18 +27,18 @@ BEGIN
     FROM unnest(p_marks) m;
     state.epoch := COALESCE(p_epoch, 0);
     state.drain_id := COALESCE(p_drain_id, 0);
-    -- of any source: the caller may read tables directly that none of its views names
+    -- Sources that no view names count too, because the caller may read their tables directly.
     state.undrained := p_base OR COALESCE(any_undrained, FALSE);
     state.storage := ARRAY(SELECT s.relation::oid FROM frontview.source s);
     FOR tier IN
         SELECT
             t.view, t.tier, t.first_day, t.before_day, t.through, t.sources, c.oid AS relation, c.relispopulated
         FROM frontview.view_state t LEFT JOIN LATERAL (
-            -- OFFSET: by key, a tier at a time; a join would read the whole catalog
+            -- OFFSET forces one look-up by key for each tier; a join would read the whole catalog.
             SELECT r.oid, r.relispopulated FROM pg_class r WHERE r.oid = to_regclass(t.relation) OFFSET 0
         ) c ON TRUE
         WHERE t.view = ANY (p_views)
-        -- whether sums are readable depends on the rows they sum, so the tiers of rows come first
+        -- Whether sums are readable depends on the rows they sum, so the tiers of rows come first.
         ORDER BY
             array_position(p_views, t.view),
             array_position('{whole,history,recent,total,by_day}'::text [], t.tier)
@@ -91,7 +91,7 @@ BEGIN
         CASE WHEN bool_or(v.history_readable OR v.recent_readable) THEN 'materialized_view' ELSE 'database' END
     INTO dated, state.source
     FROM unnest(state.views) v;
-    -- rows without a day do not make an answer "from the view" when all its days came from base tables
+    -- An answer whose days all came from base tables is not "from the view" because of rows without a day.
     IF NOT dated THEN
         state.source := 'database';
     END IF;

@@ -1,6 +1,6 @@
 -- forget_feed, version 1: deletes feed and drain rows older than p_keep; the newest drain row always stays
--- returns the number of drains forgotten
--- writes feed, drain; called by the leader's drain connection
+-- returns the number of drains deleted
+-- writes feed, drain; the leader's drain connection calls it
 -- change: first version
 CREATE FUNCTION frontview.forget_feed(p_keep interval) RETURNS bigint
 LANGUAGE plpgsql

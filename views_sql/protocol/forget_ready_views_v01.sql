@@ -1,7 +1,6 @@
--- forget_ready_views, version 1: forgets the notes of all views when the captured tables change; a trigger of source
--- notes name every captured table; the next refresh of a view notes it anew, and until then its reads look for themselves
+-- forget_ready_views, version 1: deletes the notes of all views when the captured tables change; a trigger of source
+-- notes name every captured table; until the next refresh of a view writes a new note, its reads use find_stale_days
 -- writes ready_view, in the transaction that registers or removes a source; runs as its owner
--- units: none
 -- change: first version
 CREATE FUNCTION frontview.forget_ready_views() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

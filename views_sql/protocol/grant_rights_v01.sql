@@ -1,7 +1,7 @@
--- grant_rights, version 1: gives the roles of refresher and web what they should be allowed and are not
--- returns how many rights were given; a role that does not exist is passed over; safe to repeat
+-- grant_rights, version 1: gives the roles of refresher and web the rights that they should have and do not
+-- returns how many rights it gave; skips a role that does not exist; may be repeated
 -- reads missing_rights and role_right; only the owner may call it, and migrations do after whatever they create
--- a function that runs as its owner must have the fixed search_path: raises 42501 otherwise
+-- a function that runs as its owner must have the fixed search_path; otherwise raises 42501
 -- change: first version
 CREATE FUNCTION frontview.grant_rights() RETURNS integer
 LANGUAGE plpgsql
@@ -26,7 +26,7 @@ BEGIN
         SELECT m.statement, m.view, m.tier FROM frontview.missing_rights() m
         WHERE to_regrole(m.role) IS NOT NULL ORDER BY m.view, m.tier, m.statement
     LOOP
-        -- the tier's gate (class "frvt"): a refresh that ends meanwhile would fail this, or this it
+        -- The tier's gate (class "frvt"): without it a refresh that ends now and this GRANT could fail each other.
         IF wanted.tier IS NOT NULL THEN
             PERFORM pg_advisory_xact_lock(1718777460, hashtext(wanted.view || '/' || wanted.tier));
         END IF;

@@ -1,5 +1,5 @@
--- install_triggers, version 1: puts a source's capture triggers on its table and on every partition or child of it
--- returns the number of relations that now bear them; safe to repeat (a new partition gets its own)
+-- install_triggers, version 1: creates a source's capture triggers on its table and on every partition or child of it
+-- returns the number of relations that now have them; may be repeated (a new partition gets its own)
 -- reads frontview.source; one trigger an event: frontview_capture_<source>_<event>, ENABLE ALWAYS
 -- change: first version
 CREATE FUNCTION frontview.install_triggers(p_source text) RETURNS integer

@@ -1,6 +1,6 @@
--- make_sign_in_code, version 1: keeps a sealed token for whoever brings the code with this digest
+-- make_sign_in_code, version 1: keeps a sealed token for the client that presents the code with this digest
 -- returns when the code ends; p_valid_seconds: from 1 second to a day
--- writes sign_in_code; no role is allowed to call it: the owner makes codes, or whom the owner grants EXECUTE
+-- writes sign_in_code; no role is allowed to call it, only the owner and those to whom the owner grants EXECUTE
 -- change: first version
 CREATE FUNCTION frontview.make_sign_in_code(p_digest bytea, p_sealed bytea, p_valid_seconds integer)
 RETURNS timestamptz

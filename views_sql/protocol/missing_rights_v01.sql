@@ -1,7 +1,7 @@
--- missing_rights, version 1: what the roles of refresher and web should be allowed, and are not
--- a row a right: the role, and the GRANT that gives it; all of them where the role does not exist
+-- missing_rights, version 1: returns the rights that the roles of refresher and web should have and do not
+-- one row a right: the role, and the GRANT that gives it; all of them where the role does not exist
 -- reads role_right (what migrations say) and source, view_state: what the audit reads follows from what is registered
--- of a captured table the refresher may read the user key alone; a right that PUBLIC has is not counted
+-- the refresher may read only the user key of a captured table; a right that PUBLIC has does not count
 -- change: first version
 CREATE FUNCTION frontview.missing_rights() RETURNS TABLE (role text, statement text, view text, tier text)
 LANGUAGE sql STABLE

@@ -1,4 +1,4 @@
--- note_ready_view, version 1: notes what a read needs of a view whose tiers all are populated; a trigger of view_state
+-- note_ready_view, version 1: notes what reads need of a view whose tiers are all populated; a trigger of view_state
 -- a note changes with tiers, sources and their storage, not with every refresh; a view that is not ready has none
 -- reads view_state, source, pg_class, pg_inherits; writes ready_view, in the transaction that refreshes or registers
 -- storage: every captured table with its partitions and children, and the view's tiers; runs as its owner

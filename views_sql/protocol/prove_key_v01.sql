@@ -1,7 +1,7 @@
 -- prove_key, version 1: raises unless PostgreSQL proves that some columns identify a row of a relation
--- returns nothing; the relation is planned, never read
--- a left join on a key that finds at most one row, and of which nothing is asked, is left out by the planner: the plan
--- is then that of the relation alone. It proves this of GROUP BY, DISTINCT and unique indexes
+-- returns nothing; plans a query on the relation and never reads it
+-- the planner leaves out a left join that finds at most one row and whose columns are not used, so the plan with it is
+-- that of the relation alone. It proves this from GROUP BY, DISTINCT and unique indexes
 -- change: first version
 CREATE FUNCTION frontview.prove_key(p_relation regclass, p_key text []) RETURNS void
 LANGUAGE plpgsql

@@ -1,6 +1,6 @@
 -- prune_change_log, version 1: deletes log rows that a committed drain has seen
--- returns the snapshot to go on from; p_from: what the last call returned, NULL for everything
--- touches only rows that became visible between the two snapshots, so a long reader's dead rows are not walked
+-- returns the snapshot from which the next call continues; p_from: what the last call returned, NULL for everything
+-- reads only rows that became visible between both snapshots, so it scans nothing that a long reader keeps from vacuum
 -- change: first version
 CREATE FUNCTION frontview.prune_change_log(p_from pg_snapshot) RETURNS pg_snapshot
 LANGUAGE plpgsql

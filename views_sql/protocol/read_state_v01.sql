@@ -1,7 +1,7 @@
--- read_state, version 1: everything one exact read knows of its snapshot
+-- read_state, version 1: everything that one exact read knows about its snapshot
 -- epoch, drain_id: the watermark; undrained: some key of the user has changed since that drain
--- source, patched_days: as in the answer; storage: tables and materialized views it may touch, for the check against
--- rewrites; filenodes: their storage as noted before the snapshot, NULL where that was not looked at
+-- source, patched_days: as in the answer; storage: tables and materialized views it may read, for the check against
+-- rewrites; filenodes: their storage as noted before the snapshot, NULL where no note was used
 -- views: one staleness for each view asked for, in the order asked
 -- change: first version
 CREATE TYPE frontview.read_state AS (

@@ -1,6 +1,6 @@
--- redeem_sign_in_code, version 1: takes the sealed token that was kept for the code with this digest
--- returns NULL where there is none (any more) or its time is over; the row is gone in either case
--- deletes from sign_in_code: of two that come at once, one waits for the other's commit and finds nothing
+-- redeem_sign_in_code, version 1: deletes the sealed token that was kept for the code with this digest, and returns it
+-- returns NULL when there is none or its time is over; the row is deleted in either case
+-- deletes from sign_in_code: of two calls at the same time, one waits for the commit of the other and finds nothing
 -- change: first version
 CREATE FUNCTION frontview.redeem_sign_in_code(p_digest bytea) RETURNS bytea
 LANGUAGE sql SECURITY DEFINER

@@ -1,7 +1,8 @@
--- refresh_tier, version 1: REFRESH MATERIALIZED VIEW of one registered tier, for those who do not own it
--- returns nothing; runs as the owner, as REFRESH asks for before PostgreSQL 17; takes no name but one of view_state
--- the caller's transaction is REPEATABLE READ, so this reads with the snapshot its other statements have
--- raises 42P01 when there is no such tier, 42P16 when a key that was proven is proven no longer
+-- refresh_tier, version 1: runs REFRESH MATERIALIZED VIEW on one registered tier, for a role that does not own it
+-- returns nothing; runs as the owner, which REFRESH requires before PostgreSQL 17; accepts only tiers of view_state
+-- the caller's transaction is REPEATABLE READ, so this reads with the snapshot of its other statements
+-- proves the key again, while the locks of this refresh hold the definition. Raises 42P01 when there is no such tier,
+-- 42P16 when a key is no longer proven
 -- change: first version
 CREATE FUNCTION frontview.refresh_tier(p_view text, p_tier text, p_concurrently boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -22,7 +23,7 @@ BEGIN
         RAISE EXCEPTION 'there is no tier %/%', p_view, p_tier USING ERRCODE = 'undefined_table';
     END IF;
     EXECUTE format('REFRESH MATERIALIZED VIEW %s %s', CASE WHEN p_concurrently THEN 'CONCURRENTLY' ELSE '' END, tier);
-    -- REFRESH searched for no duplicates (column always_null); sums are grouped by their key in the tier itself
+    -- The column always_null keeps REFRESH from searching for duplicates. Sums are grouped by their key in the tier.
     IF p_tier NOT IN ('total', 'by_day') THEN
         PERFORM frontview.prove_key(format('frontview.%I', p_view || '_live')::regclass, key);
     END IF;

@@ -1,5 +1,5 @@
--- remove_triggers, version 1: takes a source's capture triggers off its table and every partition of it
--- returns the number of triggers removed
+-- remove_triggers, version 1: drops a source's capture triggers on its table and on every partition or child of it
+-- returns the number of triggers dropped
 -- reads frontview.source and pg_trigger
 -- change: first version
 CREATE FUNCTION frontview.remove_triggers(p_source text) RETURNS integer

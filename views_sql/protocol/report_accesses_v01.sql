@@ -1,6 +1,6 @@
--- report_accesses, version 1: counts reads for the hour of the week that it is now, and for this minute
--- one element a user and dashboard; older weights count half after two weeks, a quarter after four
--- writes access in key order (two workers never wait for each other both ways), and traffic
+-- report_accesses, version 1: counts reads for the present hour of the week, and for this minute
+-- one element of p_counts a user and dashboard; an older weight counts half after two weeks, a quarter after four
+-- writes access in key order (so two workers never deadlock), and traffic
 -- change: first version
 CREATE FUNCTION frontview.report_accesses(p_counts frontview.access_count []) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

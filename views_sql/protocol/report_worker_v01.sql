@@ -1,6 +1,6 @@
--- report_worker, version 1: a web process says that it lives, and what it counted
+-- report_worker, version 1: stores that a web process is alive, and its statistics
 -- returns nothing; called every few seconds
--- writes its row of worker
+-- writes the process's row of worker
 -- change: first version
 CREATE FUNCTION frontview.report_worker(
     p_worker_id uuid, p_host text, p_pid integer, p_started_at timestamptz, p_statistics jsonb

@@ -1,4 +1,4 @@
--- request_invalidation, version 1: asks that every cache drop the entries whose label p_pattern matches
+-- request_invalidation, version 1: requests that every cache drop the entries whose label p_pattern matches
 -- returns the invalidation's id; the next drain feeds it to the caches
 -- writes invalidation; a pattern has 1 to 200 characters
 -- change: first version
@@ -7,13 +7,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    asked bigint;
+    new_id bigint;
 BEGIN
     IF p_pattern IS NULL OR length(p_pattern) NOT BETWEEN 1 AND 200 THEN
         RAISE EXCEPTION 'a pattern has 1 to 200 characters' USING ERRCODE = '22023';
     END IF;
     INSERT INTO frontview.invalidation AS i (pattern, asked_by) VALUES (p_pattern, p_asked_by)
-    RETURNING i.invalidation_id INTO asked;
-    RETURN asked;
+    RETURNING i.invalidation_id INTO new_id;
+    RETURN new_id;
 END
 $$

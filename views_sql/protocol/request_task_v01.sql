@@ -1,5 +1,5 @@
--- request_task, version 1: asks the leader for a refresh or a warming
--- one row: the task's id, and whether it is new; the same thing asked for again before it begins is the same task
+-- request_task, version 1: requests a refresh or a warming from the leader
+-- one row: the task's id, and whether it is new; an equal request before the task begins is the same task
 -- writes operator_task; p_kind: refresh or warm
 -- change: first version
 CREATE FUNCTION frontview.request_task(p_kind text, p_argument jsonb, p_asked_by text)
@@ -8,7 +8,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    FOR attempt IN 1 .. 3 LOOP  -- the leader may begin the waiting one between the two statements
+    FOR attempt IN 1 .. 3 LOOP  -- the leader may begin the waiting task between the two statements
         INSERT INTO frontview.operator_task AS t (kind, argument, asked_by) VALUES (p_kind, p_argument, p_asked_by)
         ON CONFLICT (kind, argument) WHERE started_at IS NULL DO NOTHING
         RETURNING t.task_id INTO task_id;

@@ -1,6 +1,6 @@
--- reset_drain, version 1: begins the bookkeeping anew: first start, or the database was restored into another cluster
+-- reset_drain, version 1: resets the bookkeeping at the first start, or after a restore into another cluster
 -- returns the new drain_id; every key of every source becomes stale
--- writes change_log (rows whose xid belongs to the old cluster), stale_key, feed, drain
+-- writes change_log (its rows' xids belong to the old cluster), stale_key, feed, drain
 -- change: first version
 CREATE FUNCTION frontview.reset_drain(p_epoch bigint, p_nonce bigint, p_cluster bigint) RETURNS bigint
 LANGUAGE plpgsql
@@ -9,7 +9,7 @@ AS $$
 DECLARE
     next_id bigint := (SELECT COALESCE(max(d.drain_id), 0) + 1 FROM frontview.drain d);
 BEGIN
-    WITH look AS MATERIALIZED (
+    WITH taken AS MATERIALIZED (
         SELECT pg_current_snapshot() AS snapshot
     ), cleared AS (
         DELETE FROM frontview.change_log
@@ -23,7 +23,7 @@ BEGIN
         SELECT next_id, NULL, s.source, '-infinity', '-infinity' FROM frontview.source s
     )
     INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)
-    SELECT next_id, p_epoch, p_nonce, look.snapshot, now(), p_cluster, 0 FROM look;
+    SELECT next_id, p_epoch, p_nonce, taken.snapshot, now(), p_cluster, 0 FROM taken;
     RETURN next_id;
 END
 $$

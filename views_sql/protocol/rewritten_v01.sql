@@ -1,7 +1,7 @@
--- rewritten, version 1: whether a table (or a partition or child of it) was given new storage under the snapshot
+-- rewritten, version 1: returns whether a table, or a partition or child of it, got new storage under the snapshot
 -- one boolean; pg_class is read with the caller's snapshot, pg_relation_filenode() with the newest catalog
 -- reads pg_class, and pg_inherits for tables that have partitions or children
--- a relation dropped since counts as rewritten
+-- a relation that was dropped meanwhile counts as rewritten
 -- change: first version
 CREATE FUNCTION frontview.rewritten(p_storage oid []) RETURNS boolean
 LANGUAGE plpgsql STABLE

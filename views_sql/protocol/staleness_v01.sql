@@ -1,6 +1,7 @@
 -- staleness, version 1: what one read may take from one maintained view, and what it must recompute
 -- horizon: first day of the recent tier, NULL for a view without days
--- *_readable: the tier is wanted, populated, and not stale as a whole (recent: also tier 'whole'; total: the sums too)
+-- *_readable: the tier is wanted, populated, and not stale as a whole; recent_readable stands for tier 'whole' too,
+-- and total_readable for the sums of both tiers
 -- days: stale days within readable tiers and within the days asked for
 -- change: first version
 CREATE TYPE frontview.staleness AS (

@@ -1,6 +1,6 @@
--- storage_changed, version 1: whether some relation has another storage now than was noted, or is gone
+-- storage_changed, version 1: returns whether some relation has other storage than was noted, or no longer exists
 -- one boolean; NULL notes count as changed
--- reads the newest catalog whatever the caller's snapshot, from the session's cache: no statement, so it loops
+-- reads the newest catalog, whatever the caller's snapshot, from the session's cache; a loop, because it needs no query
 -- a relation without storage of its own (a partitioned table) is noted as 0
 -- change: first version
 CREATE FUNCTION frontview.storage_changed(p_storage oid [], p_filenodes oid []) RETURNS boolean

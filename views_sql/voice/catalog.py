@@ -1,7 +1,6 @@
 """The reference application's catalog: voice agents, their calls, leads and quality.
 
-Each view stands beside its SELECT in ``materialized_views/<name>_v<version>.sql``; each dashboard beside its
-function in ``dashboards/``.
+The SELECT of a view is in ``materialized_views/<name>_v<version>.sql``, the function of a dashboard in ``dashboards/``.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 -- agent_measures, version 1: a user's agents with their sums over some days
--- one row an agent of the user (p_agent_id: only that one), ordered by agent_id; agents without calls as zeros
+-- one row an agent of the user (p_agent_id: only that one), ordered by agent_id; an agent without calls has zeros
 -- merged reads of call_daily, lead_daily, agent_quality_daily, in this order in p_views; base table: agents
 -- csat: average satisfaction, NULL without answers
 -- change: first version

@@ -1,8 +1,8 @@
--- agent_series, version 1: a user's agents with their sums over some days and, where p_daily, their calls day by day
--- one row an agent of the user (p_agent_id: only that one), ordered by agent_id; agents without calls as zeros
+-- agent_series, version 1: a user's agents with their sums over some days and, if p_daily, their calls day by day
+-- one row an agent of the user (p_agent_id: only that one), ordered by agent_id; an agent without calls has zeros
 -- merged reads of call_daily (once), lead_daily, agent_quality_daily, in this order in p_views; base table: agents
 -- csat: average satisfaction, NULL without answers; daily_calls: a number a day, first day first; NULL unless p_daily
--- change: first version; the sums are those of agent_measures, version 1
+-- change: first version
 CREATE FUNCTION frontview.agent_series(
     p_user frontview.user_key, p_agent_id bigint, p_first date, p_last date, p_views frontview.staleness [],
     p_daily boolean
@@ -40,7 +40,8 @@ BEGIN
         WHERE a.user_id = p_user AND (p_agent_id IS NULL OR a.id = p_agent_id)
         GROUP BY a.id
     ), daily AS (
-        -- every day is there, those without calls as zeros. Added up, not joined: no estimate can make that quadratic
+        -- Every day is there; a day without calls has a zero. Days are added up, not joined: no wrong estimate of the
+        -- planner can make that quadratic.
         SELECT z.id, array_agg(z.calls ORDER BY z.day) AS calls_by_day
         FROM (
             SELECT u.id, u.day, sum(u.calls) AS calls

@@ -38,7 +38,7 @@ BEGIN
         FROM frontview.lead_daily_merged(p_user, days.first_day, days.last_day, state.views[2]) l
         WHERE p_agent_id IS NULL OR l.agent_id = p_agent_id
         UNION ALL
-        -- every period is there, those without calls as zeros
+        -- Every period is there; a period without calls has zeros.
         SELECT days.first_day + n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
         FROM generate_series(0, days.last_day - days.first_day) n
     ), period AS MATERIALIZED (

@@ -34,7 +34,7 @@ BEGIN
             COALESCE(sum(c.failed), 0) AS failed, COALESCE(sum(c.no_answer), 0) AS no_answer,
             COALESCE(sum(c.busy), 0) AS busy, COALESCE(sum(c.in_progress), 0) AS in_progress,
             COALESCE(sum(c.duration_seconds), 0) AS duration_seconds, COALESCE(sum(c.cost_cents), 0) AS cost_cents
-        -- days 0: all time, the row of earlier days and days to come included
+        -- 0 days stands for all time, which includes the row of earlier days and future days.
         FROM (VALUES (1), (7), (30), (0)) p (days)
         LEFT JOIN call_day c ON p.days = 0 OR (c.day > today - p.days AND c.day <= today)
         GROUP BY p.days

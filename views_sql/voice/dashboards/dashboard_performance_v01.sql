@@ -1,7 +1,7 @@
--- dashboard_performance, version 1: a user's rates over some days beside the equally long period before, as JSON text
--- one frontview.answer; body NULL when there is no such user; its first_day is that of the period before
+-- dashboard_performance, version 1: a user's rates over some days and over the equally long earlier period, as JSON
+-- one frontview.answer; body NULL when there is no such user; its first_day is that of the earlier period
 -- views: call_daily, lead_daily, agent_quality_daily; base table: users (one row, by key)
--- change: (current - previous) / previous, NULL where that says nothing
+-- change: (current - previous) / previous, NULL where it is not defined
 -- change: first version
 CREATE FUNCTION frontview.dashboard_performance(p_user frontview.user_key, p_from date, p_to date, p_base boolean)
 RETURNS frontview.answer

@@ -1,4 +1,4 @@
--- date_range, version 1: the days a question is about, defaults filled in, and until when that answer stands
+-- date_range, version 1: returns the days a question is about, with defaults filled in, and until when they hold
 -- one row: first_day, last_day, valid_until (the user's next midnight when a default was used, else NULL)
 -- base tables: users (the time zone); no row when there is no such user
 -- raises 22023 for a range that runs backwards or holds more than 400 days

@@ -16,7 +16,7 @@ DECLARE
         ) n
     );
 BEGIN
-    -- a zone whose clock goes back at midnight puts an hour of later calls on the day before
+    -- Where clocks are set back at midnight, an hour of later calls is on the previous day.
     IF isfinite(since) THEN
         since := since - 1;
     END IF;

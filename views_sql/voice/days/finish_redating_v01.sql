@@ -1,6 +1,6 @@
--- finish_redating, version 1: redates again users whose time zone changed, once transactions of that time have ended
+-- finish_redating, version 1: sets days again after a change of time zone, once transactions of that time have ended
 -- returns the number of users finished; a transaction that was open across the change still used the old zone
--- base tables: users, calls, lead_analytics; writes frontview.timezone_change; called by the refresher each few seconds
+-- base tables: users, calls, lead_analytics; writes frontview.timezone_change; the refresher calls it every few seconds
 -- change: first version
 CREATE FUNCTION frontview.finish_redating() RETURNS integer
 LANGUAGE plpgsql
@@ -15,13 +15,13 @@ BEGIN
     FOR change IN
         SELECT t.* FROM frontview.timezone_change t
         WHERE t.seen_xid < pg_snapshot_xmin(pg_current_snapshot())
-        -- a snapshot of before; backend_xmin, unlike xact_start, shows every role the sessions of others
+        -- An earlier snapshot. Every role may see backend_xmin of other roles' sessions, but not xact_start.
         AND NOT EXISTS (
             SELECT FROM pg_stat_activity a
             WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
             AND age(a.backend_xmin) >= age(t.seen_xid::xid)
         )
-        -- one that was prepared since has no session any more
+        -- A transaction that was prepared since then has no session any more.
         AND NOT EXISTS (
             SELECT FROM pg_prepared_xacts p WHERE p.database = current_database() AND p.prepared >= t.seen_at
         )

@@ -1,7 +1,7 @@
--- set_call_day, version 1: the day of a call in its user's time zone, whatever the writer's TimeZone is
--- BEFORE INSERT OR UPDATE row trigger on calls; overwrites whatever the writer gave
+-- set_call_day, version 1: sets the day of a call in its user's time zone, whatever the writer's TimeZone is
+-- BEFORE INSERT OR UPDATE row trigger on calls; overwrites the value that the writer gave
 -- base tables: users
--- without such a user the foreign key refuses the row; UTC only lets it get that far
+-- without such a user the foreign key refuses the row, after UTC was used here
 -- change: first version
 CREATE FUNCTION frontview.set_call_day() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
