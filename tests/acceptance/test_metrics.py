@@ -128,7 +128,7 @@ def watch_by_turns(web: Server) -> None:
     """Load the server, and ask its processes by turns meanwhile: none tells less than the one before."""
     watching = list(web.by_process().values())
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(web.voice.load)
+        loading = pool.submit(web.load)
         before = scrape(watching[0])
         while not loading.done():
             for client in watching:
