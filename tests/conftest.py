@@ -25,7 +25,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the folders that prove, so that no file there has to say it."""
+    """Mark every test of the folders of ``make proof``, so that no file there has to do it."""
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in PROOF and item.get_closest_marker("every_change") is None:
             item.add_marker("proof")

@@ -68,7 +68,8 @@ class Difference(NamedTuple):
 def merged_read(connection: Connection, view: MaintainedView, user: object) -> Difference:
     """Compare the merged reads of one user, rows and sums, with the live relation.
 
-    :raises psycopg.errors.SerializationFailure: a table was rewritten meanwhile; so it says, too, by a deadlock.
+    :raises psycopg.errors.SerializationFailure: a table was rewritten meanwhile, so the read must be repeated.
+    :raises psycopg.errors.DeadlockDetected: a TRUNCATE took its locks in another order; the same holds.
     """
     query = sql.SQL(_READ).format(
         user=_key(user),

@@ -91,7 +91,7 @@ BANNED = {
     r"reigns?|reigned": "term",
     r"puts? right|mend(s|ed|ing)?": "corrects, fixes, repairs",
     r"as things stand": "at present",
-    r"(the|an?|its|each|last|next|every|no|this|first|one|earlier|later) look": "snapshot (drain), check (periodic)",
+    r"(the|an?|its|each|last|next|every|no|this|one|earlier|later) look": "snapshot (drain), check (periodic)",
     r"(the|its|two|between|leader's|drain's) looks": "snapshots (of drains), checks (periodic)",
     r"looks? at the (change )?log": "reads the change log, drains",
     r"(finds?|found) back": "recovers",

@@ -11,8 +11,9 @@ class ReadStatistics:
     """How reads were answered; hits are counted by the front cache, region by region.
 
     Answers computed from views and from base tables, those of them with patched days, answers past their trust, reads
-    that shared another read's computation, reads that found no database, statements that were repeated, failures of the
-    cache, and outcomes of warming. `running` is the number of computations at this moment.
+    that shared another read's computation, reads that found no database, statements that were repeated (after a
+    rewrite, on another connection, from the base tables, or one question at a time), failures of the cache, and
+    outcomes of warming. `running` is the number of computations at this moment.
     """
 
     materialized_view: int = 0
@@ -22,6 +23,9 @@ class ReadStatistics:
     shared: int = 0
     unavailable: int = 0
     read_again: int = 0
+    reconnected: int = 0
+    view_failed: int = 0
+    asked_singly: int = 0
     cache_failed: int = 0
     cache_flush_failed: int = 0
     warm_stored: int = 0

@@ -1,4 +1,4 @@
-"""A small deployment, its load and its history so far: what a circumstance and a seeded bug act upon.
+"""A small deployment, its load and its history so far: what a circumstance and a seeded bug act on.
 
 Invariant: :meth:`Stage.judge` sees a moment at which no transaction is under way, so that a write is in the history
 before an answer that shows it.

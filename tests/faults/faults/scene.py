@@ -1,4 +1,4 @@
-"""One deployment under load and what the run knows about it: what a fault acts upon.
+"""One deployment under load and what the run knows about it: what a fault acts on.
 
 Invariant: everything here talks straight to the server or to the processes themselves, never through a link, so that
 what is found is so whatever a link does.

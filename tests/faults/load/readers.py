@@ -43,7 +43,7 @@ class KeepAlive:
     """One HTTP connection, opened again when it is lost. Much cheaper than the standard library's client.
 
     A server may close an idle connection in the very moment in which a request is on its way. Like every client with a
-    pool, this one then sends the request once more on a new connection (RFC 9110, 9.2.2), and says so: ``sent_again``
+    pool, this one then sends the request again on a new connection (RFC 9110, 9.2.2), and says so: ``sent_again``
     is of the last request.
     """
 

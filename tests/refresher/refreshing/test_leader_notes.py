@@ -16,7 +16,7 @@ from refresher.refreshing.policy import TierState, decide
 from tests.fix_postgres import Server
 from tests.refresher.leading import drain_in, session_of
 from tests.views_sql.roles_stage import cast
-from views_sql.catalog import CATALOG
+from views_sql.voice.catalog import CATALOG
 from web.operators.operator_state import operator_state
 
 TIER = TierState(
