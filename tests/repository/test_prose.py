@@ -1,14 +1,9 @@
 """Docstrings, comments and documents are written in plain words, which the checker in ``prose.py`` holds them to."""
 
-from fnmatch import fnmatch
-from pathlib import Path
-
 import pytest
 
 from tests.repository.prose import ROOT, prose_files, violations, violations_of
 
-# Files that are not rewritten yet; the list shrinks until it is empty. `*` stands for any text, slashes included.
-NOT_YET: tuple[str, ...] = ()
 PLANTED = {
     "a docstring of a module": (
         "web/a.py",
@@ -54,19 +49,9 @@ PLAIN = {
 }
 
 
-def not_yet(path: Path) -> bool:
-    return any(fnmatch(path.relative_to(ROOT).as_posix(), pattern) for pattern in NOT_YET)
-
-
 def test_every_file_is_written_in_plain_words() -> None:
-    found = [str(violation) for path in prose_files() if not not_yet(path) for violation in violations(path)]
+    found = [str(violation) for path in prose_files() for violation in violations(path)]
     assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize("pattern", NOT_YET)
-def test_what_is_rewritten_leaves_the_list_of_those_that_are_not(pattern: str) -> None:
-    paths = [path for path in prose_files() if fnmatch(path.relative_to(ROOT).as_posix(), pattern)]
-    assert any(violations(path) for path in paths), f"{pattern} has no violation left: take it out of NOT_YET"
 
 
 @pytest.mark.parametrize("folder", ["models", "views_sql", "refresher", "web", "alembic", "deploy", "bench", "docs"])
