@@ -12,10 +12,8 @@ from click.testing import CliRunner, Result
 import web.cli.serve as module
 from models.errors import ConfigurationError, NotMigrated
 from models.settings import load_settings
-from tests.waiting import until
 from tests.web.web_fakes import SECRET
 from web.cli.serve import default_workers, serve, worker_environment
-from web.process import own_core
 
 
 @pytest.fixture(autouse=True)
@@ -176,22 +174,33 @@ def test_no_two_workers_take_the_same_core_and_who_goes_gives_it_back():
             worker.communicate("\n" if worker.poll() is None else None)
 
 
-def test_a_worker_without_a_core_takes_one_with_all_its_threads_when_one_is_free(monkeypatch):
+LATE_WORKER = """
+import os, sys, time
+from web.process import own_core
+
+own_core.RETRY_SECONDS = 0.01
+own_core.keep_to_own_core(sys.argv[1])
+print("waits", flush=True)
+threads = lambda: map(int, os.listdir("/proc/self/task"))
+while len(cores := {core for thread in threads() for core in os.sched_getaffinity(thread)}) > 1:
+    time.sleep(0.01)
+print(*cores, flush=True)
+"""
+
+
+def test_a_worker_without_a_core_takes_one_with_all_its_threads_when_one_is_free():
     usable = os.sched_getaffinity(0)
     name = f"frontview-test-late-{os.getpid()}"
-    monkeypatch.setattr(own_core, "RETRY_SECONDS", 0.01)
     claims = {core: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for core in usable}
     for core, claim in claims.items():
         claim.bind(f"\0{name}-{core}")
-    try:
-        own_core.keep_to_own_core(name)
-        assert os.sched_getaffinity(0) == usable
-        core = max(usable)
-        claims[core].close()
-        until(lambda: os.sched_getaffinity(0) == {core}, "a core of its own")
-    finally:
-        for thread in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(thread), usable)
-        own_core._taken.close()
-        for claim in claims.values():
-            claim.close()
+    command = [sys.executable, "-c", LATE_WORKER, name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        try:
+            assert next(line for line in worker.stdout if line == "waits\n")
+            claims[max(usable)].close()
+            assert worker.stdout.readline() == f"{max(usable)}\n"
+        finally:
+            worker.kill()
+            for claim in claims.values():
+                claim.close()
