@@ -12,3 +12,4 @@ NAMING_CONVENTION = {
 
 metadata = MetaData(naming_convention=NAMING_CONVENTION)
 SCHEMA = "frontview"
+CHANNEL = "frontview"  # The leader sends NOTIFY on it after a drain, and the feed followers LISTEN on it.

@@ -152,10 +152,10 @@ def connect(url: str, application_name: str, session: Mapping[str, str] = Mappin
 
 @contextmanager
 def _closed_on_failure() -> Iterator[None]:
-    """Close the socket of an attempt to connect that timed out, at once.
+    """When an attempt to connect times out, close its socket at once.
 
     psycopg's frame and the error it raises refer to each other, so the socket would stay open until the garbage
-    collector runs; if a link is dead for a minute, the server would keep dozens of such sessions.
+    collector runs; a link that is dead for a minute would leave dozens of sessions on the server.
     """
     try:
         yield

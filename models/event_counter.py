@@ -1,6 +1,6 @@
 """Counters of events that many threads count at the same time.
 
-Invariant: no count is lost, and the number of log lines about an event grows only with its count's logarithm.
+Invariant: no count is lost, and an event is logged ever more rarely: at its 1st, 2nd, 4th, 8th … time.
 """
 
 import threading
@@ -15,7 +15,7 @@ class EventCounter:
         self._counts: Counter[str] = Counter()
 
     def add(self, event: str) -> bool:
-        """Count ``event``; return whether to log it: at its 1st, 2nd, 4th, 8th … time."""
+        """Count ``event``; return whether to log it this time."""
         with self._lock:
             self._counts[event] += 1
             count = self._counts[event]

@@ -98,7 +98,7 @@ def _names(process: str) -> Processor:
 
 
 def _renderer(form: str) -> list[Processor]:
-    """Return the last processors: for JSON, or for a console if that is set or stderr is a terminal."""
+    """Return the last processors: readable lines for ``console``, or for ``auto`` on a terminal; else JSON."""
     if form == "console" or (form == "auto" and sys.stderr.isatty()):
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -1,7 +1,7 @@
 """The tables of schema ``frontview`` for operators: alarms, tasks, workers, the warm plan, rights.
 
-Invariant: no read of a dashboard uses them, and exactness does not depend on them. Only the writers that a table's
-comment names write it.
+Invariant: no read of a dashboard uses them, and exactness does not depend on them. The comment at each table names
+its writers; no other process writes it.
 """
 
 import sqlalchemy as sa

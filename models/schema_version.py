@@ -74,7 +74,7 @@ def require_migrated(connection: Connection, versions: Path = _VERSIONS) -> None
 def compare(graph: Graph, applied: Iterable[str]) -> SchemaState:
     """Return whether ``applied`` (rows of the version table) covers every revision of ``graph``.
 
-    A revision that the code does not know means a newer schema, as in a rolling upgrade before a process is replaced;
+    A revision that the code does not know means that the schema is newer than this code, as during a rolling upgrade;
     it is reported and not refused.
     """
     names = frozenset(applied)

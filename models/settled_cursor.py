@@ -1,8 +1,8 @@
 """Session settings behind a transaction pooler: a cursor sends them with every transaction.
 
-A transaction pooler gives each transaction any free session, drops or refuses the settings of a connection's start, and
-does not undo what other clients have SET. Invariant: none of our statements runs there without our settings, and no
-setting outlives its transaction; sending them costs no additional round trip.
+A transaction pooler runs each transaction in whichever session is free, drops or refuses settings sent at connection
+start, and does not undo what other clients have SET. Invariant: no statement of Frontview runs there without its
+settings, and no setting outlives its transaction; sending them costs no additional round trip.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The feed follower: the one thread that keeps a front cache up to date with the feed.
+"""The feed follower: the one thread that LISTENs for NOTIFY, polls the feed and applies it to a front cache.
 
 Invariant: a notification only wakes the thread; everything that the cache learns comes from polls, one statement each,
 on a connection that belongs to this thread. The wait for notifications ends before a poll is sent (psycopg would
@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.backoff import Backoff
+from models.base import CHANNEL
 from models.deadlines import Deadlines
 from models.engine import connect
 from models.event_counter import EventCounter
@@ -25,7 +26,6 @@ from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position
 from refresher.front_cache.statistics import FollowerStatistics
 from refresher.front_cache.trust import Sighting
 
-CHANNEL = "frontview"
 STATEMENT_TIMEOUT_SECONDS = 5
 NEVER_OVERDUE = float("inf")
 # A worker that is further behind starts again with an empty cache; a bulk update of 50,000 users is less.

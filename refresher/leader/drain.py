@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from models.backoff import Backoff
+from models.base import CHANNEL
 from models.connection import Connection
 from models.deadlines import Deadlines
 from refresher.leader.connections import SILENT_SECONDS
@@ -147,9 +148,12 @@ def drain_once(connection: Connection, term: Term) -> DrainResult:
 
 
 def wake_followers(connection: Connection) -> None:
-    """Notify the followers, without content; while the notification queue is full, they only see the next poll."""
+    """Send the NOTIFY, without content, that makes the feed followers poll at once.
+
+    If the notification queue is full, it fails, and they learn of the drain from their next regular poll.
+    """
     try:
-        connection.execute("NOTIFY frontview")
+        connection.execute(f"NOTIFY {CHANNEL}")
     except psycopg.Error as error:
         if connection.broken:
             raise

@@ -1,6 +1,6 @@
 """The hub of one process: the open streams of events, and which of them a change concerns.
 
-Invariant: a subscription is notified of every change to its user's data after the position at which it began. It
+Invariant: a subscription learns of every change to its user's data after the position at which it began. It
 occupies a place from :meth:`EventHub.subscribe` until its first release; further releases do nothing.
 """
 
@@ -52,8 +52,8 @@ class Subscription:
         self._wake.clear()
         return self._hub.hand_over(self)
 
-    def notify(self, position: Position) -> None:
-        """Note a change of its user's data."""
+    def note_change(self, position: Position) -> None:
+        """Note a change of its user's data, and wake the stream."""
         self.latest = position
         self._wake.set()
 
@@ -81,7 +81,7 @@ class Subscription:
 
 
 class EventHub:
-    """The open streams by user; the feed follower's thread notifies them.
+    """The open streams by user; the feed follower's thread wakes them.
 
     :param most: how many streams may be open; ``most_per_caller``: how many of them for one token's user.
     """
@@ -131,7 +131,7 @@ class EventHub:
             self._released.notify_all()
 
     def applied(self, poll: Poll, flushed: bool) -> None:
-        """Notify the streams of the users whom ``poll`` concerns, after the cache has applied it."""
+        """Wake the streams of the users whom ``poll`` concerns, after the cache has applied it."""
         position = poll.newest
         if position is None:  # Without the feed there is no trust, and clients poll by themselves.
             return
@@ -139,7 +139,7 @@ class EventHub:
             if self._by_user and (flushed or poll.rows or poll.bulks):
                 for user in self._concerned(poll, flushed):
                     for subscription in self._by_user[user]:
-                        subscription.notify(position)
+                        subscription.note_change(position)
             self.position = position
 
     def hand_over(self, subscription: Subscription) -> tuple[Position | None, Position | None]:
