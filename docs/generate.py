@@ -35,6 +35,12 @@ COMMANDS_PREFACE = """
 `frontview` is in `.venv/bin` after `make demo` or `make test`, or after `pip install -e .`. An error that an operator
 can fix is one line on stderr and exit code 1. What `make` does is in [CONTRIBUTING.md](../CONTRIBUTING.md).
 """
+SQL_FOLDERS = {  # Folders without a module whose docstring would describe them.
+    "protocol": "Functions and types of the core, one object a file: capture, drain, exact reads, tasks, rights.",
+    "voice/dashboards": "One function for each dashboard, and the functions that several dashboards use.",
+    "voice/days": "Triggers and a chore that set the days of rows in the user's time zone.",
+    "voice/materialized_views": "The SELECT of each maintained view.",
+}
 TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", Path: "path", SecretStr: "text"}
 UNITS = {"seconds": "seconds", "bytes": "bytes", "days": "days", "duty": "share", "threshold": "share"}
 
@@ -105,7 +111,8 @@ def _command(name: str, command: click.Command, parent: click.Context) -> list[s
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join(command.collect_usage_pieces(context))
     lines = [f"## frontview {name}", f"`frontview {name} {usage}`", "", *cleandoc(command.help or "").split("\n"), ""]
-    options = [record for it in command.params if (record := it.get_help_record(context))]
+    described = (it for it in command.params if isinstance(it, click.Option))  # The command's text explains arguments.
+    options = [record for it in described if (record := it.get_help_record(context))]
     if options:
         lines += ["| option | meaning |", "|---|---|"]
         lines += [f"| `{it.replace(' INTEGER RANGE', ' N')}` | {_cell(meaning)} |" for it, meaning in options] + [""]
@@ -120,13 +127,13 @@ def with_tables(readme: Path) -> str:
 
 
 def _tables(package: Path) -> str:
-    """Return one table for the package itself and one, with a heading, for each room below it."""
+    """Return one table for the package itself and one, with a heading, for each folder below it."""
     tables = []
     for folder, files in groupby(_files(package), key=lambda path: path.parent):
         room, rows = folder.relative_to(package), [(path.name, _about(path)) for path in files]
         lines = ["| file | holds |", "|---|---|", *(f"| `{name}` | {_cell(about)} |" for name, about in rows if about)]
         if folder != package:
-            about = dict(rows).get("__init__.py", "")
+            about = dict(rows).get("__init__.py", SQL_FOLDERS.get(room.as_posix(), "")).removesuffix(".")
             lines = [line for line in lines if "| `__init__.py` |" not in line]
             lines = [f"### {room}/", *([about + "."] if about else []), *(["", *lines] if len(lines) > 2 else [])]
         tables.append("\n".join(lines) + "\n")

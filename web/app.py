@@ -1,4 +1,4 @@
-"""Builds the WSGI application from the parts it is given.
+"""Builds the WSGI application around a worker: the endpoints of the core, and the application's dashboards.
 
 Invariant: building it opens no connection and starts no thread; the worker starts on the first request of
 each process.
@@ -25,7 +25,7 @@ from web.http.openapi import configure_openapi
 from web.http.problems import register_problems
 from web.http.rate_limit import RateLimit
 from web.request_hooks import register_request_hooks
-from web.voice.dashboards import reads
+from web.voice.dashboards import dashboards_blueprint
 
 if TYPE_CHECKING:
     from web.process.worker import Worker
@@ -65,7 +65,7 @@ def create_app(
     configure_openapi(app)
     register_request_hooks(app)
     register_problems(app)
-    app.register_blueprint(reads)
+    app.register_blueprint(dashboards_blueprint)
     app.register_blueprint(events_blueprint())
     app.register_blueprint(admin_blueprint(settings.admin_posts_per_minute))
     app.register_blueprint(sign_in_blueprint())

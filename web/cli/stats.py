@@ -135,7 +135,7 @@ def _invalidations(invalidations: "Invalidations") -> "tuple[Table, Table]":
         ),
         table(
             "Invalidations by hand",
-            ("asked", "by", "pattern", "fed by drain"),
+            ("requested", "by", "pattern", "fed by drain"),
             [(it.asked_at, it.asked_by, it.pattern, it.drain_id) for it in invalidations.by_hand],
         ),
     )
@@ -146,7 +146,7 @@ def _tasks(tasks: "Sequence[TaskLine]") -> "Table":
 
     return table(
         "Tasks",
-        ("task", "kind", "asked", "by", "state", "outcome"),
+        ("task", "kind", "requested", "by", "state", "outcome"),
         [(it.task_id, it.kind, it.asked_at, it.asked_by, it.state, it.outcome) for it in tasks],
     )
 

@@ -1,1 +1,1 @@
-"""The HTTP endpoints that belong to no application, one file each, with their documentation."""
+"""All HTTP endpoints but the application's dashboards, one file each, with their documentation; and the pages."""

@@ -3,9 +3,10 @@
 Python runs one thread of a process at a time. With several cores to choose from, the kernel spreads a worker's threads
 over them, and each switch between threads then costs a wake-up on another core.
 
-Invariant: no two workers in the same network namespace take the same core, because a socket's name can be bound only
-once in it; the kernel releases the name when its process ends, however that happens. A worker that finds every core
-taken runs on any of them and tries again: when workers are replaced, the new one starts before the old one ends.
+Invariant: no two workers in one network namespace take the same core. A worker claims a core by binding a socket name
+that stands for it: a name can be bound once in a network namespace, and the kernel releases it when the process ends.
+A worker that finds every core taken is not pinned, and tries again later: when workers are replaced, the new one starts
+before the old one ends.
 """
 
 import os

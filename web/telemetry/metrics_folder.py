@@ -45,7 +45,8 @@ class _ProcessFile(TypedDict):
 class _EndedFile(TypedDict):
     """The counters of all ended processes.
 
-    ``generation`` rises with every change; ``folded`` names the processes whose own files may still exist.
+    ``generation`` rises with every change; ``folded``: processes already counted here, whose own files may not be
+    deleted yet.
     """
 
     generation: int

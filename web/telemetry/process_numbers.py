@@ -36,7 +36,7 @@ class Numbers:
     gauges: dict[Series, float] = field(default_factory=dict)
 
     def add(self, name: str, labels: Mapping[str, str], value: float) -> None:
-        """Combine one sample with what is there, as its family says."""
+        """Add a sample: counters are summed, gauges combined as their family says."""
         series = (name, tuple(sorted(labels.items())))
         family = family_of(name)
         if family.kind in (COUNTER, HISTOGRAM):

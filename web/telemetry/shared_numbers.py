@@ -29,10 +29,12 @@ EVERY_SECONDS = 1.0
 
 
 class SharedNumbers:
-    """One process's part in the folder; :meth:`open`, :meth:`start` and :meth:`stop` are called once each.
+    """Shares one process's numbers through the metrics folder.
+
+    :meth:`open`, :meth:`start` and :meth:`stop` are called once each.
 
     :param statistics: returns everything that this process counts.
-    :param folder: None: the one that all children of this process's parent use.
+    :param folder: None: the default folder, the same for all workers of one server.
     """
 
     def __init__(self, statistics: Callable[[], WorkerStatistics], folder: Path | None = None) -> None:

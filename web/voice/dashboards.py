@@ -22,50 +22,50 @@ from web.voice.answer_models import (
 )
 from web.voice.parameters import AgentParameters, AgentsParameters, AnalyticsParameters
 
-reads = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
+dashboards_blueprint = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
 
 
-@reads.before_request
+@dashboards_blueprint.before_request
 def authenticate() -> None:
     """Verify the caller before any other part of the request is read."""
     g.caller = settle_caller()
 
 
-@reads.get("/dashboard/overview")
-@documented_read(reads, OverviewAnswer)
-@takes(reads, Parameters)
+@dashboards_blueprint.get("/dashboard/overview")
+@documented_read(dashboards_blueprint, OverviewAnswer)
+@takes(dashboards_blueprint, Parameters)
 def overview(parameters: Parameters) -> Response:
     """One user's account, calls and leads at a glance."""
     return answer("overview", parameters)
 
 
-@reads.get("/dashboard/analytics")
-@documented_read(reads, AnalyticsAnswer)
-@takes(reads, AnalyticsParameters)
+@dashboards_blueprint.get("/dashboard/analytics")
+@documented_read(dashboards_blueprint, AnalyticsAnswer)
+@takes(dashboards_blueprint, AnalyticsParameters)
 def analytics(parameters: AnalyticsParameters) -> Response:
     """One user's calls and leads as a series of days, weeks or months."""
     return answer("analytics", parameters)
 
 
-@reads.get("/agents")
-@documented_read(reads, AgentsAnswer)
-@takes(reads, AgentsParameters)
+@dashboards_blueprint.get("/agents")
+@documented_read(dashboards_blueprint, AgentsAnswer)
+@takes(dashboards_blueprint, AgentsParameters)
 def agents(parameters: AgentsParameters) -> Response:
     """Every agent of one user, with its calls, leads and quality."""
     return answer("agents", parameters)
 
 
-@reads.get("/agents/<agent_id>")
-@documented_read(reads, AgentAnswer)
-@takes(reads, AgentParameters)
+@dashboards_blueprint.get("/agents/<agent_id>")
+@documented_read(dashboards_blueprint, AgentAnswer)
+@takes(dashboards_blueprint, AgentParameters)
 def agent(parameters: AgentParameters, **_path: str) -> Response:
     """One agent, in total and day by day."""
     return answer("agent", parameters)
 
 
-@reads.get("/performance")
-@documented_read(reads, PerformanceAnswer)
-@takes(reads, PeriodBesideEarlier)
+@dashboards_blueprint.get("/performance")
+@documented_read(dashboards_blueprint, PerformanceAnswer)
+@takes(dashboards_blueprint, PeriodBesideEarlier)
 def performance(parameters: PeriodBesideEarlier) -> Response:
     """A period and the equally long one before it."""
     return answer("performance", parameters)

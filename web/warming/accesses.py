@@ -69,7 +69,8 @@ class AccessCounter:
 class AccessReporter:
     """Reports the accesses in ``counter``: one call every ``seconds``, and one at an orderly stop.
 
-    :param engine: and ``deadlines``: of the worker.
+    :param engine: the worker's.
+    :param deadlines: the worker's.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ export class Invalidations {
       label: "Invalidations by hand",
       empty: "No operator has dropped answers in the last week.",
       columns: [
-        { name: "Asked", cell: ({ asked_at: at }) => clock(at, this.#zone) },
+        { name: "Requested", cell: ({ asked_at: at }) => clock(at, this.#zone) },
         { name: "By", cell: ({ asked_by: who }) => String(who) },
         { name: "Pattern", cell: ({ pattern }) => h("code", {}, pattern) },
         { name: "State", cell: ({ state: status, drain_id: drain }) => (status === "fed" ? state("good", `dropped, drain ${count(drain)}`) : state("busy", "waiting")) },
@@ -112,7 +112,7 @@ export class Tasks {
       columns: [
         { name: "Task", cell: ({ task_id: id, kind }) => `${count(id)} · ${kind}` },
         { name: "Of", cell: ({ subject }) => subject ?? NONE },
-        { name: "Asked", cell: ({ asked_at: at }) => clock(at, this.#zone) },
+        { name: "Requested", cell: ({ asked_at: at }) => clock(at, this.#zone) },
         { name: "By", cell: ({ asked_by: who }) => String(who) },
         { name: "State", cell: outcomeOf },
       ],

@@ -24,7 +24,7 @@ class Calendar:
     """The local days of every time zone, as instants.
 
     :param first_day: the date of day 0.
-    :param midnights: per zone, the unix seconds at which the days begin, and the end of the last one.
+    :param midnights: when each local day begins, in each time zone (unix seconds), and when the last one ends.
     :param now: unix second; nothing happens later.
     :param days: how many local days are filled, the last being today.
     """
