@@ -1,1 +1,1 @@
-"""The maintenance process and the front cache it keeps fresh; see README.md of this folder."""
+"""The refresher process, and the front cache that runs in each web worker; see README.md of this folder."""

@@ -77,7 +77,10 @@ class AppliedFeed:
         return "overtaken" if self._memory.overtakes(entry.dependence, entry.drain_id) else None
 
     def ahead(self, epoch: int, drain_id: int, *, undrained: bool) -> tuple[float, float] | None:
-        """Return up to which watermark entries may lack what a read saw; None: it saw no more than was applied."""
+        """Return the watermark up to which entries are too old, because a read saw more than the cache has applied.
+
+        None: it saw no more.
+        """
         if undrained:
             # No watermark bounds what it saw: an entry with an equal one may lack it, and one from before a crash may
             # have the watermark of a drain that was lost.

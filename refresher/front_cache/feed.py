@@ -1,4 +1,5 @@
-"""The feed as a worker reads it: its rows, what one poll returned, breaks in it, and which answers a row concerns.
+"""The feed as a worker reads it: its rows, the result of one poll, where it does not continue (a gap, another
+leader), and which answers a row concerns.
 
 Invariant: everything here is a value or a pure function.
 """

@@ -86,7 +86,7 @@ class Fill:
 
     @property
     def state(self) -> FillState:
-        """What decides whether a request may share it."""
+        """The values by which :func:`turn_of` decides whether a request may share it."""
         return FillState(self.began, self.joinable, self.background)
 
     @property
@@ -95,7 +95,7 @@ class Fill:
         return self._over.is_set()
 
     def drop(self) -> None:
-        """Keep its result from the cache and from later requests."""
+        """Neither store its result nor give it to later requests."""
         self.joinable = False
         self.dropped = True
 
@@ -138,7 +138,7 @@ class RunningFills:
                 del self._by_user[fill.key.user]
 
     def close(self, users: AbstractSet[UserKey | None] | None) -> None:
-        """Keep the fills of ``users`` (None: of everyone) from requests that come later."""
+        """Let no later request share the fills of ``users`` (None: of everyone)."""
         for user in list(self._by_user) if users is None else self._by_user.keys() & users:
             for fill in self._by_user[user]:
                 fill.joinable = False

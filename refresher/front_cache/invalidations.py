@@ -31,7 +31,7 @@ def count_rows(rows: Iterable[FeedRow], bulks: Iterable[Bulk] = ()) -> Counter[s
 
 
 def by_kind(by_source: Mapping[str, int]) -> Counter[str]:
-    """Return counts by source as counts by kind."""
+    """Add up counts by source into counts by kind: those of sources, and one of invalidations by hand."""
     counts: Counter[str] = Counter()
     for source, count in by_source.items():
         counts[kind_of(source)] += count

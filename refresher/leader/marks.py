@@ -1,6 +1,6 @@
-"""Marks that Frontview itself logs, after changes that capture may have missed and after wrong reads.
+"""Logs keys, for the next drain to mark, after changes that capture may have missed and after wrong reads.
 
-Invariant: a mark is logged like a writer's change, in a transaction of another connection than the drain's: the
+Invariant: they are logged like a writer's change, in a transaction of another connection than the drain's: the
 snapshot of a drain does not see rows of the drain's own transaction.
 """
 

@@ -50,9 +50,9 @@ class TierState:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """When a tier should be refreshed if nothing changes until then, and why.
+    """When a tier is due, if nothing changes until then, and why.
 
-    :param in_seconds: 0: now; None: not before something changes.
+    :param in_seconds: 0: now; None: not due until something changes.
     :param code: a key of :data:`REASONS`.
     """
 

@@ -32,9 +32,10 @@ def replace_capture(source: Source, template_version: int) -> list[str]:
     """Return the DDL that gives a captured source's triggers another version of their function, in place.
 
     Writers continue: each change is logged by one version or the other. The lock is that of a writer, which conflicts
-    with every alteration of triggers. Where the last coverage check saw the capture as it is now, the new function is
-    remembered with it, so that the next check marks nothing stale; an alteration that no check has seen yet is still
-    found later. Only the owner of the function could replace it between that comparison and this replacement.
+    with every alteration of triggers. If nothing has changed since the last coverage check, the new function is
+    recorded as already checked, so that the next check marks nothing stale; an alteration that no check has seen yet is
+    still found later. Only the function's owner could replace it between the comparison with the last check and the
+    replacement.
     """
     function = _capture_function(source, template_version).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
     name = literal(identifier(source.name))

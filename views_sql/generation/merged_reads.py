@@ -12,7 +12,7 @@ def replace_merged_reads(view: MaintainedView, template_version: int) -> list[st
 
 
 def drop_merged_reads(name: str) -> list[str]:
-    """Return the DDL that drops the merged read functions of a view of either kind."""
+    """Return the DDL that drops the merged read functions of a view, with or without days."""
     return [
         f"DROP FUNCTION IF EXISTS frontview.{identifier(name)}_by_day_merged",
         f"DROP FUNCTION frontview.{name}_merged",
@@ -20,7 +20,7 @@ def drop_merged_reads(name: str) -> list[str]:
 
 
 def create_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL of a view's merged read functions, filled in from the templates of that version."""
+    """Return the DDL of a view's merged read functions, from the templates of version ``template_version``."""
     names = {
         "name": identifier(view.name),
         "user": identifier(view.unique_key[0]),

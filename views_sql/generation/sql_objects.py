@@ -1,6 +1,6 @@
-"""The DDL of a type or function that a file holds whole, and of the schema they are in.
+"""The DDL of a type or function whose whole text is in one file (no template), and of the schema they are in.
 
-Invariant: no function is left for everybody to execute, and nothing is dropped with CASCADE.
+Invariant: EXECUTE is revoked from PUBLIC on every function, and nothing is dropped with CASCADE.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Our Alembic operations, and the plugin that makes them known: a revision needs only ``from alembic import op``.
 
-Invariant: importing this package imports nothing of Alembic, because Alembic imports it while it is being imported
-itself.
+Invariant: importing this package imports nothing of Alembic, because Alembic loads it while Alembic's own import
+is still running.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
 """Our Alembic operations, which a revision calls as ``op.create_sql_object(…)`` and so on.
 
-A revision names (object, version) and nothing else; :mod:`views_sql.generation` holds how. An operation is the list
-of its statements. There is no reverse: a downgrade names the operation that goes back.
+A revision names (object, version) and nothing else; :mod:`views_sql.generation` has the details. An operation runs a
+list of statements. Operations do not reverse themselves: a downgrade calls the opposite one.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def run_statements(operations: Operations, operation: Statements) -> None:
 def capture_changes(*, template_version: int, **source: Any) -> list[str]:
     """Log the changed keys of a table under a source's name, by statement triggers on it and its partitions.
 
-    :param template_version: of the template of the trigger function, ``capture``.
+    :param template_version: version of the file ``capture_v<version>.sql``, from which the trigger function is made.
     :param source: the fields of :class:`Source`.
     """
     return capture.capture_changes(Source(**source), template_version)
@@ -46,7 +46,7 @@ def replace_capture(*, template_version: int, **source: Any) -> list[str]:
 def create_maintained_view(*, template_version: int, **view: Any) -> list[str]:
     """Create a maintained view: live relation, unpopulated tiers, unique indexes, merged read functions.
 
-    :param template_version: of the templates of the merged read functions, ``merged_…``.
+    :param template_version: version of the files ``merged_…_v<version>.sql``.
     :param view: the fields of :class:`MaintainedView`.
     """
     return tiers.create_maintained_view(MaintainedView(**view), template_version)

@@ -1,5 +1,5 @@
 -- drain_changes, version 1: performs one drain: marks the keys changed since the last one stale and feeds the caches
--- one row: the newest drain_id, the number of keys found, and whether this drain appended a row
+-- one row: newest drain_id, number of keys found, whether a row was appended; which marks it leaves alone: see marked
 -- reads change_log, refresh_attempt; writes stale_key, feed, drain, invalidation. It must be alone in its transaction:
 -- taking its snapshot is the transaction's first write. Raises FV001 when another leader rules
 -- change: first version
@@ -59,6 +59,7 @@ BEGIN
         FROM changed c CROSS JOIN taken
         -- The mark was made while no refresh ran, and none has begun since. A refresh that covers it will take its
         -- snapshot after this drain's, so it will hold this change too, and the mark may stay as it is.
+        -- An every-key mark is always written again: its user is NULL, and NULL = NULL is not true.
         WHERE NOT EXISTS (
             SELECT FROM frontview.stale_key k
             WHERE k.user_id = c.user_id AND k.source = c.source AND k.day = c.day

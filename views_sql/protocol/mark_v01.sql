@@ -1,4 +1,4 @@
--- mark, version 1: one change that a read must take into account
+-- mark, version 1: one mark, or one undrained change, that a read must take into account
 -- source: whose change it is; day: -infinity when the source has no day
 -- drain_id: the latest drain that saw the change; NULL when no drain has seen it yet
 -- change: first version
