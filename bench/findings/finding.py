@@ -77,7 +77,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """Return the spread of the quotients, round by round."""
+    """Divide round by round; return median, smallest and largest quotient."""
     return spread([a / b for a, b in zip(above, below, strict=True)])
 
 

@@ -35,8 +35,8 @@ class Contender:
     """One server, which gets the same requests again and again.
 
     :param requests: sent in turn.
-    :param proof: what each checked answer must pass.
-    :param counts_hits: whether it is Frontview, which counts the hits of its cache.
+    :param proof: the check that sampled answers must pass.
+    :param counts_hits: True for Frontview, whose own hit counter is then compared.
     """
 
     def __init__(

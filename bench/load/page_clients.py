@@ -29,7 +29,7 @@ TOGETHER = 10  # How many pages open at once.
 class Page:
     """One open dashboard.
 
-    :param counts: of all pages together: answers by status, change events, failures.
+    :param counts: counters shared by all pages: answers by status, change events, failures.
     """
 
     def __init__(self, port: int, token: str, counts: Counter[str]) -> None:

@@ -65,7 +65,7 @@ class _Bench:
         self.recent(1)
 
     def keep_newest(self, share: float) -> None:
-        """Delete the oldest days, that many of the calls in all, and rewrite the table."""
+        """Delete the oldest days, so that ``share`` of the calls stay, and rewrite the table."""
         for statement in (
             "ALTER TABLE public.calls DISABLE TRIGGER ALL",
             "DELETE FROM public.calls WHERE local_day < "
@@ -82,7 +82,7 @@ class _Bench:
         return int(row[0])
 
     def recent(self, changed: int) -> float:
-        """Return the milliseconds of refreshing the recent tier and its sums after ``count`` new calls."""
+        """Return the milliseconds of refreshing the recent tier and its sums after ``changed`` new calls."""
         self._write(changed)
         result = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
         if result.outcome != "refreshed":
@@ -90,7 +90,7 @@ class _Bench:
         return result.duration_seconds * 1000
 
     def undivided(self, number: int, changed: int) -> float:
-        """Return the milliseconds of refreshing that peer after ``count`` new calls."""
+        """Return the milliseconds of refreshing that peer after ``changed`` new calls."""
         self._write(changed)
         with self._connection.transaction():
             for statement in RESOURCE_SETTINGS if number else ():
@@ -116,7 +116,7 @@ class _Bench:
 
 
 def measure(stand: Stand) -> Iterator[Found]:
-    """Yield times of both refreshes, against the length of history and the number of changed keys."""
+    """Yield how long both refreshes take, by the length of history and by the number of changed keys."""
     rounds = min(stand.scale.rounds, MOST_ROUNDS)
     stand.expect(rounds * len(SHARES) + len(KEYS))
     with stand.database() as url, connect(url, "frontview-bench-refresh") as connection, leading(url) as leader:

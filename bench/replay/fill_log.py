@@ -56,7 +56,7 @@ class FillLog:
         self.filled({key: cause}, now, is_used=True)
 
     def filled(self, causes: dict[EntryKey, str], now: float, *, is_used: bool = False) -> None:
-        """Note the answers of one statement."""
+        """Note, for each answer that one statement computed, why it was computed."""
         for key, cause in causes.items():
             self._end(self._last.get(key))
             self._last[key] = _Filled(cause, now, is_used)

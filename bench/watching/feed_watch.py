@@ -1,6 +1,6 @@
 """Watches one large drain from outside: its commit, its duration, and when a worker had applied it.
 
-Invariant: only what any client can see counts: the drain's own row, and the event that a worker sends to an open page
+Invariant: it uses only what any client can see: the drain's own row, and the event that a worker sends to an open page
 once its cache has applied the feed.
 """
 

@@ -39,7 +39,7 @@ class ListenerKilled(Fault):
 class NoConnectionsLeft(Fault):
     """Every slot is taken, including the reserved ones, and then all our sessions are ended."""
 
-    number, name, must_hold = "25", "no connections left, and every one of ours lost", "I8"
+    number, name, must_hold = "25", "no connections left, and every one of Frontview lost", "I8"
     seconds, subset_seconds = 8.0, None
 
     def strike(self, scene: Scene) -> None:
@@ -63,7 +63,7 @@ class NoConnectionsLeft(Fault):
                 return
 
     def proof(self, scene: Scene) -> str:
-        fact = f"{len(self.crowd)} sessions of others, {self.ended} of ours ended, {self.refused} connections refused"
+        fact = f"{len(self.crowd)} sessions of others, {self.ended} of Frontview's ended, {self.refused} connections refused"
         return bit(fact, self.refused and self.ended)
 
     def heal(self, scene: Scene) -> None:
