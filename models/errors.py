@@ -47,7 +47,7 @@ class NotMigrated(FrontviewError):
 
 
 class NotFound(FrontviewError):
-    """The user, or the user's object that was asked about, does not exist.
+    """The user, or the requested object of that user, does not exist.
 
     :param detail: one sentence that may be shown to the caller.
     """

@@ -40,7 +40,7 @@ def refusal(reason: str, variable: str = "FRONTVIEW_DATABASE_URL") -> Configurat
 
 
 def shares_sessions(open_connection: Callable[[], Connection]) -> bool:
-    """Return whether two connections got the same session in turn."""
+    """Return whether two connections that are used in turns reach the same session of the server."""
     with closing(open_connection()) as ours, closing(open_connection()) as other:
         for _ in range(ROUNDS):
             mark = secrets.token_hex(8)

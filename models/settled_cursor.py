@@ -37,7 +37,7 @@ class SettledCursor(psycopg.Cursor[Any]):
 
 
 def cursor_with(settings: Mapping[str, str]) -> type[SettledCursor]:
-    """Return the class of cursors for ``settings``, of which there is at least one, as in postgresql.conf."""
+    """Return a class of cursors that send ``settings`` (at least one), named as in postgresql.conf."""
     settle = f"SELECT {', '.join([_ONE] * len(settings))}".encode()
     values = [word for setting in settings.items() for word in setting]
     return type("SettledCursor", (SettledCursor,), {"settle": settle, "values": values})

@@ -39,7 +39,7 @@ def read_sql(name: str, version: int) -> str:
 def fill_in(template: str, names: dict[str, str]) -> str:
     """Return ``template`` with every ``{{placeholder}}`` replaced.
 
-    :raises KeyError: a placeholder has no name.
+    :raises KeyError: a placeholder has no value in ``names``.
     """
     return _PLACEHOLDER.sub(lambda match: names[match.group(1)], template)
 

@@ -2,11 +2,10 @@
 
 Where the server has TimescaleDB, the calls are copied into a hypertable with a continuous aggregate of sums by user and
 day (real-time: ``materialized_only`` off), fully refreshed. Then, round by round, calls of the last weeks are inserted,
-changed and deleted alike in both. Before any refresh, the number of calls of changed
-users is read through the aggregate and through an exact read of ``call_daily``; each answer is compared with the table
-it aggregates. Then both are refreshed: the window of the changes there,
-the tiers of recent days here. Where the server has no
-TimescaleDB, one line says so.
+changed and deleted alike in both. Before any refresh, the number of calls of changed users is read through the
+aggregate and through an exact read of ``call_daily``; each answer is compared with the table it aggregates. Then both
+are refreshed: the window of the changes there, the tiers of recent days here. Where the server has no TimescaleDB, one
+line says so.
 
 Limits: never run against TimescaleDB, which no available server has; only the parts that need none of it were run.
 ``call_daily`` holds more: it is also by agent, with eight measures, on days of the user's own time zone; the aggregate

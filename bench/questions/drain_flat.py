@@ -43,7 +43,7 @@ HOLDS = {
 
 
 def measure(stand: Stand) -> Iterator[Finding]:
-    """Yield times of drains and reads by tenth, for each kind of old transaction."""
+    """Yield the times of drains and reads in each tenth of the run, for each kind of old transaction."""
     stand.expect(len(HOLDS) * stand.scale.hold_seconds)
     for case, statements in HOLDS.items():
         with stand.database() as url:
@@ -54,7 +54,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
 
 
 def _observe(stand: Stand, url: str, hold: Sequence[str]) -> tuple[Tenths, Tenths, tuple[float, float]]:
-    """Return milliseconds by tenth, of drains and of reads; writes a second, and share of drains with changes."""
+    """Return milliseconds of drains and of reads by tenth of the run; writes a second, share of drains with changes."""
     diary: list[Took] = []
     reads: list[Took] = []
     with _draining(url, diary), connect(url, "frontview-bench-hold") as holder:

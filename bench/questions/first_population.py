@@ -1,11 +1,11 @@
 """What does the first population of a view cost, compared with a plain CREATE MATERIALIZED VIEW of its rows?
 
-``call_daily`` as a migration leaves it, without contents, is populated by the refresher's own code: all four tiers
-with their unique indexes, horizon, bookkeeping and statistics. Two peers do it plainly, each a CREATE MATERIALIZED
-VIEW, its unique index and ANALYZE: *undivided* holds every row once, in one view, which
-is less than the tiers, since those also hold sums; *the same contents* makes the four, the sums from the rows. The goal
-is stated against the plain statement with the server's defaults, and against the same contents with the work_mem that a
-refresh takes. The undivided view with that work_mem is also shown: it separates the effect of work_mem.
+``call_daily`` as a migration leaves it, without contents, is populated by the refresher's own code: all four tiers with
+their unique indexes, horizon, bookkeeping and statistics. Two peers do it plainly, each a CREATE MATERIALIZED VIEW, its
+unique index and ANALYZE: *undivided* holds every row once, in one view, which is less than the tiers, since those also
+hold sums; *the same contents* makes the four, the sums from the rows. The goal is stated against the plain statement
+with the server's defaults, and against the same contents with the work_mem that a refresh takes. The undivided view
+with that work_mem is also shown: it separates the effect of work_mem.
 
 Limits: everything is in memory or in the page cache from the previous round; after a restart it would be read from
 disk.

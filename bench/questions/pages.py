@@ -1,10 +1,10 @@
 """How soon does a browser with an empty cache show the dashboard, and what does it fetch for that?
 
-Chromium, driven by Playwright, on this machine; ``frontview serve`` with two workers and the real refresher. Each
-round is a browser context of its own, so nothing is cached, of another user who is signed in already and whose numbers
-no cache of the server has. Measured by the page's own clock from the beginning of the navigation: first contentful
-paint (frame and skeletons), the moment when every panel shows its numbers, and the largest contentful paint. Bytes are
-those that came over the network, heads included, by kind.
+Chromium, driven by Playwright, on this machine; ``frontview serve`` with two workers and the real refresher. Each round
+is a browser context of its own, so nothing is cached, and another user, who is signed in already and whose numbers no
+cache of the server holds. Measured by the page's own clock from the beginning of the navigation: first contentful paint
+(frame and skeletons), the moment when every panel shows its numbers, and the largest contentful paint. Bytes are those
+that came over the network, heads included, by kind.
 
 Limits: loopback, so bytes cost next to nothing: they are listed for networks where they do. One process of the browser
 serves all rounds; the first, which warms it, is discarded.
@@ -58,7 +58,7 @@ class Visit(NamedTuple):
 
 
 def measure(stand: Stand) -> Iterator[Finding | Absence]:
-    """Yield when a cold browser paints, and what it fetched."""
+    """Yield how soon a browser with an empty cache paints, and what it fetched."""
     path = chromium_path()
     if path is None:
         yield Absence("visits with a cold cache", "the dashboard", MISSING)

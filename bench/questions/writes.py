@@ -55,7 +55,7 @@ class Case:
 
 
 def measure(stand: Stand) -> Iterator[Finding | Absence | Plot]:
-    """Yield the rates of sixteen writers with and without capture, and pictures against writers and rows."""
+    """Yield the rates of sixteen writers with and without capture, and pictures of them by writers and by rows."""
     rounds, few = max(1, stand.scale.rounds // 2), max(1, stand.scale.rounds // 7)
     rows_before = min(ROWS_BEFORE, stand.scale.calls // 5)
     trying = rounds == 1

@@ -72,7 +72,8 @@ class Contender:
 class Outcome:
     """The result of a replay: counts of reads and hits by kind, and statements by purpose.
 
-    :param seconds: of the trace; :param database_seconds: what the statements of reads and warming took.
+    :param seconds: length of the trace.
+    :param database_seconds: what the statements of reads and warming took.
     :param fills: fills by cause.
     """
 
@@ -249,7 +250,7 @@ class Replay:
             self._wanted, self._planned = wanted, None
 
     def _now_wanted(self, plan: WarmPlan) -> list[Planned]:
-        """Read the plan at the trace's time instead of the database's; again only after it was written again."""
+        """Return the plan as of the trace's time instead of the database's; read again only after it was rewritten."""
         if not self._contender.is_planned:
             return []
         self._outcome.statements["plan"] += 1

@@ -20,7 +20,8 @@ from sqlalchemy.engine import make_url
 class Server:
     """A running PostgreSQL.
 
-    :param url: of its database ``postgres``; :param binaries: where its ``pgbench`` is.
+    :param url: of its database ``postgres``.
+    :param binaries: the folder with its ``pgbench``.
     """
 
     url: str

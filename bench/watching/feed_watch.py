@@ -37,7 +37,7 @@ class FeedWatch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch while the block runs; after it, everything has been seen.
+        """Watch while the block runs, and then until everything has been seen.
 
         :raises RuntimeError: there was no such drain, or no event for it.
         """

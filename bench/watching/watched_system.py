@@ -39,7 +39,7 @@ WHERE f.user_id::text = ANY(%s) AND d.drained_at >= to_timestamp(%s) ORDER BY d.
 class Round:
     """The figures of one round.
 
-    :param every_ms: between two questions of one connection.
+    :param every_ms: time between two requests of one connection.
     :param exact: of each exact answer, whether the write was in it and how many milliseconds it took.
     """
 

@@ -49,9 +49,10 @@ class EntryKey(NamedTuple):
 class Question:
     """What entries with equal parameters have in common, for any user; kept once for all of them.
 
-    :param arguments: of the key, the very objects.
-    :param parameters: as they were resolved, a JSON object as text.
-    :param first_day: and ``last_day``: the days the answers depend on; None is unbounded.
+    :param arguments: the same objects as in the keys.
+    :param parameters: the resolved parameters, a JSON object as text.
+    :param first_day: the first day that the answers depend on; None: no bound.
+    :param last_day: the last one, likewise.
     """
 
     arguments: tuple[Hashable, ...]

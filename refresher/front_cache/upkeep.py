@@ -66,7 +66,7 @@ class Upkeep:
     def apply(self, poll: Poll, *, reconnected: bool = False) -> bool:
         """Apply what a poll returned, then extend trust by it; return whether everything was flushed.
 
-        No fill that the poll's changes overtake is stored from the first hold of the lock on. Entries are then dropped
+        From the first hold of the lock on, no fill that the poll's changes overtake is stored. Entries are then dropped
         in batches, and the poll counts as applied only in the last hold: until then a reader sees what it would see if
         the poll had not yet returned.
         """

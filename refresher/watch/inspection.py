@@ -32,7 +32,7 @@ SAMPLE_SECONDS = 5.0  # How often the sample is taken.
 
 @contextmanager
 def _isolated(connection: Connection, part: str) -> Iterator[None]:
-    """Log a failure of one part and go on with the others, unless the connection is lost."""
+    """Log a failure of one part and continue with the others, unless the connection is lost."""
     try:
         yield
     except psycopg.Error as error:

@@ -93,7 +93,7 @@ class Dashboard:
 
     @property
     def plain_arguments(self) -> tuple[Hashable, ...] | None:
-        """The arguments of a request that gives none; None when it must give some."""
+        """The arguments of a request without parameters; None if the dashboard requires some."""
         return None if self.required else tuple(self.defaults.get(name) for name in self.arguments)
 
 

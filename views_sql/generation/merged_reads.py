@@ -7,7 +7,7 @@ from views_sql.loader import fill_in, read_sql
 
 
 def replace_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL that puts merged read functions of this version in the place of those that are there."""
+    """Return the DDL that replaces a view's installed merged read functions by those of this version."""
     return [*drop_merged_reads(view.name), *create_merged_reads(view, template_version), GRANT_RIGHTS]
 
 

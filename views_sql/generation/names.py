@@ -26,7 +26,7 @@ def table_name(name: str) -> str:
 
 
 def with_schema(name: str, schema: str = "frontview") -> str:
-    """Return a name with its schema, ``schema`` when it has none."""
+    """Return a name with its own schema, or else with ``schema``."""
     given, _, plain = name.rpartition(".")
     return f"{identifier(given or schema)}.{identifier(plain)}"
 

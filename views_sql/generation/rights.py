@@ -35,9 +35,9 @@ def allow(
     columns: Iterable[str] = (),
     as_owner: bool = False,
 ) -> list[str]:
-    """Return what allows a role something of some objects, now and whenever they are created again.
+    """Return the DDL that gives a role privileges on objects, now and each time they are created again.
 
-    :param role: ``frontview_web`` or ``frontview_refresher``; where it does not exist the right waits for it.
+    :param role: ``frontview_web`` or ``frontview_refresher``; if it does not exist yet, a later operation grants it.
     :param objects: relations, or functions for EXECUTE; of schema ``frontview`` unless they name another.
     :param columns: of a relation; empty: all.
     :param as_owner: functions run with their owner's rights (SECURITY DEFINER); they must have the fixed search_path.
@@ -87,7 +87,7 @@ def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: 
 
 
 def forget_captured(source: str) -> str:
-    """Return what takes the refresher's right on the user key of a source's table, unless another source needs it."""
+    """Return the DDL that revokes the refresher's right on a source's user column, unless another source needs it."""
     return f"""
 DO $$
 DECLARE

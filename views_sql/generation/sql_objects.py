@@ -45,7 +45,7 @@ def drop_sql_object(name: str, version: int) -> list[str]:
 
 
 def replace_sql_object(name: str, version: int) -> list[str]:
-    """Return the DDL that puts this version of an object in the place of the one that is there."""
+    """Return the DDL that replaces the installed version of an object by this one."""
     return [*drop_sql_object(name, version), *create_sql_object(name, version)]
 
 

@@ -36,7 +36,7 @@ def create_maintained_view(view: MaintainedView, template_version: int) -> list[
 
 
 def replace_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL that puts this version of a view in the place of the one that is there.
+    """Return the DDL that replaces the installed version of a view by this one.
 
     Until the refresher has populated the new version its reads come from the base tables: slower, and right.
     """

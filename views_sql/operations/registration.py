@@ -53,12 +53,12 @@ def create_maintained_view(*, template_version: int, **view: Any) -> list[str]:
 
 
 def replace_maintained_view(*, template_version: int, **view: Any) -> list[str]:
-    """Put this version of a maintained view, of the same sources and key, in the place of the one that is there."""
+    """Replace the installed version of a maintained view by this one, of the same sources and key."""
     return tiers.replace_maintained_view(MaintainedView(**view), template_version)
 
 
 def replace_merged_reads(*, template_version: int, **view: Any) -> list[str]:
-    """Put merged read functions of this version in the place of those that are there; the tiers stay."""
+    """Replace a view's merged read functions by those of this version; the tiers stay."""
     return merged_reads.replace_merged_reads(MaintainedView(**view), template_version)
 
 

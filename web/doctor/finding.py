@@ -24,7 +24,7 @@ def passed(subject: str, detail: str) -> Finding:
 
 
 def warned(subject: str, detail: str, remedy: str) -> Finding:
-    """Return a finding that an operator should look at."""
+    """Return a finding that is no failure but needs an operator's attention."""
     return Finding(subject, "warn", detail, remedy)
 
 

@@ -37,7 +37,7 @@ class Asset:
 
 
 class Assets:
-    """Every file of the pages, by its name below ``static/``; read when first asked for."""
+    """Every file of the pages, by its name below ``static/``; read at the first use."""
 
     @cached_property
     def by_name(self) -> dict[str, Asset]:

@@ -34,7 +34,7 @@ class Body(BaseModel):
 
     @classmethod
     def of_request(cls, request: Request) -> Self:
-        """Return the body of ``request``, parsed: :func:`parse_body`."""
+        """Return the body of ``request`` as :func:`parse_body` does."""
         return parse_body(cls, request)
 
 

@@ -68,7 +68,7 @@ class NoParameters(BaseModel):
 
     @classmethod
     def of_request(cls, request: Request) -> Self:
-        """Return the parameters in the path and query of ``request``: :func:`parse_parameters`."""
+        """Return the parameters in the path and query of ``request`` as :func:`parse_parameters` does."""
         return parse_parameters(cls, request.query_string.decode("latin-1"), request.view_args or {})
 
 

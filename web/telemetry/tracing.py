@@ -39,7 +39,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer(__name__)
 
     def trace_requests(self, app: "Flask") -> None:
-        """Make a span of every request that reaches Flask."""
+        """Make a span for every request that reaches Flask."""
         from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
 
         FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]

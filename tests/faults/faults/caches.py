@@ -85,8 +85,8 @@ class NotificationQueueFull(Fault):
     def proof(self, scene: Scene) -> str:
         self.drains = scene.observer.drain_id - self.drain_id
         ours = sum(it.log()[self.said[name] :].count(WARNING) for name, it in scene.deployment.refreshers.items())
-        fact = f"queue {self.usage:.0%} full, {self.failed} attempts of others and {ours} of Frontview's to notify failed"
-        return bit(fact, self.usage > QUEUE_FULL and self.failed and ours)
+        attempts = f"{self.failed} attempts of others and {ours} of Frontview's to notify failed"
+        return bit(f"queue {self.usage:.0%} full, {attempts}", self.usage > QUEUE_FULL and self.failed and ours)
 
     def heal(self, scene: Scene) -> None:
         self.listener.close()

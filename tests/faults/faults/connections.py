@@ -63,7 +63,8 @@ class NoConnectionsLeft(Fault):
                 return
 
     def proof(self, scene: Scene) -> str:
-        fact = f"{len(self.crowd)} sessions of others, {self.ended} of Frontview's ended, {self.refused} connections refused"
+        fact = f"{len(self.crowd)} sessions of others, {self.ended} of Frontview's ended"
+        fact += f", {self.refused} connections refused"
         return bit(fact, self.refused and self.ended)
 
     def heal(self, scene: Scene) -> None:

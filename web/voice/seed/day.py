@@ -116,7 +116,7 @@ class DayMaker:
         )
 
     def _shares(self, day: int, minutes: Sequence[int]) -> list[float]:
-        """Return the users' cumulative shares of that day: smaller in zones where the day is young."""
+        """Return the users' cumulative shares of that day: smaller in zones where less of the day has passed."""
         if min(minutes) == max(minutes):
             return self._cumulative
         coverage = [self._calendar.coverage(zone, day) for zone in range(len(minutes))]
