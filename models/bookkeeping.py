@@ -1,7 +1,7 @@
 """The bookkeeping tables of the core, in schema ``frontview``; docs/protocol.md explains them.
 
-Invariant: every table is logged, and only the writers that its comment names write it. Exactness rests on these tables
-alone; the tables for operators are in :mod:`models.operation`.
+Invariant: every table is logged; the comment at each names its writers, and no other process writes it. Exactness
+rests on these tables alone; the tables for operators are in :mod:`models.operation`.
 """
 
 import sqlalchemy as sa

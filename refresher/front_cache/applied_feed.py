@@ -170,7 +170,7 @@ class FeedMemory:
         )
 
     def names(self, user: UserKey, drain_id: int) -> bool:
-        """Return whether a remembered row later than ``drain_id`` is about ``user`` or about everyone."""
+        """Return whether a remembered row later than ``drain_id`` concerns ``user`` or everyone."""
         return any(
             changed_in > drain_id for named in (user, None) for changed_in in self._by_user.get(named, {}).values()
         )

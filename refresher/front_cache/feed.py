@@ -93,13 +93,13 @@ class Changes:
             self.users = set(self._by_user).union(*(bulk.users for bulk in poll.bulks))
 
     def among(self, users: AbstractSet[UserKey]) -> list[UserKey]:
-        """Return those of ``users`` whom it is about."""
+        """Return those of ``users`` whom it concerns."""
         if self.users is None:
             return list(users)
         return list((users & self._by_user.keys()).union(*(users & bulk.users for bulk in self._bulks)))
 
     def of(self, user: UserKey) -> list[FeedRow]:
-        """Return the rows that are about ``user``."""
+        """Return the rows that concern ``user``."""
         bulks = [bulk.row_of(user) for bulk in self._bulks if user in bulk.users]
         return [*self._by_user.get(user, ()), *self._everyone, *bulks]
 

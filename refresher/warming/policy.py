@@ -132,7 +132,7 @@ def is_low(reads: Sequence[int]) -> bool:
 
 
 def merged(wanted: Iterable[Wanted]) -> list[Wanted]:
-    """Return one row for each (user, dashboard): the most urgent one, until the latest end of all of them."""
+    """Return one row for each (user, dashboard): the most urgent one, extended to the latest end of all."""
     rows: dict[tuple[str, str], Wanted] = {}
     for row in wanted:
         pair = row.user, row.dashboard

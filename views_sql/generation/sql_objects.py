@@ -31,7 +31,7 @@ def drop_user_key() -> list[str]:
 
 
 def create_sql_object(name: str, version: int) -> list[str]:
-    """Return the DDL of one file, the comment that tells which file it was, and who may use it."""
+    """Return the DDL in one file, then a comment with the file's fingerprint, and who may use the object."""
     text = read_sql(name, version)
     comment = literal(f"frontview {name} version {version} {fingerprint(text)}")
     kind = _kind(text)

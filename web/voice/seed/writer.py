@@ -67,7 +67,7 @@ def write_seed(connection: Connection, plan: SeedPlan, advance: Callable[[int], 
     """Write the plan's rows and return what was made.
 
     :param connection: in autocommit; transactions are opened here.
-    :param advance: called with the number of calls written, as they are.
+    :param advance: called after each batch of calls, with their number.
     :raises SeedError: no successive ids are available.
     """
     began = time.monotonic()
