@@ -140,7 +140,8 @@ class FrontCache(Upkeep):
                 self._running.forget(fill)
         except Exception as error:
             self._failed(error)
-        fill.end(None)
+        finally:
+            fill.end(None)
 
     def finish(
         self,
@@ -176,7 +177,8 @@ class FrontCache(Upkeep):
     @property
     def running(self) -> int:
         """How many computations run."""
-        return len(self._running)
+        with self._lock:
+            return len(self._running)
 
     def _failed(self, error: Exception) -> None:
         """Count and log a failure, and drop everything: what the cache holds may be behind what was shown."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+import psycopg
 from psycopg import sql
 
 from models.connection import Connection
@@ -84,16 +85,22 @@ def log_refresh(connection: Connection, result: RefreshResult, parts: list[TierR
             connection.execute(COST, row)
 
 
-def _row_count(connection: Connection, result: RefreshResult, part: TierRefresh) -> int:
+def _row_count(connection: Connection, result: RefreshResult, part: TierRefresh) -> int | None:
     """Return how many rows the tier has, counted only if the log does not have the previous number.
 
-    A REFRESH by another session makes the figure wrong until the next move of the horizon, which counts the rows.
+    A REFRESH by another session, or a refresh that could not be logged, makes the figure wrong until the next move of
+    the horizon, which counts the rows. None: they could not be counted; the next refresh tries again.
     """
     before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if part.populated else 0
-    if before is None or result.outcome == "moved":
-        relation = sql.Identifier("frontview", f"{result.view}_{part.tier}")
+    if before is not None and result.outcome != "moved":
+        return int(before + part.rows_added)
+    relation = sql.Identifier("frontview", f"{result.view}_{part.tier}")
+    try:
         return int(value_of(connection, sql.SQL("SELECT count(*) FROM {}").format(relation)))
-    return int(before + part.rows_added)
+    except psycopg.Error:
+        if connection.broken:
+            raise
+        return None
 
 
 def rows_added(connection: Connection, view: str, tier: str) -> int:

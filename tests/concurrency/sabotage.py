@@ -70,14 +70,14 @@ def watermark_taken_after_the_refresh() -> Iterator[None]:
     """Refresh first; then cover whatever has been drained by then."""
     honest = refresh_module._refresh_in_one_snapshot
 
-    def late(connection: Any, view: str, tiers: Any, *others: Any) -> str:
-        word = honest(connection, view, tiers, *others)
+    def late(connection: Any, view: str, parts: Any, *others: Any) -> str:
+        outcome = honest(connection, view, parts, *others)
         connection.execute(
             "UPDATE frontview.view_state SET through = (SELECT max(drain_id) FROM frontview.drain) "
             "WHERE view = %s AND tier = ANY (%s)",
-            (view, list(tiers)),
+            (view, [part.tier for part in parts]),
         )
-        return word
+        return outcome
 
     refresh_module._refresh_in_one_snapshot = late
     try:

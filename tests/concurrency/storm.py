@@ -236,6 +236,7 @@ class Storm:
         return refresh(c, view, tiers_together(chance.choice(view.tiers)), 1)
 
     def _note_refresh(self, result: RefreshResult) -> None:
+        assert result.outcome != "failed: None", "an error of psycopg's own: a sabotage that cannot act proves nothing"
         self.refreshes[result.outcome] = self.refreshes.get(result.outcome, 0) + 1
         self.drain.want_collection()
 

@@ -178,7 +178,7 @@ def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled
 
 LOOKS = {
     "drain_changes": r"changed AS MATERIALIZED \((.*?)\n    \), marked",
-    "begin_read": r"FROM \(\n(\s+-- Compared.*?)\s+UNION ALL\n\s+SELECT k\.source",
+    "begin_read": r"FROM \(\n(\s+-- Rows are compared.*?)\s+UNION ALL\n\s+SELECT k\.source",
 }
 
 

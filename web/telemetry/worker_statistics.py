@@ -3,8 +3,8 @@
 Metrics, sums over workers, the command line and the OpenAPI document are all made from it. It travels as JSON: one row
 of ``frontview.worker`` a process.
 
-Invariant: every field has a default. What a worker of another version does not report counts as nothing, and what it
-reports beyond these fields is ignored.
+Invariant: every field but those of a series has a default. What a worker of another version does not report counts as
+nothing, and what it reports beyond these fields is ignored.
 """
 
 import json

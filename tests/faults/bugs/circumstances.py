@@ -95,7 +95,7 @@ def _holds_a_refresh_back(stage: Stage) -> bool:
     try:
         holder.execute("SELECT FROM frontview.view_state WHERE view = 'call_daily' FOR UPDATE")
         until(lambda: _who_waits(stage), "somebody who waits")
-        waits = any(query.startswith("UPDATE frontview.view_state SET through") for query in _who_waits(stage))
+        waits = any(query.lstrip().startswith("UPDATE frontview.view_state SET through") for query in _who_waits(stage))
         time.sleep(0.5 if waits else 0.0)
     finally:
         terminate_quietly(holder)

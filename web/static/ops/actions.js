@@ -95,8 +95,9 @@ export function refreshing() {
     choose: (name) => (view.value = name),
     fault: () => (view.value ? "" : "There is no view to refresh."),
     effect() {
-      const last = Math.max(0, ...views.filter((one) => one.view === view.value).map((one) => one.duration_ms ?? 0));
-      return `The leader will refresh all tiers of ${view.value || "the view"} now, regardless of its plan${last ? `; the last refresh took ${took(last)}` : ""}. Reads are exact before, during and after it.`;
+      const tiers = views.filter((one) => one.view === view.value);
+      const last = tiers.reduce((sum, one) => sum + (one.duration_ms ?? 0), 0);
+      return `The leader will refresh all tiers of ${view.value || "the view"} now, regardless of its plan${last ? `; their last refreshes took ${took(last)}` : ""}. Reads are exact before, during and after it.`;
     },
     know(stats) {
       views = stats.views ?? [];
