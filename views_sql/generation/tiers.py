@@ -19,7 +19,8 @@ ALWAYS_NULL = "NULL::boolean AS always_null"
 def create_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
     """Return the DDL of live relation, state rows, tiers WITH NO DATA, unique indexes and merged read functions.
 
-    It fails unless PostgreSQL proves that the unique key identifies a row; the live relation's last column is :data:`ALWAYS_NULL`.
+    It fails unless PostgreSQL proves that the unique key identifies a row. The live relation ends in
+    :data:`ALWAYS_NULL`.
     """
     name = identifier(view.name)
     select = select_of(view.name, view.version)
