@@ -18,6 +18,8 @@ from tests.fix_postgres import ROOT
 from tests.oracle.reads import compare_every_read
 from tests.waiting import until
 
+pytestmark = pytest.mark.proof  # each test starts processes
+
 FAST = {"FRONTVIEW_REFRESH_MIN_SECONDS": "0.2", "FRONTVIEW_REFRESH_DUTY": "1", "FRONTVIEW_LOG_FORMAT": "json"}
 LEADER_PID = """
 SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)

@@ -17,6 +17,8 @@ from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.doctor import examine
 
+pytestmark = pytest.mark.proof  # roles belong to a whole server
+
 MISSING = "SELECT count(*) FROM frontview.missing_rights()"
 
 

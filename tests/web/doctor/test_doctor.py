@@ -18,6 +18,8 @@ from web.cli import main
 from web.doctor import Finding, examine
 from web.doctor.server import session
 
+pytestmark = pytest.mark.proof  # each test examines a whole database
+
 SECRET = "x" * 40
 Findings = dict[str, Finding]
 

@@ -12,6 +12,8 @@ from tests.fix_postgres import Server
 from web.cli import main
 from web.voice.load import LoadError, load_csv
 
+pytestmark = pytest.mark.proof  # a hundred files, each into a database of its own
+
 HEADER = "user_id,agent_id,started_at,status,duration_seconds,cost_cents\n"
 GOOD = "1,1,2026-03-01 10:00:00+00,completed,60,20\n"
 

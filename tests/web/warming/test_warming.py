@@ -29,6 +29,8 @@ from web.reads.exact_read import ReadQuestion
 from web.reads.read_path import ReadPolicy
 from web.telemetry.worker_statistics import WarmingStatistics
 
+pytestmark = pytest.mark.proof  # whole workers, many of them with a refresher
+
 CAPACITY = capacity_of(CATALOG, {}, 500)
 PLANNED = "SELECT user_id, dashboard, reason FROM frontview.warm_plan ORDER BY priority DESC, user_id, dashboard"
 USERS = 6
