@@ -190,9 +190,13 @@ def test_a_reset_is_once_and_is_no_goodbye(
     psycopg.connect(url).close()
 
 
-def test_a_statement_can_be_cancelled_through_it(link: Link, through: psycopg.Connection[Any]) -> None:
+def test_a_statement_can_be_cancelled_through_it(
+    cluster: Cluster, link: Link, through: psycopg.Connection[Any]
+) -> None:
     sleeping = Background(lambda: through.execute("SELECT pg_sleep(20)"))
-    until(lambda: through.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE, "statement")
+    asleep = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    with cluster.connect("postgres") as direct:  # A server that has not yet begun it would pass over the request.
+        until(lambda: direct.execute(asleep).rowcount == 1, "statement")
     through.cancel_safe(timeout=5)
     assert isinstance(sleeping.wait().error, psycopg.errors.QueryCanceled)
     assert link.connections == 2
