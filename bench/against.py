@@ -182,7 +182,7 @@ def _people(url: str) -> tuple[int, int]:
 
 
 def _table(figures: dict[str, dict[str, list[float]]]) -> Table:
-    table = Table("", "this, a second", "that, a second", "ratio", "rounds from … to")
+    table = Table("a second", "this", "that", "ratio", "rounds")
     for what, of in figures.items():
         ratios = [this / that for this, that in zip(of["this"], of["that"], strict=True)]
         rows = [f"{median(of['this']):,.0f}", f"{median(of['that']):,.0f}", f"{median(ratios):.2f}"]
