@@ -194,9 +194,10 @@ def test_a_statement_can_be_cancelled_through_it(
     cluster: Cluster, link: Link, through: psycopg.Connection[Any]
 ) -> None:
     sleeping = Background(lambda: through.execute("SELECT pg_sleep(20)"))
-    asleep = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    asleep = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
+    pid = through.info.backend_pid
     with cluster.connect("postgres") as direct:  # A server that has not yet begun it would pass over the request.
-        until(lambda: direct.execute(asleep).rowcount == 1, "statement")
+        until(lambda: direct.execute(asleep, (pid,)).rowcount == 1, "statement")
     through.cancel_safe(timeout=5)
     assert isinstance(sleeping.wait().error, psycopg.errors.QueryCanceled)
     assert link.connections == 2

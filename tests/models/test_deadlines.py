@@ -15,7 +15,7 @@ from tests.refresher.front_cache.cache_fakes import Clock
 from tests.waiting import until
 
 SLEEP = "SELECT pg_sleep(60)"
-SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE query = %s AND state = 'active' AND pid <> pg_backend_pid()"
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def watched(database_url: str) -> Iterator[Connection]:
         yield opened
 
 
-def look_when_asleep(connection: psycopg.Connection, deadlines: Deadlines) -> threading.Thread:
+def look_when_asleep(connection: psycopg.Connection, pid: int, deadlines: Deadlines) -> threading.Thread:
     def look() -> None:
-        until(lambda: connection.execute(SLEEPING, (SLEEP,)).fetchone() == (1,), "statement in progress")
+        until(lambda: connection.execute(SLEEPING, (pid,)).fetchone() == (1,), "statement in progress")
         deadlines.check()
 
     thread = threading.Thread(target=look)
@@ -49,7 +49,7 @@ def test_who_waits_too_long_sees_a_lost_connection(
 ) -> None:
     with deadlines.watch(watched, 5.0):
         clock.advance(5.0)
-        looking = look_when_asleep(connection, deadlines)
+        looking = look_when_asleep(connection, watched.info.backend_pid, deadlines)
         with pytest.raises(psycopg.OperationalError):
             watched.execute(SLEEP)
     looking.join()
@@ -62,7 +62,7 @@ def test_a_statement_the_server_works_on_gets_as_much_time_again(
     pid = watched.info.backend_pid
     with deadlines.watch(watched, 5.0, lambda _: still_works(database_url, pid)):
         clock.advance(5.0)
-        looking = look_when_asleep(connection, deadlines)
+        looking = look_when_asleep(connection, watched.info.backend_pid, deadlines)
 
         def end_it() -> None:
             looking.join()
@@ -107,8 +107,9 @@ def test_a_pooled_connection_is_cut_and_replaced(
     limit_use(engine, deadlines, 5.0)
     open_connections(engine, 1, threading.Event())
     with engine.connect() as pooled:
+        pid = pooled.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         clock.advance(5.0)
-        looking = look_when_asleep(connection, deadlines)
+        looking = look_when_asleep(connection, pid, deadlines)
         with pytest.raises(DBAPIError) as caught:
             pooled.exec_driver_sql(SLEEP)
         assert caught.value.connection_invalidated
