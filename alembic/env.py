@@ -66,8 +66,9 @@ def upgrade_every_branch(revision: str, _context: object) -> object:
 def run(connection: Connection) -> None:
     """Migrate over one connection."""
     check_server(connection)
-    # A connection that was handed over may have any settings.
-    connection.exec_driver_sql(SETTLE_TRANSACTION.decode(), settle_values(of_transaction({})))
+    # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
+    settings = of_transaction({"row_security": "on"})
+    connection.exec_driver_sql(SETTLE_TRANSACTION.decode(), settle_values(settings))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     connection.execute(text("SET LOCAL statement_timeout = '15min'"))
@@ -93,9 +94,11 @@ def main() -> None:
         run(handed_over)
         return
     engine = make_engine(direct_url(load_settings()), "frontview-migrate")
-    with engine.begin() as connection:
-        run(connection)
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            run(connection)
+    finally:
+        engine.dispose()
 
 
 main()
