@@ -7,11 +7,11 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models.connection import Connection
-from models.errors import ConfigurationError
 from models.settings import Settings
 from views_sql.declaration.maintained_view import Catalog
 from web.doctor import roles, running, schema, server
 from web.doctor.finding import Finding, failed, passed
+from web.doctor.tokens import verification
 
 Check = Callable[[Connection], Finding]
 
@@ -21,7 +21,7 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
 
     :param connect: opens a connection as the refresher and the feed follower do.
     """
-    yield tokens(settings)
+    yield verification(settings)
     try:
         opened = connect()
     except psycopg.Error as error:
@@ -36,17 +36,6 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
         if migrated.outcome != "fail":
             for subject, check in _schema_checks(catalog):
                 yield attempt(subject, check, connection)
-
-
-def tokens(settings: Settings) -> Finding:
-    """Check that tokens can be verified."""
-    from web.auth.signing_keys import token_secret  # noqa: PLC0415  imports the cryptography
-
-    try:
-        secret = token_secret(settings)
-    except ConfigurationError as error:
-        return failed("tokens", "; ".join(error.faults), "Set one of them.")
-    return passed("tokens", "verified with a shared secret" if secret else "verified with published keys")
 
 
 def attempt(subject: str, check: Check, connection: Connection) -> Finding:

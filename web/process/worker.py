@@ -31,7 +31,7 @@ from web.telemetry.metrics_folder import ServerNumbers
 from web.telemetry.process_numbers import process_statistics
 from web.telemetry.shared_numbers import SharedNumbers
 from web.telemetry.worker_reports import WorkerReports
-from web.telemetry.worker_statistics import PoolStatistics, WorkerReport, WorkerStatistics
+from web.telemetry.worker_statistics import KeyStatistics, PoolStatistics, WorkerReport, WorkerStatistics
 from web.warming.accesses import AccessCounter, AccessReporter
 from web.warming.warm_plan import Planned, WarmPlan
 from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
@@ -173,13 +173,19 @@ class Worker:
 
     :param catalog: what the application declares.
     :param on_engine: called with the engine of each process before it connects.
+    :param key_statistics: returns what the verification of tokens counts about its keys.
     :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
     """
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, *, on_engine: Callable[[Engine], None] | None = None
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        on_engine: Callable[[Engine], None] | None = None,
+        key_statistics: Callable[[], KeyStatistics] = KeyStatistics,
     ) -> None:
-        self._on_engine = on_engine
+        self._on_engine, self._key_statistics = on_engine, key_statistics
         region_limits(catalog.regions, settings.regions)  # Raises before anything starts.
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
@@ -257,6 +263,7 @@ class Worker:
             warming=parts.warmer.statistics(),
             event_streams=parts.event_hub.statistics(),
             accesses=parts.reporter.statistics(),
+            keys=self._key_statistics(),
         )
         parts.history.record(counters_of(statistics))
         return statistics
