@@ -5,6 +5,7 @@ Invariant: all faults of a configuration are reported at once, each with its var
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,6 +78,10 @@ class Settings(BaseSettings):
         500, ge=0, le=100_000, description="Most users whose answers the leader plans to keep warm."
     )
 
+    url_prefix: str = Field(
+        "",
+        description="Path under which people reach the web server, e.g. `/frontview`; the proxy may remove it or not.",
+    )
     front_layer: bool = Field(
         True, description="Whether hits are answered before Flask; `false` shows what that is worth."
     )
@@ -152,6 +157,13 @@ class Settings(BaseSettings):
             return json.loads(value) if isinstance(value, str) else value
         except ValueError:
             raise ValueError("not JSON; expected regions with their limits, as in docs/settings.md") from None
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        if not re.fullmatch(r"(/[\w.~-]+)*/?", value, re.ASCII):
+            raise ValueError("expected a path such as /frontview")
+        return value.rstrip("/")
 
     @field_validator("log_format", "log_level", mode="before")
     @classmethod

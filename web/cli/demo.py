@@ -210,7 +210,7 @@ def _keep_running(
 
 def _show_access(settings: Settings, url: str, port: int, environment: dict[str, str], user: int) -> None:
     """Print links that sign in, tokens, and example commands."""
-    base = f"http://127.0.0.1:{port}"
+    base = f"http://127.0.0.1:{port}{settings.url_prefix}"
     own = _token(settings, environment, user)
     admin = _token(settings, environment, user, admin=True)
     click.echo(
