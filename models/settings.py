@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     refresh_threshold: float = Field(
         0.8, gt=0, lt=1, description="Share of its life after which an answer is computed again."
     )
+    warming_predictive: bool = Field(
+        False,
+        description="Whether the leader also plans users who usually come at this hour: more hits in the first minute "
+        "of a visit for half as much database time again.",
+    )
     warming_duty: float = Field(
         0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
     )
