@@ -5,6 +5,7 @@ and the exit code is 1. An embedded database is started here and stopped when th
 """
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -131,7 +132,13 @@ def _run(settings: Settings, address: str, port: int, workers: int, own_core: bo
         log_level=LogLevels(settings.log_level),
         log_dictconfig={"version": 1, "disable_existing_loggers": False, "loggers": GRANIAN_LOGGERS},
     )
+    logging.getLogger("_granian").addFilter(_is_not_about_threads)
     server.serve()
+
+
+def _is_not_about_threads(record: logging.LogRecord) -> bool:
+    """Return whether a line of granian's is not its warning about many threads: ours wait, each stream keeps one."""
+    return not record.getMessage().startswith("Configuration allows spawning")
 
 
 @contextmanager

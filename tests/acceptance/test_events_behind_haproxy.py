@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,36 +14,33 @@ from tests.fix_app import System, free_port
 from tests.waiting import until
 
 USER = 1
-APACHE = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-MODULES = ("mpm_event", "authz_core", "filter", "deflate", "proxy", "proxy_http")
+HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 CONFIGURATION = """
-PidFile "{folder}/apache.pid"
-ErrorLog "{folder}/apache.error.log"
-Listen 127.0.0.1:{port}
-ServerName 127.0.0.1
-{modules}
-{user}
-SetOutputFilter DEFLATE
-ProxyPass "/" "http://127.0.0.1:{behind}/"
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen frontview
+    bind 127.0.0.1:{port}
+    compression algo gzip
+    server web 127.0.0.1:{behind}
 """
 
 
 @pytest.fixture
 def behind(system: System, tmp_path: Path) -> Iterator[str]:
     """The address of a proxy that compresses everything that it may, before one worker."""
-    if APACHE is None:
-        pytest.skip("this machine has no apache2: the Debian package apache2-bin has it")
+    if HAPROXY is None:
+        pytest.skip("this machine has no haproxy: install the package haproxy")
     system.start_refresher()
     system.wait_for_views()
     system.start_web(workers=1)
-    port, path = free_port(), tmp_path / "apache.conf"
-    folder = Path(APACHE).resolve().parents[1] / "lib" / "apache2" / "modules"
-    modules = "\n".join(f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in MODULES)
-    user = "User nobody\nGroup nogroup" if os.geteuid() == 0 else ""  # It refuses to serve as root.
-    path.write_text(CONFIGURATION.format(folder=tmp_path, port=port, modules=modules, user=user, behind=system.port))
-    system.start("apache", APACHE, "-D", "FOREGROUND", "-f", path)
+    port, path = free_port(), tmp_path / "haproxy.cfg"
+    path.write_text(CONFIGURATION.format(port=port, behind=system.port))
+    system.start("haproxy", HAPROXY, "-db", "-f", path)
     yield f"http://127.0.0.1:{port}"
-    system.end("apache")
+    system.end("haproxy", signal.SIGKILL)
 
 
 def listen(system: System, address: str) -> Listener | None:
@@ -53,7 +51,7 @@ def listen(system: System, address: str) -> Listener | None:
 
 
 def test_events_come_at_once_through_a_proxy_that_compresses(system: System, behind: str) -> None:
-    with until(lambda: listen(system, behind), f"answer of apache; log: {system.log('apache')}") as listener:
+    with until(lambda: listen(system, behind), f"answer of haproxy; log: {system.log('haproxy')}") as listener:
         listener.wait_for("state", TRUSTED)
         for seen in (0, 1):
             system.add_call(USER)
