@@ -7,9 +7,11 @@ Invariant: SIGTERM and SIGINT end the process within 5 s with the leader's lock 
 import signal
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import structlog
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from models.connection import Connection
@@ -61,9 +63,7 @@ class RefresherProcess:
         self._inspection_session = LeaderSession("inspection", lambda: connect_inspection(url), self.drain)
         self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
         self._wall_clock = WallClock()
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        )
+        self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
         self._add_jobs(settings, catalog)
 
     def _add_jobs(self, settings: Settings, catalog: Catalog) -> None:
@@ -94,10 +94,19 @@ class RefresherProcess:
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
         if settings.warming_enabled:
-            self._add_job(WarmingPlan(self._warming_session, capacity).tick, WARMING_SECONDS, "warming")
+            warming = WarmingPlan(self._warming_session, capacity, predictive=settings.warming_predictive)
+            self._add_job(warming.tick, WARMING_SECONDS, "warming")
 
     def _add_job(self, job: Callable[[], None], seconds: int, name: str) -> None:
-        self._scheduler.add_job(job, "interval", seconds=seconds, id=name)
+        """Run ``job`` after ``seconds``, and again as long after its end: so it is never due while it runs."""
+
+        def run() -> None:
+            try:
+                job()
+            finally:
+                self._add_job(job, seconds, name)
+
+        self._scheduler.add_job(run, run_date=datetime.now(UTC) + timedelta(seconds=seconds), id=name)
 
     def _refreshed(self, result: RefreshResult) -> None:
         self._metrics.refreshed(result)
@@ -128,7 +137,8 @@ class RefresherProcess:
         if self._wall_clock.was_set():
             log.warning("wall_clock_set")
             for job in self._scheduler.get_jobs():
-                job.modify(next_run_time=datetime.now(UTC))
+                with suppress(JobLookupError):  # It has begun to run.
+                    job.modify(next_run_time=datetime.now(UTC))
 
 
 def run(settings: Settings, catalog: Catalog) -> int:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ DRAIN_AGE = (
 )
 
 
+def _without_the_tests_own(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without variables of the tests, of which a refresher would log that they set nothing."""
+    return {name: value for name, value in environment.items() if not name.startswith("FRONTVIEW_TEST_")}
+
+
 class Refreshers:
     """Processes of one test, and a connection to their database."""
 
@@ -44,7 +49,7 @@ class Refreshers:
             process = subprocess.Popen(
                 [sys.executable, "-m", "refresher"],
                 cwd=ROOT,
-                env=os.environ | FAST | {"FRONTVIEW_DATABASE_URL": url or self.url},
+                env=_without_the_tests_own(os.environ) | FAST | {"FRONTVIEW_DATABASE_URL": url or self.url},
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 text=True,

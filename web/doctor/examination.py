@@ -7,10 +7,10 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models.connection import Connection
-from models.settings import Settings
+from models.settings import Settings, questionable_settings
 from views_sql.declaration.maintained_view import Catalog
 from web.doctor import roles, running, schema, server
-from web.doctor.finding import Finding, failed, passed
+from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.doctor.tokens import verification
 
 Check = Callable[[Connection], Finding]
@@ -36,6 +36,13 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
         if migrated.outcome != "fail":
             for subject, check in _schema_checks(catalog):
                 yield attempt(subject, check, connection)
+
+
+def variables() -> Finding:
+    """Check that each variable of the environment that looks like a setting is one."""
+    if sentences := questionable_settings():
+        return warned("variables", listed(sentences), "Correct their names, or remove them.")
+    return passed("variables", "every FRONTVIEW_ variable is a setting")
 
 
 def attempt(subject: str, check: Check, connection: Connection) -> Finding:

@@ -193,12 +193,15 @@ def documented_read(blueprint: APIBlueprint, answer: type[BaseModel]) -> Callabl
     return decorate
 
 
-def configure_openapi(app: APIFlask) -> None:
-    """Configure what the document says about the application as a whole."""
+def configure_openapi(app: APIFlask, url_prefix: str) -> None:
+    """Configure what the document says about the application as a whole.
+
+    :param url_prefix: the path under which its clients reach the application; empty: none.
+    """
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         AUTO_SERVERS=False,
-        SERVERS=[{"url": "/"}],
+        SERVERS=[{"url": url_prefix or "/"}],
         AUTO_OPERATION_ID=True,
         AUTO_404_RESPONSE=False,
         AUTO_AUTH_ERROR_RESPONSE=False,
