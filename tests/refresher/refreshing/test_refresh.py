@@ -485,15 +485,6 @@ class TestMaintenance:
         assert states["lead_daily", "history"].every_key
         assert not states["call_daily", "recent"].stale
 
-    def test_the_chores_of_the_application_are_called(self, db: Refreshed, maintenance: Maintenance) -> None:
-        db.c.execute("UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 1")
-
-        def finished() -> bool:
-            maintenance.run_chores()
-            return bool(db.value("SELECT count(*) = 0 FROM frontview.timezone_change"))
-
-        assert until(finished, "finished redating")
-
 
 class TestCollecting:
     def test_a_key_is_forgotten_once_the_tier_of_its_day_has_it(self, db: Refreshed) -> None:
