@@ -1,7 +1,7 @@
 """Housekeeping: batches delete what is no longer needed, no more at a time than asked for, and none of it is lost."""
 
+import itertools
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -152,12 +152,12 @@ def test_a_batch_of_collecting_deletes_as_many_keys_as_asked_for_even_of_one_dra
 
 class TestBudget:
     @pytest.fixture
-    def housekeeping(self, c: Connection) -> Iterator[Housekeeping]:
+    def housekeeping(self, c: Connection) -> Housekeeping:
         """Housekeeping whose clock goes on by a fifth of the budget at each look at it."""
         now = iter(range(1, 1_000_000))
         wanted = threading.Event()
         wanted.set()
-        yield Housekeeping(c, 60, wanted, lambda: 1e6 + next(now) * BUDGET_SECONDS / 5)
+        return Housekeeping(c, 60, wanted, lambda: 1e6 + next(now) * BUDGET_SECONDS / 5)
 
     def test_a_backlog_is_worked_off_between_many_drains(
         self, c: Connection, term: Term, housekeeping: Housekeeping
@@ -170,7 +170,7 @@ class TestBudget:
             left.append(value(c, LOGGED))
 
         assert len(left) > 2
-        assert all(0 < before - after <= 3 * BATCH for before, after in zip(left, left[1:], strict=False))
+        assert all(0 < before - after <= 3 * BATCH for before, after in itertools.pairwise(left))
 
     def test_a_backlog_of_one_kind_does_not_stop_the_others(
         self, c: Connection, term: Term, housekeeping: Housekeeping
