@@ -128,6 +128,25 @@ def test_a_signal_stops_it_while_a_refresh_waits_for_a_lock(
         until(lambda: value(watcher, blocked) == 0, "end of its connection")
 
 
+def test_chores_run_while_a_refresh_waits(
+    refreshers: Refreshers, watcher: psycopg.Connection[Any], database_url: str
+) -> None:
+    waits_since = (
+        "SELECT query_start FROM pg_stat_activity WHERE application_name = 'frontview-refresher-maintenance' "
+        "AND wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    watcher.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+    with psycopg.connect(database_url) as blocker:
+        blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+        refreshers.start()
+        since = until(lambda: value(watcher, waits_since), "refresh that waits", seconds=20)
+        watcher.execute("INSERT INTO frontview.timezone_change (user_id) SELECT id FROM users")
+
+        until(lambda: value(watcher, "SELECT seen_at FROM frontview.timezone_change"), "chore", seconds=20)
+
+        assert value(watcher, waits_since) == since, "the refresh no longer waited"
+
+
 def test_after_a_kill_of_the_leader_the_standby_leads(refreshers: Refreshers, watcher: psycopg.Connection[Any]) -> None:
     first = refreshers.start()
     pid = await_leader(watcher)
