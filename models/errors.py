@@ -46,6 +46,10 @@ class NotMigrated(FrontviewError):
         super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade head` (or `frontview migrate`).")
 
 
+class MigrationError(FrontviewError):
+    """The migrations cannot be run; the message says why."""
+
+
 class NotFound(FrontviewError):
     """The user, or the requested object of that user, does not exist.
 
