@@ -7,6 +7,7 @@ Invariant: SIGTERM and SIGINT end the process within 5 s with the leader's lock 
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
 import structlog
@@ -15,7 +16,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from models.connection import Connection
 from models.deadlines import Deadlines
 from models.embedded import direct_url
+from models.engine import connect
 from models.preconditions import require_usable_database
+from models.session_limits import session_limits
 from models.settings import Settings
 from refresher.leader.connections import connect_drain, connect_inspection, connect_maintenance, still_works
 from refresher.leader.drain import Drain
@@ -144,6 +147,9 @@ def run(settings: Settings, catalog: Catalog) -> int:
         signal.signal(number, lambda *_: stop_asked.set())
     url = direct_url(settings)
     require_usable_database(url, url, "frontview-refresher-check")
+    with closing(connect(url, "frontview-refresher-check")) as connection:
+        for limit in session_limits(connection):
+            log.warning("session_limited", limit=limit)
     process = RefresherProcess(settings, catalog, url)
     process.start()
     log.info("refresher_started")
