@@ -57,6 +57,10 @@ class UnsuitableDatabase(FrontviewError):
         super().__init__("The database cannot be used as it is:\n" + "\n".join(f"  - {fault}" for fault in faults))
 
 
+class MigrationError(FrontviewError):
+    """The migrations cannot be run; the message says why."""
+
+
 class NotFound(FrontviewError):
     """The user, or the requested object of that user, does not exist.
 

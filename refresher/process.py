@@ -7,7 +7,7 @@ Invariant: SIGTERM and SIGINT end the process within 5 s with the leader's lock 
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -17,7 +17,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from models.connection import Connection
 from models.deadlines import Deadlines
 from models.embedded import direct_url
+from models.engine import connect
 from models.preconditions import require_usable_database
+from models.session_limits import session_limits
 from models.settings import Settings
 from refresher.leader.connections import (
     connect_chores,
@@ -167,6 +169,9 @@ def run(settings: Settings, catalog: Catalog) -> int:
         signal.signal(number, lambda *_: stop_asked.set())
     url = direct_url(settings)
     require_usable_database(url, url, "frontview-refresher-check")
+    with closing(connect(url, "frontview-refresher-check")) as connection:
+        for limit in session_limits(connection):
+            log.warning("session_limited", limit=limit)
     process = RefresherProcess(settings, catalog, url)
     process.start()
     log.info("refresher_started")

@@ -265,3 +265,13 @@ def test_a_setting_that_cannot_be_is_named(refreshers: Refreshers, monkeypatch: 
     assert process.wait(20) == 1
     assert "FRONTVIEW_DRAIN_SECONDS" in refreshers.log(process)
     assert "Traceback" not in refreshers.log(process)
+
+
+def test_it_names_limits_that_it_cannot_lift_and_leads_all_the_same(
+    refreshers: Refreshers, watcher: psycopg.Connection[Any]
+) -> None:
+    for setting in ("temp_file_limit = '64MB'", "default_transaction_read_only = on", "statement_timeout = '50ms'"):
+        watcher.execute(f"ALTER DATABASE {watcher.info.dbname} SET {setting}".encode())
+    process = refreshers.start()
+    await_leader(watcher)
+    assert "temp_file_limit is 64MB" in refreshers.log(process)
