@@ -95,20 +95,26 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
-        case NotMigrated() | DatabaseUnavailable():
+        case NotMigrated() | DatabaseUnavailable() | StatementFailed():
             return _translate_database(error)
-        case StatementFailed(sqlstate=it) if it == LACKS_A_RIGHT:
-            detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
-            return Problem(500, "not-permitted", detail)
         case HTTPException():
             return _translate_http(error)
-    return Problem(500, detail="Something went wrong here; the request id helps to find out what.")
+    return _defect()
+
+
+def _defect() -> Problem:
+    return Problem(500, detail="Something went wrong in the server; the request id helps to find out what.")
 
 
 def _translate_database(error: FrontviewError) -> Problem:
     if isinstance(error, NotMigrated):
         detail = "The database lacks Frontview's current schema; its operator must migrate it."
         return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
+    if isinstance(error, StatementFailed):
+        if error.sqlstate != LACKS_A_RIGHT:
+            return _defect()
+        detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
+        return Problem(500, "not-permitted", detail)
     detail = "The database cannot be read at the moment."
     return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
 

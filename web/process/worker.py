@@ -44,7 +44,8 @@ SPARE_THREADS = 4
 def threads_for(pool_size: int, event_streams: int) -> int:
     """Return how many threads a web server should have.
 
-    Some threads stay free while others wait for the database or for a place, and each open stream of events occupies one.
+    Some threads stay free while others wait for the database, or for a place among those; each open stream of events
+    occupies one.
     """
     return 2 * admitted(pool_size) + SPARE_THREADS + event_streams
 

@@ -95,9 +95,7 @@ class ExactReads:
         self._counter = counter
         self._seconds = seconds
 
-    def ask(
-        self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any], *, begin_by: float = NEVER
-    ) -> Answer:
+    def ask(self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any], *, begin_by: float = NEVER) -> Answer:
         """Return the answer as of now; from the base tables if the views cannot be read.
 
         :param begin_by: until when to wait for a connection, as monotonic time; the pool's own timeout is the least.

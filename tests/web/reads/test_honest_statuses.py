@@ -44,7 +44,9 @@ def read_path(engine: Engine) -> ReadPath:
 
 @pytest.fixture
 def client(engine: Engine, read_path: ReadPath, connection: Connection) -> FlaskClient:
-    connection.execute("INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE VALUES (7, 'ann@example.org', 'Ann')")
+    connection.execute(
+        "INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE VALUES (7, 'ann@example.org', 'Ann')"
+    )
     return make_app(FakeWorker(read_path=read_path, engine=engine), log_level="error").test_client()
 
 
