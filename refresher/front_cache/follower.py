@@ -28,6 +28,8 @@ from refresher.front_cache.statistics import FollowerStatistics
 from refresher.front_cache.trust import Sighting
 
 STATEMENT_TIMEOUT_SECONDS = 5
+# The database counts as answering for this time after a poll is due.
+ANSWERING_SECONDS = 2.0
 NEVER_OVERDUE = float("inf")
 # A worker that is further behind starts again with an empty cache. A million takes a worker about 130 MB for a moment.
 MAX_ROWS_A_POLL = 1_000_000
@@ -130,6 +132,10 @@ class FeedFollower:
             reconnects=self._counter["reconnects"],
             failures=self._counter["failures"],
         )
+
+    def database_answers(self) -> bool:
+        """Return whether the database has answered the newest poll that was due, and so works, however slowly."""
+        return self._monotonic() - self._answered < self._poll_seconds + ANSWERING_SECONDS
 
     # --- in the thread
 

@@ -44,13 +44,17 @@ SPARE_THREADS = 4
 def threads_for(pool_size: int, event_streams: int) -> int:
     """Return how many threads a web server should have.
 
-    Some threads stay free while others wait for the database, and each open stream of events occupies one.
+    Some threads stay free while others wait for the database, or for a place among those; each open stream of events
+    occupies one.
     """
-    return 2 * pool_size + SPARE_THREADS + event_streams
+    return 2 * admitted(pool_size) + SPARE_THREADS + event_streams
 
 
 def admitted(pool_size: int) -> int:
-    """Return how many requests may wait at once, for a connection of the pool or for another request's computation."""
+    """Return how many requests may wait at once, for a connection of the pool or for another request's computation.
+
+    As many others may wait until one of these has its answer.
+    """
     return 2 * pool_size
 
 
@@ -108,6 +112,7 @@ class _Running:
             stale_if_error_seconds=settings.stale_if_error_seconds,
             admission=admitted(settings.pool_size),
             compress_from_bytes=settings.compress_from_bytes,
+            database_answers=self.follower.database_answers,
             on_answered=self.accesses.note,
         )
         self.reporter = AccessReporter(self.engine, self.accesses, self.deadlines)
