@@ -19,6 +19,7 @@ from models.base import metadata
 from models.column_types import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
+from models.session_settings import SETTLE_TRANSACTION, of_transaction, settle_values
 from models.settings import load_settings
 from models.suitable_database import require_readable_text, require_visible_rows
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
@@ -50,6 +51,7 @@ def configure(connection: Connection, **extra: object) -> None:
         connection=connection,
         target_metadata=metadata,
         version_table=VERSION_TABLE,
+        version_table_schema="public",
         include_schemas=True,
         include_name=include_name,
         **extra,
@@ -64,6 +66,9 @@ def upgrade_every_branch(revision: str, _context: object) -> object:
 def run(connection: Connection) -> None:
     """Migrate over one connection."""
     check_server(connection)
+    # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
+    settings = of_transaction({"row_security": "on"})
+    connection.exec_driver_sql(SETTLE_TRANSACTION.decode(), settle_values(settings))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     connection.execute(text("SET LOCAL statement_timeout = '15min'"))
@@ -89,9 +94,11 @@ def main() -> None:
         run(handed_over)
         return
     engine = make_engine(direct_url(load_settings()), "frontview-migrate")
-    with engine.begin() as connection:
-        run(connection)
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            run(connection)
+    finally:
+        engine.dispose()
 
 
 main()
