@@ -4,7 +4,7 @@
 -- clocks are moved forward over midnight an instant of the new day. In UTC an interval of a day has 24 hours
 -- change: first version
 CREATE FUNCTION frontview.end_of_day(p_moment timestamptz, p_zone text) RETURNS timestamptz
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE STRICT
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$

@@ -34,7 +34,7 @@ SELECT
     {python_day("a.first_day")} AS first_day, {python_day("a.last_day")} AS last_day,
     EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds
 FROM {{function}}({{parameters}}) a
-"""
+"""  # noqa: S608  constant names of columns # nosec B608
 
 
 class ReadQuestion(NamedTuple):

@@ -93,11 +93,18 @@ class TestWhatGoesIn:
     def test_semicolons_and_tabs_of_spreadsheets(
         self, filled: psycopg.Connection, tmp_path: Path, end: str, separator: str
     ) -> None:
-        rows = ["\ufeff" + '"user_id",name,created_at', '1,"Zoë, ""Z""\nand Leo",2026-03-01T10:00:00Z', "1,Mia,2026-03-02"]
+        rows = [
+            "\ufeff" + '"user_id",name,created_at',
+            '1,"Zoë, ""Z""\nand Leo",2026-03-01T10:00:00Z',
+            "1,Mia,2026-03-02",
+        ]
         content = end.join([*rows, ""]).replace(",", separator).replace(f"Zoë{separator}", f"{separator}Zoë,")
         assert load(filled, "agents", content) == 2
         loaded = filled.execute("SELECT name, created_at::text FROM agents WHERE id > 1 ORDER BY id").fetchall()
-        assert loaded == [(f'{separator}Zoë, "Z"\nand Leo', "2026-03-01 10:00:00+00"), ("Mia", "2026-03-02 00:00:00+00")]
+        assert loaded == [
+            (f'{separator}Zoë, "Z"\nand Leo', "2026-03-01 10:00:00+00"),
+            ("Mia", "2026-03-02 00:00:00+00"),
+        ]
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
     def test_empty_lines_at_the_end_are_no_rows(self, filled: psycopg.Connection, end: str) -> None:
