@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.backoff import Backoff
 from models.base import CHANNEL
+from models.calendar_day import python_day
 from models.deadlines import Deadlines
 from models.engine import connect
 from models.event_counter import EventCounter
@@ -49,8 +50,8 @@ WITH newest AS MATERIALIZED (
     SELECT d.drain_id, d.epoch, d.nonce, d.drained_at, clock_timestamp() AS database_time
     FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1
 ), row_after AS (
-    SELECT f.drain_id, f.user_id, f.source, NULLIF(f.first_day, '-infinity') AS first_day,
-        NULLIF(f.last_day, '-infinity') AS last_day
+    SELECT f.drain_id, f.user_id, f.source, {python_day("f.first_day")} AS first_day,
+        {python_day("f.last_day")} AS last_day
     FROM frontview.feed f
     WHERE f.drain_id > %(since)s AND f.drain_id <= (SELECT n.drain_id FROM newest n)
     ORDER BY f.drain_id LIMIT {MAX_ROWS_A_POLL + 1}

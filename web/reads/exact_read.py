@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from models.calendar_day import python_day
 from models.database_errors import CONTENTION, INVALID_PARAMETER, sqlstate_of, translated
 from models.errors import DatabaseUnavailable, FrontviewError, StatementFailed
 from models.event_counter import EventCounter
@@ -28,15 +29,15 @@ _NOT_OF_THE_VIEW = ("08", "53", "57", "55P03", INVALID_PARAMETER)
 # A rewrite is rare; five in a row under five reads mean that something rewrites tables in a loop.
 MAX_ATTEMPTS = 5
 
-# The days of `all_time` are infinite, which Python's date cannot hold.
-_STATEMENT = """
+# Doubled braces are filled in for each question.
+_STATEMENT = f"""
 SELECT
-    {place} AS place, a.body, a.epoch, a.drain_id, a.source,
+    {{place}} AS place, a.body, a.epoch, a.drain_id, a.source,
     COALESCE(a.patched_days, 0) AS patched_days, COALESCE(a.undrained, TRUE) AS undrained,
-    NULLIF(a.first_day, '-infinity') AS first_day, NULLIF(a.last_day, 'infinity') AS last_day,
+    {python_day("a.first_day")} AS first_day, {python_day("a.last_day")} AS last_day,
     EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds
-FROM {function}({parameters}) a
-"""
+FROM {{function}}({{parameters}}) a
+"""  # noqa: S608  constant names of columns # nosec B608
 
 
 class ReadQuestion(NamedTuple):

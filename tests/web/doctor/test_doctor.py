@@ -270,7 +270,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 23
+        assert len(lines) == 24
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:

@@ -1,5 +1,5 @@
 -- date_range, version 1: returns the days a question is about, with defaults filled in, and until when they hold
--- one row: first_day, last_day, valid_until (the user's next midnight when a default was used, else NULL)
+-- one row: first_day, last_day, valid_until (when the user's day ends if "to" was left out, else NULL)
 -- base tables: users (the time zone); no row when there is no such user
 -- raises FV002, invalid parameter, for a range that runs backwards or holds more than 400 days
 -- change: first version
@@ -29,7 +29,7 @@ BEGIN
             first_day, last_day, last_day - first_day + 1 USING ERRCODE = 'FV002', COLUMN = 'from';
     END IF;
     IF p_to IS NULL THEN
-        valid_until := (today + 1)::timestamp AT TIME ZONE zone;
+        valid_until := frontview.end_of_day(now(), zone);
     END IF;
     RETURN NEXT;
 END
