@@ -46,6 +46,17 @@ class NotMigrated(FrontviewError):
         super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade head` (or `frontview migrate`).")
 
 
+class UnsuitableDatabase(FrontviewError):
+    """The database would hide rows from Frontview, or keeps text that nobody can convert.
+
+    :param faults: what is wrong and what to do, a line each.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("The database cannot be used as it is:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
 class NotFound(FrontviewError):
     """The user, or the requested object of that user, does not exist.
 

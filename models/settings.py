@@ -7,14 +7,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from models.errors import ConfigurationError
 
 _POSTGRES_DRIVERS = {"postgresql", "postgresql+psycopg", "postgres"}
+_EXPECTED_URL = (
+    "not a database URL that libpq can read; expected postgresql://user:password@host:port/name, special characters "
+    "in the password percent-encoded (@ as %40, / as %2F)"
+)
 
 
 class Settings(BaseSettings):
@@ -134,13 +138,12 @@ class Settings(BaseSettings):
     def _is_postgresql_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            url = make_url(value)
-        except (ArgumentError, ValueError):
-            raise ValueError("not a database URL; expected postgresql://user:password@host:port/name") from None
-        if url.drivername not in _POSTGRES_DRIVERS:
-            raise ValueError(f"the driver {url.drivername!r} is not PostgreSQL; expected postgresql://…")
-        return url.set(drivername="postgresql").render_as_string(hide_password=False)
+        scheme, separator, rest = value.partition("://")
+        if not separator or not _readable(f"postgresql://{rest}"):
+            raise ValueError(_EXPECTED_URL)
+        if scheme not in _POSTGRES_DRIVERS:
+            raise ValueError(f"the driver {scheme!r} is not PostgreSQL; expected postgresql://…")
+        return f"postgresql://{rest}"
 
     @field_validator("jwt_secret")
     @classmethod
@@ -155,6 +158,16 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("https://", "http://")):
             raise ValueError("expected an https:// (or http://) URL")
         return value
+
+
+def _readable(url: str) -> bool:
+    """Return whether libpq can read the URL. Its own messages quote what it cannot read, perhaps of a password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return False
+    ports = str(parts.get("port") or "").split(",")
+    return all(not port or port.isdecimal() for port in ports) and "@" not in str(parts.get("host"))
 
 
 def secret_folders() -> list[Path]:

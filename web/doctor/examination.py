@@ -53,6 +53,8 @@ def _server_checks(connect: Callable[[], Connection]) -> list[tuple[str, Check]]
     return [
         ("server version", server.version),
         ("primary server", server.writable),
+        ("encoding", server.encoding),
+        ("row-level security", server.row_security),
         ("sessions", lambda _: server.session(connect)),
         ("clock", server.clock),
         ("long transactions", server.old_transactions),
