@@ -23,6 +23,19 @@ class DatabaseUnavailable(FrontviewError):
     """No usable connection to the database; the read may be tried again later."""
 
 
+class StatementFailed(FrontviewError):
+    """The database refused a statement for a reason that waiting does not change: a defect, or a missing right.
+
+    :param sqlstate: None: the driver refused a value.
+    :param function: the database's function in which it failed, if the server named one.
+    """
+
+    def __init__(self, sqlstate: str | None, function: str | None = None) -> None:
+        self.sqlstate, self.function = sqlstate, function
+        where = f" in {function}" if function else ""
+        super().__init__(f"A statement failed (SQLSTATE {sqlstate}){where}; the server's log has its text.")
+
+
 class ServerTooOld(FrontviewError):
     """The server is older than the protocol needs.
 
@@ -57,6 +70,10 @@ class UnsuitableDatabase(FrontviewError):
         super().__init__("The database cannot be used as it is:\n" + "\n".join(f"  - {fault}" for fault in faults))
 
 
+class MigrationError(FrontviewError):
+    """The migrations cannot be run; the message says why."""
+
+
 class NotFound(FrontviewError):
     """The user, or the requested object of that user, does not exist.
 
@@ -72,10 +89,11 @@ class InvalidParameters(FrontviewError):
     """Parameters that the dashboard does not allow.
 
     :param detail: one sentence that may be shown to the caller.
+    :param field: the parameter that it is about.
     """
 
-    def __init__(self, detail: str) -> None:
-        self.detail = detail
+    def __init__(self, detail: str, field: str) -> None:
+        self.detail, self.field = detail, field
         super().__init__(detail)
 
 
