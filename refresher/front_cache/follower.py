@@ -203,7 +203,7 @@ class FeedFollower:
         return not self._stopping.is_set() and threading.main_thread().is_alive()
 
     def _note(self, event: str, error: Exception) -> None:
-        if self._stopping.is_set():
+        if not self._goes_on():  # Its connection was cut because the process ends.
             return
         self._error = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         if self._counter.add(event):
