@@ -6,6 +6,7 @@ Invariant: one migrator works at a time (advisory lock), never waits long for a 
 from collections.abc import MutableMapping
 
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
@@ -21,6 +22,7 @@ from models.engine import make_engine, require_supported_server
 from models.preconditions import require_migratable
 from models.session_settings import SETTLE_TRANSACTION, of_transaction
 from models.settings import load_settings
+from models.suitable_database import require_readable_text, require_visible_rows
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
 
 VERSION_TABLE = "frontview_alembic_version"
@@ -31,11 +33,12 @@ ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "frontview.stalenes
 
 
 def check_server(connection: Connection) -> None:
-    """Raise ServerTooOld unless the server can run the protocol."""
+    """Raise unless server and database can run the protocol."""
     row = connection.execute(
         text("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
     ).one()
     require_supported_server(row[0], row[1])
+    require_readable_text(connection)
 
 
 def include_name(name: str | None, type_: str, parents: MutableMapping[str, str | None]) -> bool:
@@ -64,16 +67,23 @@ def upgrade_every_branch(revision: str, _context: object) -> object:
 def run(connection: Connection) -> None:
     """Migrate over one connection."""
     check_server(connection)
-    # A connection that was handed over may have any settings.
-    connection.exec_driver_sql(SETTLE_TRANSACTION, (of_transaction(),))
+    # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
+    connection.exec_driver_sql(SETTLE_TRANSACTION, (of_transaction({"row_security": "on"}),))
     require_migratable(connection)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     connection.execute(text("SET LOCAL statement_timeout = '15min'"))
-    configure(connection)
+    upgrades: set[bool] = set()
+
+    def note_direction(step: MigrationInfo, **_: object) -> None:
+        upgrades.add(step.is_upgrade)
+
+    configure(connection, on_version_apply=note_direction)
     if context.get_context().opts.get("destination_rev") == "head":
-        configure(connection, fn=upgrade_every_branch)
+        configure(connection, on_version_apply=note_direction, fn=upgrade_every_branch)
     context.run_migrations()
+    if False not in upgrades:  # In the same transaction, so that nothing is left of an upgrade that is refused.
+        require_visible_rows(connection)
 
 
 def main() -> None:

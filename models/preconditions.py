@@ -11,6 +11,7 @@ from models.engine import connect, make_engine, require_supported_server
 from models.errors import MigrationError
 from models.pooler import PROBE_SETTING, refusal, require_own_session
 from models.schema_version import VERSION_TABLE, require_migrated
+from models.suitable_database import require_readable_text, require_visible_rows
 
 _MIGRATABLE = f"""
 SELECT
@@ -21,11 +22,12 @@ SELECT
 
 
 def require_usable_database(url: str, direct_url: str, application_name: str) -> None:
-    """Raise unless the server answers, is new enough, has the schema of this code, and keeps sessions.
+    """Raise unless the server answers, is new enough, hides nothing, has the schema of this code, and keeps sessions.
 
     :param direct_url: the URL for connections with session state.
     :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no connection is possible.
     :raises ServerTooOld: the server's version is too old.
+    :raises UnsuitableDatabase: row-level security hides rows, or text cannot be converted to UTF8.
     :raises NotMigrated: the schema is missing or older than this code.
     :raises ConfigurationError: ``direct_url`` leads to a pooler.
     """
@@ -48,6 +50,8 @@ def _require_usable(engine: Engine) -> None:
             "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
         ).one()
         require_supported_server(number, name)
+        require_readable_text(connection)
+        require_visible_rows(connection)
         require_migrated(connection)
 
 

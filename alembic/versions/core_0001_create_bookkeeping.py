@@ -30,6 +30,7 @@ OBJECTS = (
     "read_state",
     "answer",
     "tier_holds",
+    "end_of_day",
     "install_triggers",
     "remove_triggers",
     "capture_coverage",

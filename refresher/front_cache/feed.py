@@ -19,7 +19,9 @@ ChangedDays = tuple[str, date | None, date | None]  # Source, first day, last da
 
 
 class FeedRow(NamedTuple):
-    """One invalidation; user None: every user; days None: the change has no day, so it concerns every day."""
+    """One invalidation; user None: every user; a day None: the change has no day, or one outside of Python's calendar,
+    so it concerns every day.
+    """
 
     drain_id: int
     user: UserKey | None

@@ -65,7 +65,7 @@ CREATE SCHEMA shop;
 CREATE TABLE shop.customer (key {type} PRIMARY KEY, name text NOT NULL, points integer NOT NULL DEFAULT 0);
 CREATE TABLE shop.orders (
     id bigint GENERATED ALWAYS AS IDENTITY, customer {type} NOT NULL, order_day date NOT NULL,
-    amount_cents bigint NOT NULL
+    amount_cents numeric NOT NULL
 );
 CREATE TABLE shop.visit (customer {type} NOT NULL, day date NOT NULL, page integer NOT NULL) PARTITION BY RANGE (day);
 CREATE TABLE shop.visit_2025 PARTITION OF shop.visit FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
@@ -209,6 +209,21 @@ def test_reads_are_exact_through_writes_drains_refreshes_and_horizon_moves(shop:
             for view in CATALOG.views[:2]:
                 assert shop.refresh(view, horizon=TODAY - timedelta(days=10 * number)) == "moved"
             shop.check_every_read()
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity"])
+def test_a_measure_that_was_no_finite_number_is_right_as_soon_as_it_is_corrected(shop: Shop, amount: str) -> None:
+    customer, old = shop.customers[0], TODAY - timedelta(days=100)
+    shop.execute(
+        "INSERT INTO shop.orders (customer, order_day, amount_cents) VALUES (%s, %s, %s)", customer, old, amount
+    )
+    populate(shop)
+    shop.check_every_read()
+
+    shop.execute("UPDATE shop.orders SET amount_cents = 5 WHERE amount_cents = %s", amount)
+
+    assert shop.total_readable("order_daily", customer)
+    shop.check_every_read()
 
 
 def test_clean_reads_come_from_the_views(shop: Shop) -> None:

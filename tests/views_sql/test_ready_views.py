@@ -45,7 +45,7 @@ class Clean:
             at = horizon if view.day_column else None
             result = refresh(self.c, view, view.tiers, self.term.epoch, horizon=at)
             assert result.outcome in {"populated", "refreshed", "moved"}
-        self.c.execute("SELECT frontview.collect_stale_keys(0, 1000)")
+        self.c.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 1000)")
 
     def notes_are_used(self, views: tuple[str, ...] = VIEWS, user: int = 1) -> bool:
         state = self.c.cursor(row_factory=psycopg.rows.dict_row).execute(STATE, (user, list(views))).fetchone()

@@ -18,7 +18,11 @@ BEGIN
         UNION ALL
         SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
         WHERE v.{{user}} = p_user;
-    ELSIF p_stale.total_readable AND p_since >= p_stale.horizon THEN
+    ELSIF p_stale.total_readable AND p_since >= p_stale.horizon AND NOT EXISTS (
+        -- Nothing can be subtracted from NaN or an infinite sum.
+        SELECT FROM frontview.{{name}}_total v
+        WHERE v.{{user}} = p_user AND {{sum_of_measures}} IN ('NaN', 'Infinity', '-Infinity')
+    ) THEN
         RETURN QUERY
         SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
         UNION ALL

@@ -29,6 +29,7 @@ def create_merged_reads(view: MaintainedView, template_version: int) -> list[str
     measures = [identifier(measure) for measure in view.measures]
     names |= {
         "measures": ", ".join(f"v.{measure}" for measure in measures),
+        "sum_of_measures": " + ".join(f"v.{measure}" for measure in measures),
         "part_sums": ", ".join(f"sum(v.{measure})::numeric" for measure in measures),
         "negated_sums": ", ".join(f"-sum(v.{measure})::numeric" for measure in measures),
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),

@@ -20,8 +20,12 @@ def load(table: str, file: Path) -> None:
     """Load a CSV export into a base table, all or nothing.
 
     TABLE is users, agents, calls, lead_analytics or agent_analytics; FILE.csv is UTF-8 (`-`: standard
-    input). Its first line names columns of the table, in any order; missing columns take their defaults.
-    An empty field without quotes is NULL; one in quotes ("") is an empty text.
+    input). Its first line names columns of the table, in any order, separated by commas, semicolons or
+    tabs, as all lines are then; missing columns take their defaults. An empty field without quotes is
+    NULL; one in quotes ("") is an empty text.
+
+    Dates and times are those of ISO 8601: 2026-01-31, 2026-01-31T09:30:00+01:00, or with a blank instead
+    of the T; a time without an offset is UTC. Nothing else is read as one, neither 31/01/2026 nor today.
 
     The column local_day is not needed: the database sets it from the user's time zone, and overwrites a
     given value. If the file holds ids, rows inserted later get larger ones.
@@ -33,6 +37,7 @@ def load(table: str, file: Path) -> None:
     from models.engine import connect  # noqa: PLC0415
     from web.cli.progress import progress  # noqa: PLC0415
     from web.voice.load import load_csv  # noqa: PLC0415
+    from web.voice.load.csv_file import SEPARATORS, CsvFile  # noqa: PLC0415
     from web.voice.load.table import find_table  # noqa: PLC0415
 
     find_table(table)
@@ -42,8 +47,11 @@ def load(table: str, file: Path) -> None:
         connect(direct_url(load_settings()), "frontview-load") as connection,
         progress(f"Loading {table}", size, is_bytes=True) as advance,
     ):
-        rows = load_csv(connection, table, opened, name, advance)
-    click.echo(f"{rows:,} row{'s' * (rows != 1)} loaded into {table}.")
+        csv_file = CsvFile(opened, name)
+        rows = load_csv(connection, table, csv_file, advance)
+    found = csv_file.header.separator
+    separated = "" if found == "," else f"; the fields of {name} are separated by {SEPARATORS[found]}"
+    click.echo(f"{rows:,} row{'s' * (rows != 1)} loaded into {table}{separated}.")
 
 
 @contextmanager

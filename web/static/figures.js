@@ -77,9 +77,13 @@ export function month(text) {
   );
 }
 
-/** Return an instant in a time zone: the time alone if it is of that zone's today, else with its day. */
+/**
+ * Return an instant in a time zone: the time alone if it is of that zone's today, else with its day; as it is if the
+ * browser has no such date (infinity, a year past 9999).
+ */
 export function instant(value, timeZone, { seconds = false } = {}) {
   const time = new Date(value);
+  if (Number.isNaN(time.getTime())) return String(value);
   const shown = { timeZone, hour: "2-digit", minute: "2-digit" };
   if (seconds) shown.second = "2-digit";
   if (today(timeZone, time) !== today(timeZone)) Object.assign(shown, { month: "short", day: "numeric" });

@@ -21,11 +21,12 @@ from models.errors import InvalidParameters, NotFound, NotMigrated
 from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import FeedRow, Poll
-from refresher.front_cache.follower import FeedFollower
+from refresher.front_cache.follower import ANSWERING_SECONDS, FeedFollower
 from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
 from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import ROOT
+from tests.refresher.front_cache.cache_fakes import fill, make_entry, make_key
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.process.worker import Worker
@@ -33,6 +34,7 @@ from web.reads.read_path import ReadPath, ReadPolicy
 
 SECONDS = 10
 NEVER_BY_ITSELF = 60.0
+ODD_DAYS = ("20000-01-01", "5874897-12-31", "infinity", "-infinity", "0044-03-15 BC", "4714-11-24 BC")
 
 
 class WatchedCache(FrontCache):
@@ -251,6 +253,17 @@ def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.
 # --- the read path and the worker
 
 
+def test_the_database_counts_as_answering_until_polls_are_overdue(database_url: str) -> None:
+    later = [0.0]
+    with following(database_url, poll_seconds=0.05, monotonic=lambda: time.monotonic() + later[0]) as (follower, _):
+        until(follower.database_answers, "answered poll")
+        assert follower.stop()
+        assert follower.database_answers()
+        later[0] = 0.05 + ANSWERING_SECONDS
+        assert not follower.database_answers()
+        assert not FeedFollower(database_url, WatchedCache()).database_answers()
+
+
 @pytest.fixture
 def led(database_url: str, connection: psycopg.Connection[Any]) -> Callable[[], None]:
     """A database with one user and a leader; the result drains once and wakes everybody."""
@@ -298,6 +311,26 @@ def test_a_drained_write_takes_the_cached_answer_away(
         statistics = worker.statistics()
         assert statistics.cache.regions["dashboard"].evictions["invalidated"] >= 1
         assert statistics.feed.connected
+
+
+def test_a_day_outside_of_pythons_calendar_takes_the_entries_of_its_own_user_only(
+    database_url: str, connection: psycopg.Connection[Any], led: Callable[[], None]
+) -> None:
+    mine, another = make_key(1), make_key(2)
+    with following(database_url, poll_seconds=NEVER_BY_ITSELF) as (follower, cache):
+        cache.next_poll()
+        for day in ODD_DAYS:
+            applied = cache.applied
+            assert applied is not None
+            facts = {"epoch": applied.epoch, "sources": frozenset({"agent_analytics"}), "began": time.monotonic()}
+            for key in (mine, another):
+                fill(cache, key, make_entry(applied.drain_id, key=key, **facts))
+                assert cache.holds(key), day
+            connection.execute("INSERT INTO agent_analytics (agent_id, user_id, day) VALUES (1, 1, %s)", (day,))
+            led()
+            _, flushed = cache.next_poll()
+            assert (flushed, cache.holds(mine), cache.holds(another)) == (False, False, True), day
+        assert follower.status().reconnects == 0
 
 
 def test_refusals_of_the_functions_become_our_errors(database_url: str, led: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tests.fix_postgres import Server
 from web.cli import main
 from web.voice.load import LoadError, load_csv
+from web.voice.load.csv_file import CsvFile
 
 pytestmark = pytest.mark.proof  # a hundred files, each into a database of its own
 
@@ -39,7 +40,7 @@ def _fill(connection: psycopg.Connection) -> psycopg.Connection:
 
 def load(connection: psycopg.Connection, table: str, content: str | bytes) -> int:
     data = content.encode() if isinstance(content, str) else content
-    return load_csv(connection, table, io.BytesIO(data), "f.csv")
+    return load_csv(connection, table, CsvFile(io.BytesIO(data), "f.csv"))
 
 
 def fault(connection: psycopg.Connection, table: str, content: str | bytes) -> LoadError:
@@ -87,6 +88,29 @@ class TestWhatGoesIn:
         assert load(filled, "calls", HEADER) == 0
         assert load(filled, "calls", HEADER.strip()) == 0
 
+    @pytest.mark.parametrize("separator", [";", "\t"])
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_semicolons_and_tabs_of_spreadsheets(
+        self, filled: psycopg.Connection, tmp_path: Path, end: str, separator: str
+    ) -> None:
+        rows = [
+            "\ufeff" + '"user_id",name,created_at',
+            '1,"Zoë, ""Z""\nand Leo",2026-03-01T10:00:00Z',
+            "1,Mia,2026-03-02",
+        ]
+        content = end.join([*rows, ""]).replace(",", separator).replace(f"Zoë{separator}", f"{separator}Zoë,")
+        assert load(filled, "agents", content) == 2
+        loaded = filled.execute("SELECT name, created_at::text FROM agents WHERE id > 1 ORDER BY id").fetchall()
+        assert loaded == [
+            (f'{separator}Zoë, "Z"\nand Leo', "2026-03-01 10:00:00+00"),
+            ("Mia", "2026-03-02 00:00:00+00"),
+        ]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_empty_lines_at_the_end_are_no_rows(self, filled: psycopg.Connection, end: str) -> None:
+        assert load(filled, "calls", (HEADER + GOOD + "\n\n").replace("\n", end)) == 1
+        assert load(filled, "calls", (HEADER + "\n\n").replace("\n", end)) == 0
+
     def test_one_statement_captures_each_key_once(self, filled: psycopg.Connection) -> None:
         filled.execute("DELETE FROM frontview.change_log")
         load(filled, "calls", HEADER + GOOD * 500)
@@ -127,7 +151,8 @@ class TestHeader:
             ("user_id,agent_id,status\n".encode("utf-16-le"), "UTF-16"),
             (b"user_id,caf\xe9\n", "0xe9 is not UTF-8"),
             (b"user_id,agent_id,status,colour,size\n", "no column 'colour', 'size'"),
-            (b"user_id;agent_id;status\n", "separator must be a comma"),
+            (b"user_id|agent_id|status\n", "separator must be a comma, a semicolon or a tab"),
+            (b"user_id;agent_id;colour\n", "no column 'colour'"),
             (b"user_id,agent_id,status,status\n", "column status: the header names a column twice"),
             (b"status\n", "columns user_id, agent_id: calls needs it"),
             (b"user_id,,status\n", "no column ''"),
@@ -148,6 +173,8 @@ class TestValues:
         [
             ("x,1,2026-03-01,completed,60,20", "user_id", '"x" is not a whole number'),
             ("1,1,yesterday-ish,completed,60,20", "started_at", '"yesterday-ish" is not a time'),
+            ("1,1,03/04/2026,completed,60,20", "started_at", '"03/04/2026" is not a time such as 2026-01-31T09:30'),
+            ("1,1,today,completed,60,20", "started_at", '"today" is not a time'),
             ("1,1,2026-02-30,completed,60,20", "started_at", '"2026-02-30" is not a time'),
             (
                 "1,1,2026-03-01,exploded,60,20",
@@ -178,6 +205,7 @@ class TestValues:
         [
             ("1,1", "2 values, where the header names 6 columns"),
             ("1,1,2026-03-01,completed,60,20,7", "7 values, where"),
+            ("1;1;2026-03-01;completed;60;20", "1 value, where the header names 6 columns, separated by commas"),
             ("", "the line is empty"),
             ('1,1,"2026-03-01,completed,60,20', "a quotation mark opens here and is never closed"),
             # Up to PostgreSQL 17 the end of the data, silently; then a value.
@@ -271,6 +299,12 @@ class TestCommand:
     def test_standard_input(self) -> None:
         result = CliRunner().invoke(main, ["load", "calls", "-"], input=HEADER + GOOD * 2)
         assert (result.exit_code, result.stdout) == (0, "2 rows loaded into calls.\n")
+
+    def test_another_separator_than_a_comma_is_said(self) -> None:
+        content = (HEADER + GOOD).replace(",", ";")
+        result = CliRunner().invoke(main, ["load", "calls", "-"], input=content)
+        said = "1 row loaded into calls; the fields of standard input are separated by semicolons.\n"
+        assert (result.exit_code, result.stdout) == (0, said)
 
     def test_a_fault_is_one_line_on_stderr(self, tmp_path: Path) -> None:
         path = tmp_path / "calls.csv"

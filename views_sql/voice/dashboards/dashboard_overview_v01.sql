@@ -95,7 +95,7 @@ BEGIN
     ) overview;
 
     RETURN frontview.end_read(
-        state, body, '-infinity', 'infinity', (today + 1)::timestamp AT TIME ZONE account.timezone
+        state, body, '-infinity', 'infinity', frontview.end_of_day(now(), account.timezone)
     );
 END
 $$

@@ -16,8 +16,8 @@ DECLARE
         ) n
     );
 BEGIN
-    -- Where clocks are set back at midnight, an hour of later calls is on the previous day.
-    IF isfinite(since) THEN
+    -- Where clocks are set back at midnight, an hour of later calls is on the previous day. The first day has none.
+    IF since > '4714-11-24 BC' THEN
         since := since - 1;
     END IF;
     RETURN to_json(ARRAY(

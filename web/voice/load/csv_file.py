@@ -15,6 +15,7 @@ from web.voice.load.fault import LoadError
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}  # Spreadsheets write `;` where `,` is in decimals.
 _LONGEST_HEADER = 1_000_000
 _PIECE_BYTES = 1 << 18
 
@@ -24,12 +25,14 @@ class Header:
     """The first record.
 
     :param columns: the names in it, spaces around them removed.
+    :param separator: what separates the fields of this file, one of :data:`SEPARATORS`.
     :param size: bytes up to the first data record, byte order mark included.
     :param lines: the number of lines of the header.
     :param line_end: how lines end in this file.
     """
 
     columns: tuple[str, ...]
+    separator: str
     size: int
     lines: int
     line_end: bytes
@@ -48,14 +51,14 @@ class Record:
     line: int
     copy_line: int
     raw: bytes
+    separator: str
 
     def values(self) -> list[str] | None:
         """Return the record's values; None if it is not UTF-8 or not one record of CSV."""
         try:
-            rows = list(csv.reader(io.StringIO(self.raw.decode("utf-8"), newline=""), strict=True))
+            return _values(self.raw, self.separator)
         except (UnicodeDecodeError, csv.Error):
             return None
-        return rows[0] if rows else []
 
 
 def read_header(file: BinaryIO, name: str) -> Header:
@@ -73,19 +76,29 @@ def read_header(file: BinaryIO, name: str) -> Header:
     if b"\0" in raw:
         raise LoadError(name, "the file holds zero bytes: it is UTF-16 or not text; save it as UTF-8.", 1)
     line_end = next((end for end in (b"\r\n", b"\n", b"\r") if raw.endswith(end)), b"\n")
+    separator = next((mark for mark in SEPARATORS if mark.encode() in raw), ",")
     file.seek(mark + len(raw))
-    return Header(_names(raw, name), mark + len(raw), _line_breaks(raw) or 1, line_end)
+    return Header(_names(raw, separator, name), separator, mark + len(raw), _line_breaks(raw) or 1, line_end)
 
 
-def _names(raw: bytes, name: str) -> tuple[str, ...]:
+def _names(raw: bytes, separator: str, name: str) -> tuple[str, ...]:
     try:
-        rows = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True))
+        names = _values(raw, separator)
     except UnicodeDecodeError as error:
         problem = f"the byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8."
         raise LoadError(name, problem, 1) from None
     except csv.Error as error:
         raise LoadError(name, f"the header is not CSV: {error}.", 1) from None
-    return tuple(column.strip() for column in rows[0])
+    return tuple(column.strip() for column in names)
+
+
+def _values(raw: bytes, separator: str) -> list[str]:
+    """Return the values of one record.
+
+    :raises csv.Error: it is not one record of CSV.
+    """
+    rows = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True, delimiter=separator))
+    return rows[0] if rows else []
 
 
 def _first_record(data: bytes) -> bytes:
@@ -111,10 +124,15 @@ class CsvFile:
         self.header = read_header(file, name)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes of all data records, a quarter of a megabyte at a time."""
+        """Yield the bytes of all data records, a quarter of a megabyte at a time, without line ends after the last."""
         self._file.seek(self.header.size)
+        line_ends = b""
         while piece := self._file.read(_PIECE_BYTES):
-            yield piece
+            piece = line_ends + piece
+            content = piece.rstrip(b"\r\n")
+            line_ends = piece[len(content) :]
+            if content:
+                yield content
 
     def records(self) -> Iterator[Record]:
         """Yield the data records.
@@ -127,7 +145,7 @@ class CsvFile:
         number, line, copy_line, counted = 0, self.header.lines + 1, 0, b"\r"
         for raw in _whole_records(_lines(self._file, line_end)):
             number, copy_line = number + 1, copy_line + 1 + raw.removesuffix(line_end).count(counted)
-            yield Record(number, line, copy_line, raw)
+            yield Record(number, line, copy_line, raw, self.header.separator)
             line, counted = line + _line_breaks(raw), line_end[:1]
 
 

@@ -5,7 +5,7 @@ for all faults but those of foreign keys, which it checks at the end: see :mod:`
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 import sqlalchemy as sa
@@ -13,8 +13,9 @@ from psycopg import errors
 
 from models.connection import Connection
 from web.voice.load.constraints import find_constraint
-from web.voice.load.csv_file import CsvFile, Record
+from web.voice.load.csv_file import SEPARATORS, CsvFile, Record
 from web.voice.load.fault import LoadError, shown
+from web.voice.load.iso_dates import EXPECTED
 from web.voice.load.orphans import first_orphan
 
 # The other words are translated on servers that use another language.
@@ -26,8 +27,7 @@ _EXPECTED = {
     "Integer": "a whole number",
     "SmallInteger": "a whole number",
     "Boolean": "true or false",
-    "Date": "a date such as 2026-01-31",
-    "DateTime": "a time such as 2026-01-31 09:30:00+00",
+    **EXPECTED,
 }
 _RANGES = {
     "BigInteger": "-9223372036854775808 to 9223372036854775807",
@@ -94,6 +94,8 @@ def _place(error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> Place:
 
 def _bad_value(error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str]:
     """Return the column and why its value cannot be read."""
+    if wrong_count := _wrong_count(place):
+        return (), wrong_count
     column = place.column
     kind = type(place.table.columns[column].type).__name__ if column else ""
     if column and isinstance(error, errors.NumericValueOutOfRange):
@@ -121,15 +123,24 @@ def _broken_rule(connection: Connection, error: psycopg.Error, place: Place) -> 
 
 def _format(error: psycopg.Error, place: Place) -> str:
     """Return the problem of a record that does not fit the header."""
-    record, names = place.record, len(place.columns)
+    record = place.record
     if record is not None and record.raw.count(b'"') % 2:
         return "a quotation mark opens here and is never closed."
     if record is not None and not record.raw.strip():
         return "the line is empty."
-    values = record.values() if record else None
-    if values is not None and len(values) != names:
-        return f"{len(values)} value{'s' * (len(values) != 1)}, where the header names {names} columns."
+    if wrong_count := _wrong_count(place):
+        return wrong_count
     return f"{error.diag.message_primary}; every line must end as the first one does."
+
+
+def _wrong_count(place: Place) -> str | None:
+    """Return what is wrong with the number of values of the record, None if it is the header's."""
+    values = place.record.values() if place.record else None
+    if place.record is None or values is None or len(values) == len(place.columns):
+        return None
+    found = f"{len(values)} value{'s' * (len(values) != 1)}"
+    separated = SEPARATORS[place.record.separator]
+    return f"{found}, where the header names {len(place.columns)} columns, separated by {separated}."
 
 
 def _first_undecodable(csv_file: CsvFile) -> Record | None:
@@ -148,7 +159,7 @@ def _encoding(columns: tuple[str, ...], record: Record | None) -> tuple[tuple[st
     except UnicodeDecodeError as error:
         assert record is not None  # noqa: S101  nothing else can fail to decode
         before = record.raw[: error.start]
-        fields = Record(0, 0, 0, before + b'"' * (before.count(b'"') % 2)).values() or [""]
+        fields = replace(record, raw=before + b'"' * (before.count(b'"') % 2)).values() or [""]
         byte = record.raw[error.start]
         return columns[len(fields) - 1 : len(fields)], f"the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8."
     return (), "there is a character that the database cannot store, such as a zero byte."

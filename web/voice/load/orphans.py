@@ -4,22 +4,22 @@ Foreign keys are checked when COPY has ended, and the error names no line. So th
 temporary table with numbered records, which is searched and dropped.
 """
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from psycopg import sql
 
 from models.connection import Connection
 from web.voice.load.constraints import Constraint, foreign_keys
-from web.voice.load.csv_file import CsvFile
+from web.voice.load.csv_file import CsvFile, Header
 
 _STAGING = sql.Identifier("pg_temp", "frontview_load")
 
 
-def copy_statement(table: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
+def copy_statement(table: sql.Identifier, header: Header) -> sql.Composed:
     """Return the COPY that reads data records as they are in the file."""
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(table, names)
+    names = sql.SQL(", ").join(map(sql.Identifier, header.columns))
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8', DELIMITER {})").format(
+        table, names, sql.Literal(header.separator)
+    )
 
 
 def first_orphan(connection: Connection, table: sa.Table, csv_file: CsvFile) -> tuple[int, Constraint] | None:
@@ -44,7 +44,7 @@ def _stage(connection: Connection, table: sa.Table, csv_file: CsvFile) -> None:
     connection.execute(
         sql.SQL("ALTER TABLE {} ADD COLUMN record_ bigint GENERATED ALWAYS AS IDENTITY").format(_STAGING)
     )
-    with connection.cursor() as cursor, cursor.copy(copy_statement(_STAGING, columns)) as copy:
+    with connection.cursor() as cursor, cursor.copy(copy_statement(_STAGING, csv_file.header)) as copy:
         for piece in csv_file.pieces():
             copy.write(piece)
 

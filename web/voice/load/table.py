@@ -5,7 +5,6 @@ captured by one statement's triggers.
 """
 
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
 
 import psycopg
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from models.connection import Connection
 from web.voice.load.csv_file import CsvFile
 from web.voice.load.diagnosis import diagnose
 from web.voice.load.fault import LoadError
+from web.voice.load.iso_dates import check_dates
 from web.voice.load.orphans import copy_statement
 
 BASE_TABLES = {table.name: table for table in metadata.tables.values() if table.schema is None}
@@ -29,21 +29,18 @@ _STEPWISE_IDS = 100_000
 def load_csv(
     connection: Connection,
     table_name: str,
-    file: BinaryIO,
-    name: str,
+    csv_file: CsvFile,
     advance: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Load ``file`` into a base table and return how many rows that made.
+    """Load ``csv_file`` into a base table and return how many rows that made.
 
     :param connection: in autocommit; the transaction is opened here.
-    :param file: seekable, at its beginning; a fault is looked for in a second pass.
-    :param name: the name of the file in messages.
     :param advance: called with the number of bytes sent, as they are.
-    :raises LoadError: the file cannot be loaded; names the first fault by line and column.
+    :raises LoadError: the file cannot be loaded; names a fault by line and column.
     """
     table = find_table(table_name)
-    csv_file = CsvFile(file, name)
-    check_columns(table, csv_file.header.columns, name)
+    check_columns(table, csv_file.header.columns, csv_file.name)
+    check_dates(table, csv_file)
     advance(csv_file.header.size)
     try:
         with connection.transaction():
@@ -74,7 +71,8 @@ def check_columns(table: sa.Table, columns: Sequence[str], name: str) -> None:
     """
     known = set(table.columns.keys())
     if unknown := tuple(dict.fromkeys(column for column in columns if column not in known)):
-        hint = " The separator must be a comma." if any(mark in "".join(unknown) for mark in ";\t|") else ""
+        separators = "a comma, a semicolon or a tab, the same in every line"
+        hint = f" The separator must be {separators}." if any(mark in "".join(unknown) for mark in ";\t|") else ""
         listed = ", ".join(repr(column) for column in unknown)
         problem = f"{table.name} has no column {listed}; it has {', '.join(table.columns.keys())}.{hint}"
         raise LoadError(name, problem, 1)
@@ -100,7 +98,7 @@ def _copy(connection: Connection, table: sa.Table, csv_file: CsvFile, advance: C
     """Send the file; return the number of rows."""
     suspicious, tail = False, b""
     with connection.cursor() as cursor:
-        with cursor.copy(copy_statement(sql.Identifier("public", table.name), csv_file.header.columns)) as copy:
+        with cursor.copy(copy_statement(sql.Identifier("public", table.name), csv_file.header)) as copy:
             for piece in csv_file.pieces():
                 copy.write(piece)
                 advance(len(piece))
