@@ -25,6 +25,7 @@ from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
 from models.session_settings import NONE, SETTLE_SESSION, Settings, after_startup, of_transaction, startup_options
 from models.settled_cursor import cursor_with
+from models.timed_answer import answer_within
 
 CONNECT_SECONDS = 5  # How long an attempt to connect may take.
 OPENING_SECONDS = 1.0  # How long connections are opened in advance: requests wait for the pool meanwhile.
@@ -160,7 +161,8 @@ def _open(url: str, arguments: dict[str, Any], late: str) -> Connection:
     with _closed_on_failure():
         connection = psycopg.connect(url, autocommit=True, **arguments)
     try:
-        psycopg.Cursor(connection).execute(SETTLE_SESSION.encode(), [late], prepare=False)
+        if answer_within(connection, SETTLE_SESSION.encode(), [late.encode()], CONNECT_SECONDS) is None:
+            raise psycopg.errors.ConnectionTimeout("the server took the connection and does not answer")
     except psycopg.Error:
         connection.close()
         raise

@@ -95,11 +95,11 @@ _FROM_THE_ENVIRONMENT = ("timezone", "datestyle")
 # be anybody's.
 _SETTLE = """
 SELECT pg_catalog.count(pg_catalog.set_config(s.key, s.value, {transaction}))
-FROM pg_catalog.json_each_text(%s::pg_catalog.json) AS s
+FROM pg_catalog.json_each_text({parameter}::pg_catalog.json) AS s
 WHERE pg_catalog.current_setting(s.key, true) OPERATOR(pg_catalog.<>) s.value
 """
-SETTLE_TRANSACTION = _SETTLE.format(transaction="true")
-SETTLE_SESSION = _SETTLE.format(transaction="false")
+SETTLE_TRANSACTION = _SETTLE.format(transaction="true", parameter="%s")
+SETTLE_SESSION = _SETTLE.format(transaction="false", parameter="$1")
 
 
 def startup_options(session: Settings, given: str = "") -> str:
