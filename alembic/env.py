@@ -6,6 +6,7 @@ Invariant: one migrator works at a time (advisory lock), never waits long for a 
 from collections.abc import MutableMapping
 
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
@@ -18,7 +19,10 @@ from models.base import metadata
 from models.column_types import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
+from models.preconditions import require_migratable
+from models.session_settings import SETTLE_TRANSACTION, of_transaction, settle_values
 from models.settings import load_settings
+from models.suitable_database import require_readable_text, require_visible_rows
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
 
 VERSION_TABLE = "frontview_alembic_version"
@@ -29,11 +33,12 @@ ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "frontview.stalenes
 
 
 def check_server(connection: Connection) -> None:
-    """Raise ServerTooOld unless the server can run the protocol."""
+    """Raise unless server and database can run the protocol."""
     row = connection.execute(
         text("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
     ).one()
     require_supported_server(row[0], row[1])
+    require_readable_text(connection)
 
 
 def include_name(name: str | None, type_: str, parents: MutableMapping[str, str | None]) -> bool:
@@ -47,6 +52,7 @@ def configure(connection: Connection, **extra: object) -> None:
         connection=connection,
         target_metadata=metadata,
         version_table=VERSION_TABLE,
+        version_table_schema="public",
         include_schemas=True,
         include_name=include_name,
         **extra,
@@ -61,13 +67,24 @@ def upgrade_every_branch(revision: str, _context: object) -> object:
 def run(connection: Connection) -> None:
     """Migrate over one connection."""
     check_server(connection)
+    # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
+    settings = of_transaction({"row_security": "on"})
+    connection.exec_driver_sql(SETTLE_TRANSACTION.decode(), settle_values(settings))
+    require_migratable(connection)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     connection.execute(text("SET LOCAL statement_timeout = '15min'"))
-    configure(connection)
+    upgrades: set[bool] = set()
+
+    def note_direction(step: MigrationInfo, **_: object) -> None:
+        upgrades.add(step.is_upgrade)
+
+    configure(connection, on_version_apply=note_direction)
     if context.get_context().opts.get("destination_rev") == "head":
-        configure(connection, fn=upgrade_every_branch)
+        configure(connection, on_version_apply=note_direction, fn=upgrade_every_branch)
     context.run_migrations()
+    if False not in upgrades:  # In the same transaction, so that nothing is left of an upgrade that is refused.
+        require_visible_rows(connection)
 
 
 def main() -> None:
@@ -79,9 +96,11 @@ def main() -> None:
         run(handed_over)
         return
     engine = make_engine(direct_url(load_settings()), "frontview-migrate")
-    with engine.begin() as connection:
-        run(connection)
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            run(connection)
+    finally:
+        engine.dispose()
 
 
 main()

@@ -11,6 +11,7 @@ import sys
 import click
 
 from models.errors import FrontviewError
+from models.logs import configure_logs, warn_of_variables
 from models.settings import load_settings
 from web.cli.serve import STOP_SECONDS, check_database, default_workers, worker_environment
 from web.process.termination import end_children_that_start
@@ -48,6 +49,8 @@ control_socket_disable = True  # The file is not needed, and the file system may
 
 def on_starting(_server):
     """Check the preconditions before any worker starts; make workers end at signals also while they start."""
+    configure_logs(settings)
+    warn_of_variables()
     if settings.database_url is None:
         sys.exit("FRONTVIEW_DATABASE_URL: unset; the embedded PostgreSQL is for `frontview serve`.")
     or_exit(lambda: worker_environment(settings))

@@ -29,7 +29,10 @@ BEGIN, END = "<!-- files: written by `make documents` -->", "<!-- files: end -->
 DO_NOT_EDIT = "<!-- Written by `make documents`; do not edit. -->"
 SETTINGS_PREFACE = """
 Settings are environment variables. All faults of a configuration are reported at once. A variable that is not set may
-be a file of its name, in lower or upper case, in `/run/secrets` or among systemd's credentials.
+be a file of its name, in lower or upper case, in `/run/secrets` or among systemd's credentials. What is set but empty
+counts as not set; white space around a value and one pair of quotes around it are not part of it. The web server and
+the refresher log a warning at their start about each `FRONTVIEW_` variable that is no setting, and `frontview doctor`
+names it; those that Kubernetes adds for a service of such a name (`FRONTVIEW_…_PORT=tcp://…`) set nothing.
 """
 COMMANDS_PREFACE = """
 `frontview` is in `.venv/bin` after `make demo` or `make test`, or after `pip install -e .`. An error that an operator

@@ -1,27 +1,29 @@
 """Connections from every process of Frontview to PostgreSQL.
 
 Invariant: each connection has an ``application_name`` that begins with ``frontview``, keepalives on both sides (without
-them a cut link raises no error), and the time zone UTC. Through a transaction pooler the server's keepalives are the
-pooler's own, and every session setting is sent again with each transaction.
+them a cut link raises no error), and the settings of :mod:`models.session_settings`. Through a transaction pooler the
+server's keepalives are the pooler's own, and every session setting is sent again with each transaction.
 """
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
-from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.connection import Connection
 from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
+from models.session_settings import NONE, Settings, finish, of_transaction, startup_options
 from models.settled_cursor import cursor_with
 
 CONNECT_SECONDS = 5  # How long an attempt to connect may take.
@@ -29,10 +31,6 @@ OPENING_SECONDS = 1.0  # How long connections are opened in advance: requests wa
 OLDEST_SERVER = 15  # The first version with UNIQUE NULLS NOT DISTINCT, and the oldest that the tests run on.
 
 
-_EVERYWHERE = {
-    "timezone": "UTC",
-    "jit": "off",  # compiling takes longer than any of our statements
-}
 # With these the server notices a dead client as soon as a client notices a dead server, and releases its locks.
 _LINE = {
     "tcp_keepalives_idle": "2",
@@ -42,16 +40,16 @@ _LINE = {
 }
 
 
-def connection_arguments(application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
-    """Return libpq arguments for one connection.
+def connection_arguments(url: str, application_name: str, session: Settings = NONE) -> dict[str, Any]:
+    """Return psycopg's arguments for one connection to ``url``; those of the URL itself are not repeated.
 
-    :param session: server settings for this session, as in postgresql.conf; values without spaces.
+    :param session: server settings for this session, as in postgresql.conf.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in {**_EVERYWHERE, **_LINE, **session}.items())
-    return {**_line_arguments(application_name), "options": options}
+    given = conninfo_to_dict(url).get("options") or _options_of_the_environment()
+    return {**_line_arguments(application_name), "options": startup_options({**_LINE, **session}, str(given))}
 
 
-def pooler_arguments(application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+def pooler_arguments(application_name: str, session: Settings = NONE) -> dict[str, Any]:
     """Return psycopg's arguments for one connection to a transaction pooler.
 
     Poolers refuse or drop ``options``, and a prepared statement would stay in a session that another client gets next.
@@ -61,13 +59,19 @@ def pooler_arguments(application_name: str, session: Mapping[str, str] = Mapping
     return {
         **_line_arguments(application_name),
         "prepare_threshold": None,
-        "cursor_factory": cursor_with({**_EVERYWHERE, **session}),
+        "cursor_factory": cursor_with(of_transaction(session)),
     }
+
+
+def _options_of_the_environment() -> str:
+    """Return the value of PGOPTIONS or of a service file, which libpq ignores when it is given ``options``."""
+    return next((d.val.decode() for d in Conninfo.get_defaults() if d.keyword == b"options" and d.val), "")
 
 
 def _line_arguments(application_name: str) -> dict[str, Any]:
     return {
         "application_name": application_name,
+        "client_encoding": "UTF8",  # wins over PGCLIENTENCODING, the role's and the database's
         "connect_timeout": CONNECT_SECONDS,
         "keepalives": 1,
         "keepalives_idle": 2,
@@ -82,7 +86,7 @@ def make_engine(
     application_name: str,
     *,
     pool_size: int = 5,
-    session: Mapping[str, str] = MappingProxyType({}),
+    session: Settings = NONE,
     through_pooler: bool = False,
 ) -> Engine:
     """Return an engine with a bounded pool of connections.
@@ -91,22 +95,25 @@ def make_engine(
     :param session: as in :func:`connection_arguments`.
     :param through_pooler: ``url`` may lead to a transaction pooler; also correct without one, but a little slower.
     """
-    arguments = pooler_arguments if through_pooler else connection_arguments
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
+    pooled = pooler_arguments(application_name, session)
+
+    def open_one() -> Connection:
+        if through_pooler:
+            with _closed_on_failure():
+                return psycopg.connect(url, **pooled)
+        connection = connect(url, application_name, session)
+        connection.autocommit = False
+        return connection
+
+    # The URL goes to libpq as it is: SQLAlchemy cannot read one with several hosts.
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=open_one,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         pool_use_lifo=True,
-        connect_args=arguments(application_name, session),
     )
-
-    @event.listens_for(engine, "do_connect")
-    def connect_cleanly(dialect: Any, _: ConnectionPoolEntry, arguments: Any, named: Any) -> Any:
-        with _closed_on_failure():
-            return dialect.connect(*arguments, **named)
-
-    return engine
 
 
 def limit_use(engine: Engine, deadlines: Deadlines, seconds: float) -> None:
@@ -139,15 +146,20 @@ def open_connections(engine: Engine, count: int, stopping: Event) -> None:
                 opened.enter_context(engine.connect())
 
 
-def connect(url: str, application_name: str, session: Mapping[str, str] = MappingProxyType({})) -> Connection:
+def connect(url: str, application_name: str, session: Settings = NONE) -> Connection:
     """Return a new psycopg connection in autocommit, for a thread that keeps it.
 
     :param session: as in :func:`connection_arguments`.
     :raises psycopg.OperationalError: no server answers, or it refuses.
     """
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with _closed_on_failure():
-        return psycopg.connect(plain, autocommit=True, **connection_arguments(application_name, session))
+        connection = psycopg.connect(url, autocommit=True, **connection_arguments(url, application_name, session))
+    try:
+        finish(connection, session)
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

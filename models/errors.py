@@ -23,6 +23,19 @@ class DatabaseUnavailable(FrontviewError):
     """No usable connection to the database; the read may be tried again later."""
 
 
+class StatementFailed(FrontviewError):
+    """The database refused a statement for a reason that waiting does not change: a defect, or a missing right.
+
+    :param sqlstate: None: the driver refused a value.
+    :param function: the database's function in which it failed, if the server named one.
+    """
+
+    def __init__(self, sqlstate: str | None, function: str | None = None) -> None:
+        self.sqlstate, self.function = sqlstate, function
+        where = f" in {function}" if function else ""
+        super().__init__(f"A statement failed (SQLSTATE {sqlstate}){where}; the server's log has its text.")
+
+
 class ServerTooOld(FrontviewError):
     """The server is older than the protocol needs.
 
@@ -46,6 +59,21 @@ class NotMigrated(FrontviewError):
         super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade head` (or `frontview migrate`).")
 
 
+class UnsuitableDatabase(FrontviewError):
+    """The database would hide rows from Frontview, or keeps text that nobody can convert.
+
+    :param faults: what is wrong and what to do, a line each.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("The database cannot be used as it is:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class MigrationError(FrontviewError):
+    """The migrations cannot be run; the message says why."""
+
+
 class NotFound(FrontviewError):
     """The user, or the requested object of that user, does not exist.
 
@@ -61,10 +89,11 @@ class InvalidParameters(FrontviewError):
     """Parameters that the dashboard does not allow.
 
     :param detail: one sentence that may be shown to the caller.
+    :param field: the parameter that it is about.
     """
 
-    def __init__(self, detail: str) -> None:
-        self.detail = detail
+    def __init__(self, detail: str, field: str) -> None:
+        self.detail, self.field = detail, field
         super().__init__(detail)
 
 

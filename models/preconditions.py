@@ -4,20 +4,30 @@ Invariant: an error's message tells an operator what to do; no connection is lef
 """
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from models.engine import connect, make_engine, require_supported_server
+from models.errors import MigrationError
 from models.pooler import PROBE_SETTING, refusal, require_own_session
-from models.schema_version import require_migrated
+from models.schema_version import VERSION_TABLE, require_migrated
+from models.suitable_database import require_readable_text, require_visible_rows
+
+_MIGRATABLE = f"""
+SELECT
+    pg_is_in_recovery(), to_regnamespace('public') IS NOT NULL, to_regnamespace('frontview') IS NOT NULL,
+    to_regclass('{VERSION_TABLE}') IS NOT NULL, current_user, current_database(),
+    has_schema_privilege(to_regnamespace('public'), 'CREATE'), has_database_privilege(current_database(), 'CREATE')
+"""
 
 
 def require_usable_database(url: str, direct_url: str, application_name: str) -> None:
-    """Raise unless the server answers, is new enough, has the schema of this code, and keeps sessions.
+    """Raise unless the server answers, is new enough, hides nothing, has the schema of this code, and keeps sessions.
 
     :param direct_url: the URL for connections with session state.
     :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no connection is possible.
     :raises ServerTooOld: the server's version is too old.
+    :raises UnsuitableDatabase: row-level security hides rows, or text cannot be converted to UTF8.
     :raises NotMigrated: the schema is missing or older than this code.
     :raises ConfigurationError: ``direct_url`` leads to a pooler.
     """
@@ -40,4 +50,42 @@ def _require_usable(engine: Engine) -> None:
             "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
         ).one()
         require_supported_server(number, name)
+        require_readable_text(connection)
+        require_visible_rows(connection)
         require_migrated(connection)
+
+
+def require_migratable(connection: Connection) -> None:
+    """Raise unless the migrations can make their objects in the schemas ``public`` and ``frontview``.
+
+    :raises MigrationError: with what stands in the way and what to do; nothing was made.
+    """
+    if (fault := _migration_fault(*connection.exec_driver_sql(_MIGRATABLE).one())) is not None:
+        raise MigrationError(f"The database cannot be migrated: {fault}")
+
+
+def _migration_fault(
+    standby: bool,
+    public: bool,
+    frontview: bool,
+    versions: bool,
+    role: str,
+    database: str,
+    may_fill_public: bool | None,
+    may_make_schemas: bool,
+) -> str | None:
+    if standby:
+        return "the server is a standby; let FRONTVIEW_DATABASE_URL (or FRONTVIEW_DIRECT_URL) lead to the primary."
+    if not public:
+        return "it has no schema public, where the base tables are made; CREATE SCHEMA public."
+    if frontview and not versions:
+        return (
+            f"it has a schema frontview, but no {VERSION_TABLE}; drop that schema if it is empty. If earlier "
+            "migrations made their tables in another schema, move them: ALTER TABLE … SET SCHEMA public."
+        )
+    if not frontview and not (may_fill_public and may_make_schemas):
+        return (
+            f"the role {role} may not create objects; let its owner run GRANT CREATE ON DATABASE {database} TO {role} "
+            f"and GRANT CREATE ON SCHEMA public TO {role}."
+        )
+    return None

@@ -3,24 +3,32 @@
 Invariant: all faults of a configuration are reported at once, each with its variable; values are never logged.
 """
 
+import json
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from models.environment import PREFIX, SecretFiles, Variables, questionable_variables
 from models.errors import ConfigurationError
 
 _POSTGRES_DRIVERS = {"postgresql", "postgresql+psycopg", "postgres"}
+_EXPECTED_URL = (
+    "not a database URL that libpq can read; expected postgresql://user:password@host:port/name, special characters "
+    "in the password percent-encoded (@ as %40, / as %2F)"
+)
 
 
 class Settings(BaseSettings):
     """What an operator may set; times in seconds, sizes in bytes. docs/settings.md is made from it."""
 
-    model_config = SettingsConfigDict(env_prefix="FRONTVIEW_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     database_url: str | None = Field(None, repr=False, description="The database; unset: an embedded PostgreSQL.")
     direct_url: str | None = Field(
@@ -53,7 +61,7 @@ class Settings(BaseSettings):
         le=86400,
         description="While the database is gone, entries are served at most this far past their trust.",
     )
-    regions: dict[str, dict[str, int]] = Field(
+    regions: Annotated[dict[str, dict[str, int]], NoDecode] = Field(
         default_factory=dict,
         description='Limits of cache regions, e.g. `{"dashboard": {"max_entries": 500, "max_bytes": 50000000, '
         '"ttl_seconds": 60}}`; what is not named stays as declared.',
@@ -67,6 +75,11 @@ class Settings(BaseSettings):
     refresh_threshold: float = Field(
         0.8, gt=0, lt=1, description="Share of its life after which an answer is computed again."
     )
+    warming_predictive: bool = Field(
+        False,
+        description="Whether the leader also plans users who usually come at this hour: more hits in the first minute "
+        "of a visit for half as much database time again.",
+    )
     warming_duty: float = Field(
         0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
     )
@@ -74,6 +87,10 @@ class Settings(BaseSettings):
         500, ge=0, le=100_000, description="Most users whose answers the leader plans to keep warm."
     )
 
+    url_prefix: str = Field(
+        "",
+        description="Path under which people reach the web server, e.g. `/frontview`; the proxy may remove it or not.",
+    )
     front_layer: bool = Field(
         True, description="Whether hits are answered before Flask; `false` shows what that is worth."
     )
@@ -134,13 +151,32 @@ class Settings(BaseSettings):
     def _is_postgresql_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
+        scheme, separator, rest = value.partition("://")
+        if not separator or not _readable(f"postgresql://{rest}"):
+            raise ValueError(_EXPECTED_URL)
+        if scheme not in _POSTGRES_DRIVERS:
+            raise ValueError(f"the driver {scheme!r} is not PostgreSQL; expected postgresql://…")
+        return f"postgresql://{rest}"
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _is_json(cls, value: object) -> object:
         try:
-            url = make_url(value)
-        except (ArgumentError, ValueError):
-            raise ValueError("not a database URL; expected postgresql://user:password@host:port/name") from None
-        if url.drivername not in _POSTGRES_DRIVERS:
-            raise ValueError(f"the driver {url.drivername!r} is not PostgreSQL; expected postgresql://…")
-        return url.set(drivername="postgresql").render_as_string(hide_password=False)
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError("not JSON; expected regions with their limits, as in docs/settings.md") from None
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        if not re.fullmatch(r"(/[\w.~-]+)*/?", value, re.ASCII):
+            raise ValueError("expected a path such as /frontview")
+        return value.rstrip("/")
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("jwt_secret")
     @classmethod
@@ -156,6 +192,28 @@ class Settings(BaseSettings):
             raise ValueError("expected an https:// (or http://) URL")
         return value
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what is not passed from the environment, or else from files of secrets."""
+        return init_settings, Variables(settings_cls), SecretFiles(settings_cls, secret_folders())
+
+
+def _readable(url: str) -> bool:
+    """Return whether libpq can read the URL. Its own messages quote what it cannot read, perhaps of a password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return False
+    ports = str(parts.get("port") or "").split(",")
+    return all(not port or port.isdecimal() for port in ports) and "@" not in str(parts.get("host"))
+
 
 def secret_folders() -> list[Path]:
     """Return the folders that may have files with secrets: those of containers and systemd's credentials."""
@@ -166,20 +224,27 @@ def secret_folders() -> list[Path]:
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings of the environment.
 
-    A variable that is not set may be a file of its name, in lower or upper case, in :func:`secret_folders`.
+    A variable that is not set may be a file of its name, in lower or upper case, in :func:`secret_folders`; what is
+    empty counts as not set (:func:`models.environment.as_written`).
 
     :param overrides: values that take precedence over the environment (for embedding and tests).
     :raises ConfigurationError: with every fault; no message shows a secret.
     """
-    files: dict[str, Any] = {"_secrets_dir": secret_folders()}
     try:
-        return Settings(**files, **overrides)
+        return Settings(**overrides)
     except ValidationError as error:
-        faults = [
-            f"FRONTVIEW_{'_'.join(str(part) for part in fault['loc']).upper()}: "
-            f"{fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_input=False)
-        ]
-        raise ConfigurationError(faults) from None
-    except ValueError as error:  # a value that is not JSON where JSON is expected
-        raise ConfigurationError([str(error)]) from None
+        raise ConfigurationError([_sentence(fault) for fault in error.errors(include_input=False)]) from None
+    except SettingsError as error:  # pydantic's wrapping of what a source raises
+        raise error.__cause__ or error from None
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    """Return a fault that pydantic has found, with its variable."""
+    setting, *inside = map(str, fault["loc"])
+    place = ".".join(inside) + ": " * bool(inside)
+    return f"{PREFIX}{setting.upper()}: {place}{fault['msg'].removeprefix('Value error, ')}"
+
+
+def questionable_settings() -> list[str]:
+    """Return a sentence about each variable of the environment that looks like a setting and sets nothing."""
+    return questionable_variables(os.environ, Settings.model_fields)

@@ -5,21 +5,24 @@ start, and does not undo what other clients have SET. Invariant: no statement of
 settings, and no setting outlives its transaction; sending them costs no additional round trip.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import psycopg
 from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
-_ONE = "pg_catalog.set_config(%s, %s, true)"
+from models.session_settings import SETTLE_TRANSACTION, Settings, settle_values
+
+# The defaults of these belong to the session, and the transaction has begun with them. SET without LOCAL ends with the
+# transaction here, too; both come before its first snapshot.
+_BEGUN_WITH = (b"SET transaction_isolation TO 'read committed'", b"SET transaction_read_only TO off")
 
 
 class SettledCursor(psycopg.Cursor[Any]):
     """A cursor that sends the settings of its class before the first statement of each transaction."""
 
-    settle: bytes
-    values: Sequence[str]
+    values: Sequence[list[str]]
 
     def execute(
         self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
@@ -32,12 +35,13 @@ class SettledCursor(psycopg.Cursor[Any]):
         if connection.info.transaction_status != TransactionStatus.IDLE:
             return super().execute(query, params, prepare=prepare, binary=binary)
         with connection.pipeline():
-            psycopg.Cursor(connection).execute(self.settle, self.values, prepare=False)
+            own = psycopg.Cursor(connection)
+            for statement in _BEGUN_WITH:
+                own.execute(statement, prepare=False)
+            own.execute(SETTLE_TRANSACTION, self.values, prepare=False)
             return super().execute(query, params, prepare=prepare, binary=binary)
 
 
-def cursor_with(settings: Mapping[str, str]) -> type[SettledCursor]:
-    """Return a class of cursors that send ``settings`` (at least one), named as in postgresql.conf."""
-    settle = f"SELECT {', '.join([_ONE] * len(settings))}".encode()
-    values = [word for setting in settings.items() for word in setting]
-    return type("SettledCursor", (SettledCursor,), {"settle": settle, "values": values})
+def cursor_with(settings: Settings) -> type[SettledCursor]:
+    """Return a class of cursors that send ``settings``, named as in postgresql.conf."""
+    return type("SettledCursor", (SettledCursor,), {"values": settle_values(settings)})

@@ -6,7 +6,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models import FrontviewError, load_settings
-from models.logs import configure_logs
+from models.logs import configure_logs, warn_of_variables
 from refresher.process import run
 from views_sql.voice.catalog import CATALOG
 
@@ -16,6 +16,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings, "refresher")
+        warn_of_variables()
         return run(settings, CATALOG)
     except FrontviewError as error:
         sys.stderr.write(f"{error}\n")

@@ -7,20 +7,31 @@ Invariant: SIGTERM and SIGINT end the process within 5 s with the leader's lock 
 import signal
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 
 import structlog
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from models.connection import Connection
 from models.deadlines import Deadlines
 from models.embedded import direct_url
+from models.engine import connect
 from models.preconditions import require_usable_database
+from models.session_limits import session_limits
 from models.settings import Settings
-from refresher.leader.connections import connect_drain, connect_inspection, connect_maintenance, still_works
+from refresher.leader.connections import (
+    connect_chores,
+    connect_drain,
+    connect_inspection,
+    connect_maintenance,
+    still_works,
+)
 from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
 from refresher.operator_tasks import OperatorTasks, TaskRunner
+from refresher.refreshing.chores import Chores
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.wall_clock import WallClock
@@ -58,12 +69,11 @@ class RefresherProcess:
             on_drain=self._metrics.drained,
         )
         self._maintenance_session = LeaderSession("maintenance", lambda: connect_maintenance(url), self.drain)
+        self._chores_session = LeaderSession("chores", lambda: connect_chores(url), self.drain)
         self._inspection_session = LeaderSession("inspection", lambda: connect_inspection(url), self.drain)
         self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
         self._wall_clock = WallClock()
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        )
+        self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
         self._add_jobs(settings, catalog)
 
     def _add_jobs(self, settings: Settings, catalog: Catalog) -> None:
@@ -90,14 +100,23 @@ class RefresherProcess:
             audit_duty=settings.audit_duty,
         )
         self._add_job(maintenance.refresh_due, REFRESH_CHECK_SECONDS, "refresh")
-        self._add_job(maintenance.run_chores, CHORES_SECONDS, "chores")
+        self._add_job(Chores(self._chores_session, catalog.chores).run, CHORES_SECONDS, "chores")
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
         if settings.warming_enabled:
-            self._add_job(WarmingPlan(self._warming_session, capacity).tick, WARMING_SECONDS, "warming")
+            warming = WarmingPlan(self._warming_session, capacity, predictive=settings.warming_predictive)
+            self._add_job(warming.tick, WARMING_SECONDS, "warming")
 
     def _add_job(self, job: Callable[[], None], seconds: int, name: str) -> None:
-        self._scheduler.add_job(job, "interval", seconds=seconds, id=name)
+        """Run ``job`` after ``seconds``, and again as long after its end: so it is never due while it runs."""
+
+        def run() -> None:
+            try:
+                job()
+            finally:
+                self._add_job(job, seconds, name)
+
+        self._scheduler.add_job(run, run_date=datetime.now(UTC) + timedelta(seconds=seconds), id=name)
 
     def _refreshed(self, result: RefreshResult) -> None:
         self._metrics.refreshed(result)
@@ -116,7 +135,12 @@ class RefresherProcess:
     def stop(self) -> None:
         """Stop all parts and release the lock; takes about 4 s at most."""
         self._scheduler.pause()
-        for session in (self._maintenance_session, self._inspection_session, self._warming_session):
+        for session in (
+            self._maintenance_session,
+            self._chores_session,
+            self._inspection_session,
+            self._warming_session,
+        ):
             session.stop()
         self._scheduler.shutdown(wait=False)
         self.drain.stop()
@@ -128,7 +152,8 @@ class RefresherProcess:
         if self._wall_clock.was_set():
             log.warning("wall_clock_set")
             for job in self._scheduler.get_jobs():
-                job.modify(next_run_time=datetime.now(UTC))
+                with suppress(JobLookupError):  # It has begun to run.
+                    job.modify(next_run_time=datetime.now(UTC))
 
 
 def run(settings: Settings, catalog: Catalog) -> int:
@@ -144,6 +169,9 @@ def run(settings: Settings, catalog: Catalog) -> int:
         signal.signal(number, lambda *_: stop_asked.set())
     url = direct_url(settings)
     require_usable_database(url, url, "frontview-refresher-check")
+    with closing(connect(url, "frontview-refresher-check")) as connection:
+        for limit in session_limits(connection):
+            log.warning("session_limited", limit=limit)
     process = RefresherProcess(settings, catalog, url)
     process.start()
     log.info("refresher_started")

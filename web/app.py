@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from apiflask import APIFlask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from models.settings import Settings
 from web.auth.verifier import TokenVerifier, make_verifier
@@ -62,7 +63,7 @@ def create_app(
     verifier = verifier or make_verifier(settings)
     rate_limit = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
     set_context(app, WebContext(worker, settings, verifier, rate_limit))
-    configure_openapi(app)
+    configure_openapi(app, settings.url_prefix)
     register_request_hooks(app)
     register_problems(app)
     app.register_blueprint(dashboards_blueprint)
@@ -84,6 +85,9 @@ def create_app(
             access_log=settings.access_log,
             on_hit=tracing.hit if tracing is not None else None,
         )
+    if settings.url_prefix:  # Requests arrive with it or, if the proxy removes it, without.
+        inner = app.wsgi_app
+        app.wsgi_app = DispatcherMiddleware(inner, {settings.url_prefix: inner})  # type: ignore[method-assign]
     return app
 
 

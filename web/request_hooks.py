@@ -6,6 +6,7 @@ Invariant: the log line names the route's template, never the address, its query
 import re
 from random import getrandbits
 from time import perf_counter
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, unbind_contextvars
@@ -79,6 +80,8 @@ def _start_worker() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    if response.location:  # Without scheme and host, for a proxy may have others.
+        response.location = urlsplit(response.location)._replace(scheme="", netloc="").geturl()
     for name, value in PROTECTIVE_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", NOTHING_LOADS)

@@ -13,6 +13,7 @@ from models.logs import configure_logs, logger
 from models.settings import load_settings
 from views_sql.voice.catalog import CATALOG
 from web.app import create_app
+from web.auth.verifier import make_verifier
 from web.context import context_of
 from web.process.own_core import keep_to_own_core
 from web.process.termination import on_termination
@@ -26,12 +27,15 @@ def make_app() -> APIFlask:
     """
     settings = load_settings()
     configure_logs(settings)
+    verifier = make_verifier(settings)
+    counted = verifier.key_statistics
     if not settings.otel_enabled:
-        return create_app(Worker(settings, CATALOG), settings)
+        return create_app(Worker(settings, CATALOG, key_statistics=counted), settings, verifier=verifier)
     from web.telemetry.tracing import make_tracing  # noqa: PLC0415  OpenTelemetry is loaded only with the setting
 
     tracing = make_tracing()
-    return create_app(Worker(settings, CATALOG, on_engine=tracing.trace_statements), settings, tracing=tracing)
+    worker = Worker(settings, CATALOG, on_engine=tracing.trace_statements, key_statistics=counted)
+    return create_app(worker, settings, verifier=verifier, tracing=tracing)
 
 
 def end_streams_when_asked_to_end() -> None:
@@ -45,9 +49,11 @@ def end_streams_when_asked_to_end() -> None:
 def started_app() -> APIFlask:
     """Return :data:`app` with its worker started; only for a process that will not fork again.
 
-    ``frontview serve`` uses it as the factory of its workers, so that the first user does not wait for a connection.
+    ``frontview serve`` uses it as the factory of its workers, so that the first user does not wait for a connection or
+    for the keys of tokens; if these cannot be fetched, the log says why, and the thread tries again.
     """
     worker = context_of(app).worker
+    context_of(app).verifier.start()
     try:
         worker.ensure_started()
     except FrontviewError as error:  # The first request tries again.

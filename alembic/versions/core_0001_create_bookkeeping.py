@@ -54,6 +54,9 @@ CREATE_TRIGGERS = (
     "FOR EACH ROW EXECUTE FUNCTION frontview.note_ready_view()",
     "CREATE TRIGGER forget_ready_views AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON frontview.source "
     "FOR EACH STATEMENT EXECUTE FUNCTION frontview.forget_ready_views()",
+    # A superuser's login may be in replica role, where other triggers do not fire.
+    "ALTER TABLE frontview.view_state ENABLE ALWAYS TRIGGER note_ready_view",
+    "ALTER TABLE frontview.source ENABLE ALWAYS TRIGGER forget_ready_views",
 )
 
 

@@ -27,6 +27,7 @@ QUESTIONS = (
     "continuous_aggregates",
     "drain_flat",
     "many_users",
+    "bulk",
     "warming",
     "pages",
     "open_pages",

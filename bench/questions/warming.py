@@ -5,7 +5,7 @@ parts, the real leader's planner and a real PostgreSQL (:mod:`bench.replay.repla
 usual hours of their own, and those at work write (:mod:`bench.replay.trace`); their two weeks before are in ``access``.
 *No cache*: regions without entries. *Cache*: no
 warming. *Reactive*: what was read is filled again after a change and renewed before it expires. *Predictive*: the same,
-and the leader's plan.
+and the leader's plan with `FRONTVIEW_WARMING_PREDICTIVE`.
 
 **Time.** A second of the trace is a second of every TTL and pause; nothing is scaled. The replay's clock jumps over the
 time in which nothing is due, and the real time of every statement passes in it, so that the warmer's budget is real.

@@ -138,7 +138,8 @@ class Replay:
         limits = region_limits(CATALOG.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
         self._reads = ReadPath(self.engine, self._cache, CATALOG, monotonic=self._clock)
-        self._planner = WarmingPlanner(capacity_of(CATALOG, contender.regions, PLANNED_USERS), monotonic=self._clock)
+        capacity = capacity_of(CATALOG, contender.regions, PLANNED_USERS)
+        self._planner = WarmingPlanner(capacity, predictive=True, monotonic=self._clock)
         read_plan = partial(self._now_wanted, WarmPlan(self.engine, CATALOG))
         self._warmer = Warmer(self._cache, self._warm, read_plan, contender.policy, monotonic=self._clock)
         self._drain_at = self._beat_at = self._tick_at = self._planner_at = FIRST_TICK_SECONDS

@@ -81,11 +81,8 @@ def refresh_everything(drain: Connection, term: Term, connection: Connection) ->
         result = refresh(connection, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
         if result.outcome not in {"populated", "refreshed", "moved"}:
             raise RuntimeError(f"{result.view} was not refreshed: {result.outcome}")
-    drain.execute("SELECT frontview.prune_change_log(NULL)")
-    after: int | None = 0
-    while after is not None:
-        row = drain.execute("SELECT frontview.collect_stale_keys(%s, 10000)", (after,)).fetchone()
-        after = row[0] if row else None
+    drain.execute("SELECT frontview.prune_change_log(NULL, 10000000)")
+    drain.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 10000000)")
 
 
 def people_of(url: str) -> People:

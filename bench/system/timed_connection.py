@@ -7,7 +7,6 @@ import time
 from typing import Any, NamedTuple, Self
 
 import psycopg
-from sqlalchemy.engine import make_url
 
 from models.engine import connection_arguments
 
@@ -28,8 +27,7 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
     @classmethod
     def open(cls, url: str, application_name: str, diary: list[Took]) -> Self:
         """Return a connection in autocommit that appends its statements to ``diary``."""
-        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        opened = cls.connect(plain, autocommit=True, **connection_arguments(application_name))
+        opened = cls.connect(url, autocommit=True, **connection_arguments(url, application_name))
         opened.diary = diary
         return opened
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from models.errors import StatementFailed
 from models.user_key import UserKey
 from refresher.front_cache.entry import Entry, EntryKey
 
@@ -71,10 +72,11 @@ class Fill:
 
     ``background``: it was begun ahead of need. ``joined``: a request shares it, so its answer will be shown.
     ``joinable``: later requests may share it; a change of the user that is applied meanwhile ends that.
-    ``dropped``: its result must not be stored. ``result``: None until it has ended, and if it failed.
+    ``dropped``: its result must not be stored. ``result``: None until it has ended, and if it failed. ``failure``: the
+    defect that ended it, which would end another attempt as well.
     """
 
-    __slots__ = ("_over", "background", "began", "dropped", "joinable", "joined", "key", "result")
+    __slots__ = ("_over", "background", "began", "dropped", "failure", "joinable", "joined", "key", "result")
 
     def __init__(self, key: EntryKey, began: float, over: threading.Event, *, background: bool = False) -> None:
         """Begin it; ``over`` is set when it ends."""
@@ -82,6 +84,7 @@ class Fill:
         self.joined = self.dropped = False
         self.joinable = True
         self.result: FillResult | None = None
+        self.failure: StatementFailed | None = None
         self._over = over
 
     @property

@@ -13,12 +13,13 @@ from models.connection import Connection
 log = structlog.get_logger(__name__)
 
 UNCAPTURED = "uncaptured"  # Changes of a table are not captured. Subject: the table.
+ROWS_HIDDEN = "rows_hidden"  # Row-level security hides rows of a table from Frontview. Subject: the table.
 REFRESH_FAILING = "refresh_failing"  # Refreshes failed several times in a row. Subject: view/tier.
 NOTIFICATION_QUEUE = "notification_queue"  # The queue fills up because a listener stopped. Subject: the queue.
 AUDIT_FAILING = "audit_failing"  # The audit cannot compare a view's reads. Subject: the view.
 CAPTURE_CHANGED = "capture_changed"  # Triggers or partitions of a table changed. Subject: the table.
 EXACTNESS = "exactness"  # A read differed from its recomputation. Subject: the view.
-KINDS = (UNCAPTURED, REFRESH_FAILING, NOTIFICATION_QUEUE, AUDIT_FAILING, CAPTURE_CHANGED, EXACTNESS)
+KINDS = (UNCAPTURED, ROWS_HIDDEN, REFRESH_FAILING, NOTIFICATION_QUEUE, AUDIT_FAILING, CAPTURE_CHANGED, EXACTNESS)
 # Alarms about events, and AUDIT_FAILING: an audit that was switched off cannot clear its own alarm.
 EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING)
 KEEP_SECONDS = 3600.0

@@ -24,6 +24,10 @@ _EVERY = {
     "client_connection_check_interval": "2s",
     "idle_in_transaction_session_timeout": f"{TRANSACTION_IDLE_SECONDS}s",
 }
+_LONG_WORK = _EVERY | {
+    "idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+}
 _STILL_WORKS = b"""
 SELECT a.state IN ('active', 'disabled') AND a.wait_event_type IS DISTINCT FROM 'Client'
     OR a.state_change > clock_timestamp() - interval '3 seconds'
@@ -38,8 +42,12 @@ def connect_drain(url: str) -> Connection:
 
 def connect_maintenance(url: str) -> Connection:
     """Return a connection for refreshes and other work of a second or more."""
-    session = _EVERY | {"idle_session_timeout": f"{MAINTENANCE_IDLE_SECONDS}s", "lock_timeout": f"{LOCK_SECONDS}s"}
-    return connect(url, "frontview-refresher-maintenance", session)
+    return connect(url, "frontview-refresher-maintenance", _LONG_WORK)
+
+
+def connect_chores(url: str) -> Connection:
+    """Return a connection for the application's chores."""
+    return connect(url, "frontview-refresher-chores", _LONG_WORK)
 
 
 def connect_inspection(url: str) -> Connection:

@@ -1,4 +1,4 @@
-"""The drain thread: it leads when the lock is free, drains every few milliseconds and prunes the bookkeeping.
+"""The drain thread: it leads when the lock is free, drains every few milliseconds, with housekeeping in between.
 
 Invariant: only this thread's one connection writes ``stale_key``, ``feed`` and ``drain``; any error on it ends the
 term at once. Time is monotonic: a step of the wall clock changes nothing here.
@@ -17,14 +17,12 @@ from models.base import CHANNEL
 from models.connection import Connection
 from models.deadlines import Deadlines
 from refresher.leader.connections import SILENT_SECONDS
+from refresher.leader.housekeeping import Housekeeping
 from refresher.leader.leadership import Term, try_to_lead
 
 log = structlog.get_logger(__name__)
 
 STANDBY_SECONDS = 0.5  # How often a standby tries to get the leader's lock.
-PRUNE_SECONDS = 1.0  # How often drained rows of the change log are deleted.
-FORGET_SECONDS = 10.0  # How often old feed and drain rows are deleted.
-COLLECT_BATCH = 2000  # How many stale keys are examined between two drains.
 
 
 class DrainResult(NamedTuple):
@@ -124,7 +122,7 @@ class Drain:
         self.term = None
 
     def _lead(self, connection: Connection, term: Term) -> None:
-        housekeeping = _Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
+        housekeeping = Housekeeping(connection, self._keep_feed_seconds, self._collect_wanted)
         while not self._stopping.is_set():
             with self.deadlines.watch(connection, SILENT_SECONDS, self.still_works):
                 begun = time.monotonic()
@@ -132,7 +130,7 @@ class Drain:
                 self._on_drain(time.monotonic() - begun, result)
                 if result.appended:
                     wake_followers(connection)
-                housekeeping.run_what_is_due(time.monotonic())
+                housekeeping.run_what_is_due()
             self._stopping.wait(self._pause_seconds)
 
 
@@ -158,35 +156,3 @@ def wake_followers(connection: Connection) -> None:
         if connection.broken:
             raise
         log.warning("wake_up_failed", sqlstate=error.sqlstate)
-
-
-class _Housekeeping:
-    """Deletes what is no longer needed, in small steps between drains: log rows, feed rows and covered stale keys."""
-
-    def __init__(self, connection: Connection, keep_feed_seconds: int, collect_wanted: threading.Event) -> None:
-        self._connection = connection
-        self._keep = f"{keep_feed_seconds} seconds"
-        self._collect_wanted = collect_wanted
-        self._collecting_after: int | None = None
-        self._pruned: str | None = None
-        self._prune_at = self._forget_at = 0.0
-
-    def run_what_is_due(self, now: float) -> None:
-        """Take the steps that are due at monotonic time ``now``: at most one batch of each kind."""
-        if now >= self._prune_at:
-            self._prune_at = now + PRUNE_SECONDS
-            self._pruned = self._value("SELECT frontview.prune_change_log(%s)::text", self._pruned)
-        if now >= self._forget_at:
-            self._forget_at = now + FORGET_SECONDS
-            self._value("SELECT frontview.forget_feed(%s)", self._keep)
-        if self._collecting_after is None and self._collect_wanted.is_set():
-            self._collect_wanted.clear()
-            self._collecting_after = 0
-        if self._collecting_after is not None:
-            self._collecting_after = self._value(
-                "SELECT frontview.collect_stale_keys(%s, %s)", self._collecting_after, COLLECT_BATCH
-            )
-
-    def _value(self, query: str, *parameters: object) -> Any:
-        row = self._connection.execute(query, parameters).fetchone()
-        return row[0] if row else None

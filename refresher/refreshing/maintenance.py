@@ -1,4 +1,4 @@
-"""The leader's work of a second or more: refreshes, horizon moves and the application's chores.
+"""The leader's work of a second or more: refreshes and horizon moves.
 
 Invariant: all of it runs in a :class:`refresher.leader.leader_session.LeaderSession`, so one piece of work at a time
 and only while this process leads.
@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import structlog
-from psycopg import sql
 
 from models.connection import Connection
 from models.errors import CatalogError
@@ -62,10 +61,6 @@ class Maintenance:
             self._session.run(self._refresh_due)
         except CatalogError as error:  # the database is newer than this process
             log.error("view_unknown", detail=str(error))
-
-    def run_chores(self) -> None:
-        """Call the application's chores, each in a transaction of its own; do nothing unless this process leads."""
-        self._session.run(self._run_chores)
 
     def refresh_by_hand(self, connection: Connection, term: Term, argument: Mapping[str, Any]) -> str:
         """Refresh all tiers of a view now, whatever the policy says, and return the outcome.
@@ -154,7 +149,3 @@ class Maintenance:
         report("refresh", view=result.view, tiers=result.tiers, outcome=result.outcome, ms=milliseconds)
         failures = max(self._failures.count_of(result.view, tier) for tier in result.tiers)
         report_refresh(connection, result.view, result.tiers, result.outcome, failures)
-
-    def _run_chores(self, connection: Connection, _term: Term) -> None:
-        for function in self._catalog.chores:
-            connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(*function.split("."))))

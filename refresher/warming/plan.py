@@ -7,6 +7,7 @@ and of what operators asked for. A row only names an answer to keep: workers dec
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -85,10 +86,15 @@ def capacity_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], user
 
 
 class WarmingPlanner:
-    """Plans on the connection that each call passes; keeps habits and the most active users between two calls."""
+    """Plans on the connection that each call passes; keeps habits and the most active users between two calls.
 
-    def __init__(self, capacity: Capacity, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._capacity, self._monotonic = capacity, monotonic
+    :param predictive: whether users are planned because they usually come at this hour.
+    """
+
+    def __init__(
+        self, capacity: Capacity, *, predictive: bool = False, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._capacity, self._predictive, self._monotonic = capacity, predictive, monotonic
         self._habits: Sequence[Habit] = ()
         self._hours: list[int] = []
         self._active: Sequence[Habit] = ()
@@ -103,8 +109,11 @@ class WarmingPlanner:
         now = now or read_now(connection)
         self._prune(connection, now)
         low_traffic = is_low([reads for (reads,) in connection.execute(READS, {"now": now}).fetchall()])
-        self._read_habits(connection, now, hours_to_read(now, low_traffic=low_traffic))
-        wanted = plan(now, self._habits, self._active, self._capacity, low_traffic=low_traffic)
+        hours = hours_to_read(now, low_traffic=low_traffic) if self._predictive or low_traffic else []
+        self._read_habits(connection, now, hours)
+        wanted = plan(
+            now, self._habits, self._active, self._capacity, predictive=self._predictive, low_traffic=low_traffic
+        )
         wanted = continued(wanted, self._written or ())
         if wanted != self._written:
             write_plan(connection, wanted)
@@ -121,7 +130,8 @@ class WarmingPlanner:
     def _read_habits(self, connection: Connection, now: datetime, hours: list[int]) -> None:
         """Read habits and the most active users where those kept are of other hours or too old."""
         if self._monotonic() >= self._habits_at or hours != self._hours:
-            self._habits, self._hours = self._read(connection, HABITS, now, hours=hours), hours
+            self._habits = self._read(connection, HABITS, now, hours=hours) if hours else ()
+            self._hours = hours
             self._habits_at = self._monotonic() + HABITS_SECONDS
         if self._monotonic() >= self._active_at or not self._active:
             self._active = self._read(connection, MOST_ACTIVE, now)
@@ -137,9 +147,10 @@ class WarmingPlanner:
 class WarmingPlan:
     """One job of the scheduler."""
 
-    def __init__(self, session: LeaderSession, capacity: Capacity) -> None:
-        self._session, self._capacity = session, capacity
-        self._planner, self._epoch = WarmingPlanner(capacity), 0
+    def __init__(self, session: LeaderSession, capacity: Capacity, *, predictive: bool) -> None:
+        self._session = session
+        self._new_planner = partial(WarmingPlanner, capacity, predictive=predictive)
+        self._planner, self._epoch = self._new_planner(), 0
 
     def tick(self) -> None:
         """Write the plan, if this process leads."""
@@ -147,7 +158,7 @@ class WarmingPlan:
 
     def _plan(self, connection: Connection, term: Term) -> None:
         if term.epoch != self._epoch:
-            self._planner, self._epoch = WarmingPlanner(self._capacity), term.epoch
+            self._planner, self._epoch = self._new_planner(), term.epoch
         self._planner.work(connection)
 
 

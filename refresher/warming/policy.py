@@ -23,7 +23,7 @@ LOW_TRAFFIC_HOURS = 3  # In low traffic, the plan looks this many hours ahead.
 LOW_TRAFFIC_RENEWED = timedelta(minutes=5)  # How often rows planned in low traffic are renewed.
 LOW_TRAFFIC_SHARE = 0.25  # Traffic is low below this share of the usual reads.
 LEAST_HISTORY_PERIODS = 12  # Traffic is not judged by fewer periods of five minutes.
-ACTIVE_SHARE = 0.02  # Share of the users that are planned as most active while other users are expected.
+ACTIVE_SHARE = 0.02  # Share of the users that are planned as most active; without habits of an hour, all are.
 _BASES = {"asked": 4_000.0, "predicted": 3_000.0, "most_active": 2_000.0, "low_traffic": 1_000.0}
 
 Weights = defaultdict[int, float]  # The weights of habits, by hour of the week.
@@ -81,6 +81,7 @@ def plan(
     most_active: Sequence[Habit],
     capacity: Capacity,
     *,
+    predictive: bool,
     low_traffic: bool = False,
 ) -> list[Wanted]:
     """Return the rows of the plan, the most urgent first.
@@ -88,12 +89,14 @@ def plan(
     :param now: in UTC.
     :param habits: those of :func:`hours_to_read`, at least the heaviest.
     :param most_active: habits over all hours, the heaviest first.
+    :param predictive: whether users are planned because they usually come at this hour.
     """
     begin = _begin_of_hour(now)
-    wanted = list(predicted(begin, habits))
-    if now >= begin + HOUR - PREPARED_BEFORE:
+    wanted = predicted(begin, habits) if predictive else []
+    if predictive and now >= begin + HOUR - PREPARED_BEFORE:
         wanted += predicted(begin + HOUR, habits)
-    active = round(capacity.users * ACTIVE_SHARE) if wanted else capacity.users
+    is_blind = predictive and not wanted
+    active = capacity.users if is_blind else round(capacity.users * ACTIVE_SHARE)
     wanted += _most_active_rows(now, most_active, active)
     if low_traffic:
         wanted += _low_traffic_rows(now, habits)

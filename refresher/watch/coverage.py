@@ -1,14 +1,16 @@
-"""Checks that capture sees every change of every captured table, and that the notification queue has room.
+"""Checks that capture sees every change, that no row is hidden from the leader, and that notifications have room.
 
 Invariant: the marks for changes that capture may have missed are committed together with the noted state of the
 capture, never on the drain's connection; a check that fails changes neither, and the next one finds the same again.
 """
 
 from models.connection import Connection
+from models.suitable_database import HIDDEN_ROWS, hidden_rows
 from refresher.leader.alarms import (
     CAPTURE_CHANGED,
     NOTIFICATION_QUEUE,
     REFRESH_FAILING,
+    ROWS_HIDDEN,
     UNCAPTURED,
     clear_alarms,
     clear_all_but,
@@ -28,9 +30,19 @@ def check_coverage(connection: Connection) -> None:
         for kind, subject, detail in found:
             raise_alarm(connection, kind, subject, detail)
         clear_all_but(connection, UNCAPTURED, [subject for kind, subject, _ in found if kind != CAPTURE_CHANGED])
+        _check_row_security(connection)
         tiers = [tier for (tier,) in connection.execute(TIERS)]
         clear_all_but(connection, REFRESH_FAILING, tiers)  # of views that were dropped
         expire_alarms(connection)
+
+
+def _check_row_security(connection: Connection) -> None:
+    faults: dict[str, list[str]] = {}
+    for hidden in hidden_rows(connection.execute(HIDDEN_ROWS).fetchall()):
+        faults.setdefault(hidden.table, []).append(f"{hidden.fault} {hidden.remedy}")
+    for table, of_table in faults.items():
+        raise_alarm(connection, ROWS_HIDDEN, table, " ".join(of_table).removesuffix("."))
+    clear_all_but(connection, ROWS_HIDDEN, list(faults))
 
 
 def check_queue(connection: Connection, limit: float = QUEUE_LIMIT) -> None:

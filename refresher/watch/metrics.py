@@ -4,6 +4,7 @@ Invariant: no label names a user. Only the leader reports what exists once in a 
 reads none of it.
 """
 
+import errno
 from collections.abc import Mapping
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
@@ -108,9 +109,11 @@ class Metrics:
             return
         try:
             self._server = start_http_server(port, host, self.registry)
-        except OSError as error:
-            fault = f"FRONTVIEW_REFRESHER_METRICS_PORT: {host}:{port}: {error.strerror}"
-            raise ConfigurationError([fault]) from None
+        except (OSError, UnicodeError) as error:
+            of_port = isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES)
+            reason = (isinstance(error, OSError) and error.strerror) or "not a host"
+            variable = f"FRONTVIEW_REFRESHER_METRICS_{'PORT' if of_port else 'HOST'}"
+            raise ConfigurationError([f"{variable}: cannot listen on {host}:{port}: {reason}"]) from None
 
     def stop(self) -> None:
         """Stop serving."""

@@ -22,7 +22,7 @@ from tests.fix_app import fill
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 
-COLLECT = "SELECT frontview.collect_stale_keys(0, 100000)"
+COLLECT = "SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 100000)"
 LAST = "(SELECT max(drain_id) FROM frontview.drain)"
 COPY = (
     "INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count) "

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ DRAIN_AGE = (
 )
 
 
+def _without_the_tests_own(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without variables of the tests, of which a refresher would log that they set nothing."""
+    return {name: value for name, value in environment.items() if not name.startswith("FRONTVIEW_TEST_")}
+
+
 class Refreshers:
     """Processes of one test, and a connection to their database."""
 
@@ -44,7 +49,7 @@ class Refreshers:
             process = subprocess.Popen(
                 [sys.executable, "-m", "refresher"],
                 cwd=ROOT,
-                env=os.environ | FAST | {"FRONTVIEW_DATABASE_URL": url or self.url},
+                env=_without_the_tests_own(os.environ) | FAST | {"FRONTVIEW_DATABASE_URL": url or self.url},
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 text=True,
@@ -121,6 +126,25 @@ def test_a_signal_stops_it_while_a_refresh_waits_for_a_lock(
         assert process.wait(5) == 0, refreshers.log(process)
         assert leader(watcher) is None
         until(lambda: value(watcher, blocked) == 0, "end of its connection")
+
+
+def test_chores_run_while_a_refresh_waits(
+    refreshers: Refreshers, watcher: psycopg.Connection[Any], database_url: str
+) -> None:
+    waits_since = (
+        "SELECT query_start FROM pg_stat_activity WHERE application_name = 'frontview-refresher-maintenance' "
+        "AND wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    watcher.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+    with psycopg.connect(database_url) as blocker:
+        blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+        refreshers.start()
+        since = until(lambda: value(watcher, waits_since), "refresh that waits", seconds=20)
+        watcher.execute("INSERT INTO frontview.timezone_change (user_id) SELECT id FROM users")
+
+        until(lambda: value(watcher, "SELECT seen_at FROM frontview.timezone_change"), "chore", seconds=20)
+
+        assert value(watcher, waits_since) == since, "the refresh no longer waited"
 
 
 def test_after_a_kill_of_the_leader_the_standby_leads(refreshers: Refreshers, watcher: psycopg.Connection[Any]) -> None:
@@ -241,3 +265,13 @@ def test_a_setting_that_cannot_be_is_named(refreshers: Refreshers, monkeypatch: 
     assert process.wait(20) == 1
     assert "FRONTVIEW_DRAIN_SECONDS" in refreshers.log(process)
     assert "Traceback" not in refreshers.log(process)
+
+
+def test_it_names_limits_that_it_cannot_lift_and_leads_all_the_same(
+    refreshers: Refreshers, watcher: psycopg.Connection[Any]
+) -> None:
+    for setting in ("temp_file_limit = '64MB'", "default_transaction_read_only = on", "statement_timeout = '50ms'"):
+        watcher.execute(f"ALTER DATABASE {watcher.info.dbname} SET {setting}".encode())
+    process = refreshers.start()
+    await_leader(watcher)
+    assert "temp_file_limit is 64MB" in refreshers.log(process)

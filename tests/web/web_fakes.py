@@ -79,6 +79,9 @@ class FakeFollower:
     def status(self) -> FollowerStatistics:
         return FollowerStatistics(trusted=self.trusted)
 
+    def database_answers(self) -> bool:
+        return False
+
 
 @dataclass
 class FakeWorker:

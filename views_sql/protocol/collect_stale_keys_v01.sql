@@ -1,26 +1,43 @@
 -- collect_stale_keys, version 1: deletes keys that every view of their source has covered; one batch of a pass
--- returns the drain_id after which the next batch begins, NULL at the end of a pass; checks about p_batch keys
+-- one row: the key with which the next batch begins, NULLs at the end of a pass; looks at p_batch keys
+-- p_user, p_source, p_day: what the last call returned, NULLs to begin
 -- reads view_state, writes stale_key. Only the leader's drain connection calls it: two writers of stale_key deadlock
 -- change: first version
-CREATE FUNCTION frontview.collect_stale_keys(p_after bigint, p_batch integer) RETURNS bigint
+CREATE FUNCTION frontview.collect_stale_keys(
+    p_user frontview.user_key, p_source text, p_day date, p_batch integer
+) RETURNS TABLE (next_user frontview.user_key, next_source text, next_day date)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    until bigint;
+    batch tid[];
 BEGIN
-    SELECT k.drain_id INTO until FROM frontview.stale_key k
-    WHERE k.drain_id > p_after ORDER BY k.drain_id OFFSET p_batch LIMIT 1;
+    IF p_user IS NULL THEN
+        SELECT k.user_id, k.source, k.day INTO p_user, p_source, p_day
+        FROM frontview.stale_key k ORDER BY k.user_id, k.source, k.day LIMIT 1;
+    END IF;
+    batch := ARRAY(
+        SELECT k.ctid FROM frontview.stale_key k
+        WHERE (k.user_id, k.source, k.day) >= (p_user, p_source, p_day)
+        ORDER BY k.user_id, k.source, k.day LIMIT p_batch + 1
+    );
+    SELECT k.user_id, k.source, k.day INTO next_user, next_source, next_day
+    FROM frontview.stale_key k WHERE k.ctid = batch[p_batch + 1];
+    batch := batch[:p_batch];
+    IF next_user IS NULL THEN -- The last batch: every-key marks belong to it.
+        batch := batch || ARRAY(SELECT k.ctid FROM frontview.stale_key k WHERE k.user_id IS NULL);
+    END IF;
     DELETE FROM frontview.stale_key k
-    WHERE k.drain_id > p_after AND (until IS NULL OR k.drain_id <= until)
+    WHERE k.ctid = ANY (batch)
     AND NOT EXISTS (
         SELECT FROM frontview.view_state v
         WHERE k.source = ANY (v.sources)
         AND frontview.tier_holds(v.first_day, v.before_day, k.day)
         AND (v.through IS NULL OR v.through < k.drain_id)
     );
-    RETURN until;
+    RETURN NEXT;
 END
 $$

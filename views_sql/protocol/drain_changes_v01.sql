@@ -9,6 +9,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET work_mem = '64MB'
 SET jit = off
 AS $$
 DECLARE

@@ -3,7 +3,6 @@
 Invariant: the configured kind of key determines the algorithms, never the token.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
@@ -13,13 +12,9 @@ import jwt
 from models.embedded import embedded_secret
 from models.errors import ConfigurationError, FrontviewError
 from models.settings import Settings
-
-KEYS_TIMEOUT_SECONDS = 3
-KEYS_PAUSE_SECONDS = 5
-
-
-class KeysUnavailable(FrontviewError):
-    """The published key set is not available at the moment, so the token cannot be verified."""
+from web.auth.key_fetcher import KeyFetcher
+from web.auth.key_set import ALGORITHMS, fetch_key_set
+from web.telemetry.worker_statistics import KeyStatistics
 
 
 class UnknownKey(FrontviewError):
@@ -34,6 +29,14 @@ class SigningKeys(Protocol):
     def key_for(self, token: str) -> Any:
         """Return the key that must have signed ``token``."""
         ...
+
+    def start(self) -> None:
+        """Start what keeps the keys fresh in this process; further calls do nothing."""
+        return
+
+    def statistics(self) -> KeyStatistics:
+        """Return what was counted about the keys."""
+        return KeyStatistics()
 
 
 class SharedSecret(SigningKeys):
@@ -50,54 +53,40 @@ class SharedSecret(SigningKeys):
 
 
 class PublishedKeys(SigningKeys):
-    """The key set of a JWKS URL, fetched when needed and kept for five minutes.
+    """The key set of a JWKS URL, which one thread of the process fetches."""
 
-    A failed fetch is repeated only after :data:`KEYS_PAUSE_SECONDS`, so that an endpoint that hangs does not delay
-    every request by its timeout. Keys that were fetched before are still used in the meantime.
-    """
+    algorithms: ClassVar = ALGORITHMS
 
-    algorithms: ClassVar = ("RS256", "ES256", "EdDSA")
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetcher = KeyFetcher(lambda: fetch_key_set(url), clock)
 
-    def __init__(self, url: str) -> None:
-        self._client = _PausingClient(url)
+    def start(self) -> None:
+        """Start to fetch the keys."""
+        self._fetcher.start()
+
+    def stop(self) -> None:
+        """End the thread that fetches the keys."""
+        self._fetcher.stop()
 
     def key_for(self, token: str) -> jwt.PyJWK:
         """Return the published key that ``token`` names.
 
         :raises UnknownKey: it names no published key.
-        :raises KeysUnavailable: the set cannot be fetched.
+        :raises KeysUnavailable: whether it does cannot be said now.
         """
         name = jwt.get_unverified_header(token).get("kid")
         if not name or not isinstance(name, str):
             raise UnknownKey("the token names no key")
-        try:
-            key = self._client.get_signing_key(name)
-        except jwt.PyJWKClientError:
-            raise UnknownKey("the token's key is not published") from None
+        key = self._fetcher.find(name)
+        if key is None:
+            raise UnknownKey("the token's key is not published")
         if key.algorithm_name not in self.algorithms:
             raise UnknownKey("the token's key is of a kind that is not accepted")
         return key
 
-
-class _PausingClient(jwt.PyJWKClient):
-    """PyJWT's client, with a pause after a failed fetch and one exception for all failures."""
-
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(url, cache_keys=False, timeout=KEYS_TIMEOUT_SECONDS)
-        self._clock = clock
-        self._paused_until = float("-inf")
-        self._fetching = threading.Lock()
-
-    def fetch_data(self) -> Any:
-        """Return the key set that is published now."""
-        with self._fetching:
-            if self._clock() < self._paused_until:
-                raise KeysUnavailable("the key set could not be fetched a moment ago")
-            try:
-                return super().fetch_data()
-            except (jwt.PyJWTError, OSError, ValueError) as error:
-                self._paused_until = self._clock() + KEYS_PAUSE_SECONDS
-                raise KeysUnavailable("the key set cannot be fetched") from error
+    def statistics(self) -> KeyStatistics:
+        """Return what was counted about the key set, and how old it is."""
+        return self._fetcher.statistics()
 
 
 def token_secret(settings: Settings) -> str | None:

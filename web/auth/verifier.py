@@ -19,9 +19,11 @@ from jwt.exceptions import InvalidSubjectError
 
 from models.settings import Settings
 from models.user_key import UserKey, parse_user_key
-from web.auth.signing_keys import KEYS_PAUSE_SECONDS, KeysUnavailable, SigningKeys, UnknownKey, signing_keys
+from web.auth.key_fetcher import KeysUnavailable
+from web.auth.signing_keys import SigningKeys, UnknownKey, signing_keys
 from web.auth.tokens import ADMIN_SCOPE, issue_token
 from web.http.problems import Problem, unavailable
+from web.telemetry.worker_statistics import KeyStatistics
 
 __all__ = ["Caller", "TokenVerifier", "issue_token", "make_verifier"]
 
@@ -29,6 +31,7 @@ LEEWAY_SECONDS = 5
 LONGEST_CACHED_SECONDS = 60.0
 MOST_CACHED_TOKENS = 10_000  # To check a signature takes 127 µs, to look a token up 2 µs.
 LONGEST_TOKEN = 8192
+RETRY_KEYS_SECONDS = 5
 _END_OF_TIME = 2**53  # A limit, because the `exp` of a token may be any whole number.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
@@ -162,6 +165,14 @@ class TokenVerifier:
         self._keys, self._audience, self._issuer = keys, audience, issuer
         self._cache: ClaimsCache[Caller] = ClaimsCache() if cache is None else cache
 
+    def start(self) -> None:
+        """Start what keeps the keys fresh in this process; the first token does so otherwise."""
+        self._keys.start()
+
+    def key_statistics(self) -> KeyStatistics:
+        """Return what was counted about the keys."""
+        return self._keys.statistics()
+
     def caller(self, authorization: str | None) -> Caller:
         """Return the caller that the ``Authorization`` header identifies.
 
@@ -194,7 +205,7 @@ class TokenVerifier:
             )
         except KeysUnavailable:
             detail = "The keys that verify tokens cannot be fetched at the moment."
-            raise unavailable("keys-unavailable", detail, KEYS_PAUSE_SECONDS) from None
+            raise unavailable("keys-unavailable", detail, RETRY_KEYS_SECONDS) from None
         except (jwt.PyJWTError, UnknownKey, ValueError, RecursionError) as error:
             raise _invalid(_reason(error)) from None
 

@@ -111,10 +111,11 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
 
     environment = dict(os.environ)
     environment["FRONTVIEW_DATABASE_URL"] = settings.database_url or url
-    environment.setdefault("FRONTVIEW_RATE_LIMIT_PER_SECOND", "0")  # --once reads as one user, often.
+    if not environment.get("FRONTVIEW_RATE_LIMIT_PER_SECOND"):
+        environment["FRONTVIEW_RATE_LIMIT_PER_SECOND"] = "0"  # --once reads as one user, often.
     if settings.jwt_secret is not None:
         return environment
-    if environment.pop("FRONTVIEW_JWKS_URL", None) is not None:
+    if environment.pop("FRONTVIEW_JWKS_URL", ""):
         click.echo("The demo issues tokens itself: FRONTVIEW_JWKS_URL is not used.")
     environment["FRONTVIEW_JWT_SECRET"] = embedded_secret(settings.data_dir)
     return environment
@@ -209,7 +210,7 @@ def _keep_running(
 
 def _show_access(settings: Settings, url: str, port: int, environment: dict[str, str], user: int) -> None:
     """Print links that sign in, tokens, and example commands."""
-    base = f"http://127.0.0.1:{port}"
+    base = f"http://127.0.0.1:{port}{settings.url_prefix}"
     own = _token(settings, environment, user)
     admin = _token(settings, environment, user, admin=True)
     click.echo(

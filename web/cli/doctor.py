@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -22,12 +23,12 @@ def doctor(as_json: bool) -> None:
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
     from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
-    from web.doctor import examine  # noqa: PLC0415
+    from web.doctor import examine, variables  # noqa: PLC0415
 
     settings = load_settings()
     url = direct_url(settings)
     findings = []
-    for finding in examine(settings, CATALOG, lambda: connect(url, "frontview-doctor")):
+    for finding in chain([variables()], examine(settings, CATALOG, lambda: connect(url, "frontview-doctor"))):
         findings.append(finding)
         if not as_json:
             click.echo(_line(finding))

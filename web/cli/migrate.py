@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from models.errors import FrontviewError
+from models.errors import MigrationError
 
 if TYPE_CHECKING:
     from models.connection import Connection
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-class MigrationError(FrontviewError):
-    """The migrations cannot be run; the message says why."""
 
 
 @click.command()
@@ -32,11 +28,13 @@ def migrate() -> None:
 def upgrade(config_file: Path = ROOT / "alembic.ini") -> None:
     """Run all migrations that the configured database lacks, in one transaction.
 
-    :raises MigrationError: the revision files are missing, or do not fit the database.
+    :raises MigrationError: the revision files are missing, or do not fit the database; nothing was changed.
     """
+    import psycopg.errors  # noqa: PLC0415
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
+    from sqlalchemy.exc import ProgrammingError  # noqa: PLC0415
 
     if not config_file.exists():
         raise MigrationError(f"There is no {config_file}: run this from a checkout of Frontview.")
@@ -44,6 +42,14 @@ def upgrade(config_file: Path = ROOT / "alembic.ini") -> None:
         command.upgrade(Config(str(config_file)), "heads")
     except CommandError as error:
         raise MigrationError(f"The database cannot be migrated: {error}") from None
+    except ProgrammingError as error:
+        cause = error.orig
+        if not isinstance(cause, (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject)):
+            raise
+        raise MigrationError(
+            f"The database cannot be migrated, and nothing was changed: {cause.diag.message_primary}. Frontview's "
+            "tables need free names in the schema public: use another database."
+        ) from None
 
 
 def grant_rights() -> list[str]:

@@ -4,6 +4,8 @@ Invariant: a fault of configuration, database, schema or port is reported in one
 and the exit code is 1. An embedded database is started here and stopped when this process ends.
 """
 
+import errno
+import logging
 import os
 import signal
 import socket
@@ -45,9 +47,9 @@ def serve(host: str, port: int, workers: int | None, own_core: bool) -> None:
     environment = worker_environment(settings)
     url = environment.get("FRONTVIEW_DATABASE_URL") or str(settings.database_url)
     check_database(url, settings.direct_url or url)
-    check_address(host, port)
+    address = check_address(host, port)
     with _environment(environment):
-        _run(settings, host, port, workers or default_workers(), own_core)
+        _run(settings, address, port, workers or default_workers(), own_core)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
@@ -79,20 +81,25 @@ def check_database(url: str, direct_url: str) -> None:
         raise click.ClickException(f"The database of FRONTVIEW_DATABASE_URL cannot be used: {reason}") from None
 
 
-def check_address(host: str, port: int) -> None:
-    """Raise unless the port is free: granian would silently share it with another server.
+def check_address(host: str, port: int) -> str:
+    """Return the address of ``host``, an IPv4 one if it has any, if the port is free there.
 
-    :raises click.ClickException: the port is in use, or the address is not one of this machine.
+    Granian takes only addresses, and would silently share the port with another server.
+
+    :raises click.ClickException: the host has no address, none of this machine, or the port cannot be used.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.ClickException(f"Cannot listen on {host}:{port}: {reason}. Choose another --port.") from None
+    except (OSError, UnicodeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or "not a host"
+        option = "--port" if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES) else "--host"
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {reason}. Choose another {option}.") from None
+    return str(address[0])
 
 
 def default_workers() -> int:
@@ -100,20 +107,21 @@ def default_workers() -> int:
     return max(2, min(len(os.sched_getaffinity(0)), MOST_DEFAULT_WORKERS))
 
 
-def _run(settings: Settings, host: str, port: int, workers: int, own_core: bool) -> None:
+def _run(settings: Settings, address: str, port: int, workers: int, own_core: bool) -> None:
     """Run granian until a signal ends it."""
     from granian import Granian  # noqa: PLC0415  imported only by the process that serves
     from granian.constants import Interfaces  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
 
-    from models.logs import GRANIAN_LOGGERS, configure_logs  # noqa: PLC0415
+    from models.logs import GRANIAN_LOGGERS, configure_logs, warn_of_variables  # noqa: PLC0415
 
     configure_logs(settings)
+    warn_of_variables()
     end_children_that_start()
     server = Granian(
         "web.wsgi:started_app_on_own_core" if own_core else "web.wsgi:started_app",
         factory=True,
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
@@ -124,7 +132,13 @@ def _run(settings: Settings, host: str, port: int, workers: int, own_core: bool)
         log_level=LogLevels(settings.log_level),
         log_dictconfig={"version": 1, "disable_existing_loggers": False, "loggers": GRANIAN_LOGGERS},
     )
+    logging.getLogger("_granian").addFilter(_is_not_about_threads)
     server.serve()
+
+
+def _is_not_about_threads(record: logging.LogRecord) -> bool:
+    """Return whether a line of granian's is not its warning about many threads: ours wait, each stream keeps one."""
+    return not record.getMessage().startswith("Configuration allows spawning")
 
 
 @contextmanager

@@ -85,9 +85,21 @@ def token(user: UserKey, admin: bool, ttl: int, link: bool, base_url: str, link_
         issuer=settings.jwt_issuer,
     )
     if link:
-        _print_link(issued, page_link(base_url, admin), min(link_ttl, ttl))
+        _print_link(issued, page_link(reachable(base_url, settings.url_prefix), admin), min(link_ttl, ttl))
     else:
         click.echo(issued)
+
+
+def reachable(base_url: str, url_prefix: str) -> str:
+    """Return the address with the path under which the web server answers.
+
+    :raises ConfigurationError: the address has another path.
+    """
+    origin, slash, path = base_url.partition("://")[2].partition("/")
+    if slash + path not in ("", url_prefix):
+        fault = f"FRONTVIEW_URL_PREFIX: the web server does not answer under /{path} of --base-url {base_url}"
+        raise ConfigurationError([f"{fault}; set this variable to /{path}, for the web server, too"])
+    return f"{base_url.partition('://')[0]}://{origin}{url_prefix}"
 
 
 def page_link(base_url: str, admin: bool) -> str:

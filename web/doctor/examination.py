@@ -7,11 +7,11 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models.connection import Connection
-from models.errors import ConfigurationError
-from models.settings import Settings
+from models.settings import Settings, questionable_settings
 from views_sql.declaration.maintained_view import Catalog
-from web.doctor import roles, running, schema, server
-from web.doctor.finding import Finding, failed, passed
+from web.doctor import roles, running, schema, server, session_limits
+from web.doctor.finding import Finding, failed, listed, passed, warned
+from web.doctor.tokens import verification
 
 Check = Callable[[Connection], Finding]
 
@@ -21,7 +21,7 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
 
     :param connect: opens a connection as the refresher and the feed follower do.
     """
-    yield tokens(settings)
+    yield verification(settings)
     try:
         opened = connect()
     except psycopg.Error as error:
@@ -29,7 +29,7 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
         return
     with closing(opened) as connection:
         yield passed("server", "reachable")
-        for subject, check in _server_checks(connect):
+        for subject, check in _server_checks(connect, settings):
             yield attempt(subject, check, connection)
         migrated = attempt("migrations", schema.migrations, connection)
         yield migrated
@@ -38,15 +38,11 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
                 yield attempt(subject, check, connection)
 
 
-def tokens(settings: Settings) -> Finding:
-    """Check that tokens can be verified."""
-    from web.auth.signing_keys import token_secret  # noqa: PLC0415  imports the cryptography
-
-    try:
-        secret = token_secret(settings)
-    except ConfigurationError as error:
-        return failed("tokens", "; ".join(error.faults), "Set one of them.")
-    return passed("tokens", "verified with a shared secret" if secret else "verified with published keys")
+def variables() -> Finding:
+    """Check that each variable of the environment that looks like a setting is one."""
+    if sentences := questionable_settings():
+        return warned("variables", listed(sentences), "Correct their names, or remove them.")
+    return passed("variables", "every FRONTVIEW_ variable is a setting")
 
 
 def attempt(subject: str, check: Check, connection: Connection) -> Finding:
@@ -60,11 +56,14 @@ def attempt(subject: str, check: Check, connection: Connection) -> Finding:
         return failed(subject, f"could not be checked: {reason}", "Fix that, or connect as a role that may see it.")
 
 
-def _server_checks(connect: Callable[[], Connection]) -> list[tuple[str, Check]]:
+def _server_checks(connect: Callable[[], Connection], settings: Settings) -> list[tuple[str, Check]]:
     return [
         ("server version", server.version),
         ("primary server", server.writable),
+        ("encoding", server.encoding),
+        ("row-level security", server.row_security),
         ("sessions", lambda _: server.session(connect)),
+        ("session limits", lambda connection: session_limits.limits(connection, settings)),
         ("clock", server.clock),
         ("long transactions", server.old_transactions),
         ("notification queue", server.notification_queue),

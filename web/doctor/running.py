@@ -1,7 +1,7 @@
 """Checks of the running processes: leader, alarms, and the cluster that they write to."""
 
 from models.connection import Connection
-from refresher.leader.alarms import EXACTNESS, UNCAPTURED
+from refresher.leader.alarms import EXACTNESS, ROWS_HIDDEN, UNCAPTURED
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.operators.system_state import LEADER
@@ -48,6 +48,6 @@ def alarms(connection: Connection) -> Finding:
     if not found:
         return passed("alarms", "none")
     detail = listed([f"{kind} ({subject})" for kind, subject in found])
-    wrong = {EXACTNESS, UNCAPTURED} & {kind for kind, _ in found}
+    wrong = {EXACTNESS, ROWS_HIDDEN, UNCAPTURED} & {kind for kind, _ in found}
     remedy = "`frontview status` has the details; docs/reference.md says what each kind asks for."
     return (failed if wrong else warned)("alarms", detail, remedy)

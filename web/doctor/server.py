@@ -11,6 +11,7 @@ from models.connection import Connection
 from models.engine import require_supported_server
 from models.errors import ServerTooOld
 from models.pooler import shares_sessions
+from models.suitable_database import ENCODING, HIDDEN_ROWS, OTHER_ENCODING, hidden_rows, unreadable
 from web.doctor.finding import Finding, failed, passed, warned
 
 CLOCK_WARNING_SECONDS = 2.0  # The largest accepted difference between the clocks.
@@ -37,6 +38,22 @@ def writable(connection: Connection) -> Finding:
     if row and row[1] == "on":
         return failed("primary server", "transactions are read-only", "Unset default_transaction_read_only.")
     return passed("primary server", "accepts writes")
+
+
+def encoding(connection: Connection) -> Finding:
+    """Check that text of the database can be converted to UTF8."""
+    row = connection.execute(ENCODING).fetchone()
+    found = row[0] if row else "?"
+    return failed("encoding", found, OTHER_ENCODING) if unreadable(found) else passed("encoding", found)
+
+
+def row_security(connection: Connection) -> Finding:
+    """Check that row-level security hides no rows from the roles with whose rights Frontview reads."""
+    found = hidden_rows(connection.execute(HIDDEN_ROWS).fetchall())
+    if found:
+        faults, remedies = [hidden.fault for hidden in found], [hidden.remedy for hidden in found]
+        return failed("row-level security", " ".join(faults), " ".join(dict.fromkeys(remedies)))
+    return passed("row-level security", "hides no rows from Frontview")
 
 
 def session(open_connection: Callable[[], Connection]) -> Finding:

@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from pydantic import BaseModel, Field, RootModel
 
 from models.user_key import UserKey
-from web.http.openapi import BEARER, CHALLENGE, REQUEST_ID, RETRY_AFTER, UNAVAILABLE, Responses, problem
+from web.http.openapi import BEARER, CHALLENGE, DEFECT, REQUEST_ID, RETRY_AFTER, UNAVAILABLE, Responses, problem
 from web.operators.operator_requests import OperatorTask
 from web.operators.operator_state import OperatorState
 
@@ -22,7 +22,7 @@ _ANSWERS: Responses = {
     404: problem("No such view, region or task.", 404, "not-found"),
     405: problem("Another method.", 405, headers=_ALLOW),
     422: problem("The request is ill-formed.", 422, "invalid-parameters", errors=[_FAULT]),
-    500: problem("A defect.", 500),
+    500: DEFECT,
     503: UNAVAILABLE,
 }
 _ACTION_ANSWERS: Responses = _ANSWERS | {

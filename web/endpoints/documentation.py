@@ -14,6 +14,7 @@ from typing import Any, cast
 from apiflask import APIBlueprint, APIFlask
 from flask import Response, current_app, render_template_string
 
+from web.context import context_of
 from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
 from web.http.revalidation import revalidated
 
@@ -47,8 +48,8 @@ _PAGE = """<!doctype html>
 <body>
 <h1>{{ info.title }} API</h1>
 <p>{{ info.description }} Version {{ info.version }}. The same for programs:
-<a href="/openapi.json">openapi.json</a> (OpenAPI {{ openapi }}).</p>
-<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST/api/v1/dashboard/overview"</pre>
+<a href="openapi.json">openapi.json</a> (OpenAPI {{ openapi }}).</p>
+<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/dashboard/overview"</pre>
 {% for operation in operations %}
 <h2 id="{{ operation.operationId }}"><code>{{ operation.method }} {{ operation.path }}</code></h2>
 <p>{{ operation.summary }}{% if operation.security %} Needs a bearer token.{% endif %}</p>
@@ -115,6 +116,7 @@ def _page_text(app: APIFlask) -> str:
     return render_template_string(
         _PAGE,
         style=_STYLE,
+        prefix=context_of(app).settings.url_prefix,
         info=document["info"],
         openapi=document["openapi"],
         operations=list(_operations(document)),

@@ -22,7 +22,7 @@ from web.http.problems import Problem, problem_response, unavailable
 from web.process.event_hub import Subscription, TooManyStreams
 
 RETRY_SECONDS = 30
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Authorization"}
+HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no", "Vary": "Authorization"}
 _POSITION = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})", re.ASCII)
 
 

@@ -15,11 +15,14 @@ import sqlalchemy as sa
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from models.database_errors import LACKS_A_RIGHT, is_outage, sqlstate_of, translated
 from models.errors import DatabaseUnavailable
 from models.operation import alarm
 from models.schema_version import SchemaState, schema_state
+from web.background import has_free_connection
 from web.context import context
 from web.http.openapi import HEALTH_RESPONSES, READINESS_RESPONSES
 from web.http.problems import RETRY_DATABASE_SECONDS, unavailable
@@ -60,8 +63,16 @@ class ReadinessCheck:
         self._lock = threading.Lock()
         self._latest: Readiness | None = None
 
-    def readiness(self, engine: Engine) -> Readiness:
-        """Return the state of the database now, or within the last second."""
+    def readiness(self, engine: Engine, *, database_answers: bool = False) -> Readiness:
+        """Return the state of the database now, or within the last second.
+
+        While reads use every connection of the pool, a database that answers the feed is slow and not gone: then the
+        last result counts.
+
+        :param database_answers: whether it answers the feed.
+        """
+        if database_answers and self._latest is not None and not has_free_connection(engine):
+            return self._latest
         if not self._lock.acquire(timeout=WAIT_SECONDS):  # The running check waits for a database that does not answer.
             return Readiness(DatabaseState(None), self._clock())
         try:
@@ -74,21 +85,30 @@ class ReadinessCheck:
 
 
 def check_database(engine: Engine) -> DatabaseState:
-    """Return the state of the schema and the alarms, as far as they can be read."""
+    """Return the state of the schema and the alarms, as far as they can be read.
+
+    :raises StatementFailed: the database answers, and refuses the question: a right is missing, or a defect.
+    """
     try:
         with engine.connect() as connection:
             schema = schema_state(connection)
             return DatabaseState(schema, _alarms(connection) if schema.migrated else None)
-    except SQLAlchemyError:
+    except PoolTimeout:
         return DatabaseState(None)
+    except DBAPIError as error:
+        if is_outage(error):
+            return DatabaseState(None)
+        raise translated(error, engine) from error
 
 
 def _alarms(connection: Connection) -> tuple[dict[str, str], ...] | None:
     query = sa.select(alarm.c.kind, alarm.c.subject, alarm.c.raised_at).order_by(alarm.c.raised_at, alarm.c.kind)
     try:
         rows = connection.execute(query).all()
-    except ProgrammingError:  # A role that may read views and nothing else.
-        return None
+    except ProgrammingError as error:
+        if sqlstate_of(error) != LACKS_A_RIGHT:
+            raise
+        return None  # A role that may read views and nothing else.
     return tuple(
         {"kind": kind, "subject": subject, "since": raised_at.astimezone(UTC).isoformat(timespec="seconds")}
         for kind, subject, raised_at in rows
@@ -115,8 +135,9 @@ def health_blueprint(check: ReadinessCheck | None = None) -> APIBlueprint:
             worker.ensure_started()
         except DatabaseUnavailable:
             return _uncached(jsonify(readiness_body(DatabaseState(None), trust=False)))
-        trust = worker.follower.status().trusted
-        return _uncached(jsonify(readiness_body(check.readiness(worker.engine).database, trust)))
+        follower = worker.follower
+        readiness = check.readiness(worker.engine, database_answers=follower.database_answers())
+        return _uncached(jsonify(readiness_body(readiness.database, follower.status().trusted)))
 
     return blueprint
 

@@ -1,7 +1,8 @@
 """``/`` and ``/ops``: pages that are clients of the JSON API, and the files that they load.
 
 Invariant: a page is the same for every user and contains no user's data; its scripts read that from the API with the
-user's token. A page loads nothing from another host, and runs no script that is not one of these files.
+user's token. A page loads nothing from another host, and runs no script that is not one of these files. Its addresses
+are relative, so that it works under any path of a proxy.
 """
 
 from functools import cache, partial
@@ -70,7 +71,7 @@ def pages_blueprint(assets: Assets) -> APIBlueprint:
 def _text(name: str, assets: Assets) -> str:
     return render_template(
         f"{name}.html",
-        static=f"/static/{assets.version}",
+        static=f"./static/{assets.version}",
         modules=assets.modules(name),
         chart_library=CHART_LIBRARY,
         trust_seconds=context().settings.trust_seconds,

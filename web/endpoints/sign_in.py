@@ -18,7 +18,7 @@ from web.auth.sign_in_codes import CODE_LENGTH, SealBroken, is_code, redeem_sign
 from web.auth.tokens import expiry_of
 from web.context import context
 from web.http.json_bodies import Body, takes_body
-from web.http.openapi import METHOD_NOT_POST, REQUEST_ID, RETRY_AFTER, UNAVAILABLE, Responses, problem
+from web.http.openapi import DEFECT, METHOD_NOT_POST, REQUEST_ID, RETRY_AFTER, UNAVAILABLE, Responses, problem
 from web.http.parameters import NoParameters, takes
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit, too_many_requests
@@ -74,7 +74,7 @@ _ANSWERS: Responses = {
     415: problem("A body that is not declared as JSON.", 415, "not-json"),
     422: problem("The request is ill-formed.", 422, "invalid-parameters", errors=[_FAULT]),
     429: problem("Too many people sign in; the code is still good.", 429, "too-many-requests", headers=RETRY_AFTER),
-    500: problem("A defect.", 500),
+    500: DEFECT,
     503: UNAVAILABLE,
 }
 

@@ -73,6 +73,7 @@ def problem(description: str, status: int, kind: str | None = None, **more: Any)
 
 _FAULT = {"in": "query", "field": "from", "detail": "expected a date as YYYY-MM-DD"}
 UNAVAILABLE = problem("The database cannot be read now.", 503, "database-unavailable", headers=RETRY_AFTER)
+DEFECT = problem("A defect, or a right that the server's role lacks; the log has the reason by the request's id.", 500)
 NOT_ALLOWED = problem(
     "Another method than GET or HEAD.", 405, headers={"Allow": _header("What is supported.", "GET, HEAD")}
 )
@@ -86,7 +87,7 @@ READ_RESPONSES: Responses = {
     405: NOT_ALLOWED,
     422: problem("Parameters unknown, repeated or ill-formed.", 422, "invalid-parameters", errors=[_FAULT]),
     429: problem("Too many requests of this user.", 429, "too-many-requests", headers=RETRY_AFTER),
-    500: problem("A defect.", 500),
+    500: DEFECT,
     503: UNAVAILABLE,
 }
 _JSON_OBJECT = {"application/json": {"schema": {"type": "object"}}}
@@ -129,6 +130,7 @@ READINESS_RESPONSES: Responses = {
         },
     },
     405: NOT_ALLOWED,
+    500: DEFECT,
     503: problem("No database, or one that is not migrated.", 503, "database-unavailable", headers=RETRY_AFTER),
 }
 
@@ -193,12 +195,15 @@ def documented_read(blueprint: APIBlueprint, answer: type[BaseModel]) -> Callabl
     return decorate
 
 
-def configure_openapi(app: APIFlask) -> None:
-    """Configure what the document says about the application as a whole."""
+def configure_openapi(app: APIFlask, url_prefix: str) -> None:
+    """Configure what the document says about the application as a whole.
+
+    :param url_prefix: the path under which its clients reach the application; empty: none.
+    """
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         AUTO_SERVERS=False,
-        SERVERS=[{"url": "/"}],
+        SERVERS=[{"url": url_prefix or "/"}],
         AUTO_OPERATION_ID=True,
         AUTO_404_RESPONSE=False,
         AUTO_AUTH_ERROR_RESPONSE=False,

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotFound, NotMigrated
+from models.database_errors import LACKS_A_RIGHT
+from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotFound, NotMigrated, StatementFailed
 from models.logs import logger
 
 MIMETYPE = "application/problem+json"
@@ -93,18 +94,27 @@ def translate(error: Exception) -> Problem:
         case NotFound():
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
-            return invalid_parameters([{"in": "query", "field": "from", "detail": error.detail}])
-        case NotMigrated() | DatabaseUnavailable():
+            return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
+        case NotMigrated() | DatabaseUnavailable() | StatementFailed():
             return _translate_database(error)
         case HTTPException():
             return _translate_http(error)
-    return Problem(500, detail="Something went wrong here; the request id helps to find out what.")
+    return _defect()
+
+
+def _defect() -> Problem:
+    return Problem(500, detail="Something went wrong in the server; the request id helps to find out what.")
 
 
 def _translate_database(error: FrontviewError) -> Problem:
     if isinstance(error, NotMigrated):
         detail = "The database lacks Frontview's current schema; its operator must migrate it."
         return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
+    if isinstance(error, StatementFailed):
+        if error.sqlstate != LACKS_A_RIGHT:
+            return _defect()
+        detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
+        return Problem(500, "not-permitted", detail)
     detail = "The database cannot be read at the moment."
     return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
 
@@ -135,7 +145,10 @@ def register_problems(app: Flask) -> None:
         if isinstance(error, HTTPException) and (error.code or 500) < 400:
             return cast(Response, Response.force_type(error.get_response(), request.environ))
         problem = translate(error)
-        if problem.status == 500:
+        if isinstance(error, StatementFailed):  # Its traceback would quote the statement's parameters.
+            facts = {"sqlstate": error.sqlstate, "function": error.function}
+            logger().error("statement_failed", request_id=g.get("request_id"), **facts)
+        elif problem.status == 500:
             cause = error.original_exception if isinstance(error, InternalServerError) else error
             logger().error("unexpected error", request_id=g.get("request_id"), exc_info=cause or error)
         elif problem.status == 503:

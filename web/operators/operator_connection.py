@@ -6,7 +6,7 @@ connection never returns to the pool.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 import psycopg
 from sqlalchemy import Connection as PooledConnection
@@ -15,15 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.connection import Connection
-from models.errors import DatabaseUnavailable, FrontviewError, NotMigrated
-from web.http.problems import RETRY_DATABASE_SECONDS, unavailable
-
-_NOT_MIGRATED = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.InvalidSchemaName,
-)
+from models.database_errors import translated
+from models.errors import DatabaseUnavailable
 
 
 @contextmanager
@@ -31,8 +24,8 @@ def operator_connection(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in autocommit.
 
     :raises DatabaseUnavailable: there is no connection, or the database did not answer in time.
-    :raises NotMigrated: a table or function does not exist.
-    :raises Problem: 503, the role of the web server lacks a right.
+    :raises NotMigrated: a table or function does not exist, because the schema is older.
+    :raises StatementFailed: a statement has a defect, or the role of the web server lacks a right.
     """
     try:
         with _checked_out(engine.execution_options(isolation_level="AUTOCOMMIT")) as pooled:
@@ -44,10 +37,8 @@ def operator_connection(engine: Engine) -> Iterator[Connection]:
                     pooled.invalidate()
     except PoolTimeout as error:
         raise DatabaseUnavailable("Every database connection of this process is in use.") from error
-    except DBAPIError as error:
-        raise _translated(error.orig) from error
-    except psycopg.Error as error:
-        raise _translated(error) from error
+    except (DBAPIError, psycopg.Error) as error:
+        raise translated(error, engine) from error
 
 
 def _checked_out(engine: Engine) -> PooledConnection:
@@ -61,13 +52,3 @@ def _checked_out(engine: Engine) -> PooledConnection:
             raise
         return engine.connect()
     return pooled
-
-
-def _translated(error: Any) -> FrontviewError:
-    if isinstance(error, _NOT_MIGRATED):
-        return NotMigrated(f"{error.diag.message_primary}.")
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
-        return unavailable("not-permitted", detail, RETRY_DATABASE_SECONDS)
-    sqlstate = getattr(error, "sqlstate", None)
-    return DatabaseUnavailable(f"The database cannot be used{f' (SQLSTATE {sqlstate})' if sqlstate else ''}.")

@@ -31,7 +31,7 @@ from web.telemetry.metrics_folder import ServerNumbers
 from web.telemetry.process_numbers import process_statistics
 from web.telemetry.shared_numbers import SharedNumbers
 from web.telemetry.worker_reports import WorkerReports
-from web.telemetry.worker_statistics import PoolStatistics, WorkerReport, WorkerStatistics
+from web.telemetry.worker_statistics import KeyStatistics, PoolStatistics, WorkerReport, WorkerStatistics
 from web.warming.accesses import AccessCounter, AccessReporter
 from web.warming.warm_plan import Planned, WarmPlan
 from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
@@ -44,13 +44,17 @@ SPARE_THREADS = 4
 def threads_for(pool_size: int, event_streams: int) -> int:
     """Return how many threads a web server should have.
 
-    Some threads stay free while others wait for the database, and each open stream of events occupies one.
+    Some threads stay free while others wait for the database, or for a place among those; each open stream of events
+    occupies one.
     """
-    return 2 * pool_size + SPARE_THREADS + event_streams
+    return 2 * admitted(pool_size) + SPARE_THREADS + event_streams
 
 
 def admitted(pool_size: int) -> int:
-    """Return how many requests may wait at once, for a connection of the pool or for another request's computation."""
+    """Return how many requests may wait at once, for a connection of the pool or for another request's computation.
+
+    As many others may wait until one of these has its answer.
+    """
     return 2 * pool_size
 
 
@@ -108,6 +112,7 @@ class _Running:
             stale_if_error_seconds=settings.stale_if_error_seconds,
             admission=admitted(settings.pool_size),
             compress_from_bytes=settings.compress_from_bytes,
+            database_answers=self.follower.database_answers,
             on_answered=self.accesses.note,
         )
         self.reporter = AccessReporter(self.engine, self.accesses, self.deadlines)
@@ -173,13 +178,19 @@ class Worker:
 
     :param catalog: what the application declares.
     :param on_engine: called with the engine of each process before it connects.
+    :param key_statistics: returns what the verification of tokens counts about its keys.
     :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
     """
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, *, on_engine: Callable[[Engine], None] | None = None
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        on_engine: Callable[[Engine], None] | None = None,
+        key_statistics: Callable[[], KeyStatistics] = KeyStatistics,
     ) -> None:
-        self._on_engine = on_engine
+        self._on_engine, self._key_statistics = on_engine, key_statistics
         region_limits(catalog.regions, settings.regions)  # Raises before anything starts.
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
@@ -257,6 +268,7 @@ class Worker:
             warming=parts.warmer.statistics(),
             event_streams=parts.event_hub.statistics(),
             accesses=parts.reporter.statistics(),
+            keys=self._key_statistics(),
         )
         parts.history.record(counters_of(statistics))
         return statistics

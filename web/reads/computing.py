@@ -1,10 +1,11 @@
 """Computing answers: how many requests may do it at once, and how the database's answer becomes an entry.
 
-While nothing comes back from the database, no more requests may wait for it.
+While the database answers nobody, no more requests may wait for it; while it is slow, as many may wait for a place as
+hold one, each as long as a statement may take.
 
-Invariant: at most ``capacity`` of the requests that miss are inside. ``frontview serve`` has more threads than that, so
-hits, health checks and refusals are answered even while every connection hangs. The cache's lock is not held while the
-database is asked or a body is compressed.
+Invariant: at most ``capacity`` of the requests that miss are inside, and as many others wait while nobody leaves.
+``frontview serve`` has more threads than that, so hits, health checks and refusals are answered even while every
+connection hangs. The cache's lock is not held while the database is asked or a body is compressed.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
-from models.errors import DatabaseUnavailable, FrontviewError, NotFound
+from models.errors import DatabaseUnavailable, FrontviewError, NotFound, StatementFailed
 from refresher.front_cache.body import compressed
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
@@ -26,15 +27,17 @@ from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import Answer, ExactReads, ReadQuestion
 from web.reads.statistics import AdmissionStatistics
 
-STALLED_SECONDS = 1.0  # After so long without anybody entering or leaving, requests are refused at once.
-WAIT_SECONDS = 1.0  # How long a request waits for a place.
+STALLED_SECONDS = 1.0  # After so long without anybody entering or leaving, waiting is a matter of patience.
+WAIT_SECONDS = 1.0  # How long any number of requests wait for a place, which some get within that time.
 MOST_QUESTIONS = 2_048
 
 
 class Admission:
     """Counts the requests that compute, or wait for another request's computation.
 
-    :param capacity: how many may be inside at once.
+    :param capacity: how many may be inside at once, and how many may wait for longer than a second.
+    :param patience_seconds: how long these wait in total, while the database answers.
+    :param database_answers: whether the database has answered anything in the last seconds.
     :param changed: notified when a place becomes free.
     """
 
@@ -43,10 +46,14 @@ class Admission:
         capacity: int,
         monotonic: Callable[[], float] = time.monotonic,
         changed: threading.Condition | None = None,
+        *,
+        patience_seconds: float = 0.0,
+        database_answers: Callable[[], bool] = lambda: False,
     ) -> None:
         self._capacity = self._free = capacity
-        self._waiting = self._refused = 0
-        self._monotonic = monotonic
+        self._waiting = self._patient = self._refused = 0
+        self._monotonic, self._patience_seconds = monotonic, patience_seconds
+        self._database_answers = database_answers
         self._changed = changed or threading.Condition()
         self._moved_at = monotonic()  # When somebody last entered or left.
 
@@ -54,7 +61,7 @@ class Admission:
     def slot(self) -> Iterator[None]:
         """Hold a place inside.
 
-        :raises DatabaseUnavailable: there is none; at once if none was given back for a while.
+        :raises DatabaseUnavailable: there is none in time; at once if the database answers nobody or too many wait.
         """
         self._enter()
         try:
@@ -87,7 +94,7 @@ class Admission:
 
     def _enter(self) -> None:
         with self._changed:
-            if self._free == 0 and self._monotonic() - self._moved_at < STALLED_SECONDS:
+            if self._free == 0:
                 self._wait()
             if self._free == 0:
                 self._refused += 1
@@ -95,11 +102,24 @@ class Admission:
             self._take()
 
     def _wait(self) -> None:
+        """Wait for a place: shortly while places are given back, and patiently while the database is only slow."""
+        arrived = self._monotonic()
         self._waiting += 1
         try:
-            self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
+            if arrived - self._moved_at < STALLED_SECONDS:
+                self._changed.wait_for(lambda: self._free > 0, WAIT_SECONDS)
+            if self._free == 0 and self._patient < self._capacity:
+                self._wait_patiently(arrived + self._patience_seconds)
         finally:
             self._waiting -= 1
+
+    def _wait_patiently(self, until: float) -> None:
+        self._patient += 1
+        try:
+            while self._free == 0 and (left := until - self._monotonic()) > 0 and self._database_answers():
+                self._changed.wait(min(left, WAIT_SECONDS))
+        finally:
+            self._patient -= 1
 
     def _take(self) -> None:
         self._free -= 1
@@ -121,14 +141,19 @@ class Computing:
     def __init__(self, reads: ExactReads, cache: FrontCache, compress_from_bytes: int) -> None:
         self._reads, self._cache, self._compress_from_bytes = reads, cache, compress_from_bytes
 
-    def compute(self, dashboard: Dashboard, fill: Fill) -> FillResult:
+    def compute(self, dashboard: Dashboard, fill: Fill, begin_by: float) -> FillResult:
         """Return the result of ``fill``, which then also the cache and the waiting requests have.
 
+        :param begin_by: until when to wait for a connection.
         :raises NotFound: there is no such user, or nothing of that kind for the user.
         :raises FrontviewError: as :meth:`ExactReads.ask` does.
         """
         try:
-            return self._finish(dashboard, fill, self._reads.ask(dashboard, fill.key.user, fill.key.arguments))
+            answer = self._reads.ask(dashboard, fill.key.user, fill.key.arguments, begin_by=begin_by)
+            return self._finish(dashboard, fill, answer)
+        except StatementFailed as error:
+            fill.failure = error
+            raise
         finally:
             self._cache.abandon(fill)  # Does nothing where it was finished.
 

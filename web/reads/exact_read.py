@@ -12,17 +12,20 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.calendar_day import python_day
-from models.errors import DatabaseUnavailable, FrontviewError
+from models.database_errors import CONTENTION, INVALID_PARAMETER, sqlstate_of, translated
+from models.errors import DatabaseUnavailable, FrontviewError, StatementFailed
 from models.event_counter import EventCounter
 from models.user_key import UserKey
+from refresher.front_cache.trust import NEVER
 from views_sql.declaration.maintained_view import Dashboard
-from web.reads.driver_errors import READ_AGAIN, base_may_help, sqlstate_of, translated
 
+# Base tables do not help against a lost connection, a lack of time or resources, and a refused parameter.
+_NOT_OF_THE_VIEW = ("08", "53", "57", "55P03", INVALID_PARAMETER)
 # A rewrite is rare; five in a row under five reads mean that something rewrites tables in a loop.
 MAX_ATTEMPTS = 5
 
@@ -74,6 +77,7 @@ class ExactReads:
     :param engine: pooled; its connections carry the statement timeout.
     :param counter: where retries are counted.
     :param seconds: after which a read is not tried again.
+    :param database_answers: whether the database answers others, so that it is worth waiting for a connection.
     """
 
     def __init__(
@@ -84,41 +88,43 @@ class ExactReads:
         seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        database_answers: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._database_answers = database_answers
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._monotonic, self._wall = monotonic, wall
         self._counter = counter
         self._seconds = seconds
 
-    def ask(self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any]) -> Answer:
+    def ask(self, dashboard: Dashboard, user: UserKey, arguments: Sequence[Any], *, begin_by: float = NEVER) -> Answer:
         """Return the answer as of now; from the base tables if the views cannot be read.
 
+        :param begin_by: until when to wait for a connection, as monotonic time; the pool's own timeout is the least.
         :raises DatabaseUnavailable: no connection, no time, or nothing but refusals.
         :raises InvalidParameters: the function refuses the parameters.
-        :raises NotMigrated: the function or its tables are not there.
+        :raises NotMigrated: the function or its tables are not there, because the schema is older.
+        :raises StatementFailed: the function has a defect, or this role lacks a right.
         """
         base, reconnected = False, False
         began = self._monotonic()
         question = ReadQuestion(dashboard, user, arguments)
         for _ in range(MAX_ATTEMPTS):
             try:
-                (answer,) = self._ask_once([question], base)
+                (answer,) = self._ask_once([question], base, begin_by)
                 return answer
-            except PoolTimeout as error:
-                raise DatabaseUnavailable("Every database connection of this process is in use.") from error
             except DBAPIError as error:
                 if self._monotonic() - began >= self._seconds:
-                    raise translated(error) from error
+                    raise self._failure(error) from error
                 if error.connection_invalidated and not reconnected:
                     reconnected = True  # A pooled connection died while it was idle.
                     self._note("reconnected", error)
-                elif (sqlstate := sqlstate_of(error)) in READ_AGAIN:
+                elif sqlstate_of(error) in CONTENTION:
                     self._note("read_again", error)
-                elif not base and base_may_help(error, sqlstate):
+                elif not base and _base_may_help(error):
                     base = True
                     self._note("view_failed", error)
                 else:
-                    raise translated(error) from error
+                    raise self._failure(error) from error
         raise DatabaseUnavailable("Tables kept being rewritten under this read.")
 
     def ask_together(self, questions: Sequence[ReadQuestion]) -> list[Answer | FrontviewError]:
@@ -129,7 +135,9 @@ class ExactReads:
         if len(questions) > 1:
             try:
                 return list(self._ask_once(questions, base=False))
-            except (PoolTimeout, DBAPIError) as error:
+            except DatabaseUnavailable as error:  # There is no connection, so there is none for each of them.
+                return [error] * len(questions)
+            except DBAPIError as error:
                 self._note("asked_singly", error)
         return [self._answer_or_error(question) for question in questions]
 
@@ -139,18 +147,43 @@ class ExactReads:
         except FrontviewError as error:
             return error
 
-    def _ask_once(self, questions: Sequence[ReadQuestion], base: bool) -> list[Answer]:
+    def _ask_once(self, questions: Sequence[ReadQuestion], base: bool, begin_by: float = NEVER) -> list[Answer]:
         statement, values = statement_of(questions, base)
-        with self._engine.connect() as connection:
+        with self._connection(begin_by) as connection:
             calculated_at, sent = self._wall(), self._monotonic()
             rows = connection.exec_driver_sql(statement, values).mappings().all()
         milliseconds = (self._monotonic() - sent) * 1000
         return [_answer(row, sent, calculated_at, milliseconds) for row in sorted(rows, key=itemgetter("place"))]
 
+    def _connection(self, begin_by: float) -> Connection:
+        """Return a connection of the pool.
+
+        :raises DatabaseUnavailable: none became free in time, or the database answers nobody.
+        """
+        while True:
+            try:
+                return self._engine.connect()
+            except PoolTimeout as error:
+                if self._monotonic() >= begin_by or not self._database_answers():
+                    raise DatabaseUnavailable("Every database connection of this process is in use.") from error
+
+    def _failure(self, error: DBAPIError) -> FrontviewError:
+        failure = translated(error, self._engine)
+        if isinstance(failure, StatementFailed):
+            self._counter.add("statement_failed")
+        return failure
+
     def _note(self, event: str, error: Exception) -> None:
         if self._counter.add(event):
             times = self._counter[event]
             structlog.get_logger(__name__).warning(event, sqlstate=sqlstate_of(error), times=times)
+
+
+def _base_may_help(error: DBAPIError) -> bool:
+    """Return whether the base tables may answer what a view could not."""
+    sqlstate = sqlstate_of(error)
+    lost = error.connection_invalidated or sqlstate is None
+    return not lost and not sqlstate.startswith(_NOT_OF_THE_VIEW)
 
 
 def statement_of(questions: Sequence[ReadQuestion], base: bool) -> tuple[str, tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from models.errors import DatabaseUnavailable
+from models.errors import DatabaseUnavailable, StatementFailed
 from models.event_counter import EventCounter
 from models.user_key import UserKey
 from refresher.front_cache.body import Body, body_data
@@ -134,10 +134,11 @@ class ReadPath:
 
     ``admission``: counts the requests that wait for the database.
 
-    :param statement_timeout_seconds: of the engine's connections; bounds the wait for another request's computation.
+    :param statement_timeout_seconds: of the engine's connections; a request waits as long to begin its own statement.
     :param stale_if_error_seconds: how far past its trust an entry may be when the database is gone.
     :param admission: how many requests may compute, or wait for a computation, at once.
     :param compress_from_bytes: the least size of data that is kept compressed.
+    :param database_answers: whether the database has answered anything in the last seconds.
     :param on_answered: called with user and dashboard of every answered read; must be fast and raise nothing.
     """
 
@@ -153,20 +154,28 @@ class ReadPath:
         wall: Callable[[], float] = time.time,
         admission: int = 1_000,
         compress_from_bytes: int = 16_384,
+        database_answers: Callable[[], bool] = lambda: False,
         on_answered: Callable[[UserKey, str], None] = lambda _user, _dashboard: None,
     ) -> None:
         self.monotonic, self._cache, self._on_answered = monotonic, cache, on_answered
         self._counter = EventCounter()
-        self.admission = Admission(admission)
         self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
         seconds = statement_timeout_seconds
-        reads = ExactReads(engine, self._counter, seconds=seconds, monotonic=monotonic, wall=wall)
+        self.admission = Admission(admission, patience_seconds=seconds, database_answers=database_answers)
+        reads = ExactReads(
+            engine,
+            self._counter,
+            seconds=seconds,
+            monotonic=monotonic,
+            wall=wall,
+            database_answers=database_answers,
+        )
         self._computing = Computing(reads, cache, compress_from_bytes)
         self._background = BackgroundFills(
             cache, self._computing, self.admission, self._dashboards, self._counter, monotonic=monotonic
         )
         self._patience_seconds = seconds
-        self._wait_seconds = seconds + 5
+        self._wait_seconds = 2 * seconds + 5  # The other request may have waited before its statement began.
         self._stale_if_error_seconds = stale_if_error_seconds
 
     def read(
@@ -182,7 +191,8 @@ class ReadPath:
         :raises NotFound: there is no such user, or nothing of that kind for the user.
         :raises InvalidParameters: the database refuses them.
         :raises DatabaseUnavailable: the database is gone or too slow, and nothing older was allowed.
-        :raises NotMigrated: the database lacks the dashboard's function.
+        :raises NotMigrated: the database lacks the dashboard's function, because its schema is older.
+        :raises StatementFailed: the dashboard's function has a defect, which no older answer hides.
         """
         reading = self._read(dashboard, user_id, parameters, policy)
         self._on_answered(user_id, dashboard)
@@ -247,7 +257,8 @@ class ReadPath:
                 return self._stored_meanwhile(found, request)
             turn, fill = found
             if turn in (Turn.OWN, Turn.REPLACE):
-                return self._computed(self._computing.compute(request.dashboard, fill), request)
+                begin_by = arrived + self._patience_seconds
+                return self._computed(self._computing.compute(request.dashboard, fill, begin_by), request)
             result = self._wait_for(fill, request)
             if result is None:  # Its owner failed: this request takes its turn.
                 continue
@@ -261,9 +272,12 @@ class ReadPath:
         """Return what ``fill`` came to; None: it failed, and there is time to compute the answer.
 
         :raises DatabaseUnavailable: it takes too long, or it failed after too long.
+        :raises StatementFailed: it failed by a defect, so another attempt would fail as well.
         """
         if not fill.wait(request.arrived + self._wait_seconds - self.monotonic()):
             raise DatabaseUnavailable("The same answer has been in the making for too long.")
+        if (failure := fill.failure) is not None:
+            raise StatementFailed(failure.sqlstate, failure.function)
         if fill.result is None and self.monotonic() - request.arrived >= self._patience_seconds:
             raise DatabaseUnavailable("The same answer could not be had for too long.")
         return fill.result

@@ -26,6 +26,7 @@ class ReadStatistics:
     reconnected: int = 0
     view_failed: int = 0
     asked_singly: int = 0
+    statement_failed: int = 0
     cache_failed: int = 0
     cache_flush_failed: int = 0
     warm_stored: int = 0

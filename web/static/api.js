@@ -70,7 +70,8 @@ export function forget() {
 }
 
 /**
- * Send a request with the token; return the response if it is not an error.
+ * Send a request with the token; return the response if it is not an error. The address is relative to the page's, which
+ * may be below a path of a proxy.
  * @throws {Problem}
  */
 export async function request(path, { headers = {}, ...rest } = {}) {
@@ -78,7 +79,7 @@ export async function request(path, { headers = {}, ...rest } = {}) {
   const ours = { "Cache-Control": ANY_AGE, ...(token() ? { Authorization: `Bearer ${token()}` } : {}) };
   let response;
   try {
-    response = await fetch(path, { cache: "no-store", ...rest, headers: { ...ours, ...headers } });
+    response = await fetch(`.${path}`, { cache: "no-store", ...rest, headers: { ...ours, ...headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ detail: "The server cannot be reached." });

@@ -25,7 +25,7 @@ async function fetchLibrary() {
   const address = document.documentElement.dataset.chartLibrary;
   const again = tries ? `?again=${tries}` : "";
   tries += 1;
-  await import(address + again);
+  await import(new URL(address + again, document.baseURI)); // A module's own address would be the base otherwise.
   const { Chart } = globalThis;
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   return Chart;

@@ -102,10 +102,10 @@ function showWho() {
   byId("who").textContent = `Signed in as user ${sub}${isAdmin() ? ", operator" : ""}`;
   byId("sign-out").hidden = false;
   byId("sign-out").onclick = () => signOut();
-  const pages = isAdmin() ? [["/", "Dashboard"], ["/ops", "Operations"]] : [];
+  const pages = isAdmin() ? [["./", "Dashboard"], ["ops", "Operations"]] : [];
   byId("pages").replaceChildren(
     ...pages.map(([address, name]) =>
-      h("a", { href: address, "aria-current": location.pathname === address ? "page" : null }, name),
+      h("a", { href: address, "aria-current": new URL(address, location).pathname === location.pathname ? "page" : null }, name),
     ),
   );
 }

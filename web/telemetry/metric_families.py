@@ -75,6 +75,8 @@ _DECLARED = (
     Family("frontview_warming_state", GAUGE, "Where warming stands, the largest value of any process.", worst=True),
     Family("frontview_access_events", COUNTER, "What the reporting of accesses did, by event."),
     Family("frontview_access_state", GAUGE, "Where the reporting of accesses stands.", worst=True),
+    Family("frontview_keys_age_seconds", GAUGE, "Since a process last fetched the keys of tokens.", worst=True),
+    Family("frontview_key_events", COUNTER, "What happened to the published keys of tokens, by event."),
     Family("frontview_worker_cpu_seconds", COUNTER, "Processor time of the processes."),
     Family("frontview_worker_resident_bytes", GAUGE, "Memory of the processes."),
     Family("frontview_worker_started_timestamp_seconds", GAUGE, "When the youngest process started.", worst=True),

@@ -12,6 +12,7 @@ from refresher.front_cache.statistics import CacheStatistics, FollowerStatistics
 from web.telemetry.metric_families import COUNTER, HISTOGRAM, MICROSECONDS, Series, counts_time, family_of
 from web.telemetry.worker_statistics import (
     EventStreamStatistics,
+    KeyStatistics,
     LatencyStatistics,
     ProcessStatistics,
     WarmingStatistics,
@@ -74,6 +75,7 @@ def _samples(statistics: WorkerStatistics) -> Iterator[Sample]:
     yield from _event_streams(statistics.event_streams)
     yield from _warming(statistics.warming)
     yield from _by_label("frontview_access_events_total", "event", asdict(statistics.accesses))
+    yield from _keys(statistics.keys)
     yield "frontview_worker_cpu_seconds_total", {}, statistics.process.cpu_seconds
     yield "frontview_worker_resident_bytes", {}, statistics.process.resident_bytes or 0
     yield "frontview_worker_started_timestamp_seconds", {}, statistics.started_at
@@ -150,6 +152,14 @@ def _places(statistics: WorkerStatistics) -> Iterator[Sample]:
     yield "frontview_admission_refused_total", {}, statistics.admission.refused
     yield "frontview_pool_size", {}, statistics.pool.size
     yield "frontview_pool_in_use", {}, statistics.pool.in_use
+
+
+def _keys(keys: KeyStatistics) -> Iterator[Sample]:
+    counted = asdict(keys)
+    age_seconds = counted.pop("age_seconds")
+    if age_seconds is not None:
+        yield "frontview_keys_age_seconds", {}, age_seconds
+    yield from _by_label("frontview_key_events_total", "event", counted)
 
 
 def _event_streams(streams: EventStreamStatistics) -> Iterator[Sample]:

@@ -93,6 +93,20 @@ class AccessStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyStatistics:
+    """Fetches of the published keys that verify tokens, and tokens refused because their key was not known."""
+
+    age_seconds: Annotated[
+        float | None,
+        Field(description="Since the last successful fetch or, before it, the first try. Null: nothing is fetched."),
+    ] = None
+    fetched: int = 0
+    fetch_failed: int = 0
+    unknown: Annotated[int, Field(description="Tokens whose key a fetch did not find (401).")] = 0
+    unavailable: Annotated[int, Field(description="Tokens for which no fetch succeeded in time (503).")] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStatistics:
     """Everything that one process counts."""
 
@@ -108,6 +122,7 @@ class WorkerStatistics:
     warming: WarmingStatistics = field(default_factory=WarmingStatistics)
     event_streams: EventStreamStatistics = field(default_factory=EventStreamStatistics)
     accesses: AccessStatistics = field(default_factory=AccessStatistics)
+    keys: KeyStatistics = field(default_factory=KeyStatistics)
 
     @property
     def hits(self) -> int:

@@ -77,7 +77,7 @@ def _forget_feed_of_a_paused_worker(stage: Stage) -> None:
     time.sleep(0.7)
     stage.load.pause_writers()
     until(lambda: stage.sql.execute(_ALL_DRAINED).fetchone() == (True,), "drain of every change")
-    stage.sql.execute("SELECT frontview.forget_feed('0 seconds')")
+    stage.sql.execute("SELECT frontview.forget_feed('0 seconds', 0, 1000000)")
     stage.worker.resume()
     time.sleep(1.7)
     stage.load.resume_writers()

@@ -11,7 +11,7 @@ from tests.concurrency import sabotage
 from tests.faults.bugs import circumstances as when
 from tests.faults.bugs.circumstances import Circumstance
 
-COLLECT = "frontview.collect_stale_keys(bigint, integer)"
+COLLECT = "frontview.collect_stale_keys(frontview.user_key, text, date, integer)"
 
 
 def _nothing(_: str) -> None:

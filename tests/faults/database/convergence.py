@@ -16,7 +16,7 @@ QUEUE_SHARE = 0.01
 DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself
 FORGET_SECONDS = 30  # rows older than the retention go each 10 s
 OTHER_CONNECTIONS = (
-    4  # beside a worker's pool and a refresher's drain: feed, readiness; maintenance, check, audit, plan
+    5  # beside a worker's pool and a refresher's drain: feed, readiness; maintenance, chores, check, audit, plan
 )
 CHANGE_LOG_ROWS = 5_000
 LOGGED_A_SECOND = 2_000  # rows of change_log that a load at its highest rate makes

@@ -1,11 +1,13 @@
 """The feed: what a row concerns, breaks between polls, and the memory of recent rows."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.entry import Dependence
-from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position, break_in_feed, concerns
-from refresher.front_cache.follower import MAX_ROWS_A_POLL, MOST_USERS_APART, read_poll
+from refresher.front_cache.feed import Bulk, Changes, FeedRow, Poll, Position, break_in_feed, concerns
+from refresher.front_cache.follower import MAX_ROWS_A_POLL, MOST_ROWS_APART, MOST_USERS_APART, read_poll
 from tests.refresher.front_cache.cache_fakes import MARCH_1, MARCH_2, MARCH_9, changed, make_key
 
 ANSWER = Dependence(make_key(), frozenset({"calls", "users"}), MARCH_1, MARCH_2)
@@ -123,6 +125,10 @@ def test_old_drains_are_forgotten_though_there_is_room() -> None:
     assert memory.remembers_from == 50
 
 
+def _every_second_day(count: int) -> list[date]:
+    return [MARCH_1 + timedelta(days=2 * n) for n in range(count)]
+
+
 def state_row(drain_id: int, drains: int) -> tuple[object, ...]:
     return (drain_id, None, None, None, None, 3, 8, 900.0, 900.2, 0.2, drains)
 
@@ -162,6 +168,36 @@ def test_many_users_of_one_change_stay_together() -> None:
     poll = read_poll(10, rows, 50.0, 50.1)
     assert poll.rows == [FeedRow(11, user, "calls", MARCH_1, MARCH_1) for user in few]
     assert poll.bulks == [Bulk(12, frozenset(many), "users", None, None)]
+
+
+def test_very_many_rows_become_one_change_of_each_source() -> None:
+    users, others, nothing = [1, 2], [2, 3], (None,) * 6
+    days = _every_second_day(MOST_ROWS_APART // 2 + 1)
+    rows = [
+        state_row(12, 2),
+        *((11, users, "calls", day, day, *nothing) for day in days),
+        (12, others, "calls", MARCH_1, MARCH_9, *nothing),
+        (12, others, "users", None, None, *nothing),
+        (12, [None], "cache:dashboard:*", None, None, *nothing),
+    ]
+    poll = read_poll(10, rows, 50.0, 50.1)
+
+    assert set(poll.rows) == {
+        *(FeedRow(12, user, "calls", MARCH_1, days[-1]) for user in (1, 2, 3)),
+        *(FeedRow(12, user, "users", None, None) for user in others),
+        FeedRow(12, None, "cache:dashboard:*", None, None),
+    }
+
+
+def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
+    rows = [
+        state_row(12, 2),
+        *((12, list(range(1, 25_001)), "calls", day, day, *(None,) * 6) for day in _every_second_day(10)),
+    ]
+    poll = read_poll(10, rows, 50.0, 50.1)
+
+    assert break_in_feed(Position(3, 8, 10), poll) is None
+    assert Changes(poll).among({25_000, 25_001}) == [25_000]
 
 
 def test_every_user_among_many_is_every_user() -> None:

@@ -21,7 +21,7 @@ from models.errors import InvalidParameters, NotFound, NotMigrated
 from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import FeedRow, Poll
-from refresher.front_cache.follower import FeedFollower
+from refresher.front_cache.follower import ANSWERING_SECONDS, FeedFollower
 from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
 from refresher.leader.leadership import try_to_lead
@@ -251,6 +251,17 @@ def test_a_poll_without_an_answer_is_cut(database_url: str, connection: psycopg.
 
 
 # --- the read path and the worker
+
+
+def test_the_database_counts_as_answering_until_polls_are_overdue(database_url: str) -> None:
+    later = [0.0]
+    with following(database_url, poll_seconds=0.05, monotonic=lambda: time.monotonic() + later[0]) as (follower, _):
+        until(follower.database_answers, "answered poll")
+        assert follower.stop()
+        assert follower.database_answers()
+        later[0] = 0.05 + ANSWERING_SECONDS
+        assert not follower.database_answers()
+        assert not FeedFollower(database_url, WatchedCache()).database_answers()
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Whom the leader plans to warm: pure decisions over habits, the time and the room there is."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
+from refresher.warming import policy
 from refresher.warming.policy import (
     PREPARED_BEFORE,
     Capacity,
@@ -15,11 +17,11 @@ from refresher.warming.policy import (
     hours_to_read,
     is_low,
     merged,
-    plan,
 )
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)  # a Tuesday
 HOUR = timedelta(hours=1)
+plan = partial(policy.plan, predictive=True)
 CAPACITY = Capacity(users=100, regions={"a": "r", "b": "r", "c": "other"}, entries={"r": 100, "other": 100})
 
 
@@ -104,6 +106,16 @@ def test_beside_the_expected_only_a_few_of_the_most_active_are_planned() -> None
     assert users(rows) == ["u"]
     assert users(rows, "most_active") == ["0", "1"]
     assert rows[0].reason == "predicted"
+
+
+def test_without_predictions_only_a_few_of_the_most_active_are_planned_and_in_low_traffic_the_next_hours() -> None:
+    active = [Habit(str(user), "a", 100.0 - user) for user in range(200)]
+    few = [str(user) for user in range(round(CAPACITY.users * policy.ACTIVE_SHARE))]
+    for habits in ([], [habit("usual")]):
+        assert [row.user for row in plan(NINE, habits, active, CAPACITY, predictive=False)] == few
+    rows = plan(NINE, [habit("usual")], active, CAPACITY, predictive=False, low_traffic=True)
+    assert users(rows, "most_active") == few
+    assert users(rows, "low_traffic") == ["usual"]
 
 
 def test_in_low_traffic_the_next_hours_users_are_planned_last() -> None:

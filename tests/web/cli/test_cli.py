@@ -15,7 +15,7 @@ from models.errors import ConfigurationError
 from models.settings import load_settings
 from web.cli import COMMANDS, main
 from web.cli.expected_errors import explain
-from web.cli.token import page_link, signing_secret
+from web.cli.token import page_link, reachable, signing_secret
 
 SECRET = "s" * 40
 
@@ -115,6 +115,18 @@ class TestToken:
     def test_a_link_has_the_page_and_its_code_behind_the_number_sign(self) -> None:
         assert page_link("https://dash.example/a", admin=False) == "https://dash.example/a/#code="
         assert page_link("https://dash.example", admin=True) == "https://dash.example/ops#code="
+
+    @pytest.mark.parametrize("base_url", ["https://dash.example", "https://dash.example/a/b"])
+    def test_a_link_has_the_path_under_which_the_server_answers(self, base_url: str) -> None:
+        assert reachable(base_url, "/a/b") == "https://dash.example/a/b"
+
+    def test_a_link_with_another_path_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FRONTVIEW_JWT_SECRET", SECRET)
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", "postgresql://127.0.0.1:1/none")
+        result = CliRunner().invoke(main, ["token", "--user", "7", "--link", "--base-url", "https://dash.example/app"])
+        assert result.exit_code == 1
+        assert "FRONTVIEW_URL_PREFIX: " in result.stderr
+        assert "set this variable to /app" in result.stderr
 
     def test_with_only_a_published_key_set_it_refuses(self) -> None:
         with pytest.raises(ConfigurationError, match="private key is not here"):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -13,7 +14,7 @@ import web.cli.serve as module
 from models.errors import ConfigurationError, NotMigrated
 from models.settings import load_settings
 from tests.web.web_fakes import SECRET
-from web.cli.serve import default_workers, serve, worker_environment
+from web.cli.serve import check_address, default_workers, serve, worker_environment
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +115,21 @@ def test_an_address_that_is_not_ours_is_refused(monkeypatch):
     assert "192.0.2.1" in result.output
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".example", "..", "unix:/run/frontview.sock"])
+def test_a_host_without_an_address_is_refused_in_a_sentence(host):
+    with pytest.raises(click.ClickException) as caught:
+        check_address(host, 8000)
+    assert str(caught.value).startswith(f"Cannot listen on {host}:8000: ")
+    assert str(caught.value).endswith("Choose another --host.")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("localhost", "127.0.0.1"), ("", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1")]
+)
+def test_a_host_is_turned_into_the_address_that_granian_needs(host, address, port):
+    assert check_address(host, port) == address
+
+
 @pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["--workers", "0"], ["extra"]])
 def test_arguments_that_make_no_sense_are_a_usage_error(arguments):
     assert run(*arguments).exit_code == 2
@@ -137,7 +153,7 @@ def test_the_workers_see_the_environment_and_it_is_taken_away_again(monkeypatch,
     monkeypatch.setattr(module, "start_embedded", lambda _dir: "postgresql://embedded/db")
     monkeypatch.setattr(module, "check_database", lambda url, _direct: seen.update(checked=url))
     monkeypatch.setattr(module, "_run", lambda *arguments: seen.update(os.environ, arguments=arguments[1:]))
-    result = run("--port", str(port), "--workers", "3", FRONTVIEW_JWT_SECRET=SECRET)
+    result = run("--host", "localhost", "--port", str(port), "--workers", "3", FRONTVIEW_JWT_SECRET=SECRET)
     assert result.exit_code == 0, result.output
     assert seen["checked"] == seen["FRONTVIEW_DATABASE_URL"] == "postgresql://embedded/db"
     assert seen["arguments"] == ("127.0.0.1", port, 3, False)

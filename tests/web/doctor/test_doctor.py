@@ -57,7 +57,7 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
     populate(connection)
     found = findings()
     assert {subject: f.detail for subject, f in found.items() if f.outcome != "pass"} == {}
-    assert len(found) == 20
+    assert len(found) == 23
 
 
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
@@ -270,7 +270,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 20
+        assert len(lines) == 24
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:
@@ -279,3 +279,15 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor", "--json"])
         assert result.exit_code == 0
         assert {finding["outcome"] for finding in json.loads(result.stdout)} == {"pass"}
+
+
+def test_what_limits_sessions_and_options_that_are_not_followed_are_named(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    connection.execute(f"ALTER DATABASE {connection.info.dbname} SET temp_file_limit = '64MB'".encode())
+    url = f"{database_url}&options=-c%20search_path%3Dapp%20-c%20work_mem%3D8MB"
+    found = by_subject(load_settings(database_url=url, jwt_secret=SECRET), url)["session limits"]
+    assert found.outcome == "warn"
+    assert "temp_file_limit is 64MB" in found.detail
+    assert "options set search_path" in found.detail
+    assert "work_mem" not in found.detail

@@ -28,7 +28,7 @@ def test_a_stream_is_answered_with_headers_that_nobody_keeps_or_holds_back(worke
     response = ask(worker)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/event-stream"
-    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Cache-Control"] == "no-store, no-transform"
     assert response.headers["X-Accel-Buffering"] == "no"
     assert response.headers["Vary"] == "Authorization"
     assert response.headers["X-Content-Type-Options"] == "nosniff"

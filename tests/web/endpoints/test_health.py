@@ -2,12 +2,13 @@
 
 import pytest
 
-from models.errors import DatabaseUnavailable
+from models.engine import make_engine
+from models.errors import DatabaseUnavailable, StatementFailed
 from models.schema_version import SchemaState
 from models.settings import load_settings
 from tests.web.web_fakes import SECRET, FakeFollower, FakeWorker, make_app
 from web.app import create_app
-from web.endpoints.health import KEPT_SECONDS, DatabaseState, ReadinessCheck
+from web.endpoints.health import KEPT_SECONDS, DatabaseState, ReadinessCheck, check_database
 
 
 def ready(look=None, **worker):
@@ -84,3 +85,35 @@ def test_the_database_is_asked_at_most_once_a_second():
     now[0] = KEPT_SECONDS
     check.readiness(None)
     assert len(looks) == 2
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = make_engine(database_url, "frontview-test", pool_size=1)
+    yield engine
+    engine.dispose()
+
+
+def test_while_slow_reads_use_every_connection_the_last_result_counts_if_the_database_answers(engine):
+    now, check = [0.0], ReadinessCheck(clock=lambda: now[0])
+    before = check.readiness(engine)
+    assert before.database.schema == SchemaState(True, "", before.database.schema.applied)
+    now[0] = KEPT_SECONDS
+    with engine.connect():
+        assert check.readiness(engine, database_answers=True) is before
+    after = check.readiness(engine, database_answers=True)
+    assert after.checked_at == KEPT_SECONDS
+
+
+def test_a_database_that_refuses_the_question_is_not_reported_as_gone(engine, connection):
+    connection.execute("CREATE ROLE of_the_test_of_health")
+    try:
+        with engine.connect() as pooled:
+            pooled.exec_driver_sql("SET SESSION AUTHORIZATION of_the_test_of_health")
+            pooled.commit()
+        with pytest.raises(StatementFailed) as caught:
+            check_database(engine)
+        assert caught.value.sqlstate == "42501"
+    finally:
+        engine.dispose()
+        connection.execute("DROP ROLE of_the_test_of_health")

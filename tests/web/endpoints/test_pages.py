@@ -3,10 +3,11 @@
 import gzip
 import re
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import pytest
 
-from tests.web.web_fakes import FakeWorker, make_app
+from tests.web.web_fakes import FakeWorker, bearer, make_app
 from web.endpoints.assets import CHART_LIBRARY, Assets
 from web.endpoints.pages import POLICY
 
@@ -14,6 +15,7 @@ WORKER = FakeWorker()
 CLIENT = make_app(WORKER).test_client()
 ASSETS = Assets()
 PAGES = ("/", "/ops")
+OVERVIEW = "/api/v1/dashboard/overview"
 OURS = sorted(name for name in ASSETS.by_name if name != CHART_LIBRARY)
 
 
@@ -63,8 +65,26 @@ def test_a_page_has_no_script_and_no_style_of_its_own(path):
 def test_every_file_that_a_page_names_is_there(path):
     assert {address.rpartition(".")[2] for address in addresses(path)} == {"css", "js", "svg"}
     for address in addresses(path):
-        assert address.startswith(f"/static/{ASSETS.version}/")
-        assert CLIENT.get(address).status_code == 200
+        assert urljoin(path, address).startswith(f"/static/{ASSETS.version}/")
+        assert CLIENT.get(urljoin(path, address)).status_code == 200
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/docs"])
+def test_a_page_stays_below_the_path_under_which_it_was_reached(path):
+    found = elements(path)
+    linked = [attributes["href"] for tag, attributes in found if tag in ("a", "link")]
+    assert linked
+    assert not [address for address in linked if address.startswith("/")]
+
+
+def test_below_a_path_the_server_answers_whether_or_not_the_proxy_removes_it():
+    below = make_app(FakeWorker(), url_prefix="/team/frontview/").test_client()
+    for path in ("/ops", OVERVIEW, OVERVIEW):  # The second time from the front layer.
+        for prefix in ("", "/team/frontview"):
+            assert below.get(prefix + path, headers=bearer()).status_code == 200
+    assert below.get("/team/frontviewers/ops").status_code == 404
+    assert below.get("/team/frontview").headers["Location"] == "/team/frontview/"
+    assert below.get("/openapi.json").json["servers"] == [{"url": "/team/frontview"}]
 
 
 @pytest.mark.parametrize("path", PAGES)

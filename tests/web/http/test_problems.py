@@ -37,8 +37,8 @@ def test_no_such_data_is_a_404_with_its_reason():
 
 
 def test_parameters_that_only_the_database_can_refuse_are_a_422():
-    body = assert_problem(answer(InvalidParameters("at most 400 days")), 422)
-    assert body["errors"] == [{"in": "query", "field": "from", "detail": "at most 400 days"}]
+    body = assert_problem(answer(InvalidParameters("at most 400 days", "to")), 422)
+    assert body["errors"] == [{"in": "query", "field": "to", "detail": "at most 400 days"}]
 
 
 @pytest.mark.parametrize(

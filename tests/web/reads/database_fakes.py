@@ -1,7 +1,7 @@
 """An engine with prepared answers and no database."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from psycopg import errors
@@ -26,7 +26,14 @@ def failure(error: type[Exception], *, disconnected: bool = False) -> DBAPIError
     return DBAPIError("SELECT", {}, error("told so"), Exception, connection_invalidated=disconnected)
 
 
+class Refusal(errors.DataError):
+    """What a function of ours raises about a parameter."""
+
+    sqlstate = "FV002"
+
+
 GONE = failure(errors.OperationalError)
+DEFECT = failure(errors.DivisionByZero)
 
 
 class FakeEngine:
@@ -40,16 +47,23 @@ class FakeEngine:
         self.before = before
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
         self.at_checkout: Exception | None = None
+        self.migrated = True
 
     def execution_options(self, **options: str) -> "FakeEngine":
         assert options == {"isolation_level": "AUTOCOMMIT"}
         return self
 
-    @contextmanager
-    def connect(self) -> Iterator["FakeEngine"]:
+    def connect(self) -> AbstractContextManager["FakeEngine"]:
         if self.at_checkout:
             raise self.at_checkout
-        yield self
+        return nullcontext(self)
+
+    def execute(self, *_: object) -> "FakeEngine":
+        """Answer the question of :func:`schema_state`: whether the schema is there, and its versions readable."""
+        return self
+
+    def one(self) -> tuple[bool, bool]:
+        return self.migrated, False
 
     def exec_driver_sql(self, statement: str, values: tuple[Any, ...]) -> "Rows":
         self.statements.append((statement, values))

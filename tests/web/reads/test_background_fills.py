@@ -4,11 +4,12 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.errors import DatabaseUnavailable
 from refresher.front_cache.entry import EntryKey
 from tests.refresher.front_cache.cache_fakes import changed
-from tests.web.reads.database_fakes import ANSWER, GONE, Rows
+from tests.web.reads.database_fakes import ANSWER, DEFECT, GONE, Rows
 from tests.web.reads.test_read_path import EXACT, SECOND, Hold, Reader, Stage, statements
 from web.reads.background_fills import RENEWAL, WantedFill
 from web.reads.read_path import ReadPolicy
@@ -133,7 +134,9 @@ def test_a_refused_fill_is_told_and_not_kept() -> None:
     assert not stage.cache.holds(KEY)
 
 
-@pytest.mark.parametrize("outcome", [GONE, ANSWER | {"body": None}], ids=["database gone", "nothing found"])
+@pytest.mark.parametrize(
+    "outcome", [GONE, DEFECT, ANSWER | {"body": None}], ids=["database gone", "a defect", "nothing found"]
+)
 def test_a_failure_is_told_and_leaves_nothing_running(outcome: Any) -> None:
     stage = Stage(outcome)
     assert warm(stage) == "failed"
@@ -209,6 +212,18 @@ def test_where_one_of_several_fails_each_is_asked_by_itself() -> None:
     assert statements(stage) == 4
     assert stage.cache.statistics().running_fills == 0
     assert stage.path.statistics().running == 0
+
+
+def test_without_a_free_connection_none_of_several_is_asked_by_itself() -> None:
+    stage, tried = Stage(), []
+
+    def connect() -> None:
+        tried.append(1)
+        raise PoolTimeout("QueuePool limit")
+
+    stage.engine.connect = connect  # type: ignore[method-assign, assignment]
+    assert stage.path.warm(MANY) == ["failed"] * 5
+    assert len(tried) == 1
 
 
 def test_a_defect_leaves_nothing_running_of_several(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ import pytest
 from psycopg import errors
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models.errors import DatabaseUnavailable, InvalidParameters, NotMigrated
+from models.errors import DatabaseUnavailable, InvalidParameters, NotMigrated, StatementFailed
 from models.event_counter import EventCounter
+from refresher.front_cache.trust import NEVER
 from tests.refresher.front_cache.cache_fakes import Clock
-from tests.web.reads.database_fakes import ANSWER, FakeEngine, Outcome, failure
+from tests.web.reads.database_fakes import ANSWER, FakeEngine, Outcome, Refusal, failure
 from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import MAX_ATTEMPTS, Answer, ExactReads
 
@@ -17,9 +18,10 @@ ASKED = Dashboard("agents", "agent", 900, "frontview.dashboard_agents", ("from",
 FROM_BASE = ANSWER | {"source": "database"}
 
 
-def ask(engine: FakeEngine, clock: Clock | None = None) -> Answer:
-    reads = ExactReads(engine, EventCounter(), seconds=15, monotonic=clock or Clock(), wall=lambda: 5000.0)  # type: ignore[arg-type]
-    return reads.ask(ASKED, 7, ("2026-03-01", None))
+def ask(engine: FakeEngine, clock: Clock | None = None, *, begin_by: float = NEVER, **options: Any) -> Answer:
+    clock = clock or Clock()
+    reads = ExactReads(engine, EventCounter(), seconds=15, monotonic=clock, wall=lambda: 5000.0, **options)  # type: ignore[arg-type]
+    return reads.ask(ASKED, 7, ("2026-03-01", None), begin_by=begin_by)
 
 
 def base_flags(engine: FakeEngine) -> list[bool]:
@@ -81,9 +83,16 @@ def test_base_tables_rewritten_after_a_view_failed_are_read_again() -> None:
 @pytest.mark.parametrize("error", [errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName])
 def test_without_function_or_tables_the_database_is_not_migrated(error: type[Exception]) -> None:
     engine = FakeEngine(failure(error))
+    engine.migrated = False
     with pytest.raises(NotMigrated):
         ask(engine)
     assert base_flags(engine) == [False, True]
+
+
+@pytest.mark.parametrize("error", [errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedColumn])
+def test_what_is_missing_in_a_migrated_database_is_a_defect(error: type[Exception]) -> None:
+    with pytest.raises(StatementFailed):
+        ask(FakeEngine(failure(error)))
 
 
 def test_a_dead_pooled_connection_is_replaced_once() -> None:
@@ -105,6 +114,7 @@ def test_a_dead_pooled_connection_is_replaced_once() -> None:
         failure(errors.LockNotAvailable),
         failure(errors.ConnectionFailure),
         failure(errors.DiskFull),
+        failure(errors.InterfaceError),
     ],
     ids=lambda error: type(error.orig).__name__,
 )
@@ -123,19 +133,49 @@ def test_an_exhausted_pool_is_unavailable() -> None:
         ask(engine)
 
 
-@pytest.mark.parametrize("error", [errors.InvalidParameterValue, errors.DataError])
-def test_parameters_that_the_database_refuses_are_invalid(error: type[Exception]) -> None:
+def test_while_the_database_answers_others_a_read_waits_for_a_connection_until_its_time_is_up() -> None:
+    clock, engine = Clock(100.0), FakeEngine()
+    engine.at_checkout = PoolTimeout("QueuePool limit")
+    answers = [True, True, False]
+    with pytest.raises(DatabaseUnavailable):
+        ask(engine, clock, begin_by=101.0, database_answers=lambda: answers.pop(0))
+    assert answers == []
+    clock.advance(1.0)
+    with pytest.raises(DatabaseUnavailable):
+        ask(engine, clock, begin_by=101.0, database_answers=lambda: True)
+
+
+@pytest.mark.parametrize("error", [errors.IoError, errors.InternalError_, errors.DataCorrupted])
+def test_a_server_that_is_ill_is_unavailable_if_base_tables_do_not_help(error: type[Exception]) -> None:
     engine = FakeEngine(failure(error))
+    with pytest.raises(DatabaseUnavailable):
+        ask(engine)
+    assert base_flags(engine) == [False, True]
+
+
+def test_a_parameter_that_the_function_refuses_is_invalid() -> None:
+    engine = FakeEngine(failure(Refusal))
     with pytest.raises(InvalidParameters) as caught:
         ask(engine)
     assert len(engine.statements) == 1
     assert caught.value.detail
 
 
-def test_a_defect_of_the_function_is_unavailable_not_a_wrong_answer() -> None:
-    engine = FakeEngine(failure(errors.DivisionByZero))
-    with pytest.raises(DatabaseUnavailable):
+@pytest.mark.parametrize("error", [errors.InvalidParameterValue, errors.DivisionByZero, errors.RaiseException])
+def test_a_defect_of_the_function_is_asked_of_the_base_tables_once(error: type[Exception]) -> None:
+    engine = FakeEngine(failure(error))
+    with pytest.raises(StatementFailed) as caught:
         ask(engine)
+    assert caught.value.sqlstate == error.sqlstate  # type: ignore[attr-defined]
+    assert base_flags(engine) == [False, True]
+    assert "told so" not in str(caught.value)
+
+
+def test_a_value_that_the_driver_refuses_is_a_defect() -> None:
+    engine = FakeEngine(failure(errors.DataError))
+    with pytest.raises(StatementFailed):
+        ask(engine)
+    assert len(engine.statements) == 1
 
 
 def test_nothing_found_has_no_body() -> None:

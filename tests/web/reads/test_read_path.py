@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from models.errors import DatabaseUnavailable, NotFound
+from models.errors import DatabaseUnavailable, NotFound, StatementFailed
 from refresher.front_cache.body import Deflated
 from refresher.front_cache.fill import RunningFills
 from refresher.front_cache.store import Region, Store
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_cache
-from tests.web.reads.database_fakes import ANSWER, GONE, FakeEngine
+from tests.web.reads.database_fakes import ANSWER, DEFECT, GONE, FakeEngine
 from views_sql.declaration.maintained_view import Catalog, Dashboard
 from views_sql.declaration.maintained_view import Region as DeclaredRegion
 from web.reads.computing import resolved_parameters
@@ -405,6 +405,29 @@ def test_where_allowed_an_entry_past_its_trust_is_served_and_says_so(setting: in
 def test_nothing_further_past_its_trust_than_allowed_is_served(setting: int, policy: ReadPolicy) -> None:
     with pytest.raises(DatabaseUnavailable):
         stage_with_the_database_gone(stale_if_error_seconds=setting).read(policy)
+
+
+def test_a_defect_is_never_hidden_by_an_entry_past_its_trust() -> None:
+    stage = Stage(ANSWER, DEFECT, stale_if_error_seconds=60)
+    stage.read()
+    stage.clock.advance(21.0)
+    for policy in (ANY, ReadPolicy(stale_if_error_seconds=60)):
+        with pytest.raises(StatementFailed):
+            stage.read(policy)
+    assert stage.path.statistics() == ReadStatistics(materialized_view=1, patched=1, view_failed=2, statement_failed=2)
+
+
+def test_a_defect_meets_everybody_who_waits_for_the_same_answer_and_is_computed_once() -> None:
+    stage = Stage(DEFECT, statement_timeout_seconds=3.0, stale_if_error_seconds=60)
+    hold = Hold(stage)
+    owner = hold.begin()
+    waiters = [hold.join() for _ in range(4)]
+    stage.clock.advance(3.0)
+    hold.go_on.set()
+    for reader in (owner, *waiters):
+        with pytest.raises(StatementFailed):
+            reader.result()
+    assert statements(stage) == 1
 
 
 # --- a failing cache

@@ -12,7 +12,13 @@ from web.telemetry.latency import BOUNDS_SECONDS, Latency
 from web.telemetry.metric_families import FAMILIES
 from web.telemetry.metrics_folder import ServerNumbers
 from web.telemetry.process_numbers import numbers_of
-from web.telemetry.worker_statistics import AccessStatistics, ProcessStatistics, WarmingStatistics, WorkerStatistics
+from web.telemetry.worker_statistics import (
+    AccessStatistics,
+    KeyStatistics,
+    ProcessStatistics,
+    WarmingStatistics,
+    WorkerStatistics,
+)
 
 OVERVIEW = "/api/v1/dashboard/overview"
 
@@ -99,6 +105,15 @@ def test_warming_and_accesses_are_told_by_state_and_event() -> None:
     for event, count in {"warmed_predicted": 3, "renewed": 4, "skipped_busy": 1, "failed": 2}.items():
         assert scraped.value("frontview_warming_events_total", event=event) == count
     assert scraped.value("frontview_access_events_total", event="reported_reads") == 12
+
+
+def test_the_keys_of_tokens_are_told_by_age_and_event() -> None:
+    keys = KeyStatistics(age_seconds=7.5, fetched=3, fetch_failed=2, unknown=5, unavailable=1)
+    scraped = told(WorkerStatistics(keys=keys))
+    assert scraped.value("frontview_keys_age_seconds") == 7.5
+    for event, count in {"fetched": 3, "fetch_failed": 2, "unknown": 5, "unavailable": 1}.items():
+        assert scraped.value("frontview_key_events_total", event=event) == count
+    assert not told(WorkerStatistics()).labels("frontview_keys_age_seconds"), "a shared secret has no age"
 
 
 def test_a_region_is_told_with_its_renewals_and_the_ages_of_its_entries() -> None:

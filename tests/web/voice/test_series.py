@@ -118,5 +118,6 @@ def test_a_user_who_is_not_there_has_no_answer(filled: Connection) -> None:
 
 @pytest.mark.parametrize("series", ["", "leads", "CALLS", "calls "])
 def test_another_series_is_refused_by_the_database_too(connection: Connection, series: str) -> None:
-    with pytest.raises(psycopg.errors.InvalidParameterValue):
+    with pytest.raises(psycopg.Error) as caught:
         connection.execute("SELECT * FROM frontview.dashboard_agents(1, NULL, NULL, %s, FALSE)", (series,))
+    assert (caught.value.sqlstate, caught.value.diag.column_name) == ("FV002", "series")

@@ -211,7 +211,7 @@ def test_reads_go_on_while_nothing_can_be_reported(site: Site) -> None:
 def test_a_forked_child_warms_with_threads_and_connections_of_its_own(site: Site) -> None:
     site.start_worker()
     site.add_access(1)
-    WarmingPlanner(CAPACITY).work(site.c)
+    WarmingPlanner(CAPACITY, predictive=True).work(site.c)
     until(lambda: site.holds(1), "planned answer in the parent")
     child = os.fork()
     if child == 0:  # nothing of pytest may run here
@@ -290,8 +290,16 @@ def test_a_system_without_habits_of_this_hour_warms_the_most_active(site: Site) 
     other_hour = (int(site.value("SELECT EXTRACT(ISODOW FROM now())")) - 1) * 24 + 100
     site.add_access(3, weight=50.0, hour=other_hour % 168)
     site.add_access(4, weight=5.0, hour=other_hour % 168)
-    WarmingPlanner(CAPACITY).work(site.c)
+    WarmingPlanner(CAPACITY, predictive=True).work(site.c)
     assert site.plan() == [(3, "overview", "most_active"), (4, "overview", "most_active")]
+
+
+def test_habits_of_the_hour_are_not_planned_unless_predictions_are_switched_on(site: Site) -> None:
+    site.add_access(3)
+    WarmingPlanner(CAPACITY, predictive=True).work(site.c)
+    assert site.plan() == [(3, "overview", "predicted")]
+    WarmingPlanner(CAPACITY).work(site.c)
+    assert site.plan() == [(3, "overview", "most_active")]
 
 
 def test_low_traffic_widens_the_plan(site: Site) -> None:
@@ -311,7 +319,8 @@ def test_low_traffic_widens_the_plan(site: Site) -> None:
     site.c.execute("DELETE FROM frontview.access")
     site.add_access(5, hour=later)
     site.add_access(6, hour=now.weekday() * 24 + now.hour)
-    planner = WarmingPlanner(capacity_of(CATALOG, {}, 5))  # half a user's worth of the most active: none
+    few = capacity_of(CATALOG, {}, 5)  # Half a user's worth of the most active: none.
+    planner = WarmingPlanner(few, predictive=True)
     planner.work(site.c, now)
     assert site.plan() == [(6, "overview", "predicted"), (5, "overview", "low_traffic")]
 

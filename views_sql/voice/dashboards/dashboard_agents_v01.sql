@@ -16,7 +16,7 @@ DECLARE
     body text;
 BEGIN
     IF p_series <> 'calls' THEN
-        RAISE EXCEPTION 'there is no series "%"', p_series USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no series "%"', p_series USING ERRCODE = 'FV002', COLUMN = 'series';
     END IF;
     SELECT * INTO days FROM frontview.date_range(p_user, p_from, p_to);
     state := frontview.begin_read(

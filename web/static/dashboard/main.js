@@ -92,7 +92,7 @@ const zone = () => user?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().tim
 
 /** Show that the address is of another user's dashboard, which the token does not allow to read. */
 function showWhose(problem) {
-  const own = problem && h("a", { href: `/${queryOf({ ...question, user: null })}` }, "Show your own dashboard");
+  const own = problem && h("a", { href: `./${queryOf({ ...question, user: null })}` }, "Show your own dashboard");
   const who = claims().sub;
   const text = problem ? `This link is of another user's dashboard. You are signed in as user ${who}, who may not read it.` : "";
   notice("not-yours", text, "bad", own);

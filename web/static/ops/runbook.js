@@ -9,6 +9,11 @@ export const RUNBOOK = {
     meaning: "At each check every key is made stale, so reads stay right and are slower.",
     todo: "As the role that migrates: SELECT frontview.install_triggers('<source>'). If a logical replication subscription writes the table, drop that.",
   },
+  rows_hidden: {
+    title: "Row-level security hides rows",
+    meaning: "Reads and refreshes of the table fail: an answer without those rows would be wrong.",
+    todo: "Run one of the statements in the detail, as the owner of the table or as a superuser.",
+  },
   capture_changed: {
     title: "Capture was changed",
     meaning: "Every key was made stale once, so reads stay right.",

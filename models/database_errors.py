@@ -1,0 +1,79 @@
+"""What an error of the database means for the caller: an outage, a schema that is not migrated, or a defect.
+
+An outage heals without a change of code or data, so the same request may succeed later. Everything else is a defect,
+unless a function of ours refuses a parameter by its own SQLSTATE: PostgreSQL raises its own 22023 for data, too.
+
+Invariant: the texts hold no parameter, no value of a row and no connection data.
+"""
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotMigrated, StatementFailed
+from models.schema_version import schema_state
+
+INVALID_PARAMETER = "FV002"  # RAISE … USING ERRCODE = 'FV002', COLUMN = 'the parameter'
+CONTENTION = ("40001", "40P01")
+LACKS_A_RIGHT = "42501"
+# Classes of SQLSTATEs and single ones: connections, resources, operators (statement_timeout, shutdown), the system and
+# the server itself, lock_timeout, a server that only replays, and the timeouts that end a session.
+_OUTAGES = ("08", "53", "57", "58", "XX", "55P03", "25006", "25P03", "25P04", *CONTENTION)
+_PERHAPS_NOT_MIGRATED = ("42", "3F")  # Something is not there, or has another shape.
+
+
+def sqlstate_of(error: Exception) -> str | None:
+    """Return the SQLSTATE of an error of psycopg, or of the one behind SQLAlchemy's error; None: it has none."""
+    return getattr(_cause(error), "sqlstate", None)
+
+
+def is_outage(error: DBAPIError | psycopg.Error) -> bool:
+    """Return whether the database cannot answer now, though nothing may be wrong with the statement."""
+    cause = _cause(error)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if (sqlstate := sqlstate_of(error)) is not None:
+        return sqlstate.startswith(_OUTAGES)
+    return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)  # No connection, or a lost one.
+
+
+def translated(error: DBAPIError | psycopg.Error, engine: Engine) -> FrontviewError:
+    """Return Frontview's error for the driver's.
+
+    :param engine: of the same database; it is asked for its revisions where something is missing there.
+    """
+    sqlstate = sqlstate_of(error)
+    if sqlstate == "57014":
+        return DatabaseUnavailable("The database did not answer in time.")
+    if is_outage(error):
+        return DatabaseUnavailable(f"The database cannot be used{f' (SQLSTATE {sqlstate})' if sqlstate else ''}.")
+    if sqlstate == INVALID_PARAMETER:
+        said = getattr(_cause(error), "diag", None)
+        detail, field = getattr(said, "message_primary", None), getattr(said, "column_name", None)
+        return InvalidParameters(detail or "refused by the database", field or "")
+    if lacking := _what_is_not_migrated(sqlstate, engine):
+        return NotMigrated(lacking)
+    return StatementFailed(sqlstate, _function(error))
+
+
+def _cause(error: Exception) -> object:
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _what_is_not_migrated(sqlstate: str | None, engine: Engine) -> str | None:
+    """Return what the schema lacks if that may be the reason of the error; None: it is migrated, or cannot be read."""
+    if sqlstate is None or not sqlstate.startswith(_PERHAPS_NOT_MIGRATED) or sqlstate == LACKS_A_RIGHT:
+        return None
+    try:
+        with engine.connect() as connection:
+            state = schema_state(connection)
+    except SQLAlchemyError:
+        return None
+    return None if state.migrated else state.detail
+
+
+def _function(error: Exception) -> str | None:
+    """Return the innermost function that the server names, and its line; other parts of the context may hold values."""
+    context = getattr(getattr(_cause(error), "diag", None), "context", None) or ""
+    lines = (line for line in context.splitlines() if line.startswith(("PL/pgSQL function ", "SQL function ")))
+    return next(lines, None)

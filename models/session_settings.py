@@ -1,0 +1,138 @@
+"""The settings that every session of Frontview has, whatever is set for its role, its database or its environment.
+
+Invariant: what can change an answer, refuse a statement, end a session or replace the plans that our SQL relies on is
+listed here, and nowhere else, if a role may set it. Only what a caller asks for wins over it.
+
+Left to the operator, since they change speed, storage or logs alone: memory, costs, parallel workers, statistics,
+tablespaces, compression, ``lc_*``, ``log_*``, ``vacuum_*``; and ``role``, which is who we are.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import psycopg
+
+Settings = Mapping[str, str]
+NONE: Settings = MappingProxyType({})
+
+_PLANNER_METHODS = (
+    "async_append",
+    "bitmapscan",
+    "gathermerge",
+    "hashagg",
+    "hashjoin",
+    "incremental_sort",
+    "indexonlyscan",
+    "indexscan",
+    "material",
+    "memoize",
+    "mergejoin",
+    "nestloop",
+    "parallel_append",
+    "parallel_hash",
+    "partition_pruning",
+    "seqscan",
+    "sort",
+    "tidscan",
+)
+# Every server from 15 on knows these, and every role may set them. Values are written as the server shows them.
+PINNED: Settings = MappingProxyType(
+    {
+        # Names: our objects are in the schemas public and frontview; the latter is always written out.
+        "search_path": "public, pg_temp",
+        # How values are read and written.
+        "timezone": "UTC",
+        "datestyle": "ISO, MDY",
+        "intervalstyle": "postgres",
+        "timezone_abbreviations": "Default",
+        "bytea_output": "hex",
+        "extra_float_digits": "1",
+        "array_nulls": "on",
+        "backslash_quote": "safe_encoding",
+        "standard_conforming_strings": "on",
+        "quote_all_identifiers": "off",
+        "transform_null_equals": "off",
+        # What a transaction sees, and whether it may write.
+        "default_transaction_isolation": "read committed",
+        "default_transaction_read_only": "off",
+        "default_transaction_deferrable": "off",
+        "synchronous_commit": "on",
+        "row_security": "off",  # A table whose policies would hide rows from us is refused, not read in part.
+        # Time limits: whoever needs one says so.
+        "statement_timeout": "0",
+        "lock_timeout": "0",
+        "idle_session_timeout": "0",
+        "idle_in_transaction_session_timeout": "0",
+        "exit_on_error": "off",
+        # What migrations make, and the checks of PL/pgSQL.
+        "check_function_bodies": "on",
+        "default_table_access_method": "heap",
+        "plpgsql.extra_errors": "none",
+        # Plans: the protocol's statements were written for these. Compiling takes longer than any of our statements.
+        "jit": "off",
+        "plan_cache_mode": "auto",
+        "from_collapse_limit": "8",
+        "join_collapse_limit": "8",
+        "geqo_threshold": "12",
+        **{f"enable_{method}": "on" for method in _PLANNER_METHODS},
+    }
+)
+# A server that does not know one of these would refuse the connection if it were among its startup parameters.
+PINNED_WHERE_KNOWN: Settings = MappingProxyType(
+    {
+        "transaction_timeout": "0",  # from 17
+        "restrict_nonsystem_relation_kind": "",  # in later releases of 15
+        "enable_presorted_aggregate": "on",  # from 16
+        "enable_group_by_reordering": "on",  # from 17
+        "enable_distinct_reordering": "on",  # from 18
+        "enable_self_join_elimination": "on",  # from 18
+    }
+)
+# libpq sends PGTZ and PGDATESTYLE as startup parameters of their own, which win over those in ``options``.
+_FROM_THE_ENVIRONMENT = ("timezone", "datestyle")
+
+# One statement for all settings; only those that differ are set. The session's search_path may be anybody's.
+_SETTLE = """
+SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, {transaction}))
+FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[])) AS s (name, value)
+WHERE pg_catalog.current_setting(s.name, true) OPERATOR(pg_catalog.<>) s.value
+"""
+SETTLE_TRANSACTION = _SETTLE.format(transaction="true").encode()
+_SETTLE_SESSION = _SETTLE.format(transaction="false").encode()
+
+
+def startup_options(session: Settings, given: str = "") -> str:
+    """Return the value of libpq's ``options`` for a session.
+
+    :param session: settings that win over those pinned here.
+    :param given: options that the operator wrote into the URL; they hold unless a setting is pinned here.
+    """
+    settings = {**PINNED, **session}
+    return " ".join([given, *(f"-c {name}={_escaped(value)}" for name, value in settings.items())]).strip()
+
+
+def finish(connection: psycopg.Connection[tuple[object, ...]], session: Settings) -> None:
+    """Set what startup parameters cannot set reliably; one statement.
+
+    :param connection: new, in autocommit.
+    :param session: as in :func:`startup_options`.
+    """
+    late = {name: PINNED[name] for name in _FROM_THE_ENVIRONMENT} | dict(PINNED_WHERE_KNOWN)
+    late |= {name: value for name, value in session.items() if name in late}
+    psycopg.Cursor(connection).execute(_SETTLE_SESSION, settle_values(late), prepare=False)
+
+
+def of_transaction(session: Settings) -> dict[str, str]:
+    """Return all settings for a transaction whose session is not ours; ``session`` wins."""
+    return {**PINNED, **PINNED_WHERE_KNOWN, **session}
+
+
+def settle_values(settings: Settings) -> Sequence[list[str]]:
+    """Return the parameters of :data:`SETTLE_TRANSACTION`."""
+    return list(settings), list(settings.values())
+
+
+def _escaped(value: str) -> str:
+    """Return a value whose blanks do not end it in ``options``."""
+    return re.sub(r"([\\\s])", r"\\\1", value)

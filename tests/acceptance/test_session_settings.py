@@ -1,0 +1,175 @@
+"""Whatever roles and databases set for our sessions: the whole system works, or one sentence names the setting.
+
+In the suite the combinations are the same in every run; ``FRONTVIEW_SESSION_SETTINGS=1000`` tries as many others.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from psycopg import sql
+
+from models.connection import Connection
+from models.errors import FrontviewError
+from models.preconditions import require_usable_database
+from models.settings import Settings, load_settings
+from refresher.process import RefresherProcess
+from tests.acceptance.session_settings import Drawing, Hostile, hostile_database
+from tests.fix_app import fill
+from tests.fix_postgres import Server
+from tests.oracle.base_tables import facts_of
+from tests.oracle.reads import FIGURES
+from tests.waiting import until
+from views_sql.voice.catalog import CATALOG
+from web.app import create_app
+from web.auth.tokens import issue_token
+from web.cli import main
+from web.process.worker import Worker
+
+SECRET = "a secret for the tests that is long enough"
+CHOSEN = os.environ.get("FRONTVIEW_SESSION_SETTINGS")
+SEEDS = range(100, 100 + int(CHOSEN)) if CHOSEN else range(100)
+EVERY_CHANGE = 8
+EXACT = {"Cache-Control": "no-cache"}
+USER = 1
+# The address of each read, and the same read of the base tables.
+READS = {
+    "overview": ("/api/v1/dashboard/overview", "dashboard_overview({user}, TRUE)"),
+    "analytics": (
+        "/api/v1/dashboard/analytics?from={first}&to={last}&granularity=day",
+        "dashboard_analytics({user}, {first}, {last}, 'day', NULL, TRUE)",
+    ),
+    "agents": ("/api/v1/agents?from={first}&to={last}", "dashboard_agents({user}, {first}, {last}, NULL, TRUE)"),
+    "performance": (
+        "/api/v1/performance?from={first}&to={last}",
+        "dashboard_performance({user}, {first}, {last}, TRUE)",
+    ),
+}
+WRITE = """
+INSERT INTO public.calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents)
+SELECT user_id, min(id), now(), 'completed', 60, 7 FROM public.agents WHERE user_id = 1 GROUP BY user_id
+"""
+
+
+@pytest.fixture(scope="module")
+def drawing(any_server: Server) -> Drawing:
+    return Drawing(any_server)
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=pytest.mark.every_change if n < EVERY_CHANGE else ()) for n in SEEDS]
+)
+def test_any_settings_that_the_server_accepts(
+    any_server: Server, drawing: Drawing, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    combination = drawing.draw(seed)
+    with hostile_database(any_server, combination, drawing.usual) as database:
+        print(combination.login, combination.superuser, *database.accepted, sep="\n")  # noqa: T201  if it fails
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database.url)
+        if (refusal := refusal_to_start(database)) is None:
+            check_system(database)
+        else:
+            assert database.names(refusal), refusal
+
+
+def refusal_to_start(database: Hostile) -> str | None:
+    """Migrate, and make the checks of every start; return why one of them refuses, None if none does."""
+    migrated = CliRunner().invoke(main, ["migrate"])
+    if migrated.exit_code:
+        assert isinstance(migrated.exception, SystemExit), migrated.exception
+        return migrated.output
+    try:
+        require_usable_database(database.url, database.url, "frontview-check")
+    except FrontviewError as error:
+        return str(error)
+    return None
+
+
+def check_system(database: Hostile) -> None:
+    settings = load_settings(database_url=database.url, jwt_secret=SECRET, refresh_min_seconds=0.5, log_level="warning")
+    with database.neutral() as neutral:
+        neutral.execute("SET search_path = public")
+        fill(neutral, users=2)
+        with refresher(settings), client_of(settings) as client:
+            check_exact_reads(client, neutral)
+            until(lambda: populated(neutral), f"populated view; alarms: {alarms(neutral)}")
+            check_exact_reads(client, neutral)
+            with database.writer() as writer:
+                writer.execute(WRITE)
+            check_exact_reads(client, neutral)
+            check_cached_reads(client, neutral)
+        assert alarms(neutral) == []
+
+
+@contextmanager
+def refresher(settings: Settings) -> Iterator[None]:
+    process = RefresherProcess(settings, CATALOG, str(settings.database_url))
+    process.start()
+    try:
+        yield
+    finally:
+        process.stop()
+
+
+@contextmanager
+def client_of(settings: Settings) -> Iterator[FlaskClient]:
+    worker = Worker(settings, CATALOG)
+    try:
+        yield create_app(worker, settings).test_client()
+    finally:
+        worker.stop()
+
+
+def populated(neutral: Connection) -> bool:
+    return neutral.execute("SELECT bool_and(through IS NOT NULL) FROM frontview.view_state").fetchone() == (True,)
+
+
+def alarms(neutral: Connection) -> list[tuple[str, str]]:
+    return neutral.execute("SELECT kind, detail FROM frontview.alarm").fetchall()
+
+
+def check_exact_reads(client: FlaskClient, neutral: Connection) -> None:
+    for name in READS:
+        wanted, address = expected(neutral, name)
+        answer = ask(client, address, EXACT)
+        assert answer["data"] == wanted
+        assert answer["meta"]["source"] in ("database", "materialized_view")
+
+
+def check_cached_reads(client: FlaskClient, neutral: Connection) -> None:
+    for name in READS:
+        wanted, address = expected(neutral, name)
+
+        def hit() -> bool:
+            answer = ask(client, address)  # noqa: B023  called within this turn
+            return answer["meta"]["source"] == "cache" and answer["data"] == wanted  # noqa: B023
+
+        until(hit, f"{name} with the write from the cache")
+
+
+def expected(neutral: Connection, name: str) -> tuple[dict[str, Any], str]:
+    """Return the data of a read and its address, after a look at the oracle's own figures."""
+    facts = facts_of(neutral, USER)
+    first, last = facts.today - timedelta(days=44), facts.today
+    address, read = READS[name]
+    values = {"user": sql.Literal(USER), "first": sql.Literal(first), "last": sql.Literal(last)}
+    row = neutral.execute(sql.SQL("SELECT body FROM frontview." + read).format(**values)).fetchone()
+    assert row is not None
+    data: dict[str, Any] = json.loads(row[0])
+    if name != "performance":  # The oracle's figures of that are those of another period.
+        given, wanted = FIGURES[name](data, facts, first, last)
+        assert given == wanted
+    return data, address.format(first=first, last=last)
+
+
+def ask(client: FlaskClient, address: str, headers: dict[str, str] | None = None) -> Any:
+    token = issue_token(SECRET, USER, False, 60)
+    answer = client.get(address, headers={"Authorization": f"Bearer {token}"} | (headers or {}))
+    assert answer.status_code == 200, answer.text
+    return answer.json

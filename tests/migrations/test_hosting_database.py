@@ -1,0 +1,108 @@
+"""Migrations in databases as they are hosted: they land where they belong, or one sentence says why they cannot."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy.engine import make_url
+
+from tests.fix_postgres import Server
+from tests.schema_snapshot import schema_snapshot
+from web.cli import main
+
+LANDED = "SELECT to_regclass('public.calls'), to_regclass('public.frontview_alembic_version')"
+
+
+class Hosted:
+    """An empty database that belongs to a login of its own."""
+
+    def __init__(self, server: Server, role: str) -> None:
+        self.server, self.role, self.url = server, role, server.create(None)
+        self.name = str(make_url(self.url).database)
+        self.own_url = make_url(self.url).set(username=role).render_as_string(hide_password=False)
+        self.run(f"CREATE ROLE {role} LOGIN", f"ALTER DATABASE {self.name} OWNER TO {role}")
+
+    def run(self, *statements: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as admin:
+            for statement in statements:
+                admin.execute(statement.encode())
+
+    def close(self) -> None:
+        self.server.drop(self.url)
+        with psycopg.connect(self.server.url, autocommit=True) as admin:
+            admin.execute(f"DROP ROLE {self.role}".encode())
+
+
+@pytest.fixture
+def host(embedded_server: Server) -> Iterator[Callable[..., Hosted]]:
+    made: list[Hosted] = []
+
+    def make(role: str | None = None) -> Hosted:
+        made.append(Hosted(embedded_server, role or f"login_{uuid.uuid4().hex[:8]}"))
+        return made[-1]
+
+    yield make
+    for hosted in made:
+        hosted.close()
+
+
+@pytest.fixture
+def migrate(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Result]:
+    def run(url: str) -> Result:
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", url)
+        return CliRunner().invoke(main, ["migrate"])
+
+    return run
+
+
+def landed(hosted: Hosted) -> bool:
+    with psycopg.connect(hosted.url) as connection:
+        return None not in (connection.execute(LANDED).fetchone() or (None,))
+
+
+def test_a_login_called_as_our_schema_migrates_into_public(
+    host: Callable[..., Hosted], migrate: Callable[[str], Result]
+) -> None:
+    hosted = host("frontview")
+    result = migrate(hosted.own_url)
+    assert (result.exit_code, landed(hosted)) == (0, True), result.output
+
+
+def test_a_search_path_that_leads_elsewhere_is_not_followed(
+    host: Callable[..., Hosted], migrate: Callable[[str], Result]
+) -> None:
+    hosted = host()
+    hosted.run(
+        f"CREATE SCHEMA app AUTHORIZATION {hosted.role}",
+        f"ALTER DATABASE {hosted.name} SET search_path = app, public",
+        f"ALTER ROLE {hosted.role} SET default_transaction_read_only = on",
+    )
+    result = migrate(hosted.own_url)
+    assert (result.exit_code, landed(hosted)) == (0, True), result.output
+    assert migrate(hosted.own_url).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("DROP SCHEMA public", "has no schema public"),
+        ("REVOKE CREATE ON SCHEMA public FROM pg_database_owner", "GRANT CREATE ON SCHEMA public TO "),
+        ("ALTER DATABASE {name} OWNER TO CURRENT_USER", "GRANT CREATE ON DATABASE {name} TO "),
+        ("CREATE SCHEMA frontview", "has a schema frontview, but no public.frontview_alembic_version"),
+        ("CREATE TABLE public.users (id bigint)", 'relation "users" already exists'),
+    ],
+)
+def test_what_stands_in_the_way_is_said_in_one_sentence_and_nothing_is_made(
+    host: Callable[..., Hosted], migrate: Callable[[str], Result], statement: str, words: str
+) -> None:
+    hosted = host()
+    hosted.run(statement.format(name=hosted.name))
+    before = schema_snapshot(hosted.url)
+    result = migrate(hosted.own_url)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The database cannot be migrated")
+    assert words.format(name=hosted.name) in result.output
+    assert result.output.count("\n") == 1
+    assert schema_snapshot(hosted.url) == before

@@ -1,0 +1,39 @@
+"""A worker on a database that works, but slowly: requests wait for a place as long as a statement may take."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+
+from models.settings import load_settings
+from tests.waiting import until
+from views_sql.voice.catalog import CATALOG
+from web.process.worker import Worker, admitted
+from web.reads.computing import STALLED_SECONDS
+
+DASHBOARDS = ("overview", "agents", "performance")
+
+
+def test_while_every_place_is_taken_by_slow_reads_another_read_waits_for_one(
+    database_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+    worker = Worker(load_settings(database_url=database_url, pool_size=1), CATALOG)
+    assert len(DASHBOARDS) == admitted(1) + 1
+    admission = worker.read_path.admission
+    read = worker.read_path.read
+    try:
+        with ThreadPoolExecutor() as threads:
+            with connection.transaction():
+                connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+                readings = [threads.submit(read, name, 1, {}) for name in DASHBOARDS[:2]]
+                until(lambda: admission.statistics().inside == 2, "reads that take all places")
+                stalled_at = time.monotonic() + STALLED_SECONDS
+                until(lambda: time.monotonic() > stalled_at, "second without movement")
+                readings.append(threads.submit(read, DASHBOARDS[2], 1, {}))
+                until(lambda: admission.waiting or readings[2].done(), "waiter")
+            assert {reading.result(10).source for reading in readings} == {"database"}
+    finally:
+        worker.stop()
+    assert admission.statistics().refused == 0
