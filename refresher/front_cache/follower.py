@@ -247,5 +247,5 @@ def _coarsened(groups: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
             by_source[group[2]].append(group)
     for source, found in by_source.items():
         drains, users, _, first_days, last_days = zip(*found, strict=True)
-        days = (None, None) if None in first_days else (min(first_days), max(last_days))
+        days = (None, None) if None in (*first_days, *last_days) else (min(first_days), max(last_days))
         yield max(drains), set().union(*users), source, *days
