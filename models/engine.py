@@ -152,6 +152,13 @@ def connect(url: str, application_name: str, session: Settings = NONE) -> Connec
     :param session: as in :func:`connection_arguments`.
     :raises psycopg.OperationalError: no server answers, or it refuses.
     """
+    try:
+        return _connect(url, application_name, session)
+    except psycopg.errors.TransactionTimeout:  # Too short to be lifted; a server that has it takes it from the start.
+        return _connect(url, application_name, {"transaction_timeout": "0", **session})
+
+
+def _connect(url: str, application_name: str, session: Settings) -> Connection:
     with _closed_on_failure():
         connection = psycopg.connect(url, autocommit=True, **connection_arguments(url, application_name, session))
     try:
