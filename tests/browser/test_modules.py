@@ -151,6 +151,11 @@ def test_instants_are_told_in_the_zone_they_are_asked_in(page: Visit) -> None:
     assert called(page, "figures.js", "daysAfter", "2024-02-28", 2) == "2024-03-01"
 
 
+@pytest.mark.parametrize("at", ["infinity", "20000-01-01T00:00:00+00:00", "0044-03-15T00:00:00+00:00 BC"])
+def test_an_instant_that_no_browser_holds_is_told_as_it_is(page: Visit, at: str) -> None:
+    assert called(page, "figures.js", "instant", at, "Europe/Berlin") == at
+
+
 @pytest.mark.parametrize(
     ("provenance", "said"),
     [

@@ -1,6 +1,6 @@
 """When a user's day ends: at the first instant of the next one, whatever the clocks of the time zone do at midnight."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -79,17 +79,14 @@ def test_the_time_zone_of_the_session_does_not_matter(connection: Connection) ->
 
 def test_an_answer_about_today_stands_until_the_first_of_two_midnights(connection: Connection) -> None:
     """The user's zone is made for the day of the test: the next midnight comes an hour ahead of UTC, then again."""
+    tomorrow = (datetime.now(UTC) + timedelta(hours=25)).date()
+    first_midnight = datetime.combine(tomorrow, datetime.min.time(), UTC) - timedelta(hours=1)
+    day = tomorrow.timetuple().tm_yday - 1
+    zone = f"STD0DST,{(day + 265) % 365}/0,{day}/1"
     connection.execute("SET timezone = 'UTC'")
-    (zone, midnight) = (
-        connection.execute(
-            "SELECT format('STD0DST,%s/0,%s/1', (day + 265) % 365, day), midnight - interval '1 hour' FROM (SELECT "
-            "extract(doy FROM t)::integer - 1 AS day, t::timestamptz AS midnight FROM date(now() + interval '25 hours') t) d"
-        ).fetchone()
-        or ()
-    )
     connection.execute("INSERT INTO users (email, name, timezone) VALUES ('a', 'A', %s)", (zone,))
     for call in ("dashboard_overview(1, FALSE)", "dashboard_agents(1, NULL, NULL, NULL, FALSE)"):
-        assert connection.execute(f"SELECT valid_until FROM frontview.{call}").fetchone() == (midnight,)
+        assert connection.execute(f"SELECT valid_until FROM frontview.{call}").fetchone() == (first_midnight,)
 
 
 @pytest.mark.proof  # millions of clock times are looked up

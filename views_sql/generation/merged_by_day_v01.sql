@@ -12,32 +12,36 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 BEGIN
-    IF p_stale.total_readable AND p_since >= p_stale.horizon AND p_stale.days = '{}' THEN
-        RETURN QUERY
-        SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
-        UNION ALL
-        SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
-        WHERE v.{{user}} = p_user;
-    ELSIF p_stale.total_readable AND p_since >= p_stale.horizon AND NOT EXISTS (
-        -- Nothing can be subtracted from NaN or an infinite sum.
-        SELECT FROM frontview.{{name}}_total v
-        WHERE v.{{user}} = p_user AND {{sum_of_measures}} IN ('NaN', 'Infinity', '-Infinity')
-    ) THEN
-        RETURN QUERY
-        SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
-        UNION ALL
-        SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_history v
-        WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days)
-        UNION ALL
-        SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
-        WHERE v.{{user}} = p_user AND v.{{day}} <> ALL (p_stale.days)
-        UNION ALL
-        SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
-        FROM frontview.{{name}}_live v
-        WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days) GROUP BY since;
-    ELSE
-        RETURN QUERY SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
-        FROM frontview.{{name}}_merged(p_user, '-infinity', 'infinity', p_stale) v GROUP BY since;
+    IF p_stale.total_readable AND p_since >= p_stale.horizon THEN
+        IF p_stale.days = '{}' THEN
+            RETURN QUERY
+            SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
+            UNION ALL
+            SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
+            WHERE v.{{user}} = p_user;
+            RETURN;
+        END IF;
+        -- Nothing can be subtracted from a sum that is NaN or infinite.
+        IF NOT EXISTS (
+            SELECT FROM frontview.{{name}}_total v
+            WHERE v.{{user}} = p_user AND {{sum_of_measures}} IN ('NaN', 'Infinity', '-Infinity')
+        ) THEN
+            RETURN QUERY
+            SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
+            UNION ALL
+            SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_history v
+            WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days)
+            UNION ALL
+            SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
+            WHERE v.{{user}} = p_user AND v.{{day}} <> ALL (p_stale.days)
+            UNION ALL
+            SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
+            FROM frontview.{{name}}_live v
+            WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days) GROUP BY since;
+            RETURN;
+        END IF;
     END IF;
+    RETURN QUERY SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
+    FROM frontview.{{name}}_merged(p_user, '-infinity', 'infinity', p_stale) v GROUP BY since;
 END
 $$

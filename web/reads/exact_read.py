@@ -53,7 +53,7 @@ class Answer:
     """What one statement returned.
 
     :param body: JSON of the data; None: there is nothing of that kind for this user.
-    :param valid_seconds: until the user's midnight by the database's clock; None: the answer does not depend on today.
+    :param valid_seconds: until the user's day ends by the database's clock; None: the answer does not depend on today.
     :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.
     """
 
