@@ -158,6 +158,14 @@ def connect(url: str, application_name: str, session: Settings = NONE) -> Connec
 
 
 def _open(url: str, arguments: dict[str, Any], late: str) -> Connection:
+    try:
+        return _begin(url, arguments, late)
+    except psycopg.errors.TransactionTimeout:  # It ends even the statement that lifts it.
+        options = f"{arguments['options']} -c transaction_timeout=0"
+        return _begin(url, {**arguments, "options": options}, late)
+
+
+def _begin(url: str, arguments: dict[str, Any], late: str) -> Connection:
     with _closed_on_failure():
         connection = psycopg.connect(url, autocommit=True, **arguments)
     try:

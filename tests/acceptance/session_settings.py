@@ -65,6 +65,7 @@ _MAKE_SCHEMA: tuple[LiteralString, ...] = (
 _DROP_LOGIN: tuple[LiteralString, ...] = ("DROP ROLE {login}", "DROP ROLE {group}")
 _ESCAPED, _BACKSLASH = re.compile(r"([\\ ])"), r"\\\1"
 NUMBERS = ("0", "1", "100", "5000")
+LARGEST = "1e10"  # With a cost of 1.8e308, the largest that it accepts, PostgreSQL's planner cannot plan every query.
 SETTABLE = """
 SELECT name, vartype, min_val, max_val, enumvals, boot_val, setting FROM pg_settings
 WHERE context IN ('user', 'superuser') ORDER BY name COLLATE "C"
@@ -142,7 +143,7 @@ def _values_of(
     assert least is not None
     assert most is not None
     inner = [number for number in NUMBERS if float(least) < float(number) < float(most)]
-    return tuple((number,) for number in (least, *inner, most))
+    return tuple((number,) for number in (least, *inner, min(most, LARGEST, key=float)))
 
 
 @dataclass(frozen=True)
