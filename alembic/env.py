@@ -20,7 +20,7 @@ from models.column_types import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine, require_supported_server
 from models.preconditions import require_migratable
-from models.session_settings import SETTLE_TRANSACTION, of_transaction, settle_values
+from models.session_settings import SETTLE_TRANSACTION, of_transaction
 from models.settings import load_settings
 from models.suitable_database import require_readable_text, require_visible_rows
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
@@ -68,8 +68,7 @@ def run(connection: Connection) -> None:
     """Migrate over one connection."""
     check_server(connection)
     # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
-    settings = of_transaction({"row_security": "on"})
-    connection.exec_driver_sql(SETTLE_TRANSACTION.decode(), settle_values(settings))
+    connection.exec_driver_sql(SETTLE_TRANSACTION, (of_transaction({"row_security": "on"}),))
     require_migratable(connection)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))

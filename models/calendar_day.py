@@ -1,7 +1,7 @@
 """Days of the database that Python may not be able to hold: PostgreSQL's dates go further, and can be infinite.
 
-Invariant: whoever loads a day that comes from users' rows selects it by :func:`python_day`; otherwise one such row
-makes the whole statement fail.
+Invariant: each query that loads a day of users' rows selects it by :func:`python_day`; otherwise one such row makes the
+whole statement fail.
 """
 
 from typing import LiteralString

@@ -23,8 +23,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from models.connection import Connection
 from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
-from models.session_settings import NONE, Settings, finish, of_transaction, startup_options
+from models.session_settings import NONE, SETTLE_SESSION, Settings, after_startup, of_transaction, startup_options
 from models.settled_cursor import cursor_with
+from models.timed_answer import answer_within
 
 CONNECT_SECONDS = 5  # How long an attempt to connect may take.
 OPENING_SECONDS = 1.0  # How long connections are opened in advance: requests wait for the pool meanwhile.
@@ -96,12 +97,13 @@ def make_engine(
     :param through_pooler: ``url`` may lead to a transaction pooler; also correct without one, but a little slower.
     """
     pooled = pooler_arguments(application_name, session)
+    direct, late = connection_arguments(url, application_name, session), after_startup(session)
 
     def open_one() -> Connection:
         if through_pooler:
             with _closed_on_failure():
                 return psycopg.connect(url, **pooled)
-        connection = connect(url, application_name, session)
+        connection = _open(url, direct, late)
         connection.autocommit = False
         return connection
 
@@ -152,17 +154,23 @@ def connect(url: str, application_name: str, session: Settings = NONE) -> Connec
     :param session: as in :func:`connection_arguments`.
     :raises psycopg.OperationalError: no server answers, or it refuses.
     """
+    return _open(url, connection_arguments(url, application_name, session), after_startup(session))
+
+
+def _open(url: str, arguments: dict[str, Any], late: str) -> Connection:
     try:
-        return _connect(url, application_name, session)
-    except psycopg.errors.TransactionTimeout:  # Too short to be lifted; a server that has it takes it from the start.
-        return _connect(url, application_name, {"transaction_timeout": "0", **session})
+        return _begin(url, arguments, late)
+    except psycopg.errors.TransactionTimeout:  # It ends even the statement that lifts it.
+        options = f"{arguments['options']} -c transaction_timeout=0"
+        return _begin(url, {**arguments, "options": options}, late)
 
 
-def _connect(url: str, application_name: str, session: Settings) -> Connection:
+def _begin(url: str, arguments: dict[str, Any], late: str) -> Connection:
     with _closed_on_failure():
-        connection = psycopg.connect(url, autocommit=True, **connection_arguments(url, application_name, session))
+        connection = psycopg.connect(url, autocommit=True, **arguments)
     try:
-        finish(connection, session)
+        if answer_within(connection, SETTLE_SESSION.encode(), [late.encode()], CONNECT_SECONDS) is None:
+            raise psycopg.errors.ConnectionTimeout("the server took the connection and does not answer")
     except psycopg.Error:
         connection.close()
         raise

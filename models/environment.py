@@ -65,7 +65,7 @@ class SecretFiles(SecretsSettingsSource):
 
 
 def questionable_variables(environment: Mapping[str, str], settings: Collection[str]) -> list[str]:
-    """Return a sentence about each variable that looks like one of ours and sets nothing.
+    """Return a sentence about each variable that looks like a setting and sets nothing.
 
     :param settings: the names of all settings, without the prefix and in lower case.
     """

@@ -4,14 +4,13 @@ Invariant: each limit is one sentence that names the setting, its value and what
 """
 
 from models.connection import Connection
-from models.session_settings import of_transaction, settle_values
+from models.session_settings import of_transaction
 
 REFRESHER_CONNECTIONS = 5  # Drain, refreshes, inspection, warm plan, and one that looks after a slow statement.
 
 _NOT_PINNED = """
-SELECT s.name, current_setting(s.name, true), s.value
-FROM ROWS FROM (unnest(%s::text[]), unnest(%s::text[])) AS s (name, value)
-WHERE current_setting(s.name, true) <> s.value
+SELECT s.key, current_setting(s.key, true), s.value FROM json_each_text(%s::json) s
+WHERE current_setting(s.key, true) <> s.value
 """
 _TEMPORARY_FILES = (
     "SELECT current_setting('temp_file_limit'), session_user WHERE current_setting('temp_file_limit') <> '-1'"
@@ -31,12 +30,11 @@ def session_limits(connection: Connection, connections: int = REFRESHER_CONNECTI
 
     :param connections: how many are needed at once.
     """
-    pinned = settle_values(of_transaction({}))
     return [
         *(
             f"{name} is '{value}', although Frontview asked for '{wanted}': a pooler or an extension changes it; "
             "set FRONTVIEW_DIRECT_URL to the server itself"
-            for name, value, wanted in connection.execute(_NOT_PINNED, pinned)
+            for name, value, wanted in connection.execute(_NOT_PINNED, (of_transaction(),))
         ),
         *(
             f"temp_file_limit is {value}: a refresh that needs more space for temporary files fails with SQLSTATE "

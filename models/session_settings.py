@@ -7,11 +7,10 @@ Left to the operator, since they change speed, storage or logs alone: memory, co
 tablespaces, compression, ``lc_*``, ``log_*``, ``vacuum_*``; and ``role``, which is who we are.
 """
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-
-import psycopg
 
 Settings = Mapping[str, str]
 NONE: Settings = MappingProxyType({})
@@ -93,14 +92,15 @@ PINNED_WHERE_KNOWN: Settings = MappingProxyType(
 # libpq sends PGTZ and PGDATESTYLE as startup parameters of their own, which win over those in ``options``.
 _FROM_THE_ENVIRONMENT = ("timezone", "datestyle")
 
-# One statement for all settings; only those that differ are set. The session's search_path may be anybody's.
+# One statement for all settings, which are its parameter; only those that differ are set. The session's search_path may
+# be anybody's.
 _SETTLE = """
-SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, {transaction}))
-FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[])) AS s (name, value)
-WHERE pg_catalog.current_setting(s.name, true) OPERATOR(pg_catalog.<>) s.value
+SELECT pg_catalog.count(pg_catalog.set_config(s.key, s.value, {transaction}))
+FROM pg_catalog.json_each_text({parameter}::pg_catalog.json) AS s
+WHERE pg_catalog.current_setting(s.key, true) OPERATOR(pg_catalog.<>) s.value
 """
-SETTLE_TRANSACTION = _SETTLE.format(transaction="true").encode()
-_SETTLE_SESSION = _SETTLE.format(transaction="false").encode()
+SETTLE_TRANSACTION = _SETTLE.format(transaction="true", parameter="%s")
+SETTLE_SESSION = _SETTLE.format(transaction="false", parameter="$1")
 
 
 def startup_options(session: Settings, given: str = "") -> str:
@@ -113,25 +113,18 @@ def startup_options(session: Settings, given: str = "") -> str:
     return " ".join([given, *(f"-c {name}={_escaped(value)}" for name, value in settings.items())]).strip()
 
 
-def finish(connection: psycopg.Connection[tuple[object, ...]], session: Settings) -> None:
-    """Set what startup parameters cannot set reliably; one statement.
+def after_startup(session: Settings) -> str:
+    """Return the parameter of :data:`SETTLE_SESSION`: what startup parameters cannot set reliably.
 
-    :param connection: new, in autocommit.
     :param session: as in :func:`startup_options`.
     """
-    late = {name: PINNED[name] for name in _FROM_THE_ENVIRONMENT} | dict(PINNED_WHERE_KNOWN)
-    late |= {name: value for name, value in session.items() if name in late}
-    psycopg.Cursor(connection).execute(_SETTLE_SESSION, settle_values(late), prepare=False)
+    late = {**{name: PINNED[name] for name in _FROM_THE_ENVIRONMENT}, **PINNED_WHERE_KNOWN}
+    return json.dumps(late | {name: value for name, value in session.items() if name in late})
 
 
-def of_transaction(session: Settings) -> dict[str, str]:
-    """Return all settings for a transaction whose session is not ours; ``session`` wins."""
-    return {**PINNED, **PINNED_WHERE_KNOWN, **session}
-
-
-def settle_values(settings: Settings) -> Sequence[list[str]]:
-    """Return the parameters of :data:`SETTLE_TRANSACTION`."""
-    return list(settings), list(settings.values())
+def of_transaction(session: Settings = NONE) -> str:
+    """Return the parameter of :data:`SETTLE_TRANSACTION`, in whose transaction all settings hold; ``session`` wins."""
+    return json.dumps({**PINNED, **PINNED_WHERE_KNOWN, **session})
 
 
 def _escaped(value: str) -> str:

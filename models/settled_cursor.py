@@ -5,14 +5,13 @@ start, and does not undo what other clients have SET. Invariant: no statement of
 settings, and no setting outlives its transaction; sending them costs no additional round trip.
 """
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import psycopg
 from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
-from models.session_settings import SETTLE_TRANSACTION, Settings, settle_values
+from models.session_settings import SETTLE_TRANSACTION
 
 # The defaults of these belong to the session, and the transaction has begun with them. SET without LOCAL ends with the
 # transaction here, too; both come before its first snapshot.
@@ -22,7 +21,7 @@ _BEGUN_WITH = (b"SET transaction_isolation TO 'read committed'", b"SET transacti
 class SettledCursor(psycopg.Cursor[Any]):
     """A cursor that sends the settings of its class before the first statement of each transaction."""
 
-    values: Sequence[list[str]]
+    settings: str
 
     def execute(
         self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
@@ -38,10 +37,10 @@ class SettledCursor(psycopg.Cursor[Any]):
             own = psycopg.Cursor(connection)
             for statement in _BEGUN_WITH:
                 own.execute(statement, prepare=False)
-            own.execute(SETTLE_TRANSACTION, self.values, prepare=False)
+            own.execute(SETTLE_TRANSACTION.encode(), [self.settings], prepare=False)
             return super().execute(query, params, prepare=prepare, binary=binary)
 
 
-def cursor_with(settings: Settings) -> type[SettledCursor]:
-    """Return a class of cursors that send ``settings``, named as in postgresql.conf."""
-    return type("SettledCursor", (SettledCursor,), {"values": settle_values(settings)})
+def cursor_with(settings: str) -> type[SettledCursor]:
+    """Return a class of cursors that send ``settings``, from :func:`models.session_settings.of_transaction`."""
+    return type("SettledCursor", (SettledCursor,), {"settings": settings})

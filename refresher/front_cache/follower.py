@@ -203,7 +203,7 @@ class FeedFollower:
         return not self._stopping.is_set() and threading.main_thread().is_alive()
 
     def _note(self, event: str, error: Exception) -> None:
-        if self._stopping.is_set():
+        if not self._goes_on():  # Its connection was cut because the process ends.
             return
         self._error = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         if self._counter.add(event):
@@ -247,5 +247,5 @@ def _coarsened(groups: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
             by_source[group[2]].append(group)
     for source, found in by_source.items():
         drains, users, _, first_days, last_days = zip(*found, strict=True)
-        days = (None, None) if None in first_days else (min(first_days), max(last_days))
+        days = (None, None) if None in (*first_days, *last_days) else (min(first_days), max(last_days))
         yield max(drains), set().union(*users), source, *days

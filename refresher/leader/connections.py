@@ -4,14 +4,13 @@ Invariant: a leader that hangs, or whose link is dead, loses its lock within ``D
 answers the keepalives; a refresh in that state loses its gates within ``TRANSACTION_IDLE_SECONDS``.
 """
 
-import select
-import time
 from contextlib import closing
 
 import psycopg
 
 from models.connection import Connection
 from models.engine import connect
+from models.timed_answer import answer_within
 
 DRAIN_IDLE_SECONDS = 5  # The leader sends a statement every few milliseconds, a standby twice a second.
 TRANSACTION_IDLE_SECONDS = 5  # The refresher waits for nothing else while it has a transaction open.
@@ -65,23 +64,10 @@ def still_works(url: str, pid: int) -> bool:
     """
     try:
         with closing(connect(url, "frontview-refresher-check")) as other:
-            return _ask(other, pid)
+            # This link may be dead as well.
+            answer = answer_within(other, _STILL_WORKS, [str(pid).encode()], SILENT_SECONDS)
+            return answer is not None and answer.ntuples > 0 and answer.get_value(0, 0) == b"t"
     except psycopg.errors.ConnectionTimeout:
         return False
     except psycopg.Error:
         return True
-
-
-def _ask(other: Connection, pid: int) -> bool:
-    """Return the answer about ``pid``; False after ``SILENT_SECONDS``, since this link may be dead as well."""
-    other.pgconn.send_query_params(_STILL_WORKS, [str(pid).encode()])
-    answers = select.poll()
-    answers.register(other.fileno(), select.POLLIN)
-    due = time.monotonic() + SILENT_SECONDS
-    while True:
-        if not answers.poll(max(0.0, due - time.monotonic()) * 1000):
-            return False
-        other.pgconn.consume_input()
-        if not other.pgconn.is_busy():
-            result = other.pgconn.get_result()
-            return result is not None and result.ntuples > 0 and result.get_value(0, 0) == b"t"

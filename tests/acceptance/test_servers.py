@@ -1,5 +1,6 @@
 """The application under each server it supports."""
 
+import json
 import signal
 import socket
 import sys
@@ -60,6 +61,21 @@ def test_streams_do_not_keep_a_server_from_ending(
     for listener in listeners:
         listener.wait_for_the_end("stopping")
         listener.cut()
+
+
+@pytest.mark.parametrize("server", [(), ("gunicorn",)], ids=["granian", "gunicorn"])
+def test_a_start_a_read_and_a_stop_log_no_warning(system: System, server: tuple[str, ...]) -> None:
+    system.environment = {name: it for name, it in system.environment.items() if not name.startswith("FRONTVIEW_TEST_")}
+    system.start_refresher()
+    system.wait_for_views()
+    start(system, *server)
+    with system.client(USER) as client:
+        hit(client, OVERVIEW)
+    for name in ("web", "refresher"):
+        assert system.end(name) == 0
+        lines = [json.loads(line) for line in system.log(name).splitlines() if line.startswith("{")]
+        assert lines
+        assert [line for line in lines if line["level"] not in ("info", "debug")] == []
 
 
 def test_a_quick_stop_of_gunicorn_amid_new_connections_does_not_wait_for_itself(system: System) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -47,3 +48,27 @@ def test_an_attempt_that_timed_out_has_closed_its_socket(
         accepted.settimeout(1)
         while accepted.recv(4096):  # what it asked for, then the end
             pass
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_server_that_says_nothing_after_it_took_the_connection_is_given_up(
+    silent: socket.socket, attempt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a proxy whose link to the server is cut just then."""
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 2)
+
+    def accept() -> None:
+        accepted, _ = silent.accept()
+        with accepted:
+            accepted.recv(16384)  # what the session begins with
+            accepted.sendall(b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I")  # welcome, and ready for a statement
+            while accepted.recv(16384):
+                pass
+
+    server = threading.Thread(target=accept)
+    server.start()
+    url = f"postgresql://somebody@127.0.0.1:{silent.getsockname()[1]}/somewhere?sslmode=disable&gssencmode=disable"
+    with pytest.raises((psycopg.errors.ConnectionTimeout, OperationalError), match="does not answer"):
+        ATTEMPTS[attempt](url)
+    server.join(10)
+    assert not server.is_alive(), "its socket is closed"

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from models.engine import connect, make_engine
-from models.session_settings import of_transaction
+from models.session_settings import PINNED, PINNED_WHERE_KNOWN
 from refresher.leader.connections import connect_drain, connect_inspection, connect_maintenance
 from tests.fix_postgres import Server, alembic_config
 
@@ -68,7 +68,7 @@ class Stage:
             admin.execute("LOAD 'plpgsql'")
             admin.execute(f"CREATE ROLE {self.role} LOGIN".encode())
             known = {row[0].lower() for row in admin.execute("SELECT name FROM pg_settings")}
-            self.pinned = {name: value for name, value in of_transaction({}).items() if name in known}
+            self.pinned = {name: value for name, value in (PINNED | PINNED_WHERE_KNOWN).items() if name in known}
             for turn, (name, value) in enumerate(self._hostile().items()):
                 whose = sql.SQL("DATABASE {}").format(sql.Identifier(admin.info.dbname))
                 if turn % 2:

@@ -79,8 +79,9 @@ class KeyFetcher:
             if self._thread is None:
                 if self._fresh_at is None:
                     self._fresh_at = self._clock()
-                self._thread = threading.Thread(target=self._run, name="frontview-keys", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="frontview-keys", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def stop(self) -> None:
         """End the thread after the fetch that it may be making; for a process that goes on without it."""

@@ -34,7 +34,7 @@ class BaseUrlType(click.ParamType[str]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the address without a slash at its end; a usage error unless a path can be appended to it."""
-        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", str(value)):
+        if not re.fullmatch(r"https?://([^\s/?#@:\[\]]+|\[[^\s/?#@\[\]]+\])(:\d+)?(/[^\s?#]*)?", str(value)):
             self.fail(f"{value!r}: expected http:// or https://, a host, and optionally a path", param, ctx)
         return str(value).rstrip("/")
 

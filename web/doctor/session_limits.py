@@ -6,7 +6,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from models.connection import Connection
 from models.session_limits import REFRESHER_CONNECTIONS, session_limits
-from models.session_settings import of_transaction
+from models.session_settings import PINNED, PINNED_WHERE_KNOWN
 from models.settings import Settings
 from web.doctor.finding import Finding, passed, warned
 
@@ -25,5 +25,5 @@ def _overruled(settings: Settings) -> list[str]:
     """Return what the URLs' ``options`` ask for in vain."""
     urls = (settings.database_url, settings.direct_url)
     options = " ".join(str(conninfo_to_dict(url).get("options") or "") for url in urls if url)
-    names = {name.lower() for name in re.findall(r"(?:-c\s*|--)([\w.]+)\s*=", options)} & of_transaction({}).keys()
+    names = {name.lower() for name in re.findall(r"(?:-c\s*|--)([\w.]+)\s*=", options)} & {*PINNED, *PINNED_WHERE_KNOWN}
     return [f"the URL's options set {name}, which Frontview sets itself; remove it there" for name in sorted(names)]

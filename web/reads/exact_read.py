@@ -182,8 +182,9 @@ class ExactReads:
 def _base_may_help(error: DBAPIError) -> bool:
     """Return whether the base tables may answer what a view could not."""
     sqlstate = sqlstate_of(error)
-    lost = error.connection_invalidated or sqlstate is None
-    return not lost and not sqlstate.startswith(_NOT_OF_THE_VIEW)
+    if sqlstate is None or error.connection_invalidated:
+        return False
+    return not sqlstate.startswith(_NOT_OF_THE_VIEW)
 
 
 def statement_of(questions: Sequence[ReadQuestion], base: bool) -> tuple[str, tuple[Any, ...]]:

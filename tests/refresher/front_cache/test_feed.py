@@ -189,6 +189,13 @@ def test_very_many_rows_become_one_change_of_each_source() -> None:
     }
 
 
+@pytest.mark.parametrize("days", [(MARCH_1, None), (None, MARCH_1), (None, None)], ids=["end", "begin", "both"])
+def test_very_many_rows_with_a_bound_that_is_not_known_concern_every_day(days: tuple[date | None, date | None]) -> None:
+    known = (12, list(range(MOST_ROWS_APART)), "calls", MARCH_1, MARCH_9, *(None,) * 6)
+    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "calls", *days, *(None,) * 6)], 50.0, 50.1)
+    assert [(len(bulk.users), *bulk[2:]) for bulk in poll.bulks] == [(MOST_ROWS_APART, "calls", None, None)]
+
+
 def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
     rows = [
         state_row(12, 2),

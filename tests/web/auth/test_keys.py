@@ -148,6 +148,16 @@ def test_unknown_key_names_cause_one_fetch_a_second(monkeypatch, server, hasty):
     keys.stop()
 
 
+@pytest.mark.parametrize(("status", "pause"), [(200, "REFRESH_SECONDS"), (500, "RETRY_SECONDS")])
+def test_the_set_is_fetched_again_without_any_request(monkeypatch, server, status, pause):
+    monkeypatch.setattr(key_fetcher, pause, 0.01)
+    server.status = status
+    keys = PublishedKeys(server.url)
+    keys.start()
+    assert all(server.arrived.acquire(timeout=15) for _ in range(3))
+    keys.stop()
+
+
 @pytest.mark.parametrize(("status", "body"), [(500, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')])
 def test_an_issuer_that_is_down_is_a_503_and_not_a_401(client, server, status, body):
     server.status, server.body = status, body

@@ -105,7 +105,17 @@ class TestToken:
 
     @pytest.mark.parametrize(
         "url",
-        ["", "dash.example", "ftp://dash.example", "https://", "https://a b", "https://x/#y", "http://x?y", "//x"],
+        [
+            "",
+            "dash.example",
+            "ftp://dash.example",
+            "https://",
+            "https://a b",
+            "https://x/#y",
+            "http://x?y",
+            "//x",
+            "http://x:y",
+        ],
     )
     def test_a_links_address_is_checked(self, url: str) -> None:
         result = CliRunner().invoke(main, ["token", "--user", "7", "--link", "--base-url", url])
