@@ -24,6 +24,7 @@ from refresher.process import RefresherProcess
 from tests.acceptance.session_settings import Drawing, Hostile, hostile_database
 from tests.fix_app import fill
 from tests.fix_postgres import Server
+from tests.models.test_suitable_database import encoded
 from tests.oracle.base_tables import facts_of
 from tests.oracle.reads import FIGURES
 from tests.waiting import until
@@ -77,6 +78,19 @@ def test_any_settings_that_the_server_accepts(
             check_system(database)
         else:
             assert database.names(refusal), refusal
+
+
+def test_a_database_of_another_encoding_is_read_as_any_other(
+    embedded_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with encoded(embedded_server, "LATIN1") as url:
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", url)
+        database = Hostile(url, url, (), {})
+        assert refusal_to_start(database) is None
+        with database.neutral() as neutral:
+            neutral.execute("INSERT INTO users (email, name) VALUES ('zoe@example.org', 'Zoë')")
+            neutral.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Jürgen')")
+        check_system(database)
 
 
 def refusal_to_start(database: Hostile) -> str | None:
