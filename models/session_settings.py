@@ -74,6 +74,7 @@ PINNED: Settings = MappingProxyType(
         "from_collapse_limit": "8",
         "join_collapse_limit": "8",
         "geqo_threshold": "12",
+        "recursive_worktable_factor": "10",
         **{f"enable_{method}": "on" for method in _PLANNER_METHODS},
     }
 )
