@@ -23,7 +23,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from models.connection import Connection
 from models.deadlines import Deadlines, Watch
 from models.errors import ServerTooOld
-from models.session_settings import NONE, SETTLE_SESSION, Settings, after_startup, of_transaction, startup_options
+from models.session_settings import (
+    NONE,
+    SETTLE_SESSION,
+    SessionSettings,
+    after_startup,
+    of_transaction,
+    startup_options,
+)
 from models.settled_cursor import cursor_with
 from models.timed_answer import answer_within
 
@@ -41,7 +48,7 @@ _LINE = {
 }
 
 
-def connection_arguments(url: str, application_name: str, session: Settings = NONE) -> dict[str, Any]:
+def connection_arguments(url: str, application_name: str, session: SessionSettings = NONE) -> dict[str, Any]:
     """Return psycopg's arguments for one connection to ``url``; those of the URL itself are not repeated.
 
     :param session: server settings for this session, as in postgresql.conf.
@@ -50,7 +57,7 @@ def connection_arguments(url: str, application_name: str, session: Settings = NO
     return {**_line_arguments(application_name), "options": startup_options({**_LINE, **session}, str(given))}
 
 
-def pooler_arguments(application_name: str, session: Settings = NONE) -> dict[str, Any]:
+def pooler_arguments(application_name: str, session: SessionSettings = NONE) -> dict[str, Any]:
     """Return psycopg's arguments for one connection to a transaction pooler.
 
     Poolers refuse or drop ``options``, and a prepared statement would stay in a session that another client gets next.
@@ -87,7 +94,7 @@ def make_engine(
     application_name: str,
     *,
     pool_size: int = 5,
-    session: Settings = NONE,
+    session: SessionSettings = NONE,
     through_pooler: bool = False,
 ) -> Engine:
     """Return an engine with a bounded pool of connections.
@@ -148,7 +155,7 @@ def open_connections(engine: Engine, count: int, stopping: Event) -> None:
                 opened.enter_context(engine.connect())
 
 
-def connect(url: str, application_name: str, session: Settings = NONE) -> Connection:
+def connect(url: str, application_name: str, session: SessionSettings = NONE) -> Connection:
     """Return a new psycopg connection in autocommit, for a thread that keeps it.
 
     :param session: as in :func:`connection_arguments`.

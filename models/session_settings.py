@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-Settings = Mapping[str, str]
-NONE: Settings = MappingProxyType({})
+SessionSettings = Mapping[str, str]
+NONE: SessionSettings = MappingProxyType({})
 
 _PLANNER_METHODS = (
     "async_append",
@@ -36,7 +36,7 @@ _PLANNER_METHODS = (
     "tidscan",
 )
 # Every server from 15 on knows these, and every role may set them. Values are written as the server shows them.
-PINNED: Settings = MappingProxyType(
+PINNED: SessionSettings = MappingProxyType(
     {
         # Names: our objects are in the schemas public and frontview; the latter is always written out.
         "search_path": "public, pg_temp",
@@ -79,7 +79,7 @@ PINNED: Settings = MappingProxyType(
     }
 )
 # A server that does not know one of these would refuse the connection if it were among its startup parameters.
-PINNED_WHERE_KNOWN: Settings = MappingProxyType(
+PINNED_WHERE_KNOWN: SessionSettings = MappingProxyType(
     {
         "transaction_timeout": "0",  # from 17
         "restrict_nonsystem_relation_kind": "",  # in later releases of 15
@@ -103,7 +103,7 @@ SETTLE_TRANSACTION = _SETTLE.format(transaction="true", parameter="%s")
 SETTLE_SESSION = _SETTLE.format(transaction="false", parameter="$1")
 
 
-def startup_options(session: Settings, given: str = "") -> str:
+def startup_options(session: SessionSettings, given: str = "") -> str:
     """Return the value of libpq's ``options`` for a session.
 
     :param session: settings that win over those pinned here.
@@ -113,7 +113,7 @@ def startup_options(session: Settings, given: str = "") -> str:
     return " ".join([given, *(f"-c {name}={_escaped(value)}" for name, value in settings.items())]).strip()
 
 
-def after_startup(session: Settings) -> str:
+def after_startup(session: SessionSettings) -> str:
     """Return the parameter of :data:`SETTLE_SESSION`: what startup parameters cannot set reliably.
 
     :param session: as in :func:`startup_options`.
@@ -122,7 +122,7 @@ def after_startup(session: Settings) -> str:
     return json.dumps(late | {name: value for name, value in session.items() if name in late})
 
 
-def of_transaction(session: Settings = NONE) -> str:
+def of_transaction(session: SessionSettings = NONE) -> str:
     """Return the parameter of :data:`SETTLE_TRANSACTION`, in whose transaction all settings hold; ``session`` wins."""
     return json.dumps({**PINNED, **PINNED_WHERE_KNOWN, **session})
 
