@@ -37,7 +37,7 @@ WITH RECURSIVE own (relation, owner) AS (
 ), owners (role) AS (
     SELECT p.proowner FROM pg_catalog.pg_proc p WHERE p.pronamespace = to_regnamespace('frontview')
     UNION SELECT o.owner FROM own o
-), connected (role, leads) AS (
+), connected (role, may_drain) AS (
     SELECT r.oid, COALESCE(has_table_privilege(to_regclass('frontview.drain'), 'INSERT'), FALSE)
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 ), reads (relation, role) AS (
@@ -46,7 +46,7 @@ WITH RECURSIVE own (relation, owner) AS (
             SELECT own.relation FROM own UNION ALL SELECT captured.relation FROM captured
         ) x
         UNION ALL SELECT own.relation, c.role FROM own CROSS JOIN connected c
-        UNION ALL SELECT captured.relation, c.role FROM captured JOIN connected c ON c.leads
+        UNION ALL SELECT captured.relation, c.role FROM captured JOIN connected c ON c.may_drain
     )
     UNION
     SELECT d.refobjid, CASE WHEN v.relkind = 'v' AND EXISTS (

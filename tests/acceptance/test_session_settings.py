@@ -169,7 +169,7 @@ def check_cached_reads(client: FlaskClient, neutral: Connection) -> None:
 
 
 def expected(neutral: Connection, name: str) -> tuple[dict[str, Any], str]:
-    """Return the data of a read and its address, after a look at the oracle's own figures."""
+    """Return the data of a read and its address, taken from the oracle's own figures."""
     facts = facts_of(neutral, USER)
     first, last = facts.today - timedelta(days=44), facts.today
     address, read = READS[name]
