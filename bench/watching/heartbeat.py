@@ -37,7 +37,7 @@ class Heartbeat:
     began: float | None = None
 
     def note(self, age: float, query: str | None, seconds: float | None) -> None:
-        """Add what one look saw."""
+        """Add what one check saw."""
         self.began = self.began or time.monotonic()
         self.oldest = max(self.oldest, age)
         if query is not None and seconds is not None and (found := _FUNCTION.search(query)):
@@ -48,7 +48,7 @@ class Heartbeat:
 def watched(url: str, after_epoch: int = -1) -> Iterator[Heartbeat]:
     """Watch while the block runs.
 
-    :param after_epoch: a leader of this or an earlier epoch is not looked at.
+    :param after_epoch: a leader of this or an earlier epoch is left out.
     """
     beat, over = Heartbeat(), threading.Event()
 
