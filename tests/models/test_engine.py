@@ -54,7 +54,7 @@ def test_an_attempt_that_timed_out_has_closed_its_socket(
 def test_a_server_that_says_nothing_after_it_took_the_connection_is_given_up(
     silent: socket.socket, attempt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As behind a proxy whose link to the server is cut just then."""
+    """As behind a proxy whose link to the server is cut at that moment."""
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 2)
 
     def accept() -> None:
