@@ -1,7 +1,7 @@
 """What an error of the database means for the caller: an outage, a schema that is not migrated, or a defect.
 
 An outage heals without a change of code or data, so the same request may succeed later. Everything else is a defect,
-unless a function of ours refuses a parameter by its own SQLSTATE: PostgreSQL raises its own 22023 for data, too.
+unless a function refuses a parameter by INVALID_PARAMETER; PostgreSQL itself raises 22023 also for what is in a table.
 
 Invariant: the texts hold no parameter, no value of a row and no connection data.
 """

@@ -58,7 +58,7 @@ PINNED: SessionSettings = MappingProxyType(
         "default_transaction_deferrable": "off",
         "synchronous_commit": "on",
         "row_security": "off",  # A table whose policies would hide rows from us is refused, not read in part.
-        # Time limits: a session that needs one asks for it.
+        # Time limits: code that needs one asks for it.
         "statement_timeout": "0",
         "lock_timeout": "0",
         "idle_session_timeout": "0",
@@ -74,6 +74,7 @@ PINNED: SessionSettings = MappingProxyType(
         "from_collapse_limit": "8",
         "join_collapse_limit": "8",
         "geqo_threshold": "12",
+        "recursive_worktable_factor": "10",
         **{f"enable_{method}": "on" for method in _PLANNER_METHODS},
     }
 )
@@ -91,8 +92,8 @@ PINNED_WHERE_KNOWN: SessionSettings = MappingProxyType(
 # libpq sends PGTZ and PGDATESTYLE as startup parameters of their own, which win over those in ``options``.
 _FROM_THE_ENVIRONMENT = ("timezone", "datestyle")
 
-# One statement for all settings, which are its parameter; only those that differ are set. Names are complete, since the
-# search_path is not ours yet.
+# One statement for all settings, which are its parameter; only those that differ are set. Any search_path may
+# be set in the session.
 _SETTLE = """
 SELECT pg_catalog.count(pg_catalog.set_config(s.key, s.value, {transaction}))
 FROM pg_catalog.json_each_text({parameter}::pg_catalog.json) AS s

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 from models.errors import UnsuitableDatabase
 
 ENCODING: LiteralString = "SELECT pg_catalog.current_setting('server_encoding')"
-# SQL_ASCII stores bytes of any encoding; from MULE_INTERNAL, PostgreSQL cannot convert to UTF8.
-UNREADABLE_ENCODINGS = ("SQL_ASCII", "MULE_INTERNAL")
+# It stores bytes of any encoding. Text of every other can be read as UTF8, or PostgreSQL refuses the connection.
+UNREADABLE_ENCODING = "SQL_ASCII"
 OTHER_ENCODING = "Dump it, and restore it into one made with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
 
 # Each table that is read, with the role whose rights it is read with, where row-level security would apply to that
@@ -37,7 +37,7 @@ WITH RECURSIVE own (relation, owner) AS (
 ), owners (role) AS (
     SELECT p.proowner FROM pg_catalog.pg_proc p WHERE p.pronamespace = to_regnamespace('frontview')
     UNION SELECT o.owner FROM own o
-), connected (role, leads) AS (
+), connected (role, may_drain) AS (
     SELECT r.oid, COALESCE(has_table_privilege(to_regclass('frontview.drain'), 'INSERT'), FALSE)
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 ), reads (relation, role) AS (
@@ -46,7 +46,7 @@ WITH RECURSIVE own (relation, owner) AS (
             SELECT own.relation FROM own UNION ALL SELECT captured.relation FROM captured
         ) x
         UNION ALL SELECT own.relation, c.role FROM own CROSS JOIN connected c
-        UNION ALL SELECT captured.relation, c.role FROM captured JOIN connected c ON c.leads
+        UNION ALL SELECT captured.relation, c.role FROM captured JOIN connected c ON c.may_drain
     )
     UNION
     SELECT d.refobjid, CASE WHEN v.relkind = 'v' AND EXISTS (
@@ -105,7 +105,7 @@ def hidden_rows(rows: Iterable[Sequence[Any]]) -> list[HiddenRows]:
 
 def unreadable(encoding: str) -> bool:
     """Return whether text of a database with this ``server_encoding`` cannot be converted to UTF8."""
-    return encoding in UNREADABLE_ENCODINGS
+    return encoding == UNREADABLE_ENCODING
 
 
 def require_readable_text(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of the heartbeat, and of an untouched user's hits, while 250,000 keys change in one statement?
+"""How old does the heartbeat become, and how often does an untouched user hit, while 250,000 keys change at once?
 
 A database with 25,000 more users, each with ten days of measures of an agent; the real refresher; ``frontview serve``
 with one worker. First one statement changes all of these keys, four times in a row. Then the refresher is stopped, an

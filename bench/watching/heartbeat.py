@@ -37,7 +37,7 @@ class Heartbeat:
     began: float | None = None
 
     def note(self, age: float, query: str | None, seconds: float | None) -> None:
-        """Add what one look saw."""
+        """Add what one check found."""
         self.began = self.began or time.monotonic()
         self.oldest = max(self.oldest, age)
         if query is not None and seconds is not None and (found := _FUNCTION.search(query)):

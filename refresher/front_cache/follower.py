@@ -37,7 +37,7 @@ MAX_ROWS_A_POLL = 1_000_000
 # The users of one change stay together above this number: a row for each of 50,000 took 0.2 s of a worker's only core.
 MOST_USERS_APART = 1_000
 # Above this number the rows of one source become one change: 250,000 rows of 200 users took 1.4 s of a worker's core.
-# It drops more days of the users concerned than it must, and nothing of anybody else.
+# It drops more days of the users concerned than it must, and nothing of any other user.
 MOST_ROWS_APART = 20_000
 # There is one notification a drain; a flood of forged ones must not become a flood of polls.
 LEAST_SECONDS_BETWEEN_POLLS = 0.01

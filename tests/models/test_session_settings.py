@@ -49,6 +49,7 @@ HOSTILE = {
     "from_collapse_limit": "1",
     "join_collapse_limit": "1",
     "geqo_threshold": "2",
+    "recursive_worktable_factor": "1000",
     "transaction_timeout": "50s",
     "restrict_nonsystem_relation_kind": "view",
 }

@@ -153,7 +153,7 @@ def test_a_batch_of_collecting_deletes_as_many_keys_as_asked_for_even_of_one_dra
 class TestBudget:
     @pytest.fixture
     def housekeeping(self, c: Connection) -> Housekeeping:
-        """Housekeeping whose clock goes on by a fifth of the budget at each look at it."""
+        """Housekeeping whose clock goes on by a fifth of the budget each time it is read."""
         now = iter(range(1, 1_000_000))
         wanted = threading.Event()
         wanted.set()

@@ -57,6 +57,8 @@ def test_a_database_that_is_not_migrated_is_refused(monkeypatch):
     def refuse(_connection):
         raise NotMigrated("there is no frontview schema.")
 
+    for passed in ("require_readable_text", "require_visible_rows"):
+        monkeypatch.setattr(f"models.preconditions.{passed}", lambda _connection: None)
     monkeypatch.setattr("models.preconditions.require_migrated", refuse)
     monkeypatch.setattr("models.preconditions.make_engine", FakeEngine)
     result = run(FRONTVIEW_DATABASE_URL="postgresql://127.0.0.1/db", FRONTVIEW_JWT_SECRET=SECRET)

@@ -27,7 +27,7 @@ def failure(error: type[Exception], *, disconnected: bool = False) -> DBAPIError
 
 
 class Refusal(errors.DataError):
-    """What a function of ours raises about a parameter."""
+    """What a dashboard's function raises about a parameter."""
 
     sqlstate = "FV002"
 
