@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """How old does the heartbeat become, and how often does an untouched user hit, while 250,000 keys change at once?
-=======
-"""How do the heartbeat and an untouched user's hits fare while 250,000 keys change in one statement?
->>>>>>> w/house
 
 A database with 25,000 more users, each with ten days of measures of an agent; the real refresher; ``frontview serve``
 with one worker. First one statement changes all of these keys, four times in a row. Then the refresher is stopped, an
