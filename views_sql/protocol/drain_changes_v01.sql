@@ -82,9 +82,13 @@ BEGIN
         FROM (
             SELECT
                 c.user_id, c.source, c.day,
-                CASE WHEN isfinite(c.day) THEN
-                    (c.day - '2000-01-01'::date)
-                    - row_number() OVER (PARTITION BY c.user_id, c.source ORDER BY c.day)
+                -- Of very many keys, those of a user are fed as one range of days: 250,000 rows of days apart took the
+                -- drain 2 s longer. Caches drop more days of these users than they must, and nothing of others.
+                CASE
+                    WHEN NOT isfinite(c.day) THEN NULL
+                    WHEN (SELECT count(*) FROM changed) > 20000 THEN 0
+                    ELSE (c.day - '2000-01-01'::date)
+                        - row_number() OVER (PARTITION BY c.user_id, c.source ORDER BY c.day)
                 END AS island
             FROM changed c
         ) run
