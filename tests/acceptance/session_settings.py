@@ -143,6 +143,8 @@ def _values_of(
     assert least is not None
     assert most is not None
     inner = [number for number in NUMBERS if float(least) < float(number) < float(most)]
+    if name == "transaction_timeout":  # One of 1 ms may end the session before its first statement has lifted it.
+        inner.remove("1")
     return tuple((number,) for number in (least, *inner, min(most, LARGEST, key=float)))
 
 
