@@ -36,7 +36,7 @@ threads = threads_for(settings.pool_size, settings.event_streams)  # Some are fr
 preload_app = False
 
 timeout = 60  # For a worker without a heartbeat; a thread that waits for the database does not stop the heartbeat.
-graceful_timeout = max(STOP_SECONDS, int(settings.statement_timeout_seconds) + BEYOND_TIMEOUT_SECONDS + 1)
+graceful_timeout = max(STOP_SECONDS, 2 * int(settings.statement_timeout_seconds) + BEYOND_TIMEOUT_SECONDS + 1)
 keepalive = 75  # Longer than the proxy keeps a connection, so that it is never closed during a request.
 
 limit_request_line = 4094

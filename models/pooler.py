@@ -12,6 +12,7 @@ from models.errors import ConfigurationError
 
 ROUNDS = 3  # How often two connections are compared.
 PROBE_SETTING = {"frontview.asked": "on"}  # A setting that only arrives if no pooler drops settings.
+_REFUSED = "unsupported startup parameter"
 _REMEDY = "set FRONTVIEW_DIRECT_URL to the server itself"
 
 
@@ -33,10 +34,18 @@ def require_own_session(open_connection: Callable[[], Connection], variable: str
 
 def refusal(reason: str, variable: str = "FRONTVIEW_DATABASE_URL") -> ConfigurationError | None:
     """Return the error for a connection refused for ``reason``, None unless a pooler refused our settings."""
-    if "unsupported startup parameter" not in reason:
+    if _REFUSED not in reason:
         return None
     fault = "there is a pooler in between that refuses the settings of our sessions"
     return ConfigurationError([f"{variable}: {fault}; {_REMEDY}"])
+
+
+def refused_options(reason: str) -> ConfigurationError | None:
+    """Return the error for a connection to a transaction pooler refused for its options, None if it was not."""
+    if _REFUSED not in reason:
+        return None
+    fault = "the pooler refuses the options in this URL, or those of PGOPTIONS; leave them out"
+    return ConfigurationError([f"FRONTVIEW_DATABASE_URL: {fault}, or set them for the role: ALTER ROLE … SET …"])
 
 
 def shares_sessions(open_connection: Callable[[], Connection]) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.engine import connect, make_engine, require_supported_server
 from models.errors import MigrationError
-from models.pooler import PROBE_SETTING, refusal, require_own_session
+from models.pooler import PROBE_SETTING, refusal, refused_options, require_own_session
 from models.schema_version import VERSION_TABLE, require_migrated
 from models.suitable_database import require_readable_text, require_visible_rows
 
@@ -34,7 +34,12 @@ def require_usable_database(url: str, direct_url: str, application_name: str) ->
     variable = "FRONTVIEW_DATABASE_URL" if url == direct_url else "FRONTVIEW_DIRECT_URL"
     engine = make_engine(url, application_name, pool_size=1, through_pooler=url != direct_url)
     try:
-        _require_usable(engine)
+        try:
+            _require_usable(engine)
+        except DBAPIError as error:
+            if url != direct_url and (fault := refused_options(str(error))) is not None:
+                raise fault from None
+            raise
         require_own_session(lambda: connect(direct_url, application_name, PROBE_SETTING), variable)
     except (DBAPIError, psycopg.OperationalError) as error:
         if (fault := refusal(str(error), variable)) is not None:

@@ -6,7 +6,8 @@ Invariant: each limit is one sentence that names the setting, its value and what
 from models.connection import Connection
 from models.session_settings import of_transaction
 
-REFRESHER_CONNECTIONS = 5  # Drain, refreshes, inspection, warm plan, and one that looks after a slow statement.
+# Drain, refreshes, chores, inspection, warm plan, and one that looks after a slow statement.
+REFRESHER_CONNECTIONS = 6
 
 _NOT_PINNED = """
 SELECT s.key, current_setting(s.key, true), s.value FROM json_each_text(%s::json) s

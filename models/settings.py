@@ -23,6 +23,8 @@ _EXPECTED_URL = (
     "not a database URL that libpq can read; expected postgresql://user:password@host:port/name, special characters "
     "in the password percent-encoded (@ as %40, / as %2F)"
 )
+# The first parts of paths at which the web server answers.
+_OWN_PATHS = {"api", "docs", "healthz", "metrics", "openapi.json", "ops", "readyz", "static"}
 
 
 class Settings(BaseSettings):
@@ -84,7 +86,10 @@ class Settings(BaseSettings):
         0.1, gt=0, le=1, description="Share of one core and one connection that a worker may take for warming."
     )
     warming_users: int = Field(
-        500, ge=0, le=100_000, description="Most users whose answers the leader plans to keep warm."
+        500,
+        ge=0,
+        le=100_000,
+        description="Most users whose answers the leader plans to keep warm; a fiftieth, at least 10, as most active.",
     )
 
     url_prefix: str = Field(
@@ -171,6 +176,8 @@ class Settings(BaseSettings):
     def _is_path(cls, value: str) -> str:
         if not re.fullmatch(r"(/[\w.~-]+)*/?", value, re.ASCII):
             raise ValueError("expected a path such as /frontview")
+        if value.strip("/").partition("/")[0] in _OWN_PATHS:
+            raise ValueError(f"{value} begins like a path of the web server itself; take another one")
         return value.rstrip("/")
 
     @field_validator("log_format", "log_level", mode="before")

@@ -15,7 +15,9 @@ from models.session_settings import SETTLE_TRANSACTION
 
 # The defaults of these belong to the session, and the transaction has begun with them. SET without LOCAL ends with the
 # transaction here, too; both come before its first snapshot.
+# A standby refuses the second one, with the SQLSTATE that also stands for a plan that no longer fits its table.
 _BEGUN_WITH = (b"SET transaction_isolation TO 'read committed'", b"SET transaction_read_only TO off")
+_CHECKS_A_SETTING = "call_bool_check_hook"
 
 
 class SettledCursor(psycopg.Cursor[Any]):
@@ -33,12 +35,17 @@ class SettledCursor(psycopg.Cursor[Any]):
         connection = self.connection
         if connection.info.transaction_status != TransactionStatus.IDLE:
             return super().execute(query, params, prepare=prepare, binary=binary)
-        with connection.pipeline():
-            own = psycopg.Cursor(connection)
-            for statement in _BEGUN_WITH:
-                own.execute(statement, prepare=False)
-            own.execute(SETTLE_TRANSACTION.encode(), [self.settings], prepare=False)
-            return super().execute(query, params, prepare=prepare, binary=binary)
+        try:
+            with connection.pipeline():
+                own = psycopg.Cursor(connection)
+                for statement in _BEGUN_WITH:
+                    own.execute(statement, prepare=False)
+                own.execute(SETTLE_TRANSACTION.encode(), [self.settings], prepare=False)
+                return super().execute(query, params, prepare=prepare, binary=binary)
+        except psycopg.errors.FeatureNotSupported as error:
+            if error.diag.source_function != _CHECKS_A_SETTING:
+                raise
+            raise psycopg.errors.ReadOnlySqlTransaction("the server is a standby") from None
 
 
 def cursor_with(settings: str) -> type[SettledCursor]:

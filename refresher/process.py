@@ -116,7 +116,10 @@ class RefresherProcess:
             finally:
                 self._add_job(job, seconds, name)
 
-        self._scheduler.add_job(run, run_date=datetime.now(UTC) + timedelta(seconds=seconds), id=name)
+        # Two instances, since a run has not ended for APScheduler when it adds the next one. If the process stood still
+        # in between, that one would be skipped, and none would follow.
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        self._scheduler.add_job(run, run_date=at, id=name, max_instances=2)
 
     def _refreshed(self, result: RefreshResult) -> None:
         self._metrics.refreshed(result)

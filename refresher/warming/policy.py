@@ -22,6 +22,7 @@ ALIKE_SHARE = 0.25  # Days whose reads at an hour differ by more than this facto
 LOW_TRAFFIC_HOURS = 3  # In low traffic, the plan looks this many hours ahead.
 LOW_TRAFFIC_RENEWED = timedelta(minutes=5)  # How often rows planned in low traffic are renewed.
 LOW_TRAFFIC_SHARE = 0.25  # Traffic is low below this share of the usual reads.
+LEAST_ACTIVE = 10  # How many of the most active are planned at least, without predictions.
 LEAST_HISTORY_PERIODS = 12  # Traffic is not judged by fewer periods of five minutes.
 ACTIVE_SHARE = 0.02  # Share of the users that are planned as most active; without habits of an hour, all are.
 _BASES = {"asked": 4_000.0, "predicted": 3_000.0, "most_active": 2_000.0, "low_traffic": 1_000.0}
@@ -95,8 +96,11 @@ def plan(
     wanted = predicted(begin, habits) if predictive else []
     if predictive and now >= begin + HOUR - PREPARED_BEFORE:
         wanted += predicted(begin + HOUR, habits)
-    is_blind = predictive and not wanted
-    active = capacity.users if is_blind else round(capacity.users * ACTIVE_SHARE)
+    active = round(capacity.users * ACTIVE_SHARE)
+    if not predictive:
+        active = max(LEAST_ACTIVE, active)
+    elif not wanted:
+        active = capacity.users
     wanted += _most_active_rows(now, most_active, active)
     if low_traffic:
         wanted += _low_traffic_rows(now, habits)

@@ -5,12 +5,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models import engine
+from models.database_errors import is_outage, sqlstate_of
+from models.engine import make_engine
+from tests.faults.deployment.cluster import Cluster
 
 NAME = "frontview-test"
 ATTEMPTS: dict[str, Callable[[str], object]] = {
@@ -55,7 +59,7 @@ def test_a_server_that_says_nothing_after_it_took_the_connection_is_given_up(
     silent: socket.socket, attempt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a proxy whose link to the server is cut at that moment."""
-    monkeypatch.setattr(engine, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 4)
 
     def accept() -> None:
         accepted, _ = silent.accept()
@@ -72,3 +76,18 @@ def test_a_server_that_says_nothing_after_it_took_the_connection_is_given_up(
         ATTEMPTS[attempt](url)
     server.join(10)
     assert not server.is_alive(), "its socket is closed"
+
+
+def test_a_standby_that_a_pooler_leads_to_is_an_outage(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.start()
+    cluster.become_standby()
+    standby = make_engine(cluster.url("postgres"), "frontview-test", through_pooler=True)
+    try:
+        with pytest.raises(DBAPIError) as caught, standby.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        assert is_outage(caught.value)
+        assert sqlstate_of(caught.value) == "25006"
+    finally:
+        standby.dispose()
+        cluster.close()

@@ -138,3 +138,9 @@ def test_the_refresher_says_at_its_start_which_variables_set_nothing() -> None:
     assert started.returncode == 1
     assert "FRONTVIEW_REFRESHER_METRICS_PORT: Kubernetes" in started.stderr
     assert "Traceback" not in started.stderr
+
+
+@pytest.mark.parametrize("prefix", ["/api", "/static/more", "/ops/"])
+def test_a_prefix_that_begins_like_a_path_of_our_own_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"FRONTVIEW_URL_PREFIX: .*take another one"):
+        load_settings(url_prefix=prefix)

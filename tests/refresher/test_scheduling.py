@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from models.session_limits import REFRESHER_CONNECTIONS
 from models.settings import load_settings
+from refresher.leader.drain import Drain
+from refresher.leader.leader_session import LeaderSession
 from refresher.process import RefresherProcess
 from views_sql.voice.catalog import CATALOG
 
@@ -18,6 +21,7 @@ def process() -> Iterator[RefresherProcess]:
     made = RefresherProcess(load_settings(), CATALOG, "postgresql://127.0.0.1:1/none")
     made._scheduler.start()
     yield made
+    made._scheduler.pause()  # As the process does before it ends: no job begins any more.
     made._scheduler.shutdown(wait=False)
 
 
@@ -54,3 +58,8 @@ def test_a_job_that_fails_runs_again(process: RefresherProcess) -> None:
     process._add_job(fails, 1, "fails")
     assert runs.acquire(timeout=SECONDS)
     assert runs.acquire(timeout=SECONDS)
+
+
+def test_a_leader_has_no_more_sessions_than_doctor_counts(process: RefresherProcess) -> None:
+    sessions = [part for part in vars(process).values() if isinstance(part, LeaderSession | Drain)]
+    assert len(sessions) + 1 == REFRESHER_CONNECTIONS  # One looks after a statement that gets no answer.

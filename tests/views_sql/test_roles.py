@@ -71,7 +71,8 @@ WHERE n.nspname IN ('frontview', 'public') AND c.relkind IN ('r', 'p', 'v', 'm')
 FUNCTIONS = """
 SELECT p.proname, format('SELECT frontview.%I(%s)', p.proname, (
     -- A sub-select, since the planner replaces a strict function of NULLs without checking rights.
-    SELECT string_agg(format('(SELECT NULL::%s)', t::regtype), ', ' ORDER BY n) FROM unnest(p.proargtypes) WITH ORDINALITY a (t, n)
+    SELECT string_agg(format('(SELECT NULL::%s)', t::regtype), ', ' ORDER BY n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a (t, n)
 ))
 FROM pg_proc p WHERE p.pronamespace = 'frontview'::regnamespace ORDER BY 1
 """

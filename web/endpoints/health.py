@@ -28,6 +28,7 @@ from web.http.openapi import HEALTH_RESPONSES, READINESS_RESPONSES
 from web.http.problems import RETRY_DATABASE_SECONDS, unavailable
 
 KEPT_SECONDS = 1.0  # How long the result of a check is used.
+SLOW_SECONDS = 15.0  # How long a good one is used while reads take every connection.
 WAIT_SECONDS = 0.5  # How long a request waits for the check that another one runs.
 
 
@@ -67,12 +68,12 @@ class ReadinessCheck:
         """Return the state of the database now, or within the last second.
 
         While reads use every connection of the pool, a database that answers the feed is slow and not gone: then the
-        last result counts.
+        last result counts for some seconds if it was good.
 
         :param database_answers: whether it answers the feed.
         """
-        if database_answers and self._latest is not None and not has_free_connection(engine):
-            return self._latest
+        if database_answers and (good := self._good_lately()) is not None and not has_free_connection(engine):
+            return good
         if not self._lock.acquire(timeout=WAIT_SECONDS):  # The running check waits for a database that does not answer.
             return Readiness(DatabaseState(None), self._clock())
         try:
@@ -82,6 +83,12 @@ class ReadinessCheck:
             return latest
         finally:
             self._lock.release()
+
+    def _good_lately(self) -> Readiness | None:
+        latest = self._latest
+        if latest is None or latest.database.schema is None or not latest.database.schema.migrated:
+            return None
+        return latest if self._clock() - latest.checked_at < SLOW_SECONDS else None
 
 
 def check_database(engine: Engine) -> DatabaseState:

@@ -106,14 +106,16 @@ class ExactReads:
         :raises StatementFailed: the function has a defect, or this role lacks a right.
         """
         base, reconnected = False, False
-        began = self._monotonic()
+        began: float | None = None
         question = ReadQuestion(dashboard, user, arguments)
         for _ in range(MAX_ATTEMPTS):
             try:
-                (answer,) = self._ask_once([question], base, begin_by)
-                return answer
+                with self._connection(begin_by) as connection:
+                    began = began or self._monotonic()
+                    (answer,) = self._ask_on(connection, [question], base)
+                    return answer
             except DBAPIError as error:
-                if self._monotonic() - began >= self._seconds:
+                if began is not None and self._monotonic() - began >= self._seconds:
                     raise self._failure(error) from error
                 if error.connection_invalidated and not reconnected:
                     reconnected = True  # A pooled connection died while it was idle.
@@ -134,7 +136,8 @@ class ExactReads:
         """
         if len(questions) > 1:
             try:
-                return list(self._ask_once(questions, base=False))
+                with self._connection(NEVER) as connection:
+                    return list(self._ask_on(connection, questions, base=False))
             except DatabaseUnavailable as error:  # There is no connection, so there is none for each of them.
                 return [error] * len(questions)
             except DBAPIError as error:
@@ -147,11 +150,10 @@ class ExactReads:
         except FrontviewError as error:
             return error
 
-    def _ask_once(self, questions: Sequence[ReadQuestion], base: bool, begin_by: float = NEVER) -> list[Answer]:
+    def _ask_on(self, connection: Connection, questions: Sequence[ReadQuestion], base: bool) -> list[Answer]:
         statement, values = statement_of(questions, base)
-        with self._connection(begin_by) as connection:
-            calculated_at, sent = self._wall(), self._monotonic()
-            rows = connection.exec_driver_sql(statement, values).mappings().all()
+        calculated_at, sent = self._wall(), self._monotonic()
+        rows = connection.exec_driver_sql(statement, values).mappings().all()
         milliseconds = (self._monotonic() - sent) * 1000
         return [_answer(row, sent, calculated_at, milliseconds) for row in sorted(rows, key=itemgetter("place"))]
 

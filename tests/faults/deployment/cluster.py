@@ -112,6 +112,12 @@ class Cluster:
         self.stop(mode)
         self.start()
 
+    def become_standby(self) -> None:
+        """Stop, and start as a hot standby that follows nobody."""
+        self.stop()
+        (self._data / "standby.signal").touch()
+        self.start()
+
     def configure(self, **settings: str) -> None:
         """Change settings by ALTER SYSTEM and reload; some take effect only at the next start."""
         with self.connect("postgres") as connection:

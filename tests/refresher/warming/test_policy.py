@@ -1,5 +1,6 @@
 """Whom the leader plans to warm: pure decisions over habits, the time and the room there is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -110,12 +111,14 @@ def test_beside_the_expected_only_a_few_of_the_most_active_are_planned() -> None
 
 def test_without_predictions_only_a_few_of_the_most_active_are_planned_and_in_low_traffic_the_next_hours() -> None:
     active = [Habit(str(user), "a", 100.0 - user) for user in range(200)]
-    few = [str(user) for user in range(round(CAPACITY.users * policy.ACTIVE_SHARE))]
+    few = [str(user) for user in range(policy.LEAST_ACTIVE)]
     for habits in ([], [habit("usual")]):
         assert [row.user for row in plan(NINE, habits, active, CAPACITY, predictive=False)] == few
     rows = plan(NINE, [habit("usual")], active, CAPACITY, predictive=False, low_traffic=True)
     assert users(rows, "most_active") == few
     assert users(rows, "low_traffic") == ["usual"]
+    rows = plan(NINE, [], active, replace(CAPACITY, users=1000), predictive=False)
+    assert len(rows) == 1000 * policy.ACTIVE_SHARE
 
 
 def test_in_low_traffic_the_next_hours_users_are_planned_last() -> None:

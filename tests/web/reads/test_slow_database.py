@@ -31,6 +31,7 @@ def test_while_every_place_is_taken_by_slow_reads_another_read_waits_for_one(
                 until(lambda: admission.statistics().inside == 2, "reads that take all places")
                 stalled_at = time.monotonic() + STALLED_SECONDS
                 until(lambda: time.monotonic() > stalled_at, "second without movement")
+                until(worker.follower.database_answers, "answer to the follower")
                 readings.append(threads.submit(read, DASHBOARDS[2], 1, {}))
                 until(lambda: admission.waiting or readings[2].done(), "waiter")
             assert {reading.result(10).source for reading in readings} == {"database"}
