@@ -27,7 +27,9 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 NAMING = [path for path in [*DEPLOY.rglob("*"), *ROOT.glob("docs/**/*"), ROOT / "compose.yaml"] if path.is_file()]
 KNOWN = {f"FRONTVIEW_{name.upper()}" for name in Settings.model_fields}
-OF_THE_TESTS = {"FRONTVIEW_HOSTILE_REQUESTS", "FRONTVIEW_SIMULATION_SCHEDULES", "FRONTVIEW_TEST_CHROMIUM"}
+OF_THE_TESTS = {
+    f"FRONTVIEW_{name}" for name in ("HOSTILE_REQUESTS", "SESSION_SETTINGS", "SIMULATION_SCHEDULES", "TEST_CHROMIUM")
+}
 UNIT_FILES = sorted(UNITS.iterdir())
 
 
