@@ -105,9 +105,19 @@ def test_a_row_that_somebody_wrote_signs_in_with_good_tokens_only(served: System
     assert token not in log
 
 
-def test_without_its_database_it_is_503_and_says_when_to_come_back(served: System) -> None:
+OUTAGE = """
+CREATE FUNCTION frontview.redeem_sign_in_code(bytea) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN RAISE 'no room' USING ERRCODE = 'insufficient_resources'; END $$
+"""
+
+
+def test_an_outage_is_503_and_says_when_to_come_back_and_a_defect_is_500(served: System) -> None:
     code = link(served, "--user", "2").partition("#code=")[2]
     served.sql.execute("ALTER FUNCTION frontview.redeem_sign_in_code RENAME TO gone")
-    assert sign_in(served, code).status_code == 503
+    assert sign_in(served, code).status_code == 500
+    served.sql.execute(OUTAGE)
+    unavailable = sign_in(served, code)
+    assert (unavailable.status_code, "Retry-After" in unavailable.headers) == (503, True)
+    served.sql.execute("DROP FUNCTION frontview.redeem_sign_in_code(bytea)")
     served.sql.execute("ALTER FUNCTION frontview.gone RENAME TO redeem_sign_in_code")
     assert sign_in(served, code).status_code == 200, "a failure of the database does not use it up"

@@ -143,7 +143,7 @@ def test_a_page_that_is_opened_without_answers_says_so_and_tries_again(visits: V
 
 def test_a_fault_of_one_panel_is_said_there_and_the_others_go_on(visits: Visits, running: System) -> None:
     visit = live(visits, running, 1)
-    visit.watch.allow("status of 503.*/api/v1/agents")
+    visit.watch.allow("status of 500.*/api/v1/agents")
     running.sql.execute("ALTER FUNCTION frontview.dashboard_agents RENAME TO dashboard_gone")
     write_shows(visit, 1)
     expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the earlier numbers.")

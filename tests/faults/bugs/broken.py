@@ -15,7 +15,7 @@ from refresher.front_cache import applied_feed
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
 from refresher.front_cache.trust import Sighting, Trust
-from refresher.leader.drain import _Housekeeping
+from refresher.leader.housekeeping import Housekeeping
 from web.cli import main as frontview
 
 
@@ -68,13 +68,13 @@ def trust_by_receipt() -> None:
 
 def keys_collected_early() -> None:
     """Collect all the time, not only when a refresh has committed; what counts as covered is the database's part."""
-    honest = _Housekeeping.run_what_is_due
+    honest = Housekeeping.run_what_is_due
 
-    def eager(housekeeping: Any, now: float) -> None:
+    def eager(housekeeping: Any) -> None:
         housekeeping._collect_wanted.set()
-        honest(housekeeping, now)
+        honest(housekeeping)
 
-    _Housekeeping.run_what_is_due = eager  # type: ignore[method-assign]
+    Housekeeping.run_what_is_due = eager  # type: ignore[method-assign]
 
 
 PATCHES: dict[str, Callable[[], None]] = {
