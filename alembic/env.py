@@ -18,27 +18,18 @@ import models.voice  # noqa: F401  what these declare joins the metadata
 from models.base import metadata
 from models.column_types import Snapshot, Staleness, Xid8
 from models.embedded import direct_url
-from models.engine import make_engine, require_supported_server
-from models.preconditions import require_migratable
+from models.engine import make_engine
+from models.preconditions import require_migratable, require_suitable_server
+from models.schema_version import VERSION_TABLE
 from models.session_settings import SETTLE_TRANSACTION, of_transaction
 from models.settings import load_settings
-from models.suitable_database import require_readable_text, require_visible_rows
+from models.suitable_database import require_visible_rows
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
 
-VERSION_TABLE = "frontview_alembic_version"
 MIGRATION_LOCK = 0x66726F6E  # The letters "fron".
 TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
 # Types that SQLAlchemy does not reflect by itself.
 ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "frontview.staleness": Staleness})
-
-
-def check_server(connection: Connection) -> None:
-    """Raise unless server and database can run the protocol."""
-    row = connection.execute(
-        text("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
-    ).one()
-    require_supported_server(row[0], row[1])
-    require_readable_text(connection)
 
 
 def include_name(name: str | None, type_: str, parents: MutableMapping[str, str | None]) -> bool:
@@ -48,11 +39,12 @@ def include_name(name: str | None, type_: str, parents: MutableMapping[str, str 
 
 def configure(connection: Connection, **extra: object) -> None:
     """Configure the migration context."""
+    version_schema, _, version_table = VERSION_TABLE.partition(".")
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        version_table=VERSION_TABLE,
-        version_table_schema="public",
+        version_table=version_table,
+        version_table_schema=version_schema,
         include_schemas=True,
         include_name=include_name,
         **extra,
@@ -66,7 +58,7 @@ def upgrade_every_branch(revision: str, _context: object) -> object:
 
 def run(connection: Connection) -> None:
     """Migrate over one connection."""
-    check_server(connection)
+    require_suitable_server(connection)
     # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
     connection.exec_driver_sql(SETTLE_TRANSACTION, (of_transaction({"row_security": "on"}),))
     require_migratable(connection)

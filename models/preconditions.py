@@ -3,12 +3,15 @@
 Invariant: an error's message tells an operator what to do; no connection is left open.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import psycopg
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from models.engine import connect, make_engine, require_supported_server
-from models.errors import MigrationError
+from models.errors import ConfigurationError, MigrationError
 from models.pooler import PROBE_SETTING, refusal, refused_options, require_own_session
 from models.schema_version import VERSION_TABLE, require_migrated
 from models.suitable_database import require_readable_text, require_visible_rows
@@ -34,30 +37,38 @@ def require_usable_database(url: str, direct_url: str, application_name: str) ->
     variable = "FRONTVIEW_DATABASE_URL" if url == direct_url else "FRONTVIEW_DIRECT_URL"
     engine = make_engine(url, application_name, pool_size=1, through_pooler=url != direct_url)
     try:
-        try:
-            _require_usable(engine)
-        except DBAPIError as error:
-            if url != direct_url and (fault := refused_options(str(error))) is not None:
-                raise fault from None
-            raise
-        require_own_session(lambda: connect(direct_url, application_name, PROBE_SETTING), variable)
-    except (DBAPIError, psycopg.OperationalError) as error:
-        if (fault := refusal(str(error), variable)) is not None:
-            raise fault from None
-        raise
+        with _refusals_named(refusal if url == direct_url else refused_options), engine.connect() as connection:
+            require_suitable_server(connection)
+            require_visible_rows(connection)
+            require_migrated(connection)
+        with _refusals_named(lambda reason: refusal(reason, variable)):
+            require_own_session(lambda: connect(direct_url, application_name, PROBE_SETTING), variable)
     finally:
         engine.dispose()  # no connection may exist before workers fork
 
 
-def _require_usable(engine: Engine) -> None:
-    with engine.connect() as connection:
-        number, name = connection.exec_driver_sql(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
-        ).one()
-        require_supported_server(number, name)
-        require_readable_text(connection)
-        require_visible_rows(connection)
-        require_migrated(connection)
+@contextmanager
+def _refusals_named(fault_of: Callable[[str], ConfigurationError | None]) -> Iterator[None]:
+    """Raise what ``fault_of`` makes of the reason why a connection was refused, if it makes anything of it."""
+    try:
+        yield
+    except (DBAPIError, psycopg.OperationalError) as error:
+        if (fault := fault_of(str(error))) is not None:
+            raise fault from None
+        raise
+
+
+def require_suitable_server(connection: Connection) -> None:
+    """Raise unless the server is new enough and the database's text can be converted to UTF8.
+
+    :raises ServerTooOld: the server's version is too old.
+    :raises UnsuitableDatabase: with the encoding.
+    """
+    number, name = connection.exec_driver_sql(
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
+    ).one()
+    require_supported_server(number, name)
+    require_readable_text(connection)
 
 
 def require_migratable(connection: Connection) -> None:

@@ -25,13 +25,6 @@ UNDONE = "ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY; ALTER TABLE {table} D
 ALARMS = "SELECT subject, detail FROM frontview.alarm WHERE kind = 'rows_hidden'"
 
 
-@pytest.fixture(scope="module")
-def stage(any_server: Server) -> Iterator[Cast]:
-    """A database that an ordinary owner has migrated; each test takes back what it did."""
-    with cast(any_server) as found:
-        yield found
-
-
 def run_as(url: str, statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statements.encode())

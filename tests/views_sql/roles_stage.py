@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
+import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
@@ -66,6 +67,13 @@ def cast(server: Server, *, may_create_roles: bool = True, migrated: bool = True
                 for name in names.values():
                     outside.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER".encode())
                     outside.execute(f"DROP ROLE {name}".encode())
+
+
+@pytest.fixture(scope="module")
+def stage(any_server: Server) -> Iterator[Cast]:
+    """A database that an ordinary owner has migrated, with a login of each role; its tests take back what they do."""
+    with cast(any_server) as found:
+        yield found
 
 
 def grant_roles(found: Cast) -> None:

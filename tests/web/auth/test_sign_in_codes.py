@@ -1,28 +1,19 @@
 """One-use codes in the database: once, in time, by the roles that may; and what a row alone is worth."""
 
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from models.connection import Connection
 from refresher.operator_tasks import FORGET
-from tests.fix_postgres import Server
-from tests.views_sql.roles_stage import Cast, cast
+from tests.views_sql.roles_stage import Cast
 from tests.waiting import until
 from web.auth.sign_in_codes import SealBroken, SignInCode, digest_of, make_sign_in_code, redeem_sign_in_code, seal
 
 TOKEN = "header.claims.signature"
 WAITING = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock')"
 COUNT = "SELECT count(*) FROM frontview.sign_in_code"
-
-
-@pytest.fixture(scope="module")
-def stage(any_server: Server) -> Iterator[Cast]:
-    """A migrated database, with a login of each role."""
-    with cast(any_server) as found:
-        yield found
 
 
 @pytest.fixture(autouse=True)
