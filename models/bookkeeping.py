@@ -45,8 +45,11 @@ drain = sa.Table(
     sa.Column("snapshot", Snapshot, nullable=False),
     sa.Column("drained_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("system_identifier", sa.BigInteger, nullable=False),
-    sa.Column("key_count", sa.Integer, nullable=False, comment="keys this drain found changed"),
+    sa.Column("key_count", sa.Integer, nullable=False, comment="keys, or of very many log rows, it found"),
     sa.Column("heartbeats", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("marked", Snapshot, nullable=False, comment="all that it sees is in stale_key"),
+    sa.Column("marking", Snapshot, comment="what the backlog is marked up to; NULL: there is none"),
+    sa.Column("next_page", sa.BigInteger, comment="of change_log, where the next drain goes on marking"),
     schema=SCHEMA,
 )
 

@@ -134,8 +134,11 @@ def create_drain_tables() -> None:
         sa.Column("snapshot", NamedType("pg_snapshot"), nullable=False),
         sa.Column("drained_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("system_identifier", sa.BigInteger, nullable=False),
-        sa.Column("key_count", sa.Integer, nullable=False, comment="keys this drain found changed"),
+        sa.Column("key_count", sa.Integer, nullable=False, comment="keys, or of very many log rows, it found"),
         sa.Column("heartbeats", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("marked", NamedType("pg_snapshot"), nullable=False, comment="all that it sees is in stale_key"),
+        sa.Column("marking", NamedType("pg_snapshot"), comment="what the backlog is marked up to; NULL: there is none"),
+        sa.Column("next_page", sa.BigInteger, comment="of change_log, where the next drain goes on marking"),
         schema=SCHEMA,
     )
     op.create_table(

@@ -18,12 +18,13 @@ def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
         connection.execute(row[0].replace(old, new).encode())
 
 
+DRAIN = "frontview.drain_changes(bigint, bigint)"
 BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], date, date, boolean)"
 
 
 def ignore_undrained_rows(url: str) -> None:
-    rewrite_function(url, BEGIN_READ, "(l.user_id, l.xid) >= (p_user, unseen)", "FALSE")
-    rewrite_function(url, BEGIN_READ, "l.xid >= unseen", "FALSE")
+    rewrite_function(url, BEGIN_READ, "(l.user_id, l.xid) >= (p_user, unmarked_from)", "FALSE")
+    rewrite_function(url, BEGIN_READ, "l.xid >= unmarked_from", "FALSE")
 
 
 def use_notes_whatever_is_marked(url: str) -> None:
@@ -47,13 +48,36 @@ def read_with_volatile_functions(url: str) -> None:
 
 def drain_log_by_highest_xid(url: str) -> None:
     """Read the log as `id > last` would: rows of transactions that were open at the last drain are lost."""
-    rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "l.xid BETWEEN o.xid AND o.xid", "FALSE")
+    rewrite_function(url, DRAIN, "l.xid BETWEEN o.xid AND o.xid", "FALSE")
     rewrite_function(url, BEGIN_READ, "(l.user_id, l.xid) >= (p_user, o.xid)", "FALSE")
     rewrite_function(url, BEGIN_READ, "l.xid BETWEEN o.xid AND o.xid", "FALSE")
 
 
 def keep_marks_while_a_refresh_runs(url: str) -> None:
-    rewrite_function(url, "frontview.drain_changes(bigint, bigint)", "bool_or(a.attempts % 2 = 1)", "FALSE")
+    rewrite_function(url, DRAIN, "bool_or(a.attempts % 2 = 1)", "FALSE")
+
+
+def mark_backlogs_of_few_changes(url: str) -> None:
+    """No sabotage: three changes are very many, and a drain marks one page, so that there is a backlog all the time."""
+    rewrite_function(url, DRAIN, "many CONSTANT integer := 5000", "many CONSTANT integer := 2")
+    rewrite_function(url, DRAIN, "pages_a_drain CONSTANT integer := 16", "pages_a_drain CONSTANT integer := 1")
+
+
+def read_without_the_backlog(url: str) -> None:
+    mark_backlogs_of_few_changes(url)
+    rewrite_function(url, BEGIN_READ, "d.snapshot, d.marked,", "d.snapshot, d.snapshot AS marked,")
+
+
+def prune_what_is_drained(url: str) -> None:
+    mark_backlogs_of_few_changes(url)
+    prune = "frontview.prune_change_log(pg_snapshot, integer)"
+    rewrite_function(url, prune, "SELECT d.marked FROM", "SELECT d.snapshot FROM")
+
+
+def end_a_backlog_at_the_newest_drain(url: str) -> None:
+    """Take for marked what was logged while the backlog was marked."""
+    mark_backlogs_of_few_changes(url)
+    rewrite_function(url, DRAIN, "last.marked := last.marking", "last.marked := last.snapshot")
 
 
 def ignore_rewrites(url: str) -> None:

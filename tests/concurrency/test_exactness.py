@@ -21,6 +21,9 @@ from tests.concurrency.storm import Storm
         sabotage.read_with_volatile_functions,
         sabotage.drain_log_by_highest_xid,
         sabotage.keep_marks_while_a_refresh_runs,
+        sabotage.read_without_the_backlog,
+        sabotage.prune_what_is_drained,
+        sabotage.end_a_backlog_at_the_newest_drain,
     ],
 )
 def test_the_storm_finds_a_step_left_out_of_the_sql(database_url: str, leave_out: Callable[[str], None]) -> None:

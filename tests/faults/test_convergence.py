@@ -25,8 +25,8 @@ from views_sql.voice.catalog import CATALOG
 COLLECT = "SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 100000)"
 LAST = "(SELECT max(drain_id) FROM frontview.drain)"
 COPY = (
-    "INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count) "
-    "SELECT drain_id + {ahead}, epoch + {later}, nonce + {nonce}, snapshot, drained_at, system_identifier, 0 "
+    "INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked) "
+    "SELECT drain_id + {ahead}, epoch + {later}, nonce + {nonce}, snapshot, drained_at, system_identifier, 0, marked "
     f"FROM frontview.drain WHERE drain_id = {LAST}"
 )
 

@@ -177,7 +177,7 @@ def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled
 
 
 LOOKS = {
-    "drain_changes": r"changed AS MATERIALIZED \((.*?)\n    \), marked",
+    "drain_changes": r"unmarked AS MATERIALIZED \((.*?)\n        LIMIT many \+ 1",
     "begin_read": r"FROM \(\n(\s+-- Rows are compared.*?)\s+UNION ALL\n\s+SELECT k\.source",
 }
 
@@ -200,7 +200,7 @@ def test_looks_at_the_log_go_by_their_index(
         if emptied:
             c.execute("DELETE FROM frontview.change_log")
         c.execute("VACUUM ANALYZE frontview.change_log")
-        query = look[1].replace("unseen", "$1").replace("open_then", "$2").replace("p_user", "$3")
+        query = look[1].replace("unmarked_from", "$1").replace("unmarked_open", "$2").replace("p_user", "$3")
         found = plan(c, query, "xid8, xid8[], frontview.user_key", "'900', '{}', 7", *settings_of(c, function))
     any_server.drop(url)
 

@@ -14,8 +14,8 @@ SET jit = off
 AS $$
 DECLARE
     newest record;
-    unseen xid8;
-    open_then xid8[];
+    unmarked_from xid8;
+    unmarked_open xid8[];
     marks frontview.mark[];
     ready record;
     ready_views integer := 0;
@@ -24,38 +24,45 @@ DECLARE
     views frontview.staleness[];
 BEGIN
     SELECT
-        d.epoch, d.drain_id, pg_snapshot_xmax(d.snapshot) AS xmax, ARRAY(SELECT pg_snapshot_xip(d.snapshot)) AS xip,
+        d.epoch, d.drain_id, d.snapshot, d.marked,
         d.system_identifier = (SELECT c.system_identifier FROM pg_control_system() c) AS at_home
     INTO newest
     FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1;
     -- Without a drain, or in another cluster, where saved snapshots mean nothing, only the base tables are exact.
     p_base := p_base OR newest.at_home IS NOT TRUE;
     IF NOT p_base THEN
-        unseen := newest.xmax;
-        open_then := newest.xip;
-        SELECT array_agg(ROW (m.source, m.day, m.drain_id)::frontview.mark) INTO marks
+        unmarked_from := pg_snapshot_xmax(newest.marked);
+        unmarked_open := ARRAY(SELECT pg_snapshot_xip(newest.marked));
+        SELECT array_agg(
+            ROW (m.source, m.day, CASE
+                WHEN m.xid IS NULL THEN m.drain_id
+                -- Of a backlog: a later drain will mark it.
+                WHEN pg_visible_in_snapshot(m.xid, newest.snapshot) THEN newest.drain_id + 1
+            END)::frontview.mark
+        ) INTO marks
         FROM (
             -- Rows are compared or ordered so that only the index on users and xid fits: on a log that vacuum has
             -- emptied both indexes seem to cost the same, and by the one on xid a read would scan all users' changes.
-            SELECT l.source, l.day, NULL::bigint AS drain_id FROM frontview.change_log l
-            WHERE (l.user_id, l.xid) >= (p_user, unseen) AND l.user_id <= p_user
+            SELECT l.source, l.day, l.xid, NULL::bigint AS drain_id FROM frontview.change_log l
+            WHERE (l.user_id, l.xid) >= (p_user, unmarked_from) AND l.user_id <= p_user
             UNION ALL
-            SELECT l.source, l.day, NULL FROM unnest(open_then) AS o (xid) INNER JOIN frontview.change_log l
+            SELECT l.source, l.day, l.xid, NULL FROM unnest(unmarked_open) AS o (xid) INNER JOIN frontview.change_log l
                 ON (l.user_id, l.xid) >= (p_user, o.xid) AND (l.user_id, l.xid) <= (p_user, o.xid)
             UNION ALL
             (
-                SELECT l.source, l.day, NULL FROM frontview.change_log l
-                WHERE l.user_id IS NULL AND l.xid >= unseen ORDER BY l.user_id
+                SELECT l.source, l.day, l.xid, NULL FROM frontview.change_log l
+                WHERE l.user_id IS NULL AND l.xid >= unmarked_from ORDER BY l.user_id
             )
             UNION ALL
-            SELECT every_user.source, every_user.day, NULL FROM unnest(open_then) AS o (xid) CROSS JOIN LATERAL (
-                SELECT l.source, l.day FROM frontview.change_log l
+            SELECT every_user.source, every_user.day, every_user.xid, NULL
+            FROM unnest(unmarked_open) AS o (xid) CROSS JOIN LATERAL (
+                SELECT l.source, l.day, l.xid FROM frontview.change_log l
                 WHERE l.user_id IS NULL AND l.xid BETWEEN o.xid AND o.xid ORDER BY l.user_id
             ) every_user
             UNION ALL
-            SELECT k.source, k.day, k.drain_id FROM frontview.stale_key k WHERE k.user_id = p_user
+            SELECT k.source, k.day, NULL, k.drain_id FROM frontview.stale_key k WHERE k.user_id = p_user
             UNION ALL
-            SELECT k.source, k.day, k.drain_id FROM frontview.stale_key k WHERE k.user_id IS NULL
+            SELECT k.source, k.day, NULL, k.drain_id FROM frontview.stale_key k WHERE k.user_id IS NULL
         ) m;
     END IF;
 

@@ -1,7 +1,8 @@
--- drain_changes, version 1: performs one drain: marks the keys changed since the last one stale and feeds the caches
--- one row: newest drain_id, number of keys found, whether a row was appended; which marks it leaves alone: see marked
--- reads change_log, refresh_attempt; writes stale_key, feed, drain, invalidation. It must be alone in its transaction:
--- taking its snapshot is the transaction's first write. Raises FV001 when another leader rules
+-- drain_changes, version 1: performs one drain: feeds the caches what changed since the last one, and marks keys stale
+-- one row: newest drain_id, number of keys (of very many: of log rows) found, whether a row was appended
+-- few changes are marked at once; very many become a backlog, of which this and later drains mark some pages each
+-- reads refresh_attempt; writes stale_key, feed, drain, invalidation, and deletes marked rows of a backlog from
+-- change_log. Alone in its transaction: taking its snapshot is the first write. Raises FV001 when another leader rules
 -- change: first version
 CREATE FUNCTION frontview.drain_changes(p_epoch bigint, p_nonce bigint)
 RETURNS TABLE (newest_drain_id bigint, changed_keys integer, appended boolean)
@@ -13,10 +14,16 @@ SET work_mem = '64MB'
 SET jit = off
 AS $$
 DECLARE
+    many CONSTANT integer := 5000; -- More log rows than this are not marked at once.
+    pages_a_drain CONSTANT integer := 16; -- How much of a backlog one drain marks: about 2,000 rows.
     last frontview.drain;
     cluster bigint := (SELECT c.system_identifier FROM pg_control_system() c);
     unseen xid8;
     open_then xid8[];
+    unmarked_from xid8;
+    unmarked_open xid8[];
+    first_row tid;
+    end_row tid;
     must_append boolean;
 BEGIN
     SELECT * INTO last FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1;
@@ -33,8 +40,29 @@ BEGIN
     unseen := pg_snapshot_xmax(last.snapshot);
     open_then := ARRAY(SELECT pg_snapshot_xip(last.snapshot));
     -- A new epoch begins with a row of its own. A row with many heartbeats gets a successor, because reads scan its
-    -- dead versions.
-    must_append := p_epoch > last.epoch OR last.heartbeats >= 40;
+    -- dead versions. A backlog's progress is in the rows.
+    must_append := p_epoch > last.epoch OR last.heartbeats >= 40 OR last.marked::text <> last.snapshot::text;
+    IF last.next_page >= pg_relation_size('frontview.change_log') / current_setting('block_size')::bigint THEN
+        -- Every page was looked at. If rows are left, which VACUUM FULL may have moved, all pages are looked at again.
+        IF EXISTS (
+            SELECT FROM frontview.change_log l
+            WHERE l.xid >= pg_snapshot_xmin(last.marked) AND l.xid < pg_snapshot_xmax(last.marking)
+            AND pg_visible_in_snapshot(l.xid, last.marking) AND NOT pg_visible_in_snapshot(l.xid, last.marked)
+        ) THEN
+            last.next_page := 0;
+        ELSE
+            last.marked := last.marking;
+            last.marking := NULL;
+        END IF;
+    END IF;
+    IF last.marking IS NULL THEN
+        unmarked_from := pg_snapshot_xmax(last.marked);
+        unmarked_open := ARRAY(SELECT pg_snapshot_xip(last.marked));
+    ELSE
+        first_row := format('(%s,0)', last.next_page);
+        last.next_page := last.next_page + pages_a_drain;
+        end_row := format('(%s,0)', last.next_page);
+    END IF;
 
     WITH taken AS MATERIALIZED (
         SELECT
@@ -44,20 +72,52 @@ BEGIN
                 SELECT CASE WHEN bool_or(a.attempts % 2 = 1) THEN -1 ELSE COALESCE(sum(a.attempts), 0) END
                 FROM frontview.refresh_attempt a
             )::bigint AS generation
-    ), changed AS MATERIALIZED (
-        -- Ordered by xid so that only the index on it fits: on a log that vacuum has emptied both indexes seem to cost
-        -- the same, and PostgreSQL 17 and later choose the one on users, which they then read from end to end.
-        (SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen ORDER BY l.xid)
-        UNION
+    ), unmarked AS MATERIALIZED (
+        -- Without a backlog. Ordered by xid so that only the index on it fits: on a log that vacuum has emptied both
+        -- indexes seem to cost the same, and PostgreSQL 17 and later choose the one on users, which they then read
+        -- from end to end.
+        (SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unmarked_from ORDER BY l.xid)
+        UNION ALL
         SELECT late.user_id, late.source, late.day
-        FROM unnest(open_then) AS o (xid) CROSS JOIN LATERAL (
+        FROM unnest(unmarked_open) AS o (xid) CROSS JOIN LATERAL (
             SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid BETWEEN o.xid AND o.xid
             ORDER BY l.xid
         ) late
+        LIMIT many + 1
+    ), way AS MATERIALIZED (
+        SELECT
+            last.marking IS NULL AND u.log_rows <= many AS at_once,
+            last.marking IS NULL AND u.log_rows <= many AND last.marked::text = last.snapshot::text AS by_key
+        FROM (SELECT count(*) AS log_rows FROM unmarked) u
+    ), changed AS MATERIALIZED (
+        SELECT DISTINCT u.user_id, u.source, u.day FROM unmarked u WHERE (SELECT w.at_once FROM way w)
+    ), ranges AS MATERIALIZED (
+        -- Of very many keys, those of a user are fed as one range of days: caches drop more days of these users than
+        -- they must, and nothing of others.
+        SELECT l.user_id, l.source, min(l.day) AS first_day, max(l.day) AS last_day, count(*) AS log_rows
+        FROM (
+            (SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen ORDER BY l.xid)
+            UNION ALL
+            SELECT late.user_id, late.source, late.day
+            FROM unnest(open_then) AS o (xid) CROSS JOIN LATERAL (
+                SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid BETWEEN o.xid AND o.xid
+                ORDER BY l.xid
+            ) late
+        ) l
+        WHERE (SELECT NOT w.by_key FROM way w)
+        GROUP BY l.user_id, l.source, isfinite(l.day)
+    ), taken_from_backlog AS (
+        DELETE FROM frontview.change_log l
+        WHERE l.ctid >= first_row AND l.ctid < end_row AND pg_visible_in_snapshot(l.xid, last.marking)
+        RETURNING l.user_id, l.source, l.day
     ), marked AS (
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
         SELECT c.user_id, c.source, c.day, last.drain_id + 1, taken.generation
-        FROM changed c CROSS JOIN taken
+        FROM (
+            SELECT b.user_id, b.source, b.day FROM taken_from_backlog b
+            UNION
+            SELECT n.user_id, n.source, n.day FROM changed n
+        ) c CROSS JOIN taken
         -- The mark was made while no refresh ran, and none has begun since. A refresh that covers it will take its
         -- snapshot after this drain's, so it will hold this change too, and the mark may stay as it is.
         -- An every-key mark is always written again: its user is NULL, and NULL = NULL is not true.
@@ -71,32 +131,40 @@ BEGIN
         SET drain_id = excluded.drain_id, generation = excluded.generation
     ), requested AS (
         UPDATE frontview.invalidation i SET drain_id = last.drain_id + 1 WHERE i.drain_id IS NULL RETURNING i.pattern
-    ), fed_by_hand AS (
-        INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
-        SELECT DISTINCT last.drain_id + 1, NULL::frontview.user_key, 'cache:' || a.pattern, '-infinity'::date,
-            '-infinity'::date
-        FROM requested a
     ), fed AS (
         INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
         SELECT last.drain_id + 1, run.user_id, run.source, min(run.day), max(run.day)
         FROM (
             SELECT
                 c.user_id, c.source, c.day,
-                -- Of very many keys, those of a user are fed as one range of days: 250,000 rows of days apart took the
-                -- drain 2 s longer. Caches drop more days of these users than they must, and nothing of others.
-                CASE
-                    WHEN NOT isfinite(c.day) THEN NULL
-                    WHEN (SELECT count(*) FROM changed) > 20000 THEN 0
-                    ELSE (c.day - '2000-01-01'::date)
-                        - row_number() OVER (PARTITION BY c.user_id, c.source ORDER BY c.day)
-                END AS island
-            FROM changed c
+                CASE WHEN isfinite(c.day) THEN (c.day - '2000-01-01'::date)
+                    - row_number() OVER (PARTITION BY c.user_id, c.source ORDER BY c.day) END AS island
+            FROM changed c WHERE (SELECT w.by_key FROM way w)
         ) run
         GROUP BY run.user_id, run.source, run.island
+        UNION ALL
+        SELECT last.drain_id + 1, r.user_id, r.source, r.first_day, r.last_day FROM ranges r
+        UNION ALL
+        SELECT DISTINCT last.drain_id + 1, NULL::frontview.user_key, 'cache:' || a.pattern, '-infinity'::date,
+            '-infinity'::date
+        FROM requested a
+    ), found AS MATERIALIZED (
+        SELECT CASE
+            WHEN w.by_key THEN (SELECT count(*) FROM changed)
+            ELSE (SELECT COALESCE(sum(r.log_rows), 0) FROM ranges r)
+        END AS key_count
+        FROM way w
     )
-    INSERT INTO frontview.drain AS d (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)
-    SELECT last.drain_id + 1, p_epoch, p_nonce, taken.snapshot, now(), cluster, (SELECT count(*) FROM changed)
-    FROM taken WHERE must_append OR EXISTS (SELECT FROM changed) OR EXISTS (SELECT FROM requested)
+    INSERT INTO frontview.drain AS d (
+        drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked, marking, next_page
+    )
+    SELECT
+        last.drain_id + 1, p_epoch, p_nonce, taken.snapshot, now(), cluster, found.key_count,
+        CASE WHEN way.at_once THEN taken.snapshot ELSE last.marked END,
+        CASE WHEN way.at_once THEN NULL ELSE COALESCE(last.marking, taken.snapshot) END,
+        CASE WHEN way.at_once THEN NULL WHEN last.marking IS NULL THEN 0 ELSE last.next_page END
+    FROM taken CROSS JOIN way CROSS JOIN found
+    WHERE must_append OR found.key_count > 0 OR EXISTS (SELECT FROM requested)
     RETURNING d.drain_id, d.key_count, TRUE INTO newest_drain_id, changed_keys, appended;
 
     IF NOT FOUND THEN

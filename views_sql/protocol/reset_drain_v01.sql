@@ -22,8 +22,8 @@ BEGIN
         INSERT INTO frontview.feed (drain_id, user_id, source, first_day, last_day)
         SELECT next_id, NULL, s.source, '-infinity', '-infinity' FROM frontview.source s
     )
-    INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)
-    SELECT next_id, p_epoch, p_nonce, taken.snapshot, now(), p_cluster, 0 FROM taken;
+    INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked)
+    SELECT next_id, p_epoch, p_nonce, taken.snapshot, now(), p_cluster, 0, taken.snapshot FROM taken;
     RETURN next_id;
 END
 $$

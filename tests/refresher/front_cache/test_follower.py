@@ -67,8 +67,9 @@ def following(url: str, **options: Any) -> Iterator[tuple[FeedFollower, WatchedC
 def append_drain(connection: psycopg.Connection[Any], *rows: tuple[object, ...], drain_id: int) -> None:
     with connection.transaction():
         connection.execute(
-            "INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count)"
-            " SELECT %s, 1, 7, pg_current_snapshot(), now(), 1, 0",
+            "INSERT INTO frontview.drain"
+            " (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked)"
+            " SELECT %s, 1, 7, pg_current_snapshot(), now(), 1, 0, pg_current_snapshot()",
             (drain_id,),
         )
         for row in rows:

@@ -23,9 +23,9 @@ NO_DAY = ("calls", "-infinity", "-infinity")
     ("users", "of_calls"),
     [
         (3, [("calls", "2026-01-01", "2026-01-03"), ("calls", "2026-01-05", "2026-01-05")]),
-        (6_700, [("calls", "2026-01-01", "2026-01-05")]),
+        (1_700, [("calls", "2026-01-01", "2026-01-05")]),
     ],
-    ids=["few keys", "more than 20,000 keys"],
+    ids=["few keys", "more than 5,000 keys"],
 )
 def test_caches_are_fed_runs_of_days_and_one_range_of_a_user_where_very_many_keys_changed(
     connection: Connection, term: Term, users: int, of_calls: list[tuple[str, str, str]]

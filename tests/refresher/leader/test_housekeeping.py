@@ -178,7 +178,7 @@ class TestBudget:
         c.execute(LOG.replace("'calls'", "'no view'"), (2, 1))
         drain_once(c, term)
         c.execute("UPDATE frontview.drain SET drained_at = now() - interval '1 day'")
-        c.execute(LOG, (BATCH, 9))
+        c.execute(LOG, (BATCH, 5))
         drain_once(c, term)
         drains = "SELECT count(*) FROM frontview.drain"
 
