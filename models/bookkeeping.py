@@ -63,7 +63,7 @@ stale_key = sa.Table(
     sa.Column("drain_id", sa.BigInteger, nullable=False),
     sa.Column("generation", sa.BigInteger, nullable=False, comment="refreshes so far when marked; -1: one ran"),
     sa.UniqueConstraint("user_id", "source", "day", postgresql_nulls_not_distinct=True),
-    sa.Index("ix_stale_key_drain_id", "drain_id"),
+    sa.Index("ix_stale_key_day_user_id", "day", "user_id"),
     schema=SCHEMA,
 )
 
@@ -95,8 +95,10 @@ view_state = sa.Table(
     sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("refreshed_at", sa.DateTime(timezone=True)),
     sa.Column("duration_ms", sa.BigInteger),
+    sa.Column("rebuild_ms", sa.BigInteger, comment="of an archive: duration of its last rebuild"),
+    sa.Column("key_us", sa.BigInteger, comment="of an archive: microseconds a key in its last compaction of many"),
     sa.PrimaryKeyConstraint("view", "tier"),
-    sa.CheckConstraint("tier IN ('recent', 'by_day', 'history', 'total', 'whole')", name="tier"),
+    sa.CheckConstraint("tier IN ('recent', 'by_day', 'archive', 'total', 'whole')", name="tier"),
     schema=SCHEMA,
 )
 

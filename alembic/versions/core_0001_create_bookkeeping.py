@@ -157,7 +157,7 @@ def create_drain_tables() -> None:
         ),
         schema=SCHEMA,
     )
-    op.create_index("ix_stale_key_drain_id", "stale_key", ["drain_id"], schema=SCHEMA)
+    op.create_index("ix_stale_key_day_user_id", "stale_key", ["day", "user_id"], schema=SCHEMA)
     op.create_table(
         "feed",
         sa.Column("drain_id", sa.BigInteger, nullable=False),
@@ -201,9 +201,11 @@ def create_refresh_tables() -> None:
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("refreshed_at", sa.DateTime(timezone=True)),
         sa.Column("duration_ms", sa.BigInteger),
+        sa.Column("rebuild_ms", sa.BigInteger, comment="of an archive: duration of its last rebuild"),
+        sa.Column("key_us", sa.BigInteger, comment="of an archive: microseconds a key in its last compaction of many"),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_view_state"),
         sa.CheckConstraint(
-            "tier IN ('recent', 'by_day', 'history', 'total', 'whole')", name=op.f("ck_view_state_tier")
+            "tier IN ('recent', 'by_day', 'archive', 'total', 'whole')", name=op.f("ck_view_state_tier")
         ),
         schema=SCHEMA,
     )

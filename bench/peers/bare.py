@@ -54,7 +54,7 @@ def _plain_reads(text: str, view: MaintainedView) -> str:
     day, sums = view.day_column, ", ".join(f"COALESCE(sum(v.{it}), 0)::numeric AS {it}" for it in view.measures)
     days = rf"v.{user} = p_user AND v.{day} BETWEEN \1 AND \2"
     tiers = " UNION ALL ".join(
-        f"SELECT v.* FROM frontview.{name}_{tier} v WHERE {days}" for tier in ("history", "recent")
+        f"SELECT v.* FROM frontview.{name}_{tier} v WHERE {days}" for tier in ("archive", "recent")
     )
     text = re.sub(rf"frontview\.{name}_merged\(p_user, ([^,()]*), ([^,()]*), [^,()]*\)", f"({tiers})", text)
     measures = ", ".join(f"v.{it}" for it in view.measures)

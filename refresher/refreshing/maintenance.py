@@ -77,7 +77,7 @@ class Maintenance:
         if view.name in horizons:
             horizon, today = horizons[view.name]
             wanted = horizon_to_move_to(today, horizon, self._recent_days)
-        return self._refresh(connection, view, view.tiers, term, horizon=wanted).outcome
+        return self._refresh(connection, view, view.tiers, term, horizon=wanted, rebuild=True).outcome
 
     def _refresh_due(self, connection: Connection, term: Term) -> None:
         moving = self._move_horizons(connection, term)
@@ -118,13 +118,16 @@ class Maintenance:
         term: Term,
         *,
         horizon: date | None = None,
+        rebuild: bool = False,
     ) -> RefreshResult:
         if self._unreported is not None:  # now there is a connection again
             result, self._unreported = self._unreported, None
             self._report(connection, result)
         begun, limit = time.monotonic(), self._refresh_timeout_seconds
         try:
-            result = refresh(connection, view, tiers, term.epoch, horizon=horizon, timeout_seconds=limit)
+            result = refresh(
+                connection, view, tiers, term.epoch, horizon=horizon, rebuild=rebuild, timeout_seconds=limit
+            )
         except psycopg.Error:  # the connection is lost; perhaps this refresh is what loses it each time
             self._unreported = RefreshResult(view.name, tiers, "failed: connection lost", time.monotonic() - begun)
             self._count(self._unreported)

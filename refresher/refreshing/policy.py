@@ -20,7 +20,7 @@ REASONS = {
     "duty": "Keys are stale; until then refreshes have used up their share of time.",
     "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
     "failed": "Its last refresh failed, {failures} in a row; it is tried again then.",
-    "horizon": "The horizon is to move: all tiers of the view are refreshed together.",
+    "horizon": "The horizon is to move: the recent tier is refreshed with it.",
     "clean": "Nothing that it holds is stale: nothing to do.",
 }
 
@@ -137,11 +137,10 @@ def retry_seconds(failures: int) -> float:
 def horizon_to_move_to(today: date, horizon: date | None, recent_days: int) -> date | None:
     """Return the horizon that a daily view should move to, None if its horizon may stay.
 
-    It moves only when the recent tier holds a third more than ``recent_days``, since a move also refreshes history.
+    It moves daily: a move costs as much as a refresh of the recent tier and the days that pass to the archive.
 
     :param horizon: None if the view was never populated.
     """
     wanted = today - timedelta(days=recent_days)
-    if horizon is None or horizon > today or (today - horizon).days > recent_days * 4 // 3:
-        return wanted
-    return None
+    # A shorter recent tier grows by itself.
+    return wanted if horizon is None or horizon < wanted or horizon > today else None

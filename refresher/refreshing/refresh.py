@@ -1,8 +1,8 @@
 """One refresh: contents and ``through`` become visible together, in one REPEATABLE READ transaction.
 
 Invariant: the gates are taken, and the attempt is announced and committed, before the transaction's snapshot exists;
-the end of the attempt is announced only when that snapshot is gone. The drain relies on it: a key marked while no
-refresh runs need not be marked again before the next refresh begins.
+the end of the attempt is announced only when that snapshot is gone (a compaction announces it when the newest drain is
+read). The drain relies on it: a key marked while no refresh runs need not be marked again before the next one begins.
 """
 
 import time
@@ -14,42 +14,28 @@ from psycopg import sql
 
 from models.connection import Connection
 from refresher.leader.leadership import LOCK_CLASS
+from refresher.refreshing.compaction import compact, rebuild_is_due
 from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_refresh, rows_added, value_of
+from refresher.refreshing.steps import announce, announce_end, cover, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import MaintainedView
 
-# An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
-ANNOUNCE = """
-INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts) SELECT %s, unnest(%s::text[]), 1
-ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2
-"""
-ANNOUNCE_END = """
-UPDATE frontview.refresh_attempt SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)
-"""
-COVER = """
-UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now()
-WHERE view = %s AND tier = ANY (%s) AND epoch <= %s
-"""
-# A refresh that waits for an ALTER of a table has its snapshot already; the table's new storage then looks empty to it.
-# From this statement to the commit, the refresh's own locks keep an ALTER out.
-SOURCES_REWRITTEN = """
-SELECT frontview.rewritten(ARRAY(SELECT s.relation::oid FROM frontview.source s WHERE s.source = ANY (v.sources)))
-FROM frontview.view_state v WHERE v.view = %s LIMIT 1
-"""
-
-SNAPSHOT_SETTINGS = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",  # SET takes no snapshot, so this comes before any
-    "SET LOCAL lock_timeout = '10s'",
-)
 # REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
 # needs no more than their number. Aggregates of all history spill to disk at 4 MB: work_mem is raised where it is less.
 RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
-
+POPULATED = """
+SELECT v.tier FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
+WHERE v.view = %s AND c.relispopulated AND (c.relkind = 'm' OR v.through IS NOT NULL)
+"""
+REBUILT = "UPDATE frontview.view_state SET rebuild_ms = %s WHERE view = %s AND tier = 'archive'"
+BEFORE = "UPDATE frontview.view_state SET before_day = %s WHERE view = %s AND tier = ANY (%s)"
+SINCE = "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier <> ALL (%s)"
 
 # A tier and the sums of its rows: their contents always come from one snapshot.
-_PAIRS = (("history", "total"), ("recent", "by_day"))
+_ARCHIVE = ("archive", "total")
+_PAIRS = (_ARCHIVE, ("recent", "by_day"))
 
 
 def tiers_together(tier: str) -> tuple[str, ...]:
@@ -64,15 +50,17 @@ def refresh(
     epoch: int,
     *,
     horizon: date | None = None,
+    rebuild: bool = False,
     timeout_seconds: float = 0.0,
 ) -> RefreshResult:
-    """Refresh tiers of one view in one transaction, log it, and return how it ended.
+    """Refresh tiers of one view, log it, and return how it ended.
 
     :param connection: in autocommit, used by no other thread.
     :param tiers: in any order; a tier that goes together with one of them is added. Gates are acquired in the order of
         ``view.tiers``.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: the view's new horizon; ``tiers`` must then be all tiers.
+    :param rebuild: whether an archive among them is computed anew, whatever is stale.
     :param timeout_seconds: limit of each statement; 0: no limit.
     :raises psycopg.Error: the connection is lost.
     """
@@ -84,18 +72,43 @@ def refresh(
         if not all(_enter_gate(gates, connection, f"{view.name}/{tier}") for tier in tiers):
             return RefreshResult(view.name, tiers, "busy", 0.0)
         try:
-            connection.execute(ANNOUNCE, (view.name, list(tiers)))
-            outcome = _refresh_in_one_snapshot(connection, view.name, parts, epoch, horizon, timeout_seconds)
+            _note_populated(connection, view.name, parts)
+            announce(connection, view.name, tiers)
+            outcome = _bring_up_to_date(connection, view.name, parts, epoch, horizon, rebuild, timeout_seconds)
         except psycopg.Error as error:
             if connection.broken:
                 raise
             outcome = f"failed: {error.sqlstate}"
-        connection.execute(ANNOUNCE_END, (view.name, list(tiers)))
+        announce_end(connection, view.name, tiers)
         result = RefreshResult(view.name, tiers, outcome, time.monotonic() - started)
         log_refresh(connection, result, parts, started_at)
-    if outcome in ("populated", "moved"):
+    if outcome in ("populated", "moved") or any(part.rebuilt for part in parts):
         _analyze(connection, view.name, tiers)
     return result
+
+
+def _bring_up_to_date(
+    connection: Connection,
+    view: str,
+    parts: list[TierRefresh],
+    epoch: int,
+    horizon: date | None,
+    rebuild: bool,
+    timeout_seconds: float,
+) -> str:
+    """Compact a populated archive, and do everything else in one snapshot; return the outcome.
+
+    :raises psycopg.Error: it failed; what the tiers cover that failed is as before.
+    """
+    archive = [part for part in parts if part.tier in _ARCHIVE]
+    kept = bool(archive) and archive[0].populated and not rebuild and not rebuild_is_due(connection, view)
+    if not kept or horizon is not None:
+        return _refresh_in_one_snapshot(connection, view, parts, epoch, horizon, kept, timeout_seconds)
+    others = [part for part in parts if part not in archive]
+    outcome = "refreshed"
+    if others:
+        outcome = _refresh_in_one_snapshot(connection, view, others, epoch, None, kept, timeout_seconds)
+    return outcome if outcome == "fenced" else compact(connection, view, archive, epoch, timeout_seconds)
 
 
 def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
@@ -126,30 +139,29 @@ def _refresh_in_one_snapshot(
     parts: list[TierRefresh],
     epoch: int,
     horizon: date | None,
+    kept: bool,
     timeout_seconds: float,
 ) -> str:
     """Refresh the tiers and set their ``through``; return the outcome.
 
+    :param kept: whether an archive among them keeps its rows and what it covers; a new horizon moves the days between.
     :raises psycopg.Error: it failed and changed nothing.
     """
-    _note_populated(connection, view, parts)
-    with connection.transaction():
-        limit = sql.Literal(round(timeout_seconds * 1000))
-        connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
-        for setting in (*SNAPSHOT_SETTINGS, *RESOURCE_SETTINGS):
+    tiers = [part.tier for part in parts if not (kept and part.tier in _ARCHIVE)]
+    covered = False
+    with one_snapshot(connection, timeout_seconds):
+        for setting in RESOURCE_SETTINGS:
             connection.execute(setting)
         through = value_of(connection, "SELECT COALESCE(max(drain_id), 0) FROM frontview.drain")
         if horizon is not None:
-            _set_horizon(connection, view, horizon)
+            _set_horizon(connection, view, horizon, kept)
         for part in parts:
-            _refresh_tier(connection, view, part)
-        tiers = [part.tier for part in parts]
-        covered = connection.execute(COVER, (through, epoch, view, tiers, epoch)).rowcount
-        if value_of(connection, SOURCES_REWRITTEN, view):
-            raise psycopg.errors.SerializationFailure
-        if covered < len(parts):
-            raise psycopg.Rollback
-    if covered < len(parts):
+            if part.tier in tiers:
+                _refresh_tier(connection, view, part)
+        cover(connection, view, tiers, through, epoch)
+        refuse_rewritten(connection, view)
+        covered = True
+    if not covered:
         return "fenced"
     if not all(part.populated for part in parts):
         return "populated"
@@ -157,31 +169,31 @@ def _refresh_in_one_snapshot(
 
 
 def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
-    before, begun = rows_added(connection, view, part.tier), time.monotonic()
+    part.rebuilt = part.tier in _ARCHIVE
+    before, begun = 0 if part.rebuilt else rows_added(connection, view, part.tier), time.monotonic()
     try:
-        # REFRESH needs the rights of the owner, which a refresher need not have
-        connection.execute("SELECT frontview.refresh_tier(%s, %s, %s)", (view, part.tier, part.populated))
+        if part.rebuilt:
+            if part.tier == "archive":  # its sums come with it
+                connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier("frontview", f"{view}_rebuild")))
+        else:  # REFRESH needs the rights of the owner, which a refresher need not have
+            connection.execute("SELECT frontview.refresh_tier(%s, %s, %s)", (view, part.tier, part.populated))
     finally:
         part.seconds = time.monotonic() - begun
+    if part.tier == "archive":
+        connection.execute(REBUILT, (round(1000 * part.seconds), view))
     part.rows_added = rows_added(connection, view, part.tier) - before
 
 
 def _note_populated(connection: Connection, view: str, parts: list[TierRefresh]) -> None:
-    found = connection.execute(
-        "SELECT relname FROM pg_class "
-        "WHERE relnamespace = 'frontview'::regnamespace AND relname = ANY (%s) AND relispopulated",
-        ([f"{view}_{part.tier}" for part in parts],),
-    ).fetchall()
+    populated = {tier for (tier,) in connection.execute(POPULATED, (view,)).fetchall()}
     for part in parts:
-        part.populated = (f"{view}_{part.tier}",) in found
+        part.populated = part.tier in populated
 
 
-def _set_horizon(connection: Connection, view: str, horizon: date) -> None:
-    connection.execute(
-        "UPDATE frontview.view_state SET before_day = %s WHERE view = %s AND tier IN ('history', 'total')",
-        (horizon, view),
-    )
-    connection.execute(
-        "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier IN ('recent', 'by_day')",
-        (horizon, view),
-    )
+def _set_horizon(connection: Connection, view: str, horizon: date, kept: bool) -> None:
+    if kept:
+        move = sql.SQL("SELECT {}(%s)").format(sql.Identifier("frontview", f"{view}_move_horizon"))
+        connection.execute(move, (horizon,))
+        return
+    connection.execute(BEFORE, (horizon, view, list(_ARCHIVE)))
+    connection.execute(SINCE, (horizon, view, list(_ARCHIVE)))

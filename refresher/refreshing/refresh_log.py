@@ -58,12 +58,14 @@ class TierRefresh:
     """One tier within a refresh.
 
     :param populated: whether it had contents before.
+    :param rebuilt: whether its contents are in a new table.
     :param seconds: duration of its own REFRESH.
     :param rows_added: rows inserted minus rows deleted by it.
     """
 
     tier: str
     populated: bool = False
+    rebuilt: bool = False
     seconds: float = 0.0
     rows_added: int = 0
 
@@ -91,7 +93,7 @@ def _row_count(connection: Connection, result: RefreshResult, part: TierRefresh)
     A REFRESH by another session, or a refresh that could not be logged, makes the figure wrong until the next move of
     the horizon, which counts the rows. None: they could not be counted; the next refresh tries again.
     """
-    before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if part.populated else 0
+    before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if part.populated and not part.rebuilt else 0
     if before is not None and result.outcome != "moved":
         return int(before + part.rows_added)
     relation = sql.Identifier("frontview", f"{result.view}_{part.tier}")

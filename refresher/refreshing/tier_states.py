@@ -22,7 +22,7 @@ SELECT
     EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
     (
         SELECT COALESCE(sum(t.duration_ms), 0) FROM frontview.view_state t WHERE t.view = v.view
-        AND (t.tier = v.tier OR (v.tier, t.tier) IN (('history', 'total'), ('recent', 'by_day')))
+        AND (t.tier = v.tier OR (v.tier, t.tier) IN (('archive', 'total'), ('recent', 'by_day')))
     ) / 1000.0::float8 AS duration_seconds
 FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE v.tier NOT IN ('total', 'by_day')

@@ -30,7 +30,7 @@ SELECT
     + (SELECT count(*) FROM (SELECT * FROM live EXCEPT ALL SELECT * FROM merged) b)
     + (SELECT count(*) FROM (SELECT * FROM merged_sums EXCEPT ALL SELECT * FROM live_sums) c)
     + (SELECT count(*) FROM (SELECT * FROM live_sums EXCEPT ALL SELECT * FROM merged_sums) d),
-    (SELECT (v).history_readable OR (v).recent_readable FROM stale),
+    (SELECT (v).archive_readable OR (v).recent_readable FROM stale),
     (SELECT frontview.rewritten((s).storage) FROM state)
 """
 # All days before the horizon are compared as one sum: the merged one comes from the tier `total`, which `ROWS` does

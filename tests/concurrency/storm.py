@@ -233,6 +233,8 @@ class Storm:
         if view.day_column and chance.random() < 0.3:
             horizon = datetime.now(UTC).date() - timedelta(days=chance.randint(0, DAYS))
             return refresh(c, view, view.tiers, 1, horizon=horizon)
+        if view.day_column and chance.random() < 0.1:
+            return refresh(c, view, ("archive",), 1, rebuild=True)
         return refresh(c, view, tiers_together(chance.choice(view.tiers)), 1)
 
     def _note_refresh(self, result: RefreshResult) -> None:

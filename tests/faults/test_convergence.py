@@ -56,7 +56,7 @@ def test_nothing_is_found_at_rest(at_rest: Connection) -> None:
 
 @pytest.mark.parametrize("day", ["CURRENT_DATE", "CURRENT_DATE - 20"])
 def test_row_that_went_by_unseen_is_found_in_its_tier(at_rest: Connection, day: str) -> None:
-    tier = "recent" if day == "CURRENT_DATE" else "history"
+    tier = "recent" if day == "CURRENT_DATE" else "archive"
     at_rest.execute("ALTER TABLE calls DISABLE TRIGGER ALL")
     at_rest.execute(
         "INSERT INTO calls (user_id, agent_id, started_at, local_day, status) "

@@ -162,7 +162,7 @@ def test_replacing_a_view_changes_every_tier(url: str, invoke: Invoke) -> None:
 
     invoke("replace_maintained_view", **VIEW_2, template_version=1)
 
-    for relation in ("call_days_live", "call_days_history", "call_days_recent"):
+    for relation in ("call_days_live", "call_days_archive", "call_days_recent"):
         assert columns(url, f"frontview.{relation}") == ["user_id", "day", "calls", "cost_cents", "always_null"]
     assert columns(url, "frontview.call_days_total") == ["user_id", "calls", "cost_cents", "always_null"]
 
@@ -213,7 +213,7 @@ def test_a_key_that_nothing_proves_is_refused(url: str, invoke: Invoke, name: st
 
 def _readable(connection: psycopg.Connection) -> tuple[bool, bool]:
     row = connection.execute(
-        "SELECT (v).history_readable OR (v).total_readable, (v).recent_readable FROM ("
+        "SELECT (v).archive_readable OR (v).total_readable, (v).recent_readable FROM ("
         "SELECT (frontview.begin_read(1, '{call_days}', '-infinity', 'infinity', FALSE)).views[1] AS v) s"
     ).fetchone()
     assert row is not None

@@ -240,7 +240,7 @@ def test_old_rows_are_forgotten(
     connection.execute(
         "INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, outcome) "
         "SELECT 'v', t, now() - make_interval(days => d), d, 'refreshed' FROM (VALUES ('recent', 32), ('recent', 31), "
-        "('recent', 29), ('history', 40), ('history', 39)) v (t, d)"
+        "('recent', 29), ('archive', 40), ('archive', 39)) v (t, d)"
     )
     leading.tasks.run_waiting()
     assert value(connection, "SELECT count(*) FROM frontview.operator_task") == 1

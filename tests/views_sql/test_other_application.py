@@ -232,7 +232,7 @@ def test_clean_reads_come_from_the_views(shop: Shop) -> None:
     assert shop.total_readable("order_daily", customer)
     assert shop.total_readable("visit_daily", customer)
 
-    for relation in ("order_daily_recent", "order_daily_history", "customer_summary_whole"):
+    for relation in ("order_daily_recent", "order_daily_archive", "customer_summary_whole"):
         count = shop.execute(f"SELECT count(*) FROM frontview.{relation} WHERE customer = %s", customer).fetchone()
         assert count is not None
         assert count[0] > 0

@@ -30,7 +30,7 @@ ALTER TABLE calls ENABLE TRIGGER ALL;
 ALTER TABLE calls ENABLE ALWAYS TRIGGER set_call_day;
 """
 # Relations that grow with calls, users or time.
-LARGE = ("calls", "call_daily_recent", "call_daily_history", "change_log", "stale_key")
+LARGE = ("calls", "call_daily_recent", "call_daily_archive", "change_log", "stale_key")
 LOG_KEYS = """
 INSERT INTO frontview.change_log (source, user_id, day) SELECT 'calls', g, '2026-01-01' FROM generate_series(1, 5000) g
 """

@@ -10,7 +10,7 @@ from typing import Any
 
 from models.errors import CatalogError
 
-DAILY_TIERS = ("history", "total", "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
+DAILY_TIERS = ("archive", "total", "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
 PLAIN_TIERS = ("whole",)
 EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
@@ -42,7 +42,8 @@ class MaintainedView:
 
     :param sources: names of the sources whose changes make its keys stale.
     :param unique_key: columns that identify a row, first the user key and then the day.
-    :param measures: the other columns of a daily view: integers or numerics that may be summed over days.
+    :param measures: of a daily view, the columns that are sums: integers or numerics that may be summed over days.
+    :param extremes: of a daily view, its other columns: a smallest or greatest value, which no difference corrects.
     :param day_column: None for a view with one row a user, kept in a single tier.
     """
 
@@ -52,6 +53,12 @@ class MaintainedView:
     unique_key: tuple[str, ...]
     measures: tuple[str, ...] = ()
     day_column: str | None = "day"
+    extremes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns of a daily view, in order."""
+        return (*self.unique_key, *self.measures, *self.extremes)
 
     @property
     def tiers(self) -> tuple[str, ...]:

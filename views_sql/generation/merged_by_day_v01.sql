@@ -1,7 +1,7 @@
 -- {{name}}_by_day_merged, version 1: returns the exact sums of one user's measures by day from p_since on
 -- day NULL: rows (where NULL counts as 0) that together are the sum of all earlier days, at a cost that does not grow
 -- with history: its total, minus its stale days, plus those days live
--- reads {{name}}_total, {{name}}_history, {{name}}_by_day, {{name}}_live; p_stale must cover all days
+-- reads {{name}}_total, {{name}}_archive, {{name}}_by_day, {{name}}_live; p_stale must cover all days
 -- sums are of integers or numerics, so that subtracting is exact
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_by_day_merged(
@@ -29,7 +29,7 @@ BEGIN
             RETURN QUERY
             SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
             UNION ALL
-            SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_history v
+            SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_archive v
             WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days)
             UNION ALL
             SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v

@@ -1,6 +1,6 @@
 -- {{name}}_merged, version 1: returns the exact rows of one user: view rows on clean days, live rows on stale ones
 -- one row a unique key of {{name}}; p_stale comes from begin_read under the same snapshot, and may hold more days
--- reads {{name}}_history, {{name}}_recent, {{name}}_live; the live patch names its days, because PostgreSQL 15
+-- reads {{name}}_archive, {{name}}_recent, {{name}}_live; the live patch names its days, because PostgreSQL 15
 -- preferred a range and read it whole. Branches, because a plan that names an unpopulated materialized view fails
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_merged(
@@ -12,14 +12,14 @@ AS $$
 DECLARE
     patched date[];
 BEGIN
-    IF NOT (p_stale.history_readable OR p_stale.recent_readable) THEN
+    IF NOT (p_stale.archive_readable OR p_stale.recent_readable) THEN
         RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
         WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last;
         RETURN;
     END IF;
     IF p_first < p_stale.horizon THEN
-        IF p_stale.history_readable THEN
-            RETURN QUERY SELECT v.* FROM frontview.{{name}}_history v
+        IF p_stale.archive_readable THEN
+            RETURN QUERY SELECT v.*, NULL::boolean FROM frontview.{{name}}_archive v
             WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} <> ALL (p_stale.days);
         ELSE
             RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v

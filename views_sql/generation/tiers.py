@@ -1,10 +1,17 @@
 """The DDL of a maintained view: its live relation, its tiers and their registration.
 
-Invariant: tiers are created WITH NO DATA, and nothing is dropped with CASCADE. Every name that is put into a statement
+Invariant: tiers are created without rows, and nothing is dropped with CASCADE. Every name that is put into a statement
 has passed :func:`views_sql.generation.names.identifier`.
 """
 
-from views_sql.declaration.maintained_view import DAILY_TIERS, PLAIN_TIERS, MaintainedView
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.generation.archive import (
+    ARCHIVE_TIERS,
+    archive_table,
+    create_archive_functions,
+    drop_archive_functions,
+    sum_of,
+)
 from views_sql.generation.merged_reads import create_merged_reads, drop_merged_reads
 from views_sql.generation.names import identifier, literal
 from views_sql.generation.rights import GRANT_RIGHTS
@@ -17,7 +24,7 @@ ALWAYS_NULL = "NULL::boolean AS always_null"
 
 
 def create_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL of live relation, state rows, tiers WITH NO DATA, unique indexes and merged read functions.
+    """Return the DDL of live relation, state rows, tiers without rows, unique indexes and functions.
 
     It fails unless PostgreSQL proves that the unique key identifies a row. The live relation ends in
     :data:`ALWAYS_NULL`.
@@ -26,11 +33,13 @@ def create_maintained_view(view: MaintainedView, template_version: int) -> list[
     select = select_of(view.name, view.version)
     comment = literal(f"frontview {name} version {view.version} {fingerprint(select)}")
     key = ", ".join(literal(identifier(column)) for column in view.unique_key)
+    columns = ", ".join(f"s.{identifier(column)}" for column in view.columns) if view.day_column else "s.*"
     return [
-        f"CREATE VIEW frontview.{name}_live AS\nSELECT s.*, {ALWAYS_NULL} FROM (\n{select}\n) s",  # nosec B608  # our own files and names
+        f"CREATE VIEW frontview.{name}_live AS\nSELECT {columns}, {ALWAYS_NULL} FROM (\n{select}\n) s",  # nosec B608  # our own files and names
         f"COMMENT ON VIEW frontview.{name}_live IS {comment}",
         f"SELECT frontview.prove_key({literal(f'frontview.{name}_live')}, ARRAY[{key}])",
         *(statement for tier in view.tiers for statement in _tier(view, tier, comment)),
+        *create_archive_functions(view, template_version, comment),
         *create_merged_reads(view, template_version),
         GRANT_RIGHTS,
     ]
@@ -48,10 +57,9 @@ def drop_maintained_view(name: str) -> list[str]:
     """Return the DDL that removes a maintained view of either kind, dependants first."""
     return [
         *drop_merged_reads(name),
-        *(
-            f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}"
-            for tier in reversed((*DAILY_TIERS, *PLAIN_TIERS))
-        ),
+        *drop_archive_functions(name),
+        *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in ("by_day", "recent", "whole")),
+        *(f"DROP TABLE IF EXISTS frontview.{name}_{tier}" for tier in ("total", "archive")),
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
         # No refresh of it runs, because it would hold a lock on what was just dropped. The count must never fall.
@@ -62,40 +70,30 @@ def drop_maintained_view(name: str) -> list[str]:
 def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
     name, relation = identifier(view.name), f"frontview.{view.name}_{tier}"
     sources = ", ".join(literal(source) for source in view.sources)
-    key = _tier_key(view, tier)
+    key = (view.unique_key[0], view.day_column or "") if tier == "by_day" else view.unique_key
     # Before its first population a daily view keeps every day in the recent tier; that population moves the horizon.
-    before = "-infinity" if tier in ("history", "total") else "infinity"
+    before = "-infinity" if tier in ARCHIVE_TIERS else "infinity"
     return [
         "INSERT INTO frontview.view_state (view, tier, version, relation, sources, first_day, before_day) VALUES ("  # nosec B608  # names and literals are checked
         f"{literal(name)}, {literal(tier)}, {view.version}, {literal(relation)}, ARRAY[{sources}], "
         f"'-infinity', {literal(before)})",
-        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
-        f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
-        f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
+        *(archive_table(view, tier, comment) if tier in ARCHIVE_TIERS else [
+            f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
+            f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
+            f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
+        ]),
     ]
 
 
-def _tier_key(view: MaintainedView, tier: str) -> tuple[str, ...]:
-    """Return what identifies a row: of sums, the user, and the day where they are by day."""
-    sums = {"total": (view.unique_key[0],), "by_day": (view.unique_key[0], view.day_column or "")}
-    return sums.get(tier, view.unique_key)
-
-
 def _tier_select(view: MaintainedView, tier: str) -> str:
-    if tier in ("total", "by_day"):
-        key = ", ".join(f"v.{identifier(column)}" for column in _tier_key(view, tier))
-        sums = ", ".join(f"{_sum(identifier(measure))} AS {measure}" for measure in view.measures)
-        summed = "history" if tier == "total" else "recent"
-        return f"SELECT {key}, {sums}, {ALWAYS_NULL} FROM frontview.{view.name}_{summed} v GROUP BY {key}"  # nosec B608  # names and literals are checked
+    if tier == "by_day":
+        key = f"v.{identifier(view.unique_key[0])}, v.{identifier(view.day_column or '')}"
+        sums = ", ".join(f"{sum_of('v', measure)} AS {measure}" for measure in view.measures)
+        return f"SELECT {key}, {sums}, {ALWAYS_NULL} FROM frontview.{view.name}_recent v GROUP BY {key}"  # nosec B608  # names and literals are checked
     select = f"SELECT * FROM frontview.{view.name}_live"  # nosec B608  # names and literals are checked
     if view.day_column is None:
         return select
-    bound, compare = ("before_day", "<") if tier == "history" else ("first_day", ">=")
     return (
-        f"{select} WHERE {identifier(view.day_column)} {compare} (SELECT s.{bound} FROM frontview.view_state s"  # nosec B608  # names and literals are checked
+        f"{select} WHERE {identifier(view.day_column)} >= (SELECT s.first_day FROM frontview.view_state s"  # nosec B608  # names and literals are checked
         f" WHERE s.view = {literal(view.name)} AND s.tier = {literal(tier)})"
     )
-
-
-def _sum(measure: str) -> str:
-    return f"COALESCE(sum(v.{measure}), 0)::numeric"

@@ -10,7 +10,7 @@ AS $$
 DECLARE
     tier regclass := (
         SELECT c.oid FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
-        WHERE v.view = p_view AND v.tier = p_tier AND c.relkind = 'm'
+        WHERE v.view = p_view AND v.tier = p_tier AND c.relkind IN ('m', 'r')
     );
 BEGIN
     IF tier IS NULL THEN

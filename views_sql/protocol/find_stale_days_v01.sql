@@ -41,7 +41,7 @@ BEGIN
         -- Whether sums are readable depends on the rows they sum, so the tiers of rows come first.
         ORDER BY
             array_position(p_views, t.view),
-            array_position('{whole,history,recent,total,by_day}'::text [], t.tier)
+            array_position('{whole,archive,recent,total,by_day}'::text [], t.tier)
     LOOP
         IF stale.view IS DISTINCT FROM tier.view THEN
             IF stale.view IS NOT NULL THEN
@@ -67,13 +67,13 @@ BEGIN
             END IF;
         END IF;
         CASE tier.tier
-            WHEN 'history' THEN
-                stale.history_readable := readable;
+            WHEN 'archive' THEN
+                stale.archive_readable := readable;
             WHEN 'recent' THEN
                 stale.recent_readable := readable;
                 stale.horizon := tier.first_day;
             WHEN 'total' THEN
-                stale.total_readable := readable AND stale.history_readable AND stale.recent_readable;
+                stale.total_readable := readable AND stale.archive_readable AND stale.recent_readable;
             WHEN 'by_day' THEN
                 stale.total_readable := readable AND stale.total_readable;
             ELSE
@@ -87,8 +87,8 @@ BEGIN
         RAISE EXCEPTION 'a maintained view of % is not registered', p_views USING ERRCODE = 'undefined_table';
     END IF;
     SELECT
-        bool_or(v.history_readable OR v.recent_readable) FILTER (WHERE v.horizon IS NOT NULL),
-        CASE WHEN bool_or(v.history_readable OR v.recent_readable) THEN 'materialized_view' ELSE 'database' END
+        bool_or(v.archive_readable OR v.recent_readable) FILTER (WHERE v.horizon IS NOT NULL),
+        CASE WHEN bool_or(v.archive_readable OR v.recent_readable) THEN 'materialized_view' ELSE 'database' END
     INTO dated, state.source
     FROM unnest(state.views) v;
     -- An answer whose days all came from base tables is not "from the view" because of rows without a day.

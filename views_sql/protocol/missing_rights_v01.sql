@@ -26,7 +26,10 @@ WITH wanted AS (
     UNION ALL
     SELECT 'frontview_refresher', 'EXECUTE', '{}', NULL, p.oid, NULL, NULL
     FROM (SELECT DISTINCT s.view FROM frontview.view_state s) v
-    JOIN pg_proc p ON p.proname IN (v.view || '_merged', v.view || '_by_day_merged')
+    JOIN pg_proc p ON p.proname IN (
+        v.view || '_merged', v.view || '_by_day_merged',
+        v.view || '_compact', v.view || '_move_horizon', v.view || '_rebuild'
+    )
     WHERE p.pronamespace = 'frontview'::regnamespace
 ), schema_wanted AS (
     SELECT 'frontview_web' AS role, 'frontview'::regnamespace AS namespace

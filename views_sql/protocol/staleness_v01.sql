@@ -7,7 +7,7 @@
 CREATE TYPE frontview.staleness AS (
     view text,
     horizon date,
-    history_readable boolean,
+    archive_readable boolean,
     recent_readable boolean,
     total_readable boolean,
     days date []

@@ -56,7 +56,7 @@ class TierStatus:
     """One tier of a view."""
 
     view: str
-    tier: Literal["recent", "by_day", "history", "total", "whole"]
+    tier: Literal["recent", "by_day", "archive", "total", "whole"]
     version: int
     relation: str
     populated: bool

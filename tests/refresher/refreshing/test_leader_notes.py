@@ -101,7 +101,7 @@ def test_every_tier_has_a_decision_and_its_sums_share_it(
     assert recent.in_seconds is not None
     assert recent.in_seconds > 60
     assert replace(sums, in_seconds=None) == replace(recent, with_tier="recent", in_seconds=None)
-    assert found["call_daily", "history"].in_seconds is None
+    assert found["call_daily", "archive"].in_seconds is None
     connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, LEADER_LOCK))
     after = {row.next_refresh.code for row in operator_state(connection).views}
     assert after == {"no_leader"}
@@ -120,7 +120,7 @@ def test_a_horizon_that_cannot_move_is_told_for_all_tiers_of_its_view(
     )
     maintenance.refresh_due()
     found = {it["view"] + "/" + it["tier"]: (it["code"], it["why"]) for it in note(connection)[1]}
-    for tier in ("recent", "history"):
+    for tier in ("recent", "archive"):
         code, why = found[f"call_daily/{tier}"]
         assert code == "failed"
         assert "1 in a row" in why

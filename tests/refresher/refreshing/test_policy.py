@@ -170,7 +170,7 @@ def tier_states() -> st.SearchStrategy[TierState]:
     return st.builds(
         TierState,
         view=st.sampled_from("abc"),
-        tier=st.sampled_from(("recent", "history")),
+        tier=st.sampled_from(("recent", "archive")),
         populated=st.booleans(),
         stale=st.booleans(),
         every_key=st.booleans(),
@@ -209,18 +209,18 @@ def test_what_is_told_of_a_refresh_is_what_comes(
 
 
 def test_a_move_of_the_horizon_takes_every_tier_of_its_view_along_and_no_other() -> None:
-    clean = decide([CLEAN, replace(CLEAN, tier="history"), replace(CLEAN, view="w")], duty=0.05, min_seconds=5.0)
+    clean = decide([CLEAN, replace(CLEAN, tier="archive"), replace(CLEAN, view="w")], duty=0.05, min_seconds=5.0)
     moves = with_moves(clean, {"v"})
     assert [(it.tier.view, it.tier.tier, it.in_seconds, it.code) for it in moves] == [
         ("v", "recent", 0.0, "horizon"),
-        ("v", "history", 0.0, "horizon"),
+        ("v", "archive", 0.0, "horizon"),
         ("w", "recent", None, "clean"),
     ]
 
 
 def test_a_move_that_failed_is_tried_again_later_and_a_refresh_that_comes_sooner_stays() -> None:
     failed = replace(CLEAN, failures=3, failed_seconds_ago=1.0)
-    history = replace(STALE, tier="history", refreshed_seconds_ago=38.0)
+    history = replace(STALE, tier="archive", refreshed_seconds_ago=38.0)
     moves = with_moves(decide([failed, history], duty=0.05, min_seconds=5.0), {"v"})
     assert [(it.in_seconds, it.code) for it in moves] == [(7.0, "failed"), (2.0, "duty")]
     assert "3 in a row" in moves[0].why
@@ -238,15 +238,14 @@ def days_ago(days: int) -> date:
     [
         (None, True),  # never populated
         (days_ago(45), False),
-        (days_ago(60), False),  # a third more than wanted is tolerated: a move refreshes history too
-        (days_ago(61), True),
+        (days_ago(46), True),
         (days_ago(3650), True),
         (days_ago(10), False),  # a shorter recent tier grows by itself
         (TODAY, False),
         (TODAY + timedelta(days=1), True),  # else the recent tier would hold nothing
     ],
 )
-def test_the_horizon_moves_when_the_recent_tier_holds_a_third_too_much(horizon: date | None, moves: bool) -> None:
+def test_the_horizon_moves_when_the_recent_tier_holds_a_day_too_much(horizon: date | None, moves: bool) -> None:
     assert horizon_to_move_to(TODAY, horizon, 45) == (days_ago(45) if moves else None)
 
 

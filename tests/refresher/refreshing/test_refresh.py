@@ -184,26 +184,26 @@ class TestOneRefresh:
 
     def test_one_fenced_tier_fences_all_tiers_of_the_refresh(self, db: Refreshed) -> None:
         db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'call_daily' AND tier = 'total'")
-        before = db.state("history").through
+        before = db.state("archive").through
         db.call(1, 100)
         db.drain()
 
-        assert db.refresh("call_daily", "history", "total") == "fenced"
+        assert db.refresh("call_daily", "archive", "total") == "fenced"
 
-        assert db.state("history").through == before
+        assert db.state("archive").through == before
         db.check_reads()
 
     def test_a_taken_gate_makes_it_busy_and_lets_go_of_the_other_gates(self, db: Refreshed) -> None:
-        attempts = db.state("history").attempts
+        attempts = db.state("archive").attempts
         with connect(db.url, "frontview-other") as other:
             other.execute("SELECT pg_advisory_lock(%s, hashtext('call_daily/total'))", (LOCK_CLASS,))
 
-            assert db.refresh("call_daily", "history", "total") == "busy"
+            assert db.refresh("call_daily", "archive", "total") == "busy"
             assert other.execute(
                 "SELECT pg_try_advisory_lock(%s, hashtext('call_daily/history'))", (LOCK_CLASS,)
             ).fetchone() == (True,)
 
-        assert db.state("history").attempts == attempts
+        assert db.state("archive").attempts == attempts
 
     def test_it_is_announced_while_it_runs(self, db: Refreshed) -> None:
         """The drain marks keys again only while it sees an odd number."""
@@ -219,14 +219,14 @@ class TestOneRefresh:
         db.call(1, 100)
         db.drain()
 
-        db.refresh("call_daily", "history", "total")
+        db.refresh("call_daily", "archive", "total")
 
         rows = db.c.execute(
             "SELECT view, tier, row_count, outcome, duration_ms >= 0, now() - started_at < interval '1 minute' "
             "FROM frontview.refresh_log ORDER BY tier"
         ).fetchall()
         assert rows == [
-            ("call_daily", "history", 4, "refreshed", True, True),
+            ("call_daily", "archive", 4, "refreshed", True, True),
             ("call_daily", "total", 2, "refreshed", True, True),
         ]
 
@@ -263,10 +263,10 @@ class TestOneRefresh:
 
         def run() -> None:
             with connect(db.url, "frontview-late") as connection:
-                refresh(connection, CALLS, ("history", "total"), db.term.epoch)
+                refresh(connection, CALLS, ("recent", "by_day"), db.term.epoch)
 
         with connect(db.url, "frontview-holding") as holding, holding.transaction():
-            holding.execute("ANALYZE frontview.call_daily_total")
+            holding.execute("ANALYZE frontview.call_daily_by_day")
             thread = threading.Thread(target=run)
             thread.start()
             until(lambda: db.value(waiting, "relation"), "refresh that waits for the lock")
@@ -275,8 +275,8 @@ class TestOneRefresh:
 
         query = "SELECT tier, duration_ms FROM frontview.refresh_log ORDER BY refresh_id DESC LIMIT 2"
         durations = dict(db.c.execute(query).fetchall())
-        assert durations["total"] >= 500
-        assert durations["history"] < 250
+        assert durations["by_day"] >= 500
+        assert durations["recent"] < 250
 
     def test_a_wait_at_most_doubles_what_it_is_said_to_cost(self, db: Refreshed) -> None:
         db.c.execute("UPDATE frontview.view_state SET duration_ms = 50")
@@ -307,7 +307,7 @@ class TestOneRefresh:
         mine = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid <> 0"
         assert db.value(mine, LOCK_CLASS) == 0
 
-    @pytest.mark.parametrize("tier", ["history", "total"])
+    @pytest.mark.parametrize("tier", ["archive", "total"])
     def test_history_is_never_refreshed_without_its_totals(self, db: Refreshed, tier: str) -> None:
         """A read takes the totals less the stale days of history: both must cover the same drain."""
         db.call(1, 100)
@@ -315,11 +315,11 @@ class TestOneRefresh:
 
         assert db.refresh("call_daily", tier) == "refreshed"
 
-        assert db.state("history").through == db.state("total").through == drained
+        assert db.state("archive").through == db.state("total").through == drained
         db.check_reads()
 
-    def test_totals_go_with_history(self) -> None:
-        assert tiers_together("history") == tiers_together("total") == ("history", "total")
+    def test_totals_go_with_the_archive(self) -> None:
+        assert tiers_together("archive") == tiers_together("total") == ("archive", "total")
         assert tiers_together("recent") == tiers_together("by_day") == ("recent", "by_day")
         assert tiers_together("whole") == ("whole",)
 
@@ -345,10 +345,10 @@ class TestHorizon:
         assert db.refresh("call_daily", *CALLS.tiers, horizon=horizon) == "moved"
 
         assert db.state("recent").first_day == horizon
-        assert db.state("history").before_day == db.state("total").before_day == horizon
+        assert db.state("archive").before_day == db.state("total").before_day == horizon
         assert db.value("SELECT bool_and(day >= %s) IS NOT FALSE FROM frontview.call_daily_recent", horizon)
-        assert db.value("SELECT bool_and(day < %s) IS NOT FALSE FROM frontview.call_daily_history", horizon)
-        assert db.calls_in("total") == db.calls_in("history")
+        assert db.value("SELECT bool_and(day < %s) IS NOT FALSE FROM frontview.call_daily_archive", horizon)
+        assert db.calls_in("total") == db.calls_in("archive")
         db.check_reads()
 
     def test_a_failed_move_leaves_the_horizon(self, db: Refreshed) -> None:
@@ -457,13 +457,13 @@ class TestMaintenance:
 
     def test_the_sums_of_a_tier_add_to_its_duration(self, db: Refreshed) -> None:
         db.c.execute(
-            "UPDATE frontview.view_state SET duration_ms = d.ms FROM (VALUES ('history', 1000), ('total', 200), "
+            "UPDATE frontview.view_state SET duration_ms = d.ms FROM (VALUES ('archive', 1000), ('total', 200), "
             "('recent', 30), ('by_day', 4), ('whole', 5)) d (tier, ms) WHERE view_state.tier = d.tier"
         )
 
         states = {(it.view, it.tier): it.duration_seconds for it in read_tier_states(db.c, Failures(), 0.0)}
 
-        assert states["call_daily", "history"] == 1.2
+        assert states["call_daily", "archive"] == 1.2
         assert states["call_daily", "recent"] == 0.034
         assert states["account_summary", "whole"] == 0.005
 
@@ -473,7 +473,7 @@ class TestMaintenance:
         states = read_tier_states(db.c, Failures(), 0.0)
 
         assert ("call_daily", "recent") not in {(state.view, state.tier) for state in states}
-        assert ("call_daily", "history") in {(state.view, state.tier) for state in states}
+        assert ("call_daily", "archive") in {(state.view, state.tier) for state in states}
 
     def test_a_truncate_makes_every_key_stale(self, db: Refreshed) -> None:
         db.c.execute("TRUNCATE lead_analytics")
@@ -482,7 +482,7 @@ class TestMaintenance:
         states = {(s.view, s.tier): s for s in read_tier_states(db.c, Failures(), 0.0)}
 
         assert states["lead_daily", "recent"].every_key
-        assert states["lead_daily", "history"].every_key
+        assert states["lead_daily", "archive"].every_key
         assert not states["call_daily", "recent"].stale
 
 
@@ -498,7 +498,7 @@ class TestCollecting:
         db.collect()
         assert db.stale_days() == [str(db.today - timedelta(days=100))]
 
-        db.refresh("call_daily", "history", "total")
+        db.refresh("call_daily", "archive", "total")
         db.collect()
         assert db.stale_days() == []
 
@@ -514,7 +514,7 @@ class TestCollecting:
         assert len(db.stale_days()) == 1
         db.check_reads()
 
-    @pytest.mark.parametrize("order", [("recent", "history"), ("history", "recent")])
+    @pytest.mark.parametrize("order", [("recent", "archive"), ("archive", "recent")])
     def test_an_every_key_mark_stays_until_every_tier_has_it(self, db: Refreshed, order: tuple[str, str]) -> None:
         db.c.execute("TRUNCATE lead_analytics")
         db.drain()

@@ -6,7 +6,7 @@ import { state } from "./marks.js";
 import { Rows, headOf, scrolling } from "./table.js";
 import { ago } from "./words.js";
 
-const TIERS = { recent: "Recent", by_day: "Sums by day of recent", history: "History", total: "Sums of history", whole: "Whole" };
+const TIERS = { recent: "Recent", by_day: "Sums by day of recent", archive: "Archive", total: "Sums of archive", whole: "Whole" };
 const ORDER = Object.keys(TIERS);
 const COLUMNS = [
   { name: "Tier", cell: ({ tier }) => TIERS[tier] ?? tier, kind: "tier" },

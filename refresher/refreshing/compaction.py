@@ -1,0 +1,91 @@
+"""Compaction of an archive: its stale keys are mended in chunks, a short transaction each, however long history is.
+
+Invariant: ``through`` is read with a snapshot that is older than that of every chunk, and set last, so that it covers
+no change that the rows lack. A chunk brings rows and their sums together to a later state, which is right at any time:
+one that is followed by no other leaves only marks that nothing needs.
+"""
+
+import time
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from models.connection import Connection
+from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
+from refresher.refreshing.steps import announce_end, cover, one_snapshot, refuse_rewritten
+
+CHUNK_KEYS = 1000
+KEYS_TO_MEASURE = 100  # The cost a key of fewer is mostly the cost of transactions.
+LONGEST_REBUILD_SECONDS = 60.0  # A rebuild holds one snapshot: beyond this it is chosen only if every key is stale.
+ASSUMED_KEY_US = 100
+
+# A changed key counts once a source. Counted are no more keys than make the decision.
+STALE: LiteralString = """
+SELECT
+    EXISTS (
+        SELECT FROM frontview.stale_key k
+        WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
+    ),
+    (
+        SELECT count(*) FROM (
+            SELECT FROM frontview.stale_key k
+            WHERE k.day < v.before_day AND k.drain_id > v.through AND k.source = ANY (v.sources)
+            LIMIT 1000 * v.rebuild_ms / COALESCE(v.key_us, %(assumed)s) + 1
+        ) k
+    ),
+    v.key_us, v.rebuild_ms
+FROM frontview.view_state v WHERE v.view = %(view)s AND v.tier = 'archive'
+"""
+MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier = 'archive'"
+
+
+def rebuild_is_due(connection: Connection, view: str) -> bool:
+    """Return whether a populated archive should be rebuilt instead of compacted: every key is stale, or it is cheaper."""
+    row = connection.execute(STALE, {"view": view, "assumed": ASSUMED_KEY_US}).fetchone()
+    if row is None:
+        return False
+    every_key, keys, key_us, rebuild_ms = row
+    return bool(every_key) or rebuild_is_cheaper(keys, key_us, rebuild_ms)
+
+
+def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) -> bool:
+    """Return whether a rebuild takes less time than the compaction of so many keys.
+
+    :param key_us: measured microseconds a key; None: never measured.
+    :param rebuild_ms: milliseconds of the last rebuild; None: there was none.
+    """
+    if rebuild_ms is None or rebuild_ms > 1000 * LONGEST_REBUILD_SECONDS:
+        return False
+    return keys * (key_us or ASSUMED_KEY_US) > 1000 * rebuild_ms
+
+
+def compact(
+    connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float
+) -> str:
+    """Compact the archive and its sums, whose attempt is announced; return the outcome.
+
+    :param parts: the archive and its total.
+    :raises psycopg.Error: it failed; chunks that were committed stay, and what the tiers cover is as before.
+    """
+    tiers, begun = [part.tier for part in parts], time.monotonic()
+    through = announce_end(connection, view, tiers)
+    call = sql.SQL("SELECT * FROM {}(%s, %s, %s)").format(sql.Identifier("frontview", f"{view}_compact"))
+    key: tuple[object, object] = (None, None)
+    done, covered, keys = False, False, 0
+    while not done:
+        with one_snapshot(connection, timeout_seconds):
+            before = [rows_added(connection, view, tier) for tier in tiers]
+            row = connection.execute(call, (*key, CHUNK_KEYS)).fetchone()
+            assert row is not None  # noqa: S101  the function returns one row
+            key, keys, done = row[:2], keys + row[2], row[0] is None
+            refuse_rewritten(connection, view)
+            if done:
+                cover(connection, view, tiers, through, epoch)
+            for part, count in zip(parts, before, strict=True):
+                part.rows_added += rows_added(connection, view, part.tier) - count
+            covered = done
+    parts[0].seconds = time.monotonic() - begun
+    if keys >= KEYS_TO_MEASURE:
+        connection.execute(MEASURED, (round(1e6 * parts[0].seconds / keys), view))
+    return "refreshed" if covered else "fenced"

@@ -1,0 +1,80 @@
+"""The steps that a refresh and a compaction share: announcement, one snapshot, and what their tiers then cover.
+
+Invariant: the start of an attempt is committed before the snapshot exists that its ``through`` is read with.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from models.connection import Connection
+from refresher.refreshing.refresh_log import value_of
+
+# An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
+ANNOUNCE = """
+INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts) SELECT %s, unnest(%s::text[]), 1
+ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2
+"""
+# One statement and one snapshot: the newest drain is read with it, and the end is committed only afterwards.
+ANNOUNCE_END = """
+UPDATE frontview.refresh_attempt SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)
+RETURNING (SELECT COALESCE(max(d.drain_id), 0) FROM frontview.drain d)
+"""
+COVER = """
+UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now()
+WHERE view = %s AND tier = ANY (%s) AND epoch <= %s
+"""
+# A refresh that waits for an ALTER of a table has its snapshot already; the table's new storage then looks empty to it.
+# From this statement to the commit, the refresh's own locks keep an ALTER out.
+SOURCES_REWRITTEN = """
+SELECT frontview.rewritten(ARRAY(SELECT s.relation::oid FROM frontview.source s WHERE s.source = ANY (v.sources)))
+FROM frontview.view_state v WHERE v.view = %s LIMIT 1
+"""
+SNAPSHOT_SETTINGS = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",  # SET takes no snapshot, so this comes before any
+    "SET LOCAL lock_timeout = '10s'",
+)
+
+
+def announce(connection: Connection, view: str, tiers: Sequence[str]) -> None:
+    """Announce an attempt: drains no longer leave marks of these tiers alone."""
+    connection.execute(ANNOUNCE, (view, list(tiers)))
+
+
+def announce_end(connection: Connection, view: str, tiers: Sequence[str]) -> int:
+    """Announce that every snapshot from now on sees what the attempt may cover; return the newest drain."""
+    return int(value_of(connection, ANNOUNCE_END, view, list(tiers)))
+
+
+@contextmanager
+def one_snapshot(connection: Connection, timeout_seconds: float) -> Iterator[None]:
+    """Run a transaction whose statements all read with one snapshot.
+
+    :param timeout_seconds: limit of each statement; 0: no limit.
+    """
+    with connection.transaction():
+        limit = sql.Literal(round(timeout_seconds * 1000))
+        connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
+        for setting in SNAPSHOT_SETTINGS:
+            connection.execute(setting)
+        yield
+
+
+def refuse_rewritten(connection: Connection, view: str) -> None:
+    """Make sure that no base table of a view was given new storage since the transaction's snapshot.
+
+    :raises psycopg.errors.SerializationFailure: one was.
+    """
+    if value_of(connection, SOURCES_REWRITTEN, view):
+        raise psycopg.errors.SerializationFailure
+
+
+def cover(connection: Connection, view: str, tiers: Sequence[str], through: int, epoch: int) -> None:
+    """Set what the tiers cover.
+
+    :raises psycopg.Rollback: a later leader has refreshed one of them.
+    """
+    if connection.execute(COVER, (through, epoch, view, list(tiers), epoch)).rowcount < len(tiers):
+        raise psycopg.Rollback

@@ -1,0 +1,49 @@
+-- {{name}}_rebuild, version 1: computes the archive and its sums anew, beside the present tables, and takes their place
+-- returns nothing; runs as the owner
+-- reads {{name}}_live, view_state; replaces {{name}}_archive and {{name}}_total
+-- the caller holds the tiers' gates, and its transaction is REPEATABLE READ. Reads that began before see by the storage
+-- of the old tables that they were replaced, and read again. Raises 55P03 when readers leave no moment for it
+-- change: first version
+CREATE FUNCTION frontview.{{name}}_rebuild() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tries integer := 0;
+BEGIN
+    CREATE TABLE frontview.{{name}}_archive_new (LIKE frontview.{{name}}_archive){{storage}};
+    COMMENT ON TABLE frontview.{{name}}_archive_new IS {{comment}};
+    INSERT INTO frontview.{{name}}_archive_new ({{columns}})
+    SELECT {{columns_of_v}} FROM frontview.{{name}}_live v
+    WHERE v.{{day}} < (SELECT s.before_day FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive');
+    ALTER TABLE frontview.{{name}}_archive_new ADD CONSTRAINT {{name}}_archive_new_key PRIMARY KEY ({{key}});
+    CREATE TABLE frontview.{{name}}_total_new (LIKE frontview.{{name}}_total){{storage}};
+    COMMENT ON TABLE frontview.{{name}}_total_new IS {{comment}};
+    INSERT INTO frontview.{{name}}_total_new ({{user}}, {{measures}}, archive_rows)
+    SELECT a.{{user}}, {{sums_of_a}}, count(*) FROM frontview.{{name}}_archive_new a GROUP BY a.{{user}};
+    ALTER TABLE frontview.{{name}}_total_new ADD CONSTRAINT {{name}}_total_new_key PRIMARY KEY ({{user}});
+    -- Both at once, and never waiting as long as a deadlock takes to be found: a read may hold one and want the other.
+    LOOP
+        BEGIN
+            SET LOCAL lock_timeout = '100ms';
+            LOCK TABLE frontview.{{name}}_archive, frontview.{{name}}_total IN ACCESS EXCLUSIVE MODE;
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            tries := tries + 1;
+            IF tries = 300 THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(0.02 * random());
+        END;
+    END LOOP;
+    DROP TABLE frontview.{{name}}_archive;
+    DROP TABLE frontview.{{name}}_total;
+    ALTER TABLE frontview.{{name}}_archive_new RENAME TO {{name}}_archive;
+    ALTER TABLE frontview.{{name}}_archive RENAME CONSTRAINT {{name}}_archive_new_key TO {{name}}_archive_key;
+    ALTER TABLE frontview.{{name}}_total_new RENAME TO {{name}}_total;
+    ALTER TABLE frontview.{{name}}_total RENAME CONSTRAINT {{name}}_total_new_key TO {{name}}_total_key;
+    IF to_regprocedure('frontview.grant_rights()') IS NOT NULL THEN
+        PERFORM frontview.grant_rights();
+    END IF;
+END
+$$
