@@ -59,7 +59,7 @@ class TierRefresh:
 
     :param populated: whether it had contents before.
     :param rebuilt: whether its contents are in a new table.
-    :param recount: whether its rows are to be counted, which the recent tier can afford once a day.
+    :param recount: whether its rows must be counted, which the recent tier can afford once a day.
     :param seconds: duration of its own REFRESH.
     :param rows_added: rows inserted minus rows deleted by it.
     """

@@ -1,4 +1,4 @@
--- {{name}}_rebuild, version 1: computes the archive and its sums anew, beside the present tables, and takes their place
+-- {{name}}_rebuild, version 1: computes the archive and its sums again, beside the present tables, and takes their place
 -- returns nothing; runs as the owner
 -- reads {{name}}_live, view_state; replaces {{name}}_archive and {{name}}_total
 -- the caller holds the tiers' gates, and its transaction is REPEATABLE READ. Reads that began before see by the storage
