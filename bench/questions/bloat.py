@@ -14,6 +14,7 @@ too short for figures that mean much.
 """
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,7 @@ CHANGES_A_SECOND, MOVED_SHARE = 50, 0.2
 SAMPLES = 60
 PATIENCE_SECONDS = 900.0
 REFRESHER = "frontview-refresher-"  # How the names of its sessions begin.
+FUNCTION = re.compile(r"frontview\"?\.\"?(\w+)\"?\(")
 TABLES = [f"frontview.call_daily_{tier}" for tier in ARCHIVE_TIERS]
 CHANGE: LiteralString = """
 UPDATE public.calls SET cost_cents = cost_cents + 1, started_at = started_at - make_interval(days => %(days)s)
@@ -195,8 +197,9 @@ def _backfill(url: str, connection: Connection, stand: Stand) -> Iterator[Findin
     case = f"{keys:,} late keys in one statement"
     yield Finding(case, "until nothing is stale", _one(seconds), "s")
     yield Finding(case, "keys a second", _one(keys / seconds), "")
-    for session, held in sorted(longest.items()):
-        what = f"longest transaction: {session.removeprefix(REFRESHER)}"
+    for session, (held, statement) in sorted(longest.items()):
+        inside = found[1] if (found := FUNCTION.search(statement)) else " ".join(statement.split())[:40]
+        what = f"longest transaction: {session.removeprefix(REFRESHER)}, in {inside}"
         yield Finding(case, what, _one(1000 * held), "ms", goal=SHORT)
 
 

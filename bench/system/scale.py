@@ -32,8 +32,8 @@ class Scale:
     hold_seconds: int
     probes: int
     trace_hours: int
-    late_seconds: int
-    late_keys: int
+    late_seconds: int = 0
+    late_keys: int = 0
     discarded: int = 1
 
 
