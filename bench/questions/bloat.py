@@ -1,7 +1,7 @@
 """Does an archive stay as large under constant late changes, and does a backfill hold no snapshot for long?
 
 First, the real refresher (refreshes as often as each second, autovacuum looking each second) while one client changes a
-call of before the horizon fifty times a second: its cost, and for one in five also its day. Shown are the sizes of
+call older than the horizon fifty times a second: its cost, and for one in five also its day. Shown are the sizes of
 ``call_daily``'s archive and of its sums, at the end beside the middle of the run and beside a rebuilt one, their dead
 rows, and the share of their updates that stayed within a page (HOT), which leave their indexes alone.
 
@@ -132,7 +132,7 @@ def _sampled(url: str, connection: Connection, stand: Stand) -> list[list[Sample
 
 
 def _change_calls(url: str, is_over: Callable[[], bool]) -> None:
-    """Change calls of before the horizon, each at its time."""
+    """Change calls older than the horizon, each at its time."""
     with connect(url, "frontview-bench-writer") as connection:
         low, high = connection.execute("SELECT min(id), max(id) FROM public.calls").fetchone() or (0, 0)
         due = time.monotonic()

@@ -17,7 +17,7 @@ class Scale:
     :param hold_seconds: how long ``drain_flat`` holds a snapshot or a transaction open.
     :param probes: writes that ``freshness`` follows into the cache.
     :param trace_hours: how long the trace is that ``warming`` replays.
-    :param late_seconds: how long ``bloat`` changes calls of before the horizon.
+    :param late_seconds: how long ``bloat`` changes calls older than the horizon.
     :param late_keys: how many keys ``bloat`` then changes at once.
     :param discarded: rounds at the start that do not count, where a round takes seconds.
     """

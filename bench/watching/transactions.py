@@ -1,6 +1,6 @@
 """Watches from outside how long the transactions of some sessions stay open.
 
-Invariant: a transaction counts with the age at which it was last seen, so one shorter than the pause between two looks
+Invariant: a transaction counts with the age at which it was last seen, so one shorter than the pause between two checks
 may be missed.
 """
 
@@ -22,7 +22,7 @@ WHERE xact_start IS NOT NULL AND datname = current_database() AND starts_with(ap
 def longest_transactions(url: str, prefix: str) -> Iterator[dict[str, tuple[float, str]]]:
     """Watch while the block runs, and yield the longest transaction seen, by its session's name.
 
-    It is told by its seconds and by the statement in which it was last seen.
+    A transaction is its seconds and the statement in which it was last seen.
 
     :param prefix: of the names of the sessions to watch.
     """
