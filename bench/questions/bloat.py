@@ -138,7 +138,7 @@ def _change_calls(url: str, is_over: Callable[[], bool]) -> None:
         due = time.monotonic()
         while not is_over():
             changed = 0
-            while not changed:  # it may be a call of after the horizon
+            while not changed:  # the call may be newer than the horizon
                 values = {"call": random.randint(low, high), "days": int(random.random() < MOVED_SHARE)}
                 changed = connection.execute(CHANGE, values).rowcount
             due += 1 / CHANGES_A_SECOND
