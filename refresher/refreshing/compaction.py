@@ -8,7 +8,6 @@ one that is followed by no other leaves only marks that nothing needs.
 import time
 from typing import LiteralString
 
-import psycopg
 from psycopg import sql
 
 from models.connection import Connection
@@ -37,11 +36,16 @@ SELECT
     v.key_us, v.rebuild_ms
 FROM frontview.view_state v WHERE v.view = %(view)s AND v.tier = 'archive'
 """
+# Keys say nothing about an every-key mark that came after the decision to compact: it stays, for a rebuild.
+LEFT_TO_A_REBUILD = """
+SELECT LEAST(%s, min(k.drain_id) - 1) FROM frontview.stale_key k JOIN frontview.view_state v ON v.through < k.drain_id
+WHERE v.view = %s AND v.tier = 'archive' AND k.user_id IS NULL AND k.source = ANY (v.sources)
+"""
 MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier = 'archive'"
 
 
 def rebuild_is_due(connection: Connection, view: str) -> bool:
-    """Return whether a populated archive should be rebuilt instead of compacted: every key is stale, or it is cheaper."""
+    """Return whether a populated archive should be rebuilt, not compacted: every key is stale, or it is cheaper."""
     row = connection.execute(STALE, {"view": view, "assumed": ASSUMED_KEY_US}).fetchone()
     if row is None:
         return False
@@ -60,16 +64,15 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
     return keys * (key_us or ASSUMED_KEY_US) > 1000 * rebuild_ms
 
 
-def compact(
-    connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float
-) -> str:
+def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:
     """Compact the archive and its sums, whose attempt is announced; return the outcome.
 
     :param parts: the archive and its total.
     :raises psycopg.Error: it failed; chunks that were committed stay, and what the tiers cover is as before.
     """
     tiers, begun = [part.tier for part in parts], time.monotonic()
-    through = announce_end(connection, view, tiers)
+    newest = announce_end(connection, view, tiers)
+    through = value_of(connection, LEFT_TO_A_REBUILD, newest, view)
     call = sql.SQL("SELECT * FROM {}(%s, %s, %s)").format(sql.Identifier("frontview", f"{view}_compact"))
     key: tuple[object, object] = (None, None)
     done, covered, keys = False, False, 0

@@ -93,7 +93,8 @@ def _row_count(connection: Connection, result: RefreshResult, part: TierRefresh)
     A REFRESH by another session, or a refresh that could not be logged, makes the figure wrong until the next move of
     the horizon, which counts the rows. None: they could not be counted; the next refresh tries again.
     """
-    before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if part.populated and not part.rebuilt else 0
+    kept = part.populated and not part.rebuilt
+    before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if kept else 0
     if before is not None and result.outcome != "moved":
         return int(before + part.rows_added)
     relation = sql.Identifier("frontview", f"{result.view}_{part.tier}")
