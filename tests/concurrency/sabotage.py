@@ -1,12 +1,13 @@
 """Ways to leave one step of the protocol out, for the tests of the test; only the tests can reach them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
 from refresher.refreshing import refresh as refresh_module
+from views_sql.voice.catalog import CATALOG
 
 
 def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
@@ -80,6 +81,37 @@ def end_a_backlog_at_the_newest_drain(url: str) -> None:
     rewrite_function(url, DRAIN, "last.marked := last.marking", "last.marked := last.snapshot")
 
 
+def collect_marks_too_early(url: str) -> None:
+    collect = "frontview.collect_stale_keys(frontview.user_key, text, date, integer)"
+    rewrite_function(url, collect, "v.through < k.drain_id", "v.through + 1 < k.drain_id")
+
+
+def rewrite_each(url: str, function: str, old: str, new: str) -> None:
+    """Rewrite a function that every daily view has; ``function`` has arguments, and the view's name left out."""
+    for view in CATALOG.views:
+        if view.day_column:
+            rewrite_function(url, f"frontview.{view.name}_{function}", old, new)
+
+
+COMPACT = "compact(date, frontview.user_key, integer)"
+
+
+def keep_rows_that_are_gone(url: str) -> None:
+    rewrite_each(url, COMPACT, "HAVING count(*) = count(r.place)", "HAVING FALSE")
+
+
+def add_rows_to_sums_and_subtract_none(url: str) -> None:
+    rewrite_each(url, COMPACT, "-1 FROM held v", "-1 FROM held v WHERE FALSE")
+
+
+def leave_days_that_move_back_in_the_sums(url: str) -> None:
+    rewrite_each(url, "move_horizon(date)", "-1 FROM gone v", "-1 FROM gone v WHERE FALSE")
+
+
+def end_after_the_first_chunk(url: str) -> None:
+    rewrite_each(url, COMPACT, "LIMIT p_batch + 1", "LIMIT 1")
+
+
 def ignore_rewrites(url: str) -> None:
     rewrite_function(
         url,
@@ -90,9 +122,47 @@ def ignore_rewrites(url: str) -> None:
 
 
 @contextmanager
-def watermark_taken_after_the_refresh() -> Iterator[None]:
-    """Refresh first; then cover whatever has been drained by then."""
-    honest = refresh_module._refresh_in_one_snapshot
+def an_announcement_that_ends_before_the_snapshot() -> Iterator[None]:
+    honest = refresh_module.announce
+
+    def announce(connection: Any, view: str, tiers: Any) -> None:
+        honest(connection, view, tiers)
+        refresh_module.announce_end(connection, view, tiers)
+
+    with patched(refresh_module, "announce", announce):
+        yield
+
+
+@contextmanager
+def every_key_marks_left_out_of_a_compaction() -> Iterator[None]:
+    with patched(refresh_module, "rebuild_is_due", lambda *_: False):
+        yield
+
+
+@contextmanager
+def watermark_taken_after_the_compaction() -> Iterator[None]:
+    with patched(refresh_module, "compact", covering_late(refresh_module.compact)):
+        yield
+
+
+@contextmanager
+def a_move_that_covers_the_archive() -> Iterator[None]:
+    """Let a move of the horizon raise what the archive covers, without compacting what is stale."""
+    honest = refresh_module.cover
+
+    def cover(connection: Any, view: str, tiers: Any, through: int, epoch: int) -> None:
+        honest(connection, view, tiers, through, epoch)
+        if "recent" in tiers:
+            connection.execute(
+                "UPDATE frontview.view_state SET through = %s WHERE view = %s AND through IS NOT NULL", (through, view)
+            )
+
+    with patched(refresh_module, "cover", cover):
+        yield
+
+
+def covering_late(honest: Callable[..., str]) -> Callable[..., str]:
+    """Return the step, after which its tiers cover whatever has been drained by then."""
 
     def late(connection: Any, view: str, parts: Any, *others: Any) -> str:
         outcome = honest(connection, view, parts, *others)
@@ -103,8 +173,21 @@ def watermark_taken_after_the_refresh() -> Iterator[None]:
         )
         return outcome
 
-    refresh_module._refresh_in_one_snapshot = late
+    return late
+
+
+@contextmanager
+def patched(module: Any, name: str, replacement: Any) -> Iterator[None]:
+    honest = getattr(module, name)
+    setattr(module, name, replacement)
     try:
         yield
     finally:
-        refresh_module._refresh_in_one_snapshot = honest
+        setattr(module, name, honest)
+
+
+@contextmanager
+def watermark_taken_after_the_refresh() -> Iterator[None]:
+    step = "_refresh_in_one_snapshot"
+    with patched(refresh_module, step, covering_late(refresh_module._refresh_in_one_snapshot)):
+        yield

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import psycopg
 import pytest
@@ -24,6 +24,12 @@ from tests.concurrency.storm import Storm
         sabotage.read_without_the_backlog,
         sabotage.prune_what_is_drained,
         sabotage.end_a_backlog_at_the_newest_drain,
+        sabotage.collect_marks_too_early,
+        sabotage.keep_rows_that_are_gone,
+        sabotage.add_rows_to_sums_and_subtract_none,
+        sabotage.leave_days_that_move_back_in_the_sums,
+        sabotage.end_after_the_first_chunk,
+        sabotage.ignore_rewrites,
     ],
 )
 def test_the_storm_finds_a_step_left_out_of_the_sql(database_url: str, leave_out: Callable[[str], None]) -> None:
@@ -34,8 +40,20 @@ def test_the_storm_finds_a_step_left_out_of_the_sql(database_url: str, leave_out
     assert storm.differences
 
 
-def test_the_storm_finds_a_watermark_taken_after_the_refresh(database_url: str) -> None:
-    with sabotage.watermark_taken_after_the_refresh():
+@pytest.mark.parametrize(
+    "leave_out",
+    [
+        sabotage.watermark_taken_after_the_refresh,
+        sabotage.watermark_taken_after_the_compaction,
+        sabotage.an_announcement_that_ends_before_the_snapshot,
+        sabotage.every_key_marks_left_out_of_a_compaction,
+        sabotage.a_move_that_covers_the_archive,
+    ],
+)
+def test_the_storm_finds_a_step_left_out_of_a_refresh(
+    database_url: str, leave_out: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with leave_out():
         storm = Storm(database_url, seconds=90, comparisons=10**9).run()
 
     assert storm.differences

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from refresher.refreshing import compaction
 from tests.concurrency.sabotage import mark_backlogs_of_few_changes
 from tests.concurrency.storm import Storm
 from tests.fix_postgres import Server
@@ -13,11 +14,12 @@ pytestmark = pytest.mark.every_change
 COMPARISONS = 700
 
 
-@pytest.fixture(params=[False, True], ids=["marked at once", "marked as a backlog"])
-def stormy_url(any_server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(params=[False, True], ids=["few at once", "in backlogs and chunks"])
+def stormy_url(any_server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     url = any_server.create(any_server.template)
     if request.param:
         mark_backlogs_of_few_changes(url)
+        monkeypatch.setattr(compaction, "CHUNK_KEYS", 3)
     yield url
     any_server.drop(url)
 

@@ -119,9 +119,12 @@ def _tiers(view: MaintainedView) -> Iterator[tuple[str, str, str]]:
         yield "whole", f"SELECT * FROM {name}_whole", live
         return
     horizon = f"(SELECT first_day FROM frontview.view_state WHERE view = '{view.name}' AND tier = 'recent')"
-    columns = ", ".join(view.columns)
-    archived = f"SELECT {columns} FROM {name}_live WHERE {view.day_column} < {horizon}"
-    yield "archive", f"SELECT {columns} FROM {name}_archive", archived
+    archive, columns = f"{name}_archive", ", ".join(view.columns)
+    yield (
+        "archive",
+        f"SELECT {columns} FROM {archive}",
+        f"SELECT {columns} FROM {name}_live WHERE {view.day_column} < {horizon}",
+    )
     yield "recent", f"SELECT * FROM {name}_recent", f"{live} WHERE {view.day_column} >= {horizon}"
     sums = ", ".join(f"sum({measure})::numeric AS {measure}" for measure in view.measures)
     for tier, of, key in (
