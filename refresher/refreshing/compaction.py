@@ -1,4 +1,4 @@
-"""Compaction of an archive: its stale keys are mended in chunks, a short transaction each, however long history is.
+"""Compaction of an archive: its stale keys are corrected in chunks, a short transaction each, however long history is.
 
 Invariant: ``through`` is read with a snapshot that is older than that of every chunk, and set last, so that it covers
 no change that the rows lack. A chunk brings rows and their sums together to a later state, which is right at any time:
@@ -54,7 +54,7 @@ def rebuild_is_due(connection: Connection, view: str) -> bool:
 
 
 def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) -> bool:
-    """Return whether a rebuild takes less time than the compaction of so many keys.
+    """Return whether a rebuild takes less time than the compaction of this number of keys.
 
     :param key_us: measured microseconds a key; None: never measured.
     :param rebuild_ms: milliseconds of the last rebuild; None: there was none.

@@ -60,7 +60,7 @@ def refresh(
         ``view.tiers``.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: the view's new horizon; ``tiers`` must then be all tiers.
-    :param rebuild: whether an archive among them is computed anew, whatever is stale.
+    :param rebuild: whether an archive among them is computed again, whatever is stale.
     :param timeout_seconds: limit of each statement; 0: no limit.
     :raises psycopg.Error: the connection is lost.
     """

@@ -119,7 +119,7 @@ class Shop:
         return rows
 
     def check_tiers(self, view: MaintainedView) -> None:
-        """Check every tier of a view against the live relation, where nothing of it is stale."""
+        """Check every tier of a view against the live relation, when no part of it is stale."""
         wrong = {name: str(difference) for name, difference in tiers(self.connection, view) if difference}
         assert wrong == {}
 

@@ -26,8 +26,8 @@ BEGIN
     IF p_day = '-infinity' THEN
         p_batch := LEAST(p_batch, 20); -- All days of a user may be many rows.
     END IF;
-    SELECT array_agg(k.user_id ORDER BY k.day, k.user_id), array_agg(k.day ORDER BY k.day, k.user_id)
-    INTO users, days
+    SELECT array_agg(k.day ORDER BY k.day, k.user_id), array_agg(k.user_id ORDER BY k.day, k.user_id)
+    INTO days, users
     FROM (
         SELECT k.day, k.user_id FROM frontview.stale_key k
         WHERE (k.day, k.user_id) >= (p_day, p_user) AND k.day < tier.before_day
