@@ -37,6 +37,6 @@ BEGIN
     SELECT array_agg({{user}}) INTO user_keys FROM changed;
     UPDATE frontview.view_state SET before_day = p_horizon WHERE view = '{{name}}' AND tier IN ('archive', 'total');
     UPDATE frontview.view_state SET first_day = p_horizon WHERE view = '{{name}}' AND tier IN ('recent', 'by_day');
-    PERFORM frontview.{{name}}_sum_again(user_keys);
+    PERFORM frontview.{{name}}_sum_again(user_keys, '{}');
 END
 $$

@@ -146,10 +146,17 @@ def lose_a_mark(site: Site) -> None:
 
 
 def refresh_a_tier_without_its_sums(site: Site) -> None:
-    """History alone: its rows stay right beside the stale days, only the total is not their sum any more."""
+    """The archive alone: its rows stay right beside the stale days, only the total is not their sum any more."""
     site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1 AND local_day < CURRENT_DATE - 40")
     site.drain()
-    site.c.execute("REFRESH MATERIALIZED VIEW frontview.call_daily_history")
+    site.c.execute(
+        "UPDATE frontview.call_daily_archive a SET cost_cents = l.cost_cents FROM frontview.call_daily_live l "
+        "WHERE (l.user_id, l.day, l.agent_id) = (a.user_id, a.day, a.agent_id)"
+    )
+
+
+def lose_sums(site: Site) -> None:
+    site.c.execute("DELETE FROM frontview.call_daily_total WHERE user_id = 1")
 
 
 def delete_a_user_unseen(site: Site) -> None:
@@ -164,6 +171,7 @@ def delete_a_user_unseen(site: Site) -> None:
         lose_the_log,
         lose_a_mark,
         refresh_a_tier_without_its_sums,
+        lose_sums,
         delete_a_user_unseen,
     ],
 )
