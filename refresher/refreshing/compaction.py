@@ -1,8 +1,8 @@
 """Compaction of an archive: its stale keys are corrected in chunks, a short transaction each, however long history is.
 
-Invariant: ``through`` is read with a snapshot that is older than that of every chunk, and set last, so that it covers
-no change that the rows lack. A chunk brings rows and their sums together to a later state, which is right at any time:
-one that is followed by no other leaves only marks that nothing needs.
+Invariant: ``through`` is read with a snapshot that is older than what decides for a compaction and than that of every
+chunk, and set last, so that it covers no change that the rows lack. A chunk brings rows and their sums together to a
+later state, which is right at any time.
 """
 
 import time
@@ -11,10 +11,11 @@ from typing import LiteralString
 from psycopg import sql
 
 from models.connection import Connection
-from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
+from refresher.refreshing.refresh_log import TierRefresh, rows_added
 from refresher.refreshing.steps import announce_end, cover, one_snapshot, refuse_rewritten
 
 CHUNK_KEYS = 1000
+REBUILD_DUE = "rebuild due"
 KEYS_TO_MEASURE = 100  # The cost a key of fewer is mostly the cost of transactions.
 LONGEST_REBUILD_SECONDS = 60.0  # A rebuild holds one snapshot: beyond this it is chosen only if every key is stale.
 ASSUMED_KEY_US = 100
@@ -36,16 +37,11 @@ SELECT
     v.key_us, v.rebuild_ms
 FROM frontview.view_state v WHERE v.view = %(view)s AND v.tier = 'archive'
 """
-# Keys say nothing about an every-key mark that came after the decision to compact: it stays, for a rebuild.
-LEFT_TO_A_REBUILD = """
-SELECT LEAST(%s, min(k.drain_id) - 1) FROM frontview.stale_key k JOIN frontview.view_state v ON v.through < k.drain_id
-WHERE v.view = %s AND v.tier = 'archive' AND k.user_id IS NULL AND k.source = ANY (v.sources)
-"""
 MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier = 'archive'"
 
 
 def rebuild_is_due(connection: Connection, view: str) -> bool:
-    """Return whether a populated archive should be rebuilt, not compacted: every key is stale, or it is cheaper."""
+    """Return whether a populated archive should be rebuilt: every key is stale, or it is cheaper than compaction."""
     row = connection.execute(STALE, {"view": view, "assumed": ASSUMED_KEY_US}).fetchone()
     if row is None:
         return False
@@ -54,7 +50,7 @@ def rebuild_is_due(connection: Connection, view: str) -> bool:
 
 
 def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) -> bool:
-    """Return whether a rebuild takes less time than the compaction of this number of keys.
+    """Return whether a rebuild takes less time than the compaction of that number of keys.
 
     :param key_us: measured microseconds a key; None: never measured.
     :param rebuild_ms: milliseconds of the last rebuild; None: there was none.
@@ -65,14 +61,15 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
 
 
 def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:
-    """Compact the archive and its sums, whose attempt is announced; return the outcome.
+    """Compact the archive and its sums, whose attempt is announced; return the outcome, or ``REBUILD_DUE``.
 
     :param parts: the archive and its total.
     :raises psycopg.Error: it failed; chunks that were committed stay, and what the tiers cover is as before.
     """
     tiers, begun = [part.tier for part in parts], time.monotonic()
-    newest = announce_end(connection, view, tiers)
-    through = value_of(connection, LEFT_TO_A_REBUILD, newest, view)
+    through = announce_end(connection, view, tiers)
+    if rebuild_is_due(connection, view):
+        return REBUILD_DUE
     call = sql.SQL("SELECT * FROM {}(%s, %s, %s)").format(sql.Identifier("frontview", f"{view}_compact"))
     key: tuple[object, object] = (None, None)
     done, covered, keys = False, False, 0

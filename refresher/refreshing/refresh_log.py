@@ -59,6 +59,7 @@ class TierRefresh:
 
     :param populated: whether it had contents before.
     :param rebuilt: whether its contents are in a new table.
+    :param recount: whether its rows must be counted, which the recent tier can afford once a day.
     :param seconds: duration of its own REFRESH.
     :param rows_added: rows inserted minus rows deleted by it.
     """
@@ -66,6 +67,7 @@ class TierRefresh:
     tier: str
     populated: bool = False
     rebuilt: bool = False
+    recount: bool = False
     seconds: float = 0.0
     rows_added: int = 0
 
@@ -93,9 +95,9 @@ def _row_count(connection: Connection, result: RefreshResult, part: TierRefresh)
     A REFRESH by another session, or a refresh that could not be logged, makes the figure wrong until the next move of
     the horizon, which counts the rows. None: they could not be counted; the next refresh tries again.
     """
-    kept = part.populated and not part.rebuilt
-    before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if kept else 0
-    if before is not None and result.outcome != "moved":
+    known = part.populated and not part.rebuilt
+    before = value_of(connection, ROW_COUNT_BEFORE, result.view, part.tier) if known else 0
+    if before is not None and not part.recount:
         return int(before + part.rows_added)
     relation = sql.Identifier("frontview", f"{result.view}_{part.tier}")
     try:

@@ -11,6 +11,7 @@ AS $$
 DECLARE
     tries integer := 0;
     granted text;
+    patience text := current_setting('lock_timeout');
 BEGIN
     CREATE TABLE frontview.{{name}}_archive_new (LIKE frontview.{{name}}_archive){{storage}};
     COMMENT ON TABLE frontview.{{name}}_archive_new IS {{comment}};
@@ -48,6 +49,7 @@ BEGIN
             PERFORM pg_sleep(0.02 * random());
         END;
     END LOOP;
+    PERFORM set_config('lock_timeout', patience, TRUE);
     DROP TABLE frontview.{{name}}_archive;
     DROP TABLE frontview.{{name}}_total;
     ALTER TABLE frontview.{{name}}_archive_new RENAME TO {{name}}_archive;

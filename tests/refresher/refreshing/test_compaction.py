@@ -10,8 +10,7 @@ import pytest
 
 from models.engine import connect
 from refresher.refreshing import compaction
-from refresher.refreshing import refresh as refresh_module
-from refresher.refreshing.compaction import LONGEST_REBUILD_SECONDS, rebuild_is_cheaper
+from refresher.refreshing.compaction import LONGEST_REBUILD_SECONDS, rebuild_is_cheaper, rebuild_is_due
 from refresher.refreshing.refresh import refresh
 from tests.oracle.reads import compare_every_read
 from tests.oracle.relations import tiers
@@ -210,14 +209,14 @@ class TestRebuild:
         db = compacted
 
         def decide_and_truncate(connection: psycopg.Connection, view: str) -> bool:
-            due = compaction.rebuild_is_due(connection, view)
+            due = rebuild_is_due(connection, view)
             db.c.execute("TRUNCATE calls CASCADE")
             db.drain()
             return due
 
         db.call(1, 60)
         with monkeypatch.context() as patch:
-            patch.setattr(refresh_module, "rebuild_is_due", decide_and_truncate)
+            patch.setattr(compaction, "rebuild_is_due", decide_and_truncate)
             assert compact(db) == "refreshed"
 
         db.check_reads()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -43,16 +44,18 @@ class Site:
         term = try_to_lead(connection)
         assert term is not None
         self.term: Term = term
-        self.compact()
+        horizon = connection.execute("SELECT CURRENT_DATE - 30").fetchone()
+        assert horizon is not None
+        self.compact(horizon[0])
+        connection.execute("UPDATE frontview.view_state SET rebuild_ms = NULL")  # else rebuilding is cheaper
 
     def drain(self) -> None:
         drain_once(self.c, self.term)
 
-    def compact(self) -> None:
+    def compact(self, horizon: date | None = None) -> None:
         self.drain()
         for view in CATALOG.views:
-            days = self.c.execute("SELECT CURRENT_DATE - 30").fetchone() if view.day_column else None
-            refresh(self.c, view, view.tiers, self.term.epoch, horizon=days[0] if days else None)
+            refresh(self.c, view, view.tiers, self.term.epoch, horizon=horizon if view.day_column else None)
 
     def unseen(self, query: str, *values: object) -> None:
         """Write past the capture."""
