@@ -80,7 +80,7 @@ class TestOneRefresh:
 
             assert db.refresh("call_daily", "archive", "total") == "busy"
             assert other.execute(
-                "SELECT pg_try_advisory_lock(%s, hashtext('call_daily/history'))", (LOCK_CLASS,)
+                "SELECT pg_try_advisory_lock(%s, hashtext('call_daily/archive'))", (LOCK_CLASS,)
             ).fetchone() == (True,)
 
         assert db.state("archive").attempts == attempts
@@ -190,8 +190,8 @@ class TestOneRefresh:
         assert db.value(mine, LOCK_CLASS) == 0
 
     @pytest.mark.parametrize("tier", ["archive", "total"])
-    def test_history_is_never_refreshed_without_its_totals(self, db: Refreshed, tier: str) -> None:
-        """A read takes the totals less the stale days of history: both must cover the same drain."""
+    def test_the_archive_is_never_refreshed_without_its_totals(self, db: Refreshed, tier: str) -> None:
+        """A read takes the totals less the stale days of the archive: both must cover the same drain."""
         db.call(1, 100)
         drained = db.drain()
 

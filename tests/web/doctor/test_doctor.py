@@ -45,7 +45,8 @@ def drain(connection: psycopg.Connection) -> None:
 
 
 def populate(connection: psycopg.Connection) -> None:
-    for (relation,) in connection.execute("SELECT relation FROM frontview.view_state").fetchall():
+    views = "SELECT relation FROM frontview.view_state WHERE tier NOT IN ('archive', 'total')"
+    for (relation,) in connection.execute(views).fetchall():
         connection.execute(f"REFRESH MATERIALIZED VIEW {relation}")
     connection.execute("UPDATE frontview.view_state SET through = 1")
 
