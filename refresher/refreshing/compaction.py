@@ -8,11 +8,10 @@ one that is followed by no other leaves only marks that nothing needs.
 import time
 from typing import LiteralString
 
-import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
+from refresher.refreshing.refresh_log import TierRefresh, rows_added
 from refresher.refreshing.steps import announce_end, cover, one_snapshot, refuse_rewritten
 
 CHUNK_KEYS = 1000
@@ -60,9 +59,7 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
     return keys * (key_us or ASSUMED_KEY_US) > 1000 * rebuild_ms
 
 
-def compact(
-    connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float
-) -> str:
+def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:
     """Compact the archive and its sums, whose attempt is announced; return the outcome.
 
     :param parts: the archive and its total.
@@ -75,15 +72,15 @@ def compact(
     done, covered, keys = False, False, 0
     while not done:
         with one_snapshot(connection, timeout_seconds):
-            before = [rows_added(connection, view, tier) for tier in tiers]
+            before = rows_added(connection, view, tiers)
             row = connection.execute(call, (*key, CHUNK_KEYS)).fetchone()
             assert row is not None  # noqa: S101  the function returns one row
             key, keys, done = row[:2], keys + row[2], row[0] is None
             refuse_rewritten(connection, view)
             if done:
                 cover(connection, view, tiers, through, epoch)
-            for part, count in zip(parts, before, strict=True):
-                part.rows_added += rows_added(connection, view, part.tier) - count
+            for part, earlier, now in zip(parts, before, rows_added(connection, view, tiers), strict=True):
+                part.rows_added += now - earlier
             covered = done
     parts[0].seconds = time.monotonic() - begun
     if keys >= KEYS_TO_MEASURE:
