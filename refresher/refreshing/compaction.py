@@ -1,8 +1,8 @@
-"""Compaction of an archive: its stale keys are mended in chunks, a short transaction each, however long history is.
+"""Compaction of an archive: its stale keys are corrected in chunks, a short transaction each, however long history is.
 
-Invariant: ``through`` is read with a snapshot that is older than that of every chunk, and set last, so that it covers
-no change that the rows lack. A chunk brings rows and their sums together to a later state, which is right at any time:
-one that is followed by no other leaves only marks that nothing needs.
+Invariant: ``through`` is read with a snapshot that is older than what decides for a compaction and than that of every
+chunk, and set last, so that it covers no change that the rows lack. A chunk brings rows and their sums together to a
+later state, which is right at any time.
 """
 
 import time
@@ -15,6 +15,7 @@ from refresher.refreshing.refresh_log import TierRefresh, rows_added
 from refresher.refreshing.steps import announce_end, cover, one_snapshot, refuse_rewritten
 
 CHUNK_KEYS = 1000
+REBUILD_DUE = "rebuild due"
 KEYS_TO_MEASURE = 100  # The cost a key of fewer is mostly the cost of transactions.
 LONGEST_REBUILD_SECONDS = 60.0  # A rebuild holds one snapshot: beyond this it is chosen only if every key is stale.
 ASSUMED_KEY_US = 100
@@ -40,7 +41,7 @@ MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier
 
 
 def rebuild_is_due(connection: Connection, view: str) -> bool:
-    """Return whether a populated archive should be rebuilt instead of compacted: every key is stale, or it is cheaper."""
+    """Return whether a populated archive should be rebuilt: every key is stale, or it is cheaper than compaction."""
     row = connection.execute(STALE, {"view": view, "assumed": ASSUMED_KEY_US}).fetchone()
     if row is None:
         return False
@@ -49,7 +50,7 @@ def rebuild_is_due(connection: Connection, view: str) -> bool:
 
 
 def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) -> bool:
-    """Return whether a rebuild takes less time than the compaction of so many keys.
+    """Return whether a rebuild takes less time than the compaction of that number of keys.
 
     :param key_us: measured microseconds a key; None: never measured.
     :param rebuild_ms: milliseconds of the last rebuild; None: there was none.
@@ -60,26 +61,28 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
 
 
 def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:
-    """Compact the archive and its sums, whose attempt is announced; return the outcome.
+    """Compact the archive and its sums, whose attempt is announced; return the outcome, or ``REBUILD_DUE``.
 
     :param parts: the archive and its total.
     :raises psycopg.Error: it failed; chunks that were committed stay, and what the tiers cover is as before.
     """
     tiers, begun = [part.tier for part in parts], time.monotonic()
     through = announce_end(connection, view, tiers)
+    if rebuild_is_due(connection, view):
+        return REBUILD_DUE
     call = sql.SQL("SELECT * FROM {}(%s, %s, %s)").format(sql.Identifier("frontview", f"{view}_compact"))
     key: tuple[object, object] = (None, None)
     done, covered, keys = False, False, 0
     while not done:
         with one_snapshot(connection, timeout_seconds):
-            before = rows_added(connection, view, tiers)
+            before = rows_added(connection, view, parts)
             row = connection.execute(call, (*key, CHUNK_KEYS)).fetchone()
             assert row is not None  # noqa: S101  the function returns one row
             key, keys, done = row[:2], keys + row[2], row[0] is None
             refuse_rewritten(connection, view)
             if done:
                 cover(connection, view, tiers, through, epoch)
-            for part, earlier, now in zip(parts, before, rows_added(connection, view, tiers), strict=True):
+            for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
                 part.rows_added += now - earlier
             covered = done
     parts[0].seconds = time.monotonic() - begun

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from models.connection import Connection
 from refresher.leader.leadership import LOCK_CLASS
-from refresher.refreshing.compaction import compact, rebuild_is_due
+from refresher.refreshing.compaction import REBUILD_DUE, compact
 from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_refresh, rows_added, value_of
 from refresher.refreshing.steps import announce, announce_end, cover, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import MaintainedView
@@ -62,7 +62,7 @@ def refresh(
     :param tiers: in any order; a tier that goes together with one of them is added.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: the view's new horizon; ``tiers`` must then be all tiers.
-    :param rebuild: whether an archive among them is computed anew, whatever is stale.
+    :param rebuild: whether an archive among them is rebuilt, whatever is stale.
     :param timeout_seconds: limit of each statement; 0: no limit.
     :raises psycopg.Error: the connection is lost.
     """
@@ -103,14 +103,18 @@ def _bring_up_to_date(
     :raises psycopg.Error: it failed; what the tiers cover that failed is as before.
     """
     archive = [part for part in parts if part.tier in _ARCHIVE]
-    kept = bool(archive) and archive[0].populated and not rebuild and not rebuild_is_due(connection, view)
+    kept = bool(archive) and archive[0].populated and not rebuild
     if not kept or horizon is not None:
         return _refresh_in_one_snapshot(connection, view, parts, epoch, horizon, kept, timeout_seconds)
-    others = [part for part in parts if part not in archive]
-    outcome = "refreshed"
-    if others:
+    if others := [part for part in parts if part not in archive]:
         outcome = _refresh_in_one_snapshot(connection, view, others, epoch, None, kept, timeout_seconds)
-    return outcome if outcome == "fenced" else compact(connection, view, archive, epoch, timeout_seconds)
+        if outcome == "fenced":
+            return outcome
+    outcome = compact(connection, view, archive, epoch, timeout_seconds)
+    if outcome != REBUILD_DUE:
+        return outcome
+    announce(connection, view, _ARCHIVE)
+    return _refresh_in_one_snapshot(connection, view, archive, epoch, None, False, timeout_seconds)
 
 
 def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
@@ -155,11 +159,15 @@ def _refresh_in_one_snapshot(
         for setting in RESOURCE_SETTINGS:
             connection.execute(setting)
         through = value_of(connection, "SELECT COALESCE(max(drain_id), 0) FROM frontview.drain")
+        before = rows_added(connection, view, parts)
         if horizon is not None:
             _set_horizon(connection, view, horizon, kept)
         for part in parts:
             if part.tier in tiers:
+                part.recount = horizon is not None
                 _refresh_tier(connection, view, part)
+        for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
+            part.rows_added = now if part.rebuilt else now - earlier
         cover(connection, view, tiers, through, epoch)
         refuse_rewritten(connection, view)
         covered = True
@@ -172,7 +180,7 @@ def _refresh_in_one_snapshot(
 
 def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
     part.rebuilt = part.tier in _ARCHIVE
-    before, begun = 0 if part.rebuilt else rows_added(connection, view, [part.tier])[0], time.monotonic()
+    begun = time.monotonic()
     try:
         if part.rebuilt:
             if part.tier == "archive":  # its sums come with it
@@ -183,7 +191,6 @@ def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
         part.seconds = time.monotonic() - begun
     if part.tier == "archive":
         connection.execute(REBUILT, (round(1000 * part.seconds), view))
-    part.rows_added = rows_added(connection, view, [part.tier])[0] - before
 
 
 def _note_populated(connection: Connection, view: str, parts: list[TierRefresh]) -> None:

@@ -3,7 +3,6 @@
 Invariant: the durations of a refresh's tiers add up to the duration of the refresh; the policy's duty relies on it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -67,6 +66,7 @@ class TierRefresh:
 
     :param populated: whether it had contents before.
     :param rebuilt: whether its contents are in a new table.
+    :param recount: whether its rows must be counted, which the recent tier can afford once a day.
     :param seconds: duration of its own REFRESH.
     :param rows_added: rows inserted minus rows deleted by it.
     """
@@ -74,6 +74,7 @@ class TierRefresh:
     tier: str
     populated: bool = False
     rebuilt: bool = False
+    recount: bool = False
     seconds: float = 0.0
     rows_added: int = 0
 
@@ -98,10 +99,8 @@ def _row_counts(connection: Connection, result: RefreshResult, parts: list[TierR
     A REFRESH by another session, or a refresh that could not be logged, makes the figure wrong until the next move of
     the horizon, which counts the rows. None: they could not be counted; the next refresh tries again.
     """
-    before: dict[str, int | None] = {part.tier: 0 for part in parts}
-    if result.outcome == "moved":
-        before = dict.fromkeys(before)
-    elif kept := [part.tier for part in parts if part.populated and not part.rebuilt]:
+    before: dict[str, int | None] = {part.tier: None if part.recount else 0 for part in parts}
+    if kept := [part.tier for part in parts if part.populated and not part.rebuilt and not part.recount]:
         before |= dict(connection.execute(ROW_COUNTS_BEFORE, (result.view, kept)).fetchall())
     return [
         _counted(connection, result.view, part.tier) if (rows := before[part.tier]) is None else rows + part.rows_added
@@ -110,9 +109,8 @@ def _row_counts(connection: Connection, result: RefreshResult, parts: list[TierR
 
 
 def _counted(connection: Connection, view: str, tier: str) -> int | None:
-    """Return a tier's number of rows, an archive's from its sums; None: they could not be counted."""
-    count, relation = ("COALESCE(sum(archive_rows), 0)", "total") if tier == "archive" else ("count(*)", tier)
-    query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(count), sql.Identifier("frontview", f"{view}_{relation}"))
+    """Return a tier's number of rows; None: they could not be counted."""
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("frontview", f"{view}_{tier}"))
     try:
         return int(value_of(connection, query))
     except psycopg.Error:
@@ -121,14 +119,15 @@ def _counted(connection: Connection, view: str, tier: str) -> int | None:
         return None
 
 
-def rows_added(connection: Connection, view: str, tiers: Sequence[str]) -> list[int]:
+def rows_added(connection: Connection, view: str, parts: list[TierRefresh]) -> list[int]:
     """Return for each tier the rows inserted minus those deleted, since an arbitrary time before this transaction.
 
     PostgreSQL counts them exactly; only the difference between two such figures of one transaction has a meaning.
 
     :raises psycopg.Error: there is no such tier.
     """
-    return [added for (added,) in connection.execute(ROWS_ADDED, ([f"{view}_{tier}" for tier in tiers],)).fetchall()]
+    relations = [f"{view}_{part.tier}" for part in parts]
+    return [added for (added,) in connection.execute(ROWS_ADDED, (relations,)).fetchall()]
 
 
 def value_of(connection: Connection, query: LiteralString | sql.Composed, *parameters: object) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 
+from refresher.refreshing import compaction as compaction_module
 from refresher.refreshing import refresh as refresh_module
 from views_sql.voice.catalog import CATALOG
 
@@ -135,7 +136,7 @@ def an_announcement_that_ends_before_the_snapshot() -> Iterator[None]:
 
 @contextmanager
 def every_key_marks_left_out_of_a_compaction() -> Iterator[None]:
-    with patched(refresh_module, "rebuild_is_due", lambda *_: False):
+    with patched(compaction_module, "rebuild_is_due", lambda *_: False):
         yield
 
 

@@ -1,4 +1,4 @@
-"""The DDL of a view's archive: a table of the days before the horizon, one of their sums a user, and what mends both.
+"""The DDL of a view's archive: a table of the days before the horizon, one of their sums a user, and what changes both.
 
 Invariant: at every commit a user's sums are those of the user's rows in the archive.
 """
@@ -9,13 +9,13 @@ from views_sql.generation.rights import close
 from views_sql.loader import fill_in, read_sql
 
 ARCHIVE_TIERS = ("archive", "total")
-FUNCTIONS = {  # name of the function after the view's: name of the template
+FUNCTIONS = {  # What a function is called after the view, and its template.
     "sum_again": "archive_sum_again",
     "compact": "archive_compact",
     "move_horizon": "archive_move",
     "rebuild": "archive_rebuild",
 }
-# Rows are mended in place: free space in each page keeps the new version of a row beside the old one, and vacuum comes
+# Rows are updated in place: free space in each page keeps the new version of a row beside the old one, and vacuum comes
 # after a fiftieth of the rows has changed instead of a fifth.
 STORAGE = " WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05)"
 

@@ -16,8 +16,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
     tier frontview.view_state;
-    users frontview.user_key[];
-    days date[];
+    stale_users frontview.user_key[];
+    stale_days date[];
 BEGIN
     SELECT s.* INTO STRICT tier FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive';
     IF p_day IS NULL THEN
@@ -27,7 +27,7 @@ BEGIN
         p_batch := LEAST(p_batch, 20); -- All days of a user may be many rows.
     END IF;
     SELECT array_agg(k.user_id ORDER BY k.day, k.user_id), array_agg(k.day ORDER BY k.day, k.user_id)
-    INTO users, days
+    INTO stale_users, stale_days
     FROM (
         SELECT k.day, k.user_id FROM frontview.stale_key k
         WHERE (k.day, k.user_id) >= (p_day, p_user) AND k.day < tier.before_day
@@ -35,10 +35,10 @@ BEGIN
         GROUP BY k.day, k.user_id ORDER BY k.day, k.user_id
         LIMIT p_batch + 1
     ) k;
-    keys := COALESCE(cardinality(users), 0);
+    keys := COALESCE(cardinality(stale_users), 0);
     IF keys > p_batch THEN
-        next_day := days[keys];
-        next_user := users[keys];
+        next_day := stale_days[keys];
+        next_user := stale_users[keys];
         keys := keys - 1;
     END IF;
 
@@ -46,7 +46,7 @@ BEGIN
         SELECT k.user_id, k.day AS first_day, CASE WHEN k.whole THEN tier.before_day ELSE k.day + 1 END AS before_day
         FROM (
             SELECT u.user_id, u.day, bool_or(u.day = '-infinity') OVER (PARTITION BY u.user_id) AS whole
-            FROM unnest(users[:keys], days[:keys]) u (user_id, day)
+            FROM unnest(stale_users[:keys], stale_days[:keys]) u (user_id, day)
         ) k
         WHERE k.whole = (k.day = '-infinity')
     ), fresh AS MATERIALIZED (
@@ -87,7 +87,7 @@ BEGIN
     ON CONFLICT ({{user}}) DO UPDATE SET {{added_measures}}, archive_rows = t.archive_rows + excluded.archive_rows
     WHERE ({{excluded_measures}}, excluded.archive_rows) <> ({{zeros}}, 0);
 
-    PERFORM frontview.{{name}}_sum_again(users[:keys]);
+    PERFORM frontview.{{name}}_sum_again(stale_users[:keys]);
     RETURN NEXT;
 END
 $$

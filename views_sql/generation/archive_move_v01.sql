@@ -13,7 +13,7 @@ DECLARE
     horizon date := (
         SELECT s.before_day FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive'
     );
-    users frontview.user_key[];
+    changed_users frontview.user_key[];
 BEGIN
     WITH come AS (
         INSERT INTO frontview.{{name}}_archive ({{columns}})
@@ -34,9 +34,9 @@ BEGIN
         ON CONFLICT ({{user}}) DO UPDATE SET {{added_measures}}, archive_rows = t.archive_rows + excluded.archive_rows
         RETURNING {{user}}
     )
-    SELECT array_agg({{user}}) INTO users FROM changed;
+    SELECT array_agg({{user}}) INTO changed_users FROM changed;
     UPDATE frontview.view_state SET before_day = p_horizon WHERE view = '{{name}}' AND tier IN ('archive', 'total');
     UPDATE frontview.view_state SET first_day = p_horizon WHERE view = '{{name}}' AND tier IN ('recent', 'by_day');
-    PERFORM frontview.{{name}}_sum_again(users);
+    PERFORM frontview.{{name}}_sum_again(changed_users);
 END
 $$

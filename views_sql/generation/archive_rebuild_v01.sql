@@ -1,4 +1,4 @@
--- {{name}}_rebuild, version 1: computes the archive and its sums anew, beside the present tables, and takes their place
+-- {{name}}_rebuild, version 1: computes the archive and its sums again, beside the present tables, and takes their place
 -- returns nothing; runs as the owner
 -- reads {{name}}_live, view_state; replaces {{name}}_archive and {{name}}_total
 -- the caller holds the tiers' gates, and its transaction is REPEATABLE READ. Reads that began before see by the storage
@@ -10,6 +10,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     tries integer := 0;
+    patience text := current_setting('lock_timeout');
 BEGIN
     CREATE TABLE frontview.{{name}}_archive_new (LIKE frontview.{{name}}_archive){{storage}};
     COMMENT ON TABLE frontview.{{name}}_archive_new IS {{comment}};
@@ -36,6 +37,7 @@ BEGIN
             PERFORM pg_sleep(0.02 * random());
         END;
     END LOOP;
+    PERFORM set_config('lock_timeout', patience, TRUE);
     DROP TABLE frontview.{{name}}_archive;
     DROP TABLE frontview.{{name}}_total;
     ALTER TABLE frontview.{{name}}_archive_new RENAME TO {{name}}_archive;

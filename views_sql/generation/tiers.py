@@ -73,15 +73,18 @@ def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
     key = (view.unique_key[0], view.day_column or "") if tier == "by_day" else view.unique_key
     # Before its first population a daily view keeps every day in the recent tier; that population moves the horizon.
     before = "-infinity" if tier in ARCHIVE_TIERS else "infinity"
-    return [
+    register = (
         "INSERT INTO frontview.view_state (view, tier, version, relation, sources, first_day, before_day) VALUES ("  # nosec B608  # names and literals are checked
         f"{literal(name)}, {literal(tier)}, {view.version}, {literal(relation)}, ARRAY[{sources}], "
-        f"'-infinity', {literal(before)})",
-        *(archive_table(view, tier, comment) if tier in ARCHIVE_TIERS else [
-            f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
-            f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
-            f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
-        ]),
+        f"'-infinity', {literal(before)})"
+    )
+    if tier in ARCHIVE_TIERS:
+        return [register, *archive_table(view, tier, comment)]
+    return [
+        register,
+        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
+        f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
+        f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
     ]
 
 
