@@ -2,7 +2,7 @@
 
 ``call_daily``'s archive and sums are kept by the refresher's own code (gates, snapshots, bookkeeping and log included):
 one late change, 1,000 and 10,000 late keys, the horizon moved by one day, a rebuild, and the first population. A peer
-does the same with one undivided materialized view of the same SELECT and key: REFRESH … CONCURRENTLY after late changes,
+does the same with one undivided materialized view of the same SELECT and key: REFRESH … CONCURRENTLY after changes,
 and CREATE MATERIALIZED VIEW with its index and ANALYZE. TimescaleDB's continuous aggregate is refreshed after late
 changes, where the server has it. The overview is read with nothing stale, and with ten stale days in the archive. Then
 the oldest days are deleted and everything is measured again: days are as busy at every size.
