@@ -50,7 +50,10 @@ OBJECTS = (
     "end_read",
 )
 CREATE_TRIGGERS = (
-    "CREATE TRIGGER note_ready_view AFTER INSERT OR UPDATE OR DELETE ON frontview.view_state "
+    # Not after those of what refreshes cost.
+    "CREATE TRIGGER note_ready_view AFTER INSERT OR DELETE OR UPDATE "
+    "OF view, tier, version, relation, sources, first_day, before_day, through, epoch, refreshed_at "
+    "ON frontview.view_state "
     "FOR EACH ROW EXECUTE FUNCTION frontview.note_ready_view()",
     "CREATE TRIGGER forget_ready_views AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON frontview.source "
     "FOR EACH STATEMENT EXECUTE FUNCTION frontview.forget_ready_views()",

@@ -53,8 +53,9 @@ def _plain_reads(text: str, view: MaintainedView) -> str:
         return re.sub(rf"frontview\.{name}_merged\(p_user, [^()]*\)", read, text)
     day, sums = view.day_column, ", ".join(f"COALESCE(sum(v.{it}), 0)::numeric AS {it}" for it in view.measures)
     days = rf"v.{user} = p_user AND v.{day} BETWEEN \1 AND \2"
+    columns = ", ".join(f"v.{it}" for it in view.columns)
     tiers = " UNION ALL ".join(
-        f"SELECT v.* FROM frontview.{name}_{tier} v WHERE {days}" for tier in ("archive", "recent")
+        f"SELECT {columns} FROM frontview.{name}_{tier} v WHERE {days}" for tier in ("archive", "recent")
     )
     text = re.sub(rf"frontview\.{name}_merged\(p_user, ([^,()]*), ([^,()]*), [^,()]*\)", f"({tiers})", text)
     measures = ", ".join(f"v.{it}" for it in view.measures)

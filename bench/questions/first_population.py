@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from bench.findings.finding import Finding, Goal, ratios, spread
 from bench.system.rounds import interleave
-from bench.system.seeded import RECENT_DAYS, leading
+from bench.system.seeded import RECENT_DAYS, empty, leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
@@ -43,8 +43,8 @@ def measure(stand: Stand) -> Iterator[Finding]:
         connection.execute("CREATE SCHEMA bench")
         undivided = {"undivided": (SELECT, KEY)}
         contents = {
-            "history": (f"SELECT * FROM ({SELECT}) s WHERE day < '{horizon}'", KEY),
-            "total": (f"SELECT user_id, {SUMS} FROM bench.history GROUP BY user_id", "user_id"),
+            "archive": (f"SELECT * FROM ({SELECT}) s WHERE day < '{horizon}'", KEY),
+            "total": (f"SELECT user_id, {SUMS} FROM bench.archive GROUP BY user_id", "user_id"),
             "recent": (f"SELECT * FROM ({SELECT}) s WHERE day >= '{horizon}'", KEY),
             "by_day": (f"SELECT user_id, day, {SUMS} FROM bench.recent GROUP BY user_id, day", "user_id, day"),
         }
@@ -64,8 +64,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
 
 def _populate(connection: Connection, term: Term) -> float:
     """Empty the tiers, as a migration makes them, and populate them."""
-    for tier in VIEW.tiers:
-        connection.execute(f"REFRESH MATERIALIZED VIEW frontview.{VIEW.name}_{tier} WITH NO DATA")
+    empty(connection, VIEW)
     connection.execute("CHECKPOINT")
     began = time.perf_counter()
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)

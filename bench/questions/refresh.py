@@ -19,7 +19,7 @@ from statistics import median
 
 from bench.findings.finding import Finding, Goal, Spread, ratios, spread
 from bench.findings.plot import Picture, Plot, Point
-from bench.system.seeded import leading
+from bench.system.seeded import keep_newest, leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
@@ -63,17 +63,6 @@ class _Bench:
             self._connection.execute(f"CREATE UNIQUE INDEX ON bench.undivided_{number} (user_id, day, agent_id)")
             self._connection.execute(f"ANALYZE bench.undivided_{number}")
         self.recent(1)
-
-    def keep_newest(self, share: float) -> None:
-        """Delete the oldest days, so that ``share`` of the calls stay, and rewrite the table."""
-        for statement in (
-            "ALTER TABLE public.calls DISABLE TRIGGER ALL",
-            "DELETE FROM public.calls WHERE local_day < "
-            f"(SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY local_day) FROM public.calls)",
-            "ALTER TABLE public.calls ENABLE TRIGGER ALL",
-            "VACUUM (FULL, ANALYZE) public.calls",
-        ):
-            self._connection.execute(statement)
 
     def calls(self) -> int:
         """Return the number of calls."""
@@ -127,7 +116,7 @@ def measure(stand: Stand) -> Iterator[Found]:
         yield from _changed_keys(bench, stand)
         by_history = [(bench.calls(), recent, peers[0])]
         for before, share in pairwise(SHARES):
-            bench.keep_newest(share / before)
+            keep_newest(connection, share / before)
             bench.make_peers()
             recent, peers = bench.rounds(rounds, 1)
             by_history.append((bench.calls(), recent, peers[0]))

@@ -15,6 +15,7 @@ QUESTIONS = (
     "overview",
     "exact_cost",
     "stale_days",
+    "long_history",
     "history",
     "refresh",
     "first_population",

@@ -19,6 +19,8 @@ from models.engine import connect, make_engine
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.generation.archive import ARCHIVE_TIERS
 from views_sql.voice.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
 
@@ -83,6 +85,30 @@ def refresh_everything(drain: Connection, term: Term, connection: Connection) ->
             raise RuntimeError(f"{result.view} was not refreshed: {result.outcome}")
     drain.execute("SELECT frontview.prune_change_log(NULL, 10000000)")
     drain.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 10000000)")
+
+
+def empty(connection: Connection, view: MaintainedView) -> None:
+    """Empty a view's tiers, as a migration makes them."""
+    for tier in view.tiers:
+        table = tier in ARCHIVE_TIERS
+        connection.execute(
+            sql.SQL("TRUNCATE {}" if table else "REFRESH MATERIALIZED VIEW {} WITH NO DATA").format(
+                sql.Identifier("frontview", f"{view.name}_{tier}")
+            )
+        )
+    connection.execute("UPDATE frontview.view_state SET through = NULL WHERE view = %s", (view.name,))
+
+
+def keep_newest(connection: Connection, share: float) -> None:
+    """Delete the oldest days, so that ``share`` of the calls stay, and rewrite the table."""
+    for statement in (
+        "ALTER TABLE public.calls DISABLE TRIGGER ALL",
+        "DELETE FROM public.calls WHERE local_day < "
+        f"(SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY local_day) FROM public.calls)",
+        "ALTER TABLE public.calls ENABLE TRIGGER ALL",
+        "VACUUM (FULL, ANALYZE) public.calls",
+    ):
+        connection.execute(statement)
 
 
 def people_of(url: str) -> People:

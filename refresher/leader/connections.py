@@ -40,8 +40,12 @@ def connect_drain(url: str) -> Connection:
 
 
 def connect_maintenance(url: str) -> Connection:
-    """Return a connection for refreshes and other work of a second or more."""
-    return connect(url, "frontview-refresher-maintenance", _LONG_WORK)
+    """Return a connection for refreshes and other work of a second or more.
+
+    Commits do not wait for the disk: a crash of the server undoes the newest refreshes as if they had not been, with
+    all that was committed after them.
+    """
+    return connect(url, "frontview-refresher-maintenance", _LONG_WORK | {"synchronous_commit": "off"})
 
 
 def connect_chores(url: str) -> Connection:

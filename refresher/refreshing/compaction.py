@@ -75,15 +75,15 @@ def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: 
     done, covered, keys = False, False, 0
     while not done:
         with one_snapshot(connection, timeout_seconds):
-            before = [rows_added(connection, view, tier) for tier in tiers]
+            before = rows_added(connection, view, parts)
             row = connection.execute(call, (*key, CHUNK_KEYS)).fetchone()
             assert row is not None  # noqa: S101  the function returns one row
             key, keys, done = row[:2], keys + row[2], row[0] is None
             refuse_rewritten(connection, view)
             if done:
                 cover(connection, view, tiers, through, epoch)
-            for part, count in zip(parts, before, strict=True):
-                part.rows_added += rows_added(connection, view, part.tier) - count
+            for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
+                part.rows_added += now - earlier
             covered = done
     parts[0].seconds = time.monotonic() - begun
     if keys >= KEYS_TO_MEASURE:

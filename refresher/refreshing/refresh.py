@@ -6,7 +6,8 @@ read). The drain relies on it: a key marked while no refresh runs need not be ma
 """
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -25,6 +26,8 @@ RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
+TRY_GATES = "SELECT g, pg_try_advisory_lock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
+LEAVE_GATES = "SELECT pg_advisory_unlock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
 POPULATED = """
 SELECT v.tier FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE v.view = %s AND c.relispopulated AND (c.relkind = 'm' OR v.through IS NOT NULL)
@@ -56,8 +59,7 @@ def refresh(
     """Refresh tiers of one view, log it, and return how it ended.
 
     :param connection: in autocommit, used by no other thread.
-    :param tiers: in any order; a tier that goes together with one of them is added. Gates are acquired in the order of
-        ``view.tiers``.
+    :param tiers: in any order; a tier that goes together with one of them is added.
     :param epoch: the caller's; a tier that a later leader has refreshed is left alone.
     :param horizon: the view's new horizon; ``tiers`` must then be all tiers.
     :param rebuild: whether an archive among them is rebuilt, whatever is stale.
@@ -68,8 +70,8 @@ def refresh(
     parts = [TierRefresh(tier) for tier in view.tiers if tier in together]
     tiers = tuple(part.tier for part in parts)
     started, started_at = time.monotonic(), datetime.now(UTC)
-    with ExitStack() as gates:
-        if not all(_enter_gate(gates, connection, f"{view.name}/{tier}") for tier in tiers):
+    with _gates(connection, [f"{view.name}/{tier}" for tier in tiers]) as entered:
+        if not entered:
             return RefreshResult(view.name, tiers, "busy", 0.0)
         try:
             _note_populated(connection, view.name, parts)
@@ -82,7 +84,7 @@ def refresh(
         announce_end(connection, view.name, tiers)
         result = RefreshResult(view.name, tiers, outcome, time.monotonic() - started)
         log_refresh(connection, result, parts, started_at)
-    if outcome in ("populated", "moved") or any(part.rebuilt for part in parts):
+    if outcome == "populated" or any(part.rebuilt for part in parts):
         _analyze(connection, view.name, tiers)
     return result
 
@@ -125,16 +127,16 @@ def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
             raise
 
 
-def _enter_gate(gates: ExitStack, connection: Connection, name: str) -> bool:
-    if not value_of(connection, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", LOCK_CLASS, name):
-        return False
-    gates.callback(_leave_gate, connection, name)
-    return True
-
-
-def _leave_gate(connection: Connection, name: str) -> None:
-    if not connection.closed:
-        connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK_CLASS, name))
+@contextmanager
+def _gates(connection: Connection, names: list[str]) -> Iterator[bool]:
+    """Hold gates, all or none; yield whether it does. No gate is waited for."""
+    rows = connection.execute(TRY_GATES, (LOCK_CLASS, names)).fetchall()
+    free = [name for name, got in rows if got]
+    try:
+        yield len(free) == len(names)
+    finally:
+        if not connection.closed:
+            connection.execute(LEAVE_GATES, (LOCK_CLASS, free))
 
 
 def _refresh_in_one_snapshot(
@@ -157,15 +159,15 @@ def _refresh_in_one_snapshot(
         for setting in RESOURCE_SETTINGS:
             connection.execute(setting)
         through = value_of(connection, "SELECT COALESCE(max(drain_id), 0) FROM frontview.drain")
-        kept_rows = {part.tier: rows_added(connection, view, part.tier) for part in parts if part.tier not in tiers}
+        before = rows_added(connection, view, parts)
         if horizon is not None:
             _set_horizon(connection, view, horizon, kept)
         for part in parts:
             if part.tier in tiers:
                 part.recount = horizon is not None
                 _refresh_tier(connection, view, part)
-            else:
-                part.rows_added = rows_added(connection, view, part.tier) - kept_rows[part.tier]
+        for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
+            part.rows_added = now if part.rebuilt else now - earlier
         cover(connection, view, tiers, through, epoch)
         refuse_rewritten(connection, view)
         covered = True
@@ -178,7 +180,7 @@ def _refresh_in_one_snapshot(
 
 def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
     part.rebuilt = part.tier in _ARCHIVE
-    before, begun = 0 if part.rebuilt else rows_added(connection, view, part.tier), time.monotonic()
+    begun = time.monotonic()
     try:
         if part.rebuilt:
             if part.tier == "archive":  # its sums come with it
@@ -189,7 +191,6 @@ def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
         part.seconds = time.monotonic() - begun
     if part.tier == "archive":
         connection.execute(REBUILT, (round(1000 * part.seconds), view))
-    part.rows_added = rows_added(connection, view, part.tier) - before
 
 
 def _note_populated(connection: Connection, view: str, parts: list[TierRefresh]) -> None:

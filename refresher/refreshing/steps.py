@@ -19,8 +19,11 @@ ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %%
 """
 # One statement and one snapshot: the newest drain is read with it, and the end is committed only afterwards.
 ANNOUNCE_END = """
-UPDATE frontview.refresh_attempt SET attempts = attempts + attempts %% 2 WHERE view = %s AND tier = ANY (%s)
-RETURNING (SELECT COALESCE(max(d.drain_id), 0) FROM frontview.drain d)
+WITH ended AS (
+    UPDATE frontview.refresh_attempt SET attempts = attempts + 1
+    WHERE view = %s AND tier = ANY (%s) AND attempts %% 2 = 1
+)
+SELECT COALESCE(max(d.drain_id), 0) FROM frontview.drain d
 """
 COVER = """
 UPDATE frontview.view_state SET through = %s, epoch = %s, refreshed_at = now()
@@ -32,10 +35,12 @@ SOURCES_REWRITTEN = """
 SELECT frontview.rewritten(ARRAY(SELECT s.relation::oid FROM frontview.source s WHERE s.source = ANY (v.sources)))
 FROM frontview.view_state v WHERE v.view = %s LIMIT 1
 """
-SNAPSHOT_SETTINGS = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",  # SET takes no snapshot, so this comes before any
-    "SET LOCAL lock_timeout = '10s'",
-)
+# SET takes no snapshot, so this comes before any.
+SNAPSHOT_SETTINGS = sql.SQL("""
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = {}
+""")
 
 
 def announce(connection: Connection, view: str, tiers: Sequence[str]) -> None:
@@ -55,10 +60,8 @@ def one_snapshot(connection: Connection, timeout_seconds: float) -> Iterator[Non
     :param timeout_seconds: limit of each statement; 0: no limit.
     """
     with connection.transaction():
-        limit = sql.Literal(round(timeout_seconds * 1000))
-        connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
-        for setting in SNAPSHOT_SETTINGS:
-            connection.execute(setting)
+        settings = SNAPSHOT_SETTINGS.format(sql.Literal(round(timeout_seconds * 1000)))
+        connection.execute(settings, prepare=False)  # several statements cannot be prepared
         yield
 
 
