@@ -18,6 +18,7 @@ CHUNK_KEYS = 1000
 REBUILD_DUE = "rebuild due"
 KEYS_TO_MEASURE = 100  # The cost a key of fewer is mostly the cost of transactions.
 LONGEST_REBUILD_SECONDS = 60.0  # A rebuild holds one snapshot: beyond this it is chosen only if every key is stale.
+LEAST_COMPACTION_US = 1_000_000  # A shorter compaction is not replaced: new tables cost readers more than time.
 ASSUMED_KEY_US = 100
 
 # A changed key counts once a source. Counted are no more keys than make the decision.
@@ -31,7 +32,7 @@ SELECT
         SELECT count(*) FROM (
             SELECT FROM frontview.stale_key k
             WHERE k.day < v.before_day AND k.drain_id > v.through AND k.source = ANY (v.sources)
-            LIMIT 1000 * v.rebuild_ms / COALESCE(v.key_us, %(assumed)s) + 1
+            LIMIT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1
         ) k
     ),
     v.key_us, v.rebuild_ms
@@ -42,7 +43,7 @@ MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier
 
 def rebuild_is_due(connection: Connection, view: str) -> bool:
     """Return whether a populated archive should be rebuilt: every key is stale, or it is cheaper than compaction."""
-    row = connection.execute(STALE, {"view": view, "assumed": ASSUMED_KEY_US}).fetchone()
+    row = connection.execute(STALE, {"view": view, "assumed": ASSUMED_KEY_US, "least": LEAST_COMPACTION_US}).fetchone()
     if row is None:
         return False
     every_key, keys, key_us, rebuild_ms = row
@@ -57,7 +58,8 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
     """
     if rebuild_ms is None or rebuild_ms > 1000 * LONGEST_REBUILD_SECONDS:
         return False
-    return keys * (key_us or ASSUMED_KEY_US) > 1000 * rebuild_ms
+    compaction_us = keys * (key_us or ASSUMED_KEY_US)
+    return compaction_us > max(1000 * rebuild_ms, LEAST_COMPACTION_US)
 
 
 def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:

@@ -228,10 +228,11 @@ class TestRebuild:
         ("keys", "key_us", "rebuild_ms", "cheaper"),
         [
             (1_000_000, 50, None, False),  # there was none: nothing is known about its cost
-            (1_000, 50, 50, False),
-            (1_001, 50, 50, True),
-            (500, None, 50, False),  # never measured: 100 microseconds a key are assumed
-            (501, None, 50, True),
+            (100_000, 50, 5_000, False),
+            (100_001, 50, 5_000, True),
+            (50_000, None, 5_000, False),  # never measured: 100 microseconds a key are assumed
+            (50_001, None, 5_000, True),
+            (20_000, 50, 5, False),  # within a second
             (10**9, 50, 1000 * LONGEST_REBUILD_SECONDS + 1, False),  # its snapshot would hold back vacuum for too long
             (0, 50, 0, False),
         ],
@@ -242,12 +243,12 @@ class TestRebuild:
         assert rebuild_is_cheaper(keys, key_us, rebuild_ms) == cheaper
 
     def test_many_keys_build_it_again_and_few_do_not(self, db: Refreshed) -> None:
-        db.c.execute("UPDATE frontview.view_state SET rebuild_ms = 10, key_us = 2000 WHERE tier = 'archive'")
+        db.c.execute("UPDATE frontview.view_state SET rebuild_ms = 10, key_us = 200000 WHERE tier = 'archive'")
         place = db.value(PLACE)
         write_old_days(db, 5)
         assert compact(db) == "refreshed"
         assert db.value(PLACE) == place
-        db.c.execute("UPDATE frontview.view_state SET rebuild_ms = 10, key_us = 2000 WHERE tier = 'archive'")
+        db.c.execute("UPDATE frontview.view_state SET rebuild_ms = 10, key_us = 200000 WHERE tier = 'archive'")
         write_old_days(db, 6)
 
         assert compact(db) == "refreshed"
