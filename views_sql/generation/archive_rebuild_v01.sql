@@ -10,7 +10,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     tries integer := 0;
-    granted text;
+    statement text;
     patience text := current_setting('lock_timeout');
 BEGIN
     -- Measured, INSERT into a table that is there takes 1.7 times as long.
@@ -24,7 +24,7 @@ BEGIN
     INSERT INTO frontview.{{name}}_total_new ({{user}}, {{measures}}, archive_rows)
     SELECT a.{{user}}, {{sums_of_a}}, count(*) FROM frontview.{{name}}_archive_new a GROUP BY a.{{user}};
     ALTER TABLE frontview.{{name}}_total_new ADD CONSTRAINT {{name}}_total_new_key PRIMARY KEY ({{user}});
-    FOR granted IN
+    FOR statement IN
         SELECT format(
             'GRANT %s ON frontview.%I TO %s%s', a.privilege_type, c.relname || '_new',
             CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
@@ -33,7 +33,7 @@ BEGIN
         FROM pg_class c CROSS JOIN aclexplode(c.relacl) a
         WHERE c.oid IN ('frontview.{{name}}_archive'::regclass, 'frontview.{{name}}_total'::regclass)
     LOOP
-        EXECUTE granted;
+        EXECUTE statement;
     END LOOP;
     -- Both at once, and never waiting as long as a deadlock takes to be found: a read may hold one and want the other.
     LOOP
@@ -56,5 +56,19 @@ BEGIN
     ALTER TABLE frontview.{{name}}_archive RENAME CONSTRAINT {{name}}_archive_new_key TO {{name}}_archive_key;
     ALTER TABLE frontview.{{name}}_total_new RENAME TO {{name}}_total;
     ALTER TABLE frontview.{{name}}_total RENAME CONSTRAINT {{name}}_total_new_key TO {{name}}_total_key;
+    -- From PostgreSQL 18 on, a column that is NOT NULL has a constraint, named after its table.
+    FOR statement IN
+        SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', n.conrelid::regclass, n.conname, n.wanted)
+        FROM (
+            SELECT k.conrelid, k.conname, format('%s_%s_not_null', c.relname, a.attname) AS wanted
+            FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+            WHERE k.contype = 'n'
+            AND c.oid IN ('frontview.{{name}}_archive'::regclass, 'frontview.{{name}}_total'::regclass)
+        ) n
+        WHERE n.conname <> n.wanted AND length(n.wanted) < 64
+    LOOP
+        EXECUTE statement;
+    END LOOP;
 END
 $$
