@@ -29,6 +29,7 @@ QUESTIONS = (
     "drain_flat",
     "many_users",
     "bulk",
+    "bloat",
     "warming",
     "pages",
     "open_pages",

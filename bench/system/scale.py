@@ -17,6 +17,8 @@ class Scale:
     :param hold_seconds: how long ``drain_flat`` holds a snapshot or a transaction open.
     :param probes: writes that ``freshness`` follows into the cache.
     :param trace_hours: how long the trace is that ``warming`` replays.
+    :param late_seconds: how long ``bloat`` changes calls older than the horizon.
+    :param late_keys: how many keys ``bloat`` then changes at once.
     :param discarded: rounds at the start that do not count, where a round takes seconds.
     """
 
@@ -30,6 +32,8 @@ class Scale:
     hold_seconds: int
     probes: int
     trace_hours: int
+    late_seconds: int = 0
+    late_keys: int = 0
     discarded: int = 1
 
 
@@ -37,8 +41,8 @@ GOALS_ARE_FOR = "full"
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("small", 50_000, 200, 365, 3, 1, 0.25, 2, 10, 1, discarded=0),
-        Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2),
-        Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2),
+        Scale("small", 50_000, 200, 365, 3, 1, 0.25, 2, 10, 1, 60, 100_000, discarded=0),
+        Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2, 600, 250_000),
+        Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2, 3600, 1_000_000),
     )
 }

@@ -6,6 +6,7 @@ from datetime import date
 from models.connection import Connection
 from refresher.refreshing.policy import TierState
 
+# Marks are looked for by day, which the index serves: of a backfill, a million are of other days than the recent tier's.
 # Sums are refreshed with the tier they are made of: they have no row of their own here, and add to its duration.
 TIER_STATES = """
 SELECT
@@ -13,7 +14,10 @@ SELECT
     EXISTS (
         SELECT FROM frontview.stale_key k
         WHERE k.drain_id > v.through AND k.source = ANY (v.sources)
-        AND frontview.tier_holds(v.first_day, v.before_day, k.day)
+        AND k.day >= v.first_day AND frontview.tier_holds(v.first_day, v.before_day, k.day)
+    ) OR EXISTS (
+        SELECT FROM frontview.stale_key k
+        WHERE k.drain_id > v.through AND k.source = ANY (v.sources) AND k.day = '-infinity'
     ) AS stale,
     EXISTS (
         SELECT FROM frontview.stale_key k

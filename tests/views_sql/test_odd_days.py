@@ -56,7 +56,10 @@ def write(c: Connection, instants: tuple[str, ...] = INSTANTS) -> None:
 
 def populate(c: Connection, term: Term) -> None:
     for view in CATALOG.views:
-        for horizon in (None, date.today() - timedelta(days=45)):  # All days in the recent tier; then most in history.
+        for horizon in (
+            None,
+            date.today() - timedelta(days=45),
+        ):  # All days are recent; then most in the archive.
             outcome = refresh(c, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None).outcome
             assert outcome in ("populated", "moved", "refreshed")
 

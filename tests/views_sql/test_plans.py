@@ -145,7 +145,7 @@ def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycop
             found = plan(filled, query, "frontview.user_key, date, date, date[], date", values)
             # one row a user: of so few users a scan is cheaper
             assert set(re.findall(r"Seq Scan on (\w+)", found)) <= {"call_daily_total"}, found
-            for tier in re.findall(r"frontview\.call_daily_(recent|history) ", query):
+            for tier in re.findall(r"frontview\.call_daily_(recent|archive) ", query):
                 assert f"call_daily_{tier}_key" in found
             if "call_daily_live" in query:
                 assert "ix_calls_user_id_local_day" in found

@@ -51,7 +51,12 @@ REFRESHER_FUNCTIONS = BOTH | {
     ),
     *("forget_feed", "capture_coverage", "check_capture", "refresh_tier", "analyze_tier", "finish_redating"),
     *(f"{view.name}_merged" for view in CATALOG.views),
-    *(f"{view.name}_by_day_merged" for view in CATALOG.views if view.day_column),
+    *(
+        f"{view.name}_{function}"
+        for view in CATALOG.views
+        if view.day_column
+        for function in ("by_day_merged", "compact", "move_horizon", "rebuild")
+    ),
 }
 ATTEMPTS = {
     "SELECT": "SELECT * FROM {table} LIMIT 0",

@@ -58,7 +58,7 @@ class MaintainedView:
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns of a daily view, in order."""
-        return (*self.unique_key, *self.measures, *self.extremes)
+        return tuple(dict.fromkeys((*self.unique_key, *self.measures, *self.extremes)))
 
     @property
     def tiers(self) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ FUNCTIONS = {  # What a function is called after the view, and its template.
 }
 # Rows are updated in place: free space in each page keeps the new version of a row beside the old one, and vacuum comes
 # after a fiftieth of the rows has changed instead of a fifth.
-STORAGE = " WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05)"
+STORAGE_OPTIONS = {"fillfactor": 90, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_analyze_scale_factor": 0.05}
+STORAGE = f" WITH ({', '.join(f'{name} = {value}' for name, value in STORAGE_OPTIONS.items())})"
 
 
 def sum_of(rows: str, measure: str) -> str:

@@ -87,7 +87,13 @@ BEGIN
     ON CONFLICT ({{user}}) DO UPDATE SET {{added_measures}}, archive_rows = t.archive_rows + excluded.archive_rows
     WHERE ({{excluded_measures}}, excluded.archive_rows) <> ({{zeros}}, 0);
 
-    PERFORM frontview.{{name}}_sum_again(stale_users[:keys]);
+    PERFORM frontview.{{name}}_sum_again(
+        stale_users[:keys],
+        ARRAY(
+            SELECT u.user_id FROM unnest(stale_users[:keys], stale_days[:keys]) u (user_id, day)
+            WHERE u.day = '-infinity'
+        )
+    );
     RETURN NEXT;
 END
 $$

@@ -37,6 +37,6 @@ BEGIN
     SELECT array_agg({{user}}) INTO changed_users FROM changed;
     UPDATE frontview.view_state SET before_day = p_horizon WHERE view = '{{name}}' AND tier IN ('archive', 'total');
     UPDATE frontview.view_state SET first_day = p_horizon WHERE view = '{{name}}' AND tier IN ('recent', 'by_day');
-    PERFORM frontview.{{name}}_sum_again(changed_users);
+    PERFORM frontview.{{name}}_sum_again(changed_users, '{}');
 END
 $$

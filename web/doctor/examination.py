@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from models.connection import Connection
 from models.settings import Settings, questionable_settings
 from views_sql.declaration.maintained_view import Catalog
-from web.doctor import roles, running, schema, server, session_limits
+from web.doctor import archive, roles, running, schema, server, session_limits
 from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.doctor.tokens import verification
 
@@ -76,6 +76,7 @@ def _schema_checks(catalog: Catalog) -> list[tuple[str, Check]]:
         ("capture triggers", schema.triggers),
         ("logical replication", schema.subscriptions),
         ("materialized views", schema.unique_indexes),
+        ("archive", archive.vacuumed),
         ("roles", roles.roles),
         ("may read", lambda connection: roles.may_read(connection, catalog)),
         ("may refresh", roles.may_refresh),

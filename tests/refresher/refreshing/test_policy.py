@@ -220,8 +220,8 @@ def test_a_move_of_the_horizon_takes_every_tier_of_its_view_along_and_no_other()
 
 def test_a_move_that_failed_is_tried_again_later_and_a_refresh_that_comes_sooner_stays() -> None:
     failed = replace(CLEAN, failures=3, failed_seconds_ago=1.0)
-    history = replace(STALE, tier="archive", refreshed_seconds_ago=38.0)
-    moves = with_moves(decide([failed, history], duty=0.05, min_seconds=5.0), {"v"})
+    archive = replace(STALE, tier="archive", refreshed_seconds_ago=38.0)
+    moves = with_moves(decide([failed, archive], duty=0.05, min_seconds=5.0), {"v"})
     assert [(it.in_seconds, it.code) for it in moves] == [(7.0, "failed"), (2.0, "duty")]
     assert "3 in a row" in moves[0].why
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -43,16 +44,18 @@ class Site:
         term = try_to_lead(connection)
         assert term is not None
         self.term: Term = term
-        self.compact()
+        horizon = connection.execute("SELECT CURRENT_DATE - 30").fetchone()
+        assert horizon is not None
+        self.compact(horizon[0])
+        connection.execute("UPDATE frontview.view_state SET rebuild_ms = NULL")  # else rebuilding is cheaper
 
     def drain(self) -> None:
         drain_once(self.c, self.term)
 
-    def compact(self) -> None:
+    def compact(self, horizon: date | None = None) -> None:
         self.drain()
         for view in CATALOG.views:
-            days = self.c.execute("SELECT CURRENT_DATE - 30").fetchone() if view.day_column else None
-            refresh(self.c, view, view.tiers, self.term.epoch, horizon=days[0] if days else None)
+            refresh(self.c, view, view.tiers, self.term.epoch, horizon=horizon if view.day_column else None)
 
     def unseen(self, query: str, *values: object) -> None:
         """Write past the capture."""
@@ -146,10 +149,17 @@ def lose_a_mark(site: Site) -> None:
 
 
 def refresh_a_tier_without_its_sums(site: Site) -> None:
-    """History alone: its rows stay right beside the stale days, only the total is not their sum any more."""
+    """The archive alone: its rows stay right beside the stale days, only the total is not their sum any more."""
     site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1 AND local_day < CURRENT_DATE - 40")
     site.drain()
-    site.c.execute("REFRESH MATERIALIZED VIEW frontview.call_daily_history")
+    site.c.execute(
+        "UPDATE frontview.call_daily_archive a SET cost_cents = l.cost_cents FROM frontview.call_daily_live l "
+        "WHERE (l.user_id, l.day, l.agent_id) = (a.user_id, a.day, a.agent_id)"
+    )
+
+
+def lose_sums(site: Site) -> None:
+    site.c.execute("DELETE FROM frontview.call_daily_total WHERE user_id = 1")
 
 
 def delete_a_user_unseen(site: Site) -> None:
@@ -164,6 +174,7 @@ def delete_a_user_unseen(site: Site) -> None:
         lose_the_log,
         lose_a_mark,
         refresh_a_tier_without_its_sums,
+        lose_sums,
         delete_a_user_unseen,
     ],
 )

@@ -64,7 +64,7 @@ def test_undrained_rows_become_stale_keys_of_the_tiers_that_hold_them(
         assert state.watermark.undrained_rows == 0
         stale = {(row.view, row.tier): row.stale_keys for row in state.views}
         assert stale["call_daily", "recent"] == 1
-        assert stale["call_daily", "history"] == 0
+        assert stale["call_daily", "archive"] == 0
         assert stale["lead_daily", "recent"] == 0
         assert stale["account_summary", "whole"] == 2
 

@@ -23,7 +23,7 @@ NOTE = PlanNote(
     age_seconds=12.0,
     content=[
         {"view": "v", "tier": "recent", "in_seconds": 42.0, "code": "duty", "why": "Because."},
-        {"view": "v", "tier": "history", "in_seconds": None, "code": "clean", "why": "Nothing."},
+        {"view": "v", "tier": "archive", "in_seconds": None, "code": "clean", "why": "Nothing."},
     ],
 )
 TIER = TierStatus(
@@ -51,7 +51,7 @@ def next_of(tier: Any, note: PlanNote | None = NOTE, epoch: int | None = 7, *, r
 
 def test_a_decision_is_told_as_of_now() -> None:
     assert next_of("recent") == NextRefresh(30.0, "duty", "Because.", with_tier=None)
-    assert next_of("history").in_seconds is None
+    assert next_of("archive").in_seconds is None
 
 
 def test_what_is_due_since_then_is_due_now() -> None:
@@ -62,7 +62,7 @@ def test_a_clock_that_was_set_back_since_then_puts_nothing_off() -> None:
     assert next_of("recent", replace(NOTE, age_seconds=-3600.0)).in_seconds == 42.0
 
 
-@pytest.mark.parametrize(("tier", "first"), [("by_day", "recent"), ("total", "history")])
+@pytest.mark.parametrize(("tier", "first"), [("by_day", "recent"), ("total", "archive")])
 def test_sums_go_with_their_tier(tier: str, first: str) -> None:
     assert next_of(tier) == replace(next_of(first), with_tier=first)
 

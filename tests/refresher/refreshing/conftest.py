@@ -1,0 +1,17 @@
+"""Fixtures of the tests of refreshes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from models.engine import connect
+from tests.fix_postgres import Server
+from tests.refresher.refreshing.refreshed import Refreshed
+
+
+@pytest.fixture
+def db(any_server: Server) -> Iterator[Refreshed]:
+    url = any_server.create(any_server.template)
+    with connect(url, "frontview-test") as connection:
+        yield Refreshed(url, connection)
+    any_server.drop(url)

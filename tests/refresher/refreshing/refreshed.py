@@ -1,0 +1,137 @@
+"""A populated database with one leader, for tests that drive refreshes step by step."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+
+from models.engine import connect
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
+from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
+from tests.waiting import until
+from views_sql.voice.catalog import CATALOG
+
+CALLS = CATALOG.view("call_daily")
+INSERT = "INSERT INTO calls (user_id, agent_id, started_at, status, cost_cents) VALUES (%s, %s, now() - %s, 'busy', 5)"
+
+
+class Refreshed:
+    """A populated database with one leader, driven step by step."""
+
+    def __init__(self, url: str, connection: psycopg.Connection[Any]) -> None:
+        self.url, self.c = url, connection
+        self.c.execute("INSERT INTO users (email, name) VALUES ('a', 'A'), ('b', 'B')")
+        self.c.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x'), (2, 'y')")
+        for days in (0, 1, 5, 60, 100):
+            self.call(1, days)
+            self.call(2, days)
+        term = try_to_lead(self.c)
+        assert term is not None
+        self.term = term
+        self.today: date = self.value("SELECT CURRENT_DATE")
+        self.horizon = self.today - timedelta(days=45)
+        for view in CATALOG.views:
+            self.refresh(view.name, *view.tiers, horizon=self.horizon if view.day_column else None)
+
+    def call(self, user: int, days_ago: int, connection: psycopg.Connection[Any] | None = None) -> None:
+        (connection or self.c).execute(INSERT, (user, user, timedelta(days=days_ago)))
+
+    def value(self, query: str, *values: object) -> Any:
+        row = self.c.execute(query, values).fetchone()
+        return row[0] if row else None
+
+    def drain(self) -> int:
+        drain_once(self.c, self.term)
+        return int(self.value("SELECT max(drain_id) FROM frontview.drain"))
+
+    def refresh(self, view: str, *tiers: str, horizon: date | None = None, epoch: int | None = None) -> str:
+        return refresh(self.c, CATALOG.view(view), tiers, epoch or self.term.epoch, horizon=horizon).outcome
+
+    def state(self, tier: str, view: str = "call_daily") -> SimpleNamespace:
+        row = self.c.execute(
+            "SELECT through, epoch, attempts, duration_ms, "
+            "NULLIF(first_day, '-infinity') AS first_day, NULLIF(before_day, 'infinity') AS before_day "
+            "FROM frontview.view_state JOIN frontview.refresh_attempt USING (view, tier) WHERE view = %s AND tier = %s",
+            (view, tier),
+        ).fetchone()
+        assert row is not None
+        names = ("through", "epoch", "attempts", "duration_ms", "first_day", "before_day")
+        return SimpleNamespace(**dict(zip(names, row, strict=True)))
+
+    def calls_in(self, tier: str) -> int:
+        return int(self.value(f"SELECT COALESCE(sum(calls), 0) FROM frontview.call_daily_{tier}"))
+
+    def stale_days(self, user: int = 1, source: str = "calls") -> list[str]:
+        rows = self.c.execute(
+            "SELECT day::text FROM frontview.stale_key WHERE user_id = %s AND source = %s ORDER BY 1", (user, source)
+        )
+        return [row[0] for row in rows.fetchall()]
+
+    def collect(self, batch: int = 1000) -> int:
+        """Make one pass over the stale keys and return its number of batches."""
+        after, passes = [None, None, None], 0
+        while after[0] is not None or not passes:
+            row = self.c.execute(
+                "SELECT * FROM frontview.collect_stale_keys(%s, %s, %s, %s)", [*after, batch]
+            ).fetchone()
+            assert row is not None
+            after, passes = list(row), passes + 1
+        return passes
+
+    def check_reads(self) -> None:
+        """Compare every kind of read of both users with the base tables."""
+        tally = compare_every_read(self.c, (1, 2))
+        assert tally.differences == []
+        assert tally.comparisons == 2 * (len(DASHBOARDS) + len(VIEWS))
+
+    def overview(self, user: int = 1) -> tuple[str, int]:
+        """Return the source of the user's overview, and the calls it counts."""
+        row = self.c.execute(
+            "SELECT a.source, (a.body::json #>> '{calls,all_time,calls}')::int "
+            "FROM frontview.dashboard_overview(%s, FALSE) a",
+            (user,),
+        ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    @contextmanager
+    def refresh_held_before_its_end(self, *tiers: str) -> Iterator[list[str]]:
+        """Run a refresh beside the block; it waits where it would write ``through``, and ends after the block."""
+        self.c.execute(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NEW; END';"
+            "CREATE TRIGGER wait BEFORE UPDATE OF through ON frontview.view_state "
+            "FOR EACH ROW EXECUTE FUNCTION wait()"
+        )
+        outcomes: list[str] = []
+
+        def run() -> None:
+            with connect(self.url, "frontview-held") as connection:
+                outcomes.append(refresh(connection, CALLS, tiers, self.term.epoch).outcome)
+
+        self.c.execute("SELECT pg_advisory_lock(77)")
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            waiting = "SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE application_name = 'frontview-held'"
+            until(lambda: self.value(waiting), "refresh that waits")
+            yield outcomes
+        finally:
+            self.c.execute("SELECT pg_advisory_unlock(77)")
+            thread.join(20)
+
+
+def fail(db: Refreshed) -> None:
+    """Make every refresh fail with SQLSTATE FVX01."""
+    db.c.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'FVX01'; END$$;"
+        "CREATE TRIGGER refuse BEFORE UPDATE OF through ON frontview.view_state "
+        "FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
