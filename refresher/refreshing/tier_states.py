@@ -6,7 +6,7 @@ from datetime import date
 from models.connection import Connection
 from refresher.refreshing.policy import TierState
 
-# Marks are looked for by day, by their index: a backfill has a million of other days than those of the recent tier.
+# Marks are looked for by day, which the index serves: of a backfill, a million are of days before the recent tier.
 # Sums are refreshed with the tier they are made of: they have no row of their own here, and add to its duration.
 TIER_STATES = """
 SELECT
