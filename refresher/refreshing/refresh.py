@@ -162,7 +162,8 @@ def _refresh_in_one_snapshot(
         before = rows_added(connection, view, parts)
         if horizon is not None:
             _set_horizon(connection, view, horizon, kept)
-        for part in parts:
+        # A rebuild comes last: from its end on, reads of the archive wait.
+        for part in sorted(parts, key=lambda it: it.tier in _ARCHIVE):
             if part.tier in tiers:
                 part.recount = horizon is not None
                 _refresh_tier(connection, view, part)
