@@ -16,7 +16,7 @@ import models.operation
 import models.sign_in_code
 import models.voice  # noqa: F401  what these declare joins the metadata
 from models.base import metadata
-from models.column_types import Snapshot, Staleness, Xid8
+from models.column_types import Snapshot, Staleness, Tid, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine
 from models.preconditions import require_migratable, require_suitable_server
@@ -29,7 +29,7 @@ from views_sql.operations import registration  # noqa: F401  registers our opera
 MIGRATION_LOCK = 0x66726F6E  # The letters "fron".
 TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
 # Types that SQLAlchemy does not reflect by itself.
-ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "frontview.staleness": Staleness})
+ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "tid": Tid, "frontview.staleness": Staleness})
 
 
 def include_name(name: str | None, type_: str, parents: MutableMapping[str, str | None]) -> bool:

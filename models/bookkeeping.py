@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, OID, REGCLASS
 
 from models.base import SCHEMA, metadata
-from models.column_types import Snapshot, Staleness, UserKeyDomain, Xid8
+from models.column_types import Snapshot, Staleness, Tid, UserKeyDomain, Xid8
 
 # A captured source: one logical stream of changes of one table. Written by migrations.
 source = sa.Table(
@@ -49,7 +49,7 @@ drain = sa.Table(
     sa.Column("heartbeats", sa.Integer, nullable=False, server_default="0"),
     sa.Column("marked", Snapshot, nullable=False, comment="all that it sees is in stale_key"),
     sa.Column("marking", Snapshot, comment="what the backlog is marked up to; NULL: there is none"),
-    sa.Column("next_page", sa.BigInteger, comment="of change_log, where the next drain goes on marking"),
+    sa.Column("next_row", Tid, comment="of change_log, after which the next drain goes on marking"),
     schema=SCHEMA,
 )
 
@@ -96,6 +96,7 @@ view_state = sa.Table(
     sa.Column("refreshed_at", sa.DateTime(timezone=True)),
     sa.Column("duration_ms", sa.BigInteger),
     sa.Column("rebuild_ms", sa.BigInteger, comment="of an archive: duration of its last rebuild"),
+    sa.Column("rebuilt_rows", sa.BigInteger, comment="of an archive: rows that this rebuild made"),
     sa.Column("key_us", sa.BigInteger, comment="of an archive: microseconds a key in its last compaction of many"),
     sa.PrimaryKeyConstraint("view", "tier"),
     sa.CheckConstraint("tier IN ('recent', 'by_day', 'archive', 'total', 'whole')", name="tier"),

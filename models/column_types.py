@@ -36,6 +36,12 @@ class Snapshot(_NamedType[str]):
     sql_name = "pg_snapshot"
 
 
+class Tid(_NamedType[str]):
+    """A ``tid``: the place of a row in its table."""
+
+    sql_name = "tid"
+
+
 class Staleness(_NamedType[object]):
     """The composite type ``frontview.staleness``: the days of one maintained view that one read must recompute."""
 

@@ -141,7 +141,7 @@ def create_drain_tables() -> None:
         sa.Column("heartbeats", sa.Integer, nullable=False, server_default="0"),
         sa.Column("marked", NamedType("pg_snapshot"), nullable=False, comment="all that it sees is in stale_key"),
         sa.Column("marking", NamedType("pg_snapshot"), comment="what the backlog is marked up to; NULL: there is none"),
-        sa.Column("next_page", sa.BigInteger, comment="of change_log, where the next drain goes on marking"),
+        sa.Column("next_row", NamedType("tid"), comment="of change_log, after which the next drain goes on marking"),
         schema=SCHEMA,
     )
     op.create_table(
@@ -205,6 +205,7 @@ def create_refresh_tables() -> None:
         sa.Column("refreshed_at", sa.DateTime(timezone=True)),
         sa.Column("duration_ms", sa.BigInteger),
         sa.Column("rebuild_ms", sa.BigInteger, comment="of an archive: duration of its last rebuild"),
+        sa.Column("rebuilt_rows", sa.BigInteger, comment="of an archive: rows that this rebuild made"),
         sa.Column("key_us", sa.BigInteger, comment="of an archive: microseconds a key in its last compaction of many"),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_view_state"),
         sa.CheckConstraint(

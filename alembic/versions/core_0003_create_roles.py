@@ -74,7 +74,17 @@ REFRESHER_WRITES = (
     "worker",
 )
 # Not `relation`: only migrations say which relation a refresh runs on.
-REFRESHED = ("first_day", "before_day", "through", "epoch", "refreshed_at", "duration_ms", "rebuild_ms", "key_us")
+REFRESHED = (
+    "first_day",
+    "before_day",
+    "through",
+    "epoch",
+    "refreshed_at",
+    "duration_ms",
+    "rebuild_ms",
+    "rebuilt_rows",
+    "key_us",
+)
 
 # Roles belong to the whole cluster, so another database may have created them, or may create them at the same time.
 CREATE_ROLES = """

@@ -17,6 +17,8 @@ PRUNE_SECONDS = 1.0  # How often drained rows of the change log are deleted.
 FORGET_SECONDS = 10.0  # How often old feed and drain rows are deleted.
 BUDGET_SECONDS = 0.01  # How long batches may follow each other between two drains; the last one may take longer.
 BATCH = 1000  # How many rows one batch deletes, or how many stale keys it looks at.
+# A day that is -infinity is text to us: a date of Python has none.
+COLLECT = "SELECT next_user, next_source, next_day::text FROM frontview.collect_stale_keys(%s, %s, %s::date, %s)"
 
 
 class Housekeeping:
@@ -81,9 +83,7 @@ class Housekeeping:
                 return False
             self._collect_wanted.clear()
             self._collecting = True
-        self._collect_from = self._row(
-            "SELECT * FROM frontview.collect_stale_keys(%s, %s, %s, %s)", *self._collect_from, BATCH
-        )
+        self._collect_from = self._row(COLLECT, *self._collect_from, BATCH)
         self._collecting = self._collect_from[0] is not None
         return True
 

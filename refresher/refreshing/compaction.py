@@ -35,8 +35,11 @@ SELECT
             LIMIT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1
         ) k
     ),
-    v.key_us, v.rebuild_ms
-FROM frontview.view_state v WHERE v.view = %(view)s AND v.tier = 'archive'
+    v.key_us,
+    -- The archive may have grown since, by moves of the horizon.
+    (v.rebuild_ms * GREATEST(1, c.reltuples / NULLIF(v.rebuilt_rows, 0)))::bigint
+FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
+WHERE v.view = %(view)s AND v.tier = 'archive'
 """
 MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier = 'archive'"
 
@@ -54,7 +57,7 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
     """Return whether a rebuild takes less time than the compaction of that number of keys.
 
     :param key_us: measured microseconds a key; None: never measured.
-    :param rebuild_ms: milliseconds of the last rebuild; None: there was none.
+    :param rebuild_ms: milliseconds that a rebuild would take by the last one; None: there was none.
     """
     if rebuild_ms is None or rebuild_ms > 1000 * LONGEST_REBUILD_SECONDS:
         return False
@@ -72,7 +75,10 @@ def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: 
     through = announce_end(connection, view, tiers)
     if rebuild_is_due(connection, view):
         return REBUILD_DUE
-    call = sql.SQL("SELECT * FROM {}(%s, %s, %s)").format(sql.Identifier("frontview", f"{view}_compact"))
+    # A day that is -infinity is text to us: a date of Python has none.
+    call = sql.SQL("SELECT next_day::text, next_user, keys FROM {}(%s::date, %s, %s)").format(
+        sql.Identifier("frontview", f"{view}_compact")
+    )
     key: tuple[object, object] = (None, None)
     done, covered, keys = False, False, 0
     while not done:

@@ -32,7 +32,7 @@ POPULATED = """
 SELECT v.tier FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
 WHERE v.view = %s AND c.relispopulated AND (c.relkind = 'm' OR v.through IS NOT NULL)
 """
-REBUILT = "UPDATE frontview.view_state SET rebuild_ms = %s WHERE view = %s AND tier = 'archive'"
+REBUILT = "UPDATE frontview.view_state SET rebuild_ms = %s, rebuilt_rows = %s WHERE view = %s AND tier = 'archive'"
 BEFORE = "UPDATE frontview.view_state SET before_day = %s WHERE view = %s AND tier = ANY (%s)"
 SINCE = "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier <> ALL (%s)"
 
@@ -169,6 +169,8 @@ def _refresh_in_one_snapshot(
                 _refresh_tier(connection, view, part)
         for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
             part.rows_added = now if part.rebuilt else now - earlier
+            if part.rebuilt and part.tier == "archive":
+                connection.execute(REBUILT, (round(1000 * part.seconds), part.rows_added, view))
         cover(connection, view, tiers, through, epoch)
         refuse_rewritten(connection, view)
         covered = True
@@ -190,8 +192,6 @@ def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
             connection.execute("SELECT frontview.refresh_tier(%s, %s, %s)", (view, part.tier, part.populated))
     finally:
         part.seconds = time.monotonic() - begun
-    if part.tier == "archive":
-        connection.execute(REBUILT, (round(1000 * part.seconds), view))
 
 
 def _note_populated(connection: Connection, view: str, parts: list[TierRefresh]) -> None:

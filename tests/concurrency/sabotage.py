@@ -60,9 +60,9 @@ def keep_marks_while_a_refresh_runs(url: str) -> None:
 
 
 def mark_backlogs_of_few_changes(url: str) -> None:
-    """No sabotage: three changes are very many, and a drain marks one page, so that there is a backlog all the time."""
+    """No sabotage: three changes are very many, and a drain marks two rows, so that there is a backlog all the time."""
     rewrite_function(url, DRAIN, "many CONSTANT integer := 5000", "many CONSTANT integer := 2")
-    rewrite_function(url, DRAIN, "pages_a_drain CONSTANT integer := 16", "pages_a_drain CONSTANT integer := 1")
+    rewrite_function(url, DRAIN, "rows_a_drain CONSTANT integer := 2000", "rows_a_drain CONSTANT integer := 2")
 
 
 def read_without_the_backlog(url: str) -> None:

@@ -1,6 +1,6 @@
 -- drain_changes, version 1: performs one drain: feeds the caches what changed since the last one, and marks keys stale
 -- one row: newest drain_id, number of keys (of very many: of log rows) found, whether a row was appended
--- few changes are marked at once; very many become a backlog, of which this and later drains mark some pages each
+-- few changes are marked at once; very many become a backlog, of which later drains mark some rows each
 -- reads refresh_attempt; writes stale_key, feed, drain, invalidation, and deletes marked rows of a backlog from
 -- change_log. Alone in its transaction: taking its snapshot is the first write. Raises FV001 when another leader rules
 -- change: first version
@@ -15,15 +15,14 @@ SET jit = off
 AS $$
 DECLARE
     many CONSTANT integer := 5000; -- More log rows than this are not marked at once.
-    pages_a_drain CONSTANT integer := 16; -- How much of a backlog one drain marks: about 2,000 rows.
+    rows_a_drain CONSTANT integer := 2000; -- How much of a backlog one drain marks.
     last frontview.drain;
     cluster bigint := (SELECT c.system_identifier FROM pg_control_system() c);
     unseen xid8;
     open_then xid8[];
     unmarked_from xid8;
     unmarked_open xid8[];
-    first_row tid;
-    end_row tid;
+    batch tid[];
     must_append boolean;
 BEGIN
     SELECT * INTO last FROM frontview.drain d ORDER BY d.drain_id DESC LIMIT 1;
@@ -42,14 +41,22 @@ BEGIN
     -- A new epoch begins with a row of its own. A row with many heartbeats gets a successor, because reads scan its
     -- dead versions. A backlog's progress is in the rows.
     must_append := p_epoch > last.epoch OR last.heartbeats >= 40 OR last.marked::text <> last.snapshot::text;
-    IF last.next_page >= pg_relation_size('frontview.change_log') / current_setting('block_size')::bigint THEN
-        -- Every page was looked at. If rows are left, which VACUUM FULL may have moved, all pages are looked at again.
+    IF last.marking IS NOT NULL THEN
+        -- In the order of the table, which is read once however many rows a long reader keeps from vacuum.
+        batch := ARRAY(
+            SELECT l.ctid FROM frontview.change_log l
+            WHERE l.ctid > last.next_row AND pg_visible_in_snapshot(l.xid, last.marking) LIMIT rows_a_drain
+        );
+        last.next_row := batch[cardinality(batch)];
+    END IF;
+    IF batch = '{}' THEN
+        -- All rows were looked at. If some are left, which VACUUM FULL may have moved, they are looked for again.
         IF EXISTS (
             SELECT FROM frontview.change_log l
             WHERE l.xid >= pg_snapshot_xmin(last.marked) AND l.xid < pg_snapshot_xmax(last.marking)
             AND pg_visible_in_snapshot(l.xid, last.marking) AND NOT pg_visible_in_snapshot(l.xid, last.marked)
         ) THEN
-            last.next_page := 0;
+            last.next_row := '(0,0)';
         ELSE
             last.marked := last.marking;
             last.marking := NULL;
@@ -58,10 +65,6 @@ BEGIN
     IF last.marking IS NULL THEN
         unmarked_from := pg_snapshot_xmax(last.marked);
         unmarked_open := ARRAY(SELECT pg_snapshot_xip(last.marked));
-    ELSE
-        first_row := format('(%s,0)', last.next_page);
-        last.next_page := last.next_page + pages_a_drain;
-        end_row := format('(%s,0)', last.next_page);
     END IF;
 
     WITH taken AS MATERIALIZED (
@@ -108,7 +111,7 @@ BEGIN
         GROUP BY l.user_id, l.source, isfinite(l.day)
     ), taken_from_backlog AS (
         DELETE FROM frontview.change_log l
-        WHERE l.ctid >= first_row AND l.ctid < end_row AND pg_visible_in_snapshot(l.xid, last.marking)
+        WHERE l.ctid = ANY (batch)
         RETURNING l.user_id, l.source, l.day
     ), marked AS (
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
@@ -156,13 +159,13 @@ BEGIN
         FROM way w
     )
     INSERT INTO frontview.drain AS d (
-        drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked, marking, next_page
+        drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked, marking, next_row
     )
     SELECT
         last.drain_id + 1, p_epoch, p_nonce, taken.snapshot, now(), cluster, found.key_count,
         CASE WHEN way.at_once THEN taken.snapshot ELSE last.marked END,
         CASE WHEN way.at_once THEN NULL ELSE COALESCE(last.marking, taken.snapshot) END,
-        CASE WHEN way.at_once THEN NULL WHEN last.marking IS NULL THEN 0 ELSE last.next_page END
+        CASE WHEN way.at_once THEN NULL WHEN last.marking IS NULL THEN '(0,0)' ELSE last.next_row END
     FROM taken CROSS JOIN way CROSS JOIN found
     WHERE must_append OR found.key_count > 0 OR EXISTS (SELECT FROM requested)
     RETURNING d.drain_id, d.key_count, TRUE INTO newest_drain_id, changed_keys, appended;

@@ -1,4 +1,4 @@
-"""A backlog: of very many changes, caches learn at once, and the keys are marked some pages a drain."""
+"""A backlog: of very many changes, caches learn at once, and the keys are marked some rows a drain."""
 
 from datetime import date
 from typing import Any
@@ -69,7 +69,7 @@ def test_very_many_changes_are_fed_by_one_drain_and_marked_by_later_ones(c: Conn
         assert drain_once(c, term) == DrainResult(appended=True, changed_keys=0)
         sizes.append(value(c, MARKS))
     assert sizes[-1] == CHANGES
-    assert max(b - a for a, b in zip([0, *sizes], sizes, strict=False)) < CHANGES / 2, "some pages a drain"
+    assert max(b - a for a, b in zip([0, *sizes], sizes, strict=False)) < CHANGES / 2, "some rows a drain"
     assert value(c, "SELECT count(*) FROM frontview.change_log") == 0
     drain_once(c, term)
     assert value(c, "SELECT marked::text = snapshot::text FROM frontview.drain ORDER BY drain_id DESC LIMIT 1")

@@ -186,3 +186,18 @@ class TestBudget:
             housekeeping.run_what_is_due()
 
         assert value(c, LOGGED) > 0
+
+
+def test_more_keys_without_a_day_than_a_batch_are_collected(c: Connection, term: Term) -> None:
+    c.execute(
+        "INSERT INTO frontview.change_log (source, user_id, day) "
+        "SELECT 'no view', u, '-infinity' FROM generate_series(1, %s) u",
+        (BATCH + 1,),
+    )
+    drain_once(c, term)
+    wanted = threading.Event()
+    wanted.set()
+
+    housekeeping = Housekeeping(c, 60, wanted)
+    while value(c, "SELECT count(*) FROM frontview.stale_key WHERE source = 'no view'"):
+        housekeeping.run_what_is_due()

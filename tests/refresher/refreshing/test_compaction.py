@@ -124,6 +124,16 @@ class TestKeys:
 
         check_tiers(db)
 
+    def test_many_users_without_a_day_are_compacted_some_at_a_time(self, compacted: Refreshed) -> None:
+        compacted.c.execute(
+            "INSERT INTO frontview.change_log (user_id, source, day) "
+            "SELECT n, 'calls', '-infinity' FROM generate_series(1, 50) n"
+        )
+
+        assert compact(compacted) == "refreshed"
+
+        check_tiers(compacted)
+
 
 class TestPieces:
     @pytest.fixture
