@@ -161,7 +161,7 @@ def test_what_a_session_asks_for_wins_and_the_rest_is_pinned(
         found = shown(connection, stage.pinned)
     differ = {name for name, value in found.items() if value != stage.pinned[name]}
     assert differ
-    assert all(name.endswith("_timeout") for name in differ)
+    assert all(name.endswith("_timeout") or name == "synchronous_commit" for name in differ)
     assert not any("50" in found[name] for name in differ)
 
 
