@@ -110,6 +110,7 @@ class RefreshesTimeOut(Fault):
     def strike(self, scene: Scene) -> None:
         self.tiers = HeldTiers(scene, "call_daily", "lead_daily", "agent_quality_daily", "account_summary")
         self.tiers.hold()
+        self.tiers.hold_archives()
         self.since = scene.value("SELECT clock_timestamp()")  # An earlier refresh is logged after it releases its lock.
 
     def over(self, scene: Scene) -> bool:

@@ -14,6 +14,9 @@ SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND l.locktype = 'relation' AND a.application_name LIKE 'frontview-refresher%'
 """
 _TIERS = "SELECT relation FROM frontview.view_state WHERE view = ANY (%s) ORDER BY view, tier"
+_ARCHIVES = (
+    "SELECT relation FROM frontview.view_state WHERE view = ANY (%s) AND tier IN ('archive', 'total') ORDER BY relation"
+)
 
 
 class HeldTiers:
@@ -31,6 +34,12 @@ class HeldTiers:
         self._holder = self._scene.open_transaction()
         for (relation,) in self._scene.sql.execute(_TIERS, (list(self._views),)).fetchall():
             self._holder.execute(f"ANALYZE {relation}".encode())
+
+    def hold_archives(self) -> None:
+        """Keep compactions out, too, after :meth:`hold`; reads go on."""
+        assert self._holder is not None
+        for (relation,) in self._scene.sql.execute(_ARCHIVES, (list(self._views),)).fetchall():
+            self._holder.execute(f"LOCK TABLE {relation} IN SHARE MODE".encode())
 
     def refresh_waiting(self, process: str) -> int:
         """Return the pid of that process's backend once a refresh of its waits inside its transaction."""
