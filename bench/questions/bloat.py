@@ -33,7 +33,7 @@ from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.refreshing.refresh import refresh
-from views_sql.generation.archive import ARCHIVE_TIERS
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 from views_sql.voice.catalog import CATALOG
 
 STEADY = Goal("<=", 1.1)

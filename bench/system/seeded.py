@@ -19,8 +19,7 @@ from models.engine import connect, make_engine
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
-from views_sql.declaration.maintained_view import MaintainedView
-from views_sql.generation.archive import ARCHIVE_TIERS
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
 from views_sql.voice.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
 

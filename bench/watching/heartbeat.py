@@ -4,16 +4,15 @@ Invariant: it reads only what any client can see: the newest drain's row and the
 """
 
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from models.engine import connect
+from bench.watching.looking import looking
+from models.connection import Connection
 from refresher.leader.connections import DRAIN_NAME
 
-LOOK_SECONDS = 0.005
 _LOOK = """
 SELECT d.epoch, EXTRACT(EPOCH FROM clock_timestamp() - d.drained_at)::float8, a.query,
     EXTRACT(EPOCH FROM clock_timestamp() - a.query_start)::float8
@@ -50,19 +49,12 @@ def watched(url: str, after_epoch: int = -1) -> Iterator[Heartbeat]:
 
     :param after_epoch: a leader of this or an earlier epoch is not looked at.
     """
-    beat, over = Heartbeat(), threading.Event()
+    beat = Heartbeat()
 
-    def look() -> None:
-        with connect(url, "frontview-bench-heartbeat") as connection:
-            while not over.wait(LOOK_SECONDS):
-                for epoch, age, query, seconds in connection.execute(_LOOK, (DRAIN_NAME,)).fetchall():
-                    if epoch > after_epoch:
-                        beat.note(age, query, seconds)
+    def look(connection: Connection) -> None:
+        for epoch, age, query, seconds in connection.execute(_LOOK, (DRAIN_NAME,)).fetchall():
+            if epoch > after_epoch:
+                beat.note(age, query, seconds)
 
-    thread = threading.Thread(target=look, name="heartbeat")
-    thread.start()
-    try:
+    with looking(url, "heartbeat", look):
         yield beat
-    finally:
-        over.set()
-        thread.join()

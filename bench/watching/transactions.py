@@ -4,13 +4,12 @@ Invariant: a transaction counts with the age at which it was last seen, so one s
 may be missed.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.engine import connect
+from bench.watching.looking import looking
+from models.connection import Connection
 
-LOOK_SECONDS = 0.005
 _LOOK = """
 SELECT application_name, EXTRACT(EPOCH FROM clock_timestamp() - xact_start)::float8, query
 FROM pg_stat_activity
@@ -27,18 +26,10 @@ def longest_transactions(url: str, prefix: str) -> Iterator[dict[str, tuple[floa
     :param prefix: of the names of the sessions to watch.
     """
     longest: dict[str, tuple[float, str]] = {}
-    over = threading.Event()
 
-    def look() -> None:
-        with connect(url, "frontview-bench-transactions") as connection:
-            while not over.wait(LOOK_SECONDS):
-                for session, seconds, query in connection.execute(_LOOK, (prefix,)).fetchall():
-                    longest[session] = max(longest.get(session, (0.0, "")), (seconds, query))
+    def look(connection: Connection) -> None:
+        for session, seconds, query in connection.execute(_LOOK, (prefix,)).fetchall():
+            longest[session] = max(longest.get(session, (0.0, "")), (seconds, query))
 
-    thread = threading.Thread(target=look, name="transactions")
-    thread.start()
-    try:
+    with looking(url, "transactions", look):
         yield longest
-    finally:
-        over.set()
-        thread.join()

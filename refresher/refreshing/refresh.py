@@ -18,7 +18,7 @@ from refresher.leader.leadership import LOCK_CLASS
 from refresher.refreshing.compaction import REBUILD_DUE, compact
 from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_refresh, rows_added, value_of
 from refresher.refreshing.steps import announce, announce_end, cover, one_snapshot, refuse_rewritten
-from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
 
 # REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
 # needs no more than their number. Aggregates of all history spill to disk at 4 MB: work_mem is raised where it is less.
@@ -37,8 +37,7 @@ BEFORE = "UPDATE frontview.view_state SET before_day = %s WHERE view = %s AND ti
 SINCE = "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier <> ALL (%s)"
 
 # A tier and the sums of its rows: their contents always come from one snapshot.
-_ARCHIVE = ("archive", "total")
-_PAIRS = (_ARCHIVE, ("recent", "by_day"))
+_PAIRS = (ARCHIVE_TIERS, ("recent", "by_day"))
 
 
 def tiers_together(tier: str) -> tuple[str, ...]:
@@ -102,7 +101,7 @@ def _bring_up_to_date(
 
     :raises psycopg.Error: it failed; what the tiers cover that failed is as before.
     """
-    archive = [part for part in parts if part.tier in _ARCHIVE]
+    archive = [part for part in parts if part.tier in ARCHIVE_TIERS]
     kept = bool(archive) and archive[0].populated and not rebuild
     if not kept or horizon is not None:
         return _refresh_in_one_snapshot(connection, view, parts, epoch, horizon, kept, timeout_seconds)
@@ -113,7 +112,7 @@ def _bring_up_to_date(
     outcome = compact(connection, view, archive, epoch, timeout_seconds)
     if outcome != REBUILD_DUE:
         return outcome
-    announce(connection, view, _ARCHIVE)
+    announce(connection, view, ARCHIVE_TIERS)
     return _refresh_in_one_snapshot(connection, view, archive, epoch, None, False, timeout_seconds)
 
 
@@ -153,7 +152,7 @@ def _refresh_in_one_snapshot(
     :param kept: whether an archive among them keeps its rows and what it covers; a new horizon moves the days between.
     :raises psycopg.Error: it failed and changed nothing.
     """
-    tiers = [part.tier for part in parts if not (kept and part.tier in _ARCHIVE)]
+    tiers = [part.tier for part in parts if not (kept and part.tier in ARCHIVE_TIERS)]
     covered = False
     with one_snapshot(connection, timeout_seconds):
         for setting in RESOURCE_SETTINGS:
@@ -163,7 +162,7 @@ def _refresh_in_one_snapshot(
         if horizon is not None:
             _set_horizon(connection, view, horizon, kept)
         # A rebuild comes last: from its end on, reads of the archive wait.
-        for part in sorted(parts, key=lambda it: it.tier in _ARCHIVE):
+        for part in sorted(parts, key=lambda it: it.tier in ARCHIVE_TIERS):
             if part.tier in tiers:
                 part.recount = horizon is not None
                 _refresh_tier(connection, view, part)
@@ -182,7 +181,7 @@ def _refresh_in_one_snapshot(
 
 
 def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
-    part.rebuilt = part.tier in _ARCHIVE
+    part.rebuilt = part.tier in ARCHIVE_TIERS
     begun = time.monotonic()
     try:
         if part.rebuilt:
@@ -205,5 +204,5 @@ def _set_horizon(connection: Connection, view: str, horizon: date, kept: bool) -
         move = sql.SQL("SELECT {}(%s)").format(sql.Identifier("frontview", f"{view}_move_horizon"))
         connection.execute(move, (horizon,))
         return
-    connection.execute(BEFORE, (horizon, view, list(_ARCHIVE)))
-    connection.execute(SINCE, (horizon, view, list(_ARCHIVE)))
+    connection.execute(BEFORE, (horizon, view, list(ARCHIVE_TIERS)))
+    connection.execute(SINCE, (horizon, view, list(ARCHIVE_TIERS)))

@@ -10,7 +10,8 @@ from typing import Any
 
 from models.errors import CatalogError
 
-DAILY_TIERS = ("archive", "total", "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
+ARCHIVE_TIERS = ("archive", "total")  # Tables; the other tiers are materialized views.
+DAILY_TIERS = (*ARCHIVE_TIERS, "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
 PLAIN_TIERS = ("whole",)
 EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 

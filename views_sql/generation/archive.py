@@ -8,7 +8,6 @@ from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
 from views_sql.loader import fill_in, read_sql
 
-ARCHIVE_TIERS = ("archive", "total")
 FUNCTIONS = {  # What a function is called after the view, and its template.
     "sum_again": "archive_sum_again",
     "compact": "archive_compact",

@@ -4,9 +4,8 @@ Invariant: tiers are created without rows, and nothing is dropped with CASCADE. 
 has passed :func:`views_sql.generation.names.identifier`.
 """
 
-from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
 from views_sql.generation.archive import (
-    ARCHIVE_TIERS,
     archive_table,
     create_archive_functions,
     drop_archive_functions,

@@ -3,7 +3,8 @@
 from typing import LiteralString
 
 from models.connection import Connection
-from views_sql.generation.archive import ARCHIVE_TIERS, STORAGE_OPTIONS
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS
+from views_sql.generation.archive import STORAGE_OPTIONS
 from web.doctor.finding import Finding, listed, passed, warned
 
 SUBJECT = "archive"
