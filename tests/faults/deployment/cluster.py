@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from tests.data_folders import data_folder
 from tests.faults.deployment.binaries import embedded_binaries, hand_over, run_as
 from tests.faults.deployment.clock import Clock
 from tests.faults.deployment.ports import stable_port
@@ -61,7 +61,7 @@ class Cluster:
         self.binaries = binaries or embedded_binaries()
         self.port = port or stable_port()
         self.log_path = folder / f"{name}.log"
-        self._home = Path(tempfile.mkdtemp(prefix="frontview-cluster-"))
+        self._home = data_folder("frontview-cluster-")
         self._home.chmod(0o755)
         self._data = self._home / "data"
         self._settings = {**SETTINGS, **settings, "port": str(self.port)}
