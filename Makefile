@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # half of what a process of pytest spends before its first test is compiling
 
 .PHONY: demo test proof check bench faults screenshots documents freeze lock clean
 

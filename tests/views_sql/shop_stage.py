@@ -133,19 +133,22 @@ def shop(
 ) -> Iterator[Shop]:
     _lay_selects(monkeypatch, tmp_path)
     monkeypatch.setattr(user_key, "SQL_TYPE", request.param)
-    url = any_server.create(None)
-    migrate(url, "core@head")
+    kind = request.param
+    customers: list[Any] = ["ann'; --", "Bob", "ø"] if kind == "text" else [uuid.UUID(int=n) for n in range(1, 4)]
+    url = any_server.create_prepared(f"shop of {kind}", lambda url: _open_shop(url, kind, customers), None)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(TABLES.format(type=request.param))
-        _invoke_every_operation(url)
-        customers: list[Any] = [uuid.UUID(int=n) for n in range(1, 4)]
-        if request.param == "text":
-            customers = ["ann'; --", "Bob", "ø"]
-        _fill(connection, customers)
         term = try_to_lead(connection)
         assert term is not None
-        yield Shop(connection, request.param, customers, term)
+        yield Shop(connection, kind, customers, term)
     any_server.drop(url)
+
+
+def _open_shop(url: str, kind: str, customers: list[Any]) -> None:
+    migrate(url, "core@head")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(TABLES.format(type=kind))
+        _invoke_every_operation(url)
+        _fill(connection, customers)
 
 
 def _lay_selects(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -4,6 +4,7 @@ Invariant: every comparison is with other SQL than the product's, or with the ve
 """
 
 import json
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_app import fill
+from tests.fix_postgres import Server
 from tests.oracle.base_tables import OUTCOMES, facts_of
 from tests.oracle.reads import outcomes_of
 from views_sql.voice.catalog import CATALOG
@@ -22,13 +24,21 @@ from views_sql.voice.catalog import CATALOG
 USER, WITHOUT_CALLS = 1, "Idle"
 
 
-@pytest.fixture(params=["base tables", "patched view"])
-def filled(connection: Connection, request: pytest.FixtureRequest) -> Connection:
+@pytest.fixture(scope="module", params=["base tables", "patched view"])
+def filled(embedded_server: Server, request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Calls of every outcome, read from the base tables, or from the views with days drained and undrained on top."""
+    url = embedded_server.create(embedded_server.template)
+    with psycopg.connect(url, autocommit=True) as connection:
+        _fill(connection, patched=request.param == "patched view")
+        yield connection
+    embedded_server.drop(url)
+
+
+def _fill(connection: Connection, *, patched: bool) -> None:
     fill(connection)
     connection.execute("INSERT INTO agents (user_id, name) VALUES (%s, %s)", (USER, WITHOUT_CALLS))
     connection.execute("UPDATE calls SET status = 'in_progress' WHERE id % 7 = 0")
-    if request.param == "patched view":
+    if patched:
         term = try_to_lead(connection)
         assert term is not None
         for view in CATALOG.views:
@@ -37,7 +47,6 @@ def filled(connection: Connection, request: pytest.FixtureRequest) -> Connection
         connection.execute("UPDATE calls SET status = 'failed' WHERE id % 50 = 3")
         drain_once(connection, term)
         connection.execute("UPDATE calls SET status = 'busy' WHERE id % 60 = 4")
-    return connection
 
 
 def ask(connection: Connection, call: str, *values: object) -> dict[str, Any]:
