@@ -22,22 +22,15 @@ INSERT = "INSERT INTO calls (user_id, agent_id, started_at, status, cost_cents) 
 
 
 class Refreshed:
-    """A populated database with one leader, driven step by step."""
+    """A populated database, driven step by step by a leader that took over from the one that populated it."""
 
     def __init__(self, url: str, connection: psycopg.Connection[Any]) -> None:
         self.url, self.c = url, connection
-        self.c.execute("INSERT INTO users (email, name) VALUES ('a', 'A'), ('b', 'B')")
-        self.c.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x'), (2, 'y')")
-        for days in (0, 1, 5, 60, 100):
-            self.call(1, days)
-            self.call(2, days)
         term = try_to_lead(self.c)
         assert term is not None
         self.term = term
         self.today: date = self.value("SELECT CURRENT_DATE")
         self.horizon = self.today - timedelta(days=45)
-        for view in CATALOG.views:
-            self.refresh(view.name, *view.tiers, horizon=self.horizon if view.day_column else None)
 
     def call(self, user: int, days_ago: int, connection: psycopg.Connection[Any] | None = None) -> None:
         (connection or self.c).execute(INSERT, (user, user, timedelta(days=days_ago)))
@@ -125,6 +118,19 @@ class Refreshed:
         finally:
             self.c.execute("SELECT pg_advisory_unlock(77)")
             thread.join(20)
+
+
+def populate(url: str) -> None:
+    """Fill and populate a migrated database, of which tests get clones."""
+    with connect(url, "frontview-test") as connection:
+        connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A'), ('b', 'B')")
+        connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x'), (2, 'y')")
+        for days in (0, 1, 5, 60, 100):
+            for user in (1, 2):
+                connection.execute(INSERT, (user, user, timedelta(days=days)))
+        db = Refreshed(url, connection)  # leads from now on, so that its first drain has seen all that
+        for view in CATALOG.views:
+            db.refresh(view.name, *view.tiers, horizon=db.horizon if view.day_column else None)
 
 
 def fail(db: Refreshed) -> None:
