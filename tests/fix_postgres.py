@@ -74,7 +74,7 @@ class Server:
         return at_database(self.url, name)
 
     def create_prepared(self, name: str, prepare: Callable[[str], None], template: str | None) -> str:
-        """Clone what ``prepare`` made, once for each ``name``, of a clone of ``template``; it leaves no connection open."""
+        """Clone what ``prepare`` made of a clone of ``template``, once for each ``name``; it closes its connections."""
         if name not in self._prepared:
             url = self.create(template)
             prepare(url)
