@@ -160,7 +160,7 @@ def create_drain_tables() -> None:
         ),
         schema=SCHEMA,
     )
-    op.create_index("ix_stale_key_day_user_id", "stale_key", ["day", "user_id"], schema=SCHEMA)
+    op.create_index("ix_stale_key_source_day_user_id", "stale_key", ["source", "day", "user_id"], schema=SCHEMA)
     op.create_table(
         "feed",
         sa.Column("drain_id", sa.BigInteger, nullable=False),

@@ -21,7 +21,8 @@ LONGEST_REBUILD_SECONDS = 60.0  # A rebuild holds one snapshot: beyond this it i
 LEAST_COMPACTION_US = 1_000_000  # A shorter compaction is not replaced: new tables cost readers more than time.
 ASSUMED_KEY_US = 100
 
-# A changed key counts once a source. Counted are no more keys than make the decision.
+# A changed key counts once a source; one without a day counts as the rows of an average user, too. Counted are no more
+# keys than make the decision.
 STALE: LiteralString = """
 SELECT
     EXISTS (
@@ -29,16 +30,27 @@ SELECT
         WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
     ),
     (
-        SELECT count(*) FROM (
-            SELECT FROM frontview.stale_key k
-            WHERE k.day < v.before_day AND k.drain_id > v.through AND k.source = ANY (v.sources)
-            LIMIT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1
+        SELECT count(*)
+            + count(*) FILTER (WHERE k.day = '-infinity') * GREATEST(c.reltuples / NULLIF(t.reltuples, 0), 0)
+        FROM (
+            SELECT k.day
+            FROM unnest(v.sources) s (source) CROSS JOIN LATERAL (
+                SELECT k.day FROM frontview.stale_key k
+                WHERE k.source = s.source AND k.day < v.before_day AND k.drain_id > v.through
+                ORDER BY k.source, k.day, k.user_id LIMIT most.keys
+            ) k
+            LIMIT most.keys
         ) k
-    ),
+    )::bigint,
     v.key_us,
     -- The archive may have grown since, by moves of the horizon.
     (v.rebuild_ms * GREATEST(1, c.reltuples / NULLIF(v.rebuilt_rows, 0)))::bigint
 FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
+JOIN frontview.view_state v_total ON v_total.view = v.view AND v_total.tier = 'total'
+JOIN pg_class t ON t.oid = to_regclass(v_total.relation)
+CROSS JOIN LATERAL (
+    SELECT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1 AS keys
+) most
 WHERE v.view = %(view)s AND v.tier = 'archive'
 """
 MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier = 'archive'"

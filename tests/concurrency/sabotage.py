@@ -102,11 +102,11 @@ def keep_rows_that_are_gone(url: str) -> None:
 
 
 def add_rows_to_sums_and_subtract_none(url: str) -> None:
-    rewrite_each(url, COMPACT, "-1 FROM held v", "-1 FROM held v WHERE FALSE")
+    rewrite_each(url, COMPACT, "-1 FROM old_rows v", "-1 FROM old_rows v WHERE FALSE")
 
 
 def leave_days_that_move_back_in_the_sums(url: str) -> None:
-    rewrite_each(url, "move_horizon(date)", "-1 FROM gone v", "-1 FROM gone v WHERE FALSE")
+    rewrite_each(url, "move_horizon(date)", "-1 FROM old_rows v", "-1 FROM old_rows v WHERE FALSE")
 
 
 def end_after_the_first_chunk(url: str) -> None:
