@@ -11,8 +11,8 @@ from typing import LiteralString
 from psycopg import sql
 
 from models.connection import Connection
-from refresher.refreshing.refresh_log import TierRefresh, rows_added
-from refresher.refreshing.steps import announce_end, cover, one_snapshot, refuse_rewritten
+from refresher.refreshing.refresh_log import TierRefresh
+from refresher.refreshing.steps import announce_end, cover, one_snapshot
 
 CHUNK_KEYS = 1000
 REBUILD_DUE = "rebuild due"
@@ -80,7 +80,7 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
 def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:
     """Compact the archive and its sums, whose attempt is announced; return the outcome, or ``REBUILD_DUE``.
 
-    :param parts: the archive and its total.
+    :param parts: the archive and its total, in this order.
     :raises psycopg.Error: it failed; chunks that were committed stay, and what the tiers cover is as before.
     """
     tiers, begun = [part.tier for part in parts], time.monotonic()
@@ -88,22 +88,20 @@ def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: 
     if rebuild_is_due(connection, view):
         return REBUILD_DUE
     # A day that is -infinity is text to us: a date of Python has none.
-    call = sql.SQL("SELECT next_day::text, next_user, keys FROM {}(%s::date, %s, %s)").format(
+    call = sql.SQL("SELECT next_day::text, next_user, keys, rows_added FROM {}(%s::date, %s, %s)").format(
         sql.Identifier("frontview", f"{view}_compact")
     )
     key: tuple[object, object] = (None, None)
     done, covered, keys = False, False, 0
     while not done:
         with one_snapshot(connection, timeout_seconds):
-            before = rows_added(connection, view, parts)
             row = connection.execute(call, (*key, CHUNK_KEYS)).fetchone()
             assert row is not None  # noqa: S101  the function returns one row
             key, keys, done = row[:2], keys + row[2], row[0] is None
-            refuse_rewritten(connection, view)
             if done:
                 cover(connection, view, tiers, through, epoch)
-            for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
-                part.rows_added += now - earlier
+            for part, added in zip(parts, row[3], strict=True):
+                part.rows_added += added
             covered = done
     parts[0].seconds = time.monotonic() - begun
     if keys >= KEYS_TO_MEASURE:

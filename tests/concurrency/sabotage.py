@@ -8,6 +8,7 @@ import psycopg
 
 from refresher.refreshing import compaction as compaction_module
 from refresher.refreshing import refresh as refresh_module
+from refresher.refreshing.steps import announce_end
 from views_sql.voice.catalog import CATALOG
 
 
@@ -126,9 +127,10 @@ def ignore_rewrites(url: str) -> None:
 def an_announcement_that_ends_before_the_snapshot() -> Iterator[None]:
     honest = refresh_module.announce
 
-    def announce(connection: Any, view: str, tiers: Any) -> None:
-        honest(connection, view, tiers)
-        refresh_module.announce_end(connection, view, tiers)
+    def announce(connection: Any, view: str, tiers: Any) -> Any:
+        found = honest(connection, view, tiers)
+        announce_end(connection, view, tiers)
+        return found
 
     with patched(refresh_module, "announce", announce):
         yield

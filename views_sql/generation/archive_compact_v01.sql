@@ -1,13 +1,15 @@
 -- {{name}}_compact, version 1: makes one batch of stale keys of the archive, and the sums of their users, what is live
--- one row: the key with which the next batch begins, NULLs when this was the last one, and how many keys this one had
+-- one row: the key with which the next batch begins, NULLs when this was the last one, how many keys this one had, and
+-- how many rows more the archive and its sums have
 -- p_day, p_user: what the last call returned, NULLs to begin; a key without a day is all days of its user, and counts
 -- as its rows too
 -- reads stale_key, view_state, {{name}}_live; writes {{name}}_archive, {{name}}_total; runs as their owner
 -- the caller holds the tier's gate, and its transaction is REPEATABLE READ. Marks are read by index, source by source,
--- and rows key by key: joined, they would be read whole. A row that stays the same is not written
+-- and rows key by key: joined, they would be read whole. A row that stays the same is not written. Raises 40001 when a
+-- base table was given new storage since the snapshot
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_compact(p_day date, p_user frontview.user_key, p_batch integer)
-RETURNS TABLE (next_day date, next_user frontview.user_key, keys integer)
+RETURNS TABLE (next_day date, next_user frontview.user_key, keys integer, rows_added bigint [])
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -17,6 +19,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
     tier frontview.view_state;
+    tables CONSTANT regclass[] := '{frontview.{{name}}_archive,frontview.{{name}}_total}';
+    rows_before CONSTANT bigint[] := frontview.rows_added(tables);
     stale_users frontview.user_key[];
     stale_days date[];
     whole_users frontview.user_key[];
@@ -97,6 +101,12 @@ BEGIN
         keys := keys + COALESCE((
             SELECT sum(t.archive_rows) FROM frontview.{{name}}_total t WHERE t.{{user}} = ANY (whole_users)
         ), 0);
+    END IF;
+    rows_added := ARRAY(
+        SELECT a.now - a.before FROM unnest(frontview.rows_added(tables), rows_before) a (now, before)
+    );
+    IF frontview.rewritten(ARRAY(SELECT s.relation FROM frontview.source s WHERE s.source = ANY (tier.sources))) THEN
+        RAISE EXCEPTION 'a table of {{name}} was given new storage' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN NEXT;
 END
