@@ -123,6 +123,7 @@ refresh_attempt = sa.Table(
     sa.Column("view", sa.Text, nullable=False),
     sa.Column("tier", sa.Text, nullable=False),
     sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("drain_id", sa.BigInteger, nullable=False, comment="the newest when the last attempt was announced"),
     sa.PrimaryKeyConstraint("view", "tier"),
     schema=SCHEMA,
 )

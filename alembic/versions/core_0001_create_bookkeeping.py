@@ -223,6 +223,7 @@ def create_refresh_tables() -> None:
         sa.Column("view", sa.Text, nullable=False),
         sa.Column("tier", sa.Text, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.Column("drain_id", sa.BigInteger, nullable=False, comment="the newest when the last attempt was announced"),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_refresh_attempt"),
         schema=SCHEMA,
     )

@@ -15,8 +15,9 @@ from refresher.refreshing.refresh_log import value_of
 # An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
 ANNOUNCE = """
 WITH announced AS (
-    INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts) SELECT %(view)s, unnest(%(tiers)s::text[]), 1
-    ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2
+    INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts, drain_id)
+    SELECT %(view)s, unnest(%(tiers)s::text[]), 1, (SELECT COALESCE(max(d.drain_id), 0) FROM frontview.drain d)
+    ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2, drain_id = excluded.drain_id
 )
 SELECT v.tier, c.relispopulated AND (c.relkind = 'm' OR v.through IS NOT NULL), (
     SELECT l.row_count FROM frontview.refresh_log l

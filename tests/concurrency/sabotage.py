@@ -22,6 +22,7 @@ def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
 
 
 DRAIN = "frontview.drain_changes(bigint, bigint)"
+COLLECT = "frontview.collect_stale_keys(frontview.user_key, text, date, integer)"
 BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], date, date, boolean)"
 
 
@@ -84,8 +85,11 @@ def end_a_backlog_at_the_newest_drain(url: str) -> None:
 
 
 def collect_marks_too_early(url: str) -> None:
-    collect = "frontview.collect_stale_keys(frontview.user_key, text, date, integer)"
-    rewrite_function(url, collect, "v.through < k.drain_id", "v.through + 1 < k.drain_id")
+    rewrite_function(url, COLLECT, "END) < k.drain_id", "END) + 1 < k.drain_id")
+
+
+def collect_what_changes_during_a_first_population(url: str) -> None:
+    rewrite_function(url, COLLECT, "COALESCE(v.through, CASE WHEN a.attempts % 2 = 1 THEN a.drain_id END)", "v.through")
 
 
 def rewrite_each(url: str, function: str, old: str, new: str) -> None:
