@@ -1,7 +1,7 @@
 """Reads what the refresh policy decides by: the state of every tier, and the horizons."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from models.connection import Connection
 from refresher.refreshing.policy import TierState
@@ -44,7 +44,7 @@ ORDER BY v.view, v.tier
 
 HORIZONS = """
 SELECT
-    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, CURRENT_DATE AS today
+    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, now() AT TIME ZONE 'UTC' AS now
 FROM frontview.view_state v WHERE v.tier = 'recent' ORDER BY v.view
 """
 
@@ -88,6 +88,6 @@ def read_tier_states(connection: Connection, failures: Failures, now: float) -> 
     ]
 
 
-def read_horizons(connection: Connection) -> list[tuple[str, date | None, date]]:
-    """Return (view, horizon or None when never populated, today in UTC) of every daily view."""
+def read_horizons(connection: Connection) -> list[tuple[str, date | None, datetime]]:
+    """Return (view, horizon or None when never populated, the time in UTC) of every daily view."""
     return [(row[0], row[1], row[2]) for row in connection.execute(HORIZONS).fetchall()]
