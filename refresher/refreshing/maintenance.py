@@ -112,7 +112,7 @@ class Maintenance:
         return decisions
 
     def _move_horizons(self, connection: Connection, term: Term, waiting: dict[str, date]) -> dict[str, float]:
-        """Move the horizons that wait no longer; return in how many seconds those that are left are to be moved.
+        """Move the horizons that wait no longer; return in how many seconds those that are left must be moved.
 
         :param waiting: gets the new horizons of views whose recent tier may be refreshed first, then with it.
         """

@@ -28,7 +28,7 @@ RESOURCE_SETTINGS = (
 )
 TRY_GATES = "SELECT g, pg_try_advisory_lock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
 LEAVE_GATES = "SELECT pg_advisory_unlock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
-# What reads need to know of a view is noted again when its days are updated, even to the same ones.
+# What reads need of a view is noted again when its days are updated, even to the same ones.
 REBUILT = (
     "UPDATE frontview.view_state SET rebuild_ms = %s, rebuilt_rows = %s, before_day = before_day "
     "WHERE view = %s AND tier = 'archive'"

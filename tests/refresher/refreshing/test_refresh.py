@@ -273,6 +273,7 @@ class TestMaintenance:
         for view in ("call_daily", "lead_daily"):
             db.refresh(view, *CATALOG.view(view).tiers, horizon=yesterdays)
         monkeypatch.setattr(maintenance_module, "move_waits_seconds", lambda *_: wait)
+        db.c.execute("UPDATE frontview.view_state SET refreshed_at = now() - interval '1 hour'")
         db.call(1, 0)
         db.drain()
         self.refreshes(db)
