@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.faults.faults.scene import Scene
+from tests.faults.load.late_changes import LATE_LOCK
 
 _WAITING = """
 SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -32,13 +33,15 @@ class HeldTiers:
     def hold(self) -> None:
         """Take the lock; waits for a refresh that runs."""
         self._holder = self._scene.open_transaction()
+        self._holder.execute("SELECT pg_advisory_xact_lock(%s)", (LATE_LOCK,))
         for (relation,) in self._scene.sql.execute(_TIERS, (list(self._views),)).fetchall():
             self._holder.execute(f"ANALYZE {relation}".encode())
 
-    def hold_archives(self) -> None:
-        """Keep compactions out, too, after :meth:`hold`; reads go on."""
+    def hold_archives(self, *, but: str) -> None:
+        """Keep compactions of all other views out, too, after :meth:`hold`; reads go on."""
         assert self._holder is not None
-        for (relation,) in self._scene.sql.execute(_ARCHIVES, (list(self._views),)).fetchall():
+        views = [view for view in self._views if view != but]
+        for (relation,) in self._scene.sql.execute(_ARCHIVES, (views,)).fetchall():
             self._holder.execute(f"LOCK TABLE {relation} IN SHARE MODE".encode())
 
     def refresh_waiting(self, process: str) -> int:
