@@ -67,11 +67,7 @@ class RefreshesTimeOut(Fault):
 class DuplicateKey(Fault):
     """Refreshes and last chunks of compactions fail, again and again; reads patch, and alarms tell somebody to look."""
 
-    number, name, must_hold = (
-        "27",
-        "a duplicate key appears in a view, in its recent tier and its archive",
-        "I1 I2, alarm",
-    )
+    number, name, must_hold = "27", "a duplicate key appears in a recent tier and in an archive", "I1 I2, alarm"
     seconds, subset_seconds = 60.0, None
     touches = frozenset({"refreshes"})
     failures = "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'failed: 23505' AND refresh_id > %s"

@@ -71,6 +71,7 @@ class LeaderKilledAtWork(_LeaderAtWork):
 
     def mend(self, scene: Scene, leader: str) -> None:
         scene.process(leader).start()
+        scene.until(lambda: scene.ours(process=leader), f"{leader} that stands by")
 
 
 class LeadersLockSessionKilled(_LeaderAtWork):

@@ -88,9 +88,7 @@ class _Rewritten(Fault):
 
     def proof(self, scene: Scene) -> str:
         storage = scene.value(STORAGE)
-        fact = (
-            f"{self.times} rewrites, {self.waited} reads waited, {self.compacting} between the chunks of a compaction"
-        )
+        fact = f"{self.times} rewrites, {self.waited} reads waited, {self.compacting} between chunks of a compaction"
         return bit(
             f"{fact}; storage {self.before} became {storage}",
             self.times and self.waited and self.compacting and storage != self.before,

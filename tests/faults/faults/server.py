@@ -119,9 +119,8 @@ class DumpedAndRestored(Fault):
             f"dumped inside a compaction ({self.compacted} of {self.all} keys done); "
             f"system identifier {self.before[0]} became {self.after[0]}, transaction {self.before[1]} {self.after[1]}"
         )
-        return bit(
-            fact, self.before[0] != self.after[0] and self.after[1] < self.before[1] and 0 < self.compacted < self.all
-        )
+        another = self.before[0] != self.after[0] and self.after[1] < self.before[1]
+        return bit(fact, another and 0 < self.compacted < self.all)
 
 
 def _run(*command: str | Path) -> None:
