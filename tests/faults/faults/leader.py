@@ -146,7 +146,7 @@ class LeaderKilledOften(_Leader):
     def step(self, scene: Scene) -> None:
         if self.killed and scene.observer.seconds_to_another_term(*self.killed[-1]) is None:
             return
-        if self._enough:
+        if self._enough or not scene.all_stand_by():
             return
         scene.wait(scene.chance.uniform(0.3, 1.0))
         leader = scene.leader()

@@ -27,6 +27,7 @@ class _LeaderAtWork(Fault):
 
     def step(self, scene: Scene) -> None:
         place = self.places.pop(0)
+        scene.until(scene.all_stand_by, "refresher that stands by", seconds=60)
         leader = scene.leader()
         try:
             fact = place.hold_inside(leader)
@@ -71,7 +72,6 @@ class LeaderKilledAtWork(_LeaderAtWork):
 
     def mend(self, scene: Scene, leader: str) -> None:
         scene.process(leader).start()
-        scene.until(lambda: scene.ours(process=leader), f"{leader} that stands by")
 
 
 class LeadersLockSessionKilled(_LeaderAtWork):

@@ -136,6 +136,10 @@ class Scene:
         assert isinstance(found, str)
         return found
 
+    def all_stand_by(self) -> bool:
+        """Return whether every refresher is connected, so that one can take over from the other at once."""
+        return all(self.ours(process=name) for name in self.deployment.refreshers)
+
     @property
     def some_worker(self) -> str:
         """One worker's name, always the same in a run."""
