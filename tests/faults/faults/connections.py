@@ -43,7 +43,7 @@ class NoConnectionsLeft(Fault):
     """Every slot is taken, including the reserved ones, and all our sessions are ended, inside work of the leader."""
 
     number, name, must_hold = "25", "no connections left, and every one of Frontview lost", "I8"
-    seconds, subset_seconds = 60.0, None
+    seconds, subset_seconds = 40.0, None
     full_since = 0.0
 
     def strike(self, scene: Scene) -> None:

@@ -57,9 +57,16 @@ class HeldCompaction:
         scene.sql.execute(CHANGE, (list(scene.crowd),))
 
     def _locked(self) -> bool:
-        """Return whether the row is there, and locked: it is in the archive once the horizon has moved forward."""
+        """Return whether the row is there, and locked: it is in the archive once the horizon has moved forward.
+
+        Without the row no lock is kept on the table: the move may wait for a rebuild that would wait for it.
+        """
         assert self._holder is not None
-        return self._holder.execute(_LOCK, (self._scene.crowd[-1], self._day)).fetchone() == (1,)
+        self._holder.execute("SAVEPOINT unlocked")
+        if self._holder.execute(_LOCK, (self._scene.crowd[-1], self._day)).fetchone() == (1,):
+            return True
+        self._holder.execute("ROLLBACK TO SAVEPOINT unlocked")
+        return False
 
     def hold_inside(self, process: str) -> str:
         """Hold a compaction of that process in the middle; return the fact that shows it."""
