@@ -25,7 +25,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 
-SHARES = (0.25, 1.0)  # of the scale's calls
+SHARES = (0.25, 1.0)  # Of the scale's calls.
 KEYS, LATE_KEYS, ROUNDS = 2_000, 1_000, 3
 MINUTES = (1, 5, 15, 60)
 TABLES = {

@@ -21,7 +21,7 @@ class RefreshesTimeOut(Fault):
 
     number, name, must_hold = "26", "every refresh and every compaction times out", "I1 I2 I7"
     seconds, subset_seconds, stage = 60.0, None, Stage({"FRONTVIEW_REFRESH_TIMEOUT_SECONDS": "2"})
-    touches = frozenset({"refreshes"})
+    touches = frozenset({"refreshes", "archives"})
     outcomes = """
     SELECT count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'recent'),
         count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'archive' AND view = 'call_daily'),
@@ -69,7 +69,7 @@ class DuplicateKey(Fault):
 
     number, name, must_hold = "27", "a duplicate key appears in a recent tier and in an archive", "I1 I2, alarm"
     seconds, subset_seconds = 60.0, None
-    touches = frozenset({"refreshes"})
+    touches = frozenset({"refreshes", "archives"})
     failures = "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'failed: 23505' AND refresh_id > %s"
     wanted = frozenset({"call_daily/recent", "call_daily/archive"})
 

@@ -81,7 +81,7 @@ class HeldCompaction:
         raise DidNotBite(f"no compaction by {process} was held in the middle")
 
     def waiting(self, process: str = "") -> int:
-        """Return the pid of that process's backend (of anybody's) once its compaction waits for the row."""
+        """Return the pid of that process's backend ("": of any process) once its compaction waits for the row."""
         assert self._holder is not None
         holder = self._holder.info.backend_pid
 

@@ -85,6 +85,7 @@ class LeaderLinkSilentInRefresh(_Leader):
     """Its refresh ends on the server, inside a transaction that nobody will commit."""
 
     number, name, must_hold = "4", "the leader's link silent inside a refresh", "I7 I10"
+    touches = frozenset({"leader", "archives"})
     seconds, subset_seconds, failover_seconds = 20.0, 12.0, SILENT_SECONDS
 
     def arrange(self, scene: Scene) -> None:

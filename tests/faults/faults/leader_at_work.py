@@ -16,7 +16,7 @@ from tests.faults.record.history import History
 class _LeaderAtWork(Fault):
     """What both have in common: the leader is hit while its work waits for a lock, which then goes on or ends."""
 
-    touches = frozenset({"leader"})
+    touches = frozenset({"leader", "archives"})
     seconds, failover_seconds = 40.0, KILLED_SECONDS
     done = ""
 

@@ -45,7 +45,7 @@ class _Rewritten(Fault):
 
     must_hold = "I1 I3 I8"
     seconds, subset_seconds = 6.0, 2.0
-    touches = frozenset({"calls"})
+    touches = frozenset({"calls", "archives"})
     statements = ""
 
     def strike(self, scene: Scene) -> None:

@@ -182,7 +182,7 @@ class Soak:
         )
         return unsteadiness(
             samples,
-            users=len(scene.users),
+            users=len(scene.users) + len(scene.crowd),
             most_connections=bound,
             retention_seconds=SETTINGS["feed_retention_seconds"].default,
         )
