@@ -1,10 +1,10 @@
 """What would a billion calls of a million users cost a day, and where does one machine end?
 
 Not measured, but multiplied out. What one key or row of ``call_daily`` costs is measured at two lengths of history:
-capture (statements of one row, with the triggers and without), a drain of 2,000 keys, the compaction
-of 1,000 late keys, a refresh of the recent tier and its sums, a rebuild, and the size of a row. The ratio tells whether
-a cost grows with history; what does not may be multiplied. :class:`Year` holds what is assumed, each figure beside its
-use.
+capture (statements of one row, with the triggers and without), a drain of 2,000 keys, the compaction of 1,000 late
+keys, a refresh of the recent tier and its sums, a rebuild, and the size of a row. The ratio tells whether a cost grows
+with history; what does not may be multiplied. :class:`Year` holds what is assumed. Of a day, refreshes take what their
+duty allows, and the rows that the horizon passes are counted at a rebuild's cost.
 
 Limits: one of the views; the application's own writes and storage are shown, but are not a cost of Frontview. A table
 that no longer fits into memory makes reads of single rows slower by what the disk takes, and that is not in here.
@@ -27,11 +27,8 @@ from refresher.leader.leadership import Term
 
 SHARES = (0.25, 1.0)  # Of the scale's calls.
 KEYS, LATE_KEYS, ROUNDS = 2_000, 1_000, 3
-MINUTES = (1, 5, 15, 60)
-TABLES = {
-    "calls": "public.calls",
-    **{it: f"frontview.call_daily_{it}" for it in ("archive", "total", "recent", "by_day")},
-}
+MINUTES, FEWER_DAYS = (1, 5, 15, 60), 7
+TABLES = ("public.calls", *(f"frontview.call_daily_{tier}" for tier in ("archive", "total", "recent", "by_day")))
 INSERT_EACH = """
 DO $$
 DECLARE
@@ -94,8 +91,8 @@ def measure(stand: Stand) -> Iterator[Finding]:
         grown = ratios([median(it[0] for it in costs)], [median(it[0] for it in before[name])])
         yield Finding(case, name, spread([it[0] for it in costs]), "µs", grown, "of it with fewer")
         yield Finding(case, f"{name}: WAL", spread([it[1] for it in costs]), "bytes")
-    for name, size in sizes.items():
-        yield Finding(case, f"a row of {name}, with its indexes", _one(size), "bytes")
+    for table, size in sizes.items():
+        yield Finding(case, f"a row of {table}, with its indexes", _one(size), "bytes")
     middle = {name: (median(us for us, _ in costs), median(wal for _, wal in costs)) for name, costs in units.items()}
     yield from multiplied(Year(), middle, sizes)
 
@@ -108,26 +105,21 @@ def multiplied(year: Year, units: dict[str, Unit], sizes: dict[str, float]) -> I
     counts = {"capture": keys, "drain": keys, "compaction": late, "refresh": keys, "rebuild": year.rows_a_day}
     for name, count in counts.items():
         seconds = year.duty * 86_400 if name == "refresh" else units[name][0] * count / 1e6
-        what = {"refresh": "refreshes, by their duty", "rebuild": "the horizon, as a rebuild of its rows"}.get(
-            name, name
-        )
-        yield Finding(day, what, _one(seconds), "s of a core")
-        yield Finding(day, f"{what}: WAL", _one(units[name][1] * count / 1e9), "GB")
+        yield Finding(day, name, _one(seconds), "s of a core")
+        yield Finding(day, f"{name}: WAL", _one(units[name][1] * count / 1e9), "GB")
     a_row = units["refresh"][0]
-    seconds = a_row * recent_rows / 1e6
-    case = f"the recent tier: {RECENT_DAYS} days, {recent_rows:,.0f} rows"
-    yield Finding(case, "one refresh with its sums", _one(seconds), "s")
-    yield Finding(case, f"at a duty of {year.duty:.0%}, one every", _one(seconds / year.duty / 60), "minutes")
+    for days in (RECENT_DAYS, FEWER_DAYS):
+        rows = year.rows_a_day * days
+        case = f"a recent tier of {days} days, {rows:,.0f} rows"
+        yield Finding(case, "one refresh with its sums", _one(a_row * rows / 1e6), "s")
+        yield Finding(case, f"at a duty of {year.duty:.0%}, one every", _one(a_row * rows / 6e7 / year.duty), "minutes")
     for minutes in MINUTES:
-        rows = minutes * 60 * year.duty * 1e6 / a_row
-        yield Finding(
-            f"rows at which a duty of {year.duty:.0%} is one refresh", f"every {minutes} minutes", _one(rows), ""
-        )
+        rows = minutes * 6e7 * year.duty / a_row
+        yield Finding("a recent tier, by its refreshes", f"rows for one every {minutes} minutes", _one(rows), "")
     archive_rows = year.rows_a_day * (365 - RECENT_DAYS)
-    kept = {"calls": year.calls, "archive": archive_rows, "total": year.users, "recent": recent_rows}
-    kept["by_day"] = recent_rows / year.agents
-    for name, rows in kept.items():
-        yield Finding("kept after a year", f"{name}, {rows:,.0f} rows", _one(rows * sizes[name] / 1e9), "GB")
+    kept = (year.calls, archive_rows, year.users, recent_rows, recent_rows / year.agents)
+    for table, rows in zip(TABLES, kept, strict=True):
+        yield Finding("kept after a year", f"{table}, {rows:,.0f} rows", _one(rows * sizes[table] / 1e9), "GB")
     rebuild = units["rebuild"][0] * archive_rows / 6e7
     yield Finding("once", "a rebuild of the archive, after a new version", _one(rebuild), "minutes")
 
@@ -159,8 +151,8 @@ def _unit(cost: Cost, count: int) -> Unit:
 
 
 def _row_bytes(connection: Connection) -> dict[str, float]:
-    found = {name: connection.execute(SIZES.format(table).encode()).fetchone() for name, table in TABLES.items()}
-    return {name: row[0] / row[1] for name, row in found.items() if row is not None}
+    found = {table: connection.execute(SIZES.format(table).encode()).fetchone() for table in TABLES}
+    return {table: row[0] / row[1] for table, row in found.items() if row is not None}
 
 
 def _one(value: float) -> Spread:
