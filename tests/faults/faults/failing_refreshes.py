@@ -9,9 +9,9 @@ from typing import Any
 from refresher.leader.alarms import REFRESH_FAILING
 from tests.faults.faults.fault import Fault, Stage, bit
 from tests.faults.faults.held_compactions import HeldCompaction, progress
-from tests.faults.faults.held_tiers import HeldTiers
+from tests.faults.faults.held_tiers import HeldTiers, keep_late_changes_away
 from tests.faults.faults.scene import Scene
-from tests.faults.load.late_changes import CHANGE, LATE_LOCK
+from tests.faults.load.late_changes import CHANGE
 from tests.faults.record.encoding import OLD_DAYS
 from tests.faults.record.history import History
 
@@ -81,7 +81,7 @@ class DuplicateKey(Fault):
         self.alarms: list[Any] = []
         self.last = scene.value("SELECT COALESCE(max(refresh_id), 0) FROM frontview.refresh_log")
         self.late = scene.open_transaction()
-        self.late.execute("SELECT pg_advisory_xact_lock(%s)", (LATE_LOCK,))  # A rebuild would have no such index.
+        keep_late_changes_away(scene, self.late)  # A rebuild would have no such index.
         # One row a user and day is what these indexes allow: the second agent's first call of a day is a duplicate.
         for tier in ("recent", "archive"):
             scene.sql.execute(

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from tests.faults.faults.fault import DidNotBite
-from tests.faults.faults.held_tiers import HeldTiers, running_refreshes
+from tests.faults.faults.held_tiers import HeldTiers, keep_late_changes_away, running_refreshes
 from tests.faults.faults.scene import Scene
-from tests.faults.load.late_changes import CHANGE, LATE_LOCK
+from tests.faults.load.late_changes import CHANGE
 from tests.faults.record.encoding import OLD_DAYS
 
 ATTEMPTS = 4
@@ -51,7 +51,7 @@ class HeldCompaction:
         scene = self._scene
         self._holder = holder = scene.open_transaction()
         if not self._beside:
-            holder.execute("SELECT pg_advisory_xact_lock(%s)", (LATE_LOCK,))
+            keep_late_changes_away(scene, holder)
         scene.sql.execute(_FORGET_COST)
         scene.until(self._locked, "row of the archive")
         scene.sql.execute(CHANGE, (list(scene.crowd),))
