@@ -20,7 +20,8 @@ class RefreshesTimeOut(Fault):
     """Neither refreshes nor compactions succeed, whose first chunks do: reads get slower and stay right."""
 
     number, name, must_hold = "26", "every refresh and every compaction times out", "I1 I2 I7"
-    seconds, subset_seconds, stage = 60.0, None, Stage({"FRONTVIEW_REFRESH_TIMEOUT_SECONDS": "2"})
+    seconds, subset_seconds = 60.0, None
+    stage = Stage({"FRONTVIEW_REFRESH_TIMEOUT_SECONDS": "2", "FRONTVIEW_REFRESH_DUTY": "1"})
     touches = frozenset({"refreshes", "archives"})
     outcomes = """
     SELECT count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'recent'),

@@ -14,7 +14,7 @@ from tests.faults.faults.scene import Scene
 from tests.faults.load.late_changes import CHANGE
 from tests.faults.record.encoding import OLD_DAYS
 
-ATTEMPTS = 4
+ATTEMPTS = 3
 _LOCK = "SELECT count(*) FROM (SELECT FROM frontview.call_daily_archive WHERE user_id = %s AND day = %s FOR UPDATE) a"
 _WAITING = """
 SELECT pid FROM pg_stat_activity
@@ -78,7 +78,7 @@ class HeldCompaction:
                 if 0 < self.done < self.all:
                     return fact
             self.release()
-        raise DidNotBite(f"no compaction by {process} was held in the middle")
+        raise DidNotBite(f"no compaction {process and f'by {process} '}was held in the middle")
 
     def waiting(self, process: str = "") -> int:
         """Return the pid of that process's backend ("": of any process) once its compaction waits for the row."""
@@ -89,7 +89,7 @@ class HeldCompaction:
             pids = {pid for (pid,) in self._scene.query(_WAITING, holder)}
             return next(iter(pids.intersection(self._scene.ours(process=process))), None)
 
-        return int(self._scene.until(found, "compaction that waits", seconds=10) or 0)
+        return int(self._scene.until(found, "compaction that waits", seconds=20) or 0)
 
     def fact(self) -> str:
         """Return how many of the crowd's keys are compacted, for everybody to see."""
