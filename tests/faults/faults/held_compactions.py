@@ -78,7 +78,7 @@ class HeldCompaction:
                 if 0 < self.done < self.all:
                     return fact
             self.release()
-        raise DidNotBite(f"no compaction {process and f'by {process} '}was held in the middle")
+        raise DidNotBite("no compaction was held in the middle")
 
     def waiting(self, process: str = "") -> int:
         """Return the pid of that process's backend ("": of any process) once its compaction waits for the row."""
