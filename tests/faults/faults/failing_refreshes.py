@@ -21,7 +21,7 @@ class RefreshesTimeOut(Fault):
 
     number, name, must_hold = "26", "every refresh and every compaction times out", "I1 I2 I7"
     seconds, subset_seconds = 60.0, None
-    stage = Stage({"FRONTVIEW_REFRESH_TIMEOUT_SECONDS": "2", "FRONTVIEW_REFRESH_DUTY": "1"})
+    stage = Stage({"FRONTVIEW_REFRESH_TIMEOUT_SECONDS": "4", "FRONTVIEW_REFRESH_DUTY": "1"})
     touches = frozenset({"refreshes", "archives"})
     outcomes = """
     SELECT count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'recent'),

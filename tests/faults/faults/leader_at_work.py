@@ -65,7 +65,7 @@ class LeaderKilledAtWork(_LeaderAtWork):
     """The server must end its transaction and free its gates before anybody works on that tier again."""
 
     number, name, must_hold = "11", "SIGKILL of the leader inside a refresh and a compaction", "I1 I2 I7 I10"
-    subset_seconds, done = 40.0, "killed"
+    subset_seconds, done = 90.0, "killed"
 
     def hit(self, scene: Scene, leader: str) -> None:
         scene.process(leader).kill()
