@@ -13,7 +13,7 @@ server's. An undivided view allows few rounds: none is discarded, and in each of
 several times, a peer once for all of these changes. Never run against TimescaleDB, which no available server has.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import cycle, islice
@@ -77,14 +77,23 @@ DRAWN = {
 Costs = dict[str, list[Cost]]
 
 
-class _Bench:
-    """One database with a history of some length."""
+class HistoryBench:
+    """One database with a history of some length.
 
-    def __init__(self, connection: Connection, leader: tuple[Connection, Term]) -> None:
+    :param peers: the others that are measured beside the archive.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        leader: tuple[Connection, Term],
+        recent_days: int = RECENT_DAYS,
+        peers: Mapping[str, str] = PEERS,
+    ) -> None:
         self._connection, self._leader = connection, leader
-        self._horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-        self.peers = dict(PEERS)
-        if not install(connection, "timescaledb"):
+        self._horizon = datetime.now(UTC).date() - timedelta(days=recent_days)
+        self.peers = dict(peers)
+        if peers and not install(connection, "timescaledb"):
             del self.peers["TimescaleDB, continuous aggregate"]
 
     def begin(self, share: float) -> int:
@@ -98,13 +107,13 @@ class _Bench:
         self._execute("VACUUM (ANALYZE)")
         keys = self._connection.execute(KEYS, (self._horizon - timedelta(days=1),)).fetchall()
         self.most_keys, self._keys = len(keys), cycle(keys)
-        return self._number("SELECT count(*) FROM public.calls")
+        return self.number("SELECT count(*) FROM public.calls")
 
     def population(self) -> Costs:
         """Return what a first population costs, and a plain view."""
         empty(self._connection, VIEW)
         self._execute("DROP MATERIALIZED VIEW IF EXISTS bench.undivided", "CHECKPOINT")
-        ours = self._refreshed("populated", VIEW.tiers, horizon=self._horizon)
+        ours = self.refreshed("populated", VIEW.tiers, horizon=self._horizon)
         self._execute("CHECKPOINT")
         return {"CREATE MATERIALIZED VIEW": [self._cost(*CREATE)], "all tiers": [ours]}
 
@@ -113,8 +122,8 @@ class _Bench:
         costs: Costs = {"archive": []}
         for _ in range(TIMES[count]):
             self.write(*zip(*islice(self._keys, count), strict=True))
-            costs["archive"].append(self._refreshed("refreshed", ("archive",)))
-            self._collect()
+            costs["archive"].append(self.refreshed("refreshed", ("archive",)))
+            self.collect()
         return costs | {name: [self._cost(statement)] for name, statement in self.peers.items()}
 
     def horizon(self) -> tuple[Costs, int]:
@@ -123,14 +132,14 @@ class _Bench:
         A refresh of the recent tier without a move is measured between the two.
         """
         before = self._horizon - timedelta(days=1)
-        self._refreshed("moved", VIEW.tiers, horizon=before)
-        refresh_alone = self._refreshed("refreshed", ("recent",))
-        move = self._refreshed("moved", VIEW.tiers, horizon=self._horizon)
-        return {"all tiers": [move], "recent tier, no move": [refresh_alone]}, self._number(ROWS_OF_A_DAY, before)
+        self.refreshed("moved", VIEW.tiers, horizon=before)
+        refresh_alone = self.refreshed("refreshed", ("recent",))
+        move = self.refreshed("moved", VIEW.tiers, horizon=self._horizon)
+        return {"all tiers": [move], "recent tier, no move": [refresh_alone]}, self.number(ROWS_OF_A_DAY, before)
 
     def rebuild(self) -> Costs:
         """Return what a rebuild costs."""
-        return {"archive": [self._refreshed("refreshed", ("archive",), rebuild=True)]}
+        return {"archive": [self.refreshed("refreshed", ("archive",), rebuild=True)]}
 
     def stale_days(self, user: int) -> None:
         """Write a call of a user on each of the last days of the archive, and refresh nothing."""
@@ -145,11 +154,11 @@ class _Bench:
                 self._connection.execute(COPIED, ([row[0] for row in written],))
             drain_once(*self._leader)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
         self._leader[0].execute("SELECT frontview.prune_change_log(NULL, 10000000)")
         self._leader[0].execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 10000000)")
 
-    def _refreshed(
+    def refreshed(
         self, outcome: str, tiers: tuple[str, ...], *, horizon: date | None = None, rebuild: bool = False
     ) -> Cost:
         results = []
@@ -170,7 +179,7 @@ class _Bench:
         for statement in statements:
             self._connection.execute(statement.encode())
 
-    def _number(self, query: str, *parameters: object) -> int:
+    def number(self, query: str, *parameters: object) -> int:
         row = self._connection.execute(query.encode(), parameters).fetchone()
         assert row is not None
         return int(row[0])
@@ -185,7 +194,7 @@ def measure(stand: Stand) -> Iterator[Found]:
         connect(url, "frontview-bench-history", AS_THE_REFRESHER) as connection,
         leading(url) as leader,
     ):
-        bench = _Bench(connection, leader)
+        bench = HistoryBench(connection, leader)
         for name in PEERS.keys() - bench.peers.keys():
             yield not_here("late changes", name)
         for before, share in zip((1.0, *SHARES), SHARES, strict=False):
@@ -198,7 +207,9 @@ def measure(stand: Stand) -> Iterator[Found]:
     yield Plot("history", "Costs as history grows", "calls of all time", "ms", lines, logarithmic="xy")
 
 
-def _of_one_size(bench: _Bench, stand: Stand, connection: Connection, calls: int) -> Iterator[tuple[str, Finding]]:
+def _of_one_size(
+    bench: HistoryBench, stand: Stand, connection: Connection, calls: int
+) -> Iterator[tuple[str, Finding]]:
     """Yield the findings for one length of history, each with what was done."""
     rounds, size = range(min(stand.scale.rounds, MOST_ROUNDS)), f"{calls:,} calls: "
     for finding in _costs(size + "first population", [bench.population() for _ in rounds], POPULATION):
@@ -257,7 +268,7 @@ def _medians(rounds: Sequence[Costs], name: str) -> list[float]:
     return [median(cost.milliseconds for cost in costs[name]) for costs in rounds]
 
 
-def _reads(bench: _Bench, stand: Stand, connection: Connection, size: str) -> Iterator[Finding]:
+def _reads(bench: HistoryBench, stand: Stand, connection: Connection, size: str) -> Iterator[Finding]:
     users = {"largest user": stand.people.largest, "median user": stand.people.median}
     connection.execute("VACUUM (ANALYZE)")  # as autovacuum does
     for stale in (0, STALE_DAYS):

@@ -17,6 +17,7 @@ QUESTIONS = (
     "stale_days",
     "long_history",
     "history",
+    "billion",
     "refresh",
     "first_population",
     "memory",

@@ -65,7 +65,7 @@ def test_a_moving_row_moves_and_stays_in_its_group() -> None:
 
 
 def test_the_load_tells_what_the_database_holds_even_after_a_crash(deployment: Deployment, tmp_path: Path) -> None:
-    users = deployment.add_users(6)
+    users, crowd = deployment.add_users(6), deployment.add_users(3)
     load = Load(
         tmp_path / "load",
         database_url=deployment.cluster.url(),
@@ -75,6 +75,7 @@ def test_the_load_tells_what_the_database_holds_even_after_a_crash(deployment: D
         users=users,
         writes_per_second=200,
         reads_per_second=50,
+        crowd=crowd,
     )
     load.start()
     try:
@@ -87,6 +88,7 @@ def test_the_load_tells_what_the_database_holds_even_after_a_crash(deployment: D
         told = len(load.so_far().writes)
         load.resume_writers()
         _await_writes(load, 20)
+        until(lambda: _changed_late(deployment, crowd) == {True: encoding.OLD_DAYS}, "late changes of all old days")
     finally:
         history = load.stop()
     assert len(history.writes) >= told + 20
@@ -121,6 +123,16 @@ def test_a_commit_without_an_answer_is_told_as_unknown(deployment: Deployment, t
         link.close()
     assert {attempt.sqlstate for attempt in history.attempts} == {None, ""}
     assert not _differences(deployment, history, users)
+
+
+def _changed_late(deployment: Deployment, crowd: list[int]) -> dict[bool, int]:
+    """Return how many days of the crowd's calls were changed, by whether they are days of an archive."""
+    query = (
+        "SELECT local_day < %s, count(DISTINCT local_day) FROM calls "
+        "WHERE user_id = ANY (%s) AND duration_seconds > 60 GROUP BY 1"
+    )
+    with deployment.connect() as connection:
+        return dict(connection.execute(query, (deployment.window[encoding.OLD_DAYS], crowd)).fetchall())
 
 
 def _unknown(history: History) -> list[Write]:

@@ -29,10 +29,11 @@ from web.operators.system_state import system_state
 
 DATABASE = "frontview"
 READY_SECONDS = 60
-# Refreshes come often, and the window covers both tiers.
+# Refreshes and compactions come often, and the window covers both tiers.
 SETTINGS = {
     "FRONTVIEW_REFRESH_MIN_SECONDS": "0.5",
-    "FRONTVIEW_RECENT_DAYS": "10",
+    "FRONTVIEW_REFRESH_DUTY": "0.3",
+    "FRONTVIEW_RECENT_DAYS": str(encoding.RECENT_DAYS),
     "FRONTVIEW_STATEMENT_TIMEOUT_SECONDS": "3",
     "FRONTVIEW_ACCESS_LOG": "false",
     "FRONTVIEW_RATE_LIMIT_PER_SECOND": "0",

@@ -5,10 +5,12 @@ from tests.faults.faults import (
     clocks,
     connections,
     coverage,
-    data,
+    failing_refreshes,
     leader,
+    leader_at_work,
     links,
     processes,
+    rewrites,
     server,
     starts,
     stops,
@@ -17,7 +19,8 @@ from tests.faults.faults import (
 from tests.faults.faults.fault import Fault
 
 _SUBJECTS = (
-    caches, clocks, connections, coverage, data, leader, links, processes, server, starts, stops, transactions,
+    caches, clocks, connections, coverage, failing_refreshes, leader, leader_at_work, links, processes, rewrites,
+    server, starts, stops, transactions,
 )  # fmt: skip
 
 

@@ -5,17 +5,20 @@ Invariant: sessions that were opened to be in the way are closed when the fault 
 
 import threading
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import psycopg
 
 from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.held_compactions import HeldCompaction, HeldRefresh, work_to_hold
 from tests.faults.faults.scene import Scene
 from tests.faults.record.history import History
 from tests.waiting import until
 
 STRANGER = "stranger"  # may log in and nothing else
 FLOODING = 4  # sessions
+FULL_SECONDS = 2.5  # How long there are no connections, each time.
 
 
 class ListenerKilled(Fault):
@@ -37,21 +40,37 @@ class ListenerKilled(Fault):
 
 
 class NoConnectionsLeft(Fault):
-    """Every slot is taken, including the reserved ones, and then all our sessions are ended."""
+    """Every slot is taken, including the reserved ones, and all our sessions are ended, inside work of the leader."""
 
     number, name, must_hold = "25", "no connections left, and every one of Frontview lost", "I8"
-    seconds, subset_seconds = 8.0, None
+    seconds, subset_seconds = 40.0, None
+    full_since = 0.0
 
     def strike(self, scene: Scene) -> None:
-        assert scene.sql is not None  # ours must exist before there are none
         self.crowd: list[psycopg.Connection[Any]] = []
-        self.refused = 0
-        self._fill(scene)
-        self.ended = scene.terminate(scene.ours())
-        self._fill(scene)
+        self.places = work_to_hold(scene)
+        self.facts: list[str] = []
+        self.refused = self.ended = 0
 
     def step(self, scene: Scene) -> None:
+        if self.places and (not self.facts or monotonic() > self.full_since + FULL_SECONDS):
+            self.heal(scene)
+            self._end_all(scene, self.places.pop(0))
         self._fill(scene)
+
+    def _end_all(self, scene: Scene, place: HeldRefresh | HeldCompaction) -> None:
+        try:
+            fact = place.hold_inside(scene.leader())
+            self._fill(scene)
+            self.ended += scene.terminate(scene.ours())
+            self._fill(scene)
+        finally:
+            place.release()
+        self.facts.append(fact)
+        self.full_since = monotonic()
+
+    def over(self, scene: Scene) -> bool:
+        return not self.places and monotonic() > self.full_since + FULL_SECONDS
 
     def _fill(self, scene: Scene) -> None:
         while len(self.crowd) < 1000:
@@ -64,12 +83,13 @@ class NoConnectionsLeft(Fault):
 
     def proof(self, scene: Scene) -> str:
         fact = f"{len(self.crowd)} sessions of others, {self.ended} of Frontview's ended"
-        fact += f", {self.refused} connections refused"
-        return bit(fact, self.refused and self.ended)
+        fact += f" inside {'; '.join(self.facts)}, {self.refused} connections refused"
+        return bit(fact, self.refused and self.ended and not self.places)
 
     def heal(self, scene: Scene) -> None:
         for connection in self.crowd:
             connection.close()
+        self.crowd.clear()
 
     def judge(self, scene: Scene, history: History) -> list[str]:
         reads = [read for read in history.reads if scene.struck_at < read.sent < scene.healed_at]

@@ -7,8 +7,9 @@ from time import monotonic
 from typing import Any
 
 from refresher.leader.alarms import CAPTURE_CHANGED, UNCAPTURED
-from tests.faults.faults.data import GAVE_UP, LOCK, TRUNCATE_AND_REFILL, alarms
+from tests.faults.faults.failing_refreshes import alarms
 from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.rewrites import GAVE_UP, LOCK, TRUNCATE_AND_REFILL
 from tests.faults.faults.scene import Scene
 from tests.faults.record.history import History
 

@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 
 from tests.faults.faults.scene import Scene
+from tests.faults.load.late_changes import LATE_LOCK
+from tests.faults.record.encoding import OLD_DAYS
 
 _WAITING = """
 SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -17,6 +19,8 @@ _TIERS = "SELECT relation FROM frontview.view_state WHERE view = ANY (%s) ORDER 
 _ARCHIVES = (
     "SELECT relation FROM frontview.view_state WHERE view = ANY (%s) AND tier IN ('archive', 'total') ORDER BY relation"
 )
+
+_BEHIND = "SELECT count(*) FROM frontview.view_state WHERE tier = 'recent' AND isfinite(first_day) AND first_day < %s"
 
 
 class HeldTiers:
@@ -32,13 +36,15 @@ class HeldTiers:
     def hold(self) -> None:
         """Take the lock; waits for a refresh that runs."""
         self._holder = self._scene.open_transaction()
+        keep_late_changes_away(self._scene, self._holder)
         for (relation,) in self._scene.sql.execute(_TIERS, (list(self._views),)).fetchall():
             self._holder.execute(f"ANALYZE {relation}".encode())
 
-    def hold_archives(self) -> None:
-        """Keep compactions out, too, after :meth:`hold`; reads go on."""
+    def hold_archives(self, *, but: str) -> None:
+        """Keep compactions of all other views out, too, after :meth:`hold`; reads go on."""
         assert self._holder is not None
-        for (relation,) in self._scene.sql.execute(_ARCHIVES, (list(self._views),)).fetchall():
+        views = [view for view in self._views if view != but]
+        for (relation,) in self._scene.sql.execute(_ARCHIVES, (views,)).fetchall():
             self._holder.execute(f"LOCK TABLE {relation} IN SHARE MODE".encode())
 
     def refresh_waiting(self, process: str) -> int:
@@ -57,6 +63,12 @@ class HeldTiers:
         if self._holder is not None:
             self._holder.close()
             self._holder = None
+
+
+def keep_late_changes_away(scene: Scene, holder: psycopg.Connection[Any]) -> None:
+    """Keep late changes away until the holder's transaction ends; return when every horizon is where it belongs."""
+    holder.execute("SELECT pg_advisory_xact_lock(%s)", (LATE_LOCK,))
+    scene.until(lambda: not scene.value(_BEHIND, scene.deployment.window[OLD_DAYS]), "horizon that has moved")
 
 
 def running_refreshes(scene: Scene) -> int:

@@ -1,4 +1,4 @@
-"""Faults of the refresher that leads: 3, 4, 9, 10, 11, 12.
+"""Faults of the refresher that leads: 3, 4, 9, 10.
 
 Invariant: how long it took until another one drained is measured from the strike, by somebody who only looks.
 """
@@ -85,6 +85,7 @@ class LeaderLinkSilentInRefresh(_Leader):
     """Its refresh ends on the server, inside a transaction that nobody will commit."""
 
     number, name, must_hold = "4", "the leader's link silent inside a refresh", "I7 I10"
+    touches = frozenset({"leader", "archives"})
     seconds, subset_seconds, failover_seconds = 20.0, 12.0, SILENT_SECONDS
 
     def arrange(self, scene: Scene) -> None:
@@ -146,7 +147,7 @@ class LeaderKilledOften(_Leader):
     def step(self, scene: Scene) -> None:
         if self.killed and scene.observer.seconds_to_another_term(*self.killed[-1]) is None:
             return
-        if self._enough:
+        if self._enough or not scene.all_stand_by():
             return
         scene.wait(scene.chance.uniform(0.3, 1.0))
         leader = scene.leader()
@@ -208,59 +209,9 @@ class LeaderKilledOften(_Leader):
         return [f"failover: {len(slow)} of {len(took)} took longer than {KILLED_SECONDS:.0f} s"] if slow else []
 
 
-class LeaderKilledInRefresh(_Leader):
-    """The server must end its transaction and free its gates before anybody refreshes that tier again."""
-
-    number, name = "11", "SIGKILL of the leader inside a refresh"
-    seconds, subset_seconds, failover_seconds = 10.0, 5.0, KILLED_SECONDS
-
-    def arrange(self, scene: Scene) -> None:
-        self.tiers = HeldTiers(scene)
-        self.tiers.hold()
-        self.waiting = self.tiers.refresh_waiting(self.leader)
-        self.announced = running_refreshes(scene)
-
-    def hit(self, scene: Scene) -> None:
-        self.pid = scene.process(self.leader).pid
-        scene.process(self.leader).kill()
-
-    def proof(self, scene: Scene) -> str:
-        fact = f"process {self.pid} killed with {self.announced} tiers in refresh"
-        return bit(fact, self.announced and not scene.process(self.leader).alive)
-
-    def heal(self, scene: Scene) -> None:
-        self.tiers.release()
-        scene.process(self.leader).start()
-
-
-class LeadersLockSessionKilled(_Leader):
-    """The lock goes to the standby while the old leader's refresh still runs: it must be fenced."""
-
-    number, name, must_hold = "12", "the leader's lock session killed while it refreshes; two refreshers", "I10 I4"
-    seconds, subset_seconds, failover_seconds = 8.0, None, KILLED_SECONDS
-
-    def arrange(self, scene: Scene) -> None:
-        self.tiers = HeldTiers(scene)
-        self.tiers.hold()
-        self.waiting = self.tiers.refresh_waiting(self.leader)
-
-    def hit(self, scene: Scene) -> None:
-        drain = scene.ours(process=self.leader, application="frontview-refresher-drain")
-        self.ended = scene.terminate(drain)
-
-    def proof(self, scene: Scene) -> str:
-        fact = f"{self.ended} session with the lock ended while backend {self.waiting} of its refreshed"
-        return bit(fact, self.ended == 1)
-
-    def heal(self, scene: Scene) -> None:
-        self.tiers.release()
-
-
 FAULTS = (
     LeaderLinkSilentIdle,
     LeaderLinkSilentInRefresh,
     LeaderStopped,
     LeaderKilledOften,
-    LeaderKilledInRefresh,
-    LeadersLockSessionKilled,
 )

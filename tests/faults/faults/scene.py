@@ -36,6 +36,8 @@ class Scene:
 
     :param own_users: for whom faults write rows themselves.
     :param users: everybody the load reads and writes; the first three of each dozen are read most.
+    :param crowd: users whose old days change all the while; nobody reads them.
+    :param last_refresh: the newest row of the log of refreshes when the load began.
     :param writes: what the fault itself wrote, beside the load's; ``reads``: what it asked.
     """
 
@@ -46,10 +48,12 @@ class Scene:
     observer: Observer
     chance: random.Random
     short: bool = False
+    crowd: Sequence[int] = ()
     writes: list[Write] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     struck_at: float = 0.0
     healed_at: float = 0.0
+    last_refresh: int = 0
     _sql: psycopg.Connection[Any] | None = None
 
     def __post_init__(self) -> None:
@@ -131,6 +135,10 @@ class Scene:
         found = self.until(self.deployment.leader, "leader")
         assert isinstance(found, str)
         return found
+
+    def all_stand_by(self) -> bool:
+        """Return whether every refresher is connected, so that one can take over from the other at once."""
+        return all(self.ours(process=name) for name in self.deployment.refreshers)
 
     @property
     def some_worker(self) -> str:

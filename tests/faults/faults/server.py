@@ -13,6 +13,7 @@ import psycopg
 
 from tests.faults.deployment.cluster import Cluster
 from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.held_compactions import HeldCompaction, progress
 from tests.faults.faults.scene import Scene
 from views_sql.generation.rights import ROLES
 
@@ -73,25 +74,30 @@ class ServerCrashed(Fault):
 class DumpedAndRestored(Fault):
     """In the new cluster transaction ids begin again, so what the dump says about them no longer holds."""
 
-    number, name, must_hold = "15", "dump, restore into a new cluster, go on", "I1 I7"
+    number, name, must_hold = "15", "dump inside a compaction, restore into a new cluster, go on", "I1 I7"
     seconds, subset_seconds, spoils = 2.0, None, True
 
     def strike(self, scene: Scene) -> None:
         scene.load.pause_writers()  # what is written after the dump is not in it
         scene.sql.execute(USE_TRANSACTION_IDS)
         self.before = self._identity(scene)
+        work = HeldCompaction(scene)  # A dump of that moment holds the first chunk and not the others.
+        work.hold_inside(scene.leader())
         old, down_since = scene.deployment.cluster, monotonic()
         with TemporaryDirectory(prefix="frontview-dump-") as folder:
             dump = Path(folder) / "dump"
             _run(old.binaries / "pg_dump", "--format=custom", f"--file={dump}", f"--dbname={old.url()}")
             new = Cluster(old.log_path.parent, name="postgres-restored", port=old.port)
             old.stop("fast")
+            work.release()
             new.start()
             with new.connect("postgres") as connection:
                 for role in ROLES:  # a dump of one database has rights, not the roles that have them
                     connection.execute(f"CREATE ROLE {role} NOLOGIN".encode())
                 connection.execute("CREATE DATABASE restoring")
             _run(new.binaries / "pg_restore", "--exit-on-error", f"--dbname={new.url('restoring')}", str(dump))
+            with new.connect("restoring") as connection:
+                self.compacted, self.all = progress(connection, scene)
             with new.connect("postgres") as connection:
                 connection.execute("ALTER DATABASE restoring RENAME TO frontview")
         scene.deployment.move_to(new)
@@ -110,9 +116,11 @@ class DumpedAndRestored(Fault):
 
     def proof(self, scene: Scene) -> str:
         fact = (
+            f"dumped inside a compaction ({self.compacted} of {self.all} keys done); "
             f"system identifier {self.before[0]} became {self.after[0]}, transaction {self.before[1]} {self.after[1]}"
         )
-        return bit(fact, self.before[0] != self.after[0] and self.after[1] < self.before[1])
+        another = self.before[0] != self.after[0] and self.after[1] < self.before[1]
+        return bit(fact, another and 0 < self.compacted < self.all)
 
 
 def _run(*command: str | Path) -> None:

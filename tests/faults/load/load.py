@@ -47,10 +47,11 @@ class Load:
     :param writes_per_second: transactions on captured tables; with ``control`` half as many on the twin beside them,
         on connections of their own: a writer that waits for one table cannot measure the other.
     :param exact_share: of the reads that ask with ``no-cache``.
-    :param questions: how many different ones are asked, at most 5; the first is about the whole window.
+    :param questions: how many different ones are asked, at most 6; the first is about the whole window.
     :param readers: processes, each with ``clients`` connections; ``writers`` likewise, with ``connections``.
     :param weights: of kinds of transactions, in place of those of :data:`tests.faults.writers.WEIGHTS`.
     :param stale_if_error_seconds: what the other reads allow; 0: they do not say.
+    :param crowd: users whose old days change all the while, so that archives are at work; read by nobody.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Load:
         writes_per_second: float = 60,
         reads_per_second: float = 150,
         exact_share: float = 0.3,
-        questions: int = 5,
+        questions: int = 6,
         readers: int = 2,
         clients: int = 4,
         writers: int = 1,
@@ -73,6 +74,7 @@ class Load:
         control: bool = True,
         weights: Mapping[str, int] = {},
         stale_if_error_seconds: int = 0,
+        crowd: Sequence[int] = (),
         seed: int = 1,
     ) -> None:
         self._folder, self._database_url, self._control = folder, database_url, control
@@ -100,6 +102,7 @@ class Load:
             f"writers-{process}": {
                 **everyone,
                 **writing,
+                "crowd": [] if process else list(crowd),
                 "tables": [
                     {
                         "captured": captured,

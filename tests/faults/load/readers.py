@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tests.faults.load.books import groups_of
 from tests.faults.load.recording import Pace, Recorder, read_task, serve
 from tests.faults.load.tokens import token_for
-from tests.faults.record.encoding import DAYS
+from tests.faults.record.encoding import DAYS, OLD_DAYS
 from tests.faults.record.history import Read
 
 READ_OFTEN = 3  # users of each group, which get this share of its reads:
@@ -135,12 +135,13 @@ class Question:
 def questions(window: list[date], seed: int) -> dict[Question, int]:
     """Return the few questions of a run, which everybody asks, with their weights."""
     chance = random.Random(seed)
-    middle = chance.randrange(DAYS - 8)
+    old = chance.randrange(OLD_DAYS - 4)
     day = chance.randrange(DAYS - 1)
     return {
         _series(window, 0, DAYS - 1): 5,
         _series(window, DAYS - 3, DAYS - 1): 3,
-        _series(window, middle, middle + 4): 3,
+        _series(window, old, old + 4): 3,
+        _overview(window): 3,
         _agents(window, DAYS - 1): 2,
         _agents(window, day): 2,
     }
@@ -155,6 +156,18 @@ def _series(window: list[date], first: int, last: int) -> Question:
 
     path = f"/api/v1/dashboard/analytics?from={window[first]}&to={window[last]}&granularity=day"
     return Question(path, costs)
+
+
+def _overview(window: list[date]) -> Question:
+    """The last 30 days, which are the window, and the sum of all time, which is that of the window."""
+    numbers = {day.isoformat(): number for number, day in enumerate(window)}
+
+    def costs(data: Any) -> tuple[dict[int, int], int | None]:
+        found = {numbers[it["day"]]: int(it["cost_cents"]) for it in data["daily"] if it["day"] in numbers}
+        whole = int(data["calls"]["all_time"]["cost_cents"])
+        return found, whole if len(found) == len(window) else None  # After midnight the answer lacks the first day.
+
+    return Question("/api/v1/dashboard/overview", costs)
 
 
 def _agents(window: list[date], day: int) -> Question:

@@ -17,6 +17,7 @@ import psycopg
 
 from models.backoff import Backoff
 from tests.faults.load.books import Book, Row
+from tests.faults.load.late_changes import LateChanges
 from tests.faults.load.recording import Pace, Recorder, read_task, serve
 from tests.faults.record.encoding import PLAIN_BITS
 from tests.faults.record.history import Attempt, Write
@@ -294,6 +295,9 @@ def main() -> int:
     ]
     rates = [table["a_second"] for table, _ in places]
     threads = [lambda it=it, rate=rate: it.run(pace, rate) for it, rate in zip(writers, rates, strict=True)]
+    if task["crowd"]:
+        late = LateChanges(task["database_url"], task["crowd"], task["seed"])
+        threads.append(lambda: late.run(pace))
     return serve(threads, recorder, pace)
 
 

@@ -8,6 +8,8 @@ Invariant: no two rows that can be in one (user, day) at the same time have the 
 """
 
 DAYS = 30  # of the window, which ends on the day the run began; day 0 is the oldest
+RECENT_DAYS = 10  # before the last day of the window, which the tiers of recent days hold in these runs
+OLD_DAYS = DAYS - 1 - RECENT_DAYS  # from day 0 on: those of the archives
 PLAIN_BITS = 40  # bits 0..39: rows that are inserted, and perhaps deleted, but never move
 MOVING_BITS = 10  # bits 40..49
 TAG_SHIFT = PLAIN_BITS + MOVING_BITS

@@ -9,7 +9,7 @@ from models.settings import Settings
 from tests.faults.checker.checker import check
 from tests.faults.checker.writer_attempts import WriterReport, check_writers
 from tests.faults.database import convergence
-from tests.faults.faults.fault import Fault
+from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.scene import Scene
 from tests.faults.record.history import History
 from tests.faults.runs.outcome import Outcome
@@ -23,6 +23,11 @@ DRAINING_SECONDS = 5.0
 LEAST_ASKED = 10  # plain reads of a struck worker, more than H after the strike: others prove nothing about trust
 LEAST_READS = {"cache": 20, "exact": 20}  # in a run; one that never hit the cache proves nothing
 SETTINGS = Settings.model_fields
+ARCHIVES = """
+SELECT count(*) FILTER (WHERE outcome = 'refreshed'), count(*) FILTER (WHERE outcome = 'moved'),
+    count(*) FILTER (WHERE outcome LIKE 'failed%%')
+FROM frontview.refresh_log WHERE tier = 'archive' AND refresh_id > %s
+"""
 
 
 def judge_history(history: History, faults: Sequence[Fault], outcome: Outcome) -> None:
@@ -74,6 +79,15 @@ def not_asked(history: History, fault: Fault) -> str | None:
     if reads >= LEAST_ASKED:
         return None
     return f"only {reads} plain reads, not {LEAST_ASKED}, asked {fault.struck_worker} when it might have been stale"
+
+
+def archives_at_work(scene: Scene) -> str:
+    """Return what was done to archives in a run, before its end and after it.
+
+    :raises DidNotBite: nothing; the run then says nothing about compactions.
+    """
+    (compacted, moved, failed) = scene.query(ARCHIVES, scene.last_refresh)[0]
+    return bit(f"archives: {compacted} compactions, {moved} moves, {failed} failures", compacted + moved + failed)
 
 
 def bookkeeping(scene: Scene, outcome: Outcome) -> list[str]:

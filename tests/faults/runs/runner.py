@@ -18,10 +18,11 @@ from tests.faults.database.observer import Observer
 from tests.faults.deployment.deployment import Deployment
 from tests.faults.faults.fault import DidNotBite, Fault, Stage
 from tests.faults.faults.scene import TICK_SECONDS, Scene
+from tests.faults.load.late_changes import CROWD
 from tests.faults.load.load import Load
 from tests.faults.load.readers import READ_OFTEN
 from tests.faults.record.history import History
-from tests.faults.runs.judging import bookkeeping, drained_late, judge_history, not_asked
+from tests.faults.runs.judging import archives_at_work, bookkeeping, drained_late, judge_history, not_asked
 from tests.faults.runs.outcome import BROKEN, NOT_BITTEN, SKIPPED, SURVIVED, VIOLATED, Outcome
 
 USERS = 12
@@ -55,6 +56,7 @@ class Runner:
         self._numbers = itertools.count(1)
         self._deployment: Deployment | None = None
         self._stage: Stage | None = None
+        self._crowd: list[int] = []
 
     def run(self, *faults: Fault) -> Outcome:
         """Run one fault, or several that strike in this order and heal in the other."""
@@ -109,6 +111,7 @@ class Runner:
                 server=stage.server,
             )
             self._deployment.start()
+            self._crowd = self._deployment.add_users(CROWD)
         return self._deployment
 
     def _run(self, faults: Sequence[Fault], outcome: Outcome) -> None:
@@ -156,17 +159,20 @@ class Runner:
             writes_per_second=writes_per_second,
             reads_per_second=reads_per_second,
             seed=self._seed * 1000 + number,
+            crowd=self._crowd,
             **many,
             **arguments,
         )
         writing_users = users if busy else users[:READ_OFTEN]
-        return Scene(deployment, writing_users, users, load, Observer(deployment.connect), self._chance, self._short)
+        observer = Observer(deployment.connect)
+        return Scene(deployment, writing_users, users, load, observer, self._chance, self._short, self._crowd)
 
     def _under_load(self, scene: Scene, faults: Sequence[Fault], outcome: Outcome) -> History:
         for fault in faults:
             fault.prepare(scene)
         self.say("waiting until all is at rest")
         scene.until(scene.deployment.converged, "rest before the strike", seconds=SERVING_SECONDS)
+        scene.last_refresh = scene.value("SELECT COALESCE(max(refresh_id), 0) FROM frontview.refresh_log")
         scene.observer.start()
         scene.load.start()
         try:
@@ -252,7 +258,7 @@ class Runner:
         for fault in faults:
             outcome.violations += fault.judge(scene, history)
         outcome.failover = next((it.failover for it in faults if it.failover is not None), None)
-        outcome.note = "; ".join(it.note for it in faults if it.note)
+        outcome.note = "; ".join([*(it.note for it in faults if it.note), archives_at_work(scene)])
         outcome.word = VIOLATED if outcome.violations else SURVIVED
         unproved = [why for it in faults if (why := not_asked(history, it))]
         if unproved and not outcome.violations:

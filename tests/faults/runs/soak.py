@@ -3,7 +3,7 @@
 Invariant: every read and every write of it is checked, as in a short run; memory, connections and tables are sampled
 all the while, and must be as flat at its end as at its beginning, which :mod:`tests.faults.runs.steadiness` judges.
 
-Not all faults strike here. 24, 28 and 32c need a system set up for them, 15 leaves another one behind; 2b, 16, 20b,
+Not all faults strike here. 24, 26, 28 and 32c need a system set up for them, 15 leaves another one behind; 2b, 16, 20b,
 20c, 21 and 27 last a minute themselves; 29 cannot take processors that the load has taken already; 30 strikes processes
 of its own, which no load reaches.
 """
@@ -182,7 +182,7 @@ class Soak:
         )
         return unsteadiness(
             samples,
-            users=len(scene.users),
+            users=len(scene.users) + len(scene.crowd),
             most_connections=bound,
             retention_seconds=SETTINGS["feed_retention_seconds"].default,
         )
