@@ -31,7 +31,8 @@ SELECT
     (
         SELECT count(*) FROM (
             SELECT FROM frontview.stale_key k
-            WHERE k.day < v.before_day AND k.drain_id > v.through AND k.source = ANY (v.sources)
+            WHERE k.day < v.before_day
+            AND (k.day >= v.first_day OR k.day = '-infinity') AND k.drain_id > v.through AND k.source = ANY (v.sources)
             LIMIT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1
         ) k
     ),

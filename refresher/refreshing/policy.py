@@ -21,6 +21,7 @@ REASONS = {
     "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
     "failed": "Its last refresh failed, {failures} in a row; it is tried again then.",
     "horizon": "The horizon is to move: the recent tier is refreshed with it.",
+    "seal": "Its days are to be sealed: at once.",
     "clean": "Nothing that it holds is stale: nothing to do.",
 }
 
@@ -35,6 +36,7 @@ class TierState:
     :param duration_seconds: duration of its last refresh.
     :param failures: number of refreshes that failed in a row.
     :param failed_seconds_ago: time since the last of these.
+    :param sealing: whether days of an archive can be sealed now, as an operator requested.
     """
 
     view: str
@@ -46,6 +48,7 @@ class TierState:
     duration_seconds: float
     failures: int = 0
     failed_seconds_ago: float = 0.0
+    sealing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def _wanted(tier: TierState, interval_seconds: float, held_by: str) -> tuple[flo
     """Return in how many seconds a refresh is due, and why, regardless of failures."""
     if not tier.populated:
         return 0.0, "unpopulated"
+    if tier.sealing:
+        return 0.0, "seal"
     if not tier.stale:
         return None, "clean"
     due = "stale"

@@ -23,6 +23,7 @@ SELECT
         SELECT FROM frontview.stale_key k
         WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
     ) AS every_key,
+    v.tier = 'archive' AND frontview.seal_is_due(v.view) AS sealing,
     EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
     (
         SELECT COALESCE(sum(t.duration_ms), 0) FROM frontview.view_state t WHERE t.view = v.view
@@ -70,12 +71,13 @@ def read_tier_states(connection: Connection, failures: Failures, now: float) -> 
             populated=populated,
             stale=stale,
             every_key=every_key,
-            refreshed_seconds_ago=seconds_ago,
-            duration_seconds=duration_seconds,
+            sealing=sealing,
+            refreshed_seconds_ago=ago,
+            duration_seconds=seconds,
             failures=failures.count_of(view, tier),
             failed_seconds_ago=failures.seconds_since(view, tier, now),
         )
-        for view, tier, populated, stale, every_key, seconds_ago, duration_seconds in connection.execute(TIER_STATES)
+        for view, tier, populated, stale, every_key, sealing, ago, seconds in connection.execute(TIER_STATES)
     ]
 
 

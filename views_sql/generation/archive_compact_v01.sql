@@ -1,6 +1,6 @@
 -- {{name}}_compact, version 1: makes one batch of stale keys of the archive, and the sums of their users, what is live
 -- one row: the key with which the next batch begins, NULLs when this was the last one, and how many keys this one had
--- p_day, p_user: what the last call returned, NULLs to begin; a key without a day is all days of its user
+-- p_day, p_user: what the last call returned, NULLs to begin; a key without a day is all unsealed days of its user
 -- reads stale_key, view_state, {{name}}_live; writes {{name}}_archive, {{name}}_total; runs as their owner
 -- the caller holds the tier's gate, and its transaction is REPEATABLE READ. Rows are read by index, key by key: joined,
 -- they would be read whole. A row that stays the same is not written
@@ -31,6 +31,7 @@ BEGIN
     FROM (
         SELECT k.day, k.user_id FROM frontview.stale_key k
         WHERE (k.day, k.user_id) >= (p_day, p_user) AND k.day < tier.before_day
+        AND (k.day >= tier.first_day OR k.day = '-infinity')
         AND k.source = ANY (tier.sources) AND k.drain_id > tier.through
         GROUP BY k.day, k.user_id ORDER BY k.day, k.user_id
         LIMIT p_batch + 1
@@ -43,7 +44,9 @@ BEGIN
     END IF;
 
     WITH stale AS MATERIALIZED (
-        SELECT k.user_id, k.day AS first_day, CASE WHEN k.whole THEN tier.before_day ELSE k.day + 1 END AS before_day
+        SELECT
+            k.user_id, GREATEST(k.day, tier.first_day) AS first_day,
+            CASE WHEN k.whole THEN tier.before_day ELSE k.day + 1 END AS before_day
         FROM (
             SELECT u.user_id, u.day, bool_or(u.day = '-infinity') OVER (PARTITION BY u.user_id) AS whole
             FROM unnest(stale_users[:keys], stale_days[:keys]) u (user_id, day)
