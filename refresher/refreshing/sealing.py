@@ -5,9 +5,10 @@ Invariant: whoever changes sealed rows, or which days are sealed, holds the gate
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 
+import psycopg
 from psycopg import sql
 
 from models.connection import Connection
@@ -18,6 +19,7 @@ from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 
 GATE_WAIT_SECONDS = 60.0  # How long an operator's command waits until no refresh of the archive runs.
 GATE_CHECK_SECONDS = 0.1
+ATTEMPTS = 5  # At a comparison, when late changes are counted meanwhile.
 
 REQUESTED = "SELECT EXISTS (SELECT FROM frontview.seal s WHERE s.view = %s AND s.sealing_before IS NOT NULL)"
 # Beside the sealed rows, nothing is counted: what is logged must go on from the last number of rows.
@@ -31,10 +33,10 @@ SELECT %(view)s, 'archive', %(started_at)s, %(ms)s, (
 
 
 class ArchiveBusy(FrontviewError):
-    """Refreshes of the archive left no moment for an operator's command."""
+    """Refreshes, or the counting of late changes, left no moment for an operator's command."""
 
     def __init__(self, view: str) -> None:
-        super().__init__(f"A refresh of {view} has been running for {GATE_WAIT_SECONDS:.0f} s; try again later.")
+        super().__init__(f"Other work on the archive of {view} left no moment for this; try again later.")
 
 
 def seal_if_due(connection: Connection, view: str, epoch: int, timeout_seconds: float) -> bool:
@@ -58,8 +60,16 @@ def unseal(connection: Connection, view: str, before: date | None) -> int:
     :raises ArchiveBusy: refreshes left no moment for it.
     :raises psycopg.errors.InvalidParameterValue: none of these days is sealed.
     """
-    with _archive_alone(connection, view), one_snapshot(connection, 0.0):
-        return int(value_of(connection, _call(view, "unseal"), "-infinity" if before is None else before))
+    day = "-infinity" if before is None else before
+    for _ in range(ATTEMPTS):
+        # Late changes may be counted meanwhile.
+        with (
+            suppress(psycopg.errors.SerializationFailure),
+            _archive_alone(connection, view),
+            one_snapshot(connection, 0),
+        ):
+            return int(value_of(connection, _call(view, "unseal"), day))
+    raise ArchiveBusy(view)
 
 
 def erase(connection: Connection, view: str, user: str, pattern: str) -> int:
