@@ -63,7 +63,7 @@ stale_key = sa.Table(
     sa.Column("drain_id", sa.BigInteger, nullable=False),
     sa.Column("generation", sa.BigInteger, nullable=False, comment="refreshes so far when marked; -1: one ran"),
     sa.UniqueConstraint("user_id", "source", "day", postgresql_nulls_not_distinct=True),
-    sa.Index("ix_stale_key_day_user_id", "day", "user_id"),
+    sa.Index("ix_stale_key_source_day_user_id", "source", "day", "user_id"),
     schema=SCHEMA,
 )
 
@@ -140,6 +140,7 @@ refresh_attempt = sa.Table(
     sa.Column("view", sa.Text, nullable=False),
     sa.Column("tier", sa.Text, nullable=False),
     sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("drain_id", sa.BigInteger, nullable=False, comment="the newest when the last attempt was announced"),
     sa.PrimaryKeyConstraint("view", "tier"),
     schema=SCHEMA,
 )

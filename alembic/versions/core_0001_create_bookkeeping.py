@@ -48,20 +48,25 @@ OBJECTS = (
     "forget_ready_views",
     "storage_changed",
     "rewritten",
+    "rows_added",
     "find_stale_days",
     "begin_read",
     "end_read",
 )
 CREATE_TRIGGERS = (
-    # Not after those of what refreshes cost.
+    # Not after updates of what refreshes cost.
     "CREATE TRIGGER note_ready_view AFTER INSERT OR DELETE OR UPDATE "
-    "OF view, tier, version, relation, sources, first_day, before_day, through, epoch, refreshed_at "
-    "ON frontview.view_state "
+    "OF view, tier, version, relation, sources, first_day, before_day ON frontview.view_state "
     "FOR EACH ROW EXECUTE FUNCTION frontview.note_ready_view()",
+    # A compaction changes nothing that is noted. A rebuild, which does, also updates ``before_day``.
+    "CREATE TRIGGER note_refreshed_view AFTER UPDATE OF through, epoch, refreshed_at ON frontview.view_state "
+    "FOR EACH ROW WHEN (NEW.tier IN ('recent', 'whole') OR (OLD.through IS NULL) <> (NEW.through IS NULL)) "
+    "EXECUTE FUNCTION frontview.note_ready_view()",
     "CREATE TRIGGER forget_ready_views AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON frontview.source "
     "FOR EACH STATEMENT EXECUTE FUNCTION frontview.forget_ready_views()",
     # A superuser's login may be in replica role, where other triggers do not fire.
     "ALTER TABLE frontview.view_state ENABLE ALWAYS TRIGGER note_ready_view",
+    "ALTER TABLE frontview.view_state ENABLE ALWAYS TRIGGER note_refreshed_view",
     "ALTER TABLE frontview.source ENABLE ALWAYS TRIGGER forget_ready_views",
 )
 
@@ -163,7 +168,7 @@ def create_drain_tables() -> None:
         ),
         schema=SCHEMA,
     )
-    op.create_index("ix_stale_key_day_user_id", "stale_key", ["day", "user_id"], schema=SCHEMA)
+    op.create_index("ix_stale_key_source_day_user_id", "stale_key", ["source", "day", "user_id"], schema=SCHEMA)
     op.create_table(
         "feed",
         sa.Column("drain_id", sa.BigInteger, nullable=False),
@@ -238,6 +243,7 @@ def create_refresh_tables() -> None:
         sa.Column("view", sa.Text, nullable=False),
         sa.Column("tier", sa.Text, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.Column("drain_id", sa.BigInteger, nullable=False, comment="the newest when the last attempt was announced"),
         sa.PrimaryKeyConstraint("view", "tier", name="pk_refresh_attempt"),
         schema=SCHEMA,
     )
@@ -271,6 +277,7 @@ def create_ready_view() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER forget_ready_views ON frontview.source")
+    op.execute("DROP TRIGGER note_refreshed_view ON frontview.view_state")
     op.execute("DROP TRIGGER note_ready_view ON frontview.view_state")
     staleness, *others = OBJECTS
     for name in reversed(others):

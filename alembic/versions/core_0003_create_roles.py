@@ -26,6 +26,7 @@ MAINTENANCE = (
     "find_stale_days",
     "storage_changed",
     "rewritten",
+    "rows_added",
     "reset_drain",
     "drain_changes",
     "collect_stale_keys",

@@ -11,8 +11,8 @@ from typing import LiteralString
 from psycopg import sql
 
 from models.connection import Connection
-from refresher.refreshing.refresh_log import TierRefresh, rows_added
-from refresher.refreshing.steps import announce_end, cover, one_snapshot, refuse_rewritten
+from refresher.refreshing.refresh_log import TierRefresh
+from refresher.refreshing.steps import announce_end, cover, one_snapshot
 
 CHUNK_KEYS = 1000
 REBUILD_DUE = "rebuild due"
@@ -21,7 +21,8 @@ LONGEST_REBUILD_SECONDS = 60.0  # A rebuild holds one snapshot: beyond this it i
 LEAST_COMPACTION_US = 1_000_000  # A shorter compaction is not replaced: new tables cost readers more than time.
 ASSUMED_KEY_US = 100
 
-# A changed key counts once a source. Counted are no more keys than make the decision.
+# A changed key counts once a source; one without a day counts as the rows of an average user, too. Counted are no more
+# keys than make the decision.
 STALE: LiteralString = """
 SELECT
     EXISTS (
@@ -29,17 +30,28 @@ SELECT
         WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
     ),
     (
-        SELECT count(*) FROM (
-            SELECT FROM frontview.stale_key k
-            WHERE k.day < v.before_day
-            AND (k.day >= v.first_day OR k.day = '-infinity') AND k.drain_id > v.through AND k.source = ANY (v.sources)
-            LIMIT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1
+        SELECT count(*)
+            + count(*) FILTER (WHERE k.day = '-infinity') * GREATEST(c.reltuples / NULLIF(t.reltuples, 0), 0)
+        FROM (
+            SELECT k.day
+            FROM unnest(v.sources) s (source) CROSS JOIN LATERAL (
+                SELECT k.day FROM frontview.stale_key k
+                WHERE k.source = s.source AND k.day < v.before_day AND k.drain_id > v.through
+                AND (k.day >= v.first_day OR k.day = '-infinity')
+                ORDER BY k.source, k.day, k.user_id LIMIT most.keys
+            ) k
+            LIMIT most.keys
         ) k
-    ),
+    )::bigint,
     v.key_us,
     -- The archive may have grown since, by moves of the horizon.
     (v.rebuild_ms * GREATEST(1, c.reltuples / NULLIF(v.rebuilt_rows, 0)))::bigint
 FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
+JOIN frontview.view_state v_total ON v_total.view = v.view AND v_total.tier = 'total'
+JOIN pg_class t ON t.oid = to_regclass(v_total.relation)
+CROSS JOIN LATERAL (
+    SELECT GREATEST(1000 * v.rebuild_ms, %(least)s) / COALESCE(v.key_us, %(assumed)s) + 1 AS keys
+) most
 WHERE v.view = %(view)s AND v.tier = 'archive'
 """
 MEASURED = "UPDATE frontview.view_state SET key_us = %s WHERE view = %s AND tier = 'archive'"
@@ -69,7 +81,7 @@ def rebuild_is_cheaper(keys: int, key_us: int | None, rebuild_ms: int | None) ->
 def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float) -> str:
     """Compact the archive and its sums, whose attempt is announced; return the outcome, or ``REBUILD_DUE``.
 
-    :param parts: the archive and its total.
+    :param parts: the archive and its total, in this order.
     :raises psycopg.Error: it failed; chunks that were committed stay, and what the tiers cover is as before.
     """
     tiers, begun = [part.tier for part in parts], time.monotonic()
@@ -77,22 +89,20 @@ def compact(connection: Connection, view: str, parts: list[TierRefresh], epoch: 
     if rebuild_is_due(connection, view):
         return REBUILD_DUE
     # A day that is -infinity is text to us: a date of Python has none.
-    call = sql.SQL("SELECT next_day::text, next_user, keys FROM {}(%s::date, %s, %s)").format(
+    call = sql.SQL("SELECT next_day::text, next_user, keys, rows_added FROM {}(%s::date, %s, %s)").format(
         sql.Identifier("frontview", f"{view}_compact")
     )
     key: tuple[object, object] = (None, None)
     done, covered, keys = False, False, 0
     while not done:
         with one_snapshot(connection, timeout_seconds):
-            before = rows_added(connection, view, parts)
             row = connection.execute(call, (*key, CHUNK_KEYS)).fetchone()
             assert row is not None  # noqa: S101  the function returns one row
             key, keys, done = row[:2], keys + row[2], row[0] is None
-            refuse_rewritten(connection, view)
             if done:
                 cover(connection, view, tiers, through, epoch)
-            for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
-                part.rows_added += now - earlier
+            for part, added in zip(parts, row[3], strict=True):
+                part.rows_added += added
             covered = done
     parts[0].seconds = time.monotonic() - begun
     if keys >= KEYS_TO_MEASURE:

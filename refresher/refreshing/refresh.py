@@ -13,9 +13,9 @@ from psycopg import sql
 
 from models.connection import Connection
 from refresher.refreshing.compaction import REBUILD_DUE, compact
-from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_refresh, rows_added, value_of
+from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_end, rows_added, value_of
 from refresher.refreshing.sealing import seal_if_due
-from refresher.refreshing.steps import announce, announce_end, cover, gates, one_snapshot, refuse_rewritten
+from refresher.refreshing.steps import announce, cover, gates, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
 
 # REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
@@ -24,11 +24,11 @@ RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
-POPULATED = """
-SELECT v.tier FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
-WHERE v.view = %s AND c.relispopulated AND (c.relkind = 'm' OR v.through IS NOT NULL)
-"""
-REBUILT = "UPDATE frontview.view_state SET rebuild_ms = %s, rebuilt_rows = %s WHERE view = %s AND tier = 'archive'"
+# What reads need to know of a view is noted again when its days are updated, even to the same ones.
+REBUILT = (
+    "UPDATE frontview.view_state SET rebuild_ms = %s, rebuilt_rows = %s, before_day = before_day "
+    "WHERE view = %s AND tier = 'archive'"
+)
 BEFORE = "UPDATE frontview.view_state SET before_day = %s WHERE view = %s AND tier = ANY (%s)"
 SINCE = "UPDATE frontview.view_state SET first_day = %s WHERE view = %s AND tier <> ALL (%s)"
 
@@ -69,18 +69,18 @@ def refresh(
         if not entered:
             return RefreshResult(view.name, tiers, "busy", 0.0)
         try:
-            _note_populated(connection, view.name, parts)
-            announce(connection, view.name, tiers)
+            found = announce(connection, view.name, tiers)
+            for part in parts:
+                part.populated, part.rows_before = found.get(part.tier, (False, None))
             outcome = _bring_up_to_date(connection, view.name, parts, epoch, horizon, rebuild, timeout_seconds)
             if "archive" in tiers and outcome != "fenced":
-                seal_if_due(connection, view.name, epoch, timeout_seconds)
+                seal_if_due(connection, view.name, parts, epoch, timeout_seconds)
         except psycopg.Error as error:
             if connection.broken:
                 raise
             outcome = f"failed: {error.sqlstate}"
-        announce_end(connection, view.name, tiers)
         result = RefreshResult(view.name, tiers, outcome, time.monotonic() - started)
-        log_refresh(connection, result, parts, started_at)
+        log_end(connection, result, parts, started_at)
     if outcome == "populated" or any(part.rebuilt for part in parts):
         _analyze(connection, view.name, tiers)
     return result
@@ -177,12 +177,6 @@ def _refresh_tier(connection: Connection, view: str, part: TierRefresh) -> None:
             connection.execute("SELECT frontview.refresh_tier(%s, %s, %s)", (view, part.tier, part.populated))
     finally:
         part.seconds = time.monotonic() - begun
-
-
-def _note_populated(connection: Connection, view: str, parts: list[TierRefresh]) -> None:
-    populated = {tier for (tier,) in connection.execute(POPULATED, (view,)).fetchall()}
-    for part in parts:
-        part.populated = part.tier in populated
 
 
 def _set_horizon(connection: Connection, view: str, horizon: date, kept: bool) -> None:

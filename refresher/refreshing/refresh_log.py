@@ -15,7 +15,10 @@ from models.connection import Connection
 # The cost of a refresh decides when the next one is due. Time spent waiting for a lock is no cost, but cannot be told
 # apart: so one refresh at most doubles the figure.
 LOG = """
-WITH ended AS (
+WITH announced AS (
+    UPDATE frontview.refresh_attempt SET attempts = attempts + 1
+    WHERE view = %(view)s AND tier = ANY (%(tiers)s) AND attempts %% 2 = 1
+), ended AS (
     SELECT * FROM unnest(%(tiers)s::text[], %(durations)s::bigint[], %(row_counts)s::bigint[])
         e (tier, duration_ms, row_count)
 ), logged AS (
@@ -26,17 +29,13 @@ UPDATE frontview.view_state v
 SET duration_ms = LEAST(e.duration_ms, GREATEST(2 * COALESCE(v.duration_ms, e.duration_ms), 20))
 FROM ended e WHERE v.view = %(view)s AND v.tier = e.tier AND %(outcome)s NOT LIKE 'failed%%'
 """
-ROW_COUNTS_BEFORE = """
-SELECT u.tier, (
-    SELECT l.row_count FROM frontview.refresh_log l
-    WHERE l.view = %s AND l.tier = u.tier AND l.row_count IS NOT NULL ORDER BY l.refresh_id DESC LIMIT 1
-) FROM unnest(%s::text[]) u (tier)
-"""
 ROWS_ADDED = """
-SELECT (pg_stat_get_xact_tuples_inserted(t.oid) - pg_stat_get_xact_tuples_deleted(t.oid))::bigint
-FROM unnest(%s::text[]) WITH ORDINALITY u (name, n) CROSS JOIN format('frontview.%%I', u.name) r (name)
-CROSS JOIN LATERAL (SELECT r.name::regclass::oid) t (oid)
-ORDER BY u.n
+SELECT frontview.rows_added(
+    ARRAY(
+        SELECT format('frontview.%%I', u.name)::regclass
+        FROM unnest(%s::text[]) WITH ORDINALITY u (name, n) ORDER BY u.n
+    )
+)
 """
 
 
@@ -68,6 +67,7 @@ class TierRefresh:
     :param rebuilt: whether its contents are in a new table.
     :param recount: whether its rows must be counted, which the recent tier can afford once a day.
     :param seconds: duration of its own REFRESH.
+    :param rows_before: how many rows it had by the log, None where that is not known.
     :param rows_added: rows inserted minus rows deleted by it.
     """
 
@@ -76,11 +76,15 @@ class TierRefresh:
     rebuilt: bool = False
     recount: bool = False
     seconds: float = 0.0
+    rows_before: int | None = None
     rows_added: int = 0
 
 
-def log_refresh(connection: Connection, result: RefreshResult, parts: list[TierRefresh], started_at: datetime) -> None:
-    """Log each tier with its own duration, to which an equal share of what the tiers had in common is added."""
+def log_end(connection: Connection, result: RefreshResult, parts: list[TierRefresh], started_at: datetime) -> None:
+    """Announce the end of an attempt, unless that is done, and log each tier.
+
+    Its duration is its own, to which an equal share of what the tiers had in common is added.
+    """
     shared_seconds = (result.duration_seconds - sum(part.seconds for part in parts)) / len(parts)
     logged = {
         "view": result.view,
@@ -99,13 +103,12 @@ def _row_counts(connection: Connection, result: RefreshResult, parts: list[TierR
     A REFRESH by another session, or a refresh that could not be logged, makes the figure wrong until the next move of
     the horizon, which counts the rows. None: they could not be counted; the next refresh tries again.
     """
-    before: dict[str, int | None] = {part.tier: None if part.recount else 0 for part in parts}
-    if kept := [part.tier for part in parts if part.populated and not part.rebuilt and not part.recount]:
-        before |= dict(connection.execute(ROW_COUNTS_BEFORE, (result.view, kept)).fetchall())
-    return [
-        _counted(connection, result.view, part.tier) if (rows := before[part.tier]) is None else rows + part.rows_added
-        for part in parts
-    ]
+    counts = []
+    for part in parts:
+        rows = part.rows_before if part.populated and not part.rebuilt else 0
+        unknown = rows is None or part.recount
+        counts.append(_counted(connection, result.view, part.tier) if unknown else (rows or 0) + part.rows_added)
+    return counts
 
 
 def _counted(connection: Connection, view: str, tier: str) -> int | None:
@@ -127,7 +130,7 @@ def rows_added(connection: Connection, view: str, parts: list[TierRefresh]) -> l
     :raises psycopg.Error: there is no such tier.
     """
     relations = [f"{view}_{part.tier}" for part in parts]
-    return [added for (added,) in connection.execute(ROWS_ADDED, (relations,)).fetchall()]
+    return list(value_of(connection, ROWS_ADDED, relations))
 
 
 def value_of(connection: Connection, query: LiteralString | sql.Composed, *parameters: object) -> Any:

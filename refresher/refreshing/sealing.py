@@ -13,7 +13,7 @@ from psycopg import sql
 
 from models.connection import Connection
 from models.errors import FrontviewError
-from refresher.refreshing.refresh_log import value_of
+from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
 from refresher.refreshing.steps import gates, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 
@@ -39,7 +39,9 @@ class ArchiveBusy(FrontviewError):
         super().__init__(f"Other work on the archive of {view} left no moment for this; try again later.")
 
 
-def seal_if_due(connection: Connection, view: str, epoch: int, timeout_seconds: float) -> bool:
+def seal_if_due(
+    connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float
+) -> bool:
     """Seal the days that were requested, if that is due; return whether it did.
 
     The caller holds the gates, and has brought the archive up to date: what is left to write is little.
@@ -49,7 +51,10 @@ def seal_if_due(connection: Connection, view: str, epoch: int, timeout_seconds: 
     if not value_of(connection, REQUESTED, view):
         return False
     with one_snapshot(connection, timeout_seconds):
+        before = rows_added(connection, view, parts)
         sealed = bool(value_of(connection, _call(view, "seal"), epoch))
+        for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
+            part.rows_added += now - earlier
         refuse_rewritten(connection, view)
     return sealed
 

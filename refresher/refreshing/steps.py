@@ -17,8 +17,17 @@ TRY_GATES = "SELECT g, pg_try_advisory_lock(%s, hashtext(g)) FROM unnest(%s::tex
 LEAVE_GATES = "SELECT pg_advisory_unlock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
 # An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
 ANNOUNCE = """
-INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts) SELECT %s, unnest(%s::text[]), 1
-ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2
+WITH announced AS (
+    INSERT INTO frontview.refresh_attempt AS a (view, tier, attempts, drain_id)
+    SELECT %(view)s, unnest(%(tiers)s::text[]), 1, (SELECT COALESCE(max(d.drain_id), 0) FROM frontview.drain d)
+    ON CONFLICT (view, tier) DO UPDATE SET attempts = a.attempts + 1 + a.attempts %% 2, drain_id = excluded.drain_id
+)
+SELECT v.tier, c.relispopulated AND (c.relkind = 'm' OR v.through IS NOT NULL), (
+    SELECT l.row_count FROM frontview.refresh_log l
+    WHERE l.view = v.view AND l.tier = v.tier AND l.row_count IS NOT NULL ORDER BY l.refresh_id DESC LIMIT 1
+)
+FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)
+WHERE v.view = %(view)s AND v.tier = ANY (%(tiers)s)
 """
 # One statement and one snapshot: the newest drain is read with it, and the end is committed only afterwards.
 ANNOUNCE_END = """
@@ -59,9 +68,13 @@ def gates(connection: Connection, view: str, tiers: Sequence[str]) -> Iterator[b
             connection.execute(LEAVE_GATES, (LOCK_CLASS, free))
 
 
-def announce(connection: Connection, view: str, tiers: Sequence[str]) -> None:
-    """Announce an attempt: drains no longer leave marks of these tiers alone."""
-    connection.execute(ANNOUNCE, (view, list(tiers)))
+def announce(connection: Connection, view: str, tiers: Sequence[str]) -> dict[str, tuple[bool, int | None]]:
+    """Announce an attempt: drains no longer leave marks of these tiers alone.
+
+    :returns: for each tier that exists, whether it is populated, and its number of rows, None where it is not known.
+    """
+    rows = connection.execute(ANNOUNCE, {"view": view, "tiers": list(tiers)}).fetchall()
+    return {tier: (populated, row_count) for tier, populated, row_count in rows}
 
 
 def announce_end(connection: Connection, view: str, tiers: Sequence[str]) -> int:

@@ -6,18 +6,27 @@ from datetime import date
 from models.connection import Connection
 from refresher.refreshing.policy import TierState
 
-# Marks are looked for by day, which the index serves: of a backfill, a million are of days before the recent tier.
-# Sums are refreshed with the tier they are made of: they have no row of their own here, and add to its duration.
+# Marks are looked for source by source in the order of the index on their days, so that a million of another source, or
+# of days that the tier does not hold, are not read. Sums are refreshed with the tier they are made of: they have no row
+# of their own here, and add to its duration.
 TIER_STATES = """
 SELECT
     v.view, v.tier, v.through IS NOT NULL AND c.relispopulated AS populated,
     EXISTS (
-        SELECT FROM frontview.stale_key k
-        WHERE k.drain_id > v.through AND k.source = ANY (v.sources)
-        AND k.day >= v.first_day AND frontview.tier_holds(v.first_day, v.before_day, k.day)
-    ) OR EXISTS (
-        SELECT FROM frontview.stale_key k
-        WHERE k.drain_id > v.through AND k.source = ANY (v.sources) AND k.day = '-infinity'
+        SELECT FROM unnest(v.sources) s (source) CROSS JOIN LATERAL (
+            (
+                SELECT FROM frontview.stale_key k
+                WHERE k.source = s.source AND k.day = '-infinity' AND k.drain_id > v.through
+                ORDER BY k.source, k.day, k.user_id LIMIT 1
+            )
+            UNION ALL
+            (
+                SELECT FROM frontview.stale_key k
+                WHERE k.source = s.source AND k.day >= v.first_day AND k.day <= v.before_day
+                AND k.drain_id > v.through AND frontview.tier_holds(v.first_day, v.before_day, k.day)
+                ORDER BY k.source, k.day, k.user_id LIMIT 1
+            )
+        ) k
     ) AS stale,
     EXISTS (
         SELECT FROM frontview.stale_key k

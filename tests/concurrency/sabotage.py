@@ -8,6 +8,7 @@ import psycopg
 
 from refresher.refreshing import compaction as compaction_module
 from refresher.refreshing import refresh as refresh_module
+from refresher.refreshing.steps import announce_end
 from views_sql.voice.catalog import CATALOG
 
 
@@ -21,6 +22,7 @@ def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
 
 
 DRAIN = "frontview.drain_changes(bigint, bigint)"
+COLLECT = "frontview.collect_stale_keys(frontview.user_key, text, date, integer)"
 BEGIN_READ = "frontview.begin_read(frontview.user_key, text[], date, date, boolean)"
 
 
@@ -83,8 +85,11 @@ def end_a_backlog_at_the_newest_drain(url: str) -> None:
 
 
 def collect_marks_too_early(url: str) -> None:
-    collect = "frontview.collect_stale_keys(frontview.user_key, text, date, integer)"
-    rewrite_function(url, collect, "v.through < k.drain_id", "v.through + 1 < k.drain_id")
+    rewrite_function(url, COLLECT, "END) < k.drain_id", "END) + 1 < k.drain_id")
+
+
+def collect_what_changes_during_a_first_population(url: str) -> None:
+    rewrite_function(url, COLLECT, "COALESCE(v.through, CASE WHEN a.attempts % 2 = 1 THEN a.drain_id END)", "v.through")
 
 
 def rewrite_each(url: str, function: str, old: str, new: str) -> None:
@@ -102,11 +107,11 @@ def keep_rows_that_are_gone(url: str) -> None:
 
 
 def add_rows_to_sums_and_subtract_none(url: str) -> None:
-    rewrite_each(url, COMPACT, "-1 FROM held v", "-1 FROM held v WHERE FALSE")
+    rewrite_each(url, COMPACT, "-1 FROM old_rows v", "-1 FROM old_rows v WHERE FALSE")
 
 
 def leave_days_that_move_back_in_the_sums(url: str) -> None:
-    rewrite_each(url, "move_horizon(date)", "-1 FROM gone v", "-1 FROM gone v WHERE FALSE")
+    rewrite_each(url, "move_horizon(date)", "-1 FROM old_rows v", "-1 FROM old_rows v WHERE FALSE")
 
 
 def end_after_the_first_chunk(url: str) -> None:
@@ -151,9 +156,10 @@ def ignore_rewrites(url: str) -> None:
 def an_announcement_that_ends_before_the_snapshot() -> Iterator[None]:
     honest = refresh_module.announce
 
-    def announce(connection: Any, view: str, tiers: Any) -> None:
-        honest(connection, view, tiers)
-        refresh_module.announce_end(connection, view, tiers)
+    def announce(connection: Any, view: str, tiers: Any) -> Any:
+        found = honest(connection, view, tiers)
+        announce_end(connection, view, tiers)
+        return found
 
     with patched(refresh_module, "announce", announce):
         yield

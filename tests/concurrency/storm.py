@@ -53,6 +53,7 @@ class Storm:
             *[self._write] * 3,
             self._hold_open,
             self._refresh,
+            self._populate,
             *[self._read] * 2,
         ]
         threads = [
@@ -231,6 +232,16 @@ class Storm:
                 self._note_refresh(refresh(c, view, view.tiers, 1))
             while not self.over.is_set():
                 self._note_refresh(self._one_refresh(c, chance))
+
+    def _populate(self, chance: random.Random) -> None:
+        """Make a view one without contents, and populate it while others are refreshed."""
+        with connect(self.url, "storm-populate") as c:
+            while not self.over.is_set():
+                self._await_commits(chance.randint(10, 60))
+                view = chance.choice(CATALOG.views)
+                c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = %s", (view.name,))
+                self._await_commits(chance.randint(0, 20))
+                self._note_refresh(refresh(c, view, view.tiers, 1))
 
     def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
         view = chance.choice(CATALOG.views)

@@ -25,6 +25,7 @@ from tests.concurrency.storm import Storm
         sabotage.prune_what_is_drained,
         sabotage.end_a_backlog_at_the_newest_drain,
         sabotage.collect_marks_too_early,
+        sabotage.collect_what_changes_during_a_first_population,
         sabotage.keep_rows_that_are_gone,
         sabotage.add_rows_to_sums_and_subtract_none,
         sabotage.leave_days_that_move_back_in_the_sums,

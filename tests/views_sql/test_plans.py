@@ -12,7 +12,10 @@ import psycopg
 import pytest
 
 from refresher.leader.leadership import try_to_lead
+from refresher.refreshing import compaction
+from refresher.refreshing.policy import TierState
 from refresher.refreshing.refresh import refresh
+from refresher.refreshing.tier_states import Failures, read_tier_states
 from tests.fix_postgres import Server
 from views_sql.voice.catalog import CATALOG
 
@@ -262,6 +265,43 @@ def test_a_drain_touches_only_what_became_visible(filled: psycopg.Connection[Any
     assert rows is not None
     assert rows[0] > 5000
     assert (sequential, fetched) == (0, 3)
+
+
+def of_tiers(states: list[TierState]) -> dict[tuple[str, str], bool]:
+    return {(it.view, it.tier): it.stale for it in states}
+
+
+@pytest.mark.parametrize("days", ["CURRENT_DATE - n % 40", "CURRENT_DATE - 60 - n % 700"], ids=["recent", "late"])
+@pytest.mark.parametrize("analyzed", [False, True], ids=["not analyzed", "analyzed"])
+def test_what_is_due_is_decided_without_reading_the_marks_of_others(
+    filled: psycopg.Connection[Any], days: str, analyzed: bool
+) -> None:
+    """Of other sources, and of days that another tier of the view holds."""
+    with filled.transaction(force_rollback=True):
+        filled.execute(
+            "DELETE FROM frontview.stale_key; INSERT INTO frontview.stale_key "
+            f"SELECT n, 'calls', {days}, 1000000, 0 FROM generate_series(1, 20000) n"
+        )
+        if analyzed:
+            filled.execute("ANALYZE frontview.stale_key")
+        before = scans(filled)
+        stale = of_tiers(read_tier_states(filled, Failures(), 0.0))
+        due = compaction.rebuild_is_due(filled, "lead_daily")
+        compacted = filled.execute("SELECT keys FROM frontview.lead_daily_compact(NULL, NULL, 1000)").fetchone()
+        sequential, fetched = scans_since(filled, before)["stale_key"]
+
+    recent, late = ("n % 40" in days), ("n % 700" in days)
+    assert {name: stale[name] for name in stale if name[0] != "account_summary"} == {
+        ("call_daily", "recent"): recent,
+        ("call_daily", "archive"): late,
+        ("lead_daily", "recent"): False,
+        ("lead_daily", "archive"): False,
+        ("agent_quality_daily", "recent"): False,
+        ("agent_quality_daily", "archive"): False,
+    }
+    assert (due, compacted) == (False, (0,))
+    assert sequential == 0
+    assert fetched < 20
 
 
 def test_a_refresh_of_the_recent_tier_skips_history(filled: psycopg.Connection[Any]) -> None:

@@ -133,6 +133,23 @@ def test_a_note_that_is_no_longer_true_is_not_used_until_it_is_made_anew(clean: 
     clean.check_reads()
 
 
+def test_a_compaction_notes_nothing_and_a_rebuild_of_the_archive_its_new_storage(clean: Clean) -> None:
+    view = CATALOG.view("call_daily")
+    clean.c.execute("UPDATE calls SET started_at = '2025-05-05'")
+    clean.settle()
+    before = clean.notes()
+    clean.c.execute("UPDATE calls SET cost_cents = 7")
+    drain_once(clean.c, clean.term)
+    clean.c.execute("DELETE FROM frontview.ready_view WHERE view = 'call_daily'")
+    assert refresh(clean.c, view, ("archive",), clean.term.epoch).outcome == "refreshed"
+    assert [note for note in before if note[1] != "call_daily"] == clean.notes()
+
+    assert refresh(clean.c, view, ("archive",), clean.term.epoch, rebuild=True).outcome == "refreshed"
+
+    clean.c.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 1000)")
+    assert clean.notes_are_used(("call_daily",))
+
+
 def test_a_view_that_is_not_populated_has_no_note(clean: Clean) -> None:
     clean.c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = 'lead_daily' AND tier = 'total'")
 

@@ -44,6 +44,7 @@ REFRESHER_FUNCTIONS = BOTH | {
         "find_stale_days",
         "storage_changed",
         "rewritten",
+        "rows_added",
         "reset_drain",
         "drain_changes",
         "collect_stale_keys",

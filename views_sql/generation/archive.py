@@ -6,7 +6,7 @@ Invariant: at every commit a user's sums are those of the user's rows in the arc
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
-from views_sql.loader import fill_in, read_sql
+from views_sql.loader import fill_in, read_sql, select_of
 
 FUNCTIONS = {  # What a function is called after the view, and its template.
     "sum_again": "archive_sum_again",
@@ -52,6 +52,7 @@ def create_archive_functions(view: MaintainedView, template_version: int, commen
     if view.day_column is None:
         return []
     names = _names(view) | {"comment": comment}
+    names["add_differences"] = fill_in(select_of("archive_sums", template_version), names)
     return [
         statement
         for function, template in FUNCTIONS.items()

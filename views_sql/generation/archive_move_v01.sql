@@ -15,23 +15,15 @@ DECLARE
     );
     changed_users frontview.user_key[];
 BEGIN
-    WITH come AS (
+    WITH new_rows AS (
         INSERT INTO frontview.{{name}}_archive ({{columns}})
         SELECT {{columns_of_v}} FROM frontview.{{name}}_live v WHERE v.{{day}} >= horizon AND v.{{day}} < p_horizon
         RETURNING {{user}}, {{measures}}
-    ), gone AS (
+    ), old_rows AS (
         DELETE FROM frontview.{{name}}_archive v
         WHERE p_horizon < horizon AND v.{{day}} >= p_horizon RETURNING {{user}}, {{measures}}
     ), changed AS (
-        INSERT INTO frontview.{{name}}_total AS t ({{user}}, {{measures}}, archive_rows)
-        SELECT d.{{user}}, {{sums_of_d}}, sum(d.archive_rows)
-        FROM (
-            SELECT v.{{user}}, {{measures_of_v}}, 1 AS archive_rows FROM come v
-            UNION ALL
-            SELECT v.{{user}}, {{negated_measures_of_v}}, -1 FROM gone v
-        ) d
-        GROUP BY d.{{user}}
-        ON CONFLICT ({{user}}) DO UPDATE SET {{added_measures}}, archive_rows = t.archive_rows + excluded.archive_rows
+        {{add_differences}}
         RETURNING {{user}}
     )
     SELECT array_agg({{user}}) INTO changed_users FROM changed;

@@ -1,6 +1,6 @@
 -- begin_read, version 1: returns the state of an exact read: watermark and stale days, under the caller's snapshot
 -- one row; STABLE, so that it reads with the snapshot of the statement that calls the dashboard
--- reads drain, change_log, stale_key, ready_view; p_base: every day is stale that is not sealed
+-- reads drain, change_log, stale_key, view_state, ready_view; p_base: every unsealed day is stale
 -- leaves out days outside p_first..p_last; storage holds every captured table, so that direct reads are checked too
 -- change: first version
 CREATE FUNCTION frontview.begin_read(
@@ -64,6 +64,18 @@ BEGIN
             UNION ALL
             SELECT k.source, k.day, NULL, k.drain_id FROM frontview.stale_key k WHERE k.user_id IS NULL
         ) m;
+        -- Marks that all these views cover are kept for others.
+        IF marks IS NOT NULL AND NOT EXISTS (
+            SELECT FROM unnest(marks) m
+            WHERE m.drain_id IS NULL OR EXISTS (
+                SELECT FROM frontview.view_state t
+                WHERE t.view = ANY (p_views) AND m.source = ANY (t.sources)
+                AND frontview.tier_holds(t.first_day, t.before_day, m.day)
+                AND (t.through IS NULL OR t.through < m.drain_id)
+            )
+        ) THEN
+            marks := NULL;
+        END IF;
     END IF;
 
     IF NOT p_base AND marks IS NULL AND p_first <= p_last THEN

@@ -124,6 +124,47 @@ class TestKeys:
 
         check_tiers(db)
 
+    def test_a_key_without_a_day_counts_as_the_rows_of_its_user_too(self, compacted: Refreshed) -> None:
+        """In what a compaction is measured by, and in the decision for a rebuild."""
+        db = compacted
+        write_old_days(db, 20)
+        assert compact(db) == "refreshed"
+        db.c.execute("ANALYZE frontview.call_daily_archive, frontview.call_daily_total")
+        db.c.execute(
+            "INSERT INTO frontview.change_log (user_id, source, day) VALUES (1, 'calls', '-infinity'), "
+            "(2, 'calls', '-infinity')"
+        )
+        db.drain()
+        rows = db.value("SELECT count(*) FROM frontview.call_daily_archive")
+        at_last = (
+            "UPDATE frontview.view_state SET rebuild_ms = 2000, rebuilt_rows = NULL, key_us = 2000000 / %s "
+            "WHERE tier = 'archive'"
+        )
+
+        assert db.value("SELECT keys FROM frontview.call_daily_compact(NULL, NULL, 1000)") == 2 + rows
+        db.c.execute(at_last, (2 + rows,))
+        assert not rebuild_is_due(db.c, "call_daily")
+        db.c.execute(at_last, (1 + rows,))
+        assert rebuild_is_due(db.c, "call_daily")
+
+    def test_keys_of_several_sources_are_compacted_once_each_in_one_order(self, compacted: Refreshed) -> None:
+        db = compacted
+        db.c.execute("UPDATE frontview.view_state SET sources = '{calls,agents}' WHERE view = 'call_daily'")
+        days = [db.today - timedelta(days=n) for n in (100, 60, 70)]
+        for source, day in (("calls", days[0]), ("agents", days[0]), ("agents", days[2]), ("calls", days[1])):
+            db.c.execute("INSERT INTO frontview.change_log VALUES (%s, 1, %s)", (source, day))
+        db.drain()
+
+        chunk: tuple[object, ...] = (None, None)
+        chunks = []
+        while not chunks or chunk[0] is not None:
+            row = db.c.execute("SELECT * FROM frontview.call_daily_compact(%s, %s, 1)", chunk[:2]).fetchone()
+            assert row is not None
+            chunk = row
+            chunks.append(row[:3])
+
+        assert chunks == [(days[2], 1, 1), (days[1], 1, 1), (None, None, 1)]
+
     def test_many_users_without_a_day_are_compacted_some_at_a_time(self, compacted: Refreshed) -> None:
         compacted.c.execute(
             "INSERT INTO frontview.change_log (user_id, source, day) "
