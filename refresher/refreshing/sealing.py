@@ -14,14 +14,14 @@ from psycopg import sql
 from models.connection import Connection
 from models.errors import FrontviewError
 from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
-from refresher.refreshing.steps import gates, one_snapshot, refuse_rewritten
+from refresher.refreshing.steps import announce, gates, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 
 GATE_WAIT_SECONDS = 60.0  # How long an operator's command waits until no refresh of the archive runs.
 GATE_CHECK_SECONDS = 0.1
 ATTEMPTS = 5  # At a comparison, when late changes are counted meanwhile.
 
-REQUESTED = "SELECT EXISTS (SELECT FROM frontview.seal s WHERE s.view = %s AND s.sealing_before IS NOT NULL)"
+DUE = "SELECT frontview.seal_is_due(%s)"
 # Beside the sealed rows, nothing is counted: what is logged must go on from the last number of rows.
 LOG_ERASED = """
 INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, row_count, outcome)
@@ -33,7 +33,7 @@ SELECT %(view)s, 'archive', %(started_at)s, %(ms)s, (
 
 
 class ArchiveBusy(FrontviewError):
-    """Refreshes, or the counting of late changes, left no moment for an operator's command."""
+    """Refreshes, or counting late changes, left no moment for an operator's command."""
 
     def __init__(self, view: str) -> None:
         super().__init__(f"Other work on the archive of {view} left no moment for this; try again later.")
@@ -44,12 +44,15 @@ def seal_if_due(
 ) -> bool:
     """Seal the days that were requested, if that is due; return whether it did.
 
-    The caller holds the gates, and has brought the archive up to date: what is left to write is little.
+    The caller holds the gates, has brought the archive up to date, so that little is left to write, and announces the
+    end of the attempt.
 
     :raises psycopg.Error: it failed, and nothing is sealed.
     """
-    if not value_of(connection, REQUESTED, view):
+    if not value_of(connection, DUE, view):
         return False
+    # So that no drain leaves a mark alone that the seal has seen: its number would not tell that a change is late.
+    announce(connection, view, ARCHIVE_TIERS)
     with one_snapshot(connection, timeout_seconds):
         before = rows_added(connection, view, parts)
         sealed = bool(value_of(connection, _call(view, "seal"), epoch))
@@ -96,7 +99,7 @@ def erase(connection: Connection, view: str, user: str, pattern: str) -> int:
 
 @contextmanager
 def _archive_alone(connection: Connection, view: str) -> Iterator[None]:
-    """Hold the gates of an archive and its sums; between two attempts, whoever holds them goes on."""
+    """Hold the gates of an archive and its sums; between two attempts, their holder goes on."""
     until = time.monotonic() + GATE_WAIT_SECONDS
     while True:
         with gates(connection, view, ARCHIVE_TIERS) as entered:

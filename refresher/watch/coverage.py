@@ -53,7 +53,7 @@ def _check_row_security(connection: Connection) -> None:
 
 
 def check_sealed_days(connection: Connection) -> None:
-    """Raise an alarm for each view whose sealed days have changed since the last look; in one transaction."""
+    """Raise an alarm for each view whose sealed days have changed since the last check; in one transaction."""
     with connection.transaction():
         for view, changes, more in connection.execute(LATE_CHANGES).fetchall():
             detail = f"{more} more keys of sealed days changed, {changes} in all; answers stay as sealed"

@@ -1,7 +1,7 @@
 """A storm in which days are sealed, each time later ones, while everything goes on.
 
 An oracle keeps what the base tables had of the sealed days under the very snapshot of each seal. Reads are compared
-with that, and of unsealed days with the base tables, as ever. After the storm, every change of a transaction that was
+with that, and of unsealed days with the base tables, as always. After the storm, every change of a transaction that was
 open when a seal was requested has to be in what was sealed.
 """
 
@@ -76,7 +76,7 @@ class SealingStorm(Storm):
         return self
 
     def _hold_open(self, chance: random.Random) -> None:
-        """Keep transactions open, as ever; but what they write is of the days that are sealed next."""
+        """Keep transactions open, as always; but what they write is of the days that are sealed next."""
         with connect(self.url, "storm-sealing-holder") as c:
             while not self.over.is_set():
                 with c.transaction():

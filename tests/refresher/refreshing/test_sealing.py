@@ -1,13 +1,15 @@
 """Sealed days: when they are sealed, what reads and refreshes do with them afterwards, and how a seal ends."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 from models.engine import connect
+from refresher.refreshing import refresh as refresh_module
 from refresher.refreshing.refresh import refresh
-from refresher.refreshing.sealing import erase, unseal
+from refresher.refreshing.sealing import erase, seal_if_due, unseal
 from refresher.refreshing.tier_states import Failures, read_tier_states
 from refresher.watch.comparison import compare
 from refresher.watch.coverage import check_sealed_days
@@ -253,6 +255,27 @@ class TestRefreshes:
         assert db.c.execute("SELECT kind, subject, times FROM frontview.alarm").fetchall() == [
             ("sealed_changed", "call_daily", 1)
         ]
+
+    def test_a_late_change_of_a_key_that_the_seal_found_marked_is_counted(
+        self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without the seal's announcement a drain would leave the mark alone, whose number is too small."""
+
+        def after_a_drain(*arguments: Any) -> bool:
+            db.call(1, 100)
+            db.drain()
+            return seal_if_due(*arguments)
+
+        monkeypatch.setattr(refresh_module, "seal_if_due", after_a_drain)
+        sealed(db)
+        assert db.overview() == ("materialized_view", 6)
+        db.call(1, 100)
+        db.drain()
+
+        db.collect()
+
+        assert db.overview() == ("materialized_view", 6)
+        assert db.value(CHANGES) == 1
 
     def test_marks_of_before_the_seal_are_not_late(self, db: Refreshed) -> None:
         db.call(1, 100)
