@@ -24,7 +24,7 @@ RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
-# What reads need to know of a view is noted again when its days are updated, even to the same ones.
+# What reads need to know about a view is noted again when its days are updated, even to the same ones.
 REBUILT = (
     "UPDATE frontview.view_state SET rebuild_ms = %s, rebuilt_rows = %s, before_day = before_day "
     "WHERE view = %s AND tier = 'archive'"

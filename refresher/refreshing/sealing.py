@@ -1,6 +1,6 @@
 """Sealed days of an archive: they are sealed, compared with the base tables and unsealed, and a person is erased.
 
-Invariant: whoever changes sealed rows, or which days are sealed, holds the gates of the archive and its sums.
+Invariant: sealed rows, and which days are sealed, change only under the gates of the archive and its sums.
 """
 
 import time

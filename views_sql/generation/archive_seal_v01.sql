@@ -2,7 +2,8 @@
 -- returns whether it did; p_epoch: the caller's. Raises 55000 where every key is stale: a rebuild has to come first
 -- reads seal, view_state, drain, stale_key, change_log, {{name}}_live; writes the first three, {{name}}_archive,
 -- {{name}}_total, invalidation; runs as their owner. The caller holds the gates, and is REPEATABLE READ: what its
--- snapshot sees is in the archive afterwards, marked or not. change: first version
+-- snapshot sees is in the archive afterwards, marked or not
+-- change: first version
 CREATE FUNCTION frontview.{{name}}_seal(p_epoch bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -2,7 +2,8 @@
 -- returns how many keys (user, day) of these days differ from the live relation; they are unsealed if none does
 -- reads {{name}}_archive, {{name}}_live; writes view_state, seal, change_log; runs as their owner
 -- the caller holds the gates, and its transaction is REPEATABLE READ. Marks of sealed days may have been collected, so
--- every key becomes stale, and the next refresh rebuilds the archive. change: first version
+-- every key becomes stale, and the next refresh rebuilds the archive
+-- change: first version
 CREATE FUNCTION frontview.{{name}}_unseal(p_before date) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -70,8 +70,8 @@ class TierStatus:
     row_count: Annotated[int | None, Field(description="After its last successful refresh.")]
     size_bytes: int | None
     stale_keys: int
-    sealed_before: Annotated[str | None, Field(description="Of an archive: its first day that is not sealed.")] = None
-    sealed_changes: Annotated[int | None, Field(description="Keys of sealed days that changed since.")] = None
+    sealed_before: Annotated[str | None, Field(description="Of an archive: its first day that is not sealed.")]
+    sealed_changes: Annotated[int | None, Field(description="Keys of sealed days that changed since.")]
 
 
 @dataclass(frozen=True, slots=True)
