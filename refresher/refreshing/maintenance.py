@@ -21,7 +21,7 @@ from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.policy import Decision, decide, horizon_to_move_to, most_urgent, retry_seconds, with_moves
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
-from refresher.refreshing.tier_states import Failures, read_horizons, read_tier_states
+from refresher.refreshing.tier_states import Failures, Horizon, read_horizons, read_tier_states
 from views_sql.declaration.maintained_view import Catalog, MaintainedView
 
 log = structlog.get_logger(__name__)
@@ -72,11 +72,7 @@ class Maintenance:
             view = self._catalog.view(str(argument.get("view")))
         except CatalogError as error:
             return f"failed: {error}"
-        horizons = {daily: (horizon, today) for daily, horizon, today in read_horizons(connection)}
-        wanted = None
-        if view.name in horizons:
-            horizon, today = horizons[view.name]
-            wanted = horizon_to_move_to(today, horizon, self._recent_days)
+        wanted = next((self._wanted(it) for it in read_horizons(connection) if it.view == view.name), None)
         return self._refresh(connection, view, view.tiers, term, horizon=wanted, rebuild=True).outcome
 
     def _refresh_due(self, connection: Connection, term: Term) -> None:
@@ -101,14 +97,17 @@ class Maintenance:
     def _move_horizons(self, connection: Connection, term: Term) -> set[str]:
         """Move the horizons that are due; return the views whose horizon is due but could not be moved."""
         left = set()
-        for name, horizon, today in read_horizons(connection):
-            wanted = horizon_to_move_to(today, horizon, self._recent_days)
+        for horizon in read_horizons(connection):
+            name, wanted = horizon.view, self._wanted(horizon)
             if wanted is None or not self._session.goes_on(term):
                 continue
             view = self._catalog.view(name)
             if self._failed_recently(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed:
                 left.add(name)
         return left
+
+    def _wanted(self, horizon: Horizon) -> date | None:
+        return horizon_to_move_to(horizon.today, horizon.day, self._recent_days, horizon.sealed_before)
 
     def _refresh(
         self,

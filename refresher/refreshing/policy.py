@@ -139,13 +139,16 @@ def retry_seconds(failures: int) -> float:
     return float(min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 20), LONGEST_RETRY_SECONDS))
 
 
-def horizon_to_move_to(today: date, horizon: date | None, recent_days: int) -> date | None:
+def horizon_to_move_to(
+    today: date, horizon: date | None, recent_days: int, sealed_before: date | None = None
+) -> date | None:
     """Return the horizon that a daily view should move to, None if its horizon may stay.
 
     It moves daily: a move costs as much as a refresh of the recent tier and the days that pass to the archive.
 
     :param horizon: None if the view was never populated.
+    :param sealed_before: the first day that is not sealed, None if no day is: sealed days stay in the archive.
     """
-    wanted = today - timedelta(days=recent_days)
+    wanted = max(today - timedelta(days=recent_days), sealed_before or date.min)
     # A shorter recent tier grows by itself.
     return wanted if horizon is None or horizon < wanted or horizon > today else None

@@ -45,7 +45,10 @@ ORDER BY v.view, v.tier
 
 HORIZONS = """
 SELECT
-    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, CURRENT_DATE AS today
+    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, CURRENT_DATE AS today, (
+        SELECT a.first_day FROM frontview.view_state a
+        WHERE a.view = v.view AND a.tier = 'archive' AND isfinite(a.first_day)
+    ) AS sealed_before
 FROM frontview.view_state v WHERE v.tier = 'recent' ORDER BY v.view
 """
 
@@ -90,6 +93,21 @@ def read_tier_states(connection: Connection, failures: Failures, now: float) -> 
     ]
 
 
-def read_horizons(connection: Connection) -> list[tuple[str, date | None, date]]:
-    """Return (view, horizon or None when never populated, today in UTC) of every daily view."""
-    return [(row[0], row[1], row[2]) for row in connection.execute(HORIZONS).fetchall()]
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Where the horizon of a daily view is.
+
+    :param day: None when the view was never populated.
+    :param today: in UTC.
+    :param sealed_before: the first day that is not sealed; None: no day is.
+    """
+
+    view: str
+    day: date | None
+    today: date
+    sealed_before: date | None
+
+
+def read_horizons(connection: Connection) -> list[Horizon]:
+    """Return the horizon of every daily view."""
+    return [Horizon(*row) for row in connection.execute(HORIZONS).fetchall()]

@@ -107,7 +107,7 @@ class SealingStorm(Storm):
     def _ask(self, c: psycopg.Connection[Any], view: str) -> None:
         row = c.execute(
             "SELECT GREATEST(a.first_day, CURRENT_DATE - %s), a.before_day FROM frontview.view_state a "
-            "WHERE a.view = %s AND a.tier = 'archive' AND isfinite(a.before_day)",
+            "WHERE a.view = %s AND a.tier = 'archive' AND isfinite(a.before_day) AND a.through IS NOT NULL",
             (DAYS, view),
         ).fetchone()
         if row is not None and (wanted := row[0] + timedelta(days=STEP_DAYS)) <= row[1]:
