@@ -26,10 +26,10 @@ CREATE TABLE storm_seal (view text, before date, asked_xid xid8, snapshot pg_sna
 CREATE FUNCTION keep_what_is_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format(
-        'INSERT INTO storm_%1$s SELECT * FROM frontview.%1$s_live WHERE day >= %2$L AND day < %3$L',
+        'INSERT INTO public.storm_%1$s SELECT * FROM frontview.%1$s_live WHERE day >= %2$L AND day < %3$L',
         NEW.view, OLD.first_day, NEW.first_day
     );
-    INSERT INTO storm_seal SELECT NEW.view, NEW.first_day, s.asked_xid, pg_current_snapshot()
+    INSERT INTO public.storm_seal SELECT NEW.view, NEW.first_day, s.asked_xid, pg_current_snapshot()
     FROM frontview.seal s WHERE s.view = NEW.view;
     RETURN NEW;
 END

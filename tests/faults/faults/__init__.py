@@ -9,6 +9,7 @@ from tests.faults.faults import (
     leader,
     links,
     processes,
+    sealed_days,
     server,
     starts,
     stops,
@@ -17,7 +18,8 @@ from tests.faults.faults import (
 from tests.faults.faults.fault import Fault
 
 _SUBJECTS = (
-    caches, clocks, connections, coverage, data, leader, links, processes, server, starts, stops, transactions,
+    caches, clocks, connections, coverage, data, leader, links, processes, sealed_days, server, starts, stops,
+    transactions,
 )  # fmt: skip
 
 
