@@ -1,12 +1,12 @@
 """A storm in which days are sealed, each time later ones, while everything goes on.
 
 An oracle keeps what the base tables had of the sealed days under the very snapshot of each seal. Reads are compared
-with that, and of unsealed days with the base tables, as always. After the storm, every change of a transaction that was
-open when a seal was requested has to be in what was sealed.
+with that, and of unsealed days with the base tables, as always. And every change of a transaction that had an id when a
+seal was requested has to be in what was sealed.
 """
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -50,6 +50,13 @@ AND NOT pg_visible_in_snapshot(c.xmin::text::xid8, s.snapshot)
 """
 
 
+# The first day that the next seal of the calls seals.
+_NEXT = """
+SELECT GREATEST(a.first_day, CURRENT_DATE - %s) FROM frontview.view_state a
+WHERE a.view = 'call_daily' AND a.tier = 'archive'
+"""
+
+
 class SealingStorm(Storm):
     """A storm whose archives are sealed step by step."""
 
@@ -66,32 +73,21 @@ class SealingStorm(Storm):
     def _enough(self) -> bool:
         return super()._enough() and self.refreshes.get("sealed", 0) >= SEALS
 
-    def run(self) -> "SealingStorm":
-        super().run()
-        with connect(self.url, "storm-end") as c:
-            missed = c.execute(_MISSED).fetchall()
-        tally = Tally()
-        tally.differences.extend(f"a call of {day} by {xid} is missing before {before}" for before, day, xid in missed)
-        self.tallies.append(tally)
-        return self
-
     def _hold_open(self, chance: random.Random) -> None:
         """Keep transactions open, as always; but what they write is of the days that are sealed next."""
         with connect(self.url, "storm-sealing-holder") as c:
             while not self.over.is_set():
                 with c.transaction():
-                    row = c.execute(
-                        "SELECT sealing_before FROM frontview.seal WHERE sealing_before IS NOT NULL"
-                    ).fetchone()
-                    day = row[0] if row else datetime.now(UTC).date() - timedelta(days=chance.randint(20, DAYS - 2))
-                    self._insert_at(c, chance, day)
+                    row = c.execute(_NEXT, (DAYS,)).fetchone()
+                    assert row is not None
+                    self._insert_at(c, chance, row[0])
                     self._await_commits(chance.randint(5, 60))
                 self._note_commit()
 
     def _insert_at(self, c: psycopg.Connection[Any], chance: random.Random, day: Any) -> None:
         c.execute(
             "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-            "SELECT user_id, id, %s::date - interval '12 hours', 'busy', 30, 7 FROM agents WHERE id = %s",
+            "SELECT user_id, id, %s::date + interval '12 hours', 'busy', 30, 7 FROM agents WHERE id = %s",
             (day, self._agent(chance)),
         )
 
@@ -101,6 +97,9 @@ class SealingStorm(Storm):
             self._ask(c, view.name)
         before = self._seals(c)
         result = super()._one_refresh(c, chance)
+        for day_before, day, xid in c.execute(_MISSED).fetchall():
+            tally = Tally(differences=[f"a call of {day} by {xid} is missing before {day_before}"])
+            self.tallies.append(tally)
         self.refreshes["sealed"] = self.refreshes.get("sealed", 0) + self._seals(c) - before
         return result
 
