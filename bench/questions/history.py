@@ -1,11 +1,12 @@
 """What do late changes, the horizon and populations cost as history grows?
 
 ``call_daily``'s archive and sums are kept by the refresher's own code (gates, snapshots, bookkeeping and log included):
-one late change, 1,000 and 10,000 late keys, the horizon moved by one day, a rebuild, and the first population. A peer
-does the same with one undivided materialized view of the same SELECT and key: REFRESH … CONCURRENTLY after changes,
-and CREATE MATERIALIZED VIEW with its index and ANALYZE. TimescaleDB's continuous aggregate is refreshed after late
-changes, where the server has it. The overview is read with nothing stale, and with ten stale days in the archive. Then
-the oldest days are deleted and everything is measured again: days are as busy at every size.
+one late change, 1,000 and 10,000 late keys, the horizon moved by one day, a rebuild, and the first population. A move
+is compared with a refresh of the recent tier, which it comes with. A peer does the same with one undivided materialized
+view of the same SELECT and key: REFRESH … CONCURRENTLY after changes, and CREATE MATERIALIZED VIEW with its index and
+ANALYZE. TimescaleDB's continuous aggregate is refreshed after late changes, where the server has it. The overview is
+read with nothing stale, and with ten stale days in the archive. Then the oldest days are deleted and everything is
+measured again: days are as busy at every size.
 
 Limits: nothing else runs. The recent tier holds seven days, so that the shortest history has an archive too. WAL is the
 server's. An undivided view allows few rounds: none is discarded, and in each of them the archive is brought up to date
@@ -116,12 +117,16 @@ class _Bench:
             self._collect()
         return costs | {name: [self._cost(statement)] for name, statement in self.peers.items()}
 
-    def horizon(self) -> tuple[Cost, int]:
-        """Move the horizon back by a day, and forward; return what the way forward costs, and how many rows moved."""
+    def horizon(self) -> tuple[Costs, int]:
+        """Move the horizon back by a day, and forward; return what the way forward costs, and how many rows moved.
+
+        A refresh of the recent tier without a move is measured between the two.
+        """
         before = self._horizon - timedelta(days=1)
         self._refreshed("moved", VIEW.tiers, horizon=before)
-        cost = self._refreshed("moved", VIEW.tiers, horizon=self._horizon)
-        return cost, self._number(ROWS_OF_A_DAY, before)
+        refresh_alone = self._refreshed("refreshed", ("recent",))
+        move = self._refreshed("moved", VIEW.tiers, horizon=self._horizon)
+        return {"all tiers": [move], "recent tier, no move": [refresh_alone]}, self._number(ROWS_OF_A_DAY, before)
 
     def rebuild(self) -> Costs:
         """Return what a rebuild costs."""
@@ -205,10 +210,10 @@ def _of_one_size(bench: _Bench, stand: Stand, connection: Connection, calls: int
             for finding in _costs(size + action, late, goal, ONE_CHANGE if count == 1 else None):
                 yield action, finding
     moves = [bench.horizon() for _ in range(stand.scale.rounds)]
-    for finding in _costs(size + HORIZON, [{"all tiers": [cost]} for cost, _ in moves]):
+    for finding in _costs(size + HORIZON, [costs for costs, _ in moves]):
         yield HORIZON, finding
-    a_row = spread([1000 * cost.milliseconds / rows for cost, rows in moves])
-    yield HORIZON, Finding(size + HORIZON, "1,000 rows that move", a_row, "ms", goal=MOVE)
+    for finding in _a_thousand_rows(size + HORIZON, moves):
+        yield HORIZON, finding
     for finding in _costs(size + "rebuild", [bench.rebuild() for _ in rounds]):
         yield "rebuild", finding
     for finding in _reads(bench, stand, connection, size):
@@ -235,6 +240,17 @@ def _costs(
         if any(cost.temporary_bytes for cost in costs):
             temporary = spread([cost.temporary_bytes / 1000 for cost in costs])
             yield Finding(case, f"{name}: temporary files", temporary, "kB")
+
+
+def _a_thousand_rows(case: str, moves: Sequence[tuple[Costs, int]]) -> Iterator[Finding]:
+    """Yield what a move costs per 1,000 rows that move, as a whole, and beyond the refresh that it comes with."""
+    whole, beyond = [], []
+    for costs, rows in moves:
+        took, refresh_alone = (costs[name][0].milliseconds for name in ("all tiers", "recent tier, no move"))
+        whole.append(1000 * took / rows)
+        beyond.append(1000 * (took - refresh_alone) / rows)
+    yield Finding(case, "1,000 rows that move, alone", spread(whole), "ms")
+    yield Finding(case, "1,000 rows that move, beyond a refresh", spread(beyond), "ms", goal=MOVE)
 
 
 def _medians(rounds: Sequence[Costs], name: str) -> list[float]:

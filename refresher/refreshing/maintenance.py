@@ -18,7 +18,15 @@ from refresher.leader.alarms import report_refresh
 from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
-from refresher.refreshing.policy import Decision, decide, horizon_to_move_to, most_urgent, retry_seconds, with_moves
+from refresher.refreshing.policy import (
+    Decision,
+    decide,
+    horizon_to_move_to,
+    most_urgent,
+    move_waits_seconds,
+    retry_seconds,
+    with_moves,
+)
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.tier_states import Failures, Horizon, read_horizons, read_tier_states
@@ -76,17 +84,22 @@ class Maintenance:
         return self._refresh(connection, view, view.tiers, term, horizon=wanted, rebuild=True).outcome
 
     def _refresh_due(self, connection: Connection, term: Term) -> None:
-        moving = self._move_horizons(connection, term)
+        waiting: dict[str, date] = {}
+        moving = self._move_horizons(connection, term, waiting)
         while self._session.goes_on(term):
             due = most_urgent(self._decide(connection, term, moving))
             if due is None:
                 return
-            self._refresh(connection, self._catalog.view(due.view), tiers_together(due.tier), term)
+            view, tiers, horizon = self._catalog.view(due.view), tiers_together(due.tier), None
+            if due.tier == "recent" and not due.failures and view.name in waiting:
+                tiers, horizon = view.tiers, waiting.pop(view.name)
+                del moving[view.name]
+            self._refresh(connection, view, tiers, term, horizon=horizon)
 
-    def _decide(self, connection: Connection, term: Term, moving: set[str]) -> list[Decision]:
+    def _decide(self, connection: Connection, term: Term, moving: Mapping[str, float]) -> list[Decision]:
         """Return the policy's decisions, after writing them as the leader's note.
 
-        :param moving: views whose horizon must move once the recent tier may be tried again.
+        :param moving: in how many seconds the horizon of a view moves, once the recent tier may be tried again.
         """
         now = time.monotonic()
         states = read_tier_states(connection, self._failures, now)
@@ -94,20 +107,27 @@ class Maintenance:
         self._notes.plan(connection, term.epoch, with_moves(decisions, moving), now)
         return decisions
 
-    def _move_horizons(self, connection: Connection, term: Term) -> set[str]:
-        """Move the horizons that are due; return the views whose horizon is due but could not be moved."""
-        left = set()
+    def _move_horizons(self, connection: Connection, term: Term, waiting: dict[str, date]) -> dict[str, float]:
+        """Move the horizons that wait no longer; return in how many seconds those that are left must be moved.
+
+        :param waiting: gets the new horizons of views whose recent tier may be refreshed first, then with it.
+        """
+        left = {}
         for horizon in read_horizons(connection):
             name, wanted = horizon.view, self._wanted(horizon)
             if wanted is None or not self._session.goes_on(term):
                 continue
             view = self._catalog.view(name)
-            if self._failed_recently(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed:
-                left.add(name)
+            if seconds := move_waits_seconds(horizon.now, horizon.day, wanted):
+                left[name], waiting[name] = seconds, wanted
+            elif (
+                self._failed_recently(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed
+            ):
+                left[name] = 0.0
         return left
 
     def _wanted(self, horizon: Horizon) -> date | None:
-        return horizon_to_move_to(horizon.today, horizon.day, self._recent_days, horizon.sealed_before)
+        return horizon_to_move_to(horizon.now.date(), horizon.day, self._recent_days, horizon.sealed_before)
 
     def _refresh(
         self,

@@ -5,12 +5,13 @@ refreshes together take at most their duty of one core, except that an unpopulat
 is refreshed at once.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 300.0
+MOVE_WAITS_SECONDS = 6 * 3600.0  # How long after midnight a move of the horizon may wait for a refresh that is due.
 
 # Why a refresh is due when it is: codes that programs may rely on, and sentences for people.
 REASONS = {
@@ -80,10 +81,11 @@ def decide(tiers: Sequence[TierState], *, duty: float, min_seconds: float) -> li
     return [_retried(Decision(tier, *_wanted(tier, *interval))) for tier in tiers]
 
 
-def with_moves(decisions: Sequence[Decision], moving: Collection[str]) -> list[Decision]:
+def with_moves(decisions: Sequence[Decision], moving: Mapping[str, float]) -> list[Decision]:
     """Return ``decisions``, replaced by a horizon move where that comes sooner than the tier's own refresh.
 
-    :param moving: views whose horizon must move: that refreshes all their tiers, once the recent one may be tried.
+    :param moving: in how many seconds the horizon of a view moves: that refreshes all its tiers, once the recent one
+        may be tried.
     """
     recent = {it.tier.view: it.tier for it in decisions if it.tier.tier == "recent"}
 
@@ -91,7 +93,7 @@ def with_moves(decisions: Sequence[Decision], moving: Collection[str]) -> list[D
         tier = recent.get(decision.tier.view)
         if tier is None or tier.view not in moving:
             return decision
-        move = _retried(Decision(tier, 0.0, "horizon"))
+        move = _retried(Decision(tier, moving[tier.view], "horizon"))
         comes_first = decision.in_seconds is None or (move.in_seconds or 0.0) < decision.in_seconds
         return replace(move, tier=decision.tier) if comes_first else decision
 
@@ -144,7 +146,7 @@ def horizon_to_move_to(
 ) -> date | None:
     """Return the horizon that a daily view should move to, None if its horizon may stay.
 
-    It moves daily: a move costs as much as a refresh of the recent tier and the days that pass to the archive.
+    It moves daily.
 
     :param horizon: None if the view was never populated.
     :param sealed_before: the first day that is not sealed, None if no day is: sealed days stay in the archive.
@@ -152,3 +154,16 @@ def horizon_to_move_to(
     wanted = max(today - timedelta(days=recent_days), sealed_before or date.min)
     # A shorter recent tier grows by itself.
     return wanted if horizon is None or horizon < wanted or horizon > today else None
+
+
+def move_waits_seconds(now: datetime, horizon: date | None, wanted: date) -> float:
+    """Return how long a move by a day may wait for a refresh of the recent tier that is due anyway.
+
+    A move refreshes the recent tier, which costs its whole size, and that is most of what a move costs.
+
+    :param now: the time in UTC.
+    """
+    if horizon is None or wanted - horizon != timedelta(days=1):
+        return 0.0
+    since_midnight = now - datetime.combine(now, time.min)
+    return max(0.0, MOVE_WAITS_SECONDS - since_midnight.total_seconds())

@@ -1,7 +1,7 @@
 """Reads what the refresh policy decides by: the state of every tier, and the horizons."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from models.connection import Connection
 from refresher.refreshing.policy import TierState
@@ -45,7 +45,7 @@ ORDER BY v.view, v.tier
 
 HORIZONS = """
 SELECT
-    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, CURRENT_DATE AS today, (
+    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, now() AT TIME ZONE 'UTC' AS now, (
         SELECT a.first_day FROM frontview.view_state a
         WHERE a.view = v.view AND a.tier = 'archive' AND isfinite(a.first_day)
     ) AS sealed_before
@@ -98,13 +98,13 @@ class Horizon:
     """Where the horizon of a daily view is.
 
     :param day: None when the view was never populated.
-    :param today: in UTC.
+    :param now: the time in UTC.
     :param sealed_before: the first day that is not sealed; None: no day is.
     """
 
     view: str
     day: date | None
-    today: date
+    now: datetime
     sealed_before: date | None
 
 

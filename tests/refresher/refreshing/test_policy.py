@@ -1,7 +1,7 @@
 """What is refreshed, when, and how far the horizon moves: pure decisions."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from refresher.refreshing.policy import (
     decide,
     horizon_to_move_to,
     most_urgent,
+    move_waits_seconds,
     retry_seconds,
     with_moves,
 )
@@ -213,7 +214,7 @@ def test_what_is_told_of_a_refresh_is_what_comes(
 
 def test_a_move_of_the_horizon_takes_every_tier_of_its_view_along_and_no_other() -> None:
     clean = decide([CLEAN, replace(CLEAN, tier="archive"), replace(CLEAN, view="w")], duty=0.05, min_seconds=5.0)
-    moves = with_moves(clean, {"v"})
+    moves = with_moves(clean, {"v": 0.0})
     assert [(it.tier.view, it.tier.tier, it.in_seconds, it.code) for it in moves] == [
         ("v", "recent", 0.0, "horizon"),
         ("v", "archive", 0.0, "horizon"),
@@ -224,7 +225,7 @@ def test_a_move_of_the_horizon_takes_every_tier_of_its_view_along_and_no_other()
 def test_a_move_that_failed_is_tried_again_later_and_a_refresh_that_comes_sooner_stays() -> None:
     failed = replace(CLEAN, failures=3, failed_seconds_ago=1.0)
     archive = replace(STALE, tier="archive", refreshed_seconds_ago=38.0)
-    moves = with_moves(decide([failed, archive], duty=0.05, min_seconds=5.0), {"v"})
+    moves = with_moves(decide([failed, archive], duty=0.05, min_seconds=5.0), {"v": 0.0})
     assert [(it.in_seconds, it.code) for it in moves] == [(7.0, "failed"), (2.0, "duty")]
     assert "3 in a row" in moves[0].why
 
@@ -264,3 +265,27 @@ def test_a_horizon_that_comes_back_from_the_future_stays_after_sealed_days() -> 
     assert horizon_to_move_to(TODAY, days_ago(-9), 45, sealed_before) == sealed_before
     assert horizon_to_move_to(TODAY, sealed_before, 45, sealed_before) is None
     assert horizon_to_move_to(TODAY, days_ago(50), 45, days_ago(60)) == days_ago(45)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "hour", "seconds"),
+    [
+        (days_ago(46), 0, 6 * 3600),
+        (days_ago(46), 5, 3600),
+        (days_ago(46), 7, 0),
+        (days_ago(47), 1, 0),  # since yesterday
+        (TODAY + timedelta(days=1), 1, 0),
+        (None, 1, 0),
+    ],
+)
+def test_a_move_by_a_day_waits_some_hours_for_a_refresh_that_is_due(
+    horizon: date | None, hour: int, seconds: float
+) -> None:
+    now = datetime(TODAY.year, TODAY.month, TODAY.day, hour)
+    assert move_waits_seconds(now, horizon, days_ago(45)) == seconds
+
+
+def test_a_move_that_waits_is_told_and_a_refresh_that_comes_sooner_is_told_instead() -> None:
+    clean = decide([CLEAN, replace(STALE, tier="archive")], duty=0.05, min_seconds=5.0)
+    moves = with_moves(clean, {"v": 3600.0})
+    assert [(it.in_seconds, it.code) for it in moves] == [(3600.0, "horizon"), (0.0, "stale")]

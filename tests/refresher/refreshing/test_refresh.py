@@ -265,6 +265,28 @@ class TestMaintenance:
 
         assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
 
+    @pytest.mark.parametrize("wait", [0.0, 3600.0])
+    def test_a_move_by_a_day_that_may_wait_comes_with_a_refresh_that_is_due(
+        self, db: Refreshed, maintenance: Maintenance, monkeypatch: pytest.MonkeyPatch, wait: float
+    ) -> None:
+        yesterdays = db.horizon - timedelta(days=1)
+        for view in ("call_daily", "lead_daily"):
+            db.refresh(view, *CATALOG.view(view).tiers, horizon=yesterdays)
+        monkeypatch.setattr(maintenance_module, "move_waits_seconds", lambda *_: wait)
+        db.c.execute("UPDATE frontview.view_state SET refreshed_at = now() - interval '1 hour'")
+        db.call(1, 0)
+        db.drain()
+        self.refreshes(db)
+
+        maintenance.refresh_due()
+
+        assert {(view, outcome) for view, tier, outcome in self.refreshes(db) if tier == "recent"} == (
+            {("call_daily", "moved")} if wait else {("call_daily", "moved"), ("lead_daily", "moved")}
+        )
+        assert db.state("recent").first_day == db.horizon
+        assert db.state("recent", "lead_daily").first_day == (yesterdays if wait else db.horizon)
+        db.check_reads()
+
     def test_a_failed_refresh_is_tried_again_later_and_not_before(
         self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
     ) -> None:
