@@ -89,7 +89,9 @@ view_state = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("relation", sa.Text, nullable=False, comment="schema-qualified name of the materialized view"),
     sa.Column("sources", ARRAY(sa.Text), nullable=False),
-    sa.Column("first_day", sa.Date, nullable=False, comment="first day the tier holds"),
+    sa.Column(
+        "first_day", sa.Date, nullable=False, comment="first day the tier holds; an archive's earlier days are sealed"
+    ),
     sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
     sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
     sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
@@ -100,6 +102,21 @@ view_state = sa.Table(
     sa.Column("key_us", sa.BigInteger, comment="of an archive: microseconds a key in its last compaction of many"),
     sa.PrimaryKeyConstraint("view", "tier"),
     sa.CheckConstraint("tier IN ('recent', 'by_day', 'archive', 'total', 'whole')", name="tier"),
+    sa.CheckConstraint("before_day >= first_day", name="horizon_after_sealed_days"),
+    schema=SCHEMA,
+)
+
+# What was requested of a view's sealed days, and what changed in them since they were sealed; the first day that is not
+# sealed is the archive's ``first_day``. Written by requests, by seals, and by the drain connection, which counts.
+seal = sa.Table(
+    "seal",
+    metadata,
+    sa.Column("view", sa.Text, primary_key=True),
+    sa.Column("sealing_before", sa.Date, comment="the requested first unsealed day; NULL: nothing is requested"),
+    sa.Column("asked_xid", Xid8, comment="of the transaction that requested it"),
+    sa.Column("sealed_through", sa.BigInteger, comment="newest drain that the last seal saw; NULL: none yet"),
+    sa.Column("sealed_changes", sa.BigInteger, nullable=False, server_default="0", comment="keys changed late"),
+    sa.Column("alarmed_changes", sa.BigInteger, nullable=False, server_default="0", comment="when last looked at"),
     schema=SCHEMA,
 )
 

@@ -20,6 +20,7 @@ TABLES = (
     "invalidation",
     "view_state",
     "ready_view",
+    "seal",
     "refresh_attempt",
     "refresh_log",
 )
@@ -38,6 +39,8 @@ OBJECTS = (
     "reset_drain",
     "drain_changes",
     "collect_stale_keys",
+    "request_seal",
+    "seal_is_due",
     "prune_change_log",
     "forget_feed",
     "prove_key",
@@ -203,7 +206,12 @@ def create_refresh_tables() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("relation", sa.Text, nullable=False, comment="schema-qualified name of the materialized view"),
         sa.Column("sources", postgresql.ARRAY(sa.Text), nullable=False),
-        sa.Column("first_day", sa.Date, nullable=False, comment="first day the tier holds"),
+        sa.Column(
+            "first_day",
+            sa.Date,
+            nullable=False,
+            comment="first day the tier holds; an archive's earlier days are sealed",
+        ),
         sa.Column("before_day", sa.Date, nullable=False, comment="first day the tier no longer holds"),
         sa.Column("through", sa.BigInteger, comment="drain its contents cover; NULL: not populated"),
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
@@ -216,6 +224,18 @@ def create_refresh_tables() -> None:
         sa.CheckConstraint(
             "tier IN ('recent', 'by_day', 'archive', 'total', 'whole')", name=op.f("ck_view_state_tier")
         ),
+        sa.CheckConstraint("before_day >= first_day", name=op.f("ck_view_state_horizon_after_sealed_days")),
+        schema=SCHEMA,
+    )
+    op.create_table(
+        "seal",
+        sa.Column("view", sa.Text, nullable=False),
+        sa.Column("sealing_before", sa.Date, comment="the requested first unsealed day; NULL: nothing is requested"),
+        sa.Column("asked_xid", NamedType("xid8"), comment="of the transaction that requested it"),
+        sa.Column("sealed_through", sa.BigInteger, comment="newest drain that the last seal saw; NULL: none yet"),
+        sa.Column("sealed_changes", sa.BigInteger, nullable=False, server_default="0", comment="keys changed late"),
+        sa.Column("alarmed_changes", sa.BigInteger, nullable=False, server_default="0", comment="when last looked at"),
+        sa.PrimaryKeyConstraint("view", name="pk_seal"),
         schema=SCHEMA,
     )
     op.create_table(

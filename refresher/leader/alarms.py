@@ -19,9 +19,19 @@ NOTIFICATION_QUEUE = "notification_queue"  # The queue fills up because a listen
 AUDIT_FAILING = "audit_failing"  # The audit cannot compare a view's reads. Subject: the view.
 CAPTURE_CHANGED = "capture_changed"  # Triggers or partitions of a table changed. Subject: the table.
 EXACTNESS = "exactness"  # A read differed from its recomputation. Subject: the view.
-KINDS = (UNCAPTURED, ROWS_HIDDEN, REFRESH_FAILING, NOTIFICATION_QUEUE, AUDIT_FAILING, CAPTURE_CHANGED, EXACTNESS)
+SEALED_CHANGED = "sealed_changed"  # Base rows of sealed days changed; answers stay as sealed. Subject: the view.
+KINDS = (
+    UNCAPTURED,
+    ROWS_HIDDEN,
+    REFRESH_FAILING,
+    NOTIFICATION_QUEUE,
+    AUDIT_FAILING,
+    CAPTURE_CHANGED,
+    EXACTNESS,
+    SEALED_CHANGED,
+)
 # Alarms about events, and AUDIT_FAILING: an audit that was switched off cannot clear its own alarm.
-EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING)
+EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING, SEALED_CHANGED)
 KEEP_SECONDS = 3600.0
 FAILURES_TO_ALARM = 3
 

@@ -15,6 +15,7 @@ from models.connection import Connection
 
 PRUNE_SECONDS = 1.0  # How often drained rows of the change log are deleted.
 FORGET_SECONDS = 10.0  # How often old feed and drain rows are deleted.
+COLLECT_SECONDS = 30.0  # How often stale keys are looked at without a refresh: no refresh covers sealed days.
 BUDGET_SECONDS = 0.01  # How long batches may follow each other between two drains; the last one may take longer.
 BATCH = 1000  # How many rows one batch deletes, or how many stale keys it looks at.
 # A day that is -infinity is text to us: a date of Python has none.
@@ -43,7 +44,7 @@ class Housekeeping:
         self._forgotten = 0
         self._collecting = False
         self._collect_from: tuple[Any, ...] = (None, None, None)
-        self._prune_at = self._forget_at = 0.0
+        self._prune_at = self._forget_at = self._collect_at = 0.0
 
     def run_what_is_due(self) -> None:
         """Run batches until nothing is due or the budget is spent; at least one, if any is due."""
@@ -76,12 +77,13 @@ class Housekeeping:
             self._forgotten = forgotten
         return True
 
-    def _collect(self, _now: float) -> bool:
+    def _collect(self, now: float) -> bool:
         """Look at a batch of stale keys and delete the covered ones; return False if that is not due."""
         if not self._collecting:
-            if not self._collect_wanted.is_set():
+            if not self._collect_wanted.is_set() and now < self._collect_at:
                 return False
             self._collect_wanted.clear()
+            self._collect_at = now + COLLECT_SECONDS
             self._collecting = True
         self._collect_from = self._row(COLLECT, *self._collect_from, BATCH)
         self._collecting = self._collect_from[0] is not None

@@ -37,6 +37,7 @@ SELECT
             FROM unnest(v.sources) s (source) CROSS JOIN LATERAL (
                 SELECT k.day FROM frontview.stale_key k
                 WHERE k.source = s.source AND k.day < v.before_day AND k.drain_id > v.through
+                AND (k.day >= v.first_day OR k.day = '-infinity')
                 ORDER BY k.source, k.day, k.user_id LIMIT most.keys
             ) k
             LIMIT most.keys

@@ -29,7 +29,7 @@ from refresher.refreshing.policy import (
 )
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
-from refresher.refreshing.tier_states import Failures, read_horizons, read_tier_states
+from refresher.refreshing.tier_states import Failures, Horizon, read_horizons, read_tier_states
 from views_sql.declaration.maintained_view import Catalog, MaintainedView
 
 log = structlog.get_logger(__name__)
@@ -80,11 +80,7 @@ class Maintenance:
             view = self._catalog.view(str(argument.get("view")))
         except CatalogError as error:
             return f"failed: {error}"
-        horizons = {daily: (horizon, now) for daily, horizon, now in read_horizons(connection)}
-        wanted = None
-        if view.name in horizons:
-            horizon, now = horizons[view.name]
-            wanted = horizon_to_move_to(now.date(), horizon, self._recent_days)
+        wanted = next((self._wanted(it) for it in read_horizons(connection) if it.view == view.name), None)
         return self._refresh(connection, view, view.tiers, term, horizon=wanted, rebuild=True).outcome
 
     def _refresh_due(self, connection: Connection, term: Term) -> None:
@@ -117,18 +113,21 @@ class Maintenance:
         :param waiting: gets the new horizons of views whose recent tier may be refreshed first, then with it.
         """
         left = {}
-        for name, horizon, now in read_horizons(connection):
-            wanted = horizon_to_move_to(now.date(), horizon, self._recent_days)
+        for horizon in read_horizons(connection):
+            name, wanted = horizon.view, self._wanted(horizon)
             if wanted is None or not self._session.goes_on(term):
                 continue
             view = self._catalog.view(name)
-            if seconds := move_waits_seconds(now, horizon, wanted):
+            if seconds := move_waits_seconds(horizon.now, horizon.day, wanted):
                 left[name], waiting[name] = seconds, wanted
             elif (
                 self._failed_recently(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed
             ):
                 left[name] = 0.0
         return left
+
+    def _wanted(self, horizon: Horizon) -> date | None:
+        return horizon_to_move_to(horizon.now.date(), horizon.day, self._recent_days, horizon.sealed_before)
 
     def _refresh(
         self,

@@ -22,6 +22,7 @@ REASONS = {
     "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
     "failed": "Its last refresh failed, {failures} in a row; it is tried again then.",
     "horizon": "The horizon is to move: the recent tier is refreshed with it.",
+    "seal": "Its days are to be sealed: at once.",
     "clean": "Nothing that it holds is stale: nothing to do.",
 }
 
@@ -36,6 +37,7 @@ class TierState:
     :param duration_seconds: duration of its last refresh.
     :param failures: number of refreshes that failed in a row.
     :param failed_seconds_ago: time since the last of these.
+    :param sealing: whether days of an archive can be sealed now, as an operator requested.
     """
 
     view: str
@@ -47,6 +49,7 @@ class TierState:
     duration_seconds: float
     failures: int = 0
     failed_seconds_ago: float = 0.0
+    sealing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ def _wanted(tier: TierState, interval_seconds: float, held_by: str) -> tuple[flo
     """Return in how many seconds a refresh is due, and why, regardless of failures."""
     if not tier.populated:
         return 0.0, "unpopulated"
+    if tier.sealing:
+        return 0.0, "seal"
     if not tier.stale:
         return None, "clean"
     due = "stale"
@@ -136,14 +141,17 @@ def retry_seconds(failures: int) -> float:
     return float(min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 20), LONGEST_RETRY_SECONDS))
 
 
-def horizon_to_move_to(today: date, horizon: date | None, recent_days: int) -> date | None:
+def horizon_to_move_to(
+    today: date, horizon: date | None, recent_days: int, sealed_before: date | None = None
+) -> date | None:
     """Return the horizon that a daily view should move to, None if its horizon may stay.
 
     It moves daily.
 
     :param horizon: None if the view was never populated.
+    :param sealed_before: the first day that is not sealed, None if no day is: sealed days stay in the archive.
     """
-    wanted = today - timedelta(days=recent_days)
+    wanted = max(today - timedelta(days=recent_days), sealed_before or date.min)
     # A shorter recent tier grows by itself.
     return wanted if horizon is None or horizon < wanted or horizon > today else None
 

@@ -6,18 +6,16 @@ read). The drain relies on it: a key marked while no refresh runs need not be ma
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 import psycopg
 from psycopg import sql
 
 from models.connection import Connection
-from refresher.leader.leadership import LOCK_CLASS
 from refresher.refreshing.compaction import REBUILD_DUE, compact
 from refresher.refreshing.refresh_log import RefreshResult, TierRefresh, log_end, rows_added, value_of
-from refresher.refreshing.steps import announce, cover, one_snapshot, refuse_rewritten
+from refresher.refreshing.sealing import seal_if_due
+from refresher.refreshing.steps import announce, cover, gates, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
 
 # REFRESH … CONCURRENTLY analyzes its new rows to compare them with the old ones; that plan
@@ -26,9 +24,7 @@ RESOURCE_SETTINGS = (
     "SET LOCAL default_statistics_target = 10",
     "SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
 )
-TRY_GATES = "SELECT g, pg_try_advisory_lock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
-LEAVE_GATES = "SELECT pg_advisory_unlock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
-# What reads need of a view is noted again when its days are updated, even to the same ones.
+# What reads need to know about a view is noted again when its days are updated, even to the same ones.
 REBUILT = (
     "UPDATE frontview.view_state SET rebuild_ms = %s, rebuilt_rows = %s, before_day = before_day "
     "WHERE view = %s AND tier = 'archive'"
@@ -69,7 +65,7 @@ def refresh(
     parts = [TierRefresh(tier) for tier in view.tiers if tier in together]
     tiers = tuple(part.tier for part in parts)
     started, started_at = time.monotonic(), datetime.now(UTC)
-    with _gates(connection, [f"{view.name}/{tier}" for tier in tiers]) as entered:
+    with gates(connection, view.name, tiers) as entered:
         if not entered:
             return RefreshResult(view.name, tiers, "busy", 0.0)
         try:
@@ -77,6 +73,8 @@ def refresh(
             for part in parts:
                 part.populated, part.rows_before = found.get(part.tier, (False, None))
             outcome = _bring_up_to_date(connection, view.name, parts, epoch, horizon, rebuild, timeout_seconds)
+            if "archive" in tiers and outcome != "fenced":
+                seal_if_due(connection, view.name, parts, epoch, timeout_seconds)
         except psycopg.Error as error:
             if connection.broken:
                 raise
@@ -124,18 +122,6 @@ def _analyze(connection: Connection, view: str, tiers: tuple[str, ...]) -> None:
     except psycopg.Error:
         if connection.broken:
             raise
-
-
-@contextmanager
-def _gates(connection: Connection, names: list[str]) -> Iterator[bool]:
-    """Hold gates, all or none; yield whether it does. No gate is waited for."""
-    rows = connection.execute(TRY_GATES, (LOCK_CLASS, names)).fetchall()
-    free = [name for name, got in rows if got]
-    try:
-        yield len(free) == len(names)
-    finally:
-        if not connection.closed:
-            connection.execute(LEAVE_GATES, (LOCK_CLASS, free))
 
 
 def _refresh_in_one_snapshot(

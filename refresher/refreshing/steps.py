@@ -10,8 +10,11 @@ import psycopg
 from psycopg import sql
 
 from models.connection import Connection
+from refresher.leader.leadership import LOCK_CLASS
 from refresher.refreshing.refresh_log import value_of
 
+TRY_GATES = "SELECT g, pg_try_advisory_lock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
+LEAVE_GATES = "SELECT pg_advisory_unlock(%s, hashtext(g)) FROM unnest(%s::text[]) g"
 # An odd number of attempts means that a refresh runs. After one that died, the next one also makes the number odd.
 ANNOUNCE = """
 WITH announced AS (
@@ -50,6 +53,19 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = {}
 """)
+
+
+@contextmanager
+def gates(connection: Connection, view: str, tiers: Sequence[str]) -> Iterator[bool]:
+    """Hold the gates of tiers, all or none; yield whether it does. No gate is waited for."""
+    names = [f"{view}/{tier}" for tier in tiers]
+    rows = connection.execute(TRY_GATES, (LOCK_CLASS, names)).fetchall()
+    free = [name for name, got in rows if got]
+    try:
+        yield len(free) == len(names)
+    finally:
+        if not connection.closed:
+            connection.execute(LEAVE_GATES, (LOCK_CLASS, free))
 
 
 def announce(connection: Connection, view: str, tiers: Sequence[str]) -> dict[str, tuple[bool, int | None]]:

@@ -32,6 +32,7 @@ SELECT
         SELECT FROM frontview.stale_key k
         WHERE k.user_id IS NULL AND k.drain_id > v.through AND k.source = ANY (v.sources)
     ) AS every_key,
+    v.tier = 'archive' AND frontview.seal_is_due(v.view) AS sealing,
     EXTRACT(EPOCH FROM clock_timestamp() - v.refreshed_at)::float8 AS refreshed_seconds_ago,
     (
         SELECT COALESCE(sum(t.duration_ms), 0) FROM frontview.view_state t WHERE t.view = v.view
@@ -44,7 +45,10 @@ ORDER BY v.view, v.tier
 
 HORIZONS = """
 SELECT
-    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, now() AT TIME ZONE 'UTC' AS now
+    v.view, CASE WHEN isfinite(v.first_day) THEN v.first_day END AS horizon, now() AT TIME ZONE 'UTC' AS now, (
+        SELECT a.first_day FROM frontview.view_state a
+        WHERE a.view = v.view AND a.tier = 'archive' AND isfinite(a.first_day)
+    ) AS sealed_before
 FROM frontview.view_state v WHERE v.tier = 'recent' ORDER BY v.view
 """
 
@@ -79,15 +83,31 @@ def read_tier_states(connection: Connection, failures: Failures, now: float) -> 
             populated=populated,
             stale=stale,
             every_key=every_key,
-            refreshed_seconds_ago=seconds_ago,
-            duration_seconds=duration_seconds,
+            sealing=sealing,
+            refreshed_seconds_ago=ago,
+            duration_seconds=seconds,
             failures=failures.count_of(view, tier),
             failed_seconds_ago=failures.seconds_since(view, tier, now),
         )
-        for view, tier, populated, stale, every_key, seconds_ago, duration_seconds in connection.execute(TIER_STATES)
+        for view, tier, populated, stale, every_key, sealing, ago, seconds in connection.execute(TIER_STATES)
     ]
 
 
-def read_horizons(connection: Connection) -> list[tuple[str, date | None, datetime]]:
-    """Return (view, horizon or None when never populated, the time in UTC) of every daily view."""
-    return [(row[0], row[1], row[2]) for row in connection.execute(HORIZONS).fetchall()]
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Where the horizon of a daily view is.
+
+    :param day: None when the view was never populated.
+    :param now: the time in UTC.
+    :param sealed_before: the first day that is not sealed; None: no day is.
+    """
+
+    view: str
+    day: date | None
+    now: datetime
+    sealed_before: date | None
+
+
+def read_horizons(connection: Connection) -> list[Horizon]:
+    """Return the horizon of every daily view."""
+    return [Horizon(*row) for row in connection.execute(HORIZONS).fetchall()]

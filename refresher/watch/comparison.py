@@ -5,7 +5,7 @@ Invariant: both sides are read under the same snapshot, so a difference is a wro
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -23,7 +23,7 @@ WITH state AS MATERIALIZED (
 ), merged AS MATERIALIZED (
     SELECT m.* FROM stale, {merged}(%(user)s::text::frontview.user_key, {range} stale.v) m
 ), live AS MATERIALIZED (
-    SELECT * FROM {live} l WHERE l.{user} = %(user)s::text::frontview.user_key
+    SELECT l.* FROM stale, {live} l WHERE l.{user} = %(user)s::text::frontview.user_key {unsealed}
 ), {sums}
 SELECT
     (SELECT count(*) FROM (SELECT * FROM merged EXCEPT ALL SELECT * FROM live) a)
@@ -33,6 +33,8 @@ SELECT
     (SELECT (v).archive_readable OR (v).recent_readable FROM stale),
     (SELECT frontview.rewritten((s).storage) FROM state)
 """
+UNSEALED: LiteralString = "AND l.{day} >= (stale.v).sealed_before"
+# The sums of sealed days are compared with the archive's rows: nothing else has them.
 # All days before the horizon are compared as one sum: the merged one comes from the tier `total`, which `ROWS` does
 # not read.
 SUMS = """
@@ -41,7 +43,12 @@ merged_sums AS MATERIALIZED (
     {by_day}(%(user)s::text::frontview.user_key, (stale.v).horizon, stale.v) m GROUP BY m.day HAVING {any}
 ), live_sums AS MATERIALIZED (
     SELECT CASE WHEN m.{day} >= (stale.v).horizon THEN m.{day} END AS since, {measures}
-    FROM stale, live m GROUP BY since HAVING {any}
+    FROM stale, (
+        SELECT l.{day}, {columns} FROM live l
+        UNION ALL
+        SELECT l.{day}, {columns} FROM stale, {archive} l
+        WHERE l.{user} = %(user)s::text::frontview.user_key AND l.{day} < (stale.v).sealed_before
+    ) m GROUP BY since HAVING {any}
 )
 """
 NO_SUMS = "merged_sums AS (SELECT 1 WHERE FALSE), live_sums AS (SELECT 1 WHERE FALSE)"
@@ -83,7 +90,8 @@ def _statement(view: MaintainedView) -> sql.Composed:
         merged=_relation(f"{view.name}_merged"),
         live=_relation(f"{view.name}_live"),
         user=sql.Identifier(view.unique_key[0]),
-        range=sql.SQL("'-infinity', 'infinity'," if daily else ""),
+        range=sql.SQL("(stale.v).sealed_before, 'infinity'," if daily else ""),
+        unsealed=sql.SQL(UNSEALED if daily else "").format(day=sql.Identifier(view.day_column or "")),
         sums=_sums(view) if daily else sql.SQL(NO_SUMS),
     )
 
@@ -95,6 +103,9 @@ def _sums(view: MaintainedView) -> sql.Composed:
         any=sql.SQL(" OR ").join(sql.SQL("{} <> 0").format(measure) for measure in sums),
         by_day=_relation(f"{view.name}_by_day_merged"),
         day=sql.Identifier(view.day_column or ""),
+        columns=sql.SQL(", ").join(sql.Identifier("l", measure) for measure in view.measures),
+        archive=_relation(f"{view.name}_archive"),
+        user=sql.Identifier(view.unique_key[0]),
     )
 
 

@@ -11,6 +11,7 @@ from refresher.leader.alarms import (
     NOTIFICATION_QUEUE,
     REFRESH_FAILING,
     ROWS_HIDDEN,
+    SEALED_CHANGED,
     UNCAPTURED,
     clear_alarms,
     clear_all_but,
@@ -20,6 +21,12 @@ from refresher.leader.alarms import (
 
 QUEUE_LIMIT = 0.25  # Share of the notification queue that may be in use without an alarm.
 QUEUE = "pg_notify"  # The alarm's subject.
+LATE_CHANGES = """
+UPDATE frontview.seal s SET alarmed_changes = s.sealed_changes
+FROM (SELECT l.view, l.alarmed_changes AS before FROM frontview.seal l) l
+WHERE l.view = s.view AND s.sealed_changes > l.before
+RETURNING s.view, s.sealed_changes, s.sealed_changes - l.before
+"""
 TIERS = "SELECT view || '/' || tier FROM frontview.view_state"
 
 
@@ -43,6 +50,14 @@ def _check_row_security(connection: Connection) -> None:
     for table, of_table in faults.items():
         raise_alarm(connection, ROWS_HIDDEN, table, " ".join(of_table).removesuffix("."))
     clear_all_but(connection, ROWS_HIDDEN, list(faults))
+
+
+def check_sealed_days(connection: Connection) -> None:
+    """Raise an alarm for each view whose sealed days have changed since the last check; in one transaction."""
+    with connection.transaction():
+        for view, changes, more in connection.execute(LATE_CHANGES).fetchall():
+            detail = f"{more} more keys of sealed days changed, {changes} in all; answers stay as sealed"
+            raise_alarm(connection, SEALED_CHANGED, view, detail)
 
 
 def check_queue(connection: Connection, limit: float = QUEUE_LIMIT) -> None:

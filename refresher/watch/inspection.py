@@ -18,7 +18,7 @@ from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.watch.audit import Audit
-from refresher.watch.coverage import check_coverage, check_queue
+from refresher.watch.coverage import check_coverage, check_queue, check_sealed_days
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
 from views_sql.declaration.maintained_view import Catalog
@@ -80,6 +80,8 @@ class Inspection:
             with _isolated(connection, "notification_queue"):
                 check_queue(connection)
                 self._queue_at = now + QUEUE_SECONDS
+            with _isolated(connection, "sealed_days"):
+                check_sealed_days(connection)
         with _isolated(connection, "audit"):
             self._go_on_auditing(connection, term, now)
         self._metrics.leading(count_alarms(connection), term.epoch)

@@ -118,6 +118,31 @@ def end_after_the_first_chunk(url: str) -> None:
     rewrite_each(url, COMPACT, "LIMIT p_batch + 1", "LIMIT 1")
 
 
+SEAL = "seal(bigint)"
+
+
+def seal_without_undrained_keys(url: str) -> None:
+    rewrite_each(url, SEAL, "NOT pg_visible_in_snapshot(l.xid, newest.marked)", "FALSE")
+
+
+def seal_without_waiting_for_open_transactions(url: str) -> None:
+    due = "frontview.seal_is_due(text)"
+    rewrite_function(url, due, "pg_snapshot_xmin(pg_current_snapshot()) > s.asked_xid", "TRUE")
+
+
+def rebuild_forgets_sealed_rows(url: str) -> None:
+    rewrite_each(url, "rebuild()", "WHERE tier.first_day > '-infinity' AND", "WHERE FALSE AND")
+
+
+def reads_take_sealed_days_for_stale(url: str) -> None:
+    rewrite_each(
+        url,
+        "merged(frontview.user_key, date, date, frontview.staleness)",
+        "IF p_first < p_stale.sealed_before",
+        "IF FALSE",
+    )
+
+
 def ignore_rewrites(url: str) -> None:
     rewrite_function(
         url,

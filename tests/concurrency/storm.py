@@ -33,7 +33,9 @@ EXPECTED = (
 class Storm:
     """One run against one database."""
 
-    def __init__(self, url: str, *, seed: int = 1, seconds: float = 60.0, comparisons: int = 3000) -> None:
+    def __init__(
+        self, url: str, *, seed: int = 1, seconds: float = 60.0, comparisons: int = 3000, drain_pause: float = 0.005
+    ) -> None:
         self.url, self.seed, self.wanted = url, seed, comparisons
         self.deadline = time.monotonic() + seconds
         self.over = threading.Event()
@@ -42,7 +44,7 @@ class Storm:
         self.tallies: list[Tally] = []
         self.refreshes: dict[str, int] = {}
         self.crashes: list[BaseException] = []
-        self.drain = Drain(lambda: connect(url, "storm-drain"), pause_seconds=0.005, keep_feed_seconds=60)
+        self.drain = Drain(lambda: connect(url, "storm-drain"), pause_seconds=drain_pause, keep_feed_seconds=60)
 
     def run(self) -> "Storm":
         self._fill()
@@ -62,8 +64,7 @@ class Storm:
         for thread in threads:
             thread.start()
         while not self.over.wait(0.05):
-            enough = self.comparisons >= self.wanted and self.refreshes.get("moved", 0) >= 5
-            if enough or self.differences or time.monotonic() > self.deadline:
+            if self._enough() or self.differences or time.monotonic() > self.deadline:
                 self.over.set()
         for thread in threads:
             thread.join()
@@ -71,6 +72,9 @@ class Storm:
         if self.crashes:
             raise self.crashes[0]
         return self
+
+    def _enough(self) -> bool:
+        return self.comparisons >= self.wanted and self.refreshes.get("moved", 0) >= 5
 
     @property
     def comparisons(self) -> int:

@@ -4,7 +4,7 @@ Invariant: a comparison is one statement with one snapshot, and EXCEPT ALL both 
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
@@ -19,10 +19,11 @@ WITH state AS MATERIALIZED (
 ), given AS MATERIALIZED (
     SELECT m.* FROM stale, {merged}({user}, {range} stale.v) m
 ), wanted AS MATERIALIZED (
-    SELECT * FROM {live} WHERE {key} = {user}
+    {wanted}
 ), {sums}
 SELECT {rows}, {rows_of_sums}, (SELECT count(*) FROM wanted), (SELECT frontview.rewritten((s).storage) FROM state)
 """
+_LIVE: LiteralString = "SELECT * FROM {live} WHERE {key} = {user}"
 # One row a day since the 20th day before today, and one of all days before.
 _SUMS = """
 given_sums AS MATERIALIZED (
@@ -65,9 +66,12 @@ class Difference(NamedTuple):
         return f"{self.too_many} rows too many, {self.missing} missing, {self.wrong_sums} wrong sums"
 
 
-def merged_read(connection: Connection, view: MaintainedView, user: object) -> Difference:
+def merged_read(
+    connection: Connection, view: MaintainedView, user: object, wanted: LiteralString = _LIVE
+) -> Difference:
     """Compare the merged reads of one user, rows and sums, with the live relation.
 
+    :param wanted: what they are compared with instead: a query, which may name {live}, {name}, {key} and {user}.
     :raises psycopg.errors.SerializationFailure: a table was rewritten meanwhile, so the read must be repeated.
     :raises psycopg.errors.DeadlockDetected: a TRUNCATE took its locks in another order; the same holds.
     """
@@ -76,8 +80,12 @@ def merged_read(connection: Connection, view: MaintainedView, user: object) -> D
         name=sql.Literal(view.name),
         merged=sql.Identifier("frontview", f"{view.name}_merged"),
         range=sql.SQL("'-infinity', 'infinity'," if view.day_column else ""),
-        live=sql.Identifier("frontview", f"{view.name}_live"),
-        key=sql.Identifier(view.unique_key[0]),
+        wanted=sql.SQL(wanted).format(
+            live=sql.Identifier("frontview", f"{view.name}_live"),
+            name=sql.Literal(view.name),
+            key=sql.Identifier(view.unique_key[0]),
+            user=_key(user),
+        ),
         sums=_sums(view, user) if view.day_column else sql.SQL(_NO_SUMS),
         rows=sql.SQL(_ROWS),
         rows_of_sums=sql.SQL(_ROWS_OF_SUMS),

@@ -51,6 +51,7 @@ PARAMETERS = {
     "p_stale.days": "$4",
     "patched": "$4",
     "p_stale.horizon": "$5",
+    "p_stale.sealed_before": "$6",
 }
 
 
@@ -144,8 +145,8 @@ def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycop
             if "call_daily_merged(" in statement:
                 continue  # the other function's statements
             query = re.sub("|".join(PARAMETERS), lambda match: PARAMETERS[match.group()], statement)
-            values = "7, CURRENT_DATE - 29, CURRENT_DATE, ARRAY[CURRENT_DATE], CURRENT_DATE - 45"
-            found = plan(filled, query, "frontview.user_key, date, date, date[], date", values)
+            values = "7, CURRENT_DATE - 29, CURRENT_DATE, ARRAY[CURRENT_DATE], CURRENT_DATE - 45, CURRENT_DATE - 90"
+            found = plan(filled, query, "frontview.user_key, date, date, date[], date, date", values)
             # one row a user: of so few users a scan is cheaper
             assert set(re.findall(r"Seq Scan on (\w+)", found)) <= {"call_daily_total"}, found
             for tier in re.findall(r"frontview\.call_daily_(recent|archive) ", query):

@@ -19,14 +19,14 @@ VERSION_TABLE = "public.frontview_alembic_version"
 EVERYTHING = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 WEB_READS = (
     *("alarm", "audit", "drain", "feed", "invalidation", "operator_task", "refresh_attempt", "refresh_log"),
-    *("leader_note", "role_right", "source", "traffic", "view_state", "warm_plan", "worker"),
+    *("leader_note", "role_right", "seal", "source", "traffic", "view_state", "warm_plan", "worker"),
 )
 WEB_TABLES = {f"frontview.{name}": {"SELECT"} for name in WEB_READS} | {VERSION_TABLE: {"SELECT"}}
 REFRESHER_TABLES = {
     f"frontview.{name}": EVERYTHING
     for name in (
         *("access", "alarm", "audit", "capture_state", "change_log", "drain", "feed", "invalidation", "operator_task"),
-        *("leader_note", "refresh_attempt", "refresh_log", "stale_key", "traffic", "warm_plan", "worker"),
+        *("leader_note", "refresh_attempt", "refresh_log", "seal", "stale_key", "traffic", "warm_plan", "worker"),
     )
 } | {f"frontview.{name}": {"SELECT"} for name in ("ready_view", "role_right", "source", "view_state")}
 REFRESHER_TABLES[VERSION_TABLE] = {"SELECT"}
@@ -48,6 +48,8 @@ REFRESHER_FUNCTIONS = BOTH | {
         "reset_drain",
         "drain_changes",
         "collect_stale_keys",
+        "request_seal",
+        "seal_is_due",
         "prune_change_log",
     ),
     *("forget_feed", "capture_coverage", "check_capture", "refresh_tier", "analyze_tier", "finish_redating"),
@@ -56,7 +58,7 @@ REFRESHER_FUNCTIONS = BOTH | {
         f"{view.name}_{function}"
         for view in CATALOG.views
         if view.day_column
-        for function in ("by_day_merged", "compact", "move_horizon", "rebuild")
+        for function in ("by_day_merged", "compact", "move_horizon", "rebuild", "seal", "unseal", "erase")
     ),
 }
 ATTEMPTS = {

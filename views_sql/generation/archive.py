@@ -13,6 +13,9 @@ FUNCTIONS = {  # What a function is called after the view, and its template.
     "compact": "archive_compact",
     "move_horizon": "archive_move",
     "rebuild": "archive_rebuild",
+    "seal": "archive_seal",
+    "unseal": "archive_unseal",
+    "erase": "archive_erase",
 }
 # Rows are updated in place: free space in each page keeps the new version of a row beside the old one, and vacuum comes
 # after a fiftieth of the rows has changed instead of a fifth.

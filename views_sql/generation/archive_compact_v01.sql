@@ -1,8 +1,8 @@
 -- {{name}}_compact, version 1: makes one batch of stale keys of the archive, and the sums of their users, what is live
 -- one row: the key with which the next batch begins, NULLs when this was the last one, how many keys this one had, and
 -- how many rows more the archive and its sums have
--- p_day, p_user: what the last call returned, NULLs to begin; a key without a day is all days of its user, and counts
--- as its rows too
+-- p_day, p_user: what the last call returned, NULLs to begin; a key without a day is all unsealed days of its user,
+-- and counts as its rows too
 -- reads stale_key, view_state, {{name}}_live; writes {{name}}_archive, {{name}}_total; runs as their owner
 -- the caller holds the tier's gate, and its transaction is REPEATABLE READ. Marks are read by index, source by source,
 -- and rows key by key: joined, they would be read whole. A row that stays the same is not written. Raises 40001 when a
@@ -44,7 +44,7 @@ BEGIN
         FROM unnest(tier.sources) s (source) CROSS JOIN LATERAL (
             SELECT k.day, k.user_id FROM frontview.stale_key k
             WHERE k.source = s.source AND (k.day, k.user_id) >= (p_day, p_user) AND k.day < tier.before_day
-            AND k.drain_id > tier.through
+            AND (k.day >= tier.first_day OR k.day = '-infinity') AND k.drain_id > tier.through
             ORDER BY k.source, k.day, k.user_id LIMIT p_batch + 1
         ) k
         GROUP BY k.day, k.user_id ORDER BY k.day, k.user_id
@@ -58,7 +58,9 @@ BEGIN
     END IF;
 
     WITH stale AS MATERIALIZED (
-        SELECT k.user_id, k.day AS first_day, CASE WHEN k.whole THEN tier.before_day ELSE k.day + 1 END AS before_day
+        SELECT
+            k.user_id, GREATEST(k.day, tier.first_day) AS first_day,
+            CASE WHEN k.whole THEN tier.before_day ELSE k.day + 1 END AS before_day
         FROM (
             SELECT u.user_id, u.day, bool_or(u.day = '-infinity') OVER (PARTITION BY u.user_id) AS whole
             FROM unnest(stale_users[:keys], stale_days[:keys]) u (user_id, day)

@@ -1,6 +1,6 @@
 -- {{name}}_rebuild, version 1: computes the archive and its sums again, beside the present tables, and takes their place
 -- returns nothing; runs as the owner
--- reads {{name}}_live, view_state; replaces {{name}}_archive and {{name}}_total
+-- reads {{name}}_live, and for sealed days the old archive; replaces {{name}}_archive and {{name}}_total
 -- the caller holds the tiers' gates, and its transaction is REPEATABLE READ. Reads that began before see by the storage
 -- of the old tables that they were replaced, and read again. Raises 55P03 when readers leave no moment for it
 -- change: first version
@@ -9,16 +9,21 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    tier frontview.view_state;
     tries integer := 0;
     statement text;
     patience text := current_setting('lock_timeout');
 BEGIN
     -- Keeps autovacuum away, and no reader. Its worker gives way to a wait of a second, and not to the short ones below.
     LOCK TABLE frontview.{{name}}_archive, frontview.{{name}}_total IN SHARE UPDATE EXCLUSIVE MODE;
+    SELECT s.* INTO STRICT tier FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive';
     -- Measured, INSERT into a table that is there takes 1.7 times as long.
     CREATE TABLE frontview.{{name}}_archive_new{{storage}} AS
-    SELECT {{columns_of_v}} FROM frontview.{{name}}_live v
-    WHERE v.{{day}} < (SELECT s.before_day FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive');
+    SELECT {{columns_of_v}}
+    FROM frontview.{{name}}_live v WHERE v.{{day}} >= tier.first_day AND v.{{day}} < tier.before_day
+    UNION ALL
+    SELECT {{columns_of_v}} FROM frontview.{{name}}_archive v
+    WHERE tier.first_day > '-infinity' AND v.{{day}} < tier.first_day;
     COMMENT ON TABLE frontview.{{name}}_archive_new IS {{comment}};
     ALTER TABLE frontview.{{name}}_archive_new ADD CONSTRAINT {{name}}_archive_new_key PRIMARY KEY ({{key}});
     CREATE TABLE frontview.{{name}}_total_new (LIKE frontview.{{name}}_total){{storage}};

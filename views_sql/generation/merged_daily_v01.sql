@@ -12,6 +12,14 @@ AS $$
 DECLARE
     patched date[];
 BEGIN
+    IF p_first < p_stale.sealed_before THEN
+        RETURN QUERY SELECT v.*, NULL::boolean FROM frontview.{{name}}_archive v
+        WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND LEAST(p_last, p_stale.sealed_before - 1);
+        IF p_last < p_stale.sealed_before THEN
+            RETURN;
+        END IF;
+        p_first := p_stale.sealed_before;
+    END IF;
     IF NOT (p_stale.archive_readable OR p_stale.recent_readable) THEN
         RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
         WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last;

@@ -55,15 +55,34 @@ def replace_maintained_view(view: MaintainedView, template_version: int) -> list
 def drop_maintained_view(name: str) -> list[str]:
     """Return the DDL that removes a maintained view of either kind, dependants first."""
     return [
+        refuse_to_drop_sealed_days(name),
         *drop_merged_reads(name),
         *drop_archive_functions(name),
         *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in ("by_day", "recent", "whole")),
         *(f"DROP TABLE IF EXISTS frontview.{name}_{tier}" for tier in ("total", "archive")),
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
+        f"DELETE FROM frontview.seal WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
         # No refresh of it runs, because it would hold a lock on what was just dropped. The count must never fall.
         f"UPDATE frontview.refresh_attempt SET attempts = attempts + 2 + attempts % 2 WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
     ]
+
+
+def refuse_to_drop_sealed_days(name: str) -> str:
+    """Return what fails while days of a view are sealed: perhaps nothing but its archive has them."""
+    return f"""
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM frontview.view_state v
+        WHERE v.view = {literal(name)} AND v.tier = 'archive' AND v.first_day > '-infinity'
+    ) THEN
+        RAISE EXCEPTION '% has sealed days, which perhaps nothing else has: run frontview unseal first', {literal(name)}
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END
+$$
+"""  # nosec B608  # the literal is quoted
 
 
 def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:

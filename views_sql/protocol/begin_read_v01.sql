@@ -1,6 +1,6 @@
 -- begin_read, version 1: returns the state of an exact read: watermark and stale days, under the caller's snapshot
 -- one row; STABLE, so that it reads with the snapshot of the statement that calls the dashboard
--- reads drain, change_log, stale_key, view_state, ready_view; p_base: every day is stale (the read of the base tables)
+-- reads drain, change_log, stale_key, view_state, ready_view; p_base: every unsealed day is stale
 -- leaves out days outside p_first..p_last; storage holds every captured table, so that direct reads are checked too
 -- change: first version
 CREATE FUNCTION frontview.begin_read(

@@ -1,6 +1,6 @@
 -- find_stale_days, version 1: returns the state of an exact read when something is stale, not populated or not noted
 -- one row; begin_read calls it with the watermark and the marks of the user and of every user
--- reads view_state, source, pg_class; p_base: every day is stale
+-- reads view_state, source, pg_class; p_base: every day is stale that is not sealed: no tier holds a sealed day
 -- leaves out days outside p_first..p_last; storage holds every captured table, so that direct reads are checked too
 -- change: first version
 CREATE FUNCTION frontview.find_stale_days(
@@ -47,7 +47,7 @@ BEGIN
             IF stale.view IS NOT NULL THEN
                 state.views := state.views || stale;
             END IF;
-            stale := ROW (tier.view, NULL, FALSE, FALSE, FALSE, '{}');
+            stale := ROW (tier.view, NULL, FALSE, FALSE, FALSE, '{}', NULL);
         END IF;
         state.storage := state.storage || tier.relation;
         readable := NOT p_base AND tier.through IS NOT NULL AND tier.relispopulated IS TRUE
@@ -69,6 +69,7 @@ BEGIN
         CASE tier.tier
             WHEN 'archive' THEN
                 stale.archive_readable := readable;
+                stale.sealed_before := tier.first_day;
             WHEN 'recent' THEN
                 stale.recent_readable := readable;
                 stale.horizon := tier.first_day;
@@ -86,9 +87,15 @@ BEGIN
     IF cardinality(state.views) IS DISTINCT FROM cardinality(p_views) THEN
         RAISE EXCEPTION 'a maintained view of % is not registered', p_views USING ERRCODE = 'undefined_table';
     END IF;
+    -- Sealed days are never read from base tables.
     SELECT
-        bool_or(v.archive_readable OR v.recent_readable) FILTER (WHERE v.horizon IS NOT NULL),
-        CASE WHEN bool_or(v.archive_readable OR v.recent_readable) THEN 'materialized_view' ELSE 'database' END
+        bool_or(v.archive_readable OR v.recent_readable OR p_first < v.sealed_before)
+            FILTER (WHERE v.horizon IS NOT NULL),
+        CASE
+            WHEN bool_or(v.archive_readable OR v.recent_readable OR p_first < v.sealed_before)
+                THEN 'materialized_view'
+            ELSE 'database'
+        END
     INTO dated, state.source
     FROM unnest(state.views) v;
     -- An answer whose days all came from base tables is not "from the view" because of rows without a day.

@@ -30,12 +30,16 @@ BEGIN
         WHERE c.oid IN (SELECT p.relation FROM captured p)
         OR c.oid IN (SELECT to_regclass(t.relation) FROM frontview.view_state t WHERE t.view = changed)
     ), clean AS (
-        SELECT max(t.first_day) FILTER (WHERE t.tier = 'recent') AS horizon, bool_or(t.tier = 'recent') AS daily
+        SELECT
+            max(t.first_day) FILTER (WHERE t.tier = 'recent') AS horizon, bool_or(t.tier = 'recent') AS daily,
+            max(t.first_day) FILTER (WHERE t.tier = 'archive') AS sealed_before
         FROM frontview.view_state t WHERE t.view = changed
     )
     SELECT
         changed, 'frontview.ready_view'::regclass,
-        ROW (changed, clean.horizon, clean.daily, TRUE, clean.daily, '{}')::frontview.staleness,
+        ROW (
+            changed, clean.horizon, clean.daily, TRUE, clean.daily, '{}', clean.sealed_before
+        )::frontview.staleness,
         stored.storage, stored.filenodes
     FROM clean CROSS JOIN stored
     ON CONFLICT (view) DO UPDATE

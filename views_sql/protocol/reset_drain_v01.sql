@@ -1,6 +1,6 @@
 -- reset_drain, version 1: resets the bookkeeping at the first start, or after a restore into another cluster
 -- returns the new drain_id; every key of every source becomes stale
--- writes change_log (its rows' xids belong to the old cluster), stale_key, feed, drain
+-- writes change_log (its rows' xids belong to the old cluster), stale_key, feed, drain, seal. Sealed days stay sealed
 -- change: first version
 CREATE FUNCTION frontview.reset_drain(p_epoch bigint, p_nonce bigint, p_cluster bigint) RETURNS bigint
 LANGUAGE plpgsql
@@ -24,6 +24,8 @@ BEGIN
     )
     INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked)
     SELECT next_id, p_epoch, p_nonce, taken.snapshot, now(), p_cluster, 0, taken.snapshot FROM taken;
+    -- No transaction of the old cluster is open here.
+    UPDATE frontview.seal SET asked_xid = '0' WHERE sealing_before IS NOT NULL;
     RETURN next_id;
 END
 $$

@@ -2,7 +2,8 @@
 -- horizon: first day of the recent tier, NULL for a view without days
 -- *_readable: the tier is wanted, populated, and not stale as a whole; recent_readable stands for tier 'whole' too,
 -- and total_readable for the sums of both tiers
--- days: stale days within readable tiers and within the days asked for
+-- days: stale days within readable tiers and within the days asked for; sealed_before: the archive alone has earlier
+-- days, -infinity: none, NULL for a view without days
 -- change: first version
 CREATE TYPE frontview.staleness AS (
     view text,
@@ -10,5 +11,6 @@ CREATE TYPE frontview.staleness AS (
     archive_readable boolean,
     recent_readable boolean,
     total_readable boolean,
-    days date []
+    days date [],
+    sealed_before date
 )

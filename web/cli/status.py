@@ -81,7 +81,7 @@ def _tiers(tiers: "Sequence[TierStatus]") -> "Table":
             (
                 f"{tier.view} v{tier.version}",
                 tier.tier,
-                _days(tier.first_day, tier.before_day),
+                _days(tier.first_day, tier.before_day) + _sealed(tier),
                 "refreshing" if tier.refreshing else yes_or_no(tier.populated),
                 tier.through,
                 f"{tier.stale_keys:,}" if tier.populated else "all",
@@ -157,6 +157,14 @@ def _days(first: str, before: str) -> str:
         return "none yet"
     parts = [f"from {first}"] * (first != "-infinity") + [f"before {before}"] * (before != "infinity")
     return " ".join(parts) or "all"
+
+
+def _sealed(tier: "TierStatus") -> str:
+    """Return in words whether days of the tier are sealed."""
+    if tier.sealed_before is None:
+        return ""
+    late = f", {tier.sealed_changes:,} keys changed late" if tier.sealed_changes else ""
+    return f" (earlier days are sealed{late})"
 
 
 def yes_or_no(value: bool) -> str:

@@ -1,4 +1,7 @@
-"""The check that archives and their sums stay small: autovacuum is on for them, and nothing keeps dead rows in them."""
+"""Checks of archives and their sums: that they stay small, and what is sealed.
+
+Autovacuum is on for them, and nothing keeps dead rows in them.
+"""
 
 from typing import LiteralString
 
@@ -13,6 +16,11 @@ DEAD_ROWS, DEAD_SHARE = 1000, 0.1
 HELD_SECONDS = 60.0  # A younger transaction holds vacuum back too briefly to matter.
 OFF: LiteralString = """
 SELECT s.name FROM unnest(ARRAY['autovacuum', 'track_counts']) AS s (name) WHERE current_setting(s.name) = 'off'
+"""
+SEALED_DAYS = "sealed days"
+SEALED: LiteralString = """
+SELECT v.view, NULLIF(v.first_day, '-infinity')::text, s.sealing_before::text, s.sealing_before <= v.before_day
+FROM frontview.view_state v LEFT JOIN frontview.seal s ON s.view = v.view WHERE v.tier = 'archive' ORDER BY v.view
 """
 TABLES: LiteralString = """
 SELECT v.relation, COALESCE(c.reloptions, '{}'), pg_stat_get_dead_tuples(c.oid), GREATEST(c.reltuples, 0)::float8
@@ -54,6 +62,16 @@ def vacuumed(connection: Connection) -> Finding:
         return warned(SUBJECT, f"storage options were changed: {listed(list(changes))}", f"{remedies}.")
     dead = [f"{table} ({rows} dead)" for table, _, rows, of in tables if rows > DEAD_ROWS + DEAD_SHARE * of]
     return _held(connection, dead) if dead else passed(SUBJECT, f"{len(tables)} tables, vacuumed in time")
+
+
+def sealed(connection: Connection) -> Finding:
+    """Tell which days are sealed, and whether a request to seal days waits for the horizon."""
+    rows = connection.execute(SEALED).fetchall()
+    if waiting := [f"{view} before {asked}" for view, _, asked, reached in rows if asked and not reached]:
+        remedy = "Seal an earlier day, or lower FRONTVIEW_RECENT_DAYS."
+        return warned(SEALED_DAYS, f"requested, and after the horizon: {listed(waiting)}", remedy)
+    found = [f"{view} before {before}" for view, before, _, _ in rows if before]
+    return passed(SEALED_DAYS, listed(found) or "none")
 
 
 def _to_restore(reloptions: list[str]) -> str:

@@ -77,6 +77,7 @@ def _schema_checks(catalog: Catalog) -> list[tuple[str, Check]]:
         ("logical replication", schema.subscriptions),
         ("materialized views", schema.unique_indexes),
         ("archive", archive.vacuumed),
+        ("sealed days", archive.sealed),
         ("roles", roles.roles),
         ("may read", lambda connection: roles.may_read(connection, catalog)),
         ("may refresh", roles.may_refresh),

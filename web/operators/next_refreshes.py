@@ -20,6 +20,7 @@ ReasonCode = Literal[
     "min_interval",
     "failed",
     "horizon",
+    "seal",
     "clean",
     "refreshing",
     "no_leader",

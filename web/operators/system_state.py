@@ -70,6 +70,8 @@ class TierStatus:
     row_count: Annotated[int | None, Field(description="After its last successful refresh.")]
     size_bytes: int | None
     stale_keys: int
+    sealed_before: Annotated[str | None, Field(description="Of an archive: its first day that is not sealed.")]
+    sealed_changes: Annotated[int | None, Field(description="Keys of sealed days that changed since.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,11 @@ SELECT
         SELECT count(*) FROM frontview.stale_key k
         WHERE k.source = ANY (v.sources) AND (v.through IS NULL OR k.drain_id > v.through)
         AND frontview.tier_holds(v.first_day, v.before_day, k.day)
-    ) AS stale_keys
-FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
+    ) AS stale_keys,
+    CASE WHEN v.tier = 'archive' THEN NULLIF(v.first_day, '-infinity')::text END AS sealed_before,
+    s.sealed_changes
+FROM frontview.view_state v LEFT JOIN frontview.seal s ON s.view = v.view AND v.tier = 'archive'
+LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
 ORDER BY v.view, v.first_day DESC, v.tier
 """
 WATERMARK: LiteralString = """

@@ -11,6 +11,7 @@ from tests.faults.faults import (
     links,
     processes,
     rewrites,
+    sealed_days,
     server,
     starts,
     stops,
@@ -20,7 +21,7 @@ from tests.faults.faults.fault import Fault
 
 _SUBJECTS = (
     caches, clocks, connections, coverage, failing_refreshes, leader, leader_at_work, links, processes, rewrites,
-    server, starts, stops, transactions,
+    sealed_days, server, starts, stops, transactions,
 )  # fmt: skip
 
 

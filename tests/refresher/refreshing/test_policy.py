@@ -145,6 +145,9 @@ CASES = [
     (STALE, 0.0, "stale"),
     (replace(STALE, duration_seconds=5.1), 42.0, "duty"),
     (replace(STALE, duration_seconds=0.1, refreshed_seconds_ago=2.0), 3.0, "min_interval"),
+    (replace(CLEAN, sealing=True), 0.0, "seal"),
+    (replace(STALE, sealing=True, duration_seconds=5.1), 0.0, "seal"),
+    (replace(CLEAN, sealing=True, failures=3, failed_seconds_ago=0.0), 8.0, "failed"),
     (replace(STALE, failures=3, failed_seconds_ago=0.0), 8.0, "failed"),
     (replace(STALE, failures=3, failed_seconds_ago=8.0), 0.0, "stale"),
     (replace(STALE, failures=1, failed_seconds_ago=0.5, duration_seconds=5.1), 42.0, "duty"),
@@ -254,6 +257,14 @@ def test_the_horizon_moves_when_the_recent_tier_holds_a_day_too_much(horizon: da
 def test_a_move_is_final_for_that_day(recent_days: int) -> None:
     moved = horizon_to_move_to(TODAY, None, recent_days)
     assert horizon_to_move_to(TODAY, moved, recent_days) is None
+
+
+def test_a_horizon_that_comes_back_from_the_future_stays_after_sealed_days() -> None:
+    sealed_before = days_ago(30)
+
+    assert horizon_to_move_to(TODAY, days_ago(-9), 45, sealed_before) == sealed_before
+    assert horizon_to_move_to(TODAY, sealed_before, 45, sealed_before) is None
+    assert horizon_to_move_to(TODAY, days_ago(50), 45, days_ago(60)) == days_ago(45)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ TIER = TierStatus(
     duration_ms=None,
     row_count=None,
     size_bytes=None,
+    sealed_before=None,
+    sealed_changes=None,
     stale_keys=0,
 )
 

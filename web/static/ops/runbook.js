@@ -19,6 +19,11 @@ export const RUNBOOK = {
     meaning: "Every key was made stale once, so reads stay right.",
     todo: "Nothing after a migration or an ATTACH or DETACH: it ends by itself after an hour. Otherwise find out who altered triggers.",
   },
+  sealed_changed: {
+    title: "Rows of sealed days changed",
+    meaning: "Answers keep the numbers of these days as they were sealed; the change is counted and not applied.",
+    todo: "Nothing if rows were deleted on purpose. Otherwise undo the change, or unseal the days while their rows are there.",
+  },
   exactness: {
     title: "A read differed from its recomputation",
     meaning: "The user's keys have been made stale already, so the next read is right.",

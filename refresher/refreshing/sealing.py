@@ -1,0 +1,115 @@
+"""Sealed days of an archive: they are sealed, compared with the base tables and unsealed, and a person is erased.
+
+Invariant: sealed rows, and which days are sealed, change only under the gates of the archive and its sums.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+
+import psycopg
+from psycopg import sql
+
+from models.connection import Connection
+from models.errors import FrontviewError
+from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
+from refresher.refreshing.steps import announce, gates, one_snapshot, refuse_rewritten
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS
+
+GATE_WAIT_SECONDS = 60.0  # How long an operator's command waits until no refresh of the archive runs.
+GATE_CHECK_SECONDS = 0.1
+ATTEMPTS = 5  # At a comparison, when late changes are counted meanwhile.
+
+DUE = "SELECT frontview.seal_is_due(%s)"
+# Beside the sealed rows, nothing is counted: what is logged must go on from the last number of rows.
+LOG_ERASED = """
+INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, row_count, outcome)
+SELECT %(view)s, 'archive', %(started_at)s, %(ms)s, (
+    SELECT l.row_count FROM frontview.refresh_log l
+    WHERE l.view = %(view)s AND l.tier = 'archive' AND l.row_count IS NOT NULL ORDER BY l.refresh_id DESC LIMIT 1
+) - %(erased)s, 'erased'
+"""
+
+
+class ArchiveBusy(FrontviewError):
+    """Refreshes, or counting late changes, left no moment for an operator's command."""
+
+    def __init__(self, view: str) -> None:
+        super().__init__(f"Other work on the archive of {view} left no moment for this; try again later.")
+
+
+def seal_if_due(
+    connection: Connection, view: str, parts: list[TierRefresh], epoch: int, timeout_seconds: float
+) -> bool:
+    """Seal the days that were requested, if that is due; return whether it did.
+
+    The caller holds the gates, has brought the archive up to date, so that little is left to write, and announces the
+    end of the attempt.
+
+    :raises psycopg.Error: it failed, and nothing is sealed.
+    """
+    if not value_of(connection, DUE, view):
+        return False
+    # So that no drain leaves a mark alone that the seal has seen: its number would not tell that a change is late.
+    announce(connection, view, ARCHIVE_TIERS)
+    with one_snapshot(connection, timeout_seconds):
+        before = rows_added(connection, view, parts)
+        sealed = bool(value_of(connection, _call(view, "seal"), epoch))
+        for part, earlier, now in zip(parts, before, rows_added(connection, view, parts), strict=True):
+            part.rows_added += now - earlier
+        refuse_rewritten(connection, view)
+    return sealed
+
+
+def unseal(connection: Connection, view: str, before: date | None) -> int:
+    """Unseal the days from ``before`` on (None: all) if they equal the base tables; return how many keys differ.
+
+    :raises ArchiveBusy: refreshes left no moment for it.
+    :raises psycopg.errors.InvalidParameterValue: none of these days is sealed.
+    """
+    day = "-infinity" if before is None else before
+    for _ in range(ATTEMPTS):
+        # Late changes may be counted meanwhile.
+        with (
+            suppress(psycopg.errors.SerializationFailure),
+            _archive_alone(connection, view),
+            one_snapshot(connection, 0),
+        ):
+            return int(value_of(connection, _call(view, "unseal"), day))
+    raise ArchiveBusy(view)
+
+
+def erase(connection: Connection, view: str, user: str, pattern: str) -> int:
+    """Remove a user's sealed rows and their part of the sums; return how many rows that were.
+
+    :param user: the user key as text.
+    :param pattern: of the user's answers, which the caches drop.
+    :raises ArchiveBusy: refreshes left no moment for it.
+    """
+    with _archive_alone(connection, view), connection.transaction():
+        started_at, begun = datetime.now(UTC), time.monotonic()
+        erased = int(value_of(connection, _call(view, "erase"), user))
+        if erased:
+            values = {"view": view, "erased": erased, "started_at": started_at}
+            connection.execute(LOG_ERASED, values | {"ms": round(1000 * (time.monotonic() - begun))})
+            connection.execute("SELECT frontview.request_invalidation(%s, 'erase')", (pattern,))
+    return erased
+
+
+@contextmanager
+def _archive_alone(connection: Connection, view: str) -> Iterator[None]:
+    """Hold the gates of an archive and its sums; between two attempts, their holder goes on."""
+    until = time.monotonic() + GATE_WAIT_SECONDS
+    while True:
+        with gates(connection, view, ARCHIVE_TIERS) as entered:
+            if entered:
+                yield
+                return
+        if time.monotonic() >= until:
+            raise ArchiveBusy(view)
+        time.sleep(GATE_CHECK_SECONDS)
+
+
+def _call(view: str, function: str) -> sql.Composed:
+    return sql.SQL("SELECT {}(%s)").format(sql.Identifier("frontview", f"{view}_{function}"))

@@ -1,0 +1,131 @@
+"""A storm in which days are sealed, each time later ones, while everything goes on.
+
+An oracle keeps what the base tables had of the sealed days under the very snapshot of each seal. Reads are compared
+with that, and of unsealed days with the base tables, as always. And every change of a transaction that had an id when a
+seal was requested has to be in what was sealed.
+"""
+
+import random
+from datetime import timedelta
+from typing import Any, LiteralString
+
+import psycopg
+
+from models.engine import connect
+from refresher.refreshing.refresh_log import RefreshResult
+from tests.concurrency.storm import DAYS, USERS, Storm
+from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
+from views_sql.voice.catalog import CATALOG
+
+DAILY = tuple(view for view in CATALOG.views if view.day_column)
+SEALS = 6  # How many seals a storm without a difference has at least.
+STEP_DAYS = 2  # How many more days a seal seals.
+
+_ORACLE = """
+CREATE TABLE storm_seal (view text, before date, asked_xid xid8, snapshot pg_snapshot);
+CREATE FUNCTION keep_what_is_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO public.storm_%1$s SELECT * FROM frontview.%1$s_live WHERE day >= %2$L AND day < %3$L',
+        NEW.view, OLD.first_day, NEW.first_day
+    );
+    INSERT INTO public.storm_seal SELECT NEW.view, NEW.first_day, s.asked_xid, pg_current_snapshot()
+    FROM frontview.seal s WHERE s.view = NEW.view;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER keep_what_is_sealed AFTER UPDATE OF first_day ON frontview.view_state
+FOR EACH ROW WHEN (NEW.tier = 'archive' AND NEW.first_day > OLD.first_day) EXECUTE FUNCTION keep_what_is_sealed();
+"""
+_WANTED: LiteralString = """
+SELECT l.* FROM {live} l WHERE l.{key} = {user}
+AND l.day >= (SELECT s.first_day FROM frontview.view_state s WHERE s.view = {name} AND s.tier = 'archive')
+UNION ALL SELECT o.* FROM {oracle} o WHERE o.{key} = {user}
+"""
+# A call that nobody has changed since: its transaction had an id when the seal was requested, and ended after it.
+_MISSED = """
+SELECT s.before, c.local_day, c.xmin FROM storm_seal s JOIN calls c ON c.local_day < s.before
+WHERE s.view = 'call_daily' AND c.xmin::text::xid8 < s.asked_xid
+AND NOT pg_visible_in_snapshot(c.xmin::text::xid8, s.snapshot)
+"""
+
+
+# The first day that the next seal of the calls seals.
+_NEXT = """
+SELECT GREATEST(a.first_day, CURRENT_DATE - %s) FROM frontview.view_state a
+WHERE a.view = 'call_daily' AND a.tier = 'archive'
+"""
+
+
+class SealingStorm(Storm):
+    """A storm whose archives are sealed step by step."""
+
+    def _fill(self) -> None:
+        super()._fill()
+        with connect(self.url, "storm-fill") as c:
+            c.execute(_ORACLE.encode())
+            for view in DAILY:
+                c.execute(f"CREATE TABLE storm_{view.name} AS SELECT * FROM frontview.{view.name}_live".encode())
+                c.execute(f"TRUNCATE storm_{view.name}".encode())
+            c.execute("CREATE TABLE storm_account_summary AS SELECT * FROM frontview.account_summary_live")
+            c.execute("TRUNCATE storm_account_summary")
+
+    def _enough(self) -> bool:
+        return super()._enough() and self.refreshes.get("sealed", 0) >= SEALS
+
+    def _hold_open(self, chance: random.Random) -> None:
+        """Keep transactions open, as always; but what they write is of the days that are sealed next."""
+        with connect(self.url, "storm-sealing-holder") as c:
+            while not self.over.is_set():
+                with c.transaction():
+                    row = c.execute(_NEXT, (DAYS,)).fetchone()
+                    assert row is not None
+                    self._insert_at(c, chance, row[0])
+                    self._await_commits(chance.randint(5, 60))
+                self._note_commit()
+
+    def _insert_at(self, c: psycopg.Connection[Any], chance: random.Random, day: Any) -> None:
+        c.execute(
+            "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
+            "SELECT user_id, id, %s::date + interval '12 hours', 'busy', 30, 7 FROM agents WHERE id = %s",
+            (day, self._agent(chance)),
+        )
+
+    def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
+        view = chance.choice(DAILY)
+        if chance.random() < 0.2:
+            self._ask(c, view.name)
+        before = self._seals(c)
+        result = super()._one_refresh(c, chance)
+        for day_before, day, xid in c.execute(_MISSED).fetchall():
+            tally = Tally(differences=[f"a call of {day} by {xid} is missing before {day_before}"])
+            self.tallies.append(tally)
+        self.refreshes["sealed"] = self.refreshes.get("sealed", 0) + self._seals(c) - before
+        return result
+
+    def _ask(self, c: psycopg.Connection[Any], view: str) -> None:
+        row = c.execute(
+            "SELECT GREATEST(a.first_day, CURRENT_DATE - %s), a.before_day FROM frontview.view_state a "
+            "WHERE a.view = %s AND a.tier = 'archive' AND isfinite(a.before_day) AND a.through IS NOT NULL",
+            (DAYS, view),
+        ).fetchone()
+        if row is not None and (wanted := row[0] + timedelta(days=STEP_DAYS)) <= row[1]:
+            c.execute("SELECT frontview.request_seal(%s, %s)", (view, wanted))
+
+    def _seals(self, c: psycopg.Connection[Any]) -> int:
+        row = c.execute("SELECT count(*) FROM storm_seal").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _read(self, chance: random.Random) -> None:
+        tally = Tally()
+        self.tallies.append(tally)
+        with connect(self.url, "storm-reader") as c:
+            while not self.over.is_set():
+                user = chance.randint(1, USERS)
+                if chance.random() < 0.3:
+                    compare_dashboard(c, chance.choice(tuple(DASHBOARDS)), user, tally, figures=False)
+                    continue
+                view = chance.choice(VIEWS)
+                daily = CATALOG.view(view).day_column is not None
+                compare_view(c, view, user, tally, _WANTED.replace("{oracle}", f"storm_{view}") if daily else None)

@@ -1,0 +1,109 @@
+"""Faults of sealed days: 52. Their rows go, and their numbers stay.
+
+Invariant: the rows are put back as they were, and the days are unsealed, before tiers and rows are compared.
+"""
+
+from typing import Any
+
+import psycopg
+
+from refresher.leader.alarms import SEALED_CHANGED
+from refresher.refreshing.sealing import unseal
+from tests.faults.faults.failing_refreshes import alarms
+from tests.faults.faults.fault import Fault, bit
+from tests.faults.faults.scene import Scene
+from tests.faults.record.history import History
+
+VIEW, CHILD = "call_daily", "calls_sealed"
+SEAL_DAYS, ROW_DAYS, ROWS, LATE = 80, 100, 12, 3
+LEAST_READS = 40
+_INSERT = """
+INSERT INTO {table} (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents, local_day)
+OVERRIDING SYSTEM VALUE
+SELECT {first_id} - g, user_id, min(id), now() - interval '100 days', 'completed', 60, 1, CURRENT_DATE - 100
+FROM agents CROSS JOIN generate_series(1, {rows}) g WHERE user_id = %s GROUP BY user_id, g
+"""
+_CALLS = "SELECT (a.body::json #>> '{{calls,all_time,calls}}')::bigint FROM frontview.dashboard_overview(%s, {base}) a"
+_SEALED = (
+    "SELECT first_day = CURRENT_DATE - %s FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive'"
+)
+_CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'call_daily'"
+_PUT_BACK = """
+DELETE FROM calls WHERE id BETWEEN -3000 AND -2000;
+INSERT INTO calls OVERRIDING SYSTEM VALUE SELECT * FROM kept_calls;
+DROP TABLE kept_calls;
+ALTER TABLE calls_sealed INHERIT calls;
+"""
+
+
+class SealedRowsGo(Fault):
+    """They are deleted, detached and changed late; every answer stays what it was when the days were sealed."""
+
+    number, name, must_hold = "52", "rows of sealed days are deleted, detached and changed late", "I7, counted, alarm"
+    seconds, subset_seconds = 120.0, None
+    touches = frozenset({"calls"})
+
+    def prepare(self, scene: Scene) -> None:
+        self.user = scene.deployment.add_users(1)[0]
+        scene.sql.execute(f"CREATE TABLE {CHILD} () INHERITS (calls)".encode())
+        scene.sql.execute("SELECT frontview.install_triggers('calls')")
+        for table, first_id in (("calls", -1000), (CHILD, -4000)):
+            scene.sql.execute(_INSERT.format(table=table, first_id=first_id, rows=ROWS).encode(), (self.user,))
+        scene.sql.execute("SELECT frontview.request_seal(%s, CURRENT_DATE - %s::int)", (VIEW, SEAL_DAYS))
+        scene.until(lambda: scene.value(_SEALED, SEAL_DAYS), "seal", seconds=60)
+
+    def strike(self, scene: Scene) -> None:
+        self.reads = self.wrong = 0
+        self.alarms: list[Any] = []
+        self.wanted = self._calls(scene, base=False)
+        scene.sql.execute(
+            f"CREATE TABLE kept_calls AS SELECT * FROM ONLY calls WHERE user_id = {self.user} "
+            f"AND local_day = CURRENT_DATE - {ROW_DAYS}".encode()
+        )
+        scene.sql.execute("DELETE FROM calls WHERE id IN (SELECT id FROM kept_calls)")
+        scene.sql.execute(f"ALTER TABLE {CHILD} NO INHERIT calls".encode())
+        scene.sql.execute(_INSERT.format(table="calls", first_id=-2000, rows=LATE).encode(), (self.user,))
+
+    def _calls(self, scene: Scene, *, base: bool) -> int | None:
+        try:
+            return int(scene.value(_CALLS.format(base=base), self.user))
+        except psycopg.errors.SerializationFailure:  # The archive was rebuilt under the read.
+            return None
+
+    def step(self, scene: Scene) -> None:
+        given = self._calls(scene, base=self.reads % 2 == 1)
+        self.reads += given is not None
+        self.wrong += given not in (None, self.wanted)
+        self.alarms = self.alarms or [it for it in alarms(scene) if it[:2] == (SEALED_CHANGED, VIEW)]
+
+    def over(self, scene: Scene) -> bool:
+        return bool(self.alarms) and self.reads >= LEAST_READS
+
+    def proof(self, scene: Scene) -> str:
+        self.changes = scene.value(_CHANGES)
+        rows = scene.value(
+            "SELECT count(*) FROM calls WHERE user_id = %s AND local_day = CURRENT_DATE - %s", self.user, ROW_DAYS
+        )
+        fact = f"{self.wanted} calls sealed and shown, {rows} of {2 * ROWS} old rows there, all written late"
+        return bit(fact, rows == LATE and self.wanted is not None and self.wanted >= 2 * ROWS)
+
+    def heal(self, scene: Scene) -> None:
+        for statement in _PUT_BACK.split(";"):
+            if statement.strip():
+                scene.sql.execute(statement.encode())
+        self.differing = unseal(scene.sql, VIEW, None)
+        scene.sql.execute(f"DELETE FROM calls WHERE tableoid = '{CHILD}'::regclass".encode())
+        scene.sql.execute(f"DROP TABLE {CHILD}".encode())
+
+    def judge(self, scene: Scene, history: History) -> list[str]:
+        self.note = f"{self.reads} reads, {self.changes} keys changed late, alarms {self.alarms}"
+        faults = {
+            f"{self.wrong} reads of sealed days were wrong": self.wrong,
+            "late changes were not counted": not self.changes,
+            f"no alarm {SEALED_CHANGED} was raised": not self.alarms,
+            f"{self.differing} keys differed once the rows were back": self.differing,
+        }
+        return [sentence for sentence, found in faults.items() if found]
+
+
+FAULTS = (SealedRowsGo,)

@@ -1,0 +1,374 @@
+"""Sealed days: when they are sealed, what reads and refreshes do with them afterwards, and how a seal ends."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from models.engine import connect
+from refresher.refreshing import refresh as refresh_module
+from refresher.refreshing.refresh import refresh
+from refresher.refreshing.sealing import erase, seal_if_due, unseal
+from refresher.refreshing.tier_states import Failures, read_tier_states
+from refresher.watch.comparison import compare
+from refresher.watch.coverage import check_sealed_days
+from tests.refresher.refreshing.refreshed import CALLS, Refreshed
+from tests.refresher.refreshing.test_compaction import LEAVE_TO_COMPACTION, check_tiers
+from views_sql.generation.tiers import drop_maintained_view
+
+SEALED = "SELECT first_day::text FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive'"
+CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'call_daily'"
+BASE_OVERVIEW = (
+    "SELECT a.source, (a.body::json #>> '{calls,all_time,calls}')::int FROM frontview.dashboard_overview(1, TRUE) a"
+)
+
+
+def seal_day(db: Refreshed) -> date:
+    return db.today - timedelta(days=80)
+
+
+def ask(db: Refreshed, before: date | None = None) -> None:
+    db.c.execute("SELECT frontview.request_seal('call_daily', %s)", (before or seal_day(db),))
+
+
+def sealed_before(db: Refreshed) -> str:
+    return str(db.value(SEALED))
+
+
+def sealed(db: Refreshed) -> Refreshed:
+    """Seal the calls of the first of the two days in the archive."""
+    db.c.execute(LEAVE_TO_COMPACTION)
+    ask(db)
+    db.drain()
+    assert db.refresh("call_daily", "archive") == "refreshed"
+    assert sealed_before(db) == str(seal_day(db))
+    return db
+
+
+def differences(db: Refreshed) -> int:
+    compared = compare(db.c, CALLS, "1")
+    assert compared is not None
+    return compared.differences
+
+
+class TestSealing:
+    def test_a_refresh_seals_what_was_asked_for(self, db: Refreshed) -> None:
+        sealed(db)
+
+        assert db.overview() == ("materialized_view", 5)
+        assert db.value("SELECT pattern FROM frontview.invalidation") == "*"
+        db.check_reads()
+        check_tiers(db)
+
+    def test_days_are_like_all_others_until_transactions_of_that_time_have_ended(self, db: Refreshed) -> None:
+        with connect(db.url, "frontview-writer") as writer:
+            with writer.transaction():
+                db.call(1, 90, writer)
+                ask(db)
+                db.drain()
+                db.refresh("call_daily", "archive")
+                assert sealed_before(db) == "-infinity"
+            db.drain()
+            db.refresh("call_daily", "archive")
+
+        assert sealed_before(db) == str(seal_day(db))
+        assert db.overview() == ("materialized_view", 6)
+        db.collect()
+        assert db.value(CHANGES) == 0
+        check_tiers(db)
+
+    def test_a_prepared_transaction_is_waited_for(self, db: Refreshed) -> None:
+        if db.value("SELECT current_setting('max_prepared_transactions')") == "0":
+            pytest.skip("this server has no prepared transactions")
+        with connect(db.url, "frontview-writer") as writer:
+            writer.execute("BEGIN")
+            db.call(1, 90, writer)
+            writer.execute("PREPARE TRANSACTION 'sealing'")
+            ask(db)
+            db.drain()
+            db.refresh("call_daily", "archive")
+            assert sealed_before(db) == "-infinity"
+            writer.execute("COMMIT PREPARED 'sealing'")
+
+    def test_a_seal_takes_what_no_drain_has_found_yet(self, db: Refreshed) -> None:
+        ask(db)
+        db.drain()
+        db.call(1, 90)
+        db.c.execute("DELETE FROM calls WHERE user_id = 2 AND local_day = %s", (db.today - timedelta(days=100),))
+
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        assert sealed_before(db) == str(seal_day(db))
+        assert db.overview(1) == ("materialized_view", 6)
+        assert db.overview(2) == ("materialized_view", 4)
+        check_tiers(db)
+
+    def test_an_undrained_every_key_change_puts_the_seal_off(self, db: Refreshed) -> None:
+        ask(db)
+        db.drain()
+        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', NULL, '-infinity')")
+        assert db.refresh("call_daily", "archive") == "failed: 55000"
+        assert sealed_before(db) == "-infinity"
+
+        db.drain()
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        assert sealed_before(db) == str(seal_day(db))
+
+    @pytest.mark.parametrize(
+        ("view", "days_ago", "sentence"),
+        [
+            ("no_view", 80, "There is no view 'no_view'."),
+            ("account_summary", 80, "account_summary has no days"),
+            ("call_daily", 0, "is not in the past"),
+            ("call_daily", -5, "is not in the past"),
+            ("call_daily", 44, "in its recent tier"),
+        ],
+    )
+    def test_it_is_refused_with_a_sentence(self, db: Refreshed, view: str, days_ago: int, sentence: str) -> None:
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match=sentence):
+            db.c.execute("SELECT frontview.request_seal(%s, %s)", (view, db.today - timedelta(days=days_ago)))
+
+    def test_days_that_are_sealed_already_are_refused(self, db: Refreshed) -> None:
+        sealed(db)
+
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="sealed already"):
+            ask(db)
+
+    def test_a_later_seal_seals_more(self, db: Refreshed) -> None:
+        sealed(db)
+        db.call(1, 100)
+        db.call(1, 60)
+        ask(db, db.horizon)
+        db.drain()
+
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        assert sealed_before(db) == str(db.horizon)
+        assert db.overview() == ("materialized_view", 6)  # Not the late call.
+        assert db.value(CHANGES) == 1
+        db.collect()
+        assert db.value(CHANGES) == 1
+
+
+class TestReads:
+    def test_sealed_days_stand_when_their_rows_are_deleted(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+
+        assert db.overview() == ("materialized_view", 5)
+        db.drain()
+        assert db.overview() == ("materialized_view", 5)
+        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.overview() == ("materialized_view", 5)
+
+    def test_a_read_of_the_base_tables_takes_sealed_days_from_the_archive(self, db: Refreshed) -> None:
+        assert db.c.execute(BASE_OVERVIEW).fetchone() == ("database", 5)
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+
+        assert db.c.execute(BASE_OVERVIEW).fetchone() == ("materialized_view", 5)
+
+    def test_an_every_key_mark_is_one_of_unsealed_days(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.call(1, 60)
+        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', NULL, '-infinity')")
+
+        assert db.overview() == ("materialized_view", 6)
+        db.drain()
+        assert db.overview() == ("materialized_view", 6)
+        assert db.refresh("call_daily", "archive", "recent") == "refreshed"  # It is rebuilt.
+        assert db.overview() == ("materialized_view", 6)
+        assert differences(db) == 0
+
+    def test_a_change_without_a_day_is_one_of_unsealed_days(self, db: Refreshed) -> None:
+        sealed(db)
+        with db.c.transaction():
+            db.c.execute("DELETE FROM calls WHERE user_id = 1 AND local_day < %s", (db.horizon,))
+            db.c.execute("DELETE FROM frontview.change_log WHERE xid = pg_current_xact_id()")
+            db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', 1, '-infinity')")
+
+        assert db.overview() == ("materialized_view", 4)
+        db.drain()
+        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.overview() == ("materialized_view", 4)
+        assert differences(db) == 0
+
+    def test_an_archive_that_is_not_populated_keeps_them(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = 'call_daily'")
+
+        assert db.overview() == ("materialized_view", 5)
+        assert db.refresh("call_daily", *CALLS.tiers) == "populated"
+        assert db.overview() == ("materialized_view", 5)
+
+    def test_a_restored_cluster_keeps_them(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("UPDATE frontview.drain SET system_identifier = 1")
+
+        assert db.overview() == ("materialized_view", 5)
+        db.drain()
+        assert db.overview() == ("materialized_view", 5)
+        assert db.refresh("call_daily", *CALLS.tiers) == "refreshed"
+        assert db.overview() == ("materialized_view", 5)
+
+    def test_the_audit_leaves_them_out(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.drain()
+        assert differences(db) == 0
+
+        db.c.execute("UPDATE frontview.call_daily_total SET calls = calls + 1")
+
+        assert differences(db) > 0
+
+
+class TestRefreshes:
+    def test_a_rebuild_copies_sealed_rows(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.drain()
+
+        assert refresh(db.c, CALLS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
+
+        assert db.overview() == ("materialized_view", 5)
+        assert differences(db) == 0
+
+    def test_late_changes_are_never_applied_but_counted(self, db: Refreshed) -> None:
+        sealed(db)
+        db.call(1, 100)
+        db.call(2, 100)
+        db.call(1, 60)
+        db.drain()
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        db.collect()
+
+        assert db.overview() == ("materialized_view", 6)
+        assert db.value(CHANGES) == 2
+        check_sealed_days(db.c)
+        check_sealed_days(db.c)
+        assert db.c.execute("SELECT kind, subject, times FROM frontview.alarm").fetchall() == [
+            ("sealed_changed", "call_daily", 1)
+        ]
+
+    def test_a_late_change_of_a_key_that_the_seal_found_marked_is_counted(
+        self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without the seal's announcement a drain would leave the mark alone, whose number is too small."""
+
+        def after_a_drain(*arguments: Any) -> bool:
+            db.call(1, 100)
+            db.drain()
+            return seal_if_due(*arguments)
+
+        monkeypatch.setattr(refresh_module, "seal_if_due", after_a_drain)
+        sealed(db)
+        assert db.overview() == ("materialized_view", 6)
+        db.call(1, 100)
+        db.drain()
+
+        db.collect()
+
+        assert db.overview() == ("materialized_view", 6)
+        assert db.value(CHANGES) == 1
+
+    def test_marks_of_before_the_seal_are_not_late(self, db: Refreshed) -> None:
+        db.call(1, 100)
+        sealed(db)
+
+        db.collect()
+
+        assert db.value(CHANGES) == 0
+
+    def test_late_changes_make_nothing_due(self, db: Refreshed) -> None:
+        sealed(db)
+        db.call(1, 100)
+        db.drain()
+
+        states = {(it.view, it.tier): it for it in read_tier_states(db.c, Failures(), 0.0)}
+        assert not states["call_daily", "archive"].stale
+        assert states["lead_daily", "archive"].stale is False
+
+    def test_the_horizon_stays_after_sealed_days(self, db: Refreshed) -> None:
+        sealed(db)
+
+        outcome = db.refresh("call_daily", *CALLS.tiers, horizon=seal_day(db) - timedelta(days=1))
+        assert outcome == "failed: 23514"
+        assert db.refresh("call_daily", *CALLS.tiers, horizon=seal_day(db)) == "moved"
+
+        assert db.state("archive").before_day == seal_day(db)
+        db.check_reads()
+
+    def test_a_view_with_sealed_days_is_not_dropped(self, db: Refreshed) -> None:
+        sealed(db)
+
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="unseal"):
+            db.c.execute(drop_maintained_view("call_daily")[0].encode())
+
+
+class TestUnsealing:
+    def test_equal_days_are_unsealed(self, db: Refreshed) -> None:
+        sealed(db)
+
+        assert unseal(db.c, "call_daily", None) == 0
+
+        assert sealed_before(db) == "-infinity"
+        db.call(1, 100)
+        db.check_reads()
+        db.drain()
+        assert db.refresh("call_daily", "archive", "recent") == "refreshed"
+        db.check_reads()
+        check_tiers(db)
+
+    def test_a_change_counted_meanwhile_fails_it(self, db: Refreshed) -> None:
+        """Its mark is collected, and the comparison has not seen it."""
+        sealed(db)
+        with connect(db.url, "frontview-unsealing") as other, other.transaction():
+            other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            other.execute("SELECT FROM users")
+            db.call(1, 100)
+            db.drain()
+            db.collect()
+            with pytest.raises(psycopg.errors.SerializationFailure), other.transaction():
+                other.execute("SELECT frontview.call_daily_unseal('-infinity')")
+
+        assert sealed_before(db) == str(seal_day(db))
+
+    def test_days_that_differ_stay_sealed(self, db: Refreshed) -> None:
+        sealed(db)
+        db.call(1, 100)
+        db.c.execute("DELETE FROM calls WHERE user_id = 2 AND local_day < %s", (seal_day(db),))
+
+        assert unseal(db.c, "call_daily", None) == 2
+
+        assert sealed_before(db) == str(seal_day(db))
+
+    def test_some_days_can_stay_sealed(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("DELETE FROM calls WHERE local_day = %s", (db.today - timedelta(days=100),))
+        before = db.today - timedelta(days=90)
+
+        assert unseal(db.c, "call_daily", before) == 0
+
+        assert sealed_before(db) == str(before)
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="is sealed"):
+            unseal(db.c, "call_daily", before)
+
+
+class TestErasing:
+    def test_a_persons_sealed_rows_and_sums_go(self, db: Refreshed) -> None:
+        sealed(db)
+
+        assert erase(db.c, "call_daily", "1", "*:user:1") == 1
+
+        assert db.overview(1) == ("materialized_view", 4)
+        assert db.overview(2) == ("materialized_view", 5)
+        assert differences(db) == 0
+        assert db.value("SELECT pattern FROM frontview.invalidation ORDER BY 1 DESC LIMIT 1") == "*:user:1"
+        assert db.value("SELECT row_count FROM frontview.refresh_log WHERE outcome = 'erased'") == 3
+        assert db.value("SELECT count(*) FROM frontview.call_daily_archive") == 3

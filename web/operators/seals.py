@@ -1,0 +1,115 @@
+"""What operators ask about sealed days: to seal days of a view, how far that is, and which rows may go afterwards.
+
+Invariant: a request is committed before anything waits for it; the leader seals.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from models.connection import Connection
+from models.errors import FrontviewError
+from web.operators.system_state import read_rows
+
+STATE: LiteralString = """
+SELECT v.view, NULLIF(v.first_day, '-infinity')::text AS sealed_before, s.sealing_before::text,
+    COALESCE(s.sealed_changes, 0) AS sealed_changes,
+    (SELECT count(*) FROM pg_snapshot_xip(pg_current_snapshot()) x WHERE x < s.asked_xid) AS waits_for
+FROM frontview.view_state v LEFT JOIN frontview.seal s ON s.view = v.view
+WHERE v.tier = 'archive' AND v.view = %s
+"""
+# A view without days has no archive, and needs all rows.
+TABLES: LiteralString = """
+SELECT c.relation::regclass::text AS name, c.day_column, ARRAY(
+    SELECT DISTINCT o.view FROM frontview.view_state o JOIN frontview.source s ON s.source = ANY (o.sources)
+    WHERE s.relation = c.relation AND (o.tier = 'whole' OR (o.tier = 'archive' AND o.first_day < %s)) ORDER BY o.view
+) AS unsealed_views
+FROM frontview.source c JOIN frontview.view_state v ON c.source = ANY (v.sources)
+WHERE v.view = %s AND v.tier = 'archive' AND c.day_column IS NOT NULL ORDER BY name
+"""
+SEALED: LiteralString = """
+SELECT v.view FROM frontview.view_state v WHERE v.tier = 'archive' AND v.first_day > '-infinity' ORDER BY v.view
+"""
+PLACES: LiteralString = """
+SELECT DISTINCT n.nspname, c.relname, s.user_column
+FROM frontview.source s JOIN pg_class c ON c.oid = s.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+ORDER BY n.nspname, c.relname
+"""
+HAS_ROWS: LiteralString = "SELECT EXISTS (SELECT FROM {} WHERE {} = %s::text::frontview.user_key)"
+
+
+class SealRefused(FrontviewError):
+    """The days cannot be sealed or unsealed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealState:
+    """How far a view is sealed.
+
+    :param sealed_before: the first day that is not sealed; None: no day is.
+    :param sealing_before: the requested one; None: nothing is requested.
+    :param sealed_changes: keys of sealed days that changed since.
+    :param waits_for: transactions that were open at the request, and still are.
+    """
+
+    view: str
+    sealed_before: str | None
+    sealing_before: str | None
+    sealed_changes: int
+    waits_for: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTable:
+    """A table that a sealed view counts.
+
+    :param unsealed_views: other views of it that still need the rows.
+    """
+
+    name: str
+    day_column: str
+    unsealed_views: list[str]
+
+
+def ask_seal(connection: Connection, view: str, before: date) -> None:
+    """Request that the days of a view before ``before`` be sealed.
+
+    :raises SealRefused: they cannot be.
+    """
+    try:
+        connection.execute("SELECT frontview.request_seal(%s, %s)", (view, before))
+    except psycopg.errors.InvalidParameterValue as error:
+        raise SealRefused(str(error.diag.message_primary)) from None
+
+
+def read_seal(connection: Connection, view: str) -> SealState | None:
+    """Return how far a view is sealed; None: it has no days, or does not exist."""
+    found = read_rows(connection, SealState, STATE, view)
+    return found[0] if found else None
+
+
+def sealed_tables(connection: Connection, view: str, before: date) -> list[SealedTable]:
+    """Return the tables with a day that the view counts."""
+    return read_rows(connection, SealedTable, TABLES, before, view)
+
+
+def sealed_views(connection: Connection) -> list[str]:
+    """Return the views that have sealed days."""
+    return [view for (view,) in connection.execute(SEALED)]
+
+
+def tables_with_rows_of(connection: Connection, user: str) -> list[str]:
+    """Return the captured tables that have rows of a user.
+
+    :param user: the user key as text.
+    """
+    found = []
+    for schema, table, column in connection.execute(PLACES).fetchall():
+        query = sql.SQL(HAS_ROWS).format(sql.Identifier(schema, table), sql.Identifier(column))
+        row = connection.execute(query, (user,)).fetchone()
+        if row is not None and row[0]:
+            found.append(f"{schema}.{table}")
+    return found
