@@ -25,7 +25,11 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
-NAMING = [path for path in [*DEPLOY.rglob("*"), *ROOT.glob("docs/**/*"), ROOT / "compose.yaml"] if path.is_file()]
+NAMING = sorted(
+    path
+    for path in [*DEPLOY.rglob("*"), *ROOT.glob("docs/**/*"), ROOT / "compose.yaml"]
+    if path.is_file() and path.suffix not in {".png", ".pyc"}
+)
 KNOWN = {f"FRONTVIEW_{name.upper()}" for name in Settings.model_fields}
 OF_THE_TESTS = {
     f"FRONTVIEW_{name}" for name in ("HOSTILE_REQUESTS", "SESSION_SETTINGS", "SIMULATION_SCHEDULES", "TEST_CHROMIUM")
