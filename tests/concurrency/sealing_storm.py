@@ -97,7 +97,7 @@ class SealingStorm(Storm):
         before, asked = self._seals(c), chance.random() < 0.3
         if asked:
             self._ask(c, view.name)
-        # At once after the request, transactions of before it are still open.
+        # At once after the request, earlier transactions are still open.
         at_once = asked and chance.random() < 0.5
         result = refresh(c, view, ("archive",), 1) if at_once else super()._one_refresh(c, chance)
         for day_before, day, xid in c.execute(_MISSED).fetchall():
