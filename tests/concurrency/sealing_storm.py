@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from models.engine import connect
+from refresher.refreshing.refresh import refresh
 from refresher.refreshing.refresh_log import RefreshResult
 from tests.concurrency.storm import DAYS, USERS, Storm
 from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
@@ -93,10 +94,12 @@ class SealingStorm(Storm):
 
     def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
         view = chance.choice(DAILY)
-        if chance.random() < 0.2:
+        before, asked = self._seals(c), chance.random() < 0.3
+        if asked:
             self._ask(c, view.name)
-        before = self._seals(c)
-        result = super()._one_refresh(c, chance)
+        # At once after the request, earlier transactions are still open.
+        at_once = asked and chance.random() < 0.5
+        result = refresh(c, view, ("archive",), 1) if at_once else super()._one_refresh(c, chance)
         for day_before, day, xid in c.execute(_MISSED).fetchall():
             tally = Tally(differences=[f"a call of {day} by {xid} is missing before {day_before}"])
             self.tallies.append(tally)

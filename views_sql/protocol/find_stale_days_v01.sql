@@ -34,8 +34,12 @@ BEGIN
         SELECT
             t.view, t.tier, t.first_day, t.before_day, t.through, t.sources, c.oid AS relation, c.relispopulated
         FROM frontview.view_state t LEFT JOIN LATERAL (
-            -- OFFSET forces one look-up by key for each tier; a join would read the whole catalog.
-            SELECT r.oid, r.relispopulated FROM pg_class r WHERE r.oid = to_regclass(t.relation) OFFSET 0
+            -- OFFSET forces one look-up by key for each tier; a join would read the whole catalog. By name under this
+            -- snapshot: to_regclass would find the archive that took the place of this one meanwhile, whose sealed rows
+            -- this snapshot does not see, and end_read would not notice.
+            SELECT r.oid, r.relispopulated FROM pg_class r
+            WHERE r.relname = split_part(t.relation, '.', 2)
+            AND r.relnamespace = to_regnamespace(split_part(t.relation, '.', 1)) OFFSET 0
         ) c ON TRUE
         WHERE t.view = ANY (p_views)
         -- Whether sums are readable depends on the rows they sum, so the tiers of rows come first.
