@@ -11,18 +11,21 @@ from click.testing import CliRunner, Result
 from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.refreshing.refresh import refresh
-from tests.refresher.refreshing.refreshed import CALLS, Refreshed
+from tests.fix_postgres import Server
+from tests.refresher.refreshing.refreshed import CALLS, Refreshed, populate
 from web.cli import main
 from web.cli import sealing as sealing_module
 
 
 @pytest.fixture
-def db(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Refreshed]:
+def db(monkeypatch: pytest.MonkeyPatch, embedded_server: Server) -> Iterator[Refreshed]:
     """A populated database, whose leader does not act by itself."""
-    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database_url)
+    url = embedded_server.create_prepared("refreshed", populate, embedded_server.template)
+    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", url)
     monkeypatch.setattr(sealing_module, "LEADERLESS_SECONDS", 0.2)
-    with connect(database_url, "frontview-refresher-drain") as connection:
-        yield Refreshed(database_url, connection)
+    with connect(url, "frontview-refresher-drain") as connection:
+        yield Refreshed(url, connection)
+    embedded_server.drop(url)
 
 
 @pytest.fixture
