@@ -68,7 +68,7 @@ class LateChanges:
     def _move(self, connection: Connection) -> None:
         """Move one horizon back, as another refresher's setting would; the leader moves it forward again."""
         view = next(self._views)
-        horizons = {name: horizon for name, horizon, _ in read_horizons(connection)}
+        horizons = {horizon.view: horizon.day for horizon in read_horizons(connection)}
         if (horizon := horizons[view.name]) is not None:
             back = horizon - timedelta(days=BACK_DAYS)
             refresh(connection, view, view.tiers, _value(connection, EPOCH), horizon=back, timeout_seconds=TASK_SECONDS)
