@@ -6,7 +6,7 @@
 -- reads stale_key, view_state, {{name}}_live; writes {{name}}_archive, {{name}}_total; runs as their owner
 -- the caller holds the tier's gate, and its transaction is REPEATABLE READ. Marks are read by index, source by source,
 -- and rows key by key: joined, they would be read whole. A row that stays the same is not written. Raises 40001 when a
--- base table was given new storage since the snapshot
+-- base table was given new storage since the snapshot, or the archive counts as empty since the compaction began
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_compact(p_day date, p_user frontview.user_key, p_batch integer)
 RETURNS TABLE (next_day date, next_user frontview.user_key, keys integer, rows_added bigint [])
@@ -26,6 +26,9 @@ DECLARE
     whole_users frontview.user_key[];
 BEGIN
     SELECT s.* INTO STRICT tier FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive';
+    IF tier.through IS NULL THEN -- No key is later than nothing: the compaction would cover what it never wrote.
+        RAISE EXCEPTION 'the archive of {{name}} lost its contents' USING ERRCODE = 'serialization_failure';
+    END IF;
     IF p_day IS NULL THEN
         SELECT k.day, k.user_id INTO p_day, p_user
         FROM unnest(tier.sources) s (source) CROSS JOIN LATERAL (
