@@ -6,6 +6,7 @@ seal was requested has to be in what was sealed.
 """
 
 import random
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, LiteralString
 
@@ -113,7 +114,8 @@ class SealingStorm(Storm):
             (DAYS, view),
         ).fetchone()
         if row is not None and (wanted := row[0] + timedelta(days=STEP_DAYS)) <= row[1]:
-            c.execute("SELECT frontview.request_seal(%s, %s)", (view, wanted))
+            with suppress(psycopg.errors.InvalidParameterValue):  # It may have lost its contents meanwhile.
+                c.execute("SELECT frontview.request_seal(%s, %s)", (view, wanted))
 
     def _seals(self, c: psycopg.Connection[Any]) -> int:
         row = c.execute("SELECT count(*) FROM storm_seal").fetchone()
