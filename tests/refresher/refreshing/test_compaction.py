@@ -12,7 +12,6 @@ from models.engine import connect
 from refresher.refreshing import compaction
 from refresher.refreshing.compaction import LONGEST_REBUILD_SECONDS, rebuild_is_cheaper, rebuild_is_due
 from refresher.refreshing.refresh import refresh
-from tests.oracle.reads import compare_every_read
 from tests.oracle.relations import tiers
 from tests.refresher.refreshing.refreshed import CALLS, Refreshed
 from tests.schema_snapshot import schema_snapshot
