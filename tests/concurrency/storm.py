@@ -7,7 +7,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from models.engine import connect
 from refresher.leader.drain import Drain
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
+from refresher.refreshing.steps import gates
 from tests.oracle.base_tables import OUTCOMES
 from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
 from views_sql.voice.catalog import CATALOG
@@ -240,8 +240,9 @@ class Storm:
             while not self.over.is_set():
                 self._await_commits(chance.randint(10, 60))
                 view = chance.choice(CATALOG.views)
-                with suppress(*EXPECTED):  # A refresh of it may run.
-                    c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = %s", (view.name,))
+                with gates(c, view.name, view.tiers) as entered:
+                    if entered:  # Otherwise a refresh of it runs.
+                        c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = %s", (view.name,))
                 self._await_commits(chance.randint(0, 20))
                 self._note_refresh(refresh(c, view, view.tiers, 1))
 
