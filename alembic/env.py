@@ -37,6 +37,11 @@ def include_name(name: str | None, type_: str, parents: MutableMapping[str, str 
     return type_ != "table" or (parents["schema_name"], name) in TABLES
 
 
+def user_key() -> str:
+    """Return the kind of user keys that the core's first revision gives a new database: `integer`, `uuid` or `text`."""
+    return str(context.config.attributes.get("user_key", "integer"))
+
+
 def configure(connection: Connection, **extra: object) -> None:
     """Configure the migration context."""
     version_schema, _, version_table = VERSION_TABLE.partition(".")
@@ -47,6 +52,7 @@ def configure(connection: Connection, **extra: object) -> None:
         version_table_schema=version_schema,
         include_schemas=True,
         include_name=include_name,
+        user_key=user_key(),
         **extra,
     )
 

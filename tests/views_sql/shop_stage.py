@@ -15,7 +15,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from models import user_key
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
@@ -98,6 +97,7 @@ class Shop:
     type: str
     customers: list[Any]
     term: Term
+    url: str = ""
 
     def execute(self, query: str, *values: object) -> psycopg.Cursor[Any]:
         return self.connection.execute(query, values)
@@ -132,19 +132,18 @@ def shop(
     request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Shop]:
     _lay_selects(monkeypatch, tmp_path)
-    monkeypatch.setattr(user_key, "SQL_TYPE", request.param)
     kind = request.param
-    customers: list[Any] = ["ann'; --", "Bob", "ø"] if kind == "text" else [uuid.UUID(int=n) for n in range(1, 4)]
+    customers: list[Any] = ["ann'; --", "Bob", "o'/ :ü*"] if kind == "text" else [uuid.UUID(int=n) for n in range(1, 4)]
     url = any_server.create_prepared(f"shop of {kind}", lambda url: _open_shop(url, kind, customers), None)
     with psycopg.connect(url, autocommit=True) as connection:
         term = try_to_lead(connection)
         assert term is not None
-        yield Shop(connection, kind, customers, term)
+        yield Shop(connection, kind, customers, term, url)
     any_server.drop(url)
 
 
 def _open_shop(url: str, kind: str, customers: list[Any]) -> None:
-    migrate(url, "core@head")
+    migrate(url, "core@head", user_key=kind)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.format(type=kind))
         _invoke_every_operation(url)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Self, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
@@ -16,8 +16,8 @@ from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from models.user_key import JSON_SCHEMA, UserKey, parse_user_key
 from web.http.problems import Fault, Problem, invalid_parameters
+from web.http.user_keys import User
 
 LONGEST_RANGE_DAYS = 400
 DEFAULT_RANGE_DAYS = 30
@@ -52,7 +52,6 @@ def parse_identifier(text: str) -> int:
     return value
 
 
-User = Annotated[UserKey, BeforeValidator(parse_user_key), Field(json_schema_extra=dict(JSON_SCHEMA))]
 Day = Annotated[date, BeforeValidator(parse_date)]
 Identifier = Annotated[
     int,
@@ -128,6 +127,8 @@ def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str])
         parsed = model.model_validate({**values, **path})
     except ValidationError as error:
         faults += [_fault(dict(item), path) for item in error.errors(include_url=False, include_input=False)]
+    if not faults and not _is_utf8(query_string):
+        faults = [_query_fault("query", "expected UTF-8 in percent-encoding")]
     if faults:
         raise invalid_parameters(faults)
     return parsed
@@ -145,6 +146,11 @@ def _read_query(query_string: str, path: Mapping[str, str]) -> tuple[dict[str, s
     faults = [_query_fault(name, "given more than once") for name in repeated]
     faults += [_query_fault(name, "unknown parameter") for name in values if name in path]
     return values, faults
+
+
+def _is_utf8(query_string: str) -> bool:
+    """Return whether each text has its own spelling: a byte that is no part of UTF-8 would be read as another's."""
+    return query_string.isascii() and "\ufffd" not in unquote(query_string.upper().replace("%EF%BF%BD", ""))
 
 
 def _query_fault(name: str, detail: str) -> Fault:
