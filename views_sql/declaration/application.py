@@ -63,7 +63,7 @@ class UserTable(Declared):
     claim: Annotated[str, AfterValidator(words.claim)] = _field(
         "sub", "The claim of a token that holds the key; dots lead into a claim that is an object.", '"account.id"'
     )
-    file: str = Field(FIRST_FILE, exclude=True)
+    file: str = Field(default=FIRST_FILE, exclude=True)
 
 
 class Measure(Declared):
@@ -77,7 +77,9 @@ class Measure(Declared):
     verb: Verb
     argument: Expression | None = None
     where: Expression | None = _field(None, "Only rows for which this is true are measured.", "\"status = 'refunded'\"")
-    at: float | None = _field(None, "Of `percentile`: which share of the rows lies below.", "0.95", gt=0, lt=1)
+    at: float | None = _field(
+        None, "Of `percentile`: which share of the rows lies below.", "0.95", gt=0, lt=1, allow_inf_nan=False
+    )
     decimals: int | None = _field(None, "Of `avg`: its decimal places; left out: 2.", "1", ge=0, le=12)
     unit: Annotated[str, AfterValidator(words.unit)] | None = _field(
         None, "What a figure counts, for pages and clients.", '"currency:EUR"'
@@ -91,11 +93,16 @@ class Measure(Declared):
 
 
 class View(Declared):
-    """``[view.NAME]``: rows of one table, counted by user, day and dimensions."""
+    """``[view.NAME]``: rows of one table, counted by user, day and dimensions.
+
+    :param select_text: what the file ``select`` holds.
+    """
+
+    given = frozenset({"name", "select_text", "file"})
 
     name: Name
     table: Line = _field(
-        ..., "The table whose rows are measured, as the catalog spells it; no quotes.", '"public.Order"'
+        ..., "The table whose rows are measured, as the catalog spells it, unquoted.", '"public.Order"'
     )
     user: Line | None = _field(
         None,
@@ -140,10 +147,8 @@ class View(Declared):
         "Of `select`: the author answers for it that a row depends on rows of its user and day only.",
         '"asserted"',
     )
-    select_text: Expression | None = None
-    file: str = Field(FIRST_FILE, exclude=True)
-
-    given = frozenset({"name", "select_text", "file"})
+    select_text: str | None = None
+    file: str = Field(default=FIRST_FILE, exclude=True)
 
 
 class Region(Declared):
@@ -154,7 +159,7 @@ class Region(Declared):
     max_bytes: Annotated[int, BeforeValidator(words.size)] = _field(
         50 * 10**6, "The most memory that its answers take in one process.", '"50 MB"', ge=1000, le=10**12
     )
-    file: str = Field(FIRST_FILE, exclude=True)
+    file: str = Field(default=FIRST_FILE, exclude=True)
 
 
 class Application(Declared):

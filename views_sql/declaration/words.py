@@ -7,32 +7,13 @@ from difflib import get_close_matches
 from pydantic import ValidationInfo
 
 LONGEST_NAME = 40
-RESERVED = frozenset(
-    [
-        "from",
-        "to",
-        "granularity",
-        "group_by",
-        "measures",
-        "order",
-        "limit",
-        "other",
-        "compare",
-        "user_id",
-        "period",
-        "previous",
-        "change",
-        "current",
-        "rows",
-        "totals",
-        "truncated",
-        "sparkline",
-        "live",
-        "meta",
-        "data",
-        "events",
-    ]
-)
+# fmt: off
+RESERVED = frozenset({
+    "from", "to", "granularity", "group_by", "measures", "order", "limit", "other", "compare", "user_id",
+    "period", "previous", "change", "current", "rows", "totals", "truncated", "sparkline", "live", "meta", "data",
+    "events",
+})
+# fmt: on
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -95,27 +76,34 @@ def script(text: str) -> str:
 
 
 def duration(value: object, info: ValidationInfo) -> object:
-    """Return seconds for a text such as ``10m``. A number is possible only where no file is read (no context)."""
+    """Return seconds for a text such as ``10m``; a number is possible only where no file is read (no context)."""
     if not isinstance(value, str) and not info.context:
         return value
-    if (found := re.fullmatch(r"([0-9]{1,9}) ?([smhd])", str(value))) is None:
+    text = value if isinstance(value, str) else ""
+    if (found := re.fullmatch(r"([0-9]{1,9}) ?([smhd])", text)) is None:
         raise ValueError('expected a duration such as "90s", "10m", "2h" or "1d"')
-    return int(found[1]) * _SECONDS[found[2]]
+    seconds = int(found[1]) * _SECONDS[found[2]]
+    if not 1 <= seconds <= 7 * _SECONDS["d"]:
+        raise ValueError("a duration is between 1s and 7d")
+    return seconds
 
 
 def size(value: object, info: ValidationInfo) -> object:
-    """Return bytes for a text such as ``50 MB``. A number is possible only where no file is read (no context)."""
+    """Return bytes for a text such as ``50 MB``; a number is possible only where no file is read (no context)."""
     if not isinstance(value, str) and not info.context:
         return value
-    if (found := re.fullmatch(r"([0-9]{1,15}) ?(B|kB|MB|GB)", str(value))) is None:
+    text = value if isinstance(value, str) else ""
+    if (found := re.fullmatch(r"([0-9]{1,15}) ?(B|kB|MB|GB)", text)) is None:
         raise ValueError('expected a size such as "800 kB", "50 MB" or "2 GB"')
-    return int(found[1]) * _BYTES[found[2]]
+    size_bytes = int(found[1]) * _BYTES[found[2]]
+    if not _BYTES["kB"] <= size_bytes <= 1000 * _BYTES["GB"]:
+        raise ValueError("a size is between 1 kB and 1000 GB")
+    return size_bytes
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that names what is like ``text``, or else everything that is known."""
     known = sorted(known)
-    near = get_close_matches(text[:60].lower(), known, n=2)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
+    if near := get_close_matches(text[:60].lower(), known, n=1):
+        return f"did you mean {near[0]}?"
     return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"
