@@ -32,11 +32,8 @@ def disagreements(user: UserTable, views: Iterable[View], regions: Iterable[str]
     for view in views:
         path = dotted(("view", view.name))
         if view.user is None and user.table is None:
-            yield Fault(
-                view.file,
-                f"{path}.user",
-                "the field is missing: no foreign key leads to users, since there is no user.table",
-            )
+            sentence = "the field is missing: there is no user.table to which a foreign key could lead"
+            yield Fault(view.file, f"{path}.user", sentence)
         if view.region not in regions:
             yield Fault(view.file, f"{path}.region", f"no region has this name; {nearest(view.region, regions)}")
         for place, sentence in (*_of_view(view), *_of_measures(view), *_of_names(view, views)):
