@@ -14,6 +14,7 @@ LEAST = USER + '[view.orders]\ntable = "public.Order"\ntime = "createdAt"\nmeasu
 def project(folder: Path, text: str | bytes, **others: str) -> Path:
     """Return a folder with a ``frontview.toml`` of this text and further files ``views/<name>.toml``."""
     (folder / "views").mkdir(exist_ok=True)
+    (folder / "frontview.toml").unlink(missing_ok=True)  # To truncate a file costs some file systems milliseconds.
     (folder / "frontview.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     for name, other in others.items():
         (folder / "views" / f"{name}.toml").write_text(other)

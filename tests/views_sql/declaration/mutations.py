@@ -12,7 +12,9 @@ from views_sql.declaration.application import VERBS, Measure, Region, UserTable,
 from views_sql.declaration.files import KINDS, LATER
 from views_sql.declaration.words import RESERVED
 
-GOOD = tomllib.loads((SHOP / "frontview.toml").read_text())
+TOGETHER = 4
+TEXT = (SHOP / "frontview.toml").read_text()
+GOOD = tomllib.loads(TEXT)
 ODD_TEXTS = ("", " ", "\0", "x" * 41, "x" * 5000, "count", "10m", "50 MB", "now()", "'", '"', "ß", "\u202e", "😀")
 TEXTS = st.one_of(st.text(max_size=12), st.sampled_from(ODD_TEXTS))
 FIELDS = {
@@ -38,15 +40,14 @@ VALUES = st.recursive(
 
 
 @st.composite
-def spoilt_files(draw: st.DrawFn) -> str:
-    """Return the text of a file: a good one after one to four mutations."""
+def spoilt_files(draw: st.DrawFn) -> list[str]:
+    """Return the texts of :data:`TOGETHER` files: a good one after more and more mutations, and a spoilt text."""
     tree = json.loads(json.dumps(GOOD))
-    for _ in range(draw(st.integers(1, 3))):
+    texts = []
+    for _ in range(TOGETHER - 1):
         _spoil(draw, tree)
-    text = "".join(f"{_text(key)} = {toml(value)}\n" for key, value in tree.items())
-    if draw(st.booleans()):
-        return text
-    return _spoil_text(draw, (SHOP / "frontview.toml").read_text() if draw(st.booleans()) else text)
+        texts.append("".join(f"{_text(key)} = {toml(value)}\n" for key, value in tree.items()))
+    return [*texts, _spoil_text(draw, draw(st.sampled_from([TEXT, texts[0]])))]
 
 
 def _spoil(draw: st.DrawFn, tree: dict[str, Any]) -> None:
@@ -61,7 +62,7 @@ def _spoil(draw: st.DrawFn, tree: dict[str, Any]) -> None:
         case "replace":
             table[key] = draw(VALUES)
         case "empty":
-            table[key] = type(table[key])()
+            table[key] = draw(st.sampled_from(["", [], {}, 0, False]))
         case "nest":
             table[key] = draw(st.sampled_from([{key: table[key]}, [table[key]]]))
         case "delete":

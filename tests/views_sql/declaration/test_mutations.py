@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.views_sql.declaration.declaring import SHOP, read
-from tests.views_sql.declaration.mutations import GOOD, spoilt_files, toml
+from tests.views_sql.declaration.mutations import GOOD, TOGETHER, spoilt_files, toml
 from views_sql.declaration.fault import DeclarationError
 from views_sql.declaration.project import read_project
 from views_sql.declaration.resolved import resolved, restored
@@ -23,7 +23,7 @@ def check(folder: Path, text: str) -> bool:
     except DeclarationError as error:
         faults = error.faults
     else:
-        assert restored(resolved(application)) == application
+        assert resolved(restored(resolved(application))) == resolved(application)
         return True
     assert faults
     for fault in faults:
@@ -42,14 +42,16 @@ def test_what_is_not_mutated_can_be_used(tmp_path: Path) -> None:
     assert read(tmp_path, text) == read_project(SHOP)
 
 
-@settings(max_examples=200, **MANY)
-@given(text=spoilt_files())
-def test_two_hundred_mutated_files(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    check(tmp_path_factory.getbasetemp(), text)
+@settings(max_examples=200 // TOGETHER, **MANY)
+@given(texts=spoilt_files())
+def test_two_hundred_mutated_files(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+    for text in texts:
+        check(tmp_path_factory.getbasetemp(), text)
 
 
 @pytest.mark.proof
-@settings(max_examples=10_000, **MANY)
-@given(text=spoilt_files())
-def test_ten_thousand_mutated_files(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    check(tmp_path_factory.getbasetemp(), text)
+@settings(max_examples=10_000 // TOGETHER, **MANY)
+@given(texts=spoilt_files())
+def test_ten_thousand_mutated_files(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+    for text in texts:
+        check(tmp_path_factory.getbasetemp(), text)
