@@ -25,7 +25,7 @@ class ProvenTable:
 class Watched:
     """A column that a consumer shows or computes from.
 
-    :param identity: whether values are compared as text, since equality misses a difference or does not exist.
+    :param as_text: whether values are compared as text, since equality misses a difference or does not exist.
     """
 
     column: str
