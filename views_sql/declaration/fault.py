@@ -1,6 +1,9 @@
-"""One thing that is wrong with a declaration, in words: what reads the file and what PostgreSQL judges both say it so."""
+"""One thing that is wrong with a declaration, in words: the same value for what a file and what PostgreSQL says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from models.errors import FrontviewError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,3 +21,11 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.file}: {self.path}: {self.sentence}"
+
+
+class DeclarationError(FrontviewError):
+    """A declaration that cannot be used; it has all faults, not only the first."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("The declaration cannot be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
