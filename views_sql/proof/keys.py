@@ -1,5 +1,7 @@
 """The user key: a column that the catalog proves unique in the table of users, and the column of a view that holds it."""
 
+from dataclasses import dataclass
+
 from views_sql.declaration.application import UserTable
 from views_sql.declaration.proven import KeyKind
 from views_sql.proof.columns import Column
@@ -29,6 +31,23 @@ SELECT format_type(typbasetype, -1) FROM pg_type
 WHERE typname = 'user_key' AND typnamespace = to_regnamespace('frontview')
 """
 KIND_OF_INSTALLED = {"bigint": "integer", "text": "text", "uuid": "uuid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Whose views these are.
+
+    :param zones: names of zones that may be declared.
+    :param keys: every column of a user key that was found, with its place.
+    :param expected: a table of users is declared, whether it was found or not.
+    """
+
+    table: Table | None
+    key: Column | None
+    zone: str
+    zones: frozenset[str]
+    keys: list[tuple[Column, Place]]
+    expected: bool
 
 
 def user_key(connection: Connection, declared: UserTable, users: Table, place: Place) -> Column | None:
@@ -82,11 +101,10 @@ def _check_unique(connection: Connection, users: Table, column: Column, place: P
         place.findings.advise(f"ALTER TABLE {users.sql} ALTER COLUMN {name} SET NOT NULL;", "a user key is never NULL")
 
 
-def user_column(connection: Connection, named: str | None, table: Table, users: Table | None, key: Column | None,
-                place: Place) -> Column | None:  # fmt: skip
+def user_column(connection: Connection, named: str | None, table: Table, users: Users, place: Place) -> Column | None:
     """Return the column of a view's table that holds the user key, or None after a fault was added."""
     if named is None:
-        named = _only_reference(connection, table, users, key, place)
+        named = _only_reference(connection, table, users, place)
         if named is None:
             return None
     column = table.columns.get(named)
@@ -97,25 +115,24 @@ def user_column(connection: Connection, named: str | None, table: Table, users: 
     return column if key_kind(column.type) and column.generated != "v" else None
 
 
-def _only_reference(
-    connection: Connection, table: Table, users: Table | None, key: Column | None, place: Place
-) -> str | None:
+def _only_reference(connection: Connection, table: Table, users: Users, place: Place) -> str | None:
     """Return the column of the only foreign key to the table of users; of that table itself, its key."""
-    if users is None:
+    if not users.expected:
         place.refuse(f"name the column of {table.spelled} that holds the user key: no [user].table is declared")
-        return None
-    if key is None:
-        return None  # The fault of the key is named already.
-    if table.oid == users.oid:
-        return key.name
-    found = [row[0] for row in rows(connection, FOREIGN_KEYS, table.oid, users.oid, key.number)]
+    if users.table is None or users.key is None:
+        return None  # Why is a fault of its own.
+    if table.oid == users.table.oid:
+        return users.key.name
+    found = [row[0] for row in rows(connection, FOREIGN_KEYS, table.oid, users.table.oid, users.key.number)]
     if len(found) == 1:
         return str(found[0])
+    to = f"to {users.table.spelled}.{users.key.name}"
     if found:
-        place.refuse(f"{table.spelled} has several foreign keys to {users.spelled}; name one of {', '.join(found)}")
+        place.refuse(f"{table.spelled} has several foreign keys {to}; name one of {', '.join(found)}")
     else:
-        guess = there_are(f"{users.name}_{key.name}", [c.name for c in table.columns.values() if key_kind(c.type)])
-        place.refuse(f"{table.spelled} has no foreign key to {users.spelled}; name the column of the user{guess}")
+        may_hold = [column.name for column in table.columns.values() if key_kind(column.type)]
+        guess = there_are(f"{users.table.name}_{users.key.name}", may_hold)
+        place.refuse(f"{table.spelled} has no foreign key of one column {to}; name the column of the user{guess}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Types of values as the judgement needs them: which may be keys, dimensions, sums or extremes, and how to spell others.
+"""Types of values: which may be keys, dimensions, sums or extremes, and how to spell others.
 
 Invariant: of two values that a stored view takes for equal, both answer the same text. So types with equal values that
 differ (``1.0`` and ``1.00``, capitals of citext, blanks of char) are no keys, dimensions or extremes.
@@ -26,7 +26,7 @@ class ValueType:
     :param base: its name in pg_catalog, for example ``int4``; empty for types of other schemas.
     :param kind: ``typtype``: b, e (enum), c, r, m, p.
     :param modifier: -1: none declared.
-    :param collated: it is text of a deterministic collation, or of none.
+    :param deterministic: its collation, if it has one, takes only identical texts for equal.
     """
 
     name: str

@@ -27,7 +27,7 @@ class Price:
     :param bytes: of the stored rows with their index, hidden views of ``distinct`` included.
     :param hidden: rows of the hidden view of each ``distinct`` measure.
     :param population_seconds: how long the first population reads.
-    :param writes_per_second: of the table since its statistics were reset; each that changes a watched column is logged.
+    :param writes_per_second: of the table, since its statistics were reset.
     :param widest: the dimension with the most values, and how many they are; None without dimensions.
     """
 
