@@ -38,6 +38,9 @@ TREE = "SELECT indpred::text FROM pg_index WHERE indexrelid = %s::regclass"
 DEPARSED = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = %s::regclass"
 
 
+SYSTEM_COLUMN = ":varattno -"
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An expression over one row that PostgreSQL has accepted.
@@ -96,7 +99,9 @@ class Probe:
         culprits = session_dependence.sentences(self.connection, tree, self.zone)
         for sentence in culprits:
             place.refuse(sentence)
-        if found is None or culprits or not (column or self._immutable(text, place)):
+        if system := SYSTEM_COLUMN in tree:
+            place.refuse("uses a system column, which changes without the row's own change: name a column of the table")
+        if found is None or culprits or system or not (column or self._immutable(text, place)):
             return None
         of = shown["x"]
         nullable = column.nullable if column else True

@@ -1,4 +1,4 @@
-"""Collects what is found while a declaration is judged: one collector for all views, and a place in the file for each."""
+"""Collects what is found while a declaration is judged, each with its place in the file."""
 
 from dataclasses import dataclass, field
 

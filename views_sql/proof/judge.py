@@ -20,7 +20,7 @@ from views_sql.proof.session import Connection, short_transaction
 from views_sql.proof.tables import find_table
 from views_sql.proof.verdict import Verdict
 from views_sql.proof.view import Judged, judge_view
-from views_sql.proof.zones import check_zone, zone_names
+from views_sql.proof.zones import Zones
 
 
 def judge(connection: Connection, application: Application, *, priced: bool = True) -> Verdict:
@@ -45,8 +45,8 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
 
 def _judge_users(connection: Connection, declared: UserTable, place: Place) -> Users:
     """Return whose views these are, as far as it can be said."""
-    zones = zone_names(connection)
-    check_zone(declared.zone, zones, place / "zone")
+    zones = Zones(connection)
+    zones.check(declared.zone, place / "zone")
     found: list[tuple[Column, Place]] = []
     table = find_table(connection, declared.table, place / "table") if declared.table is not None else None
     key = keys.user_key(connection, declared, table, place / "key") if table else None

@@ -1,4 +1,4 @@
-"""The user key: a column that the catalog proves unique in the table of users, and the column of a view that holds it."""
+"""The user key: a column that the catalog proves unique among users, and the column of a view that holds it."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from views_sql.proof.nearest import there_are
 from views_sql.proof.session import Connection, quoted, rows
 from views_sql.proof.tables import Table, no_column
 from views_sql.proof.value_types import TEXTS, key_kind, why_no_key
+from views_sql.proof.zones import Zones
 
 PRIMARY_KEY = """
 SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
@@ -37,7 +38,6 @@ KIND_OF_INSTALLED = {"bigint": "integer", "text": "text", "uuid": "uuid"}
 class Users:
     """Whose views these are.
 
-    :param zones: names of zones that may be declared.
     :param keys: every column of a user key that was found, with its place.
     :param expected: a table of users is declared, whether it was found or not.
     """
@@ -45,7 +45,7 @@ class Users:
     table: Table | None
     key: Column | None
     zone: str
-    zones: frozenset[str]
+    zones: Zones
     keys: list[tuple[Column, Place]]
     expected: bool
 

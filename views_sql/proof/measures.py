@@ -15,18 +15,16 @@ from views_sql.proof.value_types import (
     sum_spelling,
 )
 
-GROUPS = (
-    "integers, boolean, uuid, date, enum, text of a deterministic collation, numeric with a declared scale: "
-    "types of which equal values are identical"
-)
-ORDERED = "integers, date, times, enum, text of a deterministic collation, numeric with a declared scale"
+# Types of which equal values are identical.
+GROUPS = "integers, boolean, uuid, date, enum, text of a deterministic collation, numeric with a declared scale"
+ORDERED = "integers, dates, times, enum, text of a deterministic collation, numeric with a declared scale"
 
 
 def check_dimension(of: Expression, place: Place) -> bool:
     """Return whether an expression may be a dimension; otherwise a fault was added."""
     if of.type.groups:
         return True
-    place.refuse(f"{of.spelled} {_is(of.type)}, which may be no dimension ({GROUPS}){_write(of, '')}")
+    place.refuse(f"{of.spelled} {_is(of.type)}, and a dimension is one of {GROUPS}{_write(of, '')}")
     return False
 
 
@@ -61,7 +59,7 @@ def _write(of: Expression, verb: str) -> str:
     elif verb in {"min", "max"} and of.type.base in {"timestamp", "timestamptz"}:
         spelling = None
     else:
-        spelling = group_spelling(of.type, of.text if of.column is None else _operand(of))
+        spelling = group_spelling(of.type, _operand(of))
     if spelling is None:
         return ""
     return f"; write {verb + ' = ' if verb else ''}{json.dumps(spelling, ensure_ascii=False)}"

@@ -16,7 +16,11 @@ from views_sql.proof.tables import Table
 DEPENDS = """
 SELECT d.refclassid::regclass::text, d.refobjid::bigint, d.refobjsubid,
     (pg_identify_object(d.refclassid, d.refobjid, 0)).type, (pg_identify_object(d.refclassid, d.refobjid, 0)).schema,
-    (pg_identify_object(d.refclassid, d.refobjid, 0)).identity, e.typtype::text
+    CASE
+        WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid::regprocedure::text
+        ELSE (pg_identify_object(d.refclassid, d.refobjid, 0)).identity
+    END,
+    e.typtype::text
 FROM pg_rewrite r
 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.deptype = 'n'
 LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
@@ -64,6 +68,8 @@ def of_view(connection: Connection, view: int, table: Table, trust: tuple[str, .
             wrong = True
     if wrong:
         return None
+    for name in columns:
+        _warn_of_other_operators(table, name, place)
     return Origins(_real_columns(connection, table, columns), tuple(functions))
 
 
@@ -80,6 +86,13 @@ def _outside(kind: str, identity: str, catalog: str) -> str:
         f"uses the {kind} {identity}, which is not PostgreSQL's own: nothing proves that its value depends on this row "
         f"alone; {way_out}"
     )
+
+
+def _warn_of_other_operators(table: Table, name: str, place: Place) -> None:
+    """Warn of a column whose type has operators of its own, which are outside pg_catalog and so are not found."""
+    of = table.columns[name].type
+    if not of.base and of.kind == "b":
+        place.warn(f"{name} is of type {of.name}, whose own operators are not used: it is compared as text as it is")
 
 
 def _real_columns(connection: Connection, table: Table, names: list[str]) -> tuple[str, ...]:

@@ -27,8 +27,18 @@ PINNED = {
 }
 # Two sessions in which everything that an expression could take from its session is different. Their dates differ at
 # any moment (26 hours lie between them), and so does each zone's spelling of an instant.
-SESSION_WEST = {"TimeZone": "Etc/GMT+12", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres"}
-SESSION_EAST = {"TimeZone": "Etc/GMT-14", "DateStyle": "SQL, DMY", "IntervalStyle": "sql_standard"}
+SESSION_WEST = {
+    "TimeZone": "Etc/GMT+12",
+    "timezone_abbreviations": "Default",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+}
+SESSION_EAST = {
+    "TimeZone": "Etc/GMT-14",
+    "timezone_abbreviations": "Australia",
+    "DateStyle": "SQL, DMY",
+    "IntervalStyle": "sql_standard",
+}
 
 
 @contextmanager

@@ -5,8 +5,9 @@ import re
 from views_sql.proof.session import Connection, rows
 
 LITERAL = (
-    "holds a literal whose value depends on the session (now, today, tomorrow or yesterday; a time without its zone; "
-    "a date in another order than year, month, day): write it out, for example '2026-01-31 00:00:00+00'"
+    "holds a literal whose value depends on the session (now, today, tomorrow or yesterday; "
+    "a time without its zone, or with an abbreviation; a date in another order than year, month, day): "
+    "write it out, for example '2026-01-31 00:00:00+00'"
 )
 FUNCTIONS = re.compile(r":(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)")
 CULPRITS = """
@@ -35,7 +36,7 @@ def sentences(connection: Connection, tree: str, zone: str) -> list[str]:
     found = [_moment("a word such as current_date")] if "{SQLVALUEFUNCTION " in tree else []
     numbers = list(dict.fromkeys(int(number) for number in FUNCTIONS.findall(tree)))
     for signature, name in rows(connection, CULPRITS, numbers):
-        found.append(_sentence(connection, signature, name, zone))
+        found.append(_sentence(connection, signature.replace('"', ""), name, zone))
     return list(dict.fromkeys(found))
 
 

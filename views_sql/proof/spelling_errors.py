@@ -14,6 +14,7 @@ PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 def sentence(error: psycopg.Error, table: Table) -> str:
     """Return what is wrong with an expression that PostgreSQL refused."""
     said = error.diag.message_primary or str(error)
+    said = said.split(" at or near ")[0] if "\n" in said else said  # It would show what is put around the expression.
     if error.sqlstate in ONE_ROW:
         return f"is no expression over one row ({said}): no aggregates, windows, subqueries or functions of sets"
     if error.sqlstate == "42703" and (name := _quoted_name(said)):

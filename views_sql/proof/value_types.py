@@ -80,12 +80,17 @@ def why_no_key(of: ValueType) -> str:
 def group_spelling(of: ValueType, sql: str) -> str | None:
     """Return how to spell an expression so that it may be a dimension, if there is a usual way."""
     if of.base == "numeric" or of.base in FLOATS:
-        return f"({sql})::numeric(18,2)"
+        return f"{sql}::numeric(18,2)"
     if of.base in TEXTS:
-        return f'({sql}) COLLATE "C"'
+        return f'{sql} COLLATE "C"'
     if of.base == "bpchar" or of.name.endswith("citext"):
-        return f"({sql})::text"
-    return {"json": f"({sql}) ->> 'field'", "jsonb": f"({sql}) ->> 'field'", "timestamp": f"({sql})::date"}.get(of.base)
+        return f"{sql}::text"
+    usual = {
+        "json": f"{sql} ->> 'field'",
+        "timestamp": f"{sql}::date",
+        "timestamptz": f"({sql} AT TIME ZONE 'UTC')::date",
+    }
+    return usual.get(of.base.replace("jsonb", "json"))
 
 
 def sum_spelling(of: ValueType, sql: str) -> str | None:

@@ -15,7 +15,6 @@ from views_sql.proof.row_view import RowView, deparsed, row_column
 from views_sql.proof.session import Connection
 from views_sql.proof.tables import Table, find_table, no_column
 from views_sql.proof.value_types import TIMES
-from views_sql.proof.zones import check_zone
 
 NAME = re.compile(r"\w+")
 
@@ -50,7 +49,7 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
     zone = view.zone or users.zone
     for name, declared in (("zone", view.zone), ("stored_zone", view.stored_zone)):
         if declared is not None:
-            check_zone(declared, users.zones, place / name)
+            users.zones.check(declared, place / name)
     if view.select is not None:
         (place / "select").refuse("a SELECT of one's own comes with a later version; declare the table itself")
     if table is None:
@@ -109,8 +108,10 @@ def _condition(probe: Probe, text: str | None, place: Place) -> Expression | Non
 
 def _measure(probe: Probe, name: str, of: Measure, columns: dict[str, Expression], place: Place) -> ProvenMeasure:
     """Return a measure, and add its argument and its condition to the row view's columns."""
-    argument = probe.expression(of.argument, place / of.verb) if of.argument is not None else None
-    if argument and measures.check_argument(of, argument, place / of.verb):
+    at = place / of.verb
+    argument = probe.expression(of.argument, at) if of.argument is not None else None
+    argument = argument if argument and measures.check_argument(of, argument, at) else None
+    if argument:
         columns[f"m_{name}"] = argument
     where = _condition(probe, of.where, place / "where")
     if where:
