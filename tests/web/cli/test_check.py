@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -72,3 +73,42 @@ def test_a_named_folder_without_a_declaration_is_a_fault(tmp_path: Path) -> None
     result = check(tmp_path)
     assert result.exit_code == 1
     assert result.stdout.startswith("frontview.toml: file: there is no such file")
+
+
+class TestWithADatabase:
+    @pytest.fixture
+    def shop(self, empty_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+        """A database with the tables of examples/shop."""
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", empty_url)
+        with psycopg.connect(empty_url, autocommit=True) as connection:
+            connection.execute((SHOP / "schema.sql").read_text())
+        return empty_url
+
+    def test_the_example_is_accepted_and_nothing_stays(self, shop: str) -> None:
+        with psycopg.connect(shop, autocommit=True) as connection:
+            count = "SELECT count(*) FROM pg_class"
+            before = connection.execute(count).fetchone()
+            result = check(SHOP)
+            assert connection.execute(count).fetchone() == before
+        assert result.exit_code == 0, result.output
+        assert "orders: public.Order by customerId, days of createdAt in Europe/Berlin" in result.stdout
+        assert "PostgreSQL accepts it" in result.stdout.splitlines()[-1]
+
+    @pytest.mark.usefixtures("shop")
+    def test_its_faults_name_file_and_place_like_those_of_the_file(self, tmp_path: Path) -> None:
+        text = LEAST.replace("createdAt", "createAt")
+        folder = project(tmp_path, text, spots='[view.spots]\ntable = "public.Vist"\nmeasures = { n = "count" }\n')
+        result = check(folder)
+        assert result.exit_code == 1
+        assert "frontview.toml: view.orders.time: " in result.stdout
+        assert "createdAt" in result.stdout
+        assert "views/spots.toml: view.spots.table: " in result.stdout
+        as_json = json.loads(check("--json", folder).stdout)
+        assert as_json["database_asked"] is True
+        assert {fault["path"] for fault in as_json["faults"]} == {"view.orders.time", "view.spots.table"}
+
+    def test_a_database_that_cannot_be_reached_is_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+        result = check(SHOP)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: The database cannot be used: ")
