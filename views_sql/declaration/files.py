@@ -4,7 +4,6 @@ Invariant: whatever the files hold, the outcome is tables and faults; a file tha
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 from views_sql.declaration.application import FIRST_FILE
 from views_sql.declaration.fault import Fault
 from views_sql.declaration.sentences import dotted, expected, quoted
+from views_sql.declaration.toml_text import WHOLE_FILE, parsed
 from views_sql.declaration.words import nearest
 
 LARGEST_FILE_BYTES = 500_000
 KINDS = ("user", "view", "region")
 LATER = ("list", "dashboard", "metric", "dimension")
-WHOLE_FILE = "file"  # The path of a fault that concerns no single place.
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def read_text(path: Path, file: str) -> str | Fault:
 
 def _tables(path: Path, file: str) -> Iterator[Table | Fault]:
     text = read_text(path, file)
-    content = text if isinstance(text, Fault) else _parsed(text, file)
+    content = text if isinstance(text, Fault) else parsed(text, file)
     if isinstance(content, Fault):
         yield content
         return
@@ -84,19 +83,3 @@ def _tables(path: Path, file: str) -> Iterator[Table | Fault]:
             yield from (Table(file, kind, name, inside) for name, inside in table.items())
         else:
             yield Fault(file, kind, expected(f"tables [{kind}.NAME]", table))
-
-
-def _parsed(text: str, file: str) -> dict[str, Any] | Fault:
-    """Return what a text of TOML says, or what is wrong with it and where."""
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        return Fault(file, WHOLE_FILE, "tables or lists are nested too deeply")
-    except tomllib.TOMLDecodeError as error:
-        message, _, place = str(error).partition(" (at ")
-        where = place.removesuffix(")") or WHOLE_FILE
-        if where == "end of document":
-            where = f"line {text.count(chr(10)) + 1}, the end of the file"
-        return Fault(file, where, f"this is not TOML: {message[:1].lower()}{message[1:200]}")
-    except ValueError:  # Python converts no number of more than 4,300 digits.
-        return Fault(file, WHOLE_FILE, "a number has too many digits")

@@ -6,9 +6,10 @@ from pathlib import Path
 from views_sql.declaration.agreement import completed, disagreements
 from views_sql.declaration.application import FIRST_FILE, Application, Region, UserTable, View
 from views_sql.declaration.fault import DeclarationError, Fault
-from views_sql.declaration.files import WHOLE_FILE, Table, read_text, tables_of
+from views_sql.declaration.files import Table, read_text, tables_of
 from views_sql.declaration.sentences import dotted
 from views_sql.declaration.tables import Reader
+from views_sql.declaration.toml_text import WHOLE_FILE
 
 
 def read_project(project: Path) -> Application:

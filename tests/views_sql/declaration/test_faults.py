@@ -12,6 +12,7 @@ import pytest
 from tests.views_sql.declaration.declaring import LEAST, USER, faults, project
 from views_sql.declaration.fault import DeclarationError
 from views_sql.declaration.project import read_project
+from views_sql.declaration.toml_text import ONE_LINE
 
 PLACES = {  # Where the lines of a section of faults.txt stand.
     "in [user]": lambda lines: LEAST.replace(USER, USER + lines),
@@ -52,8 +53,16 @@ LONG = [
 
 NOT_TOML = {
     "[user\n": "line 1, column 6: this is not TOML: expected ']' at the end of a table declaration",
-    "a = 1\na = 2\n": "line 2, column 6: this is not TOML: cannot overwrite a value",
+    "[user]\nkey : 'id'\n": "line 2, column 5: this is not TOML: expected '=' after a key in a key/value pair",
+    "a = 1\na = 2\n": "line 2, column 6: this is not TOML: a name is given a second time in its table",
+    "[view.x]\n[view.x]\n": "line 2, column 8: this is not TOML: the table [view.x] is declared a second time",
     "a = ": "line 1, the end of the file: this is not TOML: invalid value",
+    "a = b": "line 1, column 5: this is not TOML: a value is expected here; text stands in quotes, true and false in "
+    "lower case",
+    "ttl = 10m": "line 1, column 9: this is not TOML: the value ends before this; is a quote missing, or one too many?",
+    "a = {\n b = 1 }": f"line 1, column 6: this is not TOML: {ONE_LINE}",
+    "a = { b = 1\n }": f"line 1, column 12: this is not TOML: {ONE_LINE}",
+    "a = { b = 1, }": "line 1, column 14: this is not TOML: no comma may stand before the closing brace",
     b"\n\xff": "line 2, byte 1: this is not UTF-8",
     "a = " + "[" * 20_000: "file: tables or lists are nested too deeply",
     "a = " + "9" * 5000: "file: a number has too many digits",
@@ -79,8 +88,7 @@ def test_that_is_long_is_said_shortly(tmp_path: Path, place: str, line: str, sen
 
 @pytest.mark.parametrize("text", NOT_TOML, ids=lambda text: repr(text[:12]))
 def test_in_a_file_that_cannot_be_read(tmp_path: Path, text: str | bytes) -> None:
-    (found,) = faults(tmp_path, text)
-    assert found.startswith(f"frontview.toml: {NOT_TOML[text]}")
+    assert faults(tmp_path, text) == [f"frontview.toml: {NOT_TOML[text]}"]
 
 
 def test_a_view_has_at_most_fifty_measures(tmp_path: Path) -> None:
