@@ -113,6 +113,10 @@ class TestTheResolvedDeclaration:
     def test_survives_a_store_that_reorders_the_keys_of_objects(self, shop: Application) -> None:
         assert restored(json.dumps(json.loads(resolved(shop)), sort_keys=True)) == shop
 
+    def test_has_its_keys_in_one_order_whatever_the_order_of_fields_in_the_code(self, shop: Application) -> None:
+        content = json.loads(resolved(shop))
+        assert json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")) == resolved(shop)
+
     def test_is_the_same_in_whatever_order_and_files_its_views_stand(self, tmp_path: Path, shop: Application) -> None:
         shutil.copy(SHOP / "frontview.toml", tmp_path)
         text = (SHOP / "frontview.toml").read_text()
