@@ -30,9 +30,9 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
     :raises psycopg.Error: the connection failed.
     """
     findings = Findings()
+    if not rights.check_database(connection, findings.at(application.user.file, "user")):
+        return _verdict(findings, None, None, application, [])
     with short_transaction(connection):
-        if not rights.check_database(connection, findings.at(application.user.file, "user")):
-            return _verdict(findings, None, None, application, [])
         users = _judge_users(connection, application.user, findings.at(application.user.file, "user"))
     judged = [_judge_view(connection, view, users, findings) for view in application.views]
     with short_transaction(connection):

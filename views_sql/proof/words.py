@@ -66,9 +66,7 @@ def _section(title: str, entries: list[str]) -> list[str]:
 
 def _end(verdict: Verdict) -> str:
     if verdict.faults:
-        return (
-            f"{_counted(len(verdict.faults), 'fault')}: nothing was made. Mend the file and run frontview check again."
-        )
+        return f"{_counted(len(verdict.faults), 'fault')}: nothing was made. Mend them and run frontview check again."
     if verdict.advice:
         return "PostgreSQL accepts it. Run the statements above, then frontview plan --write."
     return "PostgreSQL accepts it. Next: frontview plan --write."
