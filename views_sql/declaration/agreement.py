@@ -13,9 +13,6 @@ from views_sql.declaration.words import nearest
 
 MOST_DIMENSIONS = 8  # A key has up to two columns a dimension beside user and day, and an index at most 32 columns.
 MOST_MEASURES = 50
-LONGEST_OF_BOTH = 40  # `<view>_<number>_<measure>_move_horizon` has to stay within the 63 bytes of a name.
-OWN_COLUMNS = {"user_key": "the user", "day": "the day"}
-OWN_RELATIONS = frozenset({"row", "live", "archive", "total", "recent", "by_day", "whole", "merged", "read", "base"})
 DEFAULT_REGION = Region(name="default")
 
 
@@ -32,11 +29,8 @@ def disagreements(user: UserTable, views: Iterable[View], regions: Iterable[str]
     for view in views:
         path = dotted(("view", view.name))
         if view.user is None and user.table is None:
-            yield Fault(
-                view.file,
-                f"{path}.user",
-                "the field is missing: no foreign key leads to users, since there is no user.table",
-            )
+            sentence = "the field is missing: there is no user.table to which a foreign key could lead"
+            yield Fault(view.file, f"{path}.user", sentence)
         if view.region not in regions:
             yield Fault(view.file, f"{path}.region", f"no region has this name; {nearest(view.region, regions)}")
         for place, sentence in (*_of_view(view), *_of_measures(view), *_of_names(view, views)):
@@ -70,48 +64,29 @@ def _of_view(view: View) -> Iterator[tuple[str, str]]:
 
 def _of_measures(view: View) -> Iterator[tuple[str, str]]:
     for name, measure in view.measures.items():
-        for field, sentence in _of_measure(view, name, measure):
-            yield f"measures.{name}{field}", sentence
+        for field, sentence in _of_measure(view, measure):
+            yield f"measures.{name}.{field}", sentence
 
 
-def _of_measure(view: View, name: str, measure: Measure) -> Iterator[tuple[str, str]]:
+def _of_measure(view: View, measure: Measure) -> Iterator[tuple[str, str]]:
     if measure.verb == "percentile":
         if measure.at is None:
-            yield ".at", "the field is missing; for example at = 0.95"
+            yield "at", "the field is missing; for example at = 0.95"
         if not measure.live:
-            yield ".live", "a percentile cannot be added up, so it is never stored: write live = true"
+            yield "live", "a percentile cannot be added up, so it is never stored: write live = true"
     elif measure.at is not None:
-        yield ".at", f"it belongs to percentile, and the verb is {measure.verb}"
+        yield "at", f"it belongs to percentile, and the verb is {measure.verb}"
     if measure.decimals is not None and measure.verb != "avg":
-        yield ".decimals", f"it belongs to avg, and the verb is {measure.verb}"
+        yield "decimals", f"it belongs to avg, and the verb is {measure.verb}"
     if measure.live and view.time is None:
-        yield ".live", "a live measure is computed from the rows of some days, and the view has no time"
-    if measure.verb == "distinct":
-        if len(view.name) + len(name) > LONGEST_OF_BOTH:
-            yield (
-                "",
-                f"view and distinct measure have names of together at most {LONGEST_OF_BOTH} characters",
-            )
-        if name in OWN_RELATIONS:
-            yield "", f"a distinct measure is kept in a view of its own, and {name} names another part of it; rename it"
+        yield "live", "a live measure is computed from the rows of some days, and the view has no time"
 
 
 def _of_names(view: View, views: list[View]) -> Iterator[tuple[str, str]]:
-    """Return names that would be those of one column, or of one relation."""
-    taken = dict(OWN_COLUMNS)
-    for place, name, kept in _columns(view):
-        for column in kept:
-            if column in taken:
-                yield f"{place}.{name}", f"its column {column} is already that of {taken[column]}; rename one of them"
-            taken.setdefault(column, f"{place.removesuffix('s')} {name}")
+    """Return names that two fields of an answer, or two relations, would have."""
+    for name in view.measures:
+        if name in view.dimensions:
+            yield f"measures.{name}", "a dimension of the view has this name too; rename one of them"
     for other in views:
         if re.fullmatch(rf"{other.name}_[0-9]+_[a-z].*", view.name):
             yield "table", f"a view called {view.name} would meet parts of the view {other.name}; rename one of them"
-
-
-def _columns(view: View) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Return every dimension and measure with the columns that it is kept in."""
-    for name in view.dimensions:
-        yield "dimensions", name, (name, f"{name}_null")
-    for name, measure in view.measures.items():
-        yield "measures", name, (name, f"{name}_sum", f"{name}_count") if measure.verb == "avg" else (name,)

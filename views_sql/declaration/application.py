@@ -7,7 +7,7 @@ The descriptions and examples of the fields are docs/declaration.md. A field's a
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -15,7 +15,21 @@ from views_sql.declaration import words
 from views_sql.declaration.frozen_mapping import FrozenMapping
 
 Verb = Literal["count", "sum", "avg", "min", "max", "distinct", "percentile"]
-VERBS: tuple[str, ...] = get_args(Verb)
+VERBS = {  # Of each verb, what a measure of it is, and an example.
+    "count": ("Rows.", '"count"` or `{ count = true, where = "paid" }'),
+    "sum": ("The sum of integers or numerics; 0 without any.", '{ sum = "total" }'),
+    "avg": (
+        "The average of the values that are not NULL, kept as their sum and count.",
+        '{ avg = "total", decimals = 2 }',
+    ),
+    "min": ("The least value.", '{ min = "total" }'),
+    "max": ("The greatest value.", '{ max = "total" }'),
+    "distinct": ("How many different values occur, exact over any range of days.", '{ distinct = "email" }'),
+    "percentile": (
+        "The value below which a share of the rows lies (`percentile_disc`); always live.",
+        '{ percentile = "total", at = 0.95, live = true }',
+    ),
+}
 Name = Annotated[str, AfterValidator(words.name)]
 Line = Annotated[str, AfterValidator(words.line)]
 Expression = Annotated[str, AfterValidator(words.expression)]
@@ -141,7 +155,7 @@ class View(Declared):
         "A file with a SELECT whose rows take the place of the table's; its columns are those of the expressions.",
         '"sql/open_orders_v01.sql"',
     )
-    sources: Lines = _field((), "Of `select`: the tables that it reads besides `table`.", '["public.Item"]')
+    sources: Lines = _field((), "Of `select`: the tables that it reads beside `table`.", '["public.Item"]')
     locality: Literal["asserted"] | None = _field(
         None,
         "Of `select`: the author answers for it that a row depends on rows of its user and day only.",
@@ -157,7 +171,7 @@ class Region(Declared):
     name: Name
     max_entries: int = _field(500, "The most answers that it keeps.", "1000", ge=1, le=10**7)
     max_bytes: Annotated[int, BeforeValidator(words.size)] = _field(
-        50 * 10**6, "The most memory that its answers take in one process.", '"50 MB"', ge=1000, le=10**12
+        50 * 10**6, "The most memory that its answers occupy in one process.", '"50 MB"', ge=1000, le=10**12
     )
     file: str = Field(default=FIRST_FILE, exclude=True)
 

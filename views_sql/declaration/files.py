@@ -5,7 +5,7 @@ Invariant: whatever the files hold, the outcome is tables and faults; a file tha
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ class Table:
     content: Any
 
 
-def find_project(environment: Mapping[str, str], directory: Path) -> Path | None:
-    """Return the folder of the project: ``FRONTVIEW_PROJECT``, else ``directory`` if it is one; None: there is none."""
-    if named := environment.get("FRONTVIEW_PROJECT", "").strip():
-        return directory / Path(named).expanduser()
+def find_project(named: Path | None, directory: Path) -> Path | None:
+    """Return the folder of the project: the one that is named, else ``directory`` if it is one; None: there is none."""
+    if named is not None:
+        return directory / named.expanduser()
     return directory if (directory / FIRST_FILE).is_file() else None
 
 
@@ -74,7 +74,7 @@ def _tables(path: Path, file: str) -> Iterator[Table | Fault]:
         return
     for kind, table in content.items():
         if kind in LATER:
-            yield Fault(file, kind, f"the table [{kind}{'.NAME'}] comes with a later version")
+            yield Fault(file, kind, f"the table [{kind}.NAME] comes with a later version")
         elif kind not in KINDS:
             called = kind if re.fullmatch(r"[a-z_]{1,40}", kind) else quoted(kind)
             yield Fault(file, dotted((kind,)), f"there is no table [{called}]; {nearest(kind, KINDS)}")
@@ -92,9 +92,11 @@ def _parsed(text: str, file: str) -> dict[str, Any] | Fault:
         return tomllib.loads(text)
     except RecursionError:
         return Fault(file, WHOLE_FILE, "tables or lists are nested too deeply")
-    except ValueError as error:  # TOMLDecodeError, and numbers and dates that Python refuses
+    except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).partition(" (at ")
         where = place.removesuffix(")") or WHOLE_FILE
         if where == "end of document":
             where = f"line {text.count(chr(10)) + 1}, the end of the file"
         return Fault(file, where, f"this is not TOML: {message[:1].lower()}{message[1:200]}")
+    except ValueError:  # Python converts no number of more than 4,300 digits.
+        return Fault(file, WHOLE_FILE, "a number has too many digits")

@@ -79,9 +79,11 @@ def faults_of(
     :param spelled: how the file spells fields that have another name there.
     """
     for detail in error.errors(include_url=False):
-        inside = [spelled.get(part, part) if isinstance(part, str) else part for part in detail["loc"]]
-        where = [part for part in inside if part != "[key]"]
-        yield Fault(file, dotted((*path, *where)), _sentence(detail, model))
+        first, *rest = detail["loc"]
+        field = str(spelled.get(str(first), first))
+        begin = [] if field in model.given else [field]  # The name of a table is the last part of its path.
+        inside = [part for part in rest if part != "[key]"]
+        yield Fault(file, dotted((*path, *begin, *inside)), _sentence(detail, model))
 
 
 def _sentence(detail: ErrorDetails, model: type[Declared]) -> str:
@@ -92,7 +94,7 @@ def _sentence(detail: ErrorDetails, model: type[Declared]) -> str:
         return f"the field is missing{_example(model, str(detail['loc'][-1]))}"
     if kind in _BOUNDS:
         fact, comparison = _BOUNDS[kind]
-        return expected(f"a number that is {comparison} {facts[fact]:,}", value)
+        return expected(f"a number that is {comparison} {facts[fact]:,.15g}", value)
     if kind == "literal_error":
         return expected(str(facts["expected"]).replace("'", '"'), value)
     return expected(EXPECTED.get(kind, "another value"), value)

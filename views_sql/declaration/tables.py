@@ -20,7 +20,7 @@ LATER = {
     "view": {"via": "a user and time one table away come"},
     "measure": {"formula": "formulas over measures, in [metric.NAME], come", "function": "a function comes"},
 }
-UNKNOWN_SHOWN = 20  # The nearest names are sought for so many unknown fields of a table.
+UNKNOWN_SHOWN = 20  # Unknown fields of a table beyond this number are only counted.
 AVERAGE_DECIMALS = 2
 
 

@@ -14,6 +14,7 @@ RESERVED = frozenset({
     "events",
 })
 # fmt: on
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -22,9 +23,9 @@ def name(text: str) -> str:
     """Return a name that may be declared."""
     if len(text) > LONGEST_NAME:
         raise ValueError(f"a name has at most {LONGEST_NAME} characters, and this one has {len(text):,}")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
+    if not _NAME.fullmatch(text):
         near = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()).strip("_")
-        hint = f", such as {near}" if re.fullmatch(r"[a-z][a-z0-9_]*", near) and near not in RESERVED else ""
+        hint = f", such as {near}" if _NAME.fullmatch(near) and near not in RESERVED else ""
         raise ValueError(f"a name begins with a letter and has only a to z, 0 to 9 and _{hint}")
     if text in RESERVED:
         raise ValueError(f"the name {text} is reserved for parameters and answers; choose another one")
@@ -102,8 +103,8 @@ def size(value: object, info: ValidationInfo) -> object:
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that names what is like ``text``, or else everything that is known."""
-    known = sorted(known)
+    """Return the end of a sentence: the name that is most like ``text``, or else all names that are known."""
+    known = sorted(it for it in known if _NAME.fullmatch(it))
     if near := get_close_matches(text[:60].lower(), known, n=1):
         return f"did you mean {near[0]}?"
     return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"

@@ -12,6 +12,7 @@ import click
 # From command to its module and the first line of its help: the help page must not import the modules.
 COMMANDS = {
     "audit": ("web.cli.audit", "Compare what reads answer with a recomputation; exit code 1 on any difference."),
+    "check": ("web.cli.check", "Check a project's declaration: every fault in words; exit code 1 if there is one."),
     "demo": ("web.cli.demo", "Start everything on an embedded PostgreSQL, filled with data."),
     "doctor": ("web.cli.doctor", "Check every precondition, one line each."),
     "invalidate": ("web.cli.invalidate", "Drop answers from every cache now."),
