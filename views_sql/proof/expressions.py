@@ -141,6 +141,6 @@ def _no_columns(tree: str) -> str | None:
 
 def session_lost(error: psycopg.Error) -> bool:
     """Return whether an error is not the author's: the connection, a lock, a limit of time, a missing right."""
-    return error.sqlstate is None or error.sqlstate[:2] in {"08", "25", "40", "53", "55", "57", "58", "XX"} or (
+    return error.sqlstate is None or error.sqlstate[:2] in {"08", "25", "40", "53", "55", "57", "58"} or (
         error.sqlstate == "42501"
     )  # fmt: skip

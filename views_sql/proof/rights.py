@@ -34,11 +34,14 @@ def check_database(connection: Connection, place: Place) -> bool:
 
 
 def check_owner(connection: Connection, table: Table, place: Place) -> None:
-    """Warn if this role could not install the capture of a table."""
-    if table.owned:
+    """Warn if this role could not install the capture of a table and of its parts."""
+    others = {part.owner: part for part in table.tree if not part.owned}
+    if not others:
         return
     role = rows(connection, "SELECT current_user::text")[0][0]
-    place.warn(f"{table.spelled} belongs to {table.owner}, and only its owner may install the triggers of its capture")
-    place.findings.advise(
-        f"GRANT {quoted(table.owner)} TO {quoted(role)};", f"or run migrate as {table.owner}, the owner of the table"
-    )
+    for owner, part in others.items():
+        place.warn(f"{part.spelled} belongs to {owner}, and only its owner may install the triggers of its capture")
+        place.findings.advise(
+            f"GRANT {quoted(owner)} TO {quoted(role)};",
+            f"or run migrate as {owner}, the owner of {part.spelled}",
+        )

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 Connection = psycopg.Connection[Any]
 # What the parse of an expression may depend on, as migrations pin it.
 PINNED = {
+    "client_encoding": "UTF8",
     "search_path": "pg_catalog",
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",

@@ -136,6 +136,7 @@ def _judged(connection: Connection, view: View, rows: RowView, parts: Parts, pla
         longest_days=view.longest_days,
         region=view.region,
         ttl_seconds=view.ttl_seconds,
+        trusted=tuple(dict.fromkeys(name for of in parts.all for name in of.trusted)),
     )
     return Judged(proven, rows, place)
 

@@ -34,6 +34,8 @@ def _view(view: ProvenView, price: Price | None) -> list[str]:
     what.append(f"  measures {', '.join(measure.name for measure in view.measures)}")
     if view.dimensions:
         what.append(f"  by {', '.join(view.dimensions)}")
+    if view.trusted:
+        what.append(f"  trusts {', '.join(view.trusted)}")
     watched = ", ".join(watched.column for watched in view.source.watched)
     what.append(f"  a change counts in {watched}" if watched else "  a change counts in its user and time alone")
     return ["", *what, *([f"  {_cost(price)}"] if price else [])]

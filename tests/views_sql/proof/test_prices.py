@@ -73,7 +73,7 @@ def test_an_expression_that_raises_on_a_row_is_a_fault(court: Court, filled: psy
     verdict = court.judge(order_view(measures=measures), priced=True)
     (fault,) = verdict.faults
     assert fault.path == "view.v.measures.amount"
-    assert "raises an error on a row that is there (invalid input syntax for type numeric" in fault.sentence
+    assert "raises an error on a row that is there (invalid input syntax for type numeric)" in fault.sentence
     assert verdict.proven is None
 
 
