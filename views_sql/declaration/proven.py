@@ -87,6 +87,7 @@ class ProvenView:
 
     :param row_select: the definition of the row view, deparsed: columns ``user_key``, ``at`` (the time; absent without
         one), ``day`` (the guarded local day), and ``columns``; only rows for which the view's ``where`` is true.
+    :param trusted: functions outside pg_catalog that the author vouches for and that it calls, with their arguments.
     :param dimensions: columns of the row view by the dimension's name.
     """
 
@@ -99,6 +100,7 @@ class ProvenView:
     longest_days: int
     region: str
     ttl_seconds: int
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,6 @@ TREE = "SELECT indpred::text FROM pg_index WHERE indexrelid = %s::regclass"
 DEPARSED = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = %s::regclass"
 
 
-SYSTEM_COLUMN = ":varattno -"
-
-
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An expression over one row that PostgreSQL has accepted.
@@ -99,9 +96,9 @@ class Probe:
         culprits = session_dependence.sentences(self.connection, tree, self.zone)
         for sentence in culprits:
             place.refuse(sentence)
-        if system := SYSTEM_COLUMN in tree:
-            place.refuse("uses a system column, which changes without the row's own change: name a column of the table")
-        if found is None or culprits or system or not (column or self._immutable(text, place)):
+        if other := _no_columns(tree):
+            place.refuse(other)
+        if found is None or culprits or other or not (column or self._immutable(text, place)):
             return None
         of = shown["x"]
         nullable = column.nullable if column else True
@@ -113,9 +110,7 @@ class Probe:
             self.connection.execute(f"CREATE TEMP TABLE {COPY} (LIKE {self.table.sql})")
             west, deparsed = self._tree(text, SESSION_WEST)
             east, _ = self._tree(text, SESSION_EAST)
-        if ":varattno 0 " in west:
-            place.refuse("uses the whole row: nothing says which columns it reads; name the columns")
-        elif west != east:
+        if west != east:
             place.refuse(session_dependence.LITERAL)
         else:
             for warning in may_raise(self.connection, west, deparsed):
@@ -135,8 +130,17 @@ class Probe:
             return value(self.connection, TREE, index), value(self.connection, DEPARSED, index)
 
 
+def _no_columns(tree: str) -> str | None:
+    """Return why some variable of a parse tree is no column of the table."""
+    if ":varattno 0 " in tree:
+        return "uses the whole row: nothing says which columns it reads; name the columns"
+    if ":varattno -" in tree:
+        return "uses a system column, which changes without the row's own change: name a column of the table"
+    return None
+
+
 def session_lost(error: psycopg.Error) -> bool:
     """Return whether an error is not the author's: the connection, a lock, a limit of time, a missing right."""
-    return error.sqlstate is None or error.sqlstate[:2] in {"08", "25", "40", "53", "55", "57", "58", "XX"} or (
+    return error.sqlstate is None or error.sqlstate[:2] in {"08", "25", "40", "53", "55", "57", "58"} or (
         error.sqlstate == "42501"
     )  # fmt: skip

@@ -44,7 +44,7 @@ def _pruned(connection: Connection, table: Table, time: Column) -> bool:
 
 
 def _correlation(connection: Connection, table: Table, time: Column) -> float:
-    schemas, names = [part[2] for part in table.tree], [part[3] for part in table.tree]
+    schemas, names = [part.schema for part in table.tree], [part.name for part in table.tree]
     return float(value(connection, CORRELATION, time.name, schemas, names))
 
 

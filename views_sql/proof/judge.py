@@ -4,6 +4,8 @@ Transactions: each table is judged in a short one of its own that is rolled back
 while another table is judged. The connection must be in autocommit mode.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
@@ -11,7 +13,6 @@ import psycopg
 from views_sql.declaration.application import Application, UserTable, View
 from views_sql.declaration.proven import KeyKind, ProvenApplication
 from views_sql.proof import keys, rights
-from views_sql.proof.columns import Column
 from views_sql.proof.expressions import Probe
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
@@ -27,13 +28,15 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
     """Return what PostgreSQL says of a declaration.
 
     :param priced: whether samples are read for prices, in transactions of their own.
+    :param connection: in autocommit mode; otherwise one transaction would hold all locks to its end.
     :raises psycopg.Error: the connection failed.
     """
+    if not connection.autocommit:
+        raise ValueError("a declaration is judged on a connection in autocommit mode")
     findings = Findings()
-    with short_transaction(connection):
-        if not rights.check_database(connection, findings.at(application.user.file, "user")):
-            return _verdict(findings, None, None, application, [])
-        users = _judge_users(connection, application.user, findings.at(application.user.file, "user"))
+    if not rights.check_database(connection, findings.at(application.user.file, "user")):
+        return _verdict(findings, None, None, application, [])
+    users = _judge_users(connection, application.user, findings.at(application.user.file, "user"))
     judged = [_judge_view(connection, view, users, findings) for view in application.views]
     with short_transaction(connection):
         kind = keys.agree(connection, users.keys)
@@ -45,34 +48,41 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
 
 def _judge_users(connection: Connection, declared: UserTable, place: Place) -> Users:
     """Return whose views these are, as far as it can be said."""
-    zones = Zones(connection)
-    zones.check(declared.zone, place / "zone")
-    found: list[tuple[Column, Place]] = []
-    table = find_table(connection, declared.table, place / "table") if declared.table is not None else None
-    key = keys.user_key(connection, declared, table, place / "key") if table else None
-    if key:
-        found.append((key, place / "key"))
-    if table and declared.name is not None:
-        Probe(connection, table, declared.zone).expression(declared.name, place / "name")
-    if declared.table is None and (declared.key or declared.name):
-        (place / ("key" if declared.key else "name")).refuse("is a column of [user].table, and there is none declared")
-    return Users(table, key, declared.zone, zones, found, expected=declared.table is not None)
+    users = Users(None, None, declared.zone, Zones(connection), [], expected=declared.table is not None)
+    with short_transaction(connection), _faults_of(place):
+        users.zones.check(declared.zone, place / "zone")
+        if declared.table is None:
+            if declared.key or declared.name:
+                named = place / ("key" if declared.key else "name")
+                named.refuse("is a column of [user].table, and there is none declared")
+        elif table := find_table(connection, declared.table, place / "table"):
+            key = keys.user_key(connection, declared, table, place / "key")
+            users = replace(users, table=table, key=key, keys=[(key, place / "key")] if key else [])
+            if declared.name is not None:
+                Probe(connection, table, declared.zone).expression(declared.name, place / "name")
+    return users
 
 
 def _judge_view(connection: Connection, view: View, users: Users, findings: Findings) -> Judged | None:
-    """Judge one view in a transaction of its own; a table that others hold locked is a fault, not an error."""
+    """Judge one view in a transaction of its own."""
     place = findings.at(view.file, f"view.{view.name}")
+    with short_transaction(connection), _faults_of(place):
+        return judge_view(connection, view, users, place)
+    return None
+
+
+@contextmanager
+def _faults_of(place: Place) -> Iterator[None]:
+    """Make a fault of a table that others hold locked, and of a missing right."""
     try:
-        with short_transaction(connection):
-            return judge_view(connection, view, users, place)
+        yield
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
         (place / "table").refuse(
-            f"{view.table} could not be looked at: another session holds it locked, or the server is overloaded; "
+            "the table could not be looked at: another session holds it locked, or the server is overloaded; "
             "run check again"
         )
     except psycopg.errors.InsufficientPrivilege as error:
         place.refuse(f"a right is missing: {error.diag.message_primary}")
-    return None
 
 
 def _verdict(

@@ -63,16 +63,20 @@ def user_key(connection: Connection, declared: UserTable, users: Table, place: P
     if column is None:
         place.refuse(no_column(users, name))
         return None
-    _check_type(column, place)
-    _check_unique(connection, users, column, place)
+    if _check_type(column, place):
+        _check_unique(connection, users, column, place)
     return column
 
 
-def _check_type(column: Column, place: Place) -> None:
+def _check_type(column: Column, place: Place) -> bool:
+    """Return whether a column may hold user keys; otherwise a fault was added."""
     if column.generated == "v":
         place.refuse(f"{column.name} is a virtual generated column, which triggers see as NULL; use its expression")
     elif key_kind(column.type) is None:
         place.refuse(f"{column.name} {_why(column)}")
+    else:
+        return True
+    return False
 
 
 def _why(column: Column) -> str:
@@ -111,8 +115,7 @@ def user_column(connection: Connection, named: str | None, table: Table, users: 
     if column is None:
         place.refuse(no_column(table, named))
         return None
-    _check_type(column, place)
-    return column if key_kind(column.type) and column.generated != "v" else None
+    return column if _check_type(column, place) else None
 
 
 def _only_reference(connection: Connection, table: Table, users: Users, place: Place) -> str | None:

@@ -5,12 +5,16 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return at most three known names that resemble ``name``, the nearest first; capitals do not count."""
-    by_folded: dict[str, list[str]] = {}
-    for candidate in known:
-        by_folded.setdefault(candidate.lower(), []).append(candidate)
-    found = difflib.get_close_matches(name.lower(), by_folded, n=3, cutoff=0.55)
-    return [candidate for folded in found for candidate in by_folded[folded]][:3]
+    """Return at most three known names that resemble ``name``, about equally; capitals do not count."""
+    ranked = sorted(((_likeness(name, candidate), candidate) for candidate in known), reverse=True)
+    if not ranked:
+        return []
+    enough = max(0.6, ranked[0][0] - 0.1)
+    return [candidate for likeness, candidate in ranked if likeness >= enough][:3]
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def there_are(name: str, known: Iterable[str]) -> str:

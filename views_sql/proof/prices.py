@@ -28,8 +28,9 @@ def price_of(connection: Connection, judged: Judged) -> Price | None:
     try:
         with short_transaction(connection):
             return _price(connection, judged)
-    except psycopg.errors.QueryCanceled:
-        judged.place.warn("has no price: the sample of its table took longer than 10 s")
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
+        judged.place.warn("has no price: the sample of its table took longer than 10 s, or the table is locked")
+        return None
     except psycopg.Error as error:
         if session_lost(error):
             raise
@@ -39,7 +40,7 @@ def price_of(connection: Connection, judged: Judged) -> Price | None:
 
 
 def _price(connection: Connection, judged: Judged) -> Price:
-    parts = [part for part, *_ in judged.rows.table.tree]
+    parts = [part.oid for part in judged.rows.table.tree]
     share = min(1.0, READ_BYTES / max(value(connection, SIZE, parts), 1))
     sample = judged.rows.select(_sample(share))
     by_day = ["user_key", "day"] if judged.rows.time else ["user_key"]
@@ -113,7 +114,7 @@ def _name_what_raises(connection: Connection, judged: Judged, error: psycopg.Err
 
 
 def _raises(error: psycopg.Error) -> str:
-    said = error.diag.message_primary or str(error)
+    said = (error.diag.message_primary or str(error)).split(': "')[0]  # without the value, which is a user's
     return f"raises an error on a row that is there ({said}): write it so that such a row gives NULL"
 
 

@@ -21,7 +21,7 @@ def may_raise(connection: Connection, tree: str, deparsed: str) -> list[str]:
 
     An expression with CASE of the author's own is taken as guarded.
     """
-    plain = LITERALS.sub("x", deparsed.partition(" WHEN true THEN ")[2])  # as :mod:`expressions` has put it there
+    plain = LITERALS.sub("x", deparsed.partition(" WHEN true THEN")[2])  # as :mod:`expressions` has put it there
     if "CASE" in plain:
         return []
     found = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from views_sql.declaration.proven import RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
-from views_sql.proof.session import Connection, attempt, inner, quoted, run_author_text, value
+from views_sql.proof.session import Connection, attempt, inner, literal, quoted, run_author_text, value
 from views_sql.proof.tables import Table
 
 VIEW = "frontview_row_view"
@@ -63,11 +63,11 @@ def day_of(time: Column, zone: str, stored_zone: str) -> str:
         day = name
     elif time.type.base == "timestamptz":
         first, last = f"'{FIRST_DAY} 00:00:00+00'", f"'{LAST_DAY} 00:00:00+00'"
-        day = f"({name} AT TIME ZONE '{zone}')::date"
-    elif zone == stored_zone:
+        day = f"({name} AT TIME ZONE {literal(zone)})::date"
+    elif zone == stored_zone == "UTC":  # Of a zone with gaps this would not be the day that capture logs.
         day = f"{name}::date"
     else:
-        day = f"(({name} AT TIME ZONE '{stored_zone}') AT TIME ZONE '{zone}')::date"
+        day = f"(({name} AT TIME ZONE {literal(stored_zone)}) AT TIME ZONE {literal(zone)})::date"
     return f"CASE WHEN {name} BETWEEN {first} AND {last} THEN {day} END"
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
 
 Connection = psycopg.Connection[Any]
 # What the parse of an expression may depend on, as migrations pin it.
 PINNED = {
-    "transaction_read_only": "off",
+    "client_encoding": "UTF8",
     "search_path": "pg_catalog",
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -41,11 +42,17 @@ SESSION_EAST = {
 }
 
 
+SET_LOCALLY = "SELECT pg_catalog.set_config(s.key, s.value, TRUE) FROM pg_catalog.jsonb_each_text(%s) s"
+
+
 @contextmanager
-def short_transaction(connection: Connection, **settings: str) -> Iterator[None]:
+def short_transaction(connection: Connection) -> Iterator[None]:
     """Open a transaction with the pinned settings, and roll it back at the end."""
     with connection.transaction(force_rollback=True):
-        set_locally(connection, {**PINNED, **settings})
+        connection.execute(
+            "SET TRANSACTION READ WRITE"
+        )  # Temporary tables are made, whatever the session's default is.
+        set_locally(connection, PINNED)
         yield
 
 
@@ -58,8 +65,7 @@ def attempt(connection: Connection) -> Iterator[None]:
 
 def set_locally(connection: Connection, settings: dict[str, str]) -> None:
     """Set parameters until the end of the transaction or savepoint."""
-    for name, value in settings.items():
-        connection.execute("SELECT pg_catalog.set_config(%s, %s, TRUE)", (name, value))
+    connection.execute(SET_LOCALLY, (Jsonb(settings),))
 
 
 def run_author_text(connection: Connection, statement: str) -> psycopg.Cursor[TupleRow]:
@@ -85,6 +91,11 @@ def value(connection: Connection, query: str, *values: object) -> Any:
 def quoted(name: str) -> str:
     """Return a name as an SQL identifier, always in double quotes."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL literal; for :data:`PINNED`, where backslashes are plain characters."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def inner(text: str) -> str:

@@ -15,7 +15,7 @@ FIND = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
     c.relispartition OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid),
     EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid),
-    pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE'),
+    pg_get_userbyid(c.relowner)::text,
     has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = ANY ('{r,p,v,m,f}')
@@ -30,7 +30,8 @@ TREE = """
 WITH RECURSIVE tree AS (
     SELECT %s::oid AS relation UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON t.relation = i.inhparent
 )
-SELECT c.oid::bigint, c.relkind::text, n.nspname, c.relname
+SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, c.relpersistence::text, pg_get_userbyid(c.relowner)::text,
+    pg_has_role(c.relowner, 'USAGE')
 FROM tree t JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 """
 ROOT = """
@@ -53,10 +54,37 @@ OTHER_KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A table, or a partition or child of it.
+
+    :param persistence: ``relpersistence``: p, u (unlogged), t (temporary).
+    :param owned: this role is its owner, or a member of it.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    persistence: str
+    owner: str
+    owned: bool
+
+    @property
+    def spelled(self) -> str:
+        """Its name as a declaration spells it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def sql(self) -> str:
+        """Its qualified, quoted name."""
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table that may be captured, with its columns in order.
 
-    :param tree: oid, schema and name of the table itself and of all its partitions or children.
+    :param tree: the table itself and all its partitions or children.
     """
 
     oid: int
@@ -64,9 +92,8 @@ class Table:
     name: str
     kind: TableKind
     owner: str
-    owned: bool
     columns: dict[str, Column]
-    tree: tuple[tuple[int, str, str, str], ...]
+    tree: tuple[Part, ...]
 
     @property
     def sql(self) -> str:
@@ -86,7 +113,7 @@ class Table:
     @property
     def leaves(self) -> list[str]:
         """Qualified, quoted names of what holds its rows."""
-        return [f"{quoted(schema)}.{quoted(name)}" for _, kind, schema, name in self.tree if kind == "r"]
+        return [part.sql for part in self.tree if part.kind == "r"]
 
 
 def find_table(connection: Connection, name: str, place: Place) -> Table | None:
@@ -96,8 +123,8 @@ def find_table(connection: Connection, name: str, place: Place) -> Table | None:
         known = [row[0] for row in rows(connection, NAMES)]
         place.refuse(f"there is no table {name}{there_are(name, known)}")
         return None
-    oid, schema, plain, kind, persistence, child, parent, owner, owned, usage, select, row_security = found[0]
-    tree = tuple(rows(connection, TREE, oid))
+    oid, schema, plain, kind, persistence, child, parent, owner, usage, select, row_security = found[0]
+    tree = tuple(Part(*row) for row in rows(connection, TREE, oid))
     if sentence := (
         _wrong_kind(schema, kind, persistence)
         or _wrong_place(connection, oid, schema, plain, child, tree)
@@ -107,7 +134,7 @@ def find_table(connection: Connection, name: str, place: Place) -> Table | None:
         place.refuse(f"{schema}.{plain} {sentence}")
         return None
     of_kind: TableKind = "partitioned" if kind == "p" else "inherited" if parent else "plain"
-    return Table(oid, schema, plain, of_kind, owner, owned, columns_of(connection, oid), tree)
+    return Table(oid, schema, plain, of_kind, owner, columns_of(connection, oid), tree)
 
 
 def _wrong_kind(schema: str, kind: str, persistence: str) -> str | None:
@@ -125,7 +152,7 @@ def _wrong_kind(schema: str, kind: str, persistence: str) -> str | None:
 
 
 def _wrong_place(
-    connection: Connection, oid: int, schema: str, name: str, child: bool, tree: tuple[tuple[int, str, str, str], ...]
+    connection: Connection, oid: int, schema: str, name: str, child: bool, tree: tuple[Part, ...]
 ) -> str | None:
     """Return why the changes of a table are not all its own, or reach it past its triggers."""
     if value(connection, HYPERTABLES) and value(connection, HYPERTABLE, schema, name):
@@ -133,9 +160,12 @@ def _wrong_place(
     if child:
         root = value(connection, ROOT, oid)
         return f"is a part of {root}, whose statements fire no trigger of a part: declare {root}"
-    if foreign := [f"{of}.{part}" for _, kind, of, part in tree if kind == "f"]:
-        return f"has the foreign table {foreign[0]} as a part, whose rows change on another server; detach it"
-    if value(connection, SUBSCRIBED, [part for part, *_ in tree]):
+    for part in tree:
+        if part.kind == "f":
+            return f"has the foreign table {part.spelled} as a part, whose rows change on another server; detach it"
+        if part.persistence != "p":
+            return f"has the part {part.spelled}, which a crash empties and fires no trigger; make it logged"
+    if value(connection, SUBSCRIBED, [part.oid for part in tree]):
         return (
             "is filled by logical replication, which fires no statement triggers; "
             "install Frontview on the publisher, or leave the table out of the subscription"

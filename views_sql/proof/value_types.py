@@ -56,9 +56,12 @@ class ValueType:
         return self.base in ORDERED or self.kind == "e" or self.text or self.scaled
 
     @property
-    def identical_when_equal(self) -> bool:
-        """Whether a change may be found by equality."""
-        return self.base in IDENTICAL_WHEN_EQUAL or self.kind == "e" or self.text
+    def compared_as_text(self) -> bool:
+        """Whether a change is found in its text: its equality misses a difference, or there is none.
+
+        A float's text depends on the session's ``extra_float_digits``; its binary image is compared.
+        """
+        return not (self.base in IDENTICAL_WHEN_EQUAL | FLOATS or self.kind == "e" or self.text)
 
 
 def key_kind(of: ValueType) -> KeyKind | None:
@@ -85,12 +88,9 @@ def group_spelling(of: ValueType, sql: str) -> str | None:
         return f'{sql} COLLATE "C"'
     if of.base == "bpchar" or of.name.endswith("citext"):
         return f"{sql}::text"
-    usual = {
-        "json": f"{sql} ->> 'field'",
-        "timestamp": f"{sql}::date",
-        "timestamptz": f"({sql} AT TIME ZONE 'UTC')::date",
-    }
-    return usual.get(of.base.replace("jsonb", "json"))
+    if of.base in {"json", "jsonb"}:
+        return f"{sql} ->> 'field'"
+    return {"timestamp": f"{sql}::date", "timestamptz": f"({sql} AT TIME ZONE 'UTC')::date"}.get(of.base)
 
 
 def sum_spelling(of: ValueType, sql: str) -> str | None:

@@ -61,7 +61,7 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
     time = time_column(table, view.time, zone, place / "time") if view.time is not None else None
     origins.check_trust(connection, view.trust, table, place / "trust")
     parts = _parts(Probe(connection, table, zone, view.trust), view, place)
-    if user is None or len(place.findings.faults) > before:
+    if user is None or len(place.findings.faults) > before or not users.zones.known(zone):
         return None
     advise_indexes(connection, table, user, time, place)
     return _judged(connection, view, RowView(table, user, time, zone, view.stored_zone, parts.columns, parts.where),
@@ -136,6 +136,7 @@ def _judged(connection: Connection, view: View, rows: RowView, parts: Parts, pla
         longest_days=view.longest_days,
         region=view.region,
         ttl_seconds=view.ttl_seconds,
+        trusted=tuple(dict.fromkeys(name for of in parts.all for name in of.trusted)),
     )
     return Judged(proven, rows, place)
 
@@ -158,7 +159,5 @@ def _watched(table: Table, expressions: list[Expression]) -> tuple[Watched, ...]
     """Return the columns on which a row's part in the view depends, in the table's order."""
     read = {name for of in expressions for name in of.reads}
     return tuple(
-        Watched(name, as_text=not column.type.identical_when_equal)
-        for name, column in table.columns.items()
-        if name in read
+        Watched(name, as_text=column.type.compared_as_text) for name, column in table.columns.items() if name in read
     )

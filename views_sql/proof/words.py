@@ -34,6 +34,8 @@ def _view(view: ProvenView, price: Price | None) -> list[str]:
     what.append(f"  measures {', '.join(measure.name for measure in view.measures)}")
     if view.dimensions:
         what.append(f"  by {', '.join(view.dimensions)}")
+    if view.trusted:
+        what.append(f"  trusts {', '.join(view.trusted)}")
     watched = ", ".join(watched.column for watched in view.source.watched)
     what.append(f"  a change counts in {watched}" if watched else "  a change counts in its user and time alone")
     return ["", *what, *([f"  {_cost(price)}"] if price else [])]
@@ -66,9 +68,7 @@ def _section(title: str, entries: list[str]) -> list[str]:
 
 def _end(verdict: Verdict) -> str:
     if verdict.faults:
-        return (
-            f"{_counted(len(verdict.faults), 'fault')}: nothing was made. Mend the file and run frontview check again."
-        )
+        return f"{_counted(len(verdict.faults), 'fault')}: nothing was made. Mend them and run frontview check again."
     if verdict.advice:
         return "PostgreSQL accepts it. Run the statements above, then frontview plan --write."
     return "PostgreSQL accepts it. Next: frontview plan --write."

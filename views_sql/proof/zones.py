@@ -31,9 +31,13 @@ class Zones:
         names = {row[0] for row in rows(self.connection, NAMES)}
         return frozenset(name for name in names - abbreviations if not NO_PLACE.fullmatch(name)) | ALWAYS
 
+    def known(self, name: str) -> bool:
+        """Return whether a name may be declared."""
+        return name in ALWAYS or name in self.names
+
     def check(self, name: str, place: Place) -> None:
         """Refuse a name that is no zone, with the nearest names."""
-        if name not in ALWAYS and name not in self.names:
+        if not self.known(name):
             place.refuse(_sentence(name, self.names))
 
 

@@ -27,9 +27,9 @@ class Court:
         users = user or UserTable(table="public.Customer")
         return judge(self.connection, Application(user=users, views=views, regions=()), priced=priced)
 
-    def faults(self, user: UserTable | None = None, **view: Any) -> dict[str, str]:
+    def faults(self, users: UserTable | None = None, /, **view: Any) -> dict[str, str]:
         """Judge one view of Prisma's orders, and return the faults by their path."""
-        verdict = self.judge(order_view(**view), user=user)
+        verdict = self.judge(order_view(**view), user=users)
         assert (verdict.proven is None) == bool(verdict.faults)
         return {fault.path.removeprefix("view.v."): fault.sentence for fault in verdict.faults}
 

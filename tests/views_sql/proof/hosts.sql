@@ -61,6 +61,8 @@ CREATE FUNCTION app.foreign_norm(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'S
 CREATE ROLE proof_stranger;
 ALTER FUNCTION app.foreign_norm(text) OWNER TO proof_stranger;
 CREATE OPERATOR app.=== (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text);
+CREATE FUNCTION app.day_number(bigint) RETURNS date LANGUAGE sql IMMUTABLE AS 'SELECT date ''2000-01-01'' + $1::int';
+CREATE CAST (bigint AS date) WITH FUNCTION app.day_number(bigint);
 CREATE DOMAIN app.short AS text CHECK (length(VALUE) < 4);
 CREATE DOMAIN app.cents AS numeric(12, 2);
 
