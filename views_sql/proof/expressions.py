@@ -1,4 +1,4 @@
-"""What PostgreSQL says of one expression: its type, the columns it reads, and why its value is not the row's alone.
+"""What PostgreSQL says about one expression: its type, the columns it reads, and why its value is not the row's alone.
 
 An expression is probed in two ways. A temporary view parses it, evaluates nothing, and shows by ``pg_depend`` what it
 uses. Then it is the predicate of an index on an empty temporary table, twice, in two sessions that differ in everything
@@ -15,6 +15,7 @@ import psycopg
 from views_sql.proof import origins, session_dependence, spelling_errors
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.findings import Place
+from views_sql.proof.nullability import never_null
 from views_sql.proof.raising import may_raise
 from views_sql.proof.session import (
     SESSION_EAST,
@@ -72,7 +73,7 @@ class Probe:
     trust: tuple[str, ...] = ()
 
     def expression(self, declared: str, place: Place) -> Expression | None:
-        """Return what PostgreSQL says of an expression, or None after a fault was added."""
+        """Return what PostgreSQL says about an expression, or None after a fault was added."""
         column = self.table.columns.get(declared)
         text = quoted(column.name) if column else declared
         try:
@@ -98,25 +99,28 @@ class Probe:
             place.refuse(sentence)
         if other := _no_columns(tree):
             place.refuse(other)
-        if found is None or culprits or other or not (column or self._immutable(text, place)):
-            return None
-        of = shown["x"]
         nullable = column.nullable if column else True
+        if found is None or culprits or other:
+            return None
+        if column is None:
+            if (accepted := self._immutable(text, place)) is None:
+                return None
+            nullable = not never_null(accepted)
+        of = shown["x"]
         return Expression(text, of.type, column, nullable, of.domain, found.columns, found.trusted)
 
-    def _immutable(self, text: str, place: Place) -> bool:
-        """Return whether the value of an expression is the row's alone; otherwise a fault was added."""
+    def _immutable(self, text: str, place: Place) -> str | None:
+        """Return the parse tree of an expression whose value is the row's alone; otherwise a fault was added."""
         with attempt(self.connection):
             self.connection.execute(f"CREATE TEMP TABLE {COPY} (LIKE {self.table.sql})")
             west, deparsed = self._tree(text, SESSION_WEST)
             east, _ = self._tree(text, SESSION_EAST)
         if west != east:
             place.refuse(session_dependence.LITERAL)
-        else:
-            for warning in may_raise(self.connection, west, deparsed):
-                place.warn(warning)
-            return True
-        return False
+            return None
+        for warning in may_raise(self.connection, west, deparsed):
+            place.warn(warning)
+        return west
 
     def _tree(self, text: str, session: dict[str, str]) -> tuple[str, str]:
         """Return the parse tree of an expression in some session, and PostgreSQL's own text of it."""

@@ -25,7 +25,7 @@ from views_sql.proof.zones import Zones
 
 
 def judge(connection: Connection, application: Application, *, priced: bool = True) -> Verdict:
-    """Return what PostgreSQL says of a declaration.
+    """Return what PostgreSQL says about a declaration.
 
     :param priced: whether samples are read for prices, in transactions of their own.
     :param connection: in autocommit mode; otherwise one transaction would hold all locks to its end.

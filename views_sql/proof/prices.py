@@ -68,7 +68,7 @@ def _groups(connection: Connection, sample: str, by: list[str], stored: int, sha
     """Return rows, groups and bytes of a stored view of the whole table.
 
     Of a sample the number of groups is the estimate of ANALYZE (Haas and Stokes, Duj1). A stored row has a header of
-    28 bytes, its key, and eight bytes a measure; its index holds the key once more.
+    28 bytes, its key, and eight bytes a measure; its index holds the key again.
     """
     key = ", ".join(quoted(name) for name in by)
     there = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in by if name in {"user_key", "day"})

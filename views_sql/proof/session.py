@@ -1,7 +1,7 @@
 """How PostgreSQL is asked: short transactions that are rolled back, and pinned settings.
 
-Invariant: a statement that holds an author's text is sent by :func:`run_author_text`, by the extended protocol, which
-takes one statement only. Nothing stays: every transaction here ends in a rollback.
+Invariant: a statement that holds an author's text is sent by :func:`run_author_text` in the extended protocol, which
+accepts one statement only. Nothing stays: every transaction here ends in a rollback.
 """
 
 from collections.abc import Iterator
@@ -79,12 +79,12 @@ def run_author_text(connection: Connection, statement: str) -> psycopg.Cursor[Tu
 
 
 def rows(connection: Connection, query: str, *values: object) -> list[TupleRow]:
-    """Return the rows of a query of ours."""
+    """Return the rows of one of our queries."""
     return connection.execute(query.encode(), values).fetchall()
 
 
 def value(connection: Connection, query: str, *values: object) -> Any:
-    """Return the only column of the only row of a query of ours."""
+    """Return the only column of the only row of one of our queries."""
     return rows(connection, query, *values)[0][0]
 
 

@@ -32,7 +32,7 @@ SINCE_18 = "date_trunc(text,timestamp with time zone,text)"
 
 
 def sentences(connection: Connection, tree: str, zone: str) -> list[str]:
-    """Return a sentence for each function in a parse tree whose answer is not the same for ever."""
+    """Return a sentence for each function in a parse tree whose answer is not always the same."""
     found = [_moment("a word such as current_date")] if "{SQLVALUEFUNCTION " in tree else []
     numbers = list(dict.fromkeys(int(number) for number in FUNCTIONS.findall(tree)))
     for signature, name in rows(connection, CULPRITS, numbers):

@@ -7,7 +7,7 @@ import psycopg
 from views_sql.proof.nearest import there_are
 from views_sql.proof.tables import Table
 
-ONE_ROW = frozenset({"42803", "42P20", "0A000"})  # aggregates; windows; subqueries and functions that return sets
+ONE_ROW = frozenset({"42803", "42P20", "0A000"})  # Aggregates; windows; subqueries and functions that return sets
 PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 

@@ -49,7 +49,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What PostgreSQL says of a declaration.
+    """What PostgreSQL says about a declaration.
 
     :param proven: None if there is any fault.
     :param warnings: of what may go wrong later; the application may be installed nevertheless.

@@ -38,6 +38,31 @@ def test_another_type_is_refused_with_a_spelling(court: Court, expression: str, 
     assert spelling in court.dimension(expression)
 
 
+@pytest.mark.parametrize(
+    ("expression", "nullable"),
+    [
+        ("priority", False),
+        ("productId", True),
+        ("coalesce(\"shipCountry\", '}{?')", False),
+        ('coalesce("shipCountry", "productId", \'??\')', False),
+        ("note IS NULL", False),
+        ("opened IS NOT TRUE", False),
+        ("opened IS DISTINCT FROM TRUE", False),
+        ("coalesce(opened, note IS NULL)", False),
+        ('coalesce("shipCountry", "productId")', True),
+        ('coalesce("shipCountry", NULL)', True),
+        ('coalesce("shipCountry", \'??\') || "productId"', True),
+        ("lower(coalesce(\"shipCountry\", '??'))", True),
+        ('coalesce("shipCountry", coalesce("productId", \'??\') || NULL)', True),
+        ("priority = 1", True),
+    ],
+)
+def test_a_dimension_that_can_never_be_null_is_known(court: Court, expression: str, nullable: bool) -> None:
+    verdict = court.judge(order_view(dimensions={"d": expression}))
+    assert verdict.proven is not None
+    assert verdict.proven.views[0].dimensions["d"].nullable == nullable
+
+
 @pytest.mark.parametrize("verb", ["sum", "avg"])
 @pytest.mark.parametrize(
     ("argument", "spelling"),
