@@ -33,15 +33,17 @@ def _view(view: ProvenView, price: Price | None) -> list[str]:
     what = [f"{view.name}: {source.table.schema}.{source.table.name} by {', '.join([source.user_column, day])}"]
     what.append(f"  measures {', '.join(measure.name for measure in view.measures)}")
     if view.dimensions:
-        what.append(f"  by {', '.join(view.dimensions)}")
+        what.append(f"  grouped by {', '.join(view.dimensions)}")
     if view.trusted:
         what.append(f"  trusts {', '.join(view.trusted)}")
     watched = ", ".join(watched.column for watched in view.source.watched)
-    what.append(f"  a change counts in {watched}" if watched else "  a change counts in its user and time alone")
+    what.append(f"  a change of {watched or 'its user or time alone'} counts")
     return ["", *what, *([f"  {_cost(price)}"] if price else [])]
 
 
 def _cost(price: Price) -> str:
+    if not price.rows:
+        return "no rows count yet, so nothing says what it will cost"
     about = "" if price.exact else "about "
     parts = [f"{about}{price.rows:,} rows make {price.groups:,} groups"]
     parts += [f"{groups:,} more for {name}" for name, groups in price.hidden.items()]

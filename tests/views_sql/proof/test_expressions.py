@@ -100,6 +100,7 @@ def test_the_names_of_the_probe_are_no_rows(court: Court) -> None:
         "true; CREATE TABLE app.pwned ()",
         'true)) UNION ALL SELECT 1 FROM public."Customer" WHERE ((true',
         "true), (true",
+        "false)) OR ((true",  # of which double parentheses alone would make another expression
         "a)), ((b",
         "true) END IS NOT NULL); SELECT (CASE WHEN true THEN (true",
         "true /* ",

@@ -134,8 +134,8 @@ def test_the_words_of_a_verdict(court: Court, filled: psycopg.Connection[Any]) -
         "",
         "v: public.Order by customerId, days of createdAt in UTC",
         "  measures revenue",
-        "  by status",
-        "  a change counts in status, total",
+        "  grouped by status",
+        "  a change of status, total counts",
     ]
     assert said[6].startswith("  3,000 rows make 300 groups, about ")
     assert said[8] == "To be run in the database, before frontview migrate:"
