@@ -51,8 +51,7 @@ BEGIN
         WHERE k.whole = (k.day = '-infinity')
     ), fresh AS MATERIALIZED (
         SELECT l.* FROM stale s CROSS JOIN LATERAL (
-            SELECT v.* FROM frontview.{{name}}_live v
-            WHERE v.{{user}} = s.user_id AND v.{{day}} >= s.first_day AND v.{{day}} < s.before_day OFFSET 0
+            SELECT v.* FROM {{live_of_key}} OFFSET 0
         ) l
     ), held AS MATERIALIZED (
         SELECT h.* FROM stale s CROSS JOIN LATERAL (
