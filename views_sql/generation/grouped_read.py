@@ -81,13 +81,12 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "joined_for_order": "".join(_for_order(view, it) for it in counted),
         "same_group_of_b": same_group(view, "b", "k"),
         "counted": "".join(_counted(view, it) for it in counted),
-        "joined_to_rows": "".join(
+        "joined_to_shown": "".join(
             f" LEFT JOIN {it.result} ON {it.result}.place = s.place AND {it.result}.period = s.period" for it in counted
         ),
-        "joined_to_totals": "".join(f" LEFT JOIN {it.result} ON {it.result}.place IS NULL" for it in counted),
         "values_of_s": _values(view, counted),
-        "row_members": ", ".join([days.names["period_member"], *_dimension_members(view), members(view)]),
-        "total_members": members(view),
+        "group_members": ", ".join(_group_members(view)),
+        "members": members(view),
     } | days.names
 
 
@@ -154,7 +153,7 @@ def _merged(view: ProvenView, days: ReadRange, name: str, place: str, columns: l
     """
     listed = "".join(f", {it}" for it in (*group_columns(view, of_rows=False), *(f"v.{it}" for it in columns)))
     return [
-        f"SELECT {side}, {period}{listed}\n"  # nosec B608  # names are checked
+        f"SELECT {side}, {period} AS period{listed}\n"  # nosec B608  # names are checked
         f"        FROM frontview.{name}_merged(p_user, {f'{first}, {last}, ' if first else ''}state.views[{place}]) v\n"
         f"        WHERE {condition} AND {asked}{filter_of(view, of_rows=False)}"
         for side, (asked, first, last, period) in zip(_SIDE_NAMES, days.sides, strict=False)
@@ -164,7 +163,7 @@ def _merged(view: ProvenView, days: ReadRange, name: str, place: str, columns: l
 def _base_rows(view: ProvenView, name: str, days: ReadRange, counted: Counted) -> list[str]:
     listed = (*group_columns(view, of_rows=True), *(f"v.{identifier(it)}" for it in counted.columns))
     return [
-        f"SELECT {side}, {period}{''.join(f', {it}' for it in listed)} FROM frontview.{name}_row v\n"  # nosec B608  # names are checked
+        f"SELECT {side}, {period} AS period{''.join(f', {it}' for it in listed)} FROM frontview.{name}_row v\n"  # nosec B608  # names are checked
         f"        WHERE {counted.wanted} AND {asked} AND v.user_key = p_user"
         f"{' AND ' + days_between(view, 'v', first, last) if first else ''}{filter_of(view, of_rows=True)}"
         for side, (asked, first, last, period) in zip(_SIDE_NAMES, days.sides, strict=False)
@@ -189,7 +188,8 @@ def _counted(view: ProvenView, counted: Counted) -> str:
     columns = "".join(f", r.{column}" for column in counted.columns)
     return (
         f", {counted.result} AS MATERIALIZED (\n"  # nosec B608  # names are checked
-        f"        SELECT c.place, c.period{counted.aggregates()}\n"
+        "        SELECT COALESCE(c.place, 0) AS place, COALESCE(c.period, '-infinity') AS period"
+        f"{counted.aggregates()}\n"
         f"        FROM (\n            SELECT LEAST(k.place, p_limit + 1) AS place, r.period, r.side{columns}\n"
         f"            FROM {counted.rows} r JOIN ranked k ON {same_group(view, 'r', 'k')}\n        ) c\n"
         "        GROUP BY GROUPING SETS ((c.place, c.period), ())\n    )"
@@ -225,7 +225,7 @@ def _values(view: ProvenView, counted: list[Counted]) -> str:
     return "".join(f", {value}" for value in values)
 
 
-def _dimension_members(view: ProvenView) -> list[str]:
+def _group_members(view: ProvenView) -> list[str]:
     listed = []
     for name, column in view.dimensions.items():
         value = f"to_json(k.d_{name})::text"

@@ -60,24 +60,27 @@ BEGIN
         FROM by_group b JOIN ranked k ON {{same_group_of_b}}
         WHERE k.place <= p_limit OR p_other
         GROUP BY LEAST(k.place, p_limit + 1), b.period
+        UNION ALL
+        SELECT 0, '-infinity'{{now_of_b}}{{earlier_of_b}} FROM by_group b -- the totals
     ){{counted}}
     SELECT CASE WHEN LEAST(n.groups, p_limit + p_other::integer) * {{period_count}} <= 10000 THEN
-        '{' || {{head}} || '"rows":[' || COALESCE((
-            SELECT string_agg('{' || concat_ws(',', {{row_members}}) || '}', ',' ORDER BY
-                CASE WHEN sort_by = 'period' THEN {{period_number}} * sign END,
-                CASE WHEN NOT grouped THEN {{sort_of_rows}} * sign END NULLS LAST,
-                f.place, f.period)
+        (
+            SELECT
+                '{' || {{head}} || '"rows":[' || COALESCE(string_agg(
+                    '{' || concat_ws(',', {{period_member}}, {{group_members}}, NULLIF(f.measured, '')) || '}', ','
+                    ORDER BY
+                        CASE WHEN sort_by = 'period' THEN {{period_number}} * sign END,
+                        CASE WHEN NOT grouped THEN f.sort_value * sign END NULLS LAST,
+                        f.place, f.period
+                ) FILTER (WHERE f.place > 0), '') || '],"totals":{' || max(f.measured) FILTER (WHERE f.place = 0)
+                || '},"truncated":' || (n.groups > p_limit)::text || '}'
             FROM (
-                SELECT s.place, s.period{{values_of_s}}
-                FROM shown s{{joined_to_rows}}
+                SELECT f.place, f.period, {{sort_of_rows}} AS sort_value, concat_ws(',', {{members}}) AS measured
+                FROM (
+                    SELECT s.place, s.period{{values_of_s}} FROM shown s{{joined_to_shown}}
+                ) f
             ) f LEFT JOIN ranked k ON k.place = f.place AND f.place <= p_limit
-        ), '') || '],"totals":{' || (
-            SELECT concat_ws(',', {{total_members}})
-            FROM (
-                SELECT 0 AS place{{values_of_s}}
-                FROM (SELECT 0 AS place{{now_of_b}}{{earlier_of_b}} FROM by_group b) s{{joined_to_totals}}
-            ) f
-        ) || '},"truncated":' || (n.groups > p_limit)::text || '}'
+        )
     END INTO body
     FROM (SELECT count(*) AS groups FROM ranked) n;
 

@@ -20,7 +20,7 @@ class Counted:
     """Measures that are no sums of tiers' columns, and the rows that they are computed from.
 
     :param rows: name of the common table expression of the rows.
-    :param result: name of the one of the results, a row for each place and period, and one of all with place NULL.
+    :param result: name of the one of the results: a row for each place and period, and the totals.
     :param columns: what each row has besides its group, from a row ``v``.
     """
 
@@ -75,11 +75,9 @@ def sided_columns(view: ProvenView, rows: str, prefix: str, side: str) -> str:
 def value_of(measure: ProvenMeasure, rows: str, prefix: str = "") -> str:
     """Return what an answer shows of a measure, from merged columns of ``rows`` or, if it is counted, its result."""
     column = f"{rows}.{prefix}m_{measure.name}"
-    if is_live(measure):
-        return column
     if measure.verb in ("count", "sum", "distinct"):
         return f"COALESCE({column}, 0)"
-    if measure.verb == "avg":
+    if measure.verb == "avg" and not is_live(measure):
         return _average(f"{rows}.{prefix}s_{measure.name}", f"{rows}.{prefix}c_{measure.name}", measure)
     return column
 
