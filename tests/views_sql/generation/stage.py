@@ -80,7 +80,7 @@ class Stage:
     term: Term
 
     def execute(self, query: str, *values: object) -> psycopg.Cursor[Any]:
-        return self.connection.execute(query, values)
+        return self.connection.execute(query.encode(), values or None)
 
     def drain(self) -> None:
         drain_once(self.connection, self.term)
