@@ -41,48 +41,7 @@ BEGIN
     state := frontview.begin_read(p_user, views, {{days_read}}, p_base);
     {{no_user}}
 
-    WITH {{read_rows}}
-    by_group AS MATERIALIZED (
-        SELECT r.side, r.period{{keys_of_r}}{{merged_of_r}}
-        FROM read_row r GROUP BY r.side, r.period{{keys_of_r}}
-    ), ranked AS MATERIALIZED (
-        SELECT
-            o.place_of_all{{keys_of_o}},
-            row_number() OVER (ORDER BY o.sort_value * sign NULLS LAST{{order_of_o}}) AS place
-        FROM (
-            SELECT 0 AS place_of_all{{keys_of_g}}, {{sort_of_groups}} AS sort_value
-            FROM (
-                SELECT 0 AS place_of_all{{keys_of_b}}{{now_of_b}} FROM by_group b GROUP BY place_of_all{{keys_of_b}}
-            ) g{{joined_for_order}}
-        ) o
-    ), shown AS MATERIALIZED (
-        SELECT LEAST(k.place, p_limit + 1) AS place, b.period{{now_of_b}}{{earlier_of_b}}
-        FROM by_group b JOIN ranked k ON {{same_group_of_b}}
-        WHERE k.place <= p_limit OR p_other
-        GROUP BY LEAST(k.place, p_limit + 1), b.period
-        UNION ALL
-        SELECT 0, '-infinity'{{now_of_b}}{{earlier_of_b}} FROM by_group b -- the totals
-    ){{counted}}
-    SELECT CASE WHEN LEAST(n.groups, p_limit + p_other::integer) * {{period_count}} <= 10000 THEN
-        (
-            SELECT
-                '{' || {{head}} || '"rows":[' || COALESCE(string_agg(
-                    '{' || concat_ws(',', {{period_member}}, {{group_members}}, NULLIF(f.measured, '')) || '}', ','
-                    ORDER BY
-                        CASE WHEN sort_by = 'period' THEN {{period_number}} * sign END,
-                        CASE WHEN NOT grouped THEN f.sort_value * sign END NULLS LAST,
-                        f.place, f.period
-                ) FILTER (WHERE f.place > 0), '') || '],"totals":{' || max(f.measured) FILTER (WHERE f.place = 0)
-                || '},"truncated":' || (n.groups > p_limit)::text || '}'
-            FROM (
-                SELECT f.place, f.period, {{sort_of_rows}} AS sort_value, concat_ws(',', {{members}}) AS measured
-                FROM (
-                    SELECT s.place, s.period{{values_of_s}} FROM shown s{{joined_to_shown}}
-                ) f
-            ) f LEFT JOIN ranked k ON k.place = f.place AND f.place <= p_limit
-        )
-    END INTO body
-    FROM (SELECT count(*) AS groups FROM ranked) n;
+    {{statements}}
 
     IF body IS NULL THEN
         RAISE EXCEPTION 'the answer would have more than 10000 rows: groups times periods'

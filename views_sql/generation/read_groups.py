@@ -83,3 +83,14 @@ def order_of_groups(view: ProvenView) -> str:
         first.append(f"CASE WHEN p_order = '-{name}' THEN o.d_{name} END DESC")
         then.append(f"o.d_{name}")
     return "".join(f", {key}" for key in (*first, *then))
+
+
+def group_members(view: ProvenView) -> list[str]:
+    """Return the members of a JSON object with the group of a row ``f``, in place ``k``."""
+    listed = []
+    for name, column in view.dimensions.items():
+        value = f"to_json(k.d_{name})::text"
+        if column.nullable:
+            value = f"CASE WHEN k.n_{name} THEN 'null' ELSE {value} END"
+        listed.append(f"""CASE WHEN by_{name} AND f.place <= p_limit THEN '"{name}":' || {value} END""")
+    return [*listed, """CASE WHEN f.place > p_limit THEN '"other":true' END"""]

@@ -29,12 +29,12 @@ class Counted:
     measures: tuple[ProvenMeasure, ...]
     columns: tuple[str, ...]
 
-    def aggregates(self, sides: tuple[tuple[str, str], ...] = SIDES) -> str:
-        """Return the aggregates of each side over rows ``c``, each after a comma."""
+    def aggregates(self, sides: tuple[tuple[str, str], ...]) -> str:
+        """Return the aggregates of each side over rows ``c``, each after a comma; no sides: over all rows."""
         return "".join(
             f", {_aggregate(self, measure, side)} AS {prefix}m_{measure.name}"
             for measure in self.measures
-            for prefix, side in sides
+            for prefix, side in (sides or (("", ""),))
         )
 
     @property
@@ -92,18 +92,15 @@ def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | No
     return f"extract(epoch FROM {value})" if kind.startswith(("timestamp", "interval")) else None
 
 
-def members(view: ProvenView) -> str:
+def members(view: ProvenView, *, compared: bool) -> str:
     """Return the members of a JSON object with the measures of a row ``f``, and what they are compared with."""
     now = [_member(measure, f"f.v_{measure.name}") for measure in view.measures]
-    if view.source.time_kind is None:
+    if not compared:
         return ", ".join(now)
     earlier = ", ".join(_member(measure, f"f.e_{measure.name}") for measure in view.measures)
     change = ", ".join(_member(measure, _change(view, measure)) for measure in view.measures)
-    compared = (
-        "CASE WHEN p_compare IS NOT NULL THEN "
-        f"""'"previous":{{' || concat_ws(',', {earlier}) || '}},"change":{{' || concat_ws(',', {change}) || '}}' END"""
-    )
-    return ", ".join([*now, compared])
+    both = f"""'"previous":{{' || concat_ws(',', {earlier}) || '}},"change":{{' || concat_ws(',', {change}) || '}}'"""
+    return ", ".join([*now, both])
 
 
 def _member(measure: ProvenMeasure, value: str) -> str:
@@ -120,8 +117,10 @@ def _change(view: ProvenView, measure: ProvenMeasure) -> str:
 
 
 def _aggregate(counted: Counted, measure: ProvenMeasure, side: str) -> str:
-    where = f"c.side = {side}" + (f" AND c.{measure.where}" if is_live(measure) and measure.where else "")
-    only = f"FILTER (WHERE {where})"
+    conditions = [f"c.side = {side}"] if side else []
+    if is_live(measure) and measure.where:
+        conditions.append(f"c.{identifier(measure.where)}")
+    only = f"FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
     argument = f"c.{identifier(measure.argument)}" if measure.argument else "*"
     if measure.verb == "distinct":
         return f"count(DISTINCT {argument if is_live(measure) else 'c.value'}) {only}"

@@ -60,14 +60,18 @@ class ReadRange:
     """What the template leaves open about days.
 
     :param names: placeholders of the template.
-    :param sides: of the range and, with ``compare``, of the earlier range: a condition for reading it, its first and
-        last day, and the period of a row ``v``.
+    :param sides: of the range and of the earlier range: its first and last day, and the period of a row ``v``.
     :param starts: a FROM item of the first instants of all periods, called ``t.start``.
     """
 
     names: dict[str, str]
-    sides: tuple[tuple[str, str, str, str], ...]
+    sides: tuple[tuple[str, str, str], ...]
     starts: str
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is an earlier range."""
+        return len(self.sides) > 1
 
 
 def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
@@ -91,8 +95,8 @@ def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
     return ReadRange(
         names,
         (
-            ("TRUE", "first_day", "last_day", _period("v.day")),
-            ("p_compare IS NOT NULL", "earlier_first", "earlier_last", _period(_LATER.format(day="v.day"))),
+            ("first_day", "last_day", _period("v.day")),
+            ("earlier_first", "earlier_last", _period(_LATER.format(day="v.day"))),
         ),
         f"{_STARTS} t (start)",
     )
@@ -119,6 +123,6 @@ _WITHOUT_DAYS = ReadRange(
         "period_of_start": "t.start",
         "no_answer": "NULL, NULL, NULL",
     },
-    (("TRUE", "", "", _NO_PERIOD),),
+    (("", "", _NO_PERIOD),),
     f"(SELECT {_NO_PERIOD}) t (start)",
 )

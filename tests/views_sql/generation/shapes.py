@@ -134,9 +134,7 @@ VISITS = Shape(
 EVENTS = Shape(
     ProvenView(
         "events",
-        ProvenSource(
-            "events", ProvenTable("Shop", "event", "plain"), "person", "at", "timestamp", NEW_YORK, "UTC", ()
-        ),
+        ProvenSource("events", ProvenTable("Shop", "event", "plain"), "person", "at", "timestamp", NEW_YORK, "UTC", ()),
         f"""SELECT e.person AS user_key, e."at" AS at, {EVENT_DAY} AS day, e.weight AS m_heaviest, e.kind AS m_kinds,
             (e.weight > 3) AS w_kinds FROM "Shop".event e""",
         {},

@@ -88,9 +88,7 @@ class Stage:
     def refresh(self, horizon: date | None = None) -> list[str]:
         self.drain()
         return [
-            refresh(
-                self.connection, it, it.tiers, self.term.epoch, horizon=horizon if it.day_column else None
-            ).outcome
+            refresh(self.connection, it, it.tiers, self.term.epoch, horizon=horizon if it.day_column else None).outcome
             for shape in SHAPES
             for it in maintained_views(shape)
         ]
