@@ -44,11 +44,10 @@ def expected(view: ProvenView, question: Question, rows: Iterable[Row]) -> Row:
         for row in of:
             groups[tuple(row[view.dimensions[name].name] for name in _grouped(view, question))][side].append(row)
     if not question.group_by:
-        groups[()]  # noqa: B018  it is there without rows
+        groups[()]  # It is there without rows.
     ranked = sorted(groups, key=lambda key: _rank(view, question, key, groups[key][0]))
     shown: list[tuple[Row, tuple[list[Row], list[Row]]]] = [
-        (dict(zip(_grouped(view, question), map(_shown, key), strict=True)), groups[key])
-        for key in ranked[: question.limit]
+        (dict(zip(_grouped(view, question), key, strict=True)), groups[key]) for key in ranked[: question.limit]
     ]
     if question.other and ranked[question.limit :]:
         rest = [groups[key] for key in ranked[question.limit :]]
@@ -75,7 +74,7 @@ def _rows(view: ProvenView, question: Question, asked: list[ProvenMeasure], show
         periods = defaultdict[date, tuple[list[Row], list[Row]]](lambda: ([], []))
         if not question.group_by:
             for number in range((question.last - question.first).days + 1):
-                periods[_period(question, question.first + timedelta(number))]  # noqa: B018
+                periods[_period(question, question.first + timedelta(number))]
         for side, rows in enumerate(sides):
             for row in rows:
                 periods[_period(question, row["day"])][side].append(row)
@@ -163,7 +162,7 @@ def _ordinal(view: ProvenView, name: str, value: Any) -> Any:
 def _reversible(value: Any, sign: int) -> Any:
     if sign == 1:
         return value
-    return tuple(-ord(letter) for letter in value) + (1,) if isinstance(value, str) else -value
+    return (*(-ord(letter) for letter in value), 1) if isinstance(value, str) else -value
 
 
 def _ordered(value: Any, sign: int) -> tuple[bool, Any]:
@@ -186,15 +185,13 @@ def _change(now: Any, earlier: Any) -> Decimal | None:
 
 def _value(measure: ProvenMeasure, rows: list[Row]) -> Any:
     counted = [row for row in rows if measure.where is None or row[measure.where]]
-    if measure.verb == "count":
-        return len(counted)
-    values = [row[measure.argument] for row in counted if row[measure.argument] is not None]  # type: ignore[index]
-    if measure.verb == "sum":
-        return sum(values)
-    if measure.verb == "distinct":
-        return len(set(values))
-    if not values:
-        return None
+    values = [row[measure.argument] for row in counted if row.get(measure.argument) is not None]  # type: ignore[arg-type]
+    if measure.verb in ("count", "sum", "distinct"):
+        return sum(values) if measure.verb == "sum" else len(counted if measure.verb == "count" else set(values))
+    return _one_of(measure, values) if values else None
+
+
+def _one_of(measure: ProvenMeasure, values: list[Any]) -> Any:
     if measure.verb == "avg":
         return _rounded(Decimal(sum(values)) / len(values), 2 if measure.decimals is None else measure.decimals)
     if measure.verb == "percentile":
@@ -204,10 +201,6 @@ def _value(measure: ProvenMeasure, rows: list[Row]) -> Any:
 
 def _rounded(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-
-
-def _shown(value: Any) -> Any:
-    return value
 
 
 def all_measures(view: ProvenView, question: Question) -> Question:

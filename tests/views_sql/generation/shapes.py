@@ -96,7 +96,8 @@ ORDERS = Shape(
     """SELECT ("createdAt" AT TIME ZONE 'America/Havana')::date AS day, "productId" AS d_product,
     "shipCountry" AS d_country, status::text AS d_order, total AS m_revenue, total AS m_refunds,
     status = 'refunded' AS w_refunds, total AS m_basket, total AS m_biggest, email AS m_buyers, total AS m_p90
-    FROM "Shop"."Order" WHERE "customerId" = %s AND status <> 'draft' AND "createdAt" BETWEEN '0002-01-01' AND '9999-01-01' """,
+    FROM "Shop"."Order" WHERE "customerId" = %s AND status <> 'draft'
+    AND "createdAt" BETWEEN '0002-01-01' AND '9999-01-01' """,
 )
 VISITS = Shape(
     ProvenView(
@@ -129,7 +130,8 @@ VISITS = Shape(
     ),
     f"r.person, ({VISIT_DAY.replace('v.', 'r.')})",
     """SELECT day, page::text AS d_page, bot AS d_bot, seconds AS m_seconds, seconds AS m_mean,
-    seconds > 5 AS w_mean, seconds AS m_least FROM "Shop".visit WHERE person = %s AND day BETWEEN '0002-01-01' AND '9999-01-01' """,
+    seconds > 5 AS w_mean, seconds AS m_least FROM "Shop".visit WHERE person = %s
+    AND day BETWEEN '0002-01-01' AND '9999-01-01' """,
 )
 EVENTS = Shape(
     ProvenView(

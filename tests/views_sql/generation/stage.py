@@ -1,7 +1,8 @@
-"""A stage for tests of declared views: a database with the views of :mod:`shapes`, written to, drained and refreshed."""
+"""A stage for tests of declared views: a database with the views of :mod:`shapes`, drained and refreshed by tests."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -67,8 +68,8 @@ INSERT INTO "Shop".visit SELECT u, '2026-01-31'::date - n / 2, md5((n %% 3)::tex
     (ARRAY[TRUE, FALSE, NULL])[1 + n %% 3] FROM unnest(%(users)s::text[]) u, generate_series(0, 200) n;
 INSERT INTO "Shop".visit SELECT u, d::date, md5('')::uuid, 1, NULL
 FROM unnest(%(users)s::text[]) u, unnest(ARRAY['infinity', '-infinity', '5874897-12-31', NULL]) d;
-INSERT INTO "Shop".event SELECT u, '2026-01-31 23:00'::timestamp - n * '7 hours'::interval, (ARRAY['x', NULL, 'y'])[1 + n %% 3],
-    n %% 11 FROM unnest(%(users)s::text[]) u, generate_series(0, 200) n;
+INSERT INTO "Shop".event SELECT u, '2026-01-31 23:00'::timestamp - n * '7 hours'::interval,
+    (ARRAY['x', NULL, 'y'])[1 + n %% 3], n %% 11 FROM unnest(%(users)s::text[]) u, generate_series(0, 200) n;
 """
 
 
@@ -189,14 +190,27 @@ def declared_template(any_server: Server) -> Iterator[str]:
     any_server.drop(url)
 
 
-@pytest.fixture
-def declared(any_server: Server, declared_template: str) -> Iterator[Stage]:
-    """A copy of the database in which everything is populated."""
-    url = any_server.create(declared_template.rsplit("/", 1)[1].partition("?")[0])
+@contextmanager
+def _populated(server: Server, template: str) -> Iterator[Stage]:
+    url = server.create(template.rsplit("/", 1)[1].partition("?")[0])
     with psycopg.connect(url, autocommit=True) as connection:
         term = try_to_lead(connection)
         assert term is not None
         made = Stage(connection, term)
         assert set(made.refresh(horizon=date(2026, 1, 10))) == {"populated"}
         yield made
-    any_server.drop(url)
+    server.drop(url)
+
+
+@pytest.fixture
+def declared(any_server: Server, declared_template: str) -> Iterator[Stage]:
+    """A database of the test's own in which everything is populated."""
+    with _populated(any_server, declared_template) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def populated(any_server: Server, declared_template: str) -> Iterator[Stage]:
+    """The same, shared by the tests of a module that write nothing."""
+    with _populated(any_server, declared_template) as made:
+        yield made
