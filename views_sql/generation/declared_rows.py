@@ -8,7 +8,7 @@ from views_sql.declaration.proven import ProvenView
 from views_sql.generation.live_rows import ALWAYS_NULL, LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
-from views_sql.generation.row_view import any_day, days_between
+from views_sql.generation.row_view import counts, days_between
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
@@ -33,11 +33,12 @@ class DeclaredRows(LiveRows):
 
     def since(self, first: str) -> str:
         """Return the SELECT of the rows from a day on, with a bound on the time for an index that begins with it."""
-        return self._always_null(self.rows(days_between(self.proven, "r", first, None)))
+        return self._always_null(self.rows(f"r.user_key IS NOT NULL AND {days_between(self.proven, 'r', first, None)}"))
 
     def of_all(self, first: str, before: str) -> str:
         """Return the item of all users' rows from the day ``first`` on and before another."""
-        return f"({self.rows(days_between(self.proven, 'r', first, f'{before} - 1'))}) v"
+        days = days_between(self.proven, "r", first, f"{before} - 1")
+        return f"({self.rows(f'r.user_key IS NOT NULL AND {days}')}) v"
 
     def of_user(self, user: str, first: str, last: str) -> str:
         """Return the item of a user's rows of the days ``first`` to ``last``."""
@@ -63,4 +64,4 @@ class DeclaredRows(LiveRows):
 
 def declared_rows(proven: ProvenView, view: MaintainedView, rows: Callable[[str], str]) -> DeclaredRows:
     """Return the live rows of a maintained view that is made of a declared one."""
-    return DeclaredRows(view, rows(any_day(proven, "r")), proven, rows)
+    return DeclaredRows(view, rows(counts(proven, "r")), proven, rows)

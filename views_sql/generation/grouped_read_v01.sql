@@ -10,6 +10,7 @@ CREATE FUNCTION frontview.{{name}}_read(
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET jit = off
 AS $$

@@ -9,6 +9,7 @@ CREATE FUNCTION frontview.{{name}}_by_day_merged(
 ) RETURNS TABLE (day date, {{measure_columns}})
 LANGUAGE plpgsql STABLE ROWS 40
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 SET enable_bitmapscan = off
 AS $$
 #variable_conflict use_column

@@ -35,9 +35,9 @@ def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> s
     return " AND ".join(conditions)
 
 
-def any_day(view: ProvenView, rows: str) -> str:
-    """Return the condition that rows of the row view have a day, if the view has days."""
-    return f"{rows}.day IS NOT NULL" if view.source.time_kind is not None else "true"
+def counts(view: ProvenView, rows: str) -> str:
+    """Return the condition that rows of the row view have a user and, if the view has days, a day."""
+    return f"{rows}.user_key IS NOT NULL" + (f" AND {rows}.day IS NOT NULL" if view.source.time_kind else "")
 
 
 def _begin(view: ProvenView, day: str) -> str:

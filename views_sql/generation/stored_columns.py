@@ -171,5 +171,5 @@ def _grouped(view: ProvenView, number: int, key: list[Stored], values: list[Stor
     groups = ", ".join(column.expression for column in key)
     return (
         f"SELECT\n    {columns}\nFROM frontview.{view_name(view, number)}_row r\n"  # nosec B608  # names are checked
-        f"WHERE r.user_key IS NOT NULL AND {where}\nGROUP BY {groups}"
+        f"WHERE {where}\nGROUP BY {groups}"
     )

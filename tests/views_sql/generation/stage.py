@@ -211,6 +211,13 @@ def declared(any_server: Server, declared_template: str) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def populated(any_server: Server, declared_template: str) -> Iterator[Stage]:
-    """The same, shared by the tests of a module that write nothing."""
+    """The same, shared by the tests of a module that commit nothing."""
     with _populated(any_server, declared_template) as made:
         yield made
+
+
+@pytest.fixture
+def undone(populated: Stage) -> Iterator[Stage]:
+    """The shared database in a transaction that is rolled back, in which changes are undrained."""
+    with populated.connection.transaction(force_rollback=True):
+        yield populated

@@ -93,43 +93,43 @@ def test_reads_are_exact_after_the_horizon_moves(declared: Stage, horizon: date)
     declared.check_tiers()
 
 
-def test_a_read_of_the_base_tables_says_so_and_gives_the_same(declared: Stage) -> None:
-    declared.execute(CHANGES)
-    check_all(declared, everybody=False, base=True)
+def test_a_read_of_the_base_tables_says_so_and_gives_the_same(undone: Stage) -> None:
+    undone.execute(CHANGES)
+    check_all(undone, everybody=False, base=True)
     question = all_measures(ORDERS.view, Question())
 
-    assert declared.read(ORDERS, "Bob", question, base=True)[1:] == ("database", 0)
+    assert undone.read(ORDERS, "Bob", question, base=True)[1:] == ("database", 0)
 
 
-def test_only_stale_days_are_read_live(declared: Stage) -> None:
-    declared.execute("UPDATE \"Shop\".visit SET seconds = 1 WHERE day BETWEEN '2026-01-03' AND '2026-01-05'")
+def test_only_stale_days_are_read_live(undone: Stage) -> None:
+    undone.execute("UPDATE \"Shop\".visit SET seconds = 1 WHERE day BETWEEN '2026-01-03' AND '2026-01-05'")
 
-    given = declared.read(VISITS, "Bob", all_measures(VISITS.view, Question()))
+    given = undone.read(VISITS, "Bob", all_measures(VISITS.view, Question()))
 
     assert given[1:] == ("materialized_view", 3)
 
 
-def test_an_unknown_user_has_no_answer_and_one_without_rows_has_zeros(declared: Stage) -> None:
+def test_an_unknown_user_has_no_answer_and_one_without_rows_has_zeros(undone: Stage) -> None:
     question = all_measures(ORDERS.view, Question(granularity="total"))
-    declared.execute('INSERT INTO "Shop"."User" VALUES (\'new\')')
+    undone.execute('INSERT INTO "Shop"."User" VALUES (\'new\')')
 
-    assert declared.read(ORDERS, "nobody", question)[0] is None
-    assert declared.check(ORDERS, "new", question)["totals"]["orders"] == 0
+    assert undone.read(ORDERS, "nobody", question)[0] is None
+    assert undone.check(ORDERS, "new", question)["totals"]["orders"] == 0
 
 
-def test_other_peoples_rows_are_in_no_answer(declared: Stage) -> None:
-    declared.execute('UPDATE "Shop"."Order" SET "customerId" = %s WHERE "customerId" = %s', "ø", "Bob")
+def test_other_peoples_rows_are_in_no_answer(undone: Stage) -> None:
+    undone.execute('UPDATE "Shop"."Order" SET "customerId" = %s WHERE "customerId" = %s', "ø", "Bob")
 
-    totals = declared.check(ORDERS, "Bob", all_measures(ORDERS.view, Question()))["totals"]
+    totals = undone.check(ORDERS, "Bob", all_measures(ORDERS.view, Question()))["totals"]
 
     assert totals["orders"] == totals["buyers"] == 0
 
 
-def test_days_that_were_left_out_are_the_last_thirty_and_hold_until_the_day_ends(declared: Stage) -> None:
+def test_days_that_were_left_out_are_the_last_thirty_and_hold_until_the_day_ends(undone: Stage) -> None:
     statement, values = call(ORDERS, "Bob", all_measures(ORDERS.view, Question()), base=False)
     values[1:4] = [None, None, None]
 
-    row = declared.connection.execute(
+    row = undone.connection.execute(
         b"SELECT r.last_day = t.today, r.last_day - r.first_day, "
         b"r.valid_until = (t.today + 1)::timestamp AT TIME ZONE 'America/Havana', r.body::json ->> 'granularity' "
         b"FROM (SELECT (now() AT TIME ZONE 'America/Havana')::date) t (today)," + statement.split(b"FROM", 1)[1],
@@ -139,12 +139,12 @@ def test_days_that_were_left_out_are_the_last_thirty_and_hold_until_the_day_ends
     assert row == (True, 29, True, "day")
 
 
-def test_days_of_the_earlier_range_are_among_those_that_an_answer_depends_on(declared: Stage) -> None:
+def test_days_of_the_earlier_range_are_among_those_that_an_answer_depends_on(undone: Stage) -> None:
     statement, values = call(
         ORDERS, "Bob", all_measures(ORDERS.view, Question(compare="previous_year", last=date(2026, 1, 2))), base=False
     )
 
-    row = declared.connection.execute(statement.replace(b"r.body, r.source", b"r.first_day, r.last_day"), values)
+    row = undone.connection.execute(statement.replace(b"r.body, r.source", b"r.first_day, r.last_day"), values)
 
     assert row.fetchone()[:2] == (date(2025, 1, 1), date(2026, 1, 2))  # type: ignore[index]
 
@@ -166,41 +166,41 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("parameter", "question"), REFUSED, ids=[f"{it[0]}-{n}" for n, it in enumerate(REFUSED)])
-def test_what_cannot_be_answered_is_refused_by_name(populated: Stage, parameter: str, question: Question) -> None:
+def test_what_cannot_be_answered_is_refused_by_name(undone: Stage, parameter: str, question: Question) -> None:
     if parameter != "measures" and not question.measures:
         question = all_measures(ORDERS.view, question)
 
     with pytest.raises(psycopg.Error) as refused:
-        populated.read(ORDERS, "Bob", question)
+        undone.read(ORDERS, "Bob", question)
 
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("FV002", parameter)
 
 
-def test_an_answer_with_too_many_rows_is_refused(declared: Stage) -> None:
-    declared.execute(
+def test_an_answer_with_too_many_rows_is_refused(undone: Stage) -> None:
+    undone.execute(
         """INSERT INTO "Shop"."Order" ("customerId", "createdAt", "productId", "shipCountry", status)
         SELECT 'Bob', '2026-01-05', n, '', 'paid' FROM generate_series(1000, 1600) n"""
     )
     question = Question(group_by=("product",), measures=("orders",), limit=1000)
-    declared.check(ORDERS, "Bob", replace(question, limit=300))
+    undone.check(ORDERS, "Bob", replace(question, limit=300))
 
     with pytest.raises(psycopg.Error) as refused:
-        declared.read(ORDERS, "Bob", question)
+        undone.read(ORDERS, "Bob", question)
 
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("FV002", "group_by")
 
 
-def test_a_number_that_is_none_in_json_is_a_string(declared: Stage) -> None:
-    declared.execute('UPDATE "Shop"."Order" SET total = \'NaN\' WHERE "customerId" = \'Bob\'')
+def test_a_number_that_is_none_in_json_is_a_string(undone: Stage) -> None:
+    undone.execute('UPDATE "Shop"."Order" SET total = \'NaN\' WHERE "customerId" = \'Bob\'')
 
-    answer, _, _ = declared.read(ORDERS, "Bob", all_measures(ORDERS.view, Question(compare="previous_period")))
+    answer, _, _ = undone.read(ORDERS, "Bob", all_measures(ORDERS.view, Question(compare="previous_period")))
 
     assert answer["totals"]["revenue"] == answer["totals"]["previous"]["revenue"] == "NaN"
 
 
-def test_integers_stay_integers_however_large(declared: Stage) -> None:
-    declared.execute('UPDATE "Shop".event SET weight = 9007199254740993 WHERE weight = 3')
+def test_integers_stay_integers_however_large(undone: Stage) -> None:
+    undone.execute('UPDATE "Shop".event SET weight = 9007199254740993 WHERE weight = 3')
 
-    body = declared.connection.execute(*call(EVENTS, "Bob", Question(measures=("heaviest",)), base=False)).fetchone()
+    body = undone.connection.execute(*call(EVENTS, "Bob", Question(measures=("heaviest",)), base=False)).fetchone()
 
     assert '"heaviest":9007199254740993' in body[0]  # type: ignore[index]
