@@ -1,13 +1,14 @@
 """Names and values that stand in DDL.
 
-Invariant: a name that is put into a statement has passed :func:`identifier`; a value is quoted by :func:`literal`.
+Invariant: a name that is put into a statement has passed :func:`identifier` or :func:`quoted`; a value is quoted by
+:func:`literal`.
 """
 
 import re
 
 from models.errors import CatalogError
 
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 def identifier(name: str) -> str:
@@ -29,6 +30,11 @@ def with_schema(name: str, schema: str = "frontview") -> str:
     """Return a name with its own schema, or else with ``schema``."""
     given, _, plain = name.rpartition(".")
     return f"{identifier(given or schema)}.{identifier(plain)}"
+
+
+def quoted(name: str) -> str:
+    """Return any name of the catalog in quotes."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
