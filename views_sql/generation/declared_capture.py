@@ -44,6 +44,7 @@ def stop_declared(name: str) -> list[str]:
         f"SELECT frontview.remove_triggers({literal(name)})",
         *(f"DROP FUNCTION IF EXISTS {function}" for function in functions),
         f"DELETE FROM frontview.source WHERE source = {literal(name)}",
+        GRANT_RIGHTS,
     ]
 
 
