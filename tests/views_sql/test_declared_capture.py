@@ -81,7 +81,7 @@ class TestKeys:
         stage.insert((1, None, NOON))
         stage.run(f'UPDATE {T} SET "customerId" = 1')
         assert stage.logged() == [FIRST]
-        stage.run(f'UPDATE {T} SET "createdAt" = \'infinity\'')
+        stage.run(f"UPDATE {T} SET \"createdAt\" = 'infinity'")
         assert stage.logged() == [FIRST]
 
     def test_a_move_logs_both_keys(self, stage: Stage) -> None:
@@ -100,7 +100,7 @@ class TestKeys:
 
         assert stage.logged() == []
 
-    @pytest.mark.parametrize("change", ["\"total %\" = 1.50", "raw = '{\"a\": 1}'", "raw = NULL"])
+    @pytest.mark.parametrize("change", ['"total %" = 1.50', "raw = '{\"a\": 1}'", "raw = NULL"])
     def test_an_update_that_changes_what_is_shown_logs_the_key_though_the_values_may_be_equal(
         self, stage: Stage, change: str
     ) -> None:
@@ -254,15 +254,19 @@ class TestWhatTheHostMayDo:
         assert set(parted.logged()) == {EVERY_KEY}
 
     @pytest.mark.parametrize(
-        "rename", [f"ALTER TABLE {T} RENAME TO \"Orders\"", f'ALTER SCHEMA "{SCHEMA}" RENAME TO moved']
+        "rename", [f'ALTER TABLE {T} RENAME TO "Orders"', f'ALTER SCHEMA "{SCHEMA}" RENAME TO moved']
     )
     def test_rename_table_or_schema_while_writers_go_on(self, stage: Stage, rename: str) -> None:
-        table = f'"{SCHEMA}"."Orders"' if "TO \"Orders\"" in rename else 'moved."Order"'
+        table = f'"{SCHEMA}"."Orders"' if 'TO "Orders"' in rename else 'moved."Order"'
         with stage.other() as writer:
             writer.execute(f"INSERT INTO {T} VALUES (1, 1, '{NOON}', 1)".encode())
             stage.logged()
             stage.run(rename)
-            for statement in ("INSERT INTO {} VALUES (2, 1, '%s')" % NOON, 'UPDATE {} SET "total %" = 9', "DELETE FROM {}"):
+            for statement in (
+                f"INSERT INTO {{}} VALUES (2, 1, '{NOON}')",
+                'UPDATE {} SET "total %" = 9',
+                "DELETE FROM {}",
+            ):
                 writer.execute(statement.format(table).encode())
                 assert set(stage.logged()) == {FIRST}, statement
 
@@ -281,7 +285,11 @@ class TestWhatTheHostMayDo:
             writer.execute(f"INSERT INTO {T} VALUES (1, 1, '{NOON}', 1)".encode())
             stage.logged()
             stage.run(f"ALTER TABLE {T} {change}")
-            for statement in (f"INSERT INTO {T} VALUES (2, 1, '{NOON}')", f'UPDATE {T} SET "total %" = 9', f"DELETE FROM {T}"):
+            for statement in (
+                f"INSERT INTO {T} VALUES (2, 1, '{NOON}')",
+                f'UPDATE {T} SET "total %" = 9',
+                f"DELETE FROM {T}",
+            ):
                 writer.execute(statement.encode())
                 assert set(stage.logged()) == {FIRST}, statement
 
@@ -329,6 +337,7 @@ def test_each_consumer_of_a_table_has_a_source_of_its_own(any_server: Server, ur
     )  # fmt: skip
     make = f"CREATE TABLE {T} (id bigint, {COLUMNS}, due date)"
     with captured(any_server, url, make, [ORDERS, users, dates]) as stage:
+
         def by_source() -> set[tuple[str, str]]:
             rows = stage.c.execute("SELECT source, day::text FROM frontview.change_log").fetchall()
             stage.c.execute("DELETE FROM frontview.change_log")
@@ -347,8 +356,8 @@ def test_each_consumer_of_a_table_has_a_source_of_its_own(any_server: Server, ur
 def test_stopping_leaves_the_table_as_it_was(any_server: Server, url: str) -> None:
     with psycopg.connect(url, autocommit=True) as c:
         what = (
-            "SELECT (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_depend), "
-            "(SELECT count(*) FROM frontview.source)"
+            "SELECT (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_trigger), "
+            "(SELECT count(*) FROM pg_depend), (SELECT count(*) FROM frontview.source)"
         )
         c.execute(f'CREATE SCHEMA "{SCHEMA}"'.encode())
         c.execute(MAKE["partitioned"].encode())
@@ -369,7 +378,8 @@ SELECT DISTINCT u, (t AT TIME ZONE 'Europe/Berlin')::date::text FROM wrong
 WHERE u IS NOT NULL AND t > '0001-01-02 00:00+00' AND t < '9999-12-30 00:00+00'
 """
 KEEP = f"""
-CREATE TEMP TABLE before AS SELECT "customerId" AS u, "createdAt" AS t, "total %"::text AS total, raw::text AS raw FROM {T}
+CREATE TEMP TABLE before AS
+SELECT "customerId" AS u, "createdAt" AS t, "total %"::text AS total, raw::text AS raw FROM {T}
 """
 
 
@@ -390,7 +400,9 @@ def _statement(chance: random.Random) -> str:
         user = chance.choice(["NULL", "1", "2", "3"])
         times = ["NULL", "'infinity'", "'-infinity'", "'20000-01-01Z'", "'0300-01-01Z BC'"]
         days = [f"'2026-03-{chance.randint(1, 5)} {chance.randint(0, 23)}:30Z'" for _ in range(8)]
-        return f"{user}, {chance.choice(times + days)}, {chance.choice(['1', '1.0', '2', 'NULL'])}, {chance.choice(raws)}"
+        return (
+            f"{user}, {chance.choice(times + days)}, {chance.choice(['1', '1.0', '2', 'NULL'])}, {chance.choice(raws)}"
+        )
 
     raws = ["NULL", "'{}'", "'{ }'"]
     low, high = sorted((chance.randint(0, 199), chance.randint(0, 199)))
@@ -424,4 +436,3 @@ def test_a_writer_needs_no_right_beyond_its_table(plain: Stage) -> None:
     finally:
         plain.run("RESET ROLE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     assert plain.logged() == [FIRST] * 3
-

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of a declaration: every name resolved, every expression as PostgreSQL spells it.
+"""What PostgreSQL says about a declaration: every name resolved, every expression as PostgreSQL spells it.
 
 Invariant: no text of the author's is in here. What stands in DDL was deparsed by PostgreSQL from a parse tree, with
 schema-qualified names; names of columns are the catalog's.

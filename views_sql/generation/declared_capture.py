@@ -12,6 +12,7 @@ from views_sql.generation.names import dollar_quoted, dollar_tag, identifier, li
 from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
 from views_sql.loader import fill_in, read_sql
 
+KEY_FUNCTIONS = ("captured_user", "captured_day", "captured_digest")
 TYPES: dict[TimeKind, str] = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
 
 
@@ -68,9 +69,6 @@ def day_of(source: ProvenSource, column: str) -> str:
         f"CASE WHEN {column} BETWEEN '0001-01-02 00:00{offset}'::{kind} AND '9999-12-30 00:00{offset}'::{kind} "
         f"THEN ({moment} AT TIME ZONE {literal(source.zone or 'UTC')})::date END"
     )
-
-
-KEY_FUNCTIONS = ("captured_user", "captured_day", "captured_digest")
 
 
 def _by_row_type(source: ProvenSource, template_version: int) -> str:
@@ -143,7 +141,7 @@ def _renamed(columns: tuple[str, ...], first: int) -> str:
 
 
 def _digest(source: ProvenSource, row: str) -> str:
-    """Return the expression of a digest of the watched values' binary form, which tells apart what equality does not."""
+    """Return the expression of a digest of the watched values' bytes, which tells apart what equality does not."""
     values = (
         f'{row}.{quoted(it.column)}::text COLLATE "C"' if it.as_text else f"{row}.{quoted(it.column)}"
         for it in source.watched
@@ -161,7 +159,7 @@ def _trigger_function(
 
 
 def _from_16_on(statements: list[str]) -> str:
-    executed = "\n".join(f"    EXECUTE {literal(statement)};" for statement in statements)
+    executed = "\n".join(f"    EXECUTE {dollar_quoted(statement)};" for statement in statements)
     body = f"""
 DECLARE
     path text := current_setting('search_path');

@@ -3,7 +3,7 @@
 -- runs as the owner, and installs what is registered on members of registered tables, nothing else
 -- writes capture_state: a member that provably never held a row is noted as seen, so that the check marks nothing for it;
 -- any other is left to check_capture, which marks every key once. Waits 100 ms for a member's lock, since its writers
--- queue behind; the next look tries again
+-- queue behind; the next check tries again
 -- change: first version
 CREATE FUNCTION frontview.adopt_partitions() RETURNS TABLE (source text, name text, failure text)
 LANGUAGE plpgsql SECURITY DEFINER

@@ -67,7 +67,9 @@ def test_one_that_holds_rows_is_marked_once(stage: Stage) -> None:
     assert stage.logged() == [(1, "2026-03-01")]
 
 
-@pytest.mark.parametrize("empty", ["DELETE FROM {}", "DELETE FROM {}; VACUUM {}", "TRUNCATE {}", "DELETE FROM {}; ANALYZE {}"])
+@pytest.mark.parametrize(
+    "empty", ["DELETE FROM {}", "DELETE FROM {}; VACUUM {}", "TRUNCATE {}", "DELETE FROM {}; ANALYZE {}"]
+)
 def test_one_that_held_rows_is_marked_once(stage: Stage, empty: str) -> None:
     """A refresh in between may have seen them."""
     make(stage)
@@ -81,7 +83,9 @@ def test_one_that_held_rows_is_marked_once(stage: Stage, empty: str) -> None:
 def test_one_whose_writer_is_under_way_is_adopted_later_and_nobody_waits(stage: Stage) -> None:
     make(stage)
     with stage.other() as writer:
-        writer.execute(f"BEGIN; INSERT INTO {LEAF} (id, \"customerId\", \"createdAt\") VALUES (1000, 1, '{NOON}')".encode())
+        writer.execute(
+            f'BEGIN; INSERT INTO {LEAF} (id, "customerId", "createdAt") VALUES (1000, 1, \'{NOON}\')'.encode()
+        )
         assert look(stage) == 1
         assert "uncaptured" in alarms(stage)
         writer.execute("COMMIT")
@@ -107,7 +111,7 @@ def test_a_renamed_column_does_not_keep_one_from_being_adopted(stage: Stage) -> 
     make(stage)
 
     assert look(stage) == 0
-    stage.run(f"INSERT INTO {LEAF} (id, buyer, \"createdAt\") VALUES (1000, 1, '{NOON}')", f"UPDATE {LEAF} SET note = 'x'")
+    stage.run(f"INSERT INTO {LEAF} (id, buyer, \"createdAt\") VALUES (1000, 1, '{NOON}')")
     assert set(stage.logged()) == {(None, "-infinity")}
 
 
@@ -126,15 +130,15 @@ def test_the_refreshers_role_may_adopt_and_nothing_else(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        f'DROP TRIGGER frontview_capture_orders_1_update ON {T}',
+        f"DROP TRIGGER frontview_capture_orders_1_update ON {T}",
         f"ALTER TABLE {T} DISABLE TRIGGER frontview_capture_orders_1_update",
-        "COMMENT ON FUNCTION {} IS 'x'; CREATE OR REPLACE TRIGGER frontview_capture_orders_1_update AFTER UPDATE OF note "
+        "CREATE OR REPLACE TRIGGER frontview_capture_orders_1_update AFTER UPDATE OF note "
         f"ON {T} FOR EACH STATEMENT EXECUTE FUNCTION {{}}()",
     ],
 )
 def test_a_damage_of_the_table_itself_is_left_to_the_operator(stage: Stage, damage: str) -> None:
     function = "frontview.capture_orders_1" if stage.follows_renames else "frontview.named_capture_orders_1"
-    stage.run(*damage.format(function, function).split("; "))
+    stage.run(damage.format(function))
 
     assert [look(stage), look(stage)] == [1, 1]
     assert "uncaptured" in alarms(stage)
