@@ -18,7 +18,7 @@ TYPES: dict[TimeKind, str] = {"timestamp": "timestamp without time zone", "times
 
 def capture_declared(source: ProvenSource, template_version: int = 1) -> list[str]:
     """Return the trigger functions, the registration, and the triggers on the table and all its partitions."""
-    name, table = identifier(source.name), qualified(source.table)
+    name, table = identifier(source.name), quoted_table(source.table)
     watched = ", ".join(literal(it.column) for it in source.watched)
     columns = f"{literal(source.user_column)}, {literal(source.time_column) if source.time_column else 'NULL'}"
     register = (
@@ -49,7 +49,7 @@ def stop_declared(name: str) -> list[str]:
     ]
 
 
-def qualified(table: ProvenTable) -> str:
+def quoted_table(table: ProvenTable) -> str:
     """Return a table's name as it stands in DDL."""
     return f"{quoted(table.schema)}.{quoted(table.name)}"
 
@@ -76,7 +76,7 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
 
     They are parsed under a search path of their own, since they keep what their operators meant then.
     """
-    row, name = f"({qualified(source.table)})", source.name
+    row, name = f"({quoted_table(source.table)})", source.name
     bodies = {
         "captured_user": ("frontview.user_key", f"($1).{quoted(source.user_column)}"),
         "captured_day": ("date", day_of(source, _time(source, "($1)"))),
