@@ -19,6 +19,7 @@ source = sa.Table(
     sa.Column("user_column", sa.Text, nullable=False),
     sa.Column("day_column", sa.Text),
     sa.Column("events", ARRAY(sa.Text), nullable=False),
+    sa.Column("watched", ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),
     schema=SCHEMA,
 )
 

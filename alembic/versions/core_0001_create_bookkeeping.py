@@ -34,6 +34,7 @@ OBJECTS = (
     "install_triggers",
     "remove_triggers",
     "capture_coverage",
+    "adopt_partitions",
     "check_capture",
     "reset_drain",
     "drain_changes",
@@ -99,6 +100,7 @@ def create_capture_tables() -> None:
         sa.Column("user_column", sa.Text, nullable=False),
         sa.Column("day_column", sa.Text),
         sa.Column("events", postgresql.ARRAY(sa.Text), nullable=False),
+        sa.Column("watched", postgresql.ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),
         schema=SCHEMA,
     )
     op.create_table(

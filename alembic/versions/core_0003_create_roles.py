@@ -20,7 +20,7 @@ ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 REQUESTS = ("request_invalidation", "request_task")
 EVERYBODY = ("missing_rights", "tier_holds")
 REPORTS = ("report_worker", "report_accesses")
-# The protocol's and the audit's functions run with the refresher's own rights, the last two with the owner's.
+# The protocol's and the audit's functions run with the refresher's own rights, the last ones with the owner's.
 MAINTENANCE = (
     "begin_read",
     "find_stale_days",
@@ -33,6 +33,7 @@ MAINTENANCE = (
     "forget_feed",
     "capture_coverage",
     "check_capture",
+    "adopt_partitions",
     "refresh_tier",
     "analyze_tier",
 )
