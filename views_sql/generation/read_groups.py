@@ -3,7 +3,7 @@
 Invariant: a dimension that is not grouped by has the same value in every row, so one GROUP BY serves every question.
 """
 
-from views_sql.declaration.proven import ProvenView
+from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import zero_of
 
@@ -20,7 +20,24 @@ def key_names(view: ProvenView) -> list[str]:
 def filter_parameters(view: ProvenView) -> str:
     """Return the parameters of filters: for each dimension the values that count, and whether NULL does."""
     return "".join(
-        f"f_{identifier(name)} {column.type} [], fn_{name} boolean, " for name, column in view.dimensions.items()
+        f"f_{identifier(name)} {'text' if is_enum(column) else column.type} [], fn_{name} boolean, "
+        for name, column in view.dimensions.items()
+    )
+
+
+def is_enum(column: RowColumn) -> bool:
+    """Return whether a dimension is an enum; a filter of it comes as text, so that no caller names its type."""
+    return zero_of(column).startswith("enum_first(")
+
+
+def filter_checks(view: ProvenView) -> str:
+    """Return the checks that filters of enums name labels of them; labels may be added at any time."""
+    return "".join(
+        f"\n    IF NOT f_{name} <@ enum_range(NULL::{column.type})::text[] THEN\n"
+        f"        RAISE EXCEPTION 'expected one of %', array_to_string(enum_range(NULL::{column.type}), ', ')\n"
+        f"            USING ERRCODE = 'FV002', COLUMN = '{identifier(name)}';\n    END IF;"
+        for name, column in view.dimensions.items()
+        if is_enum(column)
     )
 
 
@@ -33,6 +50,7 @@ def filter_of(view: ProvenView, *, of_rows: bool) -> str:
     for name, column in view.dimensions.items():
         value = f"v.{identifier(column.name)}" if of_rows else f"v.d_{name}"
         unknown = f"{value} IS NULL" if of_rows else f"v.n_{name}"
+        value += "::text" if is_enum(column) else ""
         given = f"f_{name} IS NULL AND fn_{name} IS NOT TRUE"
         if column.nullable:
             conditions.append(

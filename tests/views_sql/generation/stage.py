@@ -23,6 +23,7 @@ from tests.views_sql.generation.oracle import Question, expected
 from tests.views_sql.generation.shapes import APPLICATION, SHAPES, TABLES, Shape
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.generation.declared_view import create_declared_view, create_users
+from views_sql.generation.read_groups import is_enum
 from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
 
 NUMBER = 3
@@ -148,7 +149,7 @@ def call(shape: Shape, user: str, question: Question, base: bool) -> tuple[bytes
     for name, column in shape.view.dimensions.items():
         chosen = filters.get(name)
         values += [chosen and [it for it in chosen if it is not None], bool(chosen) and None in (chosen or ())]
-        types += [f"%s::{column.type}[]", "%s"]
+        types += ["%s::text[]" if is_enum(column) else f"%s::{column.type}[]", "%s"]
     rest = [list(question.measures), question.order, question.limit, question.other]
     rest += [question.compare] if daily else []
     values += [*rest, base]
