@@ -1,4 +1,4 @@
-"""What PostgreSQL says of a declaration: every name resolved, every expression as PostgreSQL spells it.
+"""What PostgreSQL says about a declaration: every name resolved, every expression as PostgreSQL spells it.
 
 Invariant: no text of the author's is in here. What stands in DDL was deparsed by PostgreSQL from a parse tree, with
 schema-qualified names; names of columns are the catalog's.
@@ -25,7 +25,7 @@ class ProvenTable:
 class Watched:
     """A column that a consumer shows or computes from.
 
-    :param identity: whether values are compared as text, since equality misses a difference or does not exist.
+    :param as_text: whether values are compared as text, since equality misses a difference or does not exist.
     """
 
     column: str
@@ -87,6 +87,7 @@ class ProvenView:
 
     :param row_select: the definition of the row view, deparsed: columns ``user_key``, ``at`` (the time; absent without
         one), ``day`` (the guarded local day), and ``columns``; only rows for which the view's ``where`` is true.
+    :param trusted: functions outside pg_catalog that the author vouches for and that it calls, with their arguments.
     :param dimensions: columns of the row view by the dimension's name.
     """
 
@@ -99,6 +100,7 @@ class ProvenView:
     longest_days: int
     region: str
     ttl_seconds: int
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
