@@ -1,4 +1,4 @@
-"""What is generated for a declaration: its names, who may use it, and that nothing of it is left when it goes."""
+"""What is generated for a declaration: its names, who may use it, and that all of it goes when it is dropped."""
 
 from dataclasses import replace
 from datetime import date
