@@ -13,7 +13,7 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET jit = off
-AS $$
+{{settings}}AS $$
 DECLARE
     {{range_variables}}
     sort_by text := COALESCE(ltrim(p_order, '-'), 'period');
