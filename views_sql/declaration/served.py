@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.errors import CatalogError
-from views_sql.declaration.application import Application
+from views_sql.declaration.application import Application, View
 from views_sql.declaration.proven import KeyKind, ProvenApplication, ProvenView
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
@@ -93,7 +93,8 @@ class ServedApplication:
 
     def __post_init__(self) -> None:
         for view in self.views:
-            for name in (view.name, *(it.name for it in (*view.dimensions, *view.measures))):
+            names = (view.name, *(it.name for it in view.dimensions), *(it.name for it in view.measures))
+            for name in names:
                 if not _NAME.fullmatch(name):
                     raise CatalogError(f"{name!r} is no name of a view, dimension or measure")
 
@@ -136,7 +137,7 @@ def from_json(content: dict[str, Any]) -> ServedApplication:
         raise CatalogError("what the installed declaration serves has another form than this version reads") from error
 
 
-def _view(declared: Any, proven: ProvenView, zone: str, number: int) -> ServedView:
+def _view(declared: View, proven: ProvenView, zone: str, number: int) -> ServedView:
     words = ("unit", "label", "better", "hidden")
     return ServedView(
         proven.name,

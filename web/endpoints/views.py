@@ -12,7 +12,7 @@ from web.context import context
 from web.endpoints.reading import answer_read, authenticate
 from web.http.application_description import described
 from web.http.problems import Problem
-from web.http.revalidation import revalidated_by
+from web.http.revalidation import revalidated_for_callers
 from web.http.view_parameters import parse_question
 
 
@@ -39,6 +39,6 @@ def views_blueprint() -> APIBlueprint:
         served = context().worker.served
         if served is None:
             abort(404)
-        return revalidated_by(jsonify(described(served)), served.fingerprint)
+        return revalidated_for_callers(jsonify(described(served)))
 
     return blueprint

@@ -15,9 +15,9 @@ def revalidated(response: Response) -> Response:
     return cast(Response, response.make_conditional(request.environ))
 
 
-def revalidated_by(response: Response, tag: str) -> Response:
-    """Return ``response``, which only who has a token may have, with the entity tag, or 304 when the client has it."""
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Authorization"
-    response.set_etag(tag)
-    return cast(Response, response.make_conditional(request.environ))
+def revalidated_for_callers(response: Response) -> Response:
+    """Return the same of an answer that only those who have a token may see."""
+    answered = revalidated(response)
+    answered.headers["Cache-Control"] = "private, no-cache"
+    answered.headers["Vary"] = "Authorization"
+    return answered
