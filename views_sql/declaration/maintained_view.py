@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.errors import CatalogError
+from views_sql.declaration.declared import Declared
 
 ARCHIVE_TIERS = ("archive", "total")  # Tables; the other tiers are materialized views.
 DAILY_TIERS = (*ARCHIVE_TIERS, "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
@@ -110,6 +111,7 @@ class Catalog:
     """Everything one application declares, with names that agree with each other.
 
     :param chores: SQL functions without arguments that the leader calls each few seconds.
+    :param declared: the declaration of which this is the catalog; None: the bundled application.
     :raises CatalogError: a view or dashboard names something that is not declared, or breaks locality.
     """
 
@@ -118,6 +120,7 @@ class Catalog:
     regions: tuple[Region, ...]
     dashboards: tuple[Dashboard, ...] = field(default=())
     chores: tuple[str, ...] = field(default=())
+    declared: Declared | None = None
 
     def __post_init__(self) -> None:
         known = {source.name: source for source in self.sources}

@@ -20,9 +20,16 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def create_user_key() -> list[str]:
-    """Return the DDL of schema and user key domain."""
-    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {user_key.SQL_TYPE}"]
+SQL_TYPES = {"integer": "bigint", "uuid": "uuid", "text": "text"}
+
+
+def create_user_key(kind: str | None = None) -> list[str]:
+    """Return the DDL of schema and user key domain.
+
+    :param kind: of the keys; None: the kind of the bundled application.
+    """
+    sql_type = user_key.SQL_TYPE if kind is None else SQL_TYPES[kind]
+    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {sql_type}"]
 
 
 def drop_user_key() -> list[str]:
