@@ -42,6 +42,17 @@ def include_name(name: str | None, type_: str, parents: MutableMapping[str, str 
     return type_ != "table" or (parents["schema_name"], name) in TABLES
 
 
+def user_key() -> str:
+    """Return the kind of user keys that the core's first revision gives a new database: `integer`, `uuid` or `text`.
+
+    The first revision of a project names it; that file is read here, and not run.
+    """
+    for name in context.script.get_bases():
+        if name.startswith(PROJECT_PREFIX) and (script := context.script.get_revision(name)) is not None:
+            return read_revision(Path(script.path)).user_key or "integer"
+    return str(context.config.attributes.get("user_key", "integer"))
+
+
 def configure(connection: Connection, **extra: object) -> None:
     """Configure the migration context."""
     version_schema, _, version_table = VERSION_TABLE.partition(".")
@@ -52,6 +63,7 @@ def configure(connection: Connection, **extra: object) -> None:
         version_table_schema=version_schema,
         include_schemas=True,
         include_name=include_name,
+        user_key=user_key(),
         **extra,
     )
 
@@ -59,14 +71,6 @@ def configure(connection: Connection, **extra: object) -> None:
 def upgrade_every_branch(revision: str, _context: object) -> Iterable[Any]:
     """Return the steps of `upgrade head`, which means the head of each branch."""
     return context.script._upgrade_revs("heads", revision)
-
-
-def user_key_kind() -> str | None:
-    """Return the kind of user keys that a project's first revision names; None: there is no project."""
-    for name in context.script.get_bases():
-        if name.startswith(PROJECT_PREFIX) and (script := context.script.get_revision(name)) is not None:
-            return read_revision(Path(script.path)).user_key
-    return None
 
 
 def is_of_project(step: Any) -> bool:
@@ -105,7 +109,7 @@ def run(connection: Connection, remaining: list[Any] | None, *, all_at_once: boo
     options = context.get_context().opts
     to_head = options.get("destination_rev") == "head"
     planned: Callable[..., Iterable[Any]] = upgrade_every_branch if to_head else options.get("fn", lambda *_: ())
-    configure(connection, on_version_apply=note_direction, fn=own_steps, user_key_kind=user_key_kind())
+    configure(connection, on_version_apply=note_direction, fn=own_steps)
     context.run_migrations()
     if False not in upgrades:  # In the same transaction, so that nothing is left of an upgrade that is refused.
         require_visible_rows(connection)

@@ -79,7 +79,7 @@ USER_KEY = NamedType("frontview.user_key")
 
 
 def upgrade() -> None:
-    op.create_user_key()
+    op.create_user_key(op.get_context().opts.get("user_key", "integer"))  # env.py hands the kind over.
     create_capture_tables()
     create_drain_tables()
     create_refresh_tables()

@@ -68,6 +68,7 @@ def run_statements_of(statements: Sequence[str]) -> list[str]:
 
 
 OPERATIONS: tuple[Callable[..., list[str]], ...] = (
+    sql_objects.create_user_key,
     sql_objects.drop_user_key,
     sql_objects.create_sql_object,
     sql_objects.drop_sql_object,
@@ -83,23 +84,6 @@ OPERATIONS: tuple[Callable[..., list[str]], ...] = (
     rights.disallow,
     run_statements_of,
 )
-
-
-@Operations.register_operation("create_user_key")
-class CreateUserKey(MigrateOperation):
-    """Create schema and user key domain, of the kind that ``env.py`` hands over: a project's, else integers."""
-
-    @classmethod
-    def create_user_key(cls, operations: Operations) -> None:
-        """Run it."""
-        operations.invoke(cls())
-
-
-@Operations.implementation_for(CreateUserKey)
-def create_user_key(operations: Operations, _operation: CreateUserKey) -> None:
-    """Create the domain."""
-    kind = operations.migration_context.opts.get("user_key_kind")
-    run_statements(operations, Statements(sql_objects.create_user_key(kind)))
 
 
 def _register(statements_of: Callable[..., list[str]]) -> None:
