@@ -5,8 +5,8 @@ Invariant: the function's text is static; what a request says reaches it as valu
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.generation.names import identifier, literal
-from views_sql.generation.read_groups import filter_parameters
-from views_sql.generation.read_measures import sort_value
+from views_sql.generation.read_groups import filter_checks, filter_parameters
+from views_sql.generation.read_measures import settings, sort_value
 from views_sql.generation.read_range import ReadRange, read_range
 from views_sql.generation.read_statements import statements
 from views_sql.generation.rights import allow, close
@@ -38,6 +38,8 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view),
+        "filter_checks": filter_checks(view),
+        "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),
         "no_user": _no_user(application, number, days),

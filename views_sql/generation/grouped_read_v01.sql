@@ -13,7 +13,7 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET jit = off
-AS $$
+{{settings}}AS $$
 DECLARE
     {{range_variables}}
     sort_by text := COALESCE(ltrim(p_order, '-'), 'period');
@@ -37,7 +37,7 @@ BEGIN
             USING ERRCODE = 'FV002', COLUMN = 'order';
     ELSIF p_limit NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION 'the limit % is not between 1 and 1000', p_limit USING ERRCODE = 'FV002', COLUMN = 'limit';
-    END IF;
+    END IF;{{filter_checks}}
     {{hidden_views}}
     state := frontview.begin_read(p_user, views, {{days_read}}, p_base);
     {{no_user}}

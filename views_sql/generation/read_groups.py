@@ -3,7 +3,7 @@
 Invariant: a dimension that is not grouped by has the same value in every row, so one GROUP BY serves every question.
 """
 
-from views_sql.declaration.proven import ProvenView
+from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import zero_of
 
@@ -17,10 +17,31 @@ def key_names(view: ProvenView) -> list[str]:
     ]
 
 
+def is_foreign(column: RowColumn) -> bool:
+    """Return whether a column's type is the application's own, an enum: a web worker may not use its schema."""
+    return "." in column.type
+
+
+def filter_type(column: RowColumn) -> str:
+    """Return the type of the parameter with the values of a dimension that count."""
+    return "text []" if is_foreign(column) else f"{column.type} []"
+
+
 def filter_parameters(view: ProvenView) -> str:
     """Return the parameters of filters: for each dimension the values that count, and whether NULL does."""
     return "".join(
-        f"f_{identifier(name)} {column.type} [], fn_{name} boolean, " for name, column in view.dimensions.items()
+        f"f_{identifier(name)} {filter_type(column)}, fn_{name} boolean, " for name, column in view.dimensions.items()
+    )
+
+
+def filter_checks(view: ProvenView) -> str:
+    """Return the checks that filters of enums name labels of them; a label may be added at any time."""
+    return "".join(
+        f"\n    IF NOT f_{identifier(name)} <@ enum_range(NULL::{column.type})::text[] THEN\n"
+        f"        RAISE EXCEPTION 'expected one of %', array_to_string(enum_range(NULL::{column.type}), ', ')\n"
+        f"            USING ERRCODE = 'FV002', COLUMN = '{name}';\n    END IF;"
+        for name, column in view.dimensions.items()
+        if is_foreign(column)
     )
 
 
@@ -33,13 +54,12 @@ def filter_of(view: ProvenView, *, of_rows: bool) -> str:
     for name, column in view.dimensions.items():
         value = f"v.{identifier(column.name)}" if of_rows else f"v.d_{name}"
         unknown = f"{value} IS NULL" if of_rows else f"v.n_{name}"
+        equal = f"{value}{'::text' if is_foreign(column) else ''} = ANY (f_{name})"
         given = f"f_{name} IS NULL AND fn_{name} IS NOT TRUE"
         if column.nullable:
-            conditions.append(
-                f"(({given}) OR (NOT {unknown} AND {value} = ANY (f_{name})) OR (fn_{name} AND {unknown}))"
-            )
+            conditions.append(f"(({given}) OR (NOT {unknown} AND {equal}) OR (fn_{name} AND {unknown}))")
         else:
-            conditions.append(f"(({given}) OR {value} = ANY (f_{name}))")
+            conditions.append(f"(({given}) OR {equal})")
     return "".join(f"\n        AND {condition}" for condition in conditions)
 
 

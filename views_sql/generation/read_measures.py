@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from views_sql.declaration.proven import ProvenMeasure, ProvenView
 from views_sql.generation.names import identifier
-from views_sql.generation.stored_columns import distinct_measures, is_live, value_columns
+from views_sql.generation.stored_columns import argument_type, distinct_measures, is_live, value_columns
 
 SIDES = (("", "0"), ("e_", "1"))  # The range, and the earlier range: the prefix of columns, and how rows are marked.
 AVERAGE_DECIMALS = 2
@@ -21,7 +21,7 @@ class Counted:
 
     :param rows: name of the common table expression of the rows.
     :param result: name of the one of the results: a row for each place and period, and the totals.
-    :param columns: what each row has besides its group, from a row ``v``.
+    :param columns: the columns of a row ``v`` that are read in addition to its group.
     """
 
     rows: str
@@ -92,6 +92,12 @@ def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | No
     return f"extract(epoch FROM {value})" if kind.startswith(("timestamp", "interval")) else None
 
 
+def settings(view: ProvenView) -> str:
+    """Return the setting that instants need: in JSON they are in the zone of the session."""
+    zoned = any(_kind(view, measure) == "timestamp with time zone" for measure in view.measures)
+    return "SET timezone = 'UTC'\n" if zoned else ""
+
+
 def members(view: ProvenView, *, compared: bool) -> str:
     """Return the members of a JSON object with the measures of a row ``f``, and what they are compared with."""
     now = [_member(measure, _json(view, measure, f"f.v_{measure.name}")) for measure in view.measures]
@@ -110,7 +116,7 @@ def _member(measure: ProvenMeasure, json: str) -> str:
 
 def _json(view: ProvenView, measure: ProvenMeasure, value: str) -> str:
     """Return the JSON text of a value. Measured, to_json takes most of the time of an answer of numbers."""
-    summed = _argument_type(view, measure) if measure.verb in ("sum", "avg") else _kind(view, measure)
+    summed = argument_type(view, measure) if measure.verb in ("sum", "avg") else _kind(view, measure)
     if measure.verb in ("count", "distinct") or summed in ("smallint", "integer", "bigint"):
         return f"{value}::text"
     if summed == "numeric":  # NaN, which is greater than infinity, is no number in JSON.
@@ -153,8 +159,4 @@ def _kind(view: ProvenView, measure: ProvenMeasure) -> str:
     """Return the type of what an answer shows of a measure, without its modifier."""
     if measure.verb not in ("min", "max", "percentile"):
         return "numeric"
-    return _argument_type(view, measure)
-
-
-def _argument_type(view: ProvenView, measure: ProvenMeasure) -> str:
-    return next(column.type for column in view.columns if column.name == measure.argument).partition("(")[0]
+    return argument_type(view, measure)

@@ -5,15 +5,15 @@ as the range is long, or that is a year later. The earlier range of a range [a, 
 ranges that follow each other are compared with ranges that follow each other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.declaration.served import DEFAULT_DAYS
 from views_sql.generation.names import literal
 
 _VARIABLES = """zone CONSTANT text := {zone};
     last_day date := COALESCE(p_to, (now() AT TIME ZONE zone)::date);
-    first_day date := COALESCE(p_from, last_day - 29);
-    valid_until timestamptz := CASE WHEN p_to IS NULL THEN frontview.end_of_day(now(), zone) END;
+    first_day date := COALESCE(p_from, last_day - {default_days} + 1);
     unit text;
     step interval;
     earlier_first date;
@@ -76,21 +76,23 @@ class ReadRange:
 
 def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
     """Return the parts about days of the function that reads a view."""
+    zone = literal(view.source.zone or application.zone)
     if view.source.time_kind is None:
-        return _WITHOUT_DAYS
+        until = {"valid_until": f"frontview.end_of_day(now(), {zone})"}
+        return replace(_WITHOUT_DAYS, names=_WITHOUT_DAYS.names | until)
     names = {
         "range_parameters": "p_from date, p_to date, p_granularity text, ",
         "compare_parameter": "p_compare text, ",
-        "range_variables": _VARIABLES.format(zone=literal(view.source.zone or application.zone)),
+        "range_variables": _VARIABLES.format(zone=zone, default_days=min(DEFAULT_DAYS, int(view.longest_days))),
         "range_checks": _CHECKS.format(longest_days=int(view.longest_days)),
         "days_read": "LEAST(first_day, earlier_first), last_day",
-        "valid_until": "valid_until",
+        "valid_until": f"frontview.end_of_day(now(), {zone})",
         "period_count": f"(SELECT count(*) FROM {_STARTS})",
         "period_number": "(f.period - first_day)",
         "head": _HEAD,
         "period_member": """CASE WHEN unit IS NOT NULL THEN '"period":' || to_json(f.period)::text END""",
         "period_of_start": "GREATEST(t.start::date, first_day)",
-        "no_answer": "first_day, last_day, valid_until",
+        "no_answer": f"first_day, last_day, frontview.end_of_day(now(), {zone})",
     }
     return ReadRange(
         names,
@@ -115,7 +117,6 @@ _WITHOUT_DAYS = ReadRange(
         "range_variables": "p_compare CONSTANT text := NULL;",
         "range_checks": "",
         "days_read": "'-infinity', 'infinity'",
-        "valid_until": "NULL",
         "period_count": "1",
         "period_number": "0",
         "head": "''",

@@ -10,7 +10,7 @@ from views_sql.generation.names import identifier, literal
 FIRST_DAY, LAST_DAY = "'0001-01-02'::date", "'9999-12-30'::date"  # A row with a time outside of these has no day.
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
 MARGIN = "'3 hours'::interval"
-# A stored zone that puts its own clocks back or forward moves the bound once more.
+# A stored zone that puts its own clocks back or forward moves the bound, too.
 STORED_ZONE_MARGIN = "'6 hours'::interval"
 
 

@@ -1,6 +1,6 @@
 """What is stored of a declared view: the columns of its tiers, and of the hidden views of its distinct measures.
 
-Invariant: every name that an application chose stands behind a prefix, so it is no keyword and no other column's name:
+Invariant: every name that an application chose has a prefix here, so it is no keyword and no other column's name:
 ``d_<dimension>``, ``n_<dimension>`` (whether it was NULL), ``m_<measure>``, and of an average ``s_<measure>`` (sum) and
 ``c_<measure>`` (number of values). A key holds no NULL.
 """
@@ -90,6 +90,12 @@ def condition(measure: ProvenMeasure, rows: str) -> str:
     return f" FILTER (WHERE {rows}.{identifier(measure.where)})" if measure.where else ""
 
 
+def argument_type(view: ProvenView, measure: ProvenMeasure) -> str:
+    """Return the type of a measure's argument, without its modifier; ``numeric`` if it has none."""
+    types = (column.type.partition("(")[0] for column in view.columns if column.name == measure.argument)
+    return next(types, "numeric")
+
+
 def is_live(measure: ProvenMeasure) -> bool:
     """Return whether a measure is computed from base rows when it is asked for, and never stored."""
     return measure.live or measure.verb == "percentile"
@@ -109,7 +115,7 @@ def select_values(view: ProvenView, measure: ProvenMeasure, number: int, where: 
     """Return the same of the hidden view of a distinct measure: a row for each value."""
     argument = f"r.{identifier(measure.argument or '')}"
     counted = f" AND r.{identifier(measure.where)}" if measure.where else ""
-    key = [*key_columns(view), Stored("value", _short(argument, measure.type))]
+    key = [*key_columns(view), Stored("value", _short(argument, argument_type(view, measure)))]
     return _grouped(view, number, key, [Stored(ROW_COUNT, "count(*)")], f"{where} AND {argument} IS NOT NULL{counted}")
 
 
@@ -156,9 +162,9 @@ def _of_measure(measure: ProvenMeasure) -> Iterator[Stored]:
         yield Stored(f"m_{name}", f"{measure.verb}({argument}){only}", measure.verb)
 
 
-def _short(argument: str, type_: str) -> str:
+def _short(argument: str, kind: str) -> str:
     """Return the value to be counted, or its hash where it is too long for an index."""
-    if type_.partition("(")[0] not in ("text", "character varying"):
+    if kind not in ("text", "character varying"):
         return argument
     return (
         f"CASE WHEN octet_length({argument}) <= {LONG_VALUE_BYTES} THEN {argument}::text"

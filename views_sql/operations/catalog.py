@@ -4,18 +4,18 @@ Invariant: names come from the owner's row in ``frontview.declaration`` and are 
 the row is ever run.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from models.connection import Connection
 from models.errors import NotInstalled
-from views_sql.declaration.declared import Declared, DeclaredView, Parameter
-from views_sql.declaration.maintained_view import Catalog, Dashboard, MaintainedView, Region, Source
-from views_sql.declaration.proven import ProvenSource, ProvenView
+from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
+from views_sql.declaration.proven import ProvenSource
+from views_sql.declaration.questions import questions
+from views_sql.declaration.served import ServedApplication, ServedView, served
 from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.names import identifier
-from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values, view_name
+from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
 from views_sql.operations.database import active_declaration
 from views_sql.operations.installed import Installed, InstalledView
 from views_sql.operations.plan import users_source
@@ -43,26 +43,27 @@ def load_application(connection: Connection, bundled: Catalog) -> Catalog:
 
 def catalog_of(installed: Installed) -> Catalog:
     """Return the catalog of a declaration: each view is one question, called ``view.<name>``."""
-    declared = {view.name: view for view in installed.declared.views}
-    views = tuple(_declared_view(it, declared) for it in installed.views)
+    application = served_by(installed)
     return Catalog(
         tuple(map(_source, _sources(installed))),
         tuple(it for view in installed.views for it in _maintained(view)),
         tuple(Region(it.name, it.max_entries, it.max_bytes) for it in installed.declared.regions),
-        tuple(_question(installed, view) for view in views),
-        declared=Declared(installed.number, installed.hash, installed.proven.key_kind, installed.declared.user, views),
+        questions(application),
+        served=application,
     )
 
 
-def _declared_view(view: InstalledView, declared: Mapping[str, Any]) -> DeclaredView:
-    name = view_name(view.proven, view.number)
-    return DeclaredView(
-        declared[view.proven.name],
-        view.proven,
-        view.number,
-        f"frontview.{identifier(name)}_read",
-        tuple(_parameters(view.proven)),
-    )
+def served_by(installed: Installed) -> ServedApplication:
+    """Return what a declaration serves; each view has the number of the declaration that made it."""
+    made = served(installed.declared, installed.proven, installed.number, installed.hash)
+    return replace(made, views=tuple(_of_number(it, installed) for it in made.views))
+
+
+def _of_number(view: ServedView, installed: Installed) -> ServedView:
+    found = installed.view(view.name)
+    number = installed.number if found is None else found.number
+    users = users_source(installed.proven, number)
+    return replace(view, number=number, users_source=users.name if users else None)
 
 
 def _sources(installed: Installed) -> Iterator[ProvenSource]:
@@ -81,35 +82,3 @@ def _maintained(view: InstalledView) -> Iterator[MaintainedView]:
     yield maintained(view.proven, view.number)
     for measure in distinct_measures(view.proven):
         yield maintained_values(view.proven, measure, view.number)
-
-
-def _parameters(view: ProvenView) -> Iterator[Parameter]:
-    """Yield the parameters in the order of the function's."""
-    daily = view.source.time_kind is not None
-    if daily:
-        yield from (Parameter("from", "date"), Parameter("to", "date"), Parameter("granularity", "text"))
-    yield Parameter("group_by", "text[]")
-    for name, column in view.dimensions.items():
-        yield Parameter(name, f"{column.type}[]")
-        yield Parameter(f"{name}.null", "boolean")
-    yield Parameter("measures", "text[]")
-    yield from (Parameter("order", "text"), Parameter("limit", "integer"), Parameter("other", "boolean"))
-    if daily:
-        yield Parameter("compare", "text")
-
-
-def _question(installed: Installed, view: DeclaredView) -> Dashboard:
-    users = users_source(installed.proven, view.number)
-    sources = frozenset({view.proven.source.name, *([users.name] if users else ())})
-    return Dashboard(
-        f"view.{view.proven.name}",
-        view.proven.region,
-        view.proven.ttl_seconds,
-        view.function,
-        tuple(parameter.name for parameter in view.parameters),
-        partial(_same_sources, sources),
-    )
-
-
-def _same_sources(sources: frozenset[str], _parameters: Mapping[str, Any], _depends_on_today: bool) -> frozenset[str]:
-    return sources

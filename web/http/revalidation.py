@@ -13,3 +13,11 @@ def revalidated(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     return cast(Response, response.make_conditional(request.environ))
+
+
+def revalidated_by(response: Response, tag: str) -> Response:
+    """Return ``response``, which only who has a token may have, with the entity tag, or 304 when the client has it."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization"
+    response.set_etag(tag)
+    return cast(Response, response.make_conditional(request.environ))

@@ -23,6 +23,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
 from refresher.front_cache.limits import region_limits
 from views_sql.declaration.maintained_view import Catalog
+from views_sql.declaration.served import ServedApplication
 from web.background import Background, has_free_connection
 from web.process.event_hub import EventHub
 from web.process.installed_kind import InstalledKind
@@ -256,6 +257,11 @@ class Worker:
     def read_path(self) -> ReadPath:
         """The path that answers reads."""
         return self._started().read_path
+
+    @property
+    def served(self) -> ServedApplication | None:
+        """What the installed declaration serves; None: the application's own dashboards."""
+        return self._catalog.served
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ def _members(asked: list[ProvenMeasure], question: Question, now: list[Row], ear
 
 
 def _change(now: Any, earlier: Any) -> Decimal | None:
-    if now is None or not earlier:
+    if now is None or not earlier or isinstance(now, str):
         return None
     return _rounded((Decimal(now) - Decimal(earlier)) / Decimal(earlier), 4)
 

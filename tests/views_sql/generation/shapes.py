@@ -59,6 +59,7 @@ ORDERS = Shape(
         f"""SELECT o."customerId" AS user_key, o."createdAt" AS at, {LOCAL_DAY} AS day, o."productId" AS d_product,
             o."shipCountry" AS d_country, o.status AS "d_order", o.total AS m_revenue, o.total AS m_refunds,
             (o.status = 'refunded'::"Shop"."Status") AS w_refunds, o.total AS m_basket, o.total AS m_biggest,
+            o."createdAt" AS m_newest,
             o.email AS m_buyers, o.total AS m_p90
             FROM "Shop"."Order" o WHERE (o.status <> 'draft'::"Shop"."Status");""",
         {
@@ -75,6 +76,7 @@ ORDERS = Shape(
             RowColumn("w_refunds", "boolean", nullable=False),
             RowColumn("m_basket", "numeric(12,2)", nullable=True),
             RowColumn("m_biggest", "numeric(12,2)", nullable=True),
+            RowColumn("m_newest", "timestamp with time zone", nullable=True),
             RowColumn("m_buyers", "text", nullable=True),
             RowColumn("m_p90", "numeric(12,2)", nullable=True),
         ),
@@ -84,6 +86,7 @@ ORDERS = Shape(
             ProvenMeasure("refunds", "sum", "m_refunds", "w_refunds", "numeric"),
             ProvenMeasure("basket", "avg", "m_basket", None, "numeric", decimals=3),
             ProvenMeasure("biggest", "max", "m_biggest", None, "numeric(12,2)"),
+            ProvenMeasure("newest", "max", "m_newest", None, "timestamp with time zone"),
             ProvenMeasure("buyers", "distinct", "m_buyers", None, "text"),
             ProvenMeasure("p90", "percentile", "m_p90", None, "numeric(12,2)", at=0.9, live=True),
             ProvenMeasure("live_refunds", "sum", "m_refunds", "w_refunds", "numeric", live=True),
@@ -95,7 +98,8 @@ ORDERS = Shape(
     f"""r."customerId", ({LOCAL_DAY.replace("o.", "r.")})""",
     """SELECT ("createdAt" AT TIME ZONE 'America/Havana')::date AS day, "productId" AS d_product,
     "shipCountry" AS d_country, status::text AS d_order, total AS m_revenue, total AS m_refunds,
-    status = 'refunded' AS w_refunds, total AS m_basket, total AS m_biggest, email AS m_buyers, total AS m_p90
+    status = 'refunded' AS w_refunds, total AS m_basket, total AS m_biggest, email AS m_buyers, total AS m_p90,
+    to_json("createdAt" AT TIME ZONE 'UTC') #>> '{}' || '+00:00' AS m_newest
     FROM "Shop"."Order" WHERE "customerId" = %s AND status <> 'draft'
     AND "createdAt" BETWEEN '0002-01-01' AND '9999-01-01' """,
 )

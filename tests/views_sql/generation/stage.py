@@ -23,6 +23,7 @@ from tests.views_sql.generation.oracle import Question, expected
 from tests.views_sql.generation.shapes import APPLICATION, SHAPES, TABLES, Shape
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.generation.declared_view import create_declared_view, create_users
+from views_sql.generation.read_groups import filter_type
 from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
 
 NUMBER = 3
@@ -139,7 +140,7 @@ def maintained_views(shape: Shape) -> list[MaintainedView]:
 def call(shape: Shape, user: str, question: Question, base: bool) -> tuple[bytes, list[Any]]:
     """Return the statement of a read with its values."""
     daily = shape.view.source.time_kind is not None
-    values: list[Any] = [user]
+    values: list[Any] = [str(user)]
     if daily:
         values += [question.first, question.last, question.granularity]
     values.append(list(question.group_by))
@@ -148,12 +149,12 @@ def call(shape: Shape, user: str, question: Question, base: bool) -> tuple[bytes
     for name, column in shape.view.dimensions.items():
         chosen = filters.get(name)
         values += [chosen and [it for it in chosen if it is not None], bool(chosen) and None in (chosen or ())]
-        types += [f"%s::{column.type}[]", "%s"]
+        types += [f"%s::{filter_type(column)}", "%s"]
     rest = [list(question.measures), question.order, question.limit, question.other]
     rest += [question.compare] if daily else []
     values += [*rest, base]
     types += ["%s"] * (len(rest) + 1)
-    types[types.index("%s")] = "%s::text"
+    types[0] = "%s::text::frontview.user_key"
     arguments = ", ".join(types)
     function = f"frontview.{shape.view.name}_{NUMBER}_read"
     return f"SELECT r.body, r.source, r.patched_days FROM {function}({arguments}) r".encode(), values
