@@ -34,17 +34,18 @@ def at_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def alembic_config(connection: object | None = None) -> Config:
+def alembic_config(connection: object | None = None, user_key: str = "integer") -> Config:
     config = Config(str(ROOT / "alembic.ini"))
+    config.attributes["user_key"] = user_key
     if connection is not None:
         config.attributes["connection"] = connection
     return config
 
 
-def migrate(url: str, revision: str = "heads", *, down: bool = False) -> None:
+def migrate(url: str, revision: str = "heads", *, down: bool = False, user_key: str = "integer") -> None:
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with engine.begin() as connection:
-        (command.downgrade if down else command.upgrade)(alembic_config(connection), revision)
+        (command.downgrade if down else command.upgrade)(alembic_config(connection, user_key), revision)
     engine.dispose()
 
 

@@ -26,6 +26,7 @@ from web.front import Front
 from web.http.openapi import configure_openapi
 from web.http.problems import register_problems
 from web.http.rate_limit import RateLimit
+from web.http.user_keys import set_user_kind
 from web.request_hooks import register_request_hooks
 from web.voice.dashboards import dashboards_blueprint
 
@@ -61,9 +62,10 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    verifier = verifier or make_verifier(settings)
+    verifier = verifier or make_verifier(settings, worker.user_kind)
     rate_limit = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
     set_context(app, WebContext(worker, settings, verifier, rate_limit))
+    set_user_kind(app, worker.user_kind)
     configure_openapi(app, settings.url_prefix)
     register_request_hooks(app)
     register_problems(app)

@@ -27,14 +27,18 @@ def make_app() -> APIFlask:
     """
     settings = load_settings()
     configure_logs(settings)
-    verifier = make_verifier(settings)
-    counted = verifier.key_statistics
-    if not settings.otel_enabled:
-        return create_app(Worker(settings, CATALOG, key_statistics=counted), settings, verifier=verifier)
-    from web.telemetry.tracing import make_tracing  # noqa: PLC0415  OpenTelemetry is loaded only with the setting
+    tracing = None
+    if settings.otel_enabled:
+        from web.telemetry.tracing import make_tracing  # noqa: PLC0415  OpenTelemetry is loaded only with the setting
 
-    tracing = make_tracing()
-    worker = Worker(settings, CATALOG, on_engine=tracing.trace_statements, key_statistics=counted)
+        tracing = make_tracing()
+    worker = Worker(
+        settings,
+        CATALOG,
+        on_engine=None if tracing is None else tracing.trace_statements,
+        key_statistics=lambda: verifier.key_statistics(),  # noqa: PLW0108  the verifier is made after the worker
+    )
+    verifier = make_verifier(settings, worker.user_kind)
     return create_app(worker, settings, verifier=verifier, tracing=tracing)
 
 
@@ -56,6 +60,7 @@ def started_app() -> APIFlask:
     context_of(app).verifier.start()
     try:
         worker.ensure_started()
+        worker.user_kind()
     except FrontviewError as error:  # The first request tries again.
         logger().warning("worker not started yet", reason=type(error).__name__)
     end_streams_when_asked_to_end()

@@ -11,6 +11,7 @@ depends_on = None
 
 SCHEMA = "frontview"
 TABLES = (
+    "declaration",
     "source",
     "change_log",
     "capture_state",
@@ -78,7 +79,7 @@ USER_KEY = NamedType("frontview.user_key")
 
 
 def upgrade() -> None:
-    op.create_user_key()
+    op.create_user_key(op.get_context().opts.get("user_key", "integer"))  # env.py hands the kind over.
     create_capture_tables()
     create_drain_tables()
     create_refresh_tables()
@@ -93,6 +94,26 @@ def upgrade() -> None:
 
 
 def create_capture_tables() -> None:
+    op.create_table(
+        "declaration",
+        sa.Column("number", sa.Integer, autoincrement=False),
+        sa.Column("format", sa.Integer, nullable=False, comment="older code reads no newer one"),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("resolved", postgresql.JSONB, nullable=False),
+        sa.Column("ddl", postgresql.ARRAY(sa.Text), nullable=False, comment="everything that it has, in order"),
+        sa.Column("active", sa.Boolean, nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.PrimaryKeyConstraint("number", name="pk_declaration"),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        "uq_declaration_active",
+        "declaration",
+        ["active"],
+        schema=SCHEMA,
+        unique=True,
+        postgresql_where=sa.text("active"),
+    )
     op.create_table(
         "source",
         sa.Column("source", sa.Text, primary_key=True),

@@ -40,6 +40,7 @@ MAINTENANCE = (
 WEB_READS = (
     "alarm",
     "audit",
+    "declaration",
     "drain",
     "feed",
     "invalidation",
@@ -55,7 +56,7 @@ WEB_READS = (
     "worker",
     VERSION_TABLE,
 )
-REFRESHER_READS = ("ready_view", "role_right", "source", "view_state", VERSION_TABLE)
+REFRESHER_READS = ("declaration", "ready_view", "role_right", "source", "view_state", VERSION_TABLE)
 REFRESHER_WRITES = (
     "access",
     "alarm",

@@ -25,9 +25,10 @@ from bench.replay.trace import SOME_RANGE, Event, Trace
 from bench.system.dashboards import add_call
 from models.connection import Connection
 from models.engine import make_engine
+from models.user_key import INTEGER
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Poll
-from refresher.front_cache.follower import _POLL, read_poll
+from refresher.front_cache.follower import poll_statement, read_poll
 from refresher.front_cache.limits import region_limits
 from refresher.front_cache.trust import Sighting
 from refresher.leader.drain import drain_once
@@ -235,9 +236,9 @@ class Replay:
         since = None if afresh or applied is None else applied.drain_id
         sent = self._clock()
         self._outcome.statements["feed"] += 1
-        rows = self._leader[0].execute(_POLL, {"since": since}).fetchall()
+        rows = self._leader[0].execute(poll_statement(INTEGER), {"since": since}).fetchall()
         self._changed, self._tick_at = True, min(self._tick_at, self._clock() + TICK_SECONDS)
-        self._cache.apply(replace(read_poll(since, rows, sent, self._clock()), seen=self._sighting()))
+        self._cache.apply(replace(read_poll(since, rows, sent, self._clock(), INTEGER), seen=self._sighting()))
         self._beat_at = self._clock() + POLL_SECONDS
 
     def _sighting(self) -> Sighting:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from models.user_key import UserKey
+from models.user_key import UserKey, UserKind
 from refresher.front_cache.entry import Dependence
-from refresher.front_cache.patterns import is_by_hand, pattern_of
+from refresher.front_cache.patterns import is_by_hand, pattern_of, user_named
 from refresher.front_cache.trust import Sighting
 
 ChangedDays = tuple[str, date | None, date | None]  # Source, first day, last day.
@@ -29,11 +29,11 @@ class FeedRow(NamedTuple):
     first_day: date | None
     last_day: date | None
 
-    def narrowed(self) -> "FeedRow":
+    def narrowed(self, kind: UserKind) -> "FeedRow":
         """Return the row with the user that its pattern names, so that only this user's entries need be checked."""
         if self.user is not None or not is_by_hand(self.source):
             return self
-        return self._replace(user=pattern_of(self.source).user)
+        return self._replace(user=user_named(self.source, kind))
 
 
 class Bulk(NamedTuple):

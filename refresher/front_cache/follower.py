@@ -22,7 +22,7 @@ from models.calendar_day import python_day
 from models.deadlines import Deadlines
 from models.engine import connect
 from models.event_counter import EventCounter
-from models.user_key import SQL_TYPE
+from models.user_key import UserKind, read_user_kind
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position
 from refresher.front_cache.statistics import FollowerStatistics
@@ -45,6 +45,7 @@ LEAST_SECONDS_BETWEEN_POLLS = 0.01
 LONGEST_WAIT_SECONDS = 0.5
 
 # One snapshot for the state and its rows. The first row is the state; each other one holds all users of one change.
+# Braces that are doubled are filled in for the kind of user keys.
 _POLL = f"""
 WITH newest AS MATERIALIZED (
     SELECT d.drain_id, d.epoch, d.nonce, d.drained_at, clock_timestamp() AS database_time
@@ -62,10 +63,10 @@ SELECT n.drain_id, NULL AS users, NULL AS source, NULL AS first_day, NULL AS las
     (SELECT count(*) FROM frontview.drain d WHERE d.drain_id > %(since)s AND d.drain_id <= n.drain_id)
 FROM newest n
 UNION ALL
-SELECT r.drain_id, array_agg(r.user_id::{SQL_TYPE}), r.source, r.first_day, r.last_day,
+SELECT r.drain_id, array_agg(r.user_id::{{type}}), r.source, r.first_day, r.last_day,
     NULL, NULL, NULL, NULL, NULL, NULL
 FROM row_after r GROUP BY r.drain_id, r.source, r.first_day, r.last_day
-"""  # noqa: S608  a constant number and a constant type # nosec B608
+"""  # noqa: S608  a constant number # nosec B608
 
 
 class FeedFollower:
@@ -162,9 +163,10 @@ class FeedFollower:
         with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
             connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}")
             connection.execute(f"LISTEN {CHANNEL}")
+            kind = read_user_kind(connection)
         reconnected = True
         while self._goes_on():
-            poll = self._poll(connection, reconnected)
+            poll = self._poll(connection, kind, reconnected)
             flushed = self._cache.apply(poll, reconnected=reconnected)
             self._on_applied(poll, flushed)
             self._connected, self._error, reconnected = True, None, False
@@ -172,15 +174,15 @@ class FeedFollower:
             self._stopping.wait(LEAST_SECONDS_BETWEEN_POLLS)
             self._wait_for_notification(connection)
 
-    def _poll(self, connection: psycopg.Connection[tuple[Any, ...]], afresh: bool) -> Poll:
+    def _poll(self, connection: psycopg.Connection[tuple[Any, ...]], kind: UserKind, afresh: bool) -> Poll:
         applied = self._cache.applied
         since = None if afresh or applied is None else applied.drain_id
         self._sent = sent = self._monotonic()
         with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
-            rows = connection.execute(_POLL, {"since": since}).fetchall()
+            rows = connection.execute(poll_statement(kind), {"since": since}).fetchall()
         self._answered = received = self._monotonic()
         self._counter.add("polls")
-        poll = read_poll(since, rows, sent, received)
+        poll = read_poll(since, rows, sent, received, kind)
         self._age = poll.seen.age if poll.seen else None
         return poll
 
@@ -210,7 +212,12 @@ class FeedFollower:
             structlog.get_logger(__name__).warning("feed_lost", error=self._error, times=self._counter[event])
 
 
-def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, received: float) -> Poll:
+def poll_statement(kind: UserKind) -> bytes:
+    """Return the statement that reads what drains have found for users of that kind."""
+    return _POLL.format(type=kind.read_as).encode()
+
+
+def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, received: float, kind: UserKind) -> Poll:
     """Return the rows of one poll as values; ``sent`` and ``received`` are monotonic seconds."""
     state = next((row for row in rows if row[5] is not None), None)
     if state is None:
@@ -224,7 +231,7 @@ def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, recei
         if len(users) > MOST_USERS_APART and None not in users:
             bulks.append(Bulk(changed_in, frozenset(users), *change))
         else:
-            changes += [FeedRow(changed_in, user, *change).narrowed() for user in users]
+            changes += [FeedRow(changed_in, user, *change).narrowed(kind) for user in users]
     changes.sort(key=lambda row: row.drain_id)
     return Poll(
         since,

@@ -10,13 +10,15 @@ from fnmatch import translate
 from functools import lru_cache
 from urllib.parse import unquote
 
-from models.user_key import UserKey, parse_user_key
+from models.user_key import LONGEST_TEXT, UserKey, UserKind
 from refresher.front_cache.entry import EntryKey, user_in_label
 
 # A feed row whose source begins with this is an invalidation by hand; the rest of the source is the pattern.
 CACHE_ONLY = "cache:"
 EVERYTHING = "*"
-LONGEST_PATTERN = 200  # `frontview.request_invalidation` refuses longer ones.
+# `frontview.request_invalidation` refuses longer ones. A label spells a character of a user key as at most four bytes of
+# three characters each; the rest is for the names of region and dashboard.
+LONGEST_PATTERN = 12 * LONGEST_TEXT + 140
 MOST_COMPILED = 1_024
 
 # In a glob everything but a bracket means itself or any text, so what follows `:user:` is the user.
@@ -25,12 +27,8 @@ _NAMES_A_USER = re.compile(r"[^:\[]*:user:([^:*?\[\]]+)(?::[^\[]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One pattern, compiled.
+    """One pattern, compiled."""
 
-    :param user: the only user whose entries it can match; None: any user's.
-    """
-
-    user: UserKey | None
     _matches: Callable[[str], object]
 
     def matches(self, key: EntryKey) -> bool:
@@ -42,7 +40,7 @@ class Pattern:
 @lru_cache(MOST_COMPILED)
 def compile_pattern(text: str) -> Pattern:
     """Return the pattern that ``text`` spells; the same object for the same text."""
-    return Pattern(_user_named(text), re.compile(translate(text)).match)
+    return Pattern(re.compile(translate(text)).match)
 
 
 def is_by_hand(source: str) -> bool:
@@ -66,13 +64,22 @@ def pattern_for_region(region: str) -> str:
 
 
 def shape(text: str) -> str:
-    """Return ``text`` without what may name a user, for logs: without digits, and without what follows ``user:``."""
-    return re.sub(r"[0-9]+", "*", re.sub(r"(user:)[^:]+", r"\1*", text))
+    """Return ``text`` without what may name a user, for logs: only a region that stands for itself remains."""
+    region, mark, rest = text.partition(":")
+    is_region = bool(mark and re.fullmatch(r"[a-z_*]+", region))
+    head = f"{region}:" if is_region else ""
+    if rest.startswith("user:"):
+        head, rest = f"{head}user:", rest.removeprefix("user:")
+    return head + re.sub(r"[^*?:]+", "*", rest if is_region else text)
 
 
-def _user_named(text: str) -> UserKey | None:
-    found = _NAMES_A_USER.fullmatch(text)
+def user_named(source: str, kind: UserKind) -> UserKey | None:
+    """Return the only user whose entries an invalidation by hand can match; None: any user's.
+
+    :param source: of its feed row.
+    """
+    found = _NAMES_A_USER.fullmatch(source.removeprefix(CACHE_ONLY))
     try:
-        return parse_user_key(unquote(found[1])) if found else None
+        return kind.parse(unquote(found[1])) if found else None
     except ValueError:
         return None

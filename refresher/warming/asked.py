@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from models.connection import Connection
-from models.user_key import parse_user_key
+from models.user_key import UserKind, read_user_kind
 from refresher.warming.plan import MOST_ACTIVE, add_to_plan, read_now
 from refresher.warming.policy import Capacity, Wanted, bounded, priority
 
@@ -22,7 +22,7 @@ def plan_asked(connection: Connection, argument: Mapping[str, Any], capacity: Ca
     """
     match argument:
         case {"user_ids": [*ids]}:
-            users = _users(ids)
+            users = _users(ids, read_user_kind(connection))
             if users is None:
                 return "refused: a user id is ill-formed"
         case {"most_active": int(count)} if count > 0 and not isinstance(count, bool):
@@ -41,10 +41,10 @@ def plan_asked(connection: Connection, argument: Mapping[str, Any], capacity: Ca
     return _outcome(len({row.user for row in kept}), len(users))
 
 
-def _users(ids: Sequence[object]) -> list[str] | None:
+def _users(ids: Sequence[object], kind: UserKind) -> list[str] | None:
     """Return each user key once, in its canonical form; None: one of them is no user key."""
     try:
-        return list(dict.fromkeys(str(parse_user_key(str(user))) for user in ids))
+        return list(dict.fromkeys(str(kind.parse(str(user))) for user in ids))
     except ValueError:
         return None
 

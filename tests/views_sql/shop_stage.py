@@ -15,7 +15,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from models import user_key
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
@@ -132,9 +131,8 @@ def shop(
     request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Shop]:
     _lay_selects(monkeypatch, tmp_path)
-    monkeypatch.setattr(user_key, "SQL_TYPE", request.param)
     url = any_server.create(None)
-    migrate(url, "core@head")
+    migrate(url, "core@head", user_key=request.param)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.format(type=request.param))
         _invoke_every_operation(url)

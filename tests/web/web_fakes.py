@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 from models.schema_version import SchemaState
 from models.settings import load_settings
+from models.user_key import INTEGER, UserKey, UserKind
 from refresher.front_cache.body import Body
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
@@ -96,6 +97,10 @@ class FakeWorker:
     starts: int = 0
     failure: Exception | None = None
     served: ServedApplication | None = None
+    kind: UserKind = INTEGER
+
+    def user_kind(self) -> UserKind:
+        return self.kind
 
     def ensure_started(self) -> None:
         self.starts += 1
@@ -109,6 +114,6 @@ def make_app(worker: FakeWorker, look: Callable[[Any], SchemaState | None] | Non
     return create_app(worker, load_settings(jwt_secret=SECRET, **settings), readiness=check)
 
 
-def bearer(user_id: int = 7, *, admin: bool = False, **more: Any) -> dict[str, str]:
+def bearer(user_id: UserKey = 7, *, admin: bool = False, **more: Any) -> dict[str, str]:
     """Return the request header of a good token."""
     return {"Authorization": f"Bearer {issue_token(SECRET, user_id, admin, **more)}"}

@@ -50,6 +50,7 @@ class ServedView:
     :param daily: whether its rows have days.
     :param zone: the zone whose days are counted.
     :param source: the captured source that its answers depend on.
+    :param users_source: the one that says whether a user exists; None without a table of users.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ServedView:
     source: str
     dimensions: tuple[ServedDimension, ...]
     measures: tuple[ServedMeasure, ...]
+    users_source: str | None = None
 
     @property
     def function(self) -> str:

@@ -6,8 +6,8 @@ Invariant: EXECUTE is revoked from PUBLIC on every function, and nothing is drop
 import hashlib
 import re
 
-from models import user_key
 from models.errors import CatalogError
+from models.user_key import kind_named
 from views_sql.generation.names import identifier, literal
 from views_sql.generation.rights import GRANT_RIGHTS, close
 from views_sql.loader import read_sql
@@ -20,9 +20,13 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def create_user_key() -> list[str]:
-    """Return the DDL of schema and user key domain."""
-    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {user_key.SQL_TYPE}"]
+def create_user_key(kind: str) -> list[str]:
+    """Return the DDL of schema and user key domain.
+
+    :param kind: ``integer``, ``uuid`` or ``text``.
+    :raises ValueError: it is none of these.
+    """
+    return ["CREATE SCHEMA frontview", f"CREATE DOMAIN frontview.user_key AS {kind_named(kind).sql_type}"]
 
 
 def drop_user_key() -> list[str]:

@@ -5,6 +5,7 @@ import time
 import jwt
 
 from models.user_key import UserKey
+from web.auth.claims import SUBJECT, put_claim
 
 ADMIN_SCOPE = "admin"
 _LAST_SECOND = 253_402_300_799  # It is 9999-12-31T23:59:59Z; the `exp` of a token may be any whole number.
@@ -18,13 +19,16 @@ def issue_token(
     *,
     audience: str | None = None,
     issuer: str | None = None,
+    claim: str = SUBJECT,
 ) -> str:
     """Return a signed HS256 token for ``user_id`` that is valid for ``ttl_seconds`` from now.
 
     :param audience: its ``aud``, if the verifier requires one; ``issuer``: its ``iss``.
+    :param claim: the dotted path of the claim that holds the user's key.
     """
     now = int(time.time())
-    claims: dict[str, object] = {"sub": str(user_id), "iat": now, "exp": now + ttl_seconds}
+    claims: dict[str, object] = {"iat": now, "exp": now + ttl_seconds}
+    put_claim(claims, claim, str(user_id))
     if admin:
         claims["scope"] = ADMIN_SCOPE
     if audience:

@@ -18,7 +18,8 @@ from cachetools import LRUCache
 from jwt.exceptions import InvalidSubjectError
 
 from models.settings import Settings
-from models.user_key import UserKey, parse_user_key
+from models.user_key import INTEGER, UserKey, UserKind
+from web.auth.claims import SUBJECT, claim_at
 from web.auth.key_fetcher import KeysUnavailable
 from web.auth.signing_keys import SigningKeys, UnknownKey, signing_keys
 from web.auth.tokens import ADMIN_SCOPE, issue_token
@@ -34,13 +35,14 @@ LONGEST_TOKEN = 8192
 RETRY_KEYS_SECONDS = 5
 _END_OF_TIME = 2**53  # A limit, because the `exp` of a token may be any whole number.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
+NOT_A_USER = "The token's claim of the user is no user id."
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
     (jwt.ImmatureSignatureError, "The token is not valid yet."),
     (jwt.InvalidAudienceError, "The token is meant for another audience."),
     (jwt.InvalidIssuerError, "The token comes from another issuer."),
     (jwt.InvalidAlgorithmError, "The token is signed with an algorithm that is not accepted."),
-    (InvalidSubjectError, "The token's sub is not a user id."),
+    (InvalidSubjectError, NOT_A_USER),
     (jwt.MissingRequiredClaimError, "The token lacks a required claim."),
     (jwt.InvalidSignatureError, "The token's signature does not verify."),
     (UnknownKey, "The token names no published key."),
@@ -153,6 +155,8 @@ class TokenVerifier:
 
     :param audience: the required ``aud``; None: a token that has one is refused, because it is meant for others.
     :param issuer: the required ``iss``; None: any.
+    :param user_kind: returns the kind of the user keys, or raises what the caller of a request is told instead.
+    :param claim: the claim that holds the user's key, as a dotted path.
     """
 
     def __init__(
@@ -161,7 +165,11 @@ class TokenVerifier:
         audience: str | None = None,
         issuer: str | None = None,
         cache: ClaimsCache[Caller] | None = None,
+        *,
+        user_kind: Callable[[], UserKind] = lambda: INTEGER,
+        claim: str = SUBJECT,
     ) -> None:
+        self._user_kind, self._claim = user_kind, claim
         self._keys, self._audience, self._issuer = keys, audience, issuer
         self._cache: ClaimsCache[Caller] = ClaimsCache() if cache is None else cache
 
@@ -188,7 +196,7 @@ class TokenVerifier:
         token = _bearer_token(authorization)
         if (known := self._cache.get(token)) is not None:
             return known
-        caller = _caller(self._verified_claims(token))
+        caller = _caller(self._verified_claims(token), self._user_kind(), self._claim)
         return self._cache.put(token, caller, caller.expires_at)
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
@@ -201,7 +209,12 @@ class TokenVerifier:
                 issuer=self._issuer,
                 leeway=LEEWAY_SECONDS,
                 # `iat` is not checked: a server whose clock is behind would refuse every fresh token.
-                options={"require": ["exp", "sub"], "verify_iat": False, "enforce_minimum_key_length": True},
+                options={
+                    "require": ["exp", SUBJECT] if self._claim == SUBJECT else ["exp"],
+                    "verify_iat": False,
+                    "verify_sub": self._claim == SUBJECT,
+                    "enforce_minimum_key_length": True,
+                },
             )
         except KeysUnavailable:
             detail = "The keys that verify tokens cannot be fetched at the moment."
@@ -210,12 +223,16 @@ class TokenVerifier:
             raise _invalid(_reason(error)) from None
 
 
-def make_verifier(settings: Settings) -> TokenVerifier:
+def make_verifier(
+    settings: Settings, user_kind: Callable[[], UserKind] = lambda: INTEGER, *, claim: str = SUBJECT
+) -> TokenVerifier:
     """Return the verifier that these settings configure; it fetches no keys yet.
 
+    :param user_kind: and ``claim``: as :class:`TokenVerifier` takes them.
     :raises ConfigurationError: no way to verify tokens is configured.
     """
-    return TokenVerifier(signing_keys(settings), settings.jwt_audience, settings.jwt_issuer)
+    keys, audience, issuer = signing_keys(settings), settings.jwt_audience, settings.jwt_issuer
+    return TokenVerifier(keys, audience, issuer, user_kind=user_kind, claim=claim)
 
 
 def _bearer_token(authorization: str | None) -> str:
@@ -233,12 +250,12 @@ def _bearer_token(authorization: str | None) -> str:
     return match[1]
 
 
-def _caller(claims: dict[str, Any]) -> Caller:
+def _caller(claims: dict[str, Any], kind: UserKind, claim: str) -> Caller:
     """Return the caller that verified claims identify."""
     try:
-        user_id = parse_user_key(claims["sub"])
+        user_id = kind.parse_claim(claim_at(claims, claim))
     except ValueError:
-        raise _invalid("The token's sub is not a user id.") from None
+        raise _invalid(NOT_A_USER) from None
     scope = claims.get("scope")
     scopes = scope.split() if isinstance(scope, str) else scope if isinstance(scope, list) else ()
     return Caller(user_id, ADMIN_SCOPE in scopes, min(int(claims["exp"]), _END_OF_TIME))

@@ -18,6 +18,7 @@ COMMANDS = {
     "invalidate": ("web.cli.invalidate", "Drop answers from every cache now."),
     "load": ("web.cli.load", "Load a CSV export into a base table, all or nothing."),
     "migrate": ("web.cli.migrate", "Bring the database to the newest migrations."),
+    "plan": ("web.cli.plan", "Say what a changed declaration changes, and write the revisions that change it."),
     "refresh": ("web.cli.refresh", "Ask the leader to refresh a view now."),
     "refresher": ("web.cli.refresher", "Run the process that drains changes and refreshes views."),
     "seed": ("web.cli.seed", "Add users with realistic calls, leads and quality figures."),

@@ -2,23 +2,25 @@
 
 import json
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import click
 
-from models.user_key import UserKey
-from web.cli.operator import asked_by, operator_connection
-from web.cli.token import UserKeyType
+from web.cli.operator import asked_by, operator_connection, user_of
+
+if TYPE_CHECKING:
+    from models.connection import Connection
 
 DRAINED_SECONDS = 2.0  # How long the command waits until a leader has drained the invalidation.
 
 
 @click.command()
 @click.option("--pattern", metavar="P", help="A glob over `region:user:ID` and `region:user:ID:dashboard`.")
-@click.option("--user", type=UserKeyType(), metavar="ID", help="All answers of one user.")
+@click.option("--user", metavar="ID", help="All answers of one user.")
 @click.option("--region", metavar="R", help="All answers in one region of the caches.")
 @click.option("--everything", is_flag=True, help="All answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-def invalidate(pattern: str | None, user: UserKey | None, region: str | None, everything: bool, as_json: bool) -> None:
+def invalidate(pattern: str | None, user: str | None, region: str | None, everything: bool, as_json: bool) -> None:
     """Drop answers from the cache of every worker, on every machine.
 
     Choose them by exactly one of --pattern, --user, --region and --everything. Answers are exact without this command:
@@ -27,8 +29,10 @@ def invalidate(pattern: str | None, user: UserKey | None, region: str | None, ev
     """
     from web.operators.operator_requests import ask_invalidation, await_watermark  # noqa: PLC0415
 
-    chosen = _pattern(pattern, user, region, everything)
+    _require_one(pattern, user, region, everything)
+    chosen = None if user is not None else _pattern(pattern, region)
     with operator_connection() as connection:
+        chosen = chosen or _pattern_of_user(connection, user or "")
         invalidation_id = ask_invalidation(connection, chosen, asked_by())
         watermark = await_watermark(lambda: nullcontext(connection), invalidation_id, DRAINED_SECONDS)
     if as_json:
@@ -39,20 +43,29 @@ def invalidate(pattern: str | None, user: UserKey | None, region: str | None, ev
         click.echo(f"Invalidation {invalidation_id} of {chosen} holds from watermark {watermark}.")
 
 
-def _pattern(pattern: str | None, user: UserKey | None, region: str | None, everything: bool) -> str:
-    """Return the pattern for the chosen option; a usage error unless exactly one option was given."""
-    from refresher.front_cache.patterns import EVERYTHING, pattern_for_region, pattern_for_user  # noqa: PLC0415
-    from web.endpoints.admin_bodies import parse_pattern  # noqa: PLC0415
-
+def _require_one(pattern: str | None, user: str | None, region: str | None, everything: bool) -> None:
+    """Raise a usage error unless exactly one option was given."""
     if sum((pattern is not None, user is not None, region is not None, everything)) != 1:
         raise click.UsageError("Name one of --pattern, --user, --region and --everything, and only one.")
+
+
+def _pattern_of_user(connection: "Connection", user: str) -> str:
+    """Return the pattern of everything of the user whose key ``user`` spells."""
+    from refresher.front_cache.patterns import pattern_for_user  # noqa: PLC0415
+
+    return pattern_for_user(user_of(connection, user))
+
+
+def _pattern(pattern: str | None, region: str | None) -> str:
+    """Return the pattern for the chosen option, which is none about a user."""
+    from refresher.front_cache.patterns import EVERYTHING, pattern_for_region  # noqa: PLC0415
+    from web.endpoints.admin_bodies import parse_pattern  # noqa: PLC0415
+
     if pattern is not None:
         try:
             return parse_pattern(pattern)
         except ValueError as error:
             raise click.BadParameter(f"{error}", param_hint="--pattern") from None
-    if user is not None:
-        return pattern_for_user(user)
     if region is None:
         return EVERYTHING
     _require_region(region)

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from models import load_settings
 
 if TYPE_CHECKING:
     from models.connection import Connection
+    from models.user_key import UserKey
 
 
 def asked_by() -> str:
@@ -29,6 +32,16 @@ def operator_connection() -> Iterator["Connection"]:
 
     with connect(direct_url(load_settings()), "frontview-operator") as connection:
         yield connection
+
+
+def user_of(connection: "Connection", text: str) -> "UserKey":
+    """Return the key that ``text`` spells in the database's kind of user keys; a usage error if it spells none."""
+    from models.user_key import read_user_kind  # noqa: PLC0415
+
+    try:
+        return read_user_kind(connection).parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}", param_hint="--user") from None
 
 
 def has_leader(connection: "Connection") -> bool:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from models.user_key import UserKey
-from web.cli.operator import asked_by, operator_connection
-from web.cli.token import UserKeyType
+from web.cli.operator import asked_by, operator_connection, user_of
 
 if TYPE_CHECKING:
     from web.operators.operator_requests import OperatorTask
@@ -18,13 +16,11 @@ PLANNED = "planned"  # The outcome of a task that succeeded begins with this wor
 
 
 @click.command()
-@click.option(
-    "--user", "users", multiple=True, type=UserKeyType(), metavar="ID", help="Warm this user; may be repeated."
-)
+@click.option("--user", "users", multiple=True, metavar="ID", help="Warm this user; may be repeated.")
 @click.option("--most-active", type=click.IntRange(1, 10_000), metavar="N", help="Warm the N users who read most.")
 @click.option("--wait", is_flag=True, help="Wait until the leader has planned it; exit code 1 unless it did.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tasks as one JSON object.")
-def warm(users: tuple[UserKey, ...], most_active: int | None, wait: bool, as_json: bool) -> None:
+def warm(users: tuple[str, ...], most_active: int | None, wait: bool, as_json: bool) -> None:
     """Keep users' answers in the cache of every worker for five minutes.
 
     Answers are exact without this command: it is for users who are about to come. The leader plans as many answers as
@@ -36,7 +32,8 @@ def warm(users: tuple[UserKey, ...], most_active: int | None, wait: bool, as_jso
     if bool(users) == (most_active is not None):
         raise click.UsageError("Choose users by either --user or --most-active.")
     with operator_connection() as connection:
-        requested = ask_warming(connection, asked_by(), user_ids=users, most_active=most_active)
+        keys = [user_of(connection, user) for user in users]
+        requested = ask_warming(connection, asked_by(), user_ids=keys, most_active=most_active)
         read = await_end if wait else read_task
         tasks = [task for one in requested if (task := read(connection, one.task_id)) is not None]
     if as_json:

@@ -5,25 +5,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.user_key import UserKey, parse_user_key
 from refresher.front_cache.patterns import EVERYTHING, LONGEST_PATTERN, pattern_for_region, pattern_for_user
 from web.http.json_bodies import Body
+from web.http.user_keys import JsonUser
 
 MOST_USERS = 1_000
 MOST_ACTIVE = 10_000
-# JSON has only numbers and texts, so a key that is not a number is written as text.
-JSON_KEY, JSON_KEY_NAME = (int, "number") if UserKey is int else (str, "string")
-_KEY_SCHEMA: dict[str, Any] = {"minimum": 1, "maximum": 2**63 - 1} if UserKey is int else {}
-
-
-def parse_json_user(value: Any) -> UserKey:
-    """Return a JSON value as a user key.
-
-    :raises ValueError: it has another type, or is no user key.
-    """
-    if isinstance(value, bool) or not isinstance(value, JSON_KEY):
-        raise ValueError(f"expected a user id, as a {JSON_KEY_NAME}")
-    return parse_user_key(str(value))
 
 
 def parse_pattern(value: Any) -> str:
@@ -46,7 +33,6 @@ def parse_true(value: Any) -> bool:
     return True
 
 
-User = Annotated[UserKey, BeforeValidator(parse_json_user), Field(json_schema_extra=_KEY_SCHEMA)]
 Pattern = Annotated[
     str,
     BeforeValidator(parse_pattern),
@@ -75,7 +61,7 @@ class OneOf(Body):
 class WarmBody(OneOf):
     """Whose answers to put into the caches."""
 
-    user_ids: list[User] | None = Field(None, min_length=1, max_length=MOST_USERS, description="These users.")
+    user_ids: list[JsonUser] | None = Field(None, min_length=1, max_length=MOST_USERS, description="These users.")
     most_active: int | None = Field(None, ge=1, le=MOST_ACTIVE, description="That many of the most active users.")
 
 
@@ -85,7 +71,7 @@ class InvalidateBody(OneOf):
     pattern: Pattern | None = Field(
         None, description="A glob over `region:user:ID` and `region:user:ID:dashboard`; either may match."
     )
-    user_id: User | None = Field(None, description="Everything of this user.")
+    user_id: JsonUser | None = Field(None, description="Everything of this user.")
     region: Name | None = Field(None, description="Everything in this region.")
     everything: Annotated[Literal[True], BeforeValidator(parse_true)] | None = Field(None, description="Everything.")
 

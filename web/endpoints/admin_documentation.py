@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field, RootModel
 
-from models.user_key import UserKey
 from web.http.openapi import BEARER, CHALLENGE, DEFECT, REQUEST_ID, RETRY_AFTER, UNAVAILABLE, Responses, problem
+from web.http.user_keys import JsonUser
 from web.operators.operator_requests import OperatorTask
 from web.operators.operator_state import OperatorState
 
@@ -68,7 +68,7 @@ class RefreshAsked(TaskAsked):
 class Queued(BaseModel):
     """The users whose answers will be warmed."""
 
-    user_ids: list[UserKey] | None = None
+    user_ids: list[JsonUser] | None = None
     most_active: int | None = None
 
 

@@ -13,7 +13,6 @@ from flask import Response
 from pydantic import BaseModel, BeforeValidator, Field
 
 from models.logs import logger
-from models.user_key import UserKey
 from web.auth.sign_in_codes import CODE_LENGTH, SealBroken, is_code, redeem_sign_in_code
 from web.auth.tokens import expiry_of
 from web.context import context
@@ -22,6 +21,7 @@ from web.http.openapi import DEFECT, METHOD_NOT_POST, REQUEST_ID, RETRY_AFTER, U
 from web.http.parameters import NoParameters, takes
 from web.http.problems import Problem
 from web.http.rate_limit import RateLimit, too_many_requests
+from web.http.user_keys import JsonUser
 from web.operators.operator_connection import operator_connection
 from web.reads.computing import Admission
 
@@ -61,7 +61,7 @@ class SignedIn(BaseModel):
 
     token: str = Field(description="For the header `Authorization: Bearer …` of every further request.")
     expires_at: datetime = Field(description="When the token ends.")
-    user_id: UserKey
+    user_id: JsonUser
     admin: bool = Field(description="Whether it is an operator's: it may ask for every user's data.")
 
 
@@ -127,8 +127,7 @@ def _signed_in(token: str) -> Response:
             raise _refused(error.detail) from None
         raise
     expires_at = datetime.fromtimestamp(expiry_of(token), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    user_id = caller.user_id if isinstance(caller.user_id, int) else str(caller.user_id)
-    body = {"token": token, "expires_at": expires_at, "user_id": user_id, "admin": caller.admin}
+    body = {"token": token, "expires_at": expires_at, "user_id": caller.user_id, "admin": caller.admin}
     response = Response(json.dumps(body), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -10,6 +10,7 @@ from apiflask import APIBlueprint, APIFlask
 from pydantic import BaseModel
 
 from web.http.problems import MIMETYPE
+from web.http.user_keys import describe_user_keys, user_kind
 
 Responses = dict[int | str, Any]  # By status, in the form that apiflask accepts.
 
@@ -229,6 +230,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any]:
             for response in operation["responses"].values():
                 if not response.get("content"):
                     response.pop("content", None)
+    describe_user_keys(spec, user_kind())
     return spec
 
 

@@ -16,8 +16,8 @@ from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from models.user_key import JSON_SCHEMA, UserKey, parse_user_key
 from web.http.problems import Fault, Problem, invalid_parameters
+from web.http.user_keys import User
 
 LONGEST_RANGE_DAYS = 400
 DEFAULT_RANGE_DAYS = 30
@@ -52,7 +52,6 @@ def parse_identifier(text: str) -> int:
     return value
 
 
-User = Annotated[UserKey, BeforeValidator(parse_user_key), Field(json_schema_extra=dict(JSON_SCHEMA))]
 Day = Annotated[date, BeforeValidator(parse_date)]
 Identifier = Annotated[
     int,
@@ -136,7 +135,10 @@ def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str])
 def _read_query(query_string: str, path: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
     """Return the query's values by name, and the faults of the query itself."""
     try:
-        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        query_string.encode("ascii")  # Other characters would be read byte by byte, and so as another text.
+        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
+    except UnicodeError:
+        raise Problem(422, "invalid-parameters", "The query is not UTF-8 in percent-encoding.") from None
     except ValueError:
         raise Problem(422, "invalid-parameters", f"More than {MOST_PARAMETERS} parameters.") from None
     values = dict(reversed(pairs))

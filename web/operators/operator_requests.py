@@ -4,6 +4,7 @@ Invariant: to ask twice does no harm. A second invalidation drops what is cached
 not queued again.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,11 +15,12 @@ from psycopg.types.json import Jsonb
 from pydantic import Field
 
 from models.connection import Connection
-from models.user_key import UserKey
+from models.user_key import UserKey, in_order
 from web.operators.system_state import read_rows
 
 # A unique index over the argument finds tasks that already wait, and a row of an index holds at most 2,700 bytes.
 USERS_A_TASK = 50
+MOST_BYTES_A_TASK = 2_000  # The argument as JSON in UTF-8.
 POLL_SECONDS = 0.03  # How often await_watermark looks for the drain.
 
 TASK: LiteralString = """
@@ -94,13 +96,26 @@ def ask_warming(
     if most_active is not None:
         return [_ask_task(connection, "warm", {"most_active": most_active}, asked_by)]
     users = as_json(user_ids)
-    parts = [users[at : at + USERS_A_TASK] for at in range(0, len(users), USERS_A_TASK)]
-    return [_ask_task(connection, "warm", {"user_ids": part}, asked_by) for part in parts]
+    return [_ask_task(connection, "warm", {"user_ids": part}, asked_by) for part in _parts(users)]
 
 
-def as_json(user_ids: Sequence[UserKey]) -> list[int | str]:
+def as_json(user_ids: Sequence[UserKey]) -> list[UserKey]:
     """Return users as JSON values, each once and in order, so that the same users always make the same task."""
-    return [user if isinstance(user, int) else str(user) for user in sorted(set(user_ids))]
+    return in_order(set(user_ids))
+
+
+def _parts(users: Sequence[UserKey]) -> list[list[UserKey]]:
+    """Return the users of each task; a task has as many as its row of the index can hold."""
+    parts: list[list[UserKey]] = []
+    room = 0
+    for user in users:
+        size = len(json.dumps(user, ensure_ascii=False).encode()) + 2
+        if size > room or len(parts[-1]) == USERS_A_TASK:
+            parts.append([])
+            room = MOST_BYTES_A_TASK
+        parts[-1].append(user)
+        room -= size
+    return parts
 
 
 def _ask_task(connection: Connection, kind: str, argument: Mapping[str, Any], asked_by: str) -> QueuedTask:

@@ -18,6 +18,7 @@ from models.embedded import database_url, direct_url, reads_through_pooler
 from models.engine import limit_use, make_engine, open_connections
 from models.event_counter import EventCounter
 from models.settings import Settings
+from models.user_key import UserKind
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
 from refresher.front_cache.limits import region_limits
@@ -25,6 +26,7 @@ from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
 from web.background import Background, has_free_connection
 from web.process.event_hub import EventHub
+from web.process.installed_kind import InstalledKind
 from web.reads.read_path import ReadPath
 from web.telemetry.history import History, counters_of
 from web.telemetry.latency import Latency
@@ -103,6 +105,7 @@ class _Running:
             on_applied=self.event_hub.applied,
             deadlines=self.deadlines,
         )
+        self.installed_kind = InstalledKind(self.engine)
         self.accesses = AccessCounter()
         self.history = History()
         self.read_path = ReadPath(
@@ -222,6 +225,13 @@ class Worker:
         running = self._running
         if running is not None:
             running.event_hub.stop()
+
+    def user_kind(self) -> UserKind:
+        """Return the kind of the user keys, which the database tells once.
+
+        :raises FrontviewError: it has not been reached yet, or has none.
+        """
+        return self._started().installed_kind.read()
 
     @property
     def engine(self) -> Engine:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from models.user_key import plain_key
 from refresher.front_cache.entry import EntryKey
 from views_sql.declaration.maintained_view import Catalog
 
@@ -50,5 +51,5 @@ class WarmPlan:
     def planned(self, user: Any, dashboard: str, reason: str, since: datetime) -> Planned:
         """Return a row of the plan with its key, which equals that of a request without arguments."""
         declared = self._plain[dashboard]
-        key = EntryKey(declared.region, user, declared.name, declared.plain_arguments or ())
+        key = EntryKey(declared.region, plain_key(user), declared.name, declared.plain_arguments or ())
         return Planned(key, reason, since)
