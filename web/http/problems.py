@@ -14,7 +14,16 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from models.database_errors import LACKS_A_RIGHT
-from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotFound, NotMigrated, StatementFailed
+from models.errors import (
+    DatabaseUnavailable,
+    DeclarationNewer,
+    FrontviewError,
+    InvalidParameters,
+    NotFound,
+    NotInstalled,
+    NotMigrated,
+    StatementFailed,
+)
 from models.logs import logger
 
 MIMETYPE = "application/problem+json"
@@ -95,6 +104,10 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
+        case NotInstalled():
+            return unavailable("not-installed", str(error), RETRY_MIGRATION_SECONDS)
+        case DeclarationNewer():
+            return unavailable("declaration-newer", str(error), RETRY_MIGRATION_SECONDS)
         case NotMigrated() | DatabaseUnavailable() | StatementFailed():
             return _translate_database(error)
         case HTTPException():
