@@ -104,11 +104,7 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
-        case NotInstalled():
-            return unavailable("not-installed", str(error), RETRY_MIGRATION_SECONDS)
-        case DeclarationNewer():
-            return unavailable("declaration-newer", str(error), RETRY_MIGRATION_SECONDS)
-        case NotMigrated() | DatabaseUnavailable() | StatementFailed():
+        case NotMigrated() | NotInstalled() | DeclarationNewer() | DatabaseUnavailable() | StatementFailed():
             return _translate_database(error)
         case HTTPException():
             return _translate_http(error)
@@ -123,6 +119,9 @@ def _translate_database(error: FrontviewError) -> Problem:
     if isinstance(error, NotMigrated):
         detail = "The database lacks Frontview's current schema; its operator must migrate it."
         return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
+    if isinstance(error, NotInstalled | DeclarationNewer):
+        kind = "not-installed" if isinstance(error, NotInstalled) else "declaration-newer"
+        return unavailable(kind, str(error), RETRY_MIGRATION_SECONDS)
     if isinstance(error, StatementFailed):
         if error.sqlstate != LACKS_A_RIGHT:
             return _defect()
