@@ -20,6 +20,8 @@ APPLIED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_nu
 BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, 'app_')"  # noqa: S608
 VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
 
+RESTART = "Restart web servers and refreshers: they read the declaration when they start."
+
 
 def upgrade_project(project: Path, told: Told) -> None:
     """Bring a database to the newest revision of the core and of a project.
@@ -36,6 +38,8 @@ def upgrade_project(project: Path, told: Told) -> None:
     if not waiting:
         told("The database is at the project's newest revision.")
     _run(project, command.upgrade, "heads", waiting, told, "applied")
+    if waiting and applied:
+        told(RESTART)
 
 
 def downgrade(project: Path, told: Told) -> None:
@@ -52,6 +56,7 @@ def downgrade(project: Path, told: Told) -> None:
     going = [it for it in applied if it.declaration == applied[-1].declaration]
     before = going[0].down_revision
     _run(project, command.downgrade, before or "project@base", going[::-1], told, "taken back")
+    told(RESTART)
 
 
 def position(revisions: list[Revision]) -> int:
