@@ -1,9 +1,13 @@
 """Runs the migrations on ``FRONTVIEW_DATABASE_URL`` (unset: the embedded PostgreSQL).
 
-Invariant: one migrator works at a time (advisory lock), never waits long for a table's lock, and uses one transaction.
+Invariant: one migrator works at a time (advisory lock) and never waits long for a table's lock. The core, and the
+bundled application, share one transaction; each revision of a project has its own.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
 
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
@@ -20,11 +24,12 @@ from models.column_types import Snapshot, Staleness, Tid, Xid8
 from models.embedded import direct_url
 from models.engine import make_engine
 from models.preconditions import require_migratable, require_suitable_server
-from models.schema_version import VERSION_TABLE
+from models.schema_version import PROJECT_PREFIX, VERSION_TABLE
 from models.session_settings import SETTLE_TRANSACTION, of_transaction
 from models.settings import load_settings
 from models.suitable_database import require_visible_rows
 from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
+from views_sql.operations.revisions import read_revision
 
 MIGRATION_LOCK = 0x66726F6E  # The letters "fron".
 TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
@@ -38,7 +43,13 @@ def include_name(name: str | None, type_: str, parents: MutableMapping[str, str 
 
 
 def user_key() -> str:
-    """Return the kind of user keys that the core's first revision gives a new database: `integer`, `uuid` or `text`."""
+    """Return the kind of user keys that the core's first revision gives a new database: `integer`, `uuid` or `text`.
+
+    The first revision of a project names it; that file is read here, and not run.
+    """
+    for name in context.script.get_bases():
+        if name.startswith(PROJECT_PREFIX) and (script := context.script.get_revision(name)) is not None:
+            return read_revision(Path(script.path)).user_key or "integer"
     return str(context.config.attributes.get("user_key", "integer"))
 
 
@@ -57,13 +68,22 @@ def configure(connection: Connection, **extra: object) -> None:
     )
 
 
-def upgrade_every_branch(revision: str, _context: object) -> object:
-    """Return the steps of `upgrade head`, which means the head of each of the two branches."""
+def upgrade_every_branch(revision: str, _context: object) -> Iterable[Any]:
+    """Return the steps of `upgrade head`, which means the head of each branch."""
     return context.script._upgrade_revs("heads", revision)
 
 
-def run(connection: Connection) -> None:
-    """Migrate over one connection."""
+def is_of_project(step: Any) -> bool:
+    """Return whether a step runs a project's revision."""
+    revision = getattr(step, "revision", None)
+    return revision is not None and revision.revision.startswith(PROJECT_PREFIX)
+
+
+def run(connection: Connection, remaining: list[Any] | None, *, all_at_once: bool) -> list[Any]:
+    """Migrate over one connection, in its transaction; return the steps that are left for others.
+
+    :param remaining: the steps that earlier transactions left; None: this is the first one.
+    """
     require_suitable_server(connection)
     # A connection that was handed over may have any settings. Row-level security is refused by name in the end.
     connection.exec_driver_sql(SETTLE_TRANSACTION, (of_transaction({"row_security": "on"}),))
@@ -72,16 +92,28 @@ def run(connection: Connection) -> None:
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     connection.execute(text("SET LOCAL statement_timeout = '15min'"))
     upgrades: set[bool] = set()
+    left: list[Any] = []
 
     def note_direction(step: MigrationInfo, **_: object) -> None:
         upgrades.add(step.is_upgrade)
 
-    configure(connection, on_version_apply=note_direction)
-    if context.get_context().opts.get("destination_rev") == "head":
-        configure(connection, on_version_apply=note_direction, fn=upgrade_every_branch)
+    def own_steps(revision: str, of: object) -> list[Any]:
+        steps = list(planned(revision, of)) if remaining is None else remaining
+        count = len(steps)
+        if not all_at_once and steps:
+            count = 1 if is_of_project(steps[0]) else len(list(takewhile(lambda it: not is_of_project(it), steps)))
+        left[:] = steps[count:]
+        return steps[:count]
+
+    configure(connection)
+    options = context.get_context().opts
+    to_head = options.get("destination_rev") == "head"
+    planned: Callable[..., Iterable[Any]] = upgrade_every_branch if to_head else options.get("fn", lambda *_: ())
+    configure(connection, on_version_apply=note_direction, fn=own_steps)
     context.run_migrations()
     if False not in upgrades:  # In the same transaction, so that nothing is left of an upgrade that is refused.
         require_visible_rows(connection)
+    return left
 
 
 def main() -> None:
@@ -90,12 +122,16 @@ def main() -> None:
         raise SystemExit("Frontview's migrations look at the database; run them without --sql.")
     handed_over = context.config.attributes.get("connection")
     if handed_over is not None:
-        run(handed_over)
+        run(handed_over, None, all_at_once=True)
         return
+    told = context.config.attributes.get("on_transaction", lambda _left: None)
     engine = make_engine(direct_url(load_settings()), "frontview-migrate")
     try:
-        with engine.begin() as connection:
-            run(connection)
+        remaining: list[Any] | None = None
+        while remaining is None or remaining:
+            with engine.begin() as connection:
+                remaining = run(connection, remaining, all_at_once=False)
+            told(remaining)
     finally:
         engine.dispose()
 

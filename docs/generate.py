@@ -1,7 +1,8 @@
 """``make documents``: writes the documents that only repeat what the code says.
 
-These are docs/settings.md (from :class:`Settings`), docs/commands.md (from the command line) and, in the README of each
-package, the tables "file, what it holds" (from the first sentence of each file).
+These are docs/settings.md (from :class:`Settings`), docs/declaration.md (from the values of a declaration),
+docs/commands.md (from the command line) and, in the README of each package, the tables "file, what it holds" (from the
+first sentence of each file).
 
 Invariant: a test compares what is written here with what is committed, so a document never differs from the code.
 """
@@ -20,6 +21,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from docs import declared_fields
 from models.settings import Settings
 from web.cli import COMMANDS, main
 
@@ -52,7 +54,8 @@ def documents() -> dict[Path, str]:
     """Return every generated document by its path, as it should be."""
     readmes = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("README.md"))]
     tables = {path: with_tables(path) for path in readmes if BEGIN in path.read_text()}
-    return {ROOT / "docs/settings.md": settings(), ROOT / "docs/commands.md": commands(), **tables}
+    pages = {"settings": settings(), "declaration": declaration(), "commands": commands()}
+    return {ROOT / f"docs/{name}.md": page for name, page in pages.items()} | tables
 
 
 def settings() -> str:
@@ -63,6 +66,11 @@ def settings() -> str:
     ]
     head = ["| variable | type | default | meaning |", "|---|---|---|---|"]
     return _page("Settings", SETTINGS_PREFACE, [*head, *rows])
+
+
+def declaration() -> str:
+    """Return docs/declaration.md."""
+    return _page("Declaration", declared_fields.PREFACE, [*declared_fields.lines()][:-1])
 
 
 def _type(name: str, field: FieldInfo) -> str:

@@ -5,10 +5,25 @@ rests on these tables alone; the tables for operators are in :mod:`models.operat
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, OID, REGCLASS
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, OID, REGCLASS
 
 from models.base import SCHEMA, metadata
 from models.column_types import Snapshot, Staleness, Tid, UserKeyDomain, Xid8
+
+# A declaration that was installed; processes take their catalog from the active one. Written by migrations.
+declaration = sa.Table(
+    "declaration",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("format", sa.Integer, nullable=False, comment="older code reads no newer one"),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("resolved", JSONB, nullable=False),
+    sa.Column("ddl", ARRAY(sa.Text), nullable=False, comment="everything that it has, in order"),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Index("uq_declaration_active", "active", unique=True, postgresql_where=sa.text("active")),
+    schema=SCHEMA,
+)
 
 # A captured source: one logical stream of changes of one table. Written by migrations.
 source = sa.Table(
@@ -19,6 +34,7 @@ source = sa.Table(
     sa.Column("user_column", sa.Text, nullable=False),
     sa.Column("day_column", sa.Text),
     sa.Column("events", ARRAY(sa.Text), nullable=False),
+    sa.Column("watched", ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),
     schema=SCHEMA,
 )
 

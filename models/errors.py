@@ -59,6 +59,32 @@ class NotMigrated(FrontviewError):
         super().__init__(f"The database is not migrated: {detail} Run `alembic upgrade head` (or `frontview migrate`).")
 
 
+class NotInstalled(FrontviewError):
+    """The database has no application: neither a declaration nor the tables of the bundled one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No application is installed in the database. In the project's folder, run `frontview plan --write` and "
+            "then `frontview migrate`."
+        )
+
+
+class DeclarationNewer(FrontviewError):
+    """The active declaration has a format that this code does not know.
+
+    :param number: of the declaration.
+    :param found: its format.
+    :param known: the newest format that this code reads.
+    """
+
+    def __init__(self, number: int, found: int, known: int) -> None:
+        self.number, self.found, self.known = number, found, known
+        super().__init__(
+            f"Declaration {number} in the database was written by a newer version of Frontview (format {found}; this "
+            f"one reads up to {known}). Upgrade this process."
+        )
+
+
 class UnsuitableDatabase(FrontviewError):
     """The database would hide rows from Frontview, or keeps text that nobody can convert.
 

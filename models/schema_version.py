@@ -6,7 +6,7 @@ the files are not installed, only the schema's presence is required.
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection
 from models.errors import NotMigrated
 
 VERSION_TABLE = "public.frontview_alembic_version"
-_VERSIONS = Path(__file__).resolve().parent.parent / "alembic" / "versions"
+PROJECT_PREFIX = "project_"  # The revisions of a project begin with it.
+_ALEMBIC = Path(__file__).resolve().parent.parent / "alembic"
+_VERSIONS = (_ALEMBIC / "versions", _ALEMBIC / "bundled")
 _LINKS = ("down_revision", "depends_on")
 _PRESENCE = sa.text(
     """
@@ -26,6 +28,9 @@ _PRESENCE = sa.text(
     """
 )
 _APPLIED = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608  a constant # nosec B608
+
+# The core for which the newest declaration was made; its row in the version table is gone, since others depend on it.
+_CORE = sa.text("SELECT resolved ->> 'core' FROM frontview.declaration ORDER BY number DESC LIMIT 1")
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -46,22 +51,27 @@ class SchemaState:
     missing: frozenset[str] = frozenset()
 
 
-def schema_state(connection: Connection, versions: Path = _VERSIONS) -> SchemaState:
+def schema_state(connection: Connection, versions: tuple[Path, ...] = _VERSIONS) -> SchemaState:
     """Return how the schema behind ``connection`` compares with the revision files in ``versions``.
 
-    It takes two short statements. If the role may not read the version table, the schema counts as migrated.
+    It takes two or three short statements. If the role may not read the version table, the schema counts as migrated.
+    Where a project's revisions are applied, only the core is compared: the project's files need not be here.
     """
     present, readable = connection.execute(_PRESENCE, {"version_table": VERSION_TABLE}).one()
     if not present:
         return SchemaState(False, "there is no frontview schema.")
     if readable is False:
         return SchemaState(True, "the version table may not be read by this role.")
-    if readable is None:
-        return compare(revision_graph(versions), ())
-    return compare(revision_graph(versions), connection.execute(_APPLIED).scalars().all())
+    applied = () if readable is None else connection.execute(_APPLIED).scalars().all()
+    if not any(name.startswith(PROJECT_PREFIX) for name in applied):
+        return compare(revision_graph(*versions), applied)
+    graph = {name: parents for name, parents in revision_graph(*versions).items() if name.startswith("core_")}
+    core = connection.execute(_CORE).scalars().all() or sorted(graph)
+    of_core = compare(graph, {*core, *(name for name in applied if name in graph)})
+    return replace(of_core, applied=frozenset(applied))
 
 
-def require_migrated(connection: Connection, versions: Path = _VERSIONS) -> None:
+def require_migrated(connection: Connection, versions: tuple[Path, ...] = _VERSIONS) -> None:
     """Raise unless the schema behind ``connection`` holds every revision of this code.
 
     :raises NotMigrated: with the revisions that are missing.
@@ -69,6 +79,11 @@ def require_migrated(connection: Connection, versions: Path = _VERSIONS) -> None
     state = schema_state(connection, versions)
     if not state.migrated:
         raise NotMigrated(state.detail)
+
+
+def newest_of_core(versions: Path = _VERSIONS[0]) -> str:
+    """Return the newest revision of the core that this code has."""
+    return max(name for name in revision_graph(versions) if name.startswith("core_"))
 
 
 def compare(graph: Graph, applied: Iterable[str]) -> SchemaState:
@@ -88,9 +103,9 @@ def compare(graph: Graph, applied: Iterable[str]) -> SchemaState:
 
 
 @cache
-def revision_graph(versions: Path = _VERSIONS) -> Graph:
-    """Return every revision of the files in ``versions`` with the revisions it depends on."""
-    found = (_revision(path) for path in sorted(versions.glob("*.py")))
+def revision_graph(*versions: Path) -> Graph:
+    """Return every revision of the files in some folders, by default this code's, with those that it depends on."""
+    found = (_revision(path) for folder in versions or _VERSIONS for path in sorted(folder.glob("*.py")))
     return {name: parents for name, parents in found if name}
 
 

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
         description="Where the embedded PostgreSQL and its secret live, from the current directory; made when missing.",
     )
 
+    project: Path | None = Field(
+        None, description="Folder with `frontview.toml`; unset: the current directory, if it has one."
+    )
+
     jwt_secret: SecretStr | None = Field(None, description="HS256 secret, at least 32 bytes.")
     jwks_url: str | None = Field(None, description="Key set that verifies RS256/ES256/EdDSA tokens.")
     jwt_audience: str | None = Field(None, description="Required `aud`, when set.")

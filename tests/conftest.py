@@ -13,7 +13,13 @@ import structlog
 
 from models import logs
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_app", "tests.views_sql.roles_stage", "tests.views_sql.shop_stage"]
+pytest_plugins = [
+    "tests.fix_postgres",
+    "tests.fix_app",
+    "tests.views_sql.generation.stage",
+    "tests.views_sql.roles_stage",
+    "tests.views_sql.shop_stage",
+]
 TESTS = Path(__file__).parent
 PROOF = {"acceptance", "browser", "concurrency", "faults", "simulation"}
 

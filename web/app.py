@@ -21,6 +21,7 @@ from web.endpoints.health import ReadinessCheck, health_blueprint
 from web.endpoints.metrics import metrics_blueprint
 from web.endpoints.pages import pages_blueprint
 from web.endpoints.sign_in import sign_in_blueprint
+from web.endpoints.views import views_blueprint
 from web.front import Front
 from web.http.openapi import configure_openapi
 from web.http.problems import register_problems
@@ -69,6 +70,7 @@ def create_app(
     register_request_hooks(app)
     register_problems(app)
     app.register_blueprint(dashboards_blueprint)
+    app.register_blueprint(views_blueprint())
     app.register_blueprint(events_blueprint())
     app.register_blueprint(admin_blueprint(settings.admin_posts_per_minute))
     app.register_blueprint(sign_in_blueprint())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app, request
 
 from models.settings import Settings
+from refresher.front_cache.entry import EntryKey
 from web.auth.verifier import Caller, TokenVerifier
 from web.http.rate_limit import RateLimit, too_many_requests
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 _NAME = "frontview"
 COUNTED = "frontview.counted"  # This key of the WSGI environ is set where the front layer has counted the request.
+ANSWERED = "frontview.answered"  # The environ's name under which Flask leaves an :class:`Answered`.
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a request led to in Flask: the entry's key, and the route's template for the log."""
+
+    key: EntryKey
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ as in the read path, and the headers are made by the same functions; Flask answe
 
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from refresher.front_cache.entry import Entry, EntryKey
+from refresher.front_cache.entry import Entry
 from web.auth.verifier import Caller, TokenVerifier, Verified
-from web.context import COUNTED
+from web.context import ANSWERED, COUNTED, Answered
 from web.http.answers import (
     Kind,
     age_text,
@@ -36,7 +35,6 @@ from web.telemetry.latency import Latency
 if TYPE_CHECKING:
     from web.process.worker import Worker
 
-ANSWERED = "frontview.answered"  # The environ's name under which Flask leaves an :class:`Answered`.
 MOST_REMEMBERED = 10_000
 LONGEST_REMEMBERED = 4_096  # Characters of token, path and query string together.
 _NO_BODY = (None, "", "0")
@@ -51,14 +49,6 @@ StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What a request led to in Flask: the entry's key, and the route's template for the log."""
-
-    key: EntryKey
-    rule: str
 
 
 class _Ready:

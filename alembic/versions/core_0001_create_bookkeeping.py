@@ -11,6 +11,7 @@ depends_on = None
 
 SCHEMA = "frontview"
 TABLES = (
+    "declaration",
     "source",
     "change_log",
     "capture_state",
@@ -35,6 +36,7 @@ OBJECTS = (
     "install_triggers",
     "remove_triggers",
     "capture_coverage",
+    "adopt_partitions",
     "check_capture",
     "reset_drain",
     "drain_changes",
@@ -101,12 +103,33 @@ def upgrade() -> None:
 
 def create_capture_tables() -> None:
     op.create_table(
+        "declaration",
+        sa.Column("number", sa.Integer, autoincrement=False),
+        sa.Column("format", sa.Integer, nullable=False, comment="older code reads no newer one"),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("resolved", postgresql.JSONB, nullable=False),
+        sa.Column("ddl", postgresql.ARRAY(sa.Text), nullable=False, comment="everything that it has, in order"),
+        sa.Column("active", sa.Boolean, nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.PrimaryKeyConstraint("number", name="pk_declaration"),
+        schema=SCHEMA,
+    )
+    op.create_index(
+        "uq_declaration_active",
+        "declaration",
+        ["active"],
+        schema=SCHEMA,
+        unique=True,
+        postgresql_where=sa.text("active"),
+    )
+    op.create_table(
         "source",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("relation", postgresql.REGCLASS, nullable=False),
         sa.Column("user_column", sa.Text, nullable=False),
         sa.Column("day_column", sa.Text),
         sa.Column("events", postgresql.ARRAY(sa.Text), nullable=False),
+        sa.Column("watched", postgresql.ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),
         schema=SCHEMA,
     )
     op.create_table(

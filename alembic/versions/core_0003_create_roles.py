@@ -20,7 +20,7 @@ ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 REQUESTS = ("request_invalidation", "request_task")
 EVERYBODY = ("missing_rights", "tier_holds")
 REPORTS = ("report_worker", "report_accesses")
-# The protocol's and the audit's functions run with the refresher's own rights, the last two with the owner's.
+# The protocol's and the audit's functions run with the refresher's own rights, the last ones with the owner's.
 MAINTENANCE = (
     "begin_read",
     "find_stale_days",
@@ -36,12 +36,14 @@ MAINTENANCE = (
     "forget_feed",
     "capture_coverage",
     "check_capture",
+    "adopt_partitions",
     "refresh_tier",
     "analyze_tier",
 )
 WEB_READS = (
     "alarm",
     "audit",
+    "declaration",
     "drain",
     "feed",
     "invalidation",
@@ -58,7 +60,7 @@ WEB_READS = (
     "worker",
     VERSION_TABLE,
 )
-REFRESHER_READS = ("ready_view", "role_right", "source", "view_state", VERSION_TABLE)
+REFRESHER_READS = ("declaration", "ready_view", "role_right", "source", "view_state", VERSION_TABLE)
 REFRESHER_WRITES = (
     "access",
     "alarm",

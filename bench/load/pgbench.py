@@ -100,9 +100,9 @@ def insert_calls(table: str, users: int, agents: int, rows: int, one_user: bool)
     )
 
 
-def update_call(table: str, rows: int) -> str:
-    """Return a script that changes one call's cost, of the first ``rows`` of the table."""
-    return f"\\set id random(1, {rows})\nUPDATE {table} SET cost_cents = cost_cents + 1 WHERE id = :id;\n"
+def update_call(table: str, rows: int, column: str = "cost_cents", value: str = "cost_cents + 1") -> str:
+    """Return a script that changes one column of one call, of the first ``rows`` of the table."""
+    return f"\\set id random(1, {rows})\nUPDATE {table} SET {column} = {value} WHERE id = :id;\n"
 
 
 def live_and_die(table: str, users: int, agents: int) -> str:

@@ -1,4 +1,4 @@
-"""Tables that differ only in what a write starts: nothing, a log row, a notification, or a view's update.
+"""Tables that differ only in what a write starts: nothing, log rows, a notification, or a view's update.
 
 Invariant: columns, identity, checks, indexes, foreign keys, the BEFORE trigger that sets the day and the existing rows
 are the same. None captures TRUNCATE: tables are emptied between rounds, and an every-key mark would make the refresher
@@ -10,12 +10,15 @@ from psycopg import sql
 
 from bench.peers.extensions import install
 from models.connection import Connection
+from views_sql.declaration.proven import ProvenSource, ProvenTable, Watched
+from views_sql.generation.declared_capture import capture_declared
 
 ROWS_BEFORE = 100_000
-PLAIN, LOG, NOTIFY, IVM = "plain", "log", "notify", "ivm"
+PLAIN, LOG, DECLARED, NOTIFY, IVM = "plain", "log", "declared", "notify", "ivm"
 LABELS = {
     PLAIN: "no capture",
     LOG: "change log",
+    DECLARED: "change log of a declared view",
     NOTIFY: "pg_notify in a row trigger",
     IVM: "pg_ivm, one view by user and day",
 }
@@ -43,6 +46,16 @@ END $$;
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON bench.notify
     FOR EACH ROW EXECUTE FUNCTION bench.notify();
 """
+SOURCE = ProvenSource(
+    name="bench_1",
+    table=ProvenTable("bench", DECLARED, "plain"),
+    user_column="user_id",
+    time_column="started_at",
+    time_kind="timestamptz",
+    zone="Europe/Berlin",
+    stored_zone="UTC",
+    watched=(Watched("duration_seconds"), Watched("cost_cents")),
+)
 REFERENCING = {
     "INSERT": "REFERENCING NEW TABLE AS new_rows",
     "UPDATE": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
@@ -58,7 +71,7 @@ MAINTAINED = (
 def make_tables(connection: Connection, rows: int = ROWS_BEFORE) -> tuple[str, ...]:
     """Create the tables in a schema ``bench`` and return the names of those that this server supports."""
     connection.execute("CREATE SCHEMA bench")
-    names = (PLAIN, LOG, NOTIFY, *((IVM,) if install(connection, "pg_ivm") else ()))
+    names = (PLAIN, LOG, DECLARED, NOTIFY, *((IVM,) if install(connection, "pg_ivm") else ()))
     for name in names:
         connection.execute(TABLE.format(name=name, rows=rows))
     for event, transition_tables in REFERENCING.items():
@@ -68,6 +81,9 @@ def make_tables(connection: Connection, rows: int = ROWS_BEFORE) -> tuple[str, .
             "FOR EACH STATEMENT EXECUTE FUNCTION frontview.capture_calls()"
         )
         connection.execute(f"ALTER TABLE bench.log ENABLE ALWAYS TRIGGER {trigger}")
+    for statement in capture_declared(SOURCE):
+        connection.execute(statement.encode())
+    connection.execute("DROP TRIGGER frontview_capture_bench_1_truncate ON bench.declared")
     connection.execute(NOTIFYING)
     if IVM in names:
         _maintain(connection)

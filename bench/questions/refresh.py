@@ -26,7 +26,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
-from views_sql.generation.tiers import ALWAYS_NULL
+from views_sql.generation.live_rows import ALWAYS_NULL
 from views_sql.loader import select_of
 from views_sql.voice.catalog import CATALOG
 

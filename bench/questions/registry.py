@@ -14,6 +14,7 @@ from bench.system.stand import Stand
 QUESTIONS = (
     "overview",
     "exact_cost",
+    "declared_read",
     "stale_days",
     "long_history",
     "history",

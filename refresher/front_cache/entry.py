@@ -19,6 +19,7 @@ from refresher.front_cache.body import Body, body_data
 # when no other entry shares it: arguments, days, parameters.
 ENTRY_BYTES = 450
 QUESTION_BYTES = 900
+VALUE_CHARACTERS = 8  # A number or day in a list costs about as much as so many characters.
 # began, expires, calculated_at, drain_id, digest: five objects would take twice the memory.
 _STAMP = Struct("<dddq12s")
 expires_in = Struct("<8xd").unpack_from  # Reads `expires` alone: unpacking all five would slow down a hit.
@@ -53,6 +54,8 @@ class Question:
     :param parameters: the resolved parameters, a JSON object as text.
     :param first_day: the first day that the answers depend on; None: no bound.
     :param last_day: the last one, likewise.
+    :param zone: whose day ``today`` is; None: the answers do not say what day it is.
+    :param live: measures that were computed from base rows.
     """
 
     arguments: tuple[Hashable, ...]
@@ -63,6 +66,9 @@ class Question:
     sources: frozenset[str]
     first_day: date | None
     last_day: date | None
+    zone: str | None = None
+    today: date | None = None
+    live: tuple[str, ...] = ()
 
 
 class Dependence(NamedTuple):
@@ -188,6 +194,13 @@ def entry_bytes(entry: Entry) -> int:
     What it shares with other entries is counted in full, because it may be the only one.
     """
     arguments = entry.key.arguments
-    texts = sum(len(part) for part in arguments if isinstance(part, str))
+    texts = sum(_text_length(part) for part in arguments)
     question = QUESTION_BYTES + 8 * texts if arguments else 0
     return len(entry.body) + ENTRY_BYTES + question
+
+
+def _text_length(value: Hashable) -> int:
+    """Return the characters of a text; of a list of values those of each, and what another value takes."""
+    if isinstance(value, tuple):
+        return sum(_text_length(part) or VALUE_CHARACTERS for part in value)
+    return len(value) if isinstance(value, str) else 0

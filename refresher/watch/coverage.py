@@ -1,8 +1,10 @@
-"""Checks that capture sees every change, that no row is hidden from the leader, and that notifications have room.
+"""Adopts new partitions; checks that capture sees every change, that no row is hidden, that notifications have room.
 
 Invariant: the marks for changes that capture may have missed are committed together with the noted state of the
 capture, never on the drain's connection; a check that fails changes neither, and the next one finds the same again.
 """
+
+import structlog
 
 from models.connection import Connection
 from models.suitable_database import HIDDEN_ROWS, hidden_rows
@@ -28,6 +30,19 @@ WHERE l.view = s.view AND s.sealed_changes > l.before
 RETURNING s.view, s.sealed_changes, s.sealed_changes - l.before
 """
 TIERS = "SELECT view || '/' || tier FROM frontview.view_state"
+ADOPT = "SELECT source, name, failure FROM frontview.adopt_partitions()"
+
+log = structlog.get_logger(__name__)
+
+
+def adopt_partitions(connection: Connection) -> None:
+    """Give new partitions and children their capture triggers, in a transaction that keeps the locks short.
+
+    The check that comes next marks what was written to them until then.
+    """
+    for source, name, failure in connection.execute(ADOPT).fetchall():
+        event = "partition_adopted" if failure is None else "partition_not_adopted"
+        log.info(event, source=source, table=name, sqlstate=failure)
 
 
 def check_coverage(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.watch.audit import Audit
-from refresher.watch.coverage import check_coverage, check_queue, check_sealed_days
+from refresher.watch.coverage import adopt_partitions, check_coverage, check_queue, check_sealed_days
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
 from views_sql.declaration.maintained_view import Catalog
@@ -73,6 +73,8 @@ class Inspection:
     def _inspect(self, connection: Connection, term: Term) -> None:
         now = time.monotonic()
         if term.epoch != self._epoch or now >= self._coverage_at:
+            with _isolated(connection, "adoption"):
+                adopt_partitions(connection)
             with _isolated(connection, "coverage"):
                 check_coverage(connection)
                 self._epoch, self._coverage_at = term.epoch, now + self._coverage_seconds

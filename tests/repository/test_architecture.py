@@ -20,7 +20,7 @@ LAYERS = ("models", "views_sql", "refresher", "web")  # Each imports only itself
 # The rooms of the large packages, the lowest first: a room imports only itself and earlier rooms, so no circle can
 # arise. A room is a folder, or a module beside the folders.
 ROOMS = {
-    "views_sql": ("loader", "freeze", "declaration", "generation", "operations", "voice"),
+    "views_sql": ("loader", "freeze", "declaration", "proof", "generation", "operations", "voice"),
     "refresher": (
         "wall_clock",
         "front_cache",
@@ -72,7 +72,7 @@ APPLICATION = (
     "views_sql/voice/*/*.sql",
     "web/voice/*.py",
     "web/voice/*/*.py",
-    "alembic/versions/app_*.py",
+    "alembic/bundled/*.py",
 )
 ENTRY_POINTS = ("web/app.py", "web/wsgi.py", "web/cli/*.py", "refresher/__main__.py", "alembic/env.py")
 SPEAKS_TO_OPERATORS = ("web/cli/*.py", "alembic/env.py")

@@ -14,6 +14,7 @@ from refresher.front_cache.body import Body
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
 from refresher.front_cache.statistics import FollowerStatistics
+from views_sql.declaration.served import ServedApplication
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.endpoints.health import DatabaseState, ReadinessCheck
@@ -95,6 +96,7 @@ class FakeWorker:
     regions: tuple[str, ...] = ("dashboard",)
     starts: int = 0
     failure: Exception | None = None
+    served: ServedApplication | None = None
     kind: UserKind = INTEGER
 
     def user_kind(self) -> UserKind:

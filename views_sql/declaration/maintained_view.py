@@ -6,9 +6,13 @@ and knows no table by name.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from models.errors import CatalogError
+
+if TYPE_CHECKING:
+    from views_sql.declaration.served import ServedApplication
 
 ARCHIVE_TIERS = ("archive", "total")  # Tables; the other tiers are materialized views.
 DAILY_TIERS = (*ARCHIVE_TIERS, "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
@@ -87,6 +91,9 @@ class Dashboard:
     :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
     :param required: arguments without which the question cannot be asked.
     :param defaults: values of arguments that a request does not give, where these are not None.
+    :param zone: whose day it is where the answer says so, so that it holds until that day ends; None: it does not.
+    :param resolved: returns the parameters of an answer from its arguments and its last day; None: the arguments.
+    :param live: names the measures that are computed from base rows, given the arguments.
     """
 
     name: str
@@ -98,6 +105,9 @@ class Dashboard:
     periods: int = 1
     required: tuple[str, ...] = ()
     defaults: Mapping[str, Hashable] = field(default_factory=dict, hash=False)
+    zone: str | None = None
+    resolved: Callable[[Mapping[str, Any], date | None], Mapping[str, Any]] | None = None
+    live: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _given: ()
 
     @property
     def plain_arguments(self) -> tuple[Hashable, ...] | None:
@@ -110,6 +120,7 @@ class Catalog:
     """Everything one application declares, with names that agree with each other.
 
     :param chores: SQL functions without arguments that the leader calls each few seconds.
+    :param served: what an installed declaration serves; None: the dashboards are the application's own.
     :raises CatalogError: a view or dashboard names something that is not declared, or breaks locality.
     """
 
@@ -118,6 +129,7 @@ class Catalog:
     regions: tuple[Region, ...]
     dashboards: tuple[Dashboard, ...] = field(default=())
     chores: tuple[str, ...] = field(default=())
+    served: "ServedApplication | None" = None
 
     def __post_init__(self) -> None:
         known = {source.name: source for source in self.sources}

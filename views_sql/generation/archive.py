@@ -4,6 +4,7 @@ Invariant: at every commit a user's sums are those of the user's rows in the arc
 """
 
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
 from views_sql.loader import fill_in, read_sql, select_of
@@ -47,11 +48,11 @@ def archive_table(view: MaintainedView, tier: str, comment: str) -> list[str]:
     ]
 
 
-def create_archive_functions(view: MaintainedView, template_version: int, comment: str) -> list[str]:
+def create_archive_functions(view: MaintainedView, live: LiveRows, template_version: int, comment: str) -> list[str]:
     """Return the DDL of what compacts, moves and rebuilds a daily view's archive; none for a view without days."""
     if view.day_column is None:
         return []
-    names = _names(view) | {"comment": comment}
+    names = _names(view, live) | {"comment": comment}
     names["add_differences"] = fill_in(select_of("archive_sums", template_version), names)
     return [
         statement
@@ -65,7 +66,7 @@ def drop_archive_functions(name: str) -> list[str]:
     return [f"DROP FUNCTION IF EXISTS frontview.{identifier(name)}_{function}" for function in reversed(FUNCTIONS)]
 
 
-def _names(view: MaintainedView) -> dict[str, str]:
+def _names(view: MaintainedView, live: LiveRows) -> dict[str, str]:
     """Return what the templates leave open; ``…_of_a`` are columns of the rows that the query calls ``a``."""
     key = [identifier(column) for column in view.unique_key]
     measures = [identifier(column) for column in view.measures]
@@ -79,6 +80,8 @@ def _names(view: MaintainedView) -> dict[str, str]:
         "user": key[0],
         "day": identifier(view.day_column or ""),
         "storage": STORAGE,
+        "live_of_key": live.of_user("s.user_id", "s.first_day", "s.before_day - 1"),
+        "live_between": live.of_all("horizon", "p_horizon"),
         "key": listed(key),
         "key_of_r": listed(key, "r.{}"),
         "columns": listed(key + values),

@@ -14,6 +14,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET jit = off
 AS $$
 #variable_conflict use_column
@@ -71,8 +72,7 @@ BEGIN
         WHERE k.whole = (k.day = '-infinity')
     ), new_rows AS MATERIALIZED (
         SELECT l.* FROM stale s CROSS JOIN LATERAL (
-            SELECT v.* FROM frontview.{{name}}_live v
-            WHERE v.{{user}} = s.user_id AND v.{{day}} >= s.first_day AND v.{{day}} < s.before_day OFFSET 0
+            SELECT v.* FROM {{live_of_key}} OFFSET 0
         ) l
     ), old_rows AS MATERIALIZED (
         SELECT h.* FROM stale s CROSS JOIN LATERAL (

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     WITH new_rows AS (
         INSERT INTO frontview.{{name}}_archive ({{columns}})
-        SELECT {{columns_of_v}} FROM frontview.{{name}}_live v WHERE v.{{day}} >= horizon AND v.{{day}} < p_horizon
+        SELECT {{columns_of_v}} FROM {{live_between}}
         RETURNING {{user}}, {{measures}}
     ), old_rows AS (
         DELETE FROM frontview.{{name}}_archive v

@@ -9,6 +9,8 @@ CREATE FUNCTION frontview.{{name}}_by_day_merged(
 ) RETURNS TABLE (day date, {{measure_columns}})
 LANGUAGE plpgsql STABLE ROWS 40
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -36,8 +38,7 @@ BEGIN
             WHERE v.{{user}} = p_user AND v.{{day}} <> ALL (p_stale.days)
             UNION ALL
             SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END AS since, {{part_sums}}
-            FROM frontview.{{name}}_live v
-            WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days) GROUP BY since;
+            FROM {{live_on_stale_days}} GROUP BY since;
             RETURN;
         END IF;
     END IF;

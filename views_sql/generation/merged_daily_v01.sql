@@ -8,6 +8,8 @@ CREATE FUNCTION frontview.{{name}}_merged(
 ) RETURNS SETOF frontview.{{name}}_live
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
     patched date[];
@@ -21,8 +23,7 @@ BEGIN
         p_first := p_stale.sealed_before;
     END IF;
     IF NOT (p_stale.archive_readable OR p_stale.recent_readable) THEN
-        RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
-        WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last;
+        RETURN QUERY SELECT v.* FROM {{live_in_range}};
         RETURN;
     END IF;
     IF p_first < p_stale.horizon THEN
@@ -30,8 +31,7 @@ BEGIN
             RETURN QUERY SELECT v.*, NULL::boolean FROM frontview.{{name}}_archive v
             WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} <> ALL (p_stale.days);
         ELSE
-            RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
-            WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} < p_stale.horizon;
+            RETURN QUERY SELECT v.* FROM {{live_before_horizon}};
         END IF;
     END IF;
     IF p_last >= p_stale.horizon THEN
@@ -39,14 +39,12 @@ BEGIN
             RETURN QUERY SELECT v.* FROM frontview.{{name}}_recent v
             WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} <> ALL (p_stale.days);
         ELSE
-            RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
-            WHERE v.{{user}} = p_user AND v.{{day}} BETWEEN p_first AND p_last AND v.{{day}} >= p_stale.horizon;
+            RETURN QUERY SELECT v.* FROM {{live_since_horizon}};
         END IF;
     END IF;
     IF p_stale.days <> '{}' THEN
         patched := ARRAY(SELECT s FROM unnest(p_stale.days) s WHERE s BETWEEN p_first AND p_last);
-        RETURN QUERY SELECT v.* FROM frontview.{{name}}_live v
-        WHERE v.{{user}} = p_user AND v.{{day}} = ANY (patched);
+        RETURN QUERY SELECT v.* FROM {{live_on_patched_days}};
     END IF;
 END
 $$

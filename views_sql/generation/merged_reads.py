@@ -1,14 +1,16 @@
 """The DDL of the functions that read a maintained view exactly: rows of its tiers, and live rows on stale days."""
 
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import GRANT_RIGHTS, close
-from views_sql.loader import fill_in, read_sql
+from views_sql.loader import fill_in, read_sql, select_of
 
 
 def replace_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
     """Return the DDL that replaces a view's installed merged read functions by those of this version."""
-    return [*drop_merged_reads(view.name), *create_merged_reads(view, template_version), GRANT_RIGHTS]
+    live = LiveRows(view, select_of(view.name, view.version))
+    return [*drop_merged_reads(view.name), *create_merged_reads(view, live, template_version), GRANT_RIGHTS]
 
 
 def drop_merged_reads(name: str) -> list[str]:
@@ -19,7 +21,7 @@ def drop_merged_reads(name: str) -> list[str]:
     ]
 
 
-def create_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
+def create_merged_reads(view: MaintainedView, live: LiveRows, template_version: int) -> list[str]:
     """Return the DDL of a view's merged read functions, from the templates of version ``template_version``."""
     names = {
         "name": identifier(view.name),
@@ -34,6 +36,14 @@ def create_merged_reads(view: MaintainedView, template_version: int) -> list[str
         "negated_sums": ", ".join(f"-sum(v.{measure})::numeric" for measure in measures),
         "measure_columns": ", ".join(f"{measure} numeric" for measure in measures),
     }
+    if view.day_column:
+        names |= {
+            "live_in_range": live.of_user("p_user", "p_first", "p_last"),
+            "live_before_horizon": live.of_user("p_user", "p_first", "LEAST(p_last, p_stale.horizon - 1)"),
+            "live_since_horizon": live.of_user("p_user", "GREATEST(p_first, p_stale.horizon)", "p_last"),
+            "live_on_patched_days": live.on_days("p_user", "patched"),
+            "live_on_stale_days": live.on_days("p_user", "p_stale.days"),
+        }
     templates = (
         {"merged_daily": "merged", "merged_by_day": "by_day_merged"} if view.day_column else {"merged_whole": "merged"}
     )

@@ -8,6 +8,8 @@ CREATE FUNCTION frontview.{{name}}_merged(
 ) RETURNS SETOF frontview.{{name}}_live
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 BEGIN
     IF p_stale.recent_readable THEN

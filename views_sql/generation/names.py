@@ -1,13 +1,14 @@
 """Names and values that stand in DDL.
 
-Invariant: a name that is put into a statement has passed :func:`identifier`; a value is quoted by :func:`literal`.
+Invariant: a name that is put into a statement has passed :func:`identifier` or :func:`quoted`; a value is quoted by
+:func:`literal`, a body by :func:`dollar_quoted`.
 """
 
 import re
 
 from models.errors import CatalogError
 
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 def identifier(name: str) -> str:
@@ -31,6 +32,31 @@ def with_schema(name: str, schema: str = "frontview") -> str:
     return f"{identifier(given or schema)}.{identifier(plain)}"
 
 
+def quoted(name: str) -> str:
+    """Return a name of somebody else's, as the catalog spells it, as a quoted identifier.
+
+    :raises CatalogError: PostgreSQL has no such name.
+    """
+    if not name or "\0" in name or len(name.encode()) > 63:
+        raise CatalogError(f"{name!r} is not a name in PostgreSQL")
+    return '"' + name.replace('"', '""') + '"'
+
+
 def literal(text: str) -> str:
-    """Return ``text`` as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
+    """Return ``text`` as an SQL string literal, whatever ``standard_conforming_strings`` says."""
+    plain = "'" + text.replace("'", "''") + "'"
+    return "E" + plain.replace("\\", "\\\\") if "\\" in text else plain
+
+
+def dollar_tag(text: str) -> str:
+    """Return a dollar quote that does not occur in ``text``."""
+    tag = "body"
+    while f"${tag}" in text:
+        tag += "_"
+    return f"${tag}$"
+
+
+def dollar_quoted(text: str) -> str:
+    """Return ``text`` between dollar quotes, whatever it holds."""
+    tag = dollar_tag(text)
+    return f"{tag}{text}{tag}"

@@ -87,18 +87,35 @@ def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: 
 
 
 def forget_captured(source: str) -> str:
-    """Return the DDL that revokes the refresher's right on a source's user column, unless another source needs it."""
+    """Return the DDL that revokes the refresher's rights on a source's user column and schema, unless others need them.
+
+    If the column has another name by now, all rights on the table's columns are revoked: those that other sources need
+    are given again by :data:`GRANT_RIGHTS`.
+    """
     return f"""
 DO $$
 DECLARE
     gone frontview.source;
+    home regnamespace;
 BEGIN
     SELECT s.* INTO STRICT gone FROM frontview.source s WHERE s.source = {literal(source)};
     IF to_regrole('frontview_refresher') IS NOT NULL AND NOT EXISTS (
         SELECT FROM frontview.source s
         WHERE s.source <> gone.source AND s.relation = gone.relation AND s.user_column = gone.user_column
     ) THEN
-        EXECUTE format('REVOKE SELECT (%I) ON TABLE %s FROM frontview_refresher', gone.user_column, gone.relation);
+        EXECUTE format(
+            'REVOKE SELECT%s ON TABLE %s FROM frontview_refresher', (
+                SELECT format(' (%I)', a.attname) FROM pg_attribute a
+                WHERE a.attrelid = gone.relation AND a.attname = gone.user_column AND NOT a.attisdropped
+            ), gone.relation
+        );
+    END IF;
+    SELECT c.relnamespace::regnamespace INTO STRICT home FROM pg_class c WHERE c.oid = gone.relation;
+    IF to_regrole('frontview_refresher') IS NOT NULL AND home <> 'frontview'::regnamespace AND NOT EXISTS (
+        SELECT FROM frontview.source s JOIN pg_class c ON c.oid = s.relation
+        WHERE s.source <> gone.source AND c.relnamespace = home
+    ) THEN
+        EXECUTE format('REVOKE USAGE ON SCHEMA %s FROM frontview_refresher', home);
     END IF;
 END
 $$

@@ -11,35 +11,36 @@ from views_sql.generation.archive import (
     drop_archive_functions,
     sum_of,
 )
+from views_sql.generation.live_rows import ALWAYS_NULL, LiveRows
 from views_sql.generation.merged_reads import create_merged_reads, drop_merged_reads
 from views_sql.generation.names import identifier, literal
 from views_sql.generation.rights import GRANT_RIGHTS
 from views_sql.generation.sql_objects import fingerprint
 from views_sql.loader import select_of
 
-# REFRESH … CONCURRENTLY sorts whole rows to find two that are equal, and skips rows that hold a NULL. Measured, this
-# search takes two thirds of a refresh, and it finds nothing where the key is proven.
-ALWAYS_NULL = "NULL::boolean AS always_null"
-
 
 def create_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
+    """Return the DDL of a view whose SELECT is in the file of its name; see :func:`create_from_live_rows`."""
+    return create_from_live_rows(view, LiveRows(view, select_of(view.name, view.version)), template_version)
+
+
+def create_from_live_rows(view: MaintainedView, live: LiveRows, template_version: int) -> list[str]:
     """Return the DDL of live relation, state rows, tiers without rows, unique indexes and functions.
 
     It fails unless PostgreSQL proves that the unique key identifies a row. The live relation ends in
-    :data:`ALWAYS_NULL`.
+    :data:`views_sql.generation.live_rows.ALWAYS_NULL`.
     """
     name = identifier(view.name)
-    select = select_of(view.name, view.version)
-    comment = literal(f"frontview {name} version {view.version} {fingerprint(select)}")
+    comment = literal(f"frontview {name} version {view.version} {fingerprint(live.select)}")
     key = ", ".join(literal(identifier(column)) for column in view.unique_key)
-    columns = ", ".join(f"s.{identifier(column)}" for column in view.columns) if view.day_column else "s.*"
     return [
-        f"CREATE VIEW frontview.{name}_live AS\nSELECT {columns}, {ALWAYS_NULL} FROM (\n{select}\n) s",  # nosec B608  # our own files and names
+        f"CREATE VIEW frontview.{name}_live AS\n{live.relation()}",
         f"COMMENT ON VIEW frontview.{name}_live IS {comment}",
         f"SELECT frontview.prove_key({literal(f'frontview.{name}_live')}, ARRAY[{key}])",
-        *(statement for tier in view.tiers for statement in _tier(view, tier, comment)),
-        *create_archive_functions(view, template_version, comment),
-        *create_merged_reads(view, template_version),
+        *live.functions(),
+        *(statement for tier in view.tiers for statement in _tier(view, live, tier, comment)),
+        *create_archive_functions(view, live, template_version, comment),
+        *create_merged_reads(view, live, template_version),
         GRANT_RIGHTS,
     ]
 
@@ -53,13 +54,14 @@ def replace_maintained_view(view: MaintainedView, template_version: int) -> list
 
 
 def drop_maintained_view(name: str) -> list[str]:
-    """Return the DDL that removes a maintained view of either kind, dependants first."""
+    """Return the DDL that removes a maintained view of any kind, dependants first."""
     return [
         refuse_to_drop_sealed_days(name),
         *drop_merged_reads(name),
         *drop_archive_functions(name),
         *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in ("by_day", "recent", "whole")),
         *(f"DROP TABLE IF EXISTS frontview.{name}_{tier}" for tier in ("total", "archive")),
+        f"DROP FUNCTION IF EXISTS frontview.{name}_days",
         f"DROP VIEW frontview.{name}_live",
         f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
         f"DELETE FROM frontview.seal WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
@@ -85,7 +87,7 @@ $$
 """  # nosec B608  # the literal is quoted
 
 
-def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
+def _tier(view: MaintainedView, live: LiveRows, tier: str, comment: str) -> list[str]:
     name, relation = identifier(view.name), f"frontview.{view.name}_{tier}"
     sources = ", ".join(literal(source) for source in view.sources)
     key = (view.unique_key[0], view.day_column or "") if tier == "by_day" else view.unique_key
@@ -100,21 +102,20 @@ def _tier(view: MaintainedView, tier: str, comment: str) -> list[str]:
         return [register, *archive_table(view, tier, comment)]
     return [
         register,
-        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, tier)} WITH NO DATA",
+        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, live, tier)} WITH NO DATA",
         f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
         f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
     ]
 
 
-def _tier_select(view: MaintainedView, tier: str) -> str:
+def _tier_select(view: MaintainedView, live: LiveRows, tier: str) -> str:
     if tier == "by_day":
         key = f"v.{identifier(view.unique_key[0])}, v.{identifier(view.day_column or '')}"
         sums = ", ".join(f"{sum_of('v', measure)} AS {measure}" for measure in view.measures)
         return f"SELECT {key}, {sums}, {ALWAYS_NULL} FROM frontview.{view.name}_recent v GROUP BY {key}"  # nosec B608  # names and literals are checked
-    select = f"SELECT * FROM frontview.{view.name}_live"  # nosec B608  # names and literals are checked
     if view.day_column is None:
-        return select
-    return (
-        f"{select} WHERE {identifier(view.day_column)} >= (SELECT s.first_day FROM frontview.view_state s"  # nosec B608  # names and literals are checked
+        return f"SELECT * FROM frontview.{view.name}_live"  # nosec B608  # names are checked
+    return live.since(
+        "(SELECT s.first_day FROM frontview.view_state s"  # nosec B608  # names and literals are checked
         f" WHERE s.view = {literal(view.name)} AND s.tier = {literal(tier)})"
     )

@@ -4,7 +4,7 @@ A revision names (object, version) and nothing else; :mod:`views_sql.generation`
 list of statements. Operations do not reverse themselves: a downgrade calls the opposite one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,11 @@ def replace_merged_reads(*, template_version: int, **view: Any) -> list[str]:
     return merged_reads.replace_merged_reads(MaintainedView(**view), template_version)
 
 
+def run_statements_of(statements: Sequence[str]) -> list[str]:
+    """Run DDL that a project's revision holds as text, statement by statement."""
+    return list(statements)
+
+
 OPERATIONS: tuple[Callable[..., list[str]], ...] = (
     sql_objects.create_user_key,
     sql_objects.drop_user_key,
@@ -84,10 +89,10 @@ def _register(statements_of: Callable[..., list[str]]) -> None:
     def run(cls: type[Statements], operations: Operations, *args: Any, **kwargs: Any) -> None:
         operations.invoke(cls(statements_of(*args, **kwargs)))
 
-    name = statements_of.__name__
+    name = statements_of.__name__.removesuffix("_of")
     invocable = type(name, (Statements,), {"run": classmethod(run), "__doc__": statements_of.__doc__})
     Operations.register_operation(name, "run")(invocable)
 
 
-for _operation in OPERATIONS:
+for _operation in (*OPERATIONS, run_statements_of):
     _register(_operation)

@@ -12,18 +12,20 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH RECURSIVE family AS (
-    SELECT s.source, s.events, s.relation::oid AS relation FROM frontview.source s
+    SELECT s.source, s.events, s.watched IS NOT NULL AND c.relkind = 'r' AS by_row, c.oid AS relation
+    FROM frontview.source s JOIN pg_class c ON c.oid = s.relation
     UNION
-    SELECT f.source, f.events, i.inhrelid
+    SELECT f.source, f.events, f.by_row, i.inhrelid
     FROM family f JOIN pg_inherits i ON i.inhparent = f.relation AND NOT i.inhdetachpending
 )
 SELECT
     f.source, f.relation, f.relation::regclass::text,
     md5(concat_ws(
-        '; ', p.oid, p.xmin,
+        '; ',
+        (SELECT string_agg(concat_ws(' ', p.oid, p.xmin), ',' ORDER BY p.oid) FROM pg_proc p WHERE p.oid = ANY (used.all)),
         (
             SELECT string_agg(concat_ws(' ', t.oid, t.xmin), ',' ORDER BY t.oid)
-            FROM pg_trigger t WHERE t.tgrelid = f.relation AND t.tgfoid = p.oid
+            FROM pg_trigger t WHERE t.tgrelid = f.relation AND t.tgfoid = ANY (used.triggers)
         ),
         'in', (
             SELECT string_agg(concat_ws(' ', i.inhparent, i.xmin), ',' ORDER BY i.inhparent)
@@ -39,7 +41,16 @@ SELECT
     NULLIF(concat_ws(', ', uncaptured.words, CASE WHEN subscribed.is THEN 'logical replication writes it' END), '')
 FROM family f
 JOIN pg_class c ON c.oid = f.relation
-LEFT JOIN pg_proc p ON p.oid = to_regprocedure(format('frontview.%I()', 'capture_' || f.source))
+CROSS JOIN LATERAL (
+    SELECT
+        array_agg(p.oid) AS "all",
+        array_agg(p.oid) FILTER (WHERE p.proname IN ('capture_' || f.source, 'named_capture_' || f.source)) AS triggers
+    FROM pg_proc p
+    WHERE p.pronamespace = 'frontview'::regnamespace AND p.proname IN (
+        'capture_' || f.source, 'named_capture_' || f.source,
+        'captured_user_' || f.source, 'captured_day_' || f.source, 'captured_digest_' || f.source
+    )
+) used
 CROSS JOIN LATERAL (
     SELECT EXISTS (
         SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
@@ -55,9 +66,14 @@ CROSS JOIN LATERAL (
             WHEN NOT bool_or(t.tgenabled = 'A') THEN 'not ENABLE ALWAYS'
         END AS state
         FROM unnest(f.events) wanted (event)
-        LEFT JOIN pg_trigger t ON t.tgrelid = f.relation AND t.tgfoid = p.oid AND t.tgqual IS NULL
-            AND t.tgattr::text = '' -- a trigger for each statement and all columns
-            AND t.tgtype = CASE wanted.event WHEN 'INSERT' THEN 4 WHEN 'DELETE' THEN 8 WHEN 'UPDATE' THEN 16 ELSE 32 END
+        LEFT JOIN pg_trigger t ON t.tgrelid = f.relation AND t.tgfoid = ANY (used.triggers)
+            AND t.tgattr::text = '' -- all columns
+            -- A trigger for each statement, without a condition; or for each row that an UPDATE changed.
+            AND (t.tgqual IS NULL OR f.by_row AND wanted.event = 'UPDATE')
+            AND t.tgtype = CASE
+                WHEN wanted.event = 'INSERT' THEN 4 WHEN wanted.event = 'DELETE' THEN 8
+                WHEN wanted.event = 'UPDATE' THEN CASE WHEN f.by_row THEN 17 ELSE 16 END ELSE 32
+            END
         GROUP BY wanted.event
     ) e WHERE e.state IS NOT NULL
 ) uncaptured (words)

@@ -12,7 +12,10 @@ DECLARE
 BEGIN
     FOR found IN
         SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-        WHERE t.tgfoid = format('frontview.%I()', 'capture_' || p_source)::regprocedure
+        WHERE t.tgfoid IN (
+            to_regprocedure(format('frontview.%I()', 'capture_' || p_source)),
+            to_regprocedure(format('frontview.%I()', 'named_capture_' || p_source))
+        )
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
         removed := removed + 1;

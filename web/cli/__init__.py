@@ -12,12 +12,14 @@ import click
 # From command to its module and the first line of its help: the help page must not import the modules.
 COMMANDS = {
     "audit": ("web.cli.audit", "Compare what reads answer with a recomputation; exit code 1 on any difference."),
+    "check": ("web.cli.check", "Check a project's declaration: every fault in words; exit code 1 if there is one."),
     "demo": ("web.cli.demo", "Start everything on an embedded PostgreSQL, filled with data."),
     "doctor": ("web.cli.doctor", "Check every precondition, one line each."),
     "erase": ("web.cli.sealing", "Remove a person's sealed rows from every archive and its sums."),
     "invalidate": ("web.cli.invalidate", "Drop answers from every cache now."),
     "load": ("web.cli.load", "Load a CSV export into a base table, all or nothing."),
     "migrate": ("web.cli.migrate", "Bring the database to the newest migrations."),
+    "plan": ("web.cli.plan", "Say what a changed declaration changes, and write the revisions that change it."),
     "refresh": ("web.cli.refresh", "Ask the leader to refresh a view now."),
     "refresher": ("web.cli.refresher", "Run the process that drains changes and refreshes views."),
     "seal": ("web.cli.sealing", "Keep the numbers of old days although their rows go."),

@@ -14,10 +14,13 @@ from typing import Any, cast
 from apiflask import APIBlueprint, APIFlask
 from flask import Response, current_app, render_template_string
 
-from web.context import context_of
+from views_sql.declaration.served import ServedApplication
+from web.context import context, context_of, settle_caller
 from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
-from web.http.revalidation import revalidated
+from web.http.revalidation import revalidated, revalidated_for_callers
+from web.http.view_documentation import with_views
 
+APPLICATION_ENDPOINTS = "reads."  # The dashboards of an application that is not declared.
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
   padding: 0 1rem; color: #1c2430; }
@@ -49,7 +52,7 @@ _PAGE = """<!doctype html>
 <h1>{{ info.title }} API</h1>
 <p>{{ info.description }} Version {{ info.version }}. The same for programs:
 <a href="openapi.json">openapi.json</a> (OpenAPI {{ openapi }}).</p>
-<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/dashboard/overview"</pre>
+<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/{{ example }}"</pre>
 {% for operation in operations %}
 <h2 id="{{ operation.operationId }}"><code>{{ operation.method }} {{ operation.path }}</code></h2>
 <p>{{ operation.summary }}{% if operation.security %} Needs a bearer token.{% endif %}</p>
@@ -59,8 +62,8 @@ _PAGE = """<!doctype html>
 {% for parameter in operation.parameters %}
 <tr><td><code>{{ parameter.name }}</code>{% if parameter.required %} (required){% endif %}</td>
 <td>{{ parameter.in }}</td>
-<td>{{ parameter.schema.enum|join(" | ") or parameter.schema.const or parameter.schema.format
-or parameter.schema.type }}</td>
+<td>{% set schema = parameter.schema["items"] or parameter.schema %}
+{{ schema.enum|join(" | ") or schema.const or schema.format or schema.type }}</td>
 <td>{{ parameter.description }}</td></tr>
 {% endfor %}
 </table>
@@ -88,15 +91,15 @@ def documentation_blueprint() -> APIBlueprint:
     @blueprint.doc(summary="This document", responses=DOCUMENT_RESPONSES)
     def document() -> Response:
         """Return the OpenAPI document."""
-        return revalidated(Response(_document_text(_app()), content_type="application/json"))
+        return _answer(Response(_document_text(_app(), _served()), content_type="application/json"))
 
     @blueprint.get("/docs")
     @blueprint.doc(summary="The same, to read", responses=PAGE_RESPONSES)
     def page() -> Response:
         """Return the OpenAPI document as a page."""
-        response = Response(_page_text(_app()), content_type="text/html; charset=utf-8")
+        response = Response(_page_text(_app(), _served()), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _POLICY
-        return revalidated(response)
+        return _answer(response)
 
     return blueprint
 
@@ -105,20 +108,40 @@ def _app() -> APIFlask:
     return cast(APIFlask, current_app._get_current_object())  # type: ignore[attr-defined]
 
 
-@lru_cache(maxsize=4)
-def _document_text(app: APIFlask) -> str:
-    return json.dumps(app.spec)
+def _served() -> ServedApplication | None:
+    """Return what is served beside the endpoints of the core.
+
+    :raises Problem: 401, 429: what an installed declaration serves is told only to those who have a token.
+    """
+    served = context().worker.served
+    if served is not None:
+        settle_caller()
+    return served
+
+
+def _answer(response: Response) -> Response:
+    return revalidated(response) if context().worker.served is None else revalidated_for_callers(response)
 
 
 @lru_cache(maxsize=4)
-def _page_text(app: APIFlask) -> str:
-    document = json.loads(_document_text(app))
+def _document_text(app: APIFlask, served: ServedApplication | None) -> str:
+    if served is None:
+        return json.dumps(app.spec)
+    rules = (rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(APPLICATION_ENDPOINTS))
+    replaced = {rule.rule.replace("<", "{").replace(">", "}") for rule in rules}
+    return json.dumps(with_views(cast(dict[str, Any], app.spec), served, replaced))
+
+
+@lru_cache(maxsize=4)
+def _page_text(app: APIFlask, served: ServedApplication | None) -> str:
+    document = json.loads(_document_text(app, served))
     return render_template_string(
         _PAGE,
         style=_STYLE,
         prefix=context_of(app).settings.url_prefix,
         info=document["info"],
         openapi=document["openapi"],
+        example="dashboard/overview" if served is None else f"view/{served.views[0].name}",
         operations=list(_operations(document)),
     )
 

@@ -74,7 +74,7 @@ def meta_around_age(reading: Reading) -> tuple[bytes, bytes]:
     stale = ',"stale":true' if reading.stale else ""
     after = (
         f',"patched_days":{reading.patched_days},"watermark":"{reading.watermark}",'
-        f'"parameters":{reading.parameters}{stale}}}}}'
+        f'"parameters":{reading.parameters}{reading.more}{stale}}}}}'
     )
     return before.encode(), after.encode()
 

@@ -36,7 +36,7 @@ READ_HEADERS = REQUEST_ID | {
     "Age": _header("Whole seconds since it was calculated.", "0"),
     "Server-Timing": _header("Where the time went, in ms.", "db;dur=0.31, total;dur=0.74"),
 }
-_REQUEST_HEADERS = (
+REQUEST_HEADERS = (
     ("If-None-Match", "Entity tags the client has; 304 when the data is one of them.", '"9f86d081884c7d65"'),
     (
         "Cache-Control",
@@ -238,7 +238,7 @@ def _request_headers(responses: dict[str, Any]) -> tuple[tuple[str, str, str], .
     """Return the request headers that an operation with these responses uses."""
     if EVENT_STREAM in responses.get("200", {}).get("content", {}):
         return _STREAM_REQUEST_HEADERS
-    return _REQUEST_HEADERS if "304" in responses else ()
+    return REQUEST_HEADERS if "304" in responses else ()
 
 
 def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
@@ -246,7 +246,12 @@ def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, s
     in_path = {parameter["name"] for parameter in found if parameter["in"] == "path"}
     described = {item["name"]: _described(item) for item in found if item["in"] == "query"}
     placed = [{**item, "in": "path" if name in in_path else "query"} for name, item in described.items()]
-    return sorted(placed, key=lambda item: item["in"] == "query") + [
+    return sorted(placed, key=lambda item: item["in"] == "query") + header_parameters(headers)
+
+
+def header_parameters(headers: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    """Return the documentation of request headers, each given with what it means and an example."""
+    return [
         {"name": name, "in": "header", "description": text, "schema": _TEXT, "example": example}
         for name, text, example in headers
     ]

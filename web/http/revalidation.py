@@ -13,3 +13,11 @@ def revalidated(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     return cast(Response, response.make_conditional(request.environ))
+
+
+def revalidated_for_callers(response: Response) -> Response:
+    """Return the same of an answer that only those who have a token may see."""
+    answered = revalidated(response)
+    answered.headers["Cache-Control"] = "private, no-cache"
+    answered.headers["Vary"] = "Authorization"
+    return answered

@@ -204,7 +204,8 @@ def make_entry(
         return None
     days = answer.first_day, answer.last_day
     dated = answer.valid_seconds is not None
-    question = _question(dashboard, key.arguments, *days, dated, answer.epoch, answer.source, answer.patched_days)
+    seen = answer.epoch, answer.source, answer.patched_days
+    question = _question(dashboard, key.arguments, *days, dated, *seen, answer.today)
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
         key._replace(arguments=question.arguments),
@@ -228,10 +229,14 @@ def _question(
     epoch: int,
     computed_by: str,
     patched_days: int,
+    today: date | None = None,
 ) -> Question:
     """Return what entries with these facts have in common: the same object for all of them while it is in use."""
     given = dict(zip(dashboard.arguments, arguments, strict=True))
-    parameters = resolved_parameters(given, first_day, last_day, dashboard.periods)
+    if dashboard.resolved is None:
+        parameters = resolved_parameters(given, first_day, last_day, dashboard.periods)
+    else:
+        parameters = {name: _json_value(value) for name, value in dashboard.resolved(given, last_day).items()}
     return Question(
         arguments,
         epoch,
@@ -241,6 +246,9 @@ def _question(
         dashboard.sources(given, dated),
         first_day,
         last_day,
+        dashboard.zone,
+        today,
+        dashboard.live(given),
     )
 
 
@@ -271,4 +279,6 @@ def make_digest(key: EntryKey, parameters: str, data: bytes) -> bytes:
 
 
 def _json_value(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, tuple):
+        return [_json_value(it) for it in value]
+    return value if value is None or isinstance(value, int | str) else str(value)

@@ -35,9 +35,10 @@ SELECT
     {{place}} AS place, a.body, a.epoch, a.drain_id, a.source,
     COALESCE(a.patched_days, 0) AS patched_days, COALESCE(a.undrained, TRUE) AS undrained,
     {python_day("a.first_day")} AS first_day, {python_day("a.last_day")} AS last_day,
-    EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds
+    EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds, {{today}} AS today
 FROM {{function}}({{parameters}}) a
 """  # noqa: S608  constant names of columns # nosec B608
+_TODAY = "(now() AT TIME ZONE %s)::date"
 
 
 class ReadQuestion(NamedTuple):
@@ -54,6 +55,7 @@ class Answer:
 
     :param body: JSON of the data; None: there is nothing of that kind for this user.
     :param valid_seconds: until the user's day ends by the database's clock; None: the answer does not depend on today.
+    :param today: the day in the dashboard's zone, if it has one.
     :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.
     """
 
@@ -69,6 +71,7 @@ class Answer:
     sent: float
     calculated_at: float
     database_ms: float
+    today: date | None = None
 
 
 class ExactReads:
@@ -193,10 +196,11 @@ def statement_of(questions: Sequence[ReadQuestion], base: bool) -> tuple[str, tu
     """Return one statement that asks all questions, and its values; each row begins with the place of its question."""
     parts, values = [], list[Any]()
     for place, (dashboard, user, arguments) in enumerate(questions):
-        given = (user, *arguments, base)
+        given = (user, *(list(it) if isinstance(it, tuple) else it for it in arguments), base)
         parameters = ", ".join(["%s"] * len(given))
-        parts.append(_STATEMENT.format(place=place, function=dashboard.function, parameters=parameters))
-        values += given
+        today, zone = ("NULL::date", ()) if dashboard.zone is None else (_TODAY, (dashboard.zone,))
+        parts.append(_STATEMENT.format(place=place, function=dashboard.function, parameters=parameters, today=today))
+        values += [*zone, *given]
     return "UNION ALL".join(parts), tuple(values)
 
 

@@ -6,6 +6,7 @@ Invariant: an exact read, and any read without trust in the cache, gets a comput
 request computes what a running computation will answer for it, and every wait for one is bounded.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Reading:
     :param computed_by: ``materialized_view`` or ``database``.
     :param age_seconds: since its statement was sent; the answer misses nothing committed before that.
     :param parameters: as they were resolved, a JSON object as text.
+    :param more: further members of ``meta`` as JSON text, each after a comma.
     :param stored: whether the front cache holds it now.
     :param miss_reason: why the front cache did not answer, as in RFC 9211 ``fwd=``; None on a hit.
     :param stale: its trust is over; it was served because the database is gone and staleness was allowed.
@@ -79,6 +81,7 @@ class Reading:
     miss_reason: str | None
     stale: bool
     database_ms: float | None
+    more: str = ""
 
     @property
     def data(self) -> bytes:
@@ -117,7 +120,15 @@ def _reading(
         miss_reason=why,
         stale=stale,
         database_ms=database_ms,
+        more=_more(entry) if question.zone is not None else "",
     )
+
+
+def _more(entry: Entry) -> str:
+    """Return the members of ``meta`` about the user and the measures, of an answer that says what day it is."""
+    question = entry.question
+    user = {"id": entry.key.user, "name": None, "zone": question.zone, "today": str(question.today)}
+    return f',"user":{json.dumps(user)},"live":{json.dumps(question.live)}'
 
 
 @dataclass(frozen=True, slots=True)

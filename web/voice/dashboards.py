@@ -5,14 +5,12 @@ decided before anything is looked up.
 """
 
 from apiflask import APIBlueprint
-from flask import Response, g, request
+from flask import Response, abort
 
-from web.context import context, settle_caller
-from web.front import ANSWERED, Answered
-from web.http.answers import read_policy, read_response
+from web.context import context
+from web.endpoints.reading import answer_read, authenticate
 from web.http.openapi import documented_read
 from web.http.parameters import Parameters, PeriodBesideEarlier, takes
-from web.request_hooks import elapsed_ms
 from web.voice.answer_models import (
     AgentAnswer,
     AgentsAnswer,
@@ -25,10 +23,14 @@ from web.voice.parameters import AgentParameters, AgentsParameters, AnalyticsPar
 dashboards_blueprint = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
 
 
+dashboards_blueprint.before_request(authenticate)
+
+
 @dashboards_blueprint.before_request
-def authenticate() -> None:
-    """Verify the caller before any other part of the request is read."""
-    g.caller = settle_caller()
+def _only_of_this_application() -> None:
+    """Answer 404 where an installed declaration serves its own views."""
+    if context().worker.served is not None:
+        abort(404)
 
 
 @dashboards_blueprint.get("/dashboard/overview")
@@ -73,12 +75,4 @@ def performance(parameters: PeriodBesideEarlier) -> Response:
 
 def answer(dashboard: str, parameters: Parameters) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller."""
-    user_id = g.caller.subject(parameters.user_id)
-    read_path, arguments = context().worker.read_path, parameters.arguments()
-    reading = read_path.read(dashboard, user_id, arguments, read_policy(request.headers))
-    g.source = reading.source
-    if request.url_rule is not None:
-        key, rule = read_path.key(dashboard, user_id, arguments), request.url_rule.rule
-        context().worker.latency.belongs(rule, key.region)
-        request.environ[ANSWERED] = Answered(key, rule)
-    return read_response(reading, request.headers, elapsed_ms())
+    return answer_read(dashboard, parameters.user_id, parameters.arguments())

@@ -1,0 +1,92 @@
+"""What does a grouped read that was generated from a declaration cost, compared with SQL written by hand?
+
+The calls are declared with the measures of ``call_daily``; the generated function answers by day of 30 days and by
+month of 400. Its peers ask for the same figures of the same calls: the analytics of 0.1, written by hand, which reads
+leads as well, and the same function without leads. Bodies of the generated and of the peer without leads must be equal.
+
+Limits: nothing is stale; one connection, everything in memory; the plans of all functions are cached.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+from bench.findings.finding import Finding, Goal, ratios, spread
+from bench.peers.declared_calls import APPLICATION, BY_HAND, MEASURES, NUMBER, VIEW
+from bench.system.dashboards import Question
+from bench.system.rounds import interleaved_milliseconds
+from bench.system.seeded import RECENT_DAYS, leading
+from bench.system.stand import Stand
+from models.connection import Connection
+from models.engine import connect
+from refresher.leader.drain import drain_once
+from refresher.refreshing.refresh import refresh
+from views_sql.generation.declared_view import create_declared_view, create_users
+from views_sql.generation.stored_columns import maintained
+
+GOAL = Goal("<=", 1.1)
+TIMES = 40
+RANGES = {"30 days by day": (30, "day"), "400 days by month": (400, "month")}
+DECLARED = f"SELECT * FROM frontview.{VIEW.name}_{NUMBER}_read(%s, %s, %s, %s, '{{}}', NULL, FALSE, %s, NULL, 100, FALSE, NULL, FALSE)"  # nosec B608  # noqa: E501
+PEER = "SELECT * FROM frontview.calls_by_hand(%s, %s, %s, %s, NULL, FALSE)"
+Read = Callable[[], tuple[object, ...]]
+
+
+def measure(stand: Stand) -> Iterator[Finding]:
+    """Yield the generated read and its peers by user and range."""
+    users = {"largest user": stand.people.largest, "median user": stand.people.median}
+    stand.expect(len(users) * len(RANGES) * (stand.scale.rounds + 1))
+    with stand.database() as url, connect(url, "frontview-bench-read") as connection:
+        _declare(url, connection)
+        for name, user in users.items():
+            for case, (days, granularity) in RANGES.items():
+                yield from _compare(stand, connection, f"{case}, {name}", user, (days, granularity))
+
+
+def _declare(url: str, connection: Connection) -> None:
+    """Make and populate what is declared."""
+    for statement in (*create_users(APPLICATION, NUMBER), *create_declared_view(APPLICATION, VIEW, NUMBER), BY_HAND):
+        connection.execute(statement.encode())
+    view = maintained(VIEW, NUMBER)
+    with leading(url) as (drain, term):
+        drain_once(drain, term)
+        row = connection.execute("SELECT (now() AT TIME ZONE 'UTC')::date").fetchone()
+        assert row is not None
+        result = refresh(connection, view, view.tiers, term.epoch, horizon=row[0] - timedelta(days=RECENT_DAYS))
+        if result.outcome != "populated":
+            raise RuntimeError(f"{view.name} was not populated: {result.outcome}")
+    connection.execute("VACUUM ANALYZE")
+
+
+def _compare(stand: Stand, connection: Connection, case: str, user: int, asked: tuple[int, str]) -> Iterator[Finding]:
+    row = connection.execute("SELECT (now() AT TIME ZONE 'UTC')::date").fetchone()
+    assert row is not None
+    last: date = row[0]
+    days = (last - timedelta(days=asked[0] - 1), last)
+    contenders: dict[str, Read] = {
+        "generated": _reader(connection, DECLARED, (user, *days, asked[1], list(MEASURES))),
+        "calls by hand": _reader(connection, PEER, (user, *days, asked[1])),
+        "analytics": Question("analytics", user, arguments=(*days, asked[1], None)).reader(connection),
+    }
+    answers = [contender() for contender in contenders.values()]
+    if any(answer[3:5] != ("materialized_view", 0) for answer in answers):
+        raise RuntimeError(f"not what was meant to be measured: {[answer[3:5] for answer in answers]}")
+    if json.loads(str(answers[0][0])) != json.loads(str(answers[1][0])):
+        raise RuntimeError("the two reads of calls differ")
+    figures = interleaved_milliseconds(contenders, stand.scale.rounds, dict.fromkeys(contenders, TIMES), stand.step)
+    for peer in ("analytics", "calls by hand"):
+        longer = ratios(figures["generated"], figures[peer])
+        goal = GOAL if peer == "analytics" else None
+        yield Finding(
+            f"{case}, to {peer}", "generated", spread(figures["generated"]), "ms", longer, "times as long", goal
+        )
+        yield Finding(case, peer, spread(figures[peer]), "ms")
+
+
+def _reader(connection: Connection, statement: str, values: tuple[object, ...]) -> Read:
+    def read() -> tuple[object, ...]:
+        row = connection.execute(statement.encode(), values, prepare=True).fetchone()
+        assert row is not None
+        return row
+
+    return read

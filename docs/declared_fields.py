@@ -1,0 +1,119 @@
+"""The body of docs/declaration.md: every table of ``frontview.toml`` with its fields, from the declared values."""
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from views_sql.declaration import words
+from views_sql.declaration.agreement import MOST_DIMENSIONS, MOST_MEASURES
+from views_sql.declaration.application import VERBS, Declared, Measure, Region, UserTable, View
+
+PREFACE = """
+An application is declared in one file, `frontview.toml`, in the folder that `FRONTVIEW_PROJECT` names or else in the
+current directory; files `views/*.toml` beside it may hold further tables of the same kinds. `frontview check` reads
+them and says every fault at once, with file and place; it changes nothing. [examples/shop](../examples/shop) is a whole
+one. The least file is
+
+```toml
+[user]
+table = "public.Customer"
+
+[view.orders]
+table = "public.Order"
+time = "createdAt"
+measures = { orders = "count" }
+```
+
+* **Names** of views, dimensions, measures and regions are lower case (a to z, 0 to 9, `_`, a letter first), at most 40
+  characters, and none of the words that parameters and answers use:
+RESERVED
+* **Tables and columns** are spelled as PostgreSQL's catalog spells them, without quotes.
+* **Column or SQL**: a text that is exactly the name of a column is that column; anything else is SQL over one row.
+* A **duration** is a number with `s`, `m`, `h` or `d`; a **size** one with `B`, `kB`, `MB` or `GB`.
+* A view has at most MOST_DIMENSIONS dimensions and MOST_MEASURES measures. It needs no region: `default` exists always.
+
+A zone, facts and labels for each user, `via`, lists, metrics and dashboards come with a later version; until then they
+are refused by name.
+"""
+_RESERVED = textwrap.fill(", ".join(f"`{word}`" for word in sorted(words.RESERVED)) + ".", 118)
+for _name, _text in (
+    ("RESERVED", textwrap.indent(_RESERVED, "  ")),
+    ("MOST_DIMENSIONS", str(MOST_DIMENSIONS)),
+    ("MOST_MEASURES", str(MOST_MEASURES)),
+):
+    PREFACE = PREFACE.replace(_name, _text)
+HEADINGS = ((UserTable, "[user]"), (View, "[view.NAME]"), (Measure, "Measures"), (Region, "[region.NAME]"))
+TYPES: dict[Any, str] = {
+    words.name: "name",
+    words.line: "text",
+    words.claim: "text",
+    words.unit: "text",
+    words.script: "path",
+    words.expression: "column or SQL",
+    words.duration: "duration",
+    words.size: "size",
+    bool: "`true` or `false`",
+    int: "whole number",
+    float: "number",
+}
+AMOUNTS = ("duration", "size")
+MEASURES = """A measure is a table with one verb and its argument, a column or SQL over one row, and any of the fields
+below; the text `"count"` is short for `{ count = true }`."""
+
+
+def lines() -> Iterator[str]:
+    """Return the lines of all tables."""
+    for model, heading in HEADINGS:
+        yield f"## {heading}"
+        yield MEASURES if model is Measure else f"{_first_sentence(model)}."
+        yield ""
+        if model is Measure:
+            yield from ("| verb | measure | example |", "|---|---|---|")
+            yield from (f"| `{verb}` | {meaning} | `{example}` |" for verb, (meaning, example) in VERBS.items())
+            yield ""
+        yield from ("| field | type | default | meaning | example |", "|---|---|---|---|---|")
+        for spelling, name in model.fields_in_file().items():
+            yield _row(spelling, model.model_fields[name])
+        yield ""
+
+
+def _first_sentence(model: type[Declared]) -> str:
+    sentence = (inspect.getdoc(model) or "").partition("``: ")[2].partition(".")[0]
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _row(spelling: str, field: FieldInfo) -> str:
+    kind, (example,) = _type(field), field.examples or [""]
+    shown = f"{spelling} = {example}"
+    return f"| `{spelling}` | {kind} | {_default(field, kind)} | {field.description} | `{shown}` |"
+
+
+def _type(field: FieldInfo) -> str:
+    if values := [value for it in _parts(field.annotation) for value in get_args(it) if isinstance(value, str)]:
+        return ", ".join(f'`"{value}"`' for value in dict.fromkeys(values))
+    found = [it for metadata in field.metadata for it in _parts(metadata)] + list(_parts(field.annotation))
+    kinds = [TYPES[getattr(it, "func", it)] for it in found if getattr(it, "func", it) in TYPES]
+    if "Mapping" in str(field.annotation):
+        return "table of measures" if "Measure" in str(field.annotation) else f"table of {TYPES[words.expression]}"
+    return f"list of {kinds[0]}s" if "tuple" in str(field.annotation) else kinds[0]
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Return everything that an annotation is made of."""
+    yield annotation
+    for part in (*get_args(annotation), *getattr(annotation, "__metadata__", ())):
+        yield from _parts(part)
+
+
+def _default(field: FieldInfo, kind: str) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None or not isinstance(value, str | int):
+        return "–"
+    spelled = {"duration": f'"{int(value) // 60}m"', "size": f'"{int(value) // 10**6} MB"'} if kind in AMOUNTS else {}
+    plain = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    return f"`{spelled.get(kind, plain)}`"

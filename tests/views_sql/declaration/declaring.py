@@ -1,0 +1,34 @@
+"""Projects in temporary folders, and what is said about them."""
+
+from pathlib import Path
+
+from views_sql.declaration.application import Application
+from views_sql.declaration.fault import DeclarationError
+from views_sql.declaration.project import read_project
+
+SHOP = Path(__file__).resolve().parents[3] / "examples" / "shop"
+USER = '[user]\ntable = "public.Customer"\n'
+LEAST = USER + '[view.orders]\ntable = "public.Order"\ntime = "createdAt"\nmeasures = { orders = "count" }\n'
+
+
+def project(folder: Path, text: str | bytes, **others: str) -> Path:
+    """Return a folder with a ``frontview.toml`` of this text and further files ``views/<name>.toml``."""
+    (folder / "views").mkdir(exist_ok=True)
+    (folder / "frontview.toml").unlink(missing_ok=True)  # To truncate a file costs some file systems milliseconds.
+    (folder / "frontview.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    for name, other in others.items():
+        (folder / "views" / f"{name}.toml").write_text(other)
+    return folder
+
+
+def read(folder: Path, text: str | bytes, **others: str) -> Application:
+    return read_project(project(folder, text, **others))
+
+
+def faults(folder: Path, text: str | bytes, **others: str) -> list[str]:
+    """Return the faults of a declaration as they are printed; none if it can be used."""
+    try:
+        read(folder, text, **others)
+    except DeclarationError as error:
+        return [str(fault) for fault in error.faults]
+    return []

@@ -1,0 +1,66 @@
+"""One database for every refusal: judging rolls back, so tests cannot see each other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fix_postgres import Server
+from views_sql.declaration.application import Application, Measure, UserTable, View
+from views_sql.proof.judge import judge
+from views_sql.proof.verdict import Verdict
+
+COUNT = {"orders": Measure(verb="count")}
+
+
+@dataclass(frozen=True)
+class Court:
+    """A database with three hosts' tables, in which declarations are judged."""
+
+    connection: psycopg.Connection[Any]
+    url: str
+
+    def judge(self, *views: View, user: UserTable | None = None, priced: bool = False) -> Verdict:
+        users = user or UserTable(table="public.Customer")
+        return judge(self.connection, Application(user=users, views=views, regions=()), priced=priced)
+
+    def faults(self, users: UserTable | None = None, /, **view: Any) -> dict[str, str]:
+        """Judge one view of Prisma's orders, and return the faults by their path."""
+        verdict = self.judge(order_view(**view), user=users)
+        assert (verdict.proven is None) == bool(verdict.faults)
+        return {fault.path.removeprefix("view.v."): fault.sentence for fault in verdict.faults}
+
+    def sum_of(self, argument: str, verb: str = "sum") -> str:
+        """Return the fault of a measure with that argument; empty without one."""
+        return self.faults(measures={"m": Measure(verb=verb, argument=argument)}).get(f"measures.m.{verb}", "")  # type: ignore[arg-type]
+
+    def dimension(self, expression: str, **more: Any) -> str:
+        """Return the fault of a dimension; empty without one."""
+        return self.faults(dimensions={"d": expression}, **more).get("dimensions.d", "")
+
+    def where(self, condition: str) -> str:
+        """Return the fault of a condition; empty without one."""
+        return self.faults(where=condition).get("where", "")
+
+
+def order_view(**changed: Any) -> View:
+    return View(**{"name": "v", "table": "public.Order", "time": "createdAt", "measures": COUNT, **changed})
+
+
+@pytest.fixture(scope="session")
+def court(any_server: Server) -> Iterator[Court]:
+    url = any_server.create(None)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS proof_stranger")
+        connection.execute((Path(__file__).parent / "hosts.sql").read_text())
+        if any_server.version >= 180000:
+            connection.execute(
+                'ALTER TABLE public."Order" ADD COLUMN doubled numeric(12, 2) GENERATED ALWAYS AS (fee * 2) VIRTUAL, '
+                'ADD COLUMN buyer text GENERATED ALWAYS AS ("customerId") VIRTUAL'
+            )
+        yield Court(connection, url)
+        connection.execute("DROP FUNCTION app.foreign_norm(text); DROP ROLE proof_stranger")
+    any_server.drop(url)

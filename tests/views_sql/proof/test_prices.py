@@ -1,0 +1,155 @@
+"""What a view costs and which indexes it lacks, and how a terminal says it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.views_sql.proof.conftest import Court, order_view
+from views_sql.declaration.application import Application, Measure, UserTable
+from views_sql.proof import prices
+from views_sql.proof.verdict import Verdict
+from views_sql.proof.words import lines
+
+
+@pytest.fixture
+def filled(court: Court) -> Iterator[psycopg.Connection[Any]]:
+    """3,000 orders of ten customers on 30 days, in a transaction that is rolled back."""
+    with court.connection.transaction(force_rollback=True):
+        court.connection.execute(
+            "INSERT INTO public.\"Customer\" SELECT 'c' || n, 'e' || n FROM generate_series(0, 9) n"
+        )
+        court.connection.execute(
+            'INSERT INTO public."Order" (id, "customerId", total, "createdAt", status, raw) '
+            "SELECT 'o' || n, 'c' || n % 10, n, '2026-01-01'::timestamp + (n / 100) * interval '1 day', 'PAID', "
+            '\'{"amount": "n/a"}\' FROM generate_series(0, 2999) n'
+        )
+        court.connection.execute('ANALYZE public."Order"')
+        yield court.connection
+
+
+def statements(verdict: Verdict) -> list[str]:
+    return [advice.statement for advice in verdict.advice]
+
+
+def test_a_small_table_is_counted(court: Court, filled: psycopg.Connection[Any]) -> None:
+    view = order_view(measures={"orders": Measure(verb="count"), "ids": Measure(verb="distinct", argument="id")})
+    (price,) = court.judge(view, priced=True).prices
+    assert (price.rows, price.groups, price.hidden, price.exact) == (3000, 300, {"ids": 3000}, True)
+    assert price.bytes > 3000 * 50
+    assert not price.saves_nothing
+
+
+def test_rows_that_do_not_count_have_no_price(court: Court, filled: psycopg.Connection[Any]) -> None:
+    (price,) = court.judge(order_view(where="status = 'DRAFT'"), priced=True).prices
+    assert (price.rows, price.groups) == (0, 0)
+
+
+def test_a_large_table_is_sampled(
+    court: Court, filled: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prices, "READ_BYTES", 200_000)
+    (price,) = court.judge(order_view(), priced=True).prices
+    assert not price.exact
+    assert 1500 < price.rows < 6000
+    assert 50 < price.groups < 900
+
+
+def test_a_view_that_saves_nothing_names_the_dimension(court: Court, filled: psycopg.Connection[Any]) -> None:
+    view = order_view(dimensions={"ref": "id", "status": "status"})
+    verdict = court.judge(view, priced=True)
+    said = "\n".join(lines(_application(view), verdict))
+    assert (
+        "view.v: 3,000 rows make 3,000 groups: this view saves nothing, drop a dimension (ref has 3,000 values)" in said
+    )
+
+
+def test_an_expression_that_raises_on_a_row_is_a_fault(court: Court, filled: psycopg.Connection[Any]) -> None:
+    measures = {
+        "orders": Measure(verb="count"),
+        "amount": Measure(verb="sum", argument="(raw ->> 'amount')::numeric"),
+    }
+    verdict = court.judge(order_view(measures=measures), priced=True)
+    (fault,) = verdict.faults
+    assert fault.path == "view.v.measures.amount"
+    assert "raises an error on a row that is there (invalid input syntax for type numeric)" in fault.sentence
+    assert verdict.proven is None
+
+
+class TestIndexes:
+    def test_one_of_user_and_time_and_one_that_begins_with_the_time(self, court: Court) -> None:
+        verdict = court.judge(
+            order_view(table="public.blog_comment", time="at"), user=UserTable(table="public.auth_user")
+        )
+        assert statements(verdict) == [
+            'CREATE INDEX CONCURRENTLY ON "public"."blog_comment" ("author_id", "at");',
+            'CREATE INDEX CONCURRENTLY ON "public"."blog_comment" ("at");',
+        ]
+
+    def test_what_is_there_is_not_advised(self, court: Court, filled: psycopg.Connection[Any]) -> None:
+        assert statements(court.judge(order_view())) == [
+            'CREATE INDEX CONCURRENTLY ON "public"."Order" USING brin ("createdAt");'  # in the order of its time
+        ]
+        filled.execute('CREATE INDEX ON public."Order" USING brin ("createdAt")')
+        assert statements(court.judge(order_view())) == []
+
+    def test_a_partial_index_does_not_count(self, court: Court, filled: psycopg.Connection[Any]) -> None:
+        filled.execute('CREATE INDEX ON public."Order" ("createdAt") WHERE status = \'PAID\'')
+        assert len(statements(court.judge(order_view()))) == 1
+
+    def test_of_partitions_each_gets_its_own_and_the_parent_adopts_them(self, court: Court) -> None:
+        verdict = court.judge(order_view(table="app.event", time="occurred_at"), user=UserTable(table="app.account"))
+        assert statements(verdict) == [
+            'CREATE INDEX CONCURRENTLY ON "app"."event_2026_01" ("account_slug", "occurred_at");',
+            'CREATE INDEX CONCURRENTLY ON "app"."event_2026_02" ("account_slug", "occurred_at");',
+            'CREATE INDEX ON "app"."event" ("account_slug", "occurred_at");',
+        ]
+        for statement in statements(verdict):
+            court.connection.execute(statement)
+        assert (
+            statements(
+                court.judge(order_view(table="app.event", time="occurred_at"), user=UserTable(table="app.account"))
+            )
+            == []
+        )
+        court.connection.execute("DROP INDEX app.event_account_slug_occurred_at_idx")
+
+    def test_without_a_time_one_of_the_user(self, court: Court) -> None:
+        verdict = court.judge(
+            order_view(table="public.blog_comment", time=None), user=UserTable(table="public.auth_user")
+        )
+        assert statements(verdict) == ['CREATE INDEX CONCURRENTLY ON "public"."blog_comment" ("author_id");']
+
+
+def _application(*views: Any) -> Application:
+    return Application(user=UserTable(table="public.Customer"), views=views, regions=())
+
+
+def test_the_words_of_a_verdict(court: Court, filled: psycopg.Connection[Any]) -> None:
+    view = order_view(dimensions={"status": "status"}, measures={"revenue": Measure(verb="sum", argument="total")})
+    said = lines(_application(view), court.judge(view, priced=True))
+    assert said[:6] == [
+        "1 view of the users of public.Customer (keys: text)",
+        "",
+        "v: public.Order by customerId, days of createdAt in UTC",
+        "  measures revenue",
+        "  grouped by status",
+        "  a change of status, total counts",
+    ]
+    assert said[6].startswith("  3,000 rows make 300 groups, about ")
+    assert said[8] == "To be run in the database, before frontview migrate:"
+    assert said[-1] == "PostgreSQL accepts it. Run the statements above, then frontview plan --write."
+
+
+def test_the_words_of_a_refusal(court: Court) -> None:
+    view = order_view(where="stauts = 'x'")
+    said = lines(_application(view), court.judge(view))
+    assert said == [
+        "1 view of the users of public.Customer",
+        "",
+        "To be mended:",
+        "  frontview.toml: view.v.where: there is no column stauts in public.Order; did you mean status?",
+        "",
+        "1 fault: nothing was made. Mend them and run frontview check again.",
+    ]

@@ -1,0 +1,92 @@
+"""What the parts of a declaration say about each other: regions that exist, names that do not meet, fields in place.
+
+Invariant: only well-formed values are compared here; what a table alone cannot say is not repeated.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from views_sql.declaration.application import Application, Measure, Region, UserTable, View
+from views_sql.declaration.fault import Fault
+from views_sql.declaration.sentences import dotted
+from views_sql.declaration.words import nearest
+
+MOST_DIMENSIONS = 8  # A key has up to two columns a dimension beside user and day, and an index at most 32 columns.
+MOST_MEASURES = 50
+DEFAULT_REGION = Region(name="default")
+
+
+def disagreements(user: UserTable, views: Iterable[View], regions: Iterable[str]) -> Iterator[Fault]:
+    """Return what is wrong between tables.
+
+    :param regions: the names of all declared regions, those included that cannot be used.
+    """
+    views, regions = list(views), {*regions, DEFAULT_REGION.name}
+    if user.table is None:
+        for field in ("key", "name"):
+            if getattr(user, field) is not None:
+                yield Fault(user.file, f"user.{field}", "it belongs to the table of users, and user.table is missing")
+    for view in views:
+        path = dotted(("view", view.name))
+        if view.user is None and user.table is None:
+            sentence = "the field is missing: there is no user.table to which a foreign key could lead"
+            yield Fault(view.file, f"{path}.user", sentence)
+        if view.region not in regions:
+            yield Fault(view.file, f"{path}.region", f"no region has this name; {nearest(view.region, regions)}")
+        for place, sentence in (*_of_view(view), *_of_measures(view), *_of_names(view, views)):
+            yield Fault(view.file, f"{path}.{place}", sentence)
+
+
+def completed(user: UserTable, views: Iterable[View], regions: Iterable[Region]) -> Application:
+    """Return the application, with the region that every declaration has."""
+    regions = tuple(regions)
+    if all(region.name != DEFAULT_REGION.name for region in regions):
+        regions = (*regions, DEFAULT_REGION)
+    return Application(user=user, views=tuple(views), regions=regions)
+
+
+def _of_view(view: View) -> Iterator[tuple[str, str]]:
+    if view.time is None:
+        for field in ("zone", "stored_zone", "longest_days"):
+            if field in view.model_fields_set:
+                yield field, "it belongs to days, and the view has no time; declare time, or leave this out"
+    if view.select is not None and view.locality is None:
+        yield "locality", 'the field is missing: only the author knows what a SELECT reads; write locality = "asserted"'
+    if view.select is None:
+        for field in ("sources", "locality"):
+            if field in view.model_fields_set:
+                yield field, "it belongs to select, and the view has none"
+    if len(view.dimensions) > MOST_DIMENSIONS:
+        yield "dimensions", f"a view has at most {MOST_DIMENSIONS} dimensions, and this one has {len(view.dimensions)}"
+    if len(view.measures) > MOST_MEASURES:
+        yield "measures", f"a view has at most {MOST_MEASURES} measures, and this one has {len(view.measures)}"
+
+
+def _of_measures(view: View) -> Iterator[tuple[str, str]]:
+    for name, measure in view.measures.items():
+        for field, sentence in _of_measure(view, measure):
+            yield f"measures.{name}.{field}", sentence
+
+
+def _of_measure(view: View, measure: Measure) -> Iterator[tuple[str, str]]:
+    if measure.verb == "percentile":
+        if measure.at is None:
+            yield "at", "the field is missing; for example at = 0.95"
+        if not measure.live:
+            yield "live", "a percentile cannot be added up, so it is never stored: write live = true"
+    elif measure.at is not None:
+        yield "at", f"it belongs to percentile, and the verb is {measure.verb}"
+    if measure.decimals is not None and measure.verb != "avg":
+        yield "decimals", f"it belongs to avg, and the verb is {measure.verb}"
+    if measure.live and view.time is None:
+        yield "live", "a live measure is computed from the rows of some days, and the view has no time"
+
+
+def _of_names(view: View, views: list[View]) -> Iterator[tuple[str, str]]:
+    """Return names that two fields of an answer, or two relations, would have."""
+    for name in view.measures:
+        if name in view.dimensions:
+            yield f"measures.{name}", "a dimension of the view has this name too; rename one of them"
+    for other in views:
+        if re.fullmatch(rf"{other.name}_[0-9]+_[a-z].*", view.name):
+            yield "table", f"a view called {view.name} would meet parts of the view {other.name}; rename one of them"

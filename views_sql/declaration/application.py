@@ -1,0 +1,184 @@
+"""What ``frontview.toml`` declares, before any database has been asked: users, dimensions, views, measures, regions.
+
+Invariant: a value that exists is well formed; what only PostgreSQL can say (columns, types, keys) is in
+:mod:`views_sql.declaration.proven`. An expression is a column's exact name, or SQL over one row.
+
+The descriptions and examples of the fields are docs/declaration.md. A field's alias is its name in the file.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from views_sql.declaration import words
+from views_sql.declaration.frozen_mapping import FrozenMapping
+
+Verb = Literal["count", "sum", "avg", "min", "max", "distinct", "percentile"]
+VERBS = {  # Of each verb, what a measure of it is, and an example.
+    "count": ("Rows.", '"count"` or `{ count = true, where = "paid" }'),
+    "sum": ("The sum of integers or numerics; 0 without any.", '{ sum = "total" }'),
+    "avg": (
+        "The average of the values that are not NULL, kept as their sum and count.",
+        '{ avg = "total", decimals = 2 }',
+    ),
+    "min": ("The least value.", '{ min = "total" }'),
+    "max": ("The greatest value.", '{ max = "total" }'),
+    "distinct": ("How many different values occur, exact over any range of days.", '{ distinct = "email" }'),
+    "percentile": (
+        "The value below which a share of the rows lies (`percentile_disc`); always live.",
+        '{ percentile = "total", at = 0.95, live = true }',
+    ),
+}
+Name = Annotated[str, AfterValidator(words.name)]
+Line = Annotated[str, AfterValidator(words.line)]
+Expression = Annotated[str, AfterValidator(words.expression)]
+Value = TypeVar("Value")
+Named = Annotated[Mapping[Name, Value], AfterValidator(FrozenMapping), PlainSerializer(dict)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given)]
+FIRST_FILE = "frontview.toml"
+
+
+class Declared(BaseModel):
+    """A table of the file: unknown fields are refused, no value is converted, nothing changes afterwards.
+
+    ``given`` are the fields that stand nowhere in the table itself.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+    given: ClassVar[frozenset[str]] = frozenset({"name", "file"})
+
+    @classmethod
+    def fields_in_file(cls) -> dict[str, str]:
+        """Return the name of each field by its name in the file."""
+        fields = {name: field for name, field in cls.model_fields.items() if name not in cls.given}
+        return {str(field.validation_alias or name): name for name, field in fields.items()}
+
+
+def _field(default: Any, description: str, example: str, **more: Any) -> Any:
+    return Field(default, description=description, examples=[example], **more)
+
+
+class UserTable(Declared):
+    """``[user]``: whose dashboards."""
+
+    given = frozenset({"file"})
+
+    table: Line | None = _field(
+        None,
+        "The table of users: schema and table as the catalog spells them. Without it every key that occurs is a user.",
+        '"public.customers"',
+    )
+    key: Line | None = _field(
+        None, "The column of that table that holds the key; left out: its primary key, if that is one column.", '"id"'
+    )
+    name: Expression | None = _field(None, "How a user is called: a column or SQL over one row.", '"display_name"')
+    zone: Line = _field("UTC", "The time zone whose days are counted.", '"America/New_York"')
+    claim: Annotated[str, AfterValidator(words.claim)] = _field(
+        "sub", "The claim of a token that holds the key; dots lead into a claim that is an object.", '"account.id"'
+    )
+    file: str = Field(default=FIRST_FILE, exclude=True)
+
+
+class Measure(Declared):
+    """One measure of a view: one verb with its argument, over the rows for which ``where`` is true.
+
+    :param argument: None for ``count``.
+    """
+
+    given = frozenset({"verb", "argument"})
+
+    verb: Verb
+    argument: Expression | None = None
+    where: Expression | None = _field(None, "Only rows for which this is true are measured.", "\"status = 'refunded'\"")
+    at: float | None = _field(
+        None, "Of `percentile`: which share of the rows lies below.", "0.95", gt=0, lt=1, allow_inf_nan=False
+    )
+    decimals: int | None = _field(None, "Of `avg`: its decimal places; left out: 2.", "1", ge=0, le=12)
+    unit: Annotated[str, AfterValidator(words.unit)] | None = _field(
+        None, "What a figure counts, for pages and clients.", '"currency:EUR"'
+    )
+    label: Line | None = _field(None, "How pages call the measure.", '"Revenue"')
+    better: Literal["more", "less"] | None = _field(None, "Which direction of a change is good.", '"less"')
+    hidden: bool = _field(False, "Kept, and shown in no answer.", "true")
+    live: bool = _field(
+        False, "Never stored: computed from the rows of the range, in the same snapshot as the rest.", "true"
+    )
+
+
+class View(Declared):
+    """``[view.NAME]``: rows of one table, counted by user, day and dimensions.
+
+    :param select_text: what the file ``select`` holds.
+    """
+
+    given = frozenset({"name", "select_text", "file"})
+
+    name: Name
+    table: Line = _field(
+        ..., "The table whose rows are measured, as the catalog spells it, unquoted.", '"public.Order"'
+    )
+    user: Line | None = _field(
+        None,
+        "The column that holds the user's key; left out: the only foreign key to the table of users.",
+        '"customerId"',
+    )
+    time: Line | None = _field(
+        None,
+        "The column of a row's time: a date, timestamp or timestamptz. Left out: the view has no days, but one row a "
+        "user and dimensions.",
+        '"createdAt"',
+    )
+    stored_zone: Line = _field("UTC", "The time zone that a timestamp without time zone is in.", '"Europe/Berlin"')
+    zone: Line | None = _field(None, "Days of another time zone than that of `[user]`.", '"Asia/Tokyo"')
+    where: Expression | None = _field(
+        None, "Only rows for which this is true are in the view.", "\"status <> 'draft'\""
+    )
+    dimensions: Named[Expression] = _field(
+        FrozenMapping({}),
+        "By what the rows are grouped: a column or SQL over one row, by name.",
+        '{ product = "productId" }',
+    )
+    measures: Named[Measure] = _field(..., "What is counted, by name; see below.", '{ orders = "count" }')
+    region: Name = _field("default", "The cache region that keeps the answers.", '"dashboard"')
+    ttl_seconds: Annotated[int, BeforeValidator(words.duration)] = _field(
+        600, "How long an answer may be kept.", '"10m"', validation_alias="ttl", ge=1, le=7 * 86_400
+    )
+    longest_days: int = _field(400, "The longest range of days that a request may ask for.", "800", ge=1, le=4000)
+    trust: Lines = _field(
+        (),
+        "Functions outside of pg_catalog that the expressions may use, each with the types of its arguments.",
+        '["app.norm(text)"]',
+    )
+    select: Annotated[str, AfterValidator(words.script)] | None = _field(
+        None,
+        "A file with a SELECT whose rows take the place of the table's; its columns are those of the expressions.",
+        '"sql/open_orders_v01.sql"',
+    )
+    sources: Lines = _field((), "Of `select`: the tables that it reads beside `table`.", '["public.Item"]')
+    locality: Literal["asserted"] | None = _field(
+        None,
+        "Of `select`: the author answers for it that a row depends on rows of its user and day only.",
+        '"asserted"',
+    )
+    select_text: str | None = None
+    file: str = Field(default=FIRST_FILE, exclude=True)
+
+
+class Region(Declared):
+    """``[region.NAME]``: a part of the front cache with limits of its own."""
+
+    name: Name
+    max_entries: int = _field(500, "The most answers that it keeps.", "1000", ge=1, le=10**7)
+    max_bytes: Annotated[int, BeforeValidator(words.size)] = _field(
+        50 * 10**6, "The most memory that its answers occupy in one process.", '"50 MB"', ge=1000, le=10**12
+    )
+    file: str = Field(default=FIRST_FILE, exclude=True)
+
+
+class Application(Declared):
+    """Everything that a project declares, from all of its files."""
+
+    user: UserTable
+    views: tuple[View, ...]
+    regions: tuple[Region, ...]

@@ -1,0 +1,118 @@
+"""What PostgreSQL says about a declaration: every name resolved, every expression as PostgreSQL spells it.
+
+Invariant: no text of the author's is in here. What stands in DDL was deparsed by PostgreSQL from a parse tree, with
+schema-qualified names; names of columns are the catalog's.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+KeyKind = Literal["integer", "text", "uuid"]
+TimeKind = Literal["date", "timestamp", "timestamptz"]
+TableKind = Literal["plain", "partitioned", "inherited"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenTable:
+    """A captured table in the catalog's spelling, unquoted."""
+
+    schema: str
+    name: str
+    kind: TableKind
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A column that a consumer shows or computes from.
+
+    :param as_text: whether values are compared as text, since equality misses a difference or does not exist.
+    """
+
+    column: str
+    as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenSource:
+    """What is captured of one table for one consumer.
+
+    :param name: of the source: that of its consumer.
+    :param user_column: holds the user key.
+    :param time_column: None: the source has no day.
+    :param zone: the zone whose days are counted; None for a date column.
+    :param stored_zone: the zone that a timestamp without time zone is in.
+    """
+
+    name: str
+    table: ProvenTable
+    user_column: str
+    time_column: str | None
+    time_kind: TimeKind | None
+    zone: str | None
+    stored_zone: str
+    watched: tuple[Watched, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumn:
+    """A column of the row view.
+
+    :param name: its fixed name there: a dimension's own name behind ``d_``, a measure's argument behind ``m_``, the
+        rows that a measure counts behind ``w_``.
+    :param type: as ``format_type`` prints it.
+    """
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenMeasure:
+    """A measure of a view; ``argument`` and ``where`` are names of columns of the row view."""
+
+    name: str
+    verb: str
+    argument: str | None
+    where: str | None
+    type: str
+    at: float | None = None
+    decimals: int | None = None
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenView:
+    """A view whose row view PostgreSQL has accepted.
+
+    :param row_select: the definition of the row view, deparsed: columns ``user_key``, ``at`` (the time; absent without
+        one), ``day`` (the guarded local day), and ``columns``; only rows for which the view's ``where`` is true.
+    :param trusted: functions outside pg_catalog that the author vouches for and that it calls, with their arguments.
+    :param dimensions: columns of the row view by the dimension's name.
+    """
+
+    name: str
+    source: ProvenSource
+    row_select: str
+    dimensions: dict[str, RowColumn]
+    columns: tuple[RowColumn, ...]
+    measures: tuple[ProvenMeasure, ...]
+    longest_days: int
+    region: str
+    ttl_seconds: int
+    trusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenApplication:
+    """A declaration that may be installed.
+
+    :param users: the table of users, if one is declared.
+    """
+
+    key_kind: KeyKind
+    claim: str
+    users: ProvenTable | None
+    user_key: str | None
+    zone: str
+    views: tuple[ProvenView, ...]

@@ -1,0 +1,167 @@
+"""What an installed declaration serves: its views as the endpoints, their documentation and the pages need them.
+
+Invariant: it goes through JSON unchanged, since every process reads it from the database; a name in it that stands in a
+statement, that of a view's function, has passed a pattern.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from models.errors import CatalogError
+from views_sql.declaration.application import Application, View
+from views_sql.declaration.proven import KeyKind, ProvenApplication, ProvenView
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+DEFAULT_DAYS = 30  # The range of a request that names no day, where the view may be asked for as many.
+
+
+@dataclass(frozen=True, slots=True)
+class ServedDimension:
+    """A dimension; ``type`` is PostgreSQL's, as ``format_type`` prints it."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServedMeasure:
+    """A measure, and what pages show beside its figures.
+
+    :param type: of its argument.
+    """
+
+    name: str
+    verb: str
+    type: str
+    decimals: int | None = None
+    unit: str | None = None
+    label: str | None = None
+    better: str | None = None
+    hidden: bool = False
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServedView:
+    """A view that may be asked.
+
+    :param daily: whether its rows have days.
+    :param zone: the zone whose days are counted.
+    :param source: the captured source that its answers depend on.
+    :param users_source: the one that says whether a user exists; None without a table of users.
+    """
+
+    name: str
+    number: int
+    daily: bool
+    zone: str
+    longest_days: int
+    region: str
+    ttl_seconds: int
+    source: str
+    dimensions: tuple[ServedDimension, ...]
+    measures: tuple[ServedMeasure, ...]
+    users_source: str | None = None
+
+    @property
+    def function(self) -> str:
+        """The function that answers questions about it."""
+        return f"frontview.{self.name}_{self.number}_read"
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The measures that are not hidden."""
+        return tuple(measure.name for measure in self.measures if not measure.hidden)
+
+    @property
+    def default_days(self) -> int:
+        """How many days a request without ``from`` asks for."""
+        return min(DEFAULT_DAYS, self.longest_days)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedApplication:
+    """Everything that an installed declaration serves; ``fingerprint`` names the declaration.
+
+    :param claim: the claim of a token that holds the user's key, as a dotted path.
+    :raises CatalogError: a name is none.
+    """
+
+    fingerprint: str
+    key_kind: KeyKind
+    zone: str
+    views: tuple[ServedView, ...]
+    claim: str = "sub"
+
+    def __post_init__(self) -> None:
+        for view in self.views:
+            names = (view.name, *(it.name for it in view.dimensions), *(it.name for it in view.measures))
+            for name in names:
+                if not _NAME.fullmatch(name):
+                    raise CatalogError(f"{name!r} is no name of a view, dimension or measure")
+
+    def view(self, name: str) -> ServedView | None:
+        """Return the view of that name, or None."""
+        return next((view for view in self.views if view.name == name), None)
+
+
+def served(application: Application, proven: ProvenApplication, number: int, fingerprint: str) -> ServedApplication:
+    """Return what a declaration serves once it is installed under ``number``."""
+    declared = {view.name: view for view in application.views}
+    views = tuple(_view(declared[view.name], view, view.source.zone or proven.zone, number) for view in proven.views)
+    return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim)
+
+
+def to_json(application: ServedApplication) -> dict[str, Any]:
+    """Return it as a JSON object."""
+    return asdict(application)
+
+
+def from_json(content: dict[str, Any]) -> ServedApplication:
+    """Return the application that :func:`to_json` wrote.
+
+    :raises CatalogError: it is none, or holds a name that is none.
+    """
+    try:
+        views = tuple(
+            ServedView(
+                **view
+                | {
+                    "number": int(view["number"]),
+                    "dimensions": tuple(ServedDimension(**it) for it in view["dimensions"]),
+                    "measures": tuple(ServedMeasure(**it) for it in view["measures"]),
+                }
+            )
+            for view in content["views"]
+        )
+        return ServedApplication(**content | {"views": views})
+    except (KeyError, TypeError, ValueError) as error:
+        raise CatalogError("what the installed declaration serves has another form than this version reads") from error
+
+
+def _view(declared: View, proven: ProvenView, zone: str, number: int) -> ServedView:
+    words = ("unit", "label", "better", "hidden")
+    return ServedView(
+        proven.name,
+        number,
+        proven.source.time_kind is not None,
+        zone,
+        proven.longest_days,
+        proven.region,
+        proven.ttl_seconds,
+        proven.source.name,
+        tuple(ServedDimension(name, it.type, it.nullable) for name, it in proven.dimensions.items()),
+        tuple(
+            ServedMeasure(
+                it.name,
+                it.verb,
+                it.type,
+                it.decimals,
+                live=it.live or it.verb == "percentile",
+                **{word: getattr(declared.measures[it.name], word) for word in words},
+            )
+            for it in proven.measures
+        ),
+    )

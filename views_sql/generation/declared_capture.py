@@ -1,0 +1,175 @@
+"""The DDL that captures the changes of a table for one consumer of a declaration.
+
+Invariant: no writer fails, waits or logs a wrong key because somebody renames a column, a table or a schema. From
+PostgreSQL 16 on the table itself is captured by functions over its row type, whose stored parse trees follow a rename.
+PostgreSQL 15, partitions and children are captured by names, which are compared with the catalog's first; where they
+differ, every key is logged. No DDL here depends on a partition, so that dropping one is not refused.
+"""
+
+from views_sql.declaration.maintained_view import EVENTS
+from views_sql.declaration.proven import ProvenSource, ProvenTable, TimeKind
+from views_sql.generation.names import dollar_quoted, dollar_tag, identifier, literal, quoted
+from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
+from views_sql.loader import fill_in, read_sql
+
+KEY_FUNCTIONS = ("captured_user", "captured_day", "captured_digest")
+TYPES: dict[TimeKind, str] = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
+
+
+def capture_declared(source: ProvenSource, template_version: int = 1) -> list[str]:
+    """Return the trigger functions, the registration, and the triggers on the table and all its partitions."""
+    name, table = identifier(source.name), quoted_table(source.table)
+    watched = ", ".join(literal(it.column) for it in source.watched)
+    columns = f"{literal(source.user_column)}, {literal(source.time_column) if source.time_column else 'NULL'}"
+    register = (
+        "INSERT INTO frontview.source (source, relation, user_column, day_column, events, watched) VALUES ("
+        f"{literal(name)}, {literal(table)}::regclass, {columns}, "
+        f"ARRAY[{', '.join(map(literal, EVENTS))}], ARRAY[{watched}]::text[])"
+    )
+    return [
+        _by_name(source, template_version),
+        close(f"named_capture_{name}"),
+        _by_row_type(source, template_version),
+        register,
+        f"SELECT frontview.install_triggers({literal(name)})",
+        GRANT_RIGHTS,
+    ]
+
+
+def stop_declared(name: str) -> list[str]:
+    """Return the DDL that removes triggers, functions and registration of a source, and nothing of its table."""
+    identifier(name)
+    functions = [f"frontview.{it}_{name}" for it in ("capture", "named_capture", *KEY_FUNCTIONS)]
+    return [
+        forget_captured(name),
+        f"SELECT frontview.remove_triggers({literal(name)})",
+        *(f"DROP FUNCTION IF EXISTS {function}" for function in functions),
+        f"DELETE FROM frontview.source WHERE source = {literal(name)}",
+        GRANT_RIGHTS,
+    ]
+
+
+def quoted_table(table: ProvenTable) -> str:
+    """Return a table's name as it stands in DDL."""
+    return f"{quoted(table.schema)}.{quoted(table.name)}"
+
+
+def day_of(source: ProvenSource, column: str) -> str:
+    """Return the expression of the day of a row, NULL where it has none; ``column`` is the time, as SQL.
+
+    A time outside of the years 1 to 9999 has no day: ``AT TIME ZONE`` would raise for some of them in the writer.
+    """
+    if source.time_column is None or source.time_kind is None:
+        return "'-infinity'::date"
+    if source.time_kind == "date":
+        return column
+    kind, offset = TYPES[source.time_kind], "+00" if source.time_kind == "timestamptz" else ""
+    moment = column if offset else f"({column} AT TIME ZONE {literal(source.stored_zone)})"
+    return (
+        f"CASE WHEN {column} BETWEEN '0001-01-02 00:00{offset}'::{kind} AND '9999-12-30 00:00{offset}'::{kind} "
+        f"THEN ({moment} AT TIME ZONE {literal(source.zone or 'UTC')})::date END"
+    )
+
+
+def _by_row_type(source: ProvenSource, template_version: int) -> str:
+    """Return the DDL of the functions over the row type, and of the trigger function that uses them, if it is for them.
+
+    They are parsed under a search path of their own, since they keep what their operators meant then.
+    """
+    row, name = f"({quoted_table(source.table)})", source.name
+    bodies = {
+        "captured_user": ("frontview.user_key", f"($1).{quoted(source.user_column)}"),
+        "captured_day": ("date", day_of(source, _time(source, "($1)"))),
+        "captured_digest": ("bytea", _digest(source, "($1)")),
+    }
+    functions = [
+        statement
+        for function, (returned, body) in bodies.items()
+        for statement in (
+            f"CREATE FUNCTION frontview.{function}_{name}{row} RETURNS {returned} LANGUAGE sql STABLE RETURN {body}",
+            close(f"{function}_{name}"),
+        )
+    ]
+    values = {
+        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({row})"
+        for part in ("user", "day", "digest")
+        for row in ("n", "o", "old", "new")
+    }
+    if source.time_column is None:
+        values |= {f"day_of_{row}": "'-infinity'::date" for row in ("n", "o", "old", "new")}
+    functions += [_trigger_function(f"capture_{name}", source, values, "", template_version), close(f"capture_{name}")]
+    return _from_16_on(functions)
+
+
+def _by_name(source: ProvenSource, template_version: int) -> str:
+    values: dict[str, str] = {}
+    for row in ("n", "o", "old", "new"):
+        values[f"user_of_{row}"] = f"{row}.{quoted(source.user_column)}"
+        values[f"day_of_{row}"] = day_of(source, _time(source, row))
+        values[f"digest_of_{row}"] = _digest(source, row)
+    used = captured_columns(source)
+    keys = 1 if source.time_column is None else 2
+    first, others = used[:keys], used[keys:]
+    renamed = f"\n        OR {_renamed(first, 0)}"
+    if others:
+        renamed += f"\n        OR (TG_OP = 'UPDATE' AND TG_LEVEL = 'STATEMENT' AND ({_renamed(others, keys)}))"
+    return _trigger_function(f"named_capture_{source.name}", source, values, renamed, template_version)
+
+
+def captured_columns(source: ProvenSource) -> tuple[str, ...]:
+    """Return the columns that capture reads, each once: the user's, the time's and those that are watched."""
+    time = () if source.time_column is None else (source.time_column,)
+    watched = (it.column for it in source.watched)
+    return tuple(dict.fromkeys((source.user_column, *time, *watched)))
+
+
+def _time(source: ProvenSource, row: str) -> str:
+    return "NULL" if source.time_column is None else f"{row}.{quoted(source.time_column)}"
+
+
+def _renamed(columns: tuple[str, ...], first: int) -> str:
+    """Return the condition that a column has another name now; the trigger's arguments are the columns' numbers.
+
+    Asked of the session's own catalog cache: a query on pg_attribute costs the writer six times as much.
+    """
+    names = (
+        "(pg_identify_object_as_address('pg_class'::regclass, TG_RELID, "
+        f"TG_ARGV[{first + n}]::integer)).object_names[3] IS DISTINCT FROM {literal(column)}"
+        for n, column in enumerate(columns)
+    )
+    return "\n        OR ".join(names)
+
+
+def _digest(source: ProvenSource, row: str) -> str:
+    """Return the expression of a digest of the watched values' bytes, which tells apart what equality does not."""
+    values = (
+        f'{row}.{quoted(it.column)}::text COLLATE "C"' if it.as_text else f"{row}.{quoted(it.column)}"
+        for it in source.watched
+    )
+    return f"sha256(record_send(ROW({', '.join(values)})))"
+
+
+def _trigger_function(
+    function: str, source: ProvenSource, values: dict[str, str], renamed: str, template_version: int
+) -> str:
+    names = {"function": function, "source": literal(source.name), "renamed": renamed, **values}
+    return fill_in(
+        read_sql("declared_capture", template_version), {**names, "quote": dollar_tag("".join(names.values()))}
+    )
+
+
+def _from_16_on(statements: list[str]) -> str:
+    executed = "\n".join(f"    EXECUTE {dollar_quoted(statement)};" for statement in statements)
+    body = f"""
+DECLARE
+    path text := current_setting('search_path');
+BEGIN
+    IF current_setting('server_version_num')::integer < 160000 THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', TRUE);
+{executed}
+    PERFORM set_config('search_path', path, TRUE);
+END
+"""
+    return f"DO {dollar_quoted(body)}"

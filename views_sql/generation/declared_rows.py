@@ -1,0 +1,67 @@
+"""How the live rows of a declared view are read: grouped from its row view, by ranges of an index on user and time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.declaration.proven import ProvenView
+from views_sql.generation.live_rows import ALWAYS_NULL, LiveRows
+from views_sql.generation.names import identifier
+from views_sql.generation.rights import close
+from views_sql.generation.row_view import counts, days_between
+from views_sql.generation.stored_columns import TEMPLATE_VERSION
+from views_sql.loader import fill_in, read_sql
+
+# Days in a row are one range; of infinite days and of those that no row has there are none.
+_RUNS = (
+    "(SELECT min(o.day) AS first_day, max(o.day) AS last_day FROM ("
+    "SELECT u.day, u.day - row_number() OVER (ORDER BY u.day)::integer AS run"
+    " FROM (SELECT DISTINCT unnest({days}) AS day) u WHERE u.day BETWEEN '0001-01-02' AND '9999-12-30'"
+    ") o GROUP BY o.run) s"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRows(LiveRows):
+    """The live rows of a view over a row view.
+
+    :param rows: returns the SELECT that groups those rows ``r`` of the row view that meet a condition.
+    """
+
+    proven: ProvenView
+    rows: Callable[[str], str]
+
+    def since(self, first: str) -> str:
+        """Return the SELECT of the rows from a day on, with a bound on the time for an index that begins with it."""
+        return self._always_null(self.rows(f"r.user_key IS NOT NULL AND {days_between(self.proven, 'r', first, None)}"))
+
+    def of_all(self, first: str, before: str) -> str:
+        """Return the item of all users' rows from the day ``first`` on and before another."""
+        days = days_between(self.proven, "r", first, f"{before} - 1")
+        return f"({self.rows(f'r.user_key IS NOT NULL AND {days}')}) v"
+
+    def of_user(self, user: str, first: str, last: str) -> str:
+        """Return the item of a user's rows of the days ``first`` to ``last``."""
+        return f"frontview.{self.view.name}_days({user}, {first}, {last}) v"
+
+    def on_days(self, user: str, days: str) -> str:
+        """Return the item of a user's rows on the days of an array: one range of the index for days in a row."""
+        of_run = f"SELECT d.* FROM {self.of_user(user, 's.first_day', 's.last_day')[:-1]}d OFFSET 0"
+        return f"{_RUNS.format(days=days)} CROSS JOIN LATERAL ({of_run}) v"
+
+    def functions(self) -> list[str]:
+        """Return the DDL of the function that reads a user's rows of some days; PostgreSQL puts it into its callers."""
+        if self.view.day_column is None:
+            return []
+        where = f"r.user_key = p_user AND {days_between(self.proven, 'r', 'p_first', 'p_last')}"
+        names = {"name": identifier(self.view.name), "select": self._always_null(self.rows(where))}
+        return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
+
+    @staticmethod
+    def _always_null(select: str) -> str:
+        return f"SELECT s.*, {ALWAYS_NULL} FROM (\n{select}\n) s"  # nosec B608  # names are checked
+
+
+def declared_rows(proven: ProvenView, view: MaintainedView, rows: Callable[[str], str]) -> DeclaredRows:
+    """Return the live rows of a maintained view that is made of a declared one."""
+    return DeclaredRows(view, rows(counts(proven, "r")), proven, rows)

@@ -1,0 +1,63 @@
+"""The DDL of everything that is made of a declared view: row view, tiers, hidden views and the function that reads it.
+
+Invariant: every name that is made carries the number of the declaration, so that two declarations stand side by side.
+"""
+
+from functools import partial
+
+from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.generation.declared_rows import declared_rows
+from views_sql.generation.grouped_read import create_grouped_read, drop_grouped_read
+from views_sql.generation.names import identifier, quoted
+from views_sql.generation.row_view import create_row_view, drop_row_view
+from views_sql.generation.stored_columns import (
+    TEMPLATE_VERSION,
+    distinct_measures,
+    maintained,
+    maintained_values,
+    select_rows,
+    select_values,
+    values_name,
+    view_name,
+)
+from views_sql.generation.tiers import create_from_live_rows, drop_maintained_view
+
+
+def create_users(application: ProvenApplication, number: int) -> list[str]:
+    """Return the DDL of the view of the keys of the declared users, ``frontview.user_<number>``; none without them."""
+    if application.users is None or application.user_key is None:
+        return []
+    table = f"{quoted(application.users.schema)}.{quoted(application.users.name)}"
+    select = f"SELECT u.{quoted(application.user_key)} AS user_key FROM {table} u"  # nosec B608  # names are quoted
+    return [f"CREATE VIEW frontview.user_{number} AS {select}"]
+
+
+def drop_users(application: ProvenApplication, number: int) -> list[str]:
+    """Return the DDL that drops it."""
+    return [] if application.users is None else [f"DROP VIEW frontview.user_{number}"]
+
+
+def create_declared_view(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:
+    """Return the DDL of one view of the declaration of that number; its source is captured, and its users are there.
+
+    It fails unless PostgreSQL proves every key that it makes.
+    """
+    name = view_name(view, number)
+    rows = declared_rows(view, maintained(view, number), partial(select_rows, view, number))
+    statements = [*create_row_view(view, name), *create_from_live_rows(rows.view, rows, TEMPLATE_VERSION)]
+    for measure in distinct_measures(view):
+        hidden = maintained_values(view, measure, number)
+        values = declared_rows(view, hidden, partial(select_values, view, measure, number))
+        statements += create_from_live_rows(hidden, values, TEMPLATE_VERSION)
+    return [*statements, *create_grouped_read(application, view, number)]
+
+
+def drop_declared_view(view: ProvenView, number: int) -> list[str]:
+    """Return the DDL that drops what :func:`create_declared_view` makes."""
+    hidden = [
+        statement
+        for measure in distinct_measures(view)
+        for statement in drop_maintained_view(values_name(view, measure, number))
+    ]
+    name = identifier(view_name(view, number))
+    return [*drop_grouped_read(name), *hidden, *drop_maintained_view(name), *drop_row_view(name)]

@@ -1,0 +1,83 @@
+"""The DDL of the function that answers questions about a declared view, from its template.
+
+Invariant: the function's text is static; what a request says reaches it as values of parameters and nowhere else.
+"""
+
+from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.generation.names import identifier, literal
+from views_sql.generation.read_groups import filter_checks, filter_parameters
+from views_sql.generation.read_measures import settings, sort_value
+from views_sql.generation.read_range import ReadRange, read_range
+from views_sql.generation.read_statements import statements
+from views_sql.generation.rights import allow, close
+from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
+from views_sql.loader import fill_in, read_sql
+
+
+def create_grouped_read(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:
+    """Return the DDL of the function that answers questions about a view; web workers may call it."""
+    name = f"{view_name(view, number)}_read"
+    text = fill_in(read_sql("grouped_read", TEMPLATE_VERSION), _names(application, view, number))
+    return [text, close(name), *allow("frontview_web", (name,), ("EXECUTE",), as_owner=True)]
+
+
+def drop_grouped_read(name: str) -> list[str]:
+    """Return the DDL that drops the function of a view, and who may call it."""
+    function = f"frontview.{identifier(name)}_read"
+    return [
+        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
+        f"DROP FUNCTION {function}",
+    ]
+
+
+def _names(application: ProvenApplication, view: ProvenView, number: int) -> dict[str, str]:
+    """Return what the template leaves open."""
+    days = read_range(application, view)
+    return {
+        "name": view_name(view, number),
+        "dimensions": ",".join(map(identifier, view.dimensions)),
+        "measures": ",".join(identifier(measure.name) for measure in view.measures),
+        "filter_parameters": filter_parameters(view),
+        "filter_checks": filter_checks(view),
+        "settings": settings(view),
+        "flags": _flags(view),
+        "hidden_views": _hidden_views(view, number),
+        "no_user": _no_user(application, number, days),
+        "can_be_ordered_by": _can_be_ordered_by(view),
+        "statements": statements(view, number, days),
+    } | days.names
+
+
+def _flags(view: ProvenView) -> str:
+    """Return the variables that say what was asked for, and where a hidden view stands among the views read."""
+    lines = [f"by_{name} boolean := COALESCE('{name}' = ANY (p_group_by), FALSE);" for name in view.dimensions]
+    lines += [f"want_{it.name} boolean := COALESCE('{it.name}' = ANY (p_measures), TRUE);" for it in view.measures]
+    lines += [f"place_{place} integer;" for place, _ in enumerate(distinct_measures(view), 1)]
+    return "\n    ".join(lines)
+
+
+def _hidden_views(view: ProvenView, number: int) -> str:
+    return "\n    ".join(
+        f"IF want_{measure.name} THEN\n        views := views || '{values_name(view, measure, number)}'::text;\n"
+        f"        place_{place} := cardinality(views);\n    END IF;"
+        for place, measure in enumerate(distinct_measures(view), 1)
+    )
+
+
+def _no_user(application: ProvenApplication, number: int, days: ReadRange) -> str:
+    if application.users is None:
+        return ""
+    return (
+        f"IF NOT EXISTS (SELECT FROM frontview.user_{number} u WHERE u.user_key = p_user) THEN\n"  # nosec B608  # a number
+        f"        RETURN frontview.end_read(state, NULL, {days.names['no_answer']});\n    END IF;"
+    )
+
+
+def _can_be_ordered_by(view: ProvenView) -> str:
+    able = [f"(sort_by = '{name}' AND by_{name})" for name in view.dimensions]
+    able += [
+        f"(sort_by = '{measure.name}' AND want_{measure.name})"
+        for measure in view.measures
+        if sort_value(view, measure, "x")
+    ]
+    return " OR ".join(["sort_by = 'period'", *able])

@@ -1,0 +1,162 @@
+"""The measures in a grouped read: the values that an answer shows, from sums of stored columns or from rows.
+
+Invariant: what is computed of the range that was asked for has the measure's plain name behind its prefix; what is
+computed of the earlier range has ``e_`` before it.
+"""
+
+from dataclasses import dataclass
+
+from views_sql.declaration.proven import ProvenMeasure, ProvenView
+from views_sql.generation.names import identifier
+from views_sql.generation.stored_columns import argument_type, distinct_measures, is_live, value_columns
+
+SIDES = (("", "0"), ("e_", "1"))  # The range, and the earlier range: the prefix of columns, and how rows are marked.
+AVERAGE_DECIMALS = 2
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Measures that are no sums of tiers' columns, and the rows that they are computed from.
+
+    :param rows: name of the common table expression of the rows.
+    :param result: name of the one of the results: a row for each place and period, and the totals.
+    :param columns: the columns of a row ``v`` that are read in addition to its group.
+    """
+
+    rows: str
+    result: str
+    measures: tuple[ProvenMeasure, ...]
+    columns: tuple[str, ...]
+
+    def aggregates(self, sides: tuple[tuple[str, str], ...]) -> str:
+        """Return the aggregates of each side over rows ``c``, each after a comma; no sides: over all rows."""
+        return "".join(
+            f", {_aggregate(self, measure, side)} AS {prefix}m_{measure.name}"
+            for measure in self.measures
+            for prefix, side in (sides or (("", ""),))
+        )
+
+    @property
+    def wanted(self) -> str:
+        """The condition that one of the measures was asked for."""
+        return "(" + " OR ".join(f"want_{measure.name}" for measure in self.measures) + ")"
+
+    @property
+    def ordered_by(self) -> str:
+        """The condition that the answer is ordered by one of them."""
+        return "sort_by IN (" + ", ".join(f"'{measure.name}'" for measure in self.measures) + ")"
+
+
+def counted_measures(view: ProvenView) -> list[Counted]:
+    """Return the distinct measures, each with its hidden view's rows, then all live ones with rows of the row view."""
+    counted = [
+        Counted(f"value_row_{place}", f"counted_{place}", (measure,), ("value",))
+        for place, measure in enumerate(distinct_measures(view), 1)
+    ]
+    live = tuple(measure for measure in view.measures if is_live(measure))
+    columns = (name for measure in live for name in (measure.argument, measure.where) if name)
+    return counted + ([Counted("live_row", "counted_live", live, tuple(dict.fromkeys(columns)))] if live else [])
+
+
+def merged_columns(view: ProvenView, rows: str) -> str:
+    """Return the stored columns merged over rows of either side, each after a comma."""
+    return "".join(f", {it.merge}({rows}.{it.name}) AS {it.name}" for it in value_columns(view))
+
+
+def sided_columns(view: ProvenView, rows: str, prefix: str, side: str) -> str:
+    """Return the stored columns merged over the rows of one side, each after a comma."""
+    return "".join(
+        f", {it.merge}({rows}.{it.name}) FILTER (WHERE {rows}.side = {side}) AS {prefix}{it.name}"
+        for it in value_columns(view)
+    )
+
+
+def value_of(measure: ProvenMeasure, rows: str, prefix: str = "") -> str:
+    """Return what an answer shows of a measure, from merged columns of ``rows`` or, if it is counted, its result."""
+    column = f"{rows}.{prefix}m_{measure.name}"
+    if measure.verb in ("count", "sum", "distinct"):
+        return f"COALESCE({column}, 0)"
+    if measure.verb == "avg" and not is_live(measure):
+        return _average(f"{rows}.{prefix}s_{measure.name}", f"{rows}.{prefix}c_{measure.name}", measure)
+    return column
+
+
+def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | None:
+    """Return the number by which a value of a measure is ordered; None: it cannot be."""
+    kind = _kind(view, measure)
+    if kind in _NUMBERS:
+        return f"({value})::numeric"
+    if kind == "date":
+        return f"({value} - '2000-01-01'::date)::numeric"
+    return f"extract(epoch FROM {value})" if kind.startswith(("timestamp", "interval")) else None
+
+
+def settings(view: ProvenView) -> str:
+    """Return the setting that instants need: in JSON they are in the zone of the session."""
+    zoned = any(_kind(view, measure) == "timestamp with time zone" for measure in view.measures)
+    return "SET timezone = 'UTC'\n" if zoned else ""
+
+
+def members(view: ProvenView, *, compared: bool) -> str:
+    """Return the members of a JSON object with the measures of a row ``f``, and what they are compared with."""
+    now = [_member(measure, _json(view, measure, f"f.v_{measure.name}")) for measure in view.measures]
+    if not compared:
+        return ", ".join(now)
+    earlier = ", ".join(_member(it, _json(view, it, f"f.e_{it.name}")) for it in view.measures)
+    change = ", ".join(_member(it, f"to_json({_change(view, it)})::text") for it in view.measures)
+    both = f"""'"previous":{{' || concat_ws(',', {earlier}) || '}},"change":{{' || concat_ws(',', {change}) || '}}'"""
+    return ", ".join([*now, both])
+
+
+def _member(measure: ProvenMeasure, json: str) -> str:
+    name = identifier(measure.name)
+    return f"""CASE WHEN want_{name} THEN '"{name}":' || COALESCE({json}, 'null') END"""
+
+
+def _json(view: ProvenView, measure: ProvenMeasure, value: str) -> str:
+    """Return the JSON text of a value. Measured, to_json takes most of the time of an answer of numbers."""
+    summed = argument_type(view, measure) if measure.verb in ("sum", "avg") else _kind(view, measure)
+    if measure.verb in ("count", "distinct") or summed in ("smallint", "integer", "bigint"):
+        return f"{value}::text"
+    if summed == "numeric":  # NaN, which is greater than infinity, is no number in JSON.
+        finite = f"{value} > '-Infinity' AND {value} < 'Infinity'"
+        return f"CASE WHEN {finite} THEN {value}::text ELSE to_json({value})::text END"
+    return f"to_json({value})::text"
+
+
+def _change(view: ProvenView, measure: ProvenMeasure) -> str:
+    """Return how much a measure changed, as a share of what it was; NULL where there is no such number."""
+    if _kind(view, measure) not in _NUMBERS:
+        return "NULL::numeric"
+    now, earlier = f"f.v_{measure.name}::numeric", f"f.e_{measure.name}::numeric"
+    return f"trim_scale(round(({now} - {earlier}) / NULLIF({earlier}, 0), 4))"
+
+
+def _aggregate(counted: Counted, measure: ProvenMeasure, side: str) -> str:
+    conditions = [f"c.side = {side}"] if side else []
+    if is_live(measure) and measure.where:
+        conditions.append(f"c.{identifier(measure.where)}")
+    only = f"FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
+    argument = f"c.{identifier(measure.argument)}" if measure.argument else "*"
+    if measure.verb == "distinct":
+        return f"count(DISTINCT {argument if is_live(measure) else 'c.value'}) {only}"
+    if measure.verb == "percentile":
+        return f"percentile_disc({float(measure.at or 0)!r}) WITHIN GROUP (ORDER BY {argument}) {only}"
+    if measure.verb == "avg":
+        return _average(f"sum({argument}) {only}", f"count({argument}) {only}", measure)
+    if measure.verb == "sum":
+        return f"COALESCE(sum({argument}) {only}, 0)"
+    return f"{measure.verb}({argument}) {only}"
+
+
+def _average(total: str, count: str, measure: ProvenMeasure) -> str:
+    decimals = AVERAGE_DECIMALS if measure.decimals is None else int(measure.decimals)
+    return f"round(({total})::numeric / NULLIF({count}, 0), {decimals})"
+
+
+def _kind(view: ProvenView, measure: ProvenMeasure) -> str:
+    """Return the type of what an answer shows of a measure, without its modifier."""
+    if measure.verb not in ("min", "max", "percentile"):
+        return "numeric"
+    return argument_type(view, measure)

@@ -1,0 +1,129 @@
+"""The parts of a grouped read that are about days: its parameters, checks, periods; a view without time has none.
+
+A day of the earlier range counts in the period of the day that it is compared with: the one that is as many days later
+as the range is long, or that is a year later. The earlier range of a range [a, b) is [a − 1 year, b − 1 year), so
+ranges that follow each other are compared with ranges that follow each other.
+"""
+
+from dataclasses import dataclass, replace
+
+from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.declaration.served import DEFAULT_DAYS
+from views_sql.generation.names import literal
+
+_VARIABLES = """zone CONSTANT text := {zone};
+    last_day date := COALESCE(p_to, (now() AT TIME ZONE zone)::date);
+    first_day date := COALESCE(p_from, last_day - {default_days} + 1);
+    unit text;
+    step interval;
+    earlier_first date;
+    earlier_last date;"""
+_CHECKS = """p_granularity := COALESCE(p_granularity, 'day');
+    unit := NULLIF(p_granularity, 'total');
+    step := CASE p_granularity
+        WHEN 'day' THEN '1 day' WHEN 'week' THEN '7 days' WHEN 'month' THEN '1 month' WHEN 'quarter' THEN '3 months'
+        WHEN 'year' THEN '1 year' WHEN 'total' THEN '10000 years'
+    END;
+    IF first_day > last_day THEN
+        RAISE EXCEPTION '"from" (%) is after "to" (%)', first_day, last_day
+            USING ERRCODE = 'FV002', COLUMN = 'from';
+    ELSIF last_day - first_day >= {longest_days} THEN
+        RAISE EXCEPTION 'the range % to % holds % days; at most {longest_days} are allowed',
+            first_day, last_day, last_day - first_day + 1 USING ERRCODE = 'FV002', COLUMN = 'from';
+    ELSIF step IS NULL THEN
+        RAISE EXCEPTION 'there is no granularity "%"', p_granularity USING ERRCODE = 'FV002', COLUMN = 'granularity';
+    ELSIF p_compare NOT IN ('previous_period', 'previous_year') THEN
+        RAISE EXCEPTION 'nothing is called "%"', p_compare USING ERRCODE = 'FV002', COLUMN = 'compare';
+    END IF;
+    IF p_compare = 'previous_period' THEN
+        earlier_first := first_day - (last_day - first_day + 1);
+        earlier_last := first_day - 1;
+    ELSIF p_compare = 'previous_year' THEN
+        earlier_first := (first_day - '1 year'::interval)::date;
+        earlier_last := GREATEST((last_day + 1 - '1 year'::interval)::date - 1, earlier_first);
+    END IF;"""
+_STARTS = (
+    "generate_series(COALESCE(date_trunc(unit, first_day::timestamp), first_day::timestamp), last_day::timestamp, step)"
+)
+_LATER = (
+    "LEAST(GREATEST(CASE p_compare WHEN 'previous_year' THEN ({day} + '1 year'::interval)::date"
+    " ELSE {day} + (first_day - earlier_first) END, first_day), last_day)"
+)
+_HEAD = (
+    """'"from":' || to_json(first_day)::text || ',"to":' || to_json(last_day)::text"""
+    """ || ',"granularity":' || to_json(p_granularity)::text || ','"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRange:
+    """What the template leaves open about days.
+
+    :param names: placeholders of the template.
+    :param sides: of the range and of the earlier range: its first and last day, and the period of a row ``v``.
+    :param starts: a FROM item of the first instants of all periods, called ``t.start``.
+    """
+
+    names: dict[str, str]
+    sides: tuple[tuple[str, str, str], ...]
+    starts: str
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is an earlier range."""
+        return len(self.sides) > 1
+
+
+def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
+    """Return the parts about days of the function that reads a view."""
+    zone = literal(view.source.zone or application.zone)
+    if view.source.time_kind is None:
+        until = {"valid_until": f"frontview.end_of_day(now(), {zone})"}
+        return replace(_WITHOUT_DAYS, names=_WITHOUT_DAYS.names | until)
+    names = {
+        "range_parameters": "p_from date, p_to date, p_granularity text, ",
+        "compare_parameter": "p_compare text, ",
+        "range_variables": _VARIABLES.format(zone=zone, default_days=min(DEFAULT_DAYS, int(view.longest_days))),
+        "range_checks": _CHECKS.format(longest_days=int(view.longest_days)),
+        "days_read": "LEAST(first_day, earlier_first), last_day",
+        "valid_until": f"frontview.end_of_day(now(), {zone})",
+        "period_count": f"(SELECT count(*) FROM {_STARTS})",
+        "period_number": "(f.period - first_day)",
+        "head": _HEAD,
+        "period_member": """CASE WHEN unit IS NOT NULL THEN '"period":' || to_json(f.period)::text END""",
+        "period_of_start": "GREATEST(t.start::date, first_day)",
+        "no_answer": f"first_day, last_day, frontview.end_of_day(now(), {zone})",
+    }
+    return ReadRange(
+        names,
+        (
+            ("first_day", "last_day", _period("v.day")),
+            ("earlier_first", "earlier_last", _period(_LATER.format(day="v.day"))),
+        ),
+        f"{_STARTS} t (start)",
+    )
+
+
+def _period(day: str) -> str:
+    """Return the first day of a day's period; GREATEST passes over the NULL of no granularity."""
+    return f"GREATEST(date_trunc(unit, {day}::timestamp)::date, first_day)"
+
+
+_NO_PERIOD = "'2000-01-01'::date"
+_WITHOUT_DAYS = ReadRange(
+    {
+        "range_parameters": "",
+        "compare_parameter": "",
+        "range_variables": "p_compare CONSTANT text := NULL;",
+        "range_checks": "",
+        "days_read": "'-infinity', 'infinity'",
+        "period_count": "1",
+        "period_number": "0",
+        "head": "''",
+        "period_member": "NULL",
+        "period_of_start": "t.start",
+        "no_answer": "NULL, NULL, NULL",
+    },
+    (("", "", _NO_PERIOD),),
+    f"(SELECT {_NO_PERIOD}) t (start)",
+)

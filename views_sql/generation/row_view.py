@@ -1,0 +1,56 @@
+"""The row view of a declared view, and how its rows are found by an index that has the time in it.
+
+Invariant: only the row view names columns of the application's tables. The bounds on the time are wider than the days
+asked for, and the condition on the day is exact.
+"""
+
+from views_sql.declaration.proven import ProvenView
+from views_sql.generation.names import identifier, literal
+
+FIRST_DAY, LAST_DAY = "'0001-01-02'::date", "'9999-12-30'::date"  # A row with a time outside of these has no day.
+# The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
+MARGIN = "'3 hours'::interval"
+# A stored zone that puts its own clocks back or forward moves the bound, too.
+STORED_ZONE_MARGIN = "'6 hours'::interval"
+
+
+def create_row_view(view: ProvenView, name: str) -> list[str]:
+    """Return the DDL of the row view ``frontview.<name>_row``."""
+    return [f"CREATE VIEW frontview.{identifier(name)}_row AS\n{view.row_select.strip().rstrip(';')}"]
+
+
+def drop_row_view(name: str) -> list[str]:
+    """Return the DDL that drops it."""
+    return [f"DROP VIEW frontview.{identifier(name)}_row"]
+
+
+def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> str:
+    """Return the condition that rows of the row view have one of the days ``first`` to ``last``, both expressions.
+
+    :param last: None: there is no last day.
+    """
+    conditions = [f"{rows}.at >= {_begin(view, f'GREATEST({first}, {FIRST_DAY})')}", f"{rows}.day >= {first}"]
+    if last is not None:
+        conditions += [f"{rows}.at {_end(view, f'LEAST({last}, {LAST_DAY})')}", f"{rows}.day <= {last}"]
+    return " AND ".join(conditions)
+
+
+def counts(view: ProvenView, rows: str) -> str:
+    """Return the condition that rows of the row view have a user and, if the view has days, a day."""
+    return f"{rows}.user_key IS NOT NULL" + (f" AND {rows}.day IS NOT NULL" if view.source.time_kind else "")
+
+
+def _begin(view: ProvenView, day: str) -> str:
+    return day if view.source.time_kind == "date" else _midnight(view, day, "-")
+
+
+def _end(view: ProvenView, day: str) -> str:
+    return f"<= {day}" if view.source.time_kind == "date" else f"< {_midnight(view, f'({day} + 1)', '+')}"
+
+
+def _midnight(view: ProvenView, day: str, sign: str) -> str:
+    """Return the midnight that begins a day in the view's zone, less or plus the margin, as a value of the time."""
+    midnight = f"({day}::timestamp AT TIME ZONE {literal(view.source.zone or 'UTC')})"
+    if view.source.time_kind == "timestamptz":
+        return f"{midnight} {sign} {MARGIN}"
+    return f"({midnight} {sign} {STORED_ZONE_MARGIN}) AT TIME ZONE {literal(view.source.stored_zone)}"

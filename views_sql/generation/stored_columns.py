@@ -1,0 +1,181 @@
+"""What is stored of a declared view: the columns of its tiers, and of the hidden views of its distinct measures.
+
+Invariant: every name that an application chose has a prefix here, so it is no keyword and no other column's name:
+``d_<dimension>``, ``n_<dimension>`` (whether it was NULL), ``m_<measure>``, and of an average ``s_<measure>`` (sum) and
+``c_<measure>`` (number of values). A key holds no NULL.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.declaration.proven import ProvenMeasure, ProvenView, RowColumn
+from views_sql.generation.names import identifier
+
+TEMPLATE_VERSION = 1
+LONGEST_NAME = 47  # Sixteen more bytes, of "_archive_new_key", are the most that a name of PostgreSQL has room for.
+LONG_VALUE_BYTES = 500  # A row of an index has room for 2,700 bytes, in which all dimensions are, too.
+ROW_COUNT = "row_count"
+
+_ZEROS = {
+    "boolean": "false",
+    "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
+    "date": "'2000-01-01'::date",
+    "text": "''::text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A column of a tier, with the expression that computes it from rows called ``r``.
+
+    :param measure: the measure that it belongs to; None: a column of the key, or a number of rows.
+    :param merge: the aggregate that merges values of several rows of a tier: ``sum``, ``min`` or ``max``.
+    """
+
+    name: str
+    expression: str
+    merge: str = ""
+
+
+def view_name(view: ProvenView, number: int) -> str:
+    """Return the name of the maintained view that is made of a declared one."""
+    return identifier(f"{view.name}_{number}")
+
+
+def values_name(view: ProvenView, measure: ProvenMeasure, number: int) -> str:
+    """Return the name of the hidden view of a distinct measure; it ends in no number, as other views do."""
+    name = f"{view.name}_{number}_{measure.name}_values"
+    if len(name) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{view.name[:26]}_{number}_{digest}_values"
+    return identifier(name)
+
+
+def zero_of(column: RowColumn) -> str:
+    """Return the value that stands in a key for NULL; an enum's is its first."""
+    kind = column.type.partition("(")[0]
+    if kind in ("smallint", "integer", "bigint", "numeric"):
+        return f"0::{kind}"
+    if kind == "character varying":
+        return _ZEROS["text"]
+    return _ZEROS.get(kind, f"enum_first(NULL::{column.type})")
+
+
+def key_columns(view: ProvenView) -> Iterator[Stored]:
+    """Yield the columns that identify a row of the tiers, first the user key and then the day."""
+    yield Stored("user_key", "r.user_key")
+    if view.source.time_kind is not None:
+        yield Stored("day", "r.day")
+    for name, column in view.dimensions.items():
+        value = f"r.{identifier(column.name)}"
+        if column.nullable:
+            yield Stored(f"d_{name}", f"COALESCE({value}, {zero_of(column)})")
+            yield Stored(f"n_{name}", f"{value} IS NULL")
+        else:
+            yield Stored(f"d_{name}", value)
+
+
+def value_columns(view: ProvenView) -> Iterator[Stored]:
+    """Yield the columns of stored measures; a number of rows where no other column can be summed."""
+    stored = [column for measure in view.measures if not is_live(measure) for column in _of_measure(measure)]
+    if not any(column.merge == "sum" for column in stored):
+        yield Stored(ROW_COUNT, "count(*)", "sum")
+    yield from stored
+
+
+def condition(measure: ProvenMeasure, rows: str) -> str:
+    """Return the FILTER clause of a measure's aggregate over rows of the row view, empty if it counts all."""
+    return f" FILTER (WHERE {rows}.{identifier(measure.where)})" if measure.where else ""
+
+
+def argument_type(view: ProvenView, measure: ProvenMeasure) -> str:
+    """Return the type of a measure's argument, without its modifier; ``numeric`` if it has none."""
+    types = (column.type.partition("(")[0] for column in view.columns if column.name == measure.argument)
+    return next(types, "numeric")
+
+
+def is_live(measure: ProvenMeasure) -> bool:
+    """Return whether a measure is computed from base rows when it is asked for, and never stored."""
+    return measure.live or measure.verb == "percentile"
+
+
+def distinct_measures(view: ProvenView) -> list[ProvenMeasure]:
+    """Return the measures that have a hidden view."""
+    return [measure for measure in view.measures if measure.verb == "distinct" and not is_live(measure)]
+
+
+def select_rows(view: ProvenView, number: int, where: str) -> str:
+    """Return the SELECT that computes the view's rows from those rows ``r`` of its row view that meet a condition."""
+    return _grouped(view, number, list(key_columns(view)), list(value_columns(view)), where)
+
+
+def select_values(view: ProvenView, measure: ProvenMeasure, number: int, where: str) -> str:
+    """Return the same of the hidden view of a distinct measure: a row for each value."""
+    argument = f"r.{identifier(measure.argument or '')}"
+    counted = f" AND r.{identifier(measure.where)}" if measure.where else ""
+    key = [*key_columns(view), Stored("value", _short(argument, argument_type(view, measure)))]
+    return _grouped(view, number, key, [Stored(ROW_COUNT, "count(*)")], f"{where} AND {argument} IS NOT NULL{counted}")
+
+
+def maintained(view: ProvenView, number: int) -> MaintainedView:
+    """Return the maintained view that is made of a declared one."""
+    columns = list(value_columns(view))
+    daily = view.source.time_kind is not None
+    return MaintainedView(
+        view_name(view, number),
+        number,
+        (view.source.name,),
+        tuple(column.name for column in key_columns(view)),
+        tuple(column.name for column in columns if column.merge == "sum") if daily else (),
+        day_column="day" if daily else None,
+        extremes=tuple(column.name for column in columns if column.merge != "sum") if daily else (),
+    )
+
+
+def maintained_values(view: ProvenView, measure: ProvenMeasure, number: int) -> MaintainedView:
+    """Return the hidden maintained view of a distinct measure."""
+    daily = view.source.time_kind is not None
+    return MaintainedView(
+        values_name(view, measure, number),
+        number,
+        (view.source.name,),
+        (*(column.name for column in key_columns(view)), "value"),
+        (ROW_COUNT,) if daily else (),
+        day_column="day" if daily else None,
+    )
+
+
+def _of_measure(measure: ProvenMeasure) -> Iterator[Stored]:
+    only = condition(measure, "r")
+    argument = f"r.{identifier(measure.argument)}" if measure.argument else "*"
+    name = measure.name
+    if measure.verb == "count":
+        yield Stored(f"m_{name}", f"count({argument}){only}", "sum")
+    elif measure.verb == "sum":
+        yield Stored(f"m_{name}", f"COALESCE(sum({argument}){only}, 0)", "sum")
+    elif measure.verb == "avg":
+        yield Stored(f"s_{name}", f"COALESCE(sum({argument}){only}, 0)", "sum")
+        yield Stored(f"c_{name}", f"count({argument}){only}", "sum")
+    elif measure.verb in ("min", "max"):
+        yield Stored(f"m_{name}", f"{measure.verb}({argument}){only}", measure.verb)
+
+
+def _short(argument: str, kind: str) -> str:
+    """Return the value to be counted, or its hash where it is too long for an index."""
+    if kind not in ("text", "character varying"):
+        return argument
+    return (
+        f"CASE WHEN octet_length({argument}) <= {LONG_VALUE_BYTES} THEN {argument}::text"
+        f" ELSE encode(sha256(convert_to({argument}, 'UTF8')), 'hex') END"
+    )
+
+
+def _grouped(view: ProvenView, number: int, key: list[Stored], values: list[Stored], where: str) -> str:
+    columns = ",\n    ".join(f"{column.expression} AS {identifier(column.name)}" for column in (*key, *values))
+    groups = ", ".join(column.expression for column in key)
+    return (
+        f"SELECT\n    {columns}\nFROM frontview.{view_name(view, number)}_row r\n"  # nosec B608  # names are checked
+        f"WHERE {where}\nGROUP BY {groups}"
+    )

@@ -1,0 +1,84 @@
+"""The catalog of the application that is installed in a database.
+
+Invariant: names come from the owner's row in ``frontview.declaration`` and are checked against a pattern; no text of
+the row is ever run.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from models.connection import Connection
+from models.errors import NotInstalled
+from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
+from views_sql.declaration.proven import ProvenSource
+from views_sql.declaration.questions import questions
+from views_sql.declaration.served import ServedApplication, ServedView, served
+from views_sql.generation.declared_capture import quoted_table
+from views_sql.generation.names import identifier
+from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
+from views_sql.operations.database import active_declaration
+from views_sql.operations.installed import Installed, InstalledView
+from views_sql.operations.plan import users_source
+
+REGISTERED = "SELECT source FROM frontview.source"
+
+CatalogLoader = Callable[[Connection], Catalog]
+
+
+def load_application(connection: Connection, bundled: Catalog) -> Catalog:
+    """Return what the database's application declares.
+
+    :param bundled: the application that is there without a declaration, if its tables are captured.
+    :raises NotInstalled: there is neither.
+    :raises DeclarationNewer: a newer version of Frontview wrote the declaration.
+    """
+    installed = active_declaration(connection)
+    if installed is not None:
+        return catalog_of(installed)
+    registered = {name for (name,) in connection.execute(REGISTERED)}
+    if not registered >= {source.name for source in bundled.sources}:
+        raise NotInstalled
+    return bundled
+
+
+def catalog_of(installed: Installed) -> Catalog:
+    """Return the catalog of a declaration: each view is one question, called ``view.<name>``."""
+    application = served_by(installed)
+    return Catalog(
+        tuple(map(_source, _sources(installed))),
+        tuple(it for view in installed.views for it in _maintained(view)),
+        tuple(Region(it.name, it.max_entries, it.max_bytes) for it in installed.declared.regions),
+        questions(application),
+        served=application,
+    )
+
+
+def served_by(installed: Installed) -> ServedApplication:
+    """Return what a declaration serves; each view has the number of the declaration that made it."""
+    made = served(installed.declared, installed.proven, installed.number, installed.hash)
+    return replace(made, views=tuple(_of_number(it, installed) for it in made.views))
+
+
+def _of_number(view: ServedView, installed: Installed) -> ServedView:
+    found = installed.view(view.name)
+    number = installed.number if found is None else found.number
+    users = users_source(installed.proven, number)
+    return replace(view, number=number, users_source=users.name if users else None)
+
+
+def _sources(installed: Installed) -> Iterator[ProvenSource]:
+    for number in sorted({view.number for view in installed.views}):
+        if (users := users_source(installed.proven, number)) is not None:
+            yield users
+    for view in installed.views:
+        yield view.proven.source
+
+
+def _source(source: ProvenSource) -> Source:
+    return Source(identifier(source.name), quoted_table(source.table), source.user_column, source.time_column)
+
+
+def _maintained(view: InstalledView) -> Iterator[MaintainedView]:
+    yield maintained(view.proven, view.number)
+    for measure in distinct_measures(view.proven):
+        yield maintained_values(view.proven, measure, view.number)

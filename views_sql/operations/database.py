@@ -1,0 +1,30 @@
+"""What the database says is installed."""
+
+from typing import Any, LiteralString
+
+from models.connection import Connection
+from views_sql.operations.installed import Installed, installed_of
+
+THERE = "SELECT to_regclass('frontview.declaration') IS NOT NULL"
+NEWEST: LiteralString = "SELECT number, format, resolved, ddl FROM frontview.declaration ORDER BY number DESC LIMIT 1"
+ACTIVE: LiteralString = "SELECT number, format, resolved, ddl FROM frontview.declaration WHERE active"
+
+
+def newest_declaration(connection: Connection) -> Installed | None:
+    """Return the newest declaration that was applied; None: none was, or there is no schema of Frontview's."""
+    return _declaration(connection, NEWEST)
+
+
+def active_declaration(connection: Connection) -> Installed | None:
+    """Return the active declaration; None: there is none.
+
+    :raises DeclarationNewer: a newer version of Frontview wrote it.
+    """
+    return _declaration(connection, ACTIVE)
+
+
+def _declaration(connection: Connection, query: LiteralString) -> Installed | None:
+    if connection.execute(THERE).fetchone() != (True,):
+        return None
+    row: Any = connection.execute(query).fetchone()
+    return installed_of(*row) if row else None

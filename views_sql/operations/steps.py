@@ -1,0 +1,170 @@
+"""The steps of a migration: each is one revision and one transaction, statement by statement in both directions.
+
+Invariant: a captured table is locked in a step of its own, so no writer of one table waits for another table.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from views_sql.declaration.proven import ProvenSource
+from views_sql.generation.declared_capture import quoted_table, stop_declared
+from views_sql.generation.declared_view import drop_declared_view
+from views_sql.generation.grouped_read import drop_grouped_read
+from views_sql.generation.names import literal
+from views_sql.generation.stored_columns import view_name
+from views_sql.operations.installed import FORMAT, Installed, InstalledView, row_of
+from views_sql.operations.plan import Plan, users_source
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One revision.
+
+    :param slug: for the name of its file.
+    :param what: a sentence without its full stop.
+    :param lock: what others wait for meanwhile; a sentence without its full stop.
+    """
+
+    slug: str
+    what: str
+    lock: str
+    upgrade: tuple[str, ...]
+    downgrade: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    """A source with its DDL.
+
+    :param reader: for whom it is captured.
+    """
+
+    source: ProvenSource
+    statements: tuple[str, ...]
+    reader: str
+
+    @property
+    def table(self) -> str:
+        return quoted_table(self.source.table)
+
+
+def steps(plan: Plan) -> list[Step]:
+    """Return the steps in their order; none if there is nothing to do."""
+    if plan.is_empty:
+        return []
+    made = [it.new for it in plan.changes if it.new and it.action in {"create", "replace"}]
+    gone = [it.old for it in plan.changes if it.old and it.action in {"replace", "drop"}]
+    kept = {view.number for view in plan.new.views}
+    captured = list(_captured(made, plan.new, ()))
+    released = list(_captured(gone, plan.old, kept)) if plan.old else []
+    return [
+        *_captures(captured),
+        *_objects(plan, made),
+        _declaration(plan),
+        *_drops(gone, kept),
+        *_releases(released),
+    ]
+
+
+def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int]) -> Iterator[_Captured]:
+    """Yield the sources of views.
+
+    :param kept: numbers of which other views need the capture of users.
+    """
+    numbers = set[int]()
+    for view in views:
+        users = users_source(of.proven, view.number)
+        if users and view.number not in numbers and view.number not in kept:
+            yield _Captured(users, view.existence, "the existence of users")
+        numbers.add(view.number)
+        yield _Captured(view.proven.source, view.capture, view.proven.name)
+
+
+def _captures(captured: Iterable[_Captured]) -> Iterator[Step]:
+    for table, them in _by_table(captured):
+        yield Step(
+            f"capture_{table}",
+            f"Captures the changes of {table} for {_listed(it.reader for it in them)}",
+            f"writers of {table} wait until this step has committed; readers do not",
+            tuple(statement for it in them for statement in it.statements),
+            tuple(statement for it in reversed(them) for statement in stop_declared(it.source.name)),
+        )
+
+
+def _releases(captured: Iterable[_Captured]) -> Iterator[Step]:
+    for table, them in _by_table(captured):
+        yield Step(
+            f"release_{table}",
+            f"Ends the capture of {table} for {_listed(it.reader for it in them)}",
+            f"readers and writers of {table} wait until this step has committed",
+            tuple(statement for it in them for statement in stop_declared(it.source.name)),
+            tuple(statement for it in reversed(them) for statement in it.statements),
+        )
+
+
+def _objects(plan: Plan, made: list[InstalledView]) -> Iterator[Step]:
+    """Return the step that makes everything that is not on the application's tables."""
+    read = [(it.old, it.new) for it in plan.changes if it.action == "read function only" and it.old and it.new]
+    upgrade, downgrade = _creation(made), _removal(made)
+    for old, new in read:
+        drop = drop_grouped_read(view_name(new.proven, new.number))
+        upgrade += [*drop, *new.read]
+        downgrade += [*drop, *old.read]
+    if upgrade:
+        names = _listed(view.proven.name for view in [*made, *(new for _, new in read)])
+        yield Step("views", f"Makes what {names} is read from", "nobody waits", tuple(upgrade), tuple(downgrade))
+
+
+def _drops(gone: list[InstalledView], kept: Container[int]) -> Iterator[Step]:
+    if gone:
+        lock = "reads of the declaration before wait and then fail"
+        upgrade, downgrade = _removal(gone, kept), _creation(gone, kept)
+        names = _listed(view.proven.name for view in gone)
+        yield Step("drop_views", f"Drops what {names} was read from", lock, tuple(upgrade), tuple(downgrade))
+
+
+def _declaration(plan: Plan) -> Step:
+    """Return the step that records the declaration and makes it the active one."""
+    number, before = plan.new.number, plan.old.number if plan.old else None
+    content, ddl = row_of(plan.new)
+    statements = ",\n".join(map(literal, ddl))
+    insert = (
+        "INSERT INTO frontview.declaration (number, format, hash, resolved, ddl, active) VALUES ("
+        f"{number}, {FORMAT}, {literal(plan.new.hash)}, {literal(content)}::jsonb, "
+        f"ARRAY[\n{statements}\n]::text[], TRUE)"
+    )
+    activate = () if before is None else (f"UPDATE frontview.declaration SET active = TRUE WHERE number = {before}",)
+    return Step(
+        "declaration",
+        f"Records declaration {number} and makes it the active one",
+        "nobody waits",
+        ("UPDATE frontview.declaration SET active = FALSE WHERE active", insert),
+        (f"DELETE FROM frontview.declaration WHERE number = {number}", *activate),
+    )
+
+
+def _creation(views: Iterable[InstalledView], there: Container[int] = ()) -> list[str]:
+    """Return the DDL of views, with the users of each number that is not there."""
+    statements, numbers = list[str](), set[int]()
+    for view in views:
+        if view.number not in numbers and view.number not in there:
+            statements += view.users
+        numbers.add(view.number)
+        statements += [*view.stored, *view.read]
+    return statements
+
+
+def _removal(views: list[InstalledView], kept: Container[int] = ()) -> list[str]:
+    statements = [it for view in reversed(views) for it in drop_declared_view(view.proven, view.number)]
+    numbers = {view.number for view in views if view.users and view.number not in kept}
+    return [*statements, *(f"DROP VIEW frontview.user_{number}" for number in sorted(numbers))]
+
+
+def _by_table(captured: Iterable[_Captured]) -> Iterator[tuple[str, list[_Captured]]]:
+    for name, group in groupby(sorted(captured, key=lambda it: it.table), key=lambda it: it.table):
+        yield name.replace('"', ""), list(group)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))

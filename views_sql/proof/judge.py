@@ -1,0 +1,101 @@
+"""PostgreSQL judges a declaration: every fault at once, or the values from which everything is generated.
+
+Transactions: each table is judged in a short one of its own that is rolled back; nothing stays, and no lock is held
+while another table is judged. The connection must be in autocommit mode.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg
+
+from views_sql.declaration.application import Application, UserTable, View
+from views_sql.declaration.proven import KeyKind, ProvenApplication
+from views_sql.proof import keys, rights
+from views_sql.proof.expressions import Probe
+from views_sql.proof.findings import Findings, Place
+from views_sql.proof.keys import Users
+from views_sql.proof.prices import price_of
+from views_sql.proof.session import Connection, short_transaction
+from views_sql.proof.tables import find_table
+from views_sql.proof.verdict import Verdict
+from views_sql.proof.view import Judged, judge_view
+from views_sql.proof.zones import Zones
+
+
+def judge(connection: Connection, application: Application, *, priced: bool = True) -> Verdict:
+    """Return what PostgreSQL says about a declaration.
+
+    :param priced: whether samples are read for prices, in transactions of their own.
+    :param connection: in autocommit mode; otherwise one transaction would hold all locks to its end.
+    :raises psycopg.Error: the connection failed.
+    """
+    if not connection.autocommit:
+        raise ValueError("a declaration is judged on a connection in autocommit mode")
+    findings = Findings()
+    if not rights.check_database(connection, findings.at(application.user.file, "user")):
+        return _verdict(findings, None, None, application, [])
+    users = _judge_users(connection, application.user, findings.at(application.user.file, "user"))
+    judged = [_judge_view(connection, view, users, findings) for view in application.views]
+    with short_transaction(connection):
+        kind = keys.agree(connection, users.keys)
+    accepted = [one for one in judged if one]
+    prices = [price for one in accepted if priced and (price := price_of(connection, one))]
+    verdict = _verdict(findings, users, kind, application, accepted)
+    return replace(verdict, prices=tuple(prices))
+
+
+def _judge_users(connection: Connection, declared: UserTable, place: Place) -> Users:
+    """Return whose views these are, as far as it can be said."""
+    users = Users(None, None, declared.zone, Zones(connection), [], expected=declared.table is not None)
+    with short_transaction(connection), _faults_of(place):
+        users.zones.check(declared.zone, place / "zone")
+        if declared.table is None:
+            if declared.key or declared.name:
+                named = place / ("key" if declared.key else "name")
+                named.refuse("is a column of [user].table, and there is none declared")
+        elif table := find_table(connection, declared.table, place / "table"):
+            key = keys.user_key(connection, declared, table, place / "key")
+            users = replace(users, table=table, key=key, keys=[(key, place / "key")] if key else [])
+            if declared.name is not None:
+                Probe(connection, table, declared.zone).expression(declared.name, place / "name")
+    return users
+
+
+def _judge_view(connection: Connection, view: View, users: Users, findings: Findings) -> Judged | None:
+    """Judge one view in a transaction of its own."""
+    place = findings.at(view.file, f"view.{view.name}")
+    with short_transaction(connection), _faults_of(place):
+        return judge_view(connection, view, users, place)
+    return None
+
+
+@contextmanager
+def _faults_of(place: Place) -> Iterator[None]:
+    """Make a fault of a table that others hold locked, and of a missing right."""
+    try:
+        yield
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+        (place / "table").refuse(
+            "the table could not be looked at: another session holds it locked, or the server is overloaded; "
+            "run check again"
+        )
+    except psycopg.errors.InsufficientPrivilege as error:
+        place.refuse(f"a right is missing: {error.diag.message_primary}")
+
+
+def _verdict(
+    findings: Findings, users: Users | None, kind: KeyKind | None, of: Application, accepted: list[Judged]
+) -> Verdict:
+    proven = None
+    if users and kind and not findings.faults:
+        proven = ProvenApplication(
+            key_kind=kind,
+            claim=of.user.claim,
+            users=users.table.proven if users.table else None,
+            user_key=users.key.name if users.key else None,
+            zone=of.user.zone,
+            views=tuple(one.proven for one in accepted),
+        )
+    return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), tuple(findings.advice), ())

@@ -1,0 +1,131 @@
+"""What a parsed view uses, as pg_depend lists it: columns of its table, and everything that is not PostgreSQL's own.
+
+A function, operator, cast, domain or collation outside pg_catalog may say that it is immutable and read a table, so it
+is refused unless the author trusts it by name, and then it must belong to the table's owner or to a superuser.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from views_sql.proof.findings import Place
+from views_sql.proof.session import Connection, attempt, rows
+from views_sql.proof.tables import Table
+
+DEPENDS = """
+SELECT d.refclassid::regclass::text, d.refobjid::bigint, d.refobjsubid,
+    (pg_identify_object(d.refclassid, d.refobjid, 0)).type, (pg_identify_object(d.refclassid, d.refobjid, 0)).schema,
+    CASE
+        WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid::regprocedure::text
+        ELSE (pg_identify_object(d.refclassid, d.refobjid, 0)).identity
+    END,
+    e.typtype::text
+FROM pg_rewrite r
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.deptype = 'n'
+LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+LEFT JOIN pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+WHERE r.ev_class = %s
+ORDER BY 1, 2, 3
+"""
+# The columns of a virtual generated column's expression; triggers see the column itself as NULL.
+BEHIND_VIRTUAL = """
+SELECT DISTINCT a.attname
+FROM pg_attribute g
+JOIN pg_attrdef f ON f.adrelid = g.attrelid AND f.adnum = g.attnum
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = g.attrelid AND d.refobjsubid <> g.attnum
+JOIN pg_attribute a ON a.attrelid = g.attrelid AND a.attnum = d.refobjsubid
+WHERE g.attrelid = %s AND g.attname = %s AND a.attnum > 0
+"""
+TRUSTED = """
+SELECT p.oid::bigint, pg_get_userbyid(p.proowner)::text, r.rolsuper FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+WHERE p.oid = to_regprocedure(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What an expression uses of the table and of trusted functions, by name."""
+
+    columns: tuple[str, ...]
+    trusted: tuple[str, ...]
+
+
+def of_view(connection: Connection, view: int, table: Table, trust: tuple[str, ...], place: Place) -> Origins | None:
+    """Return what a temporary view uses, or None after faults were added."""
+    trusted = _trusted(connection, trust)
+    columns: list[str] = []
+    functions: list[str] = []
+    wrong = False
+    for catalog, oid, column, kind, schema, identity, type_kind in rows(connection, DEPENDS, view):
+        if catalog == "pg_class" and oid == table.oid:
+            columns += [name for name, of in table.columns.items() if of.number == column]
+        elif catalog == "pg_proc" and oid in trusted:
+            functions.append(identity)
+        elif not _harmless(catalog, schema, type_kind):
+            place.refuse(_outside(kind, identity, catalog))
+            wrong = True
+    if wrong:
+        return None
+    for name in columns:
+        _warn_of_other_operators(table, name, place)
+    return Origins(_real_columns(connection, table, columns), tuple(functions))
+
+
+def _harmless(catalog: str, schema: str | None, type_kind: str | None) -> bool:
+    """Return whether an object's meaning cannot come from another row: PostgreSQL's own, enums, fields of a column."""
+    return schema == "pg_catalog" or catalog in {"pg_class", "pg_namespace"} or type_kind in {"e", "c"}
+
+
+def _outside(kind: str, identity: str, catalog: str) -> str:
+    way_out = "write it with PostgreSQL's own functions"
+    if catalog == "pg_proc":
+        way_out += f', or vouch for it with trust = ["{identity}"]'
+    return (
+        f"uses the {kind} {identity}, which is not PostgreSQL's own: nothing proves that its value depends on this row "
+        f"alone; {way_out}"
+    )
+
+
+def _warn_of_other_operators(table: Table, name: str, place: Place) -> None:
+    """Warn of a column whose type has operators of its own, which are outside pg_catalog and so are not found."""
+    of = table.columns[name].type
+    if not of.base and of.kind == "b":
+        place.warn(f"{name} is of type {of.name}, whose own operators are not used: it is compared as text as it is")
+
+
+def _real_columns(connection: Connection, table: Table, names: list[str]) -> tuple[str, ...]:
+    """Return the columns that triggers see, with those behind virtual generated ones in their place."""
+    real: list[str] = []
+    for name in names:
+        if table.columns[name].generated == "v":
+            real += [row[0] for row in rows(connection, BEHIND_VIRTUAL, table.oid, name)]
+        else:
+            real.append(name)
+    return tuple(dict.fromkeys(real))
+
+
+def _trusted(connection: Connection, trust: tuple[str, ...]) -> dict[int, str]:
+    return {row[0]: name for name in trust for row in _looked_up(connection, name)}
+
+
+def check_trust(connection: Connection, trust: tuple[str, ...], table: Table, place: Place) -> None:
+    """Refuse trusted functions that do not exist, or whose owner could change them behind the table owner's back."""
+    for name in trust:
+        found = _looked_up(connection, name)
+        if not found:
+            place.refuse(f'there is no function {name}; write schema, name and types, for example "app.norm(text)"')
+        elif found[0][1] != table.owner and not found[0][2]:
+            place.refuse(
+                f"{name} belongs to {found[0][1]}: a trusted function belongs to the owner of {table.spelled} "
+                f"({table.owner}) or to a superuser, so that nobody else can change what is stored"
+            )
+
+
+def _looked_up(connection: Connection, name: str) -> list[tuple[Any, ...]]:
+    try:
+        with attempt(connection):
+            return rows(connection, TRUSTED, name)
+    except psycopg.Error:  # It is no name of a function at all.
+        return []

@@ -1,0 +1,85 @@
+"""The row view of a view: one row for each row of the table that counts, with fixed names of columns.
+
+Its text is put together here from quoted names and from expressions that PostgreSQL has accepted one by one, created as
+a temporary view, and read back from the parse tree: only that text is ever frozen.
+"""
+
+from dataclasses import dataclass
+
+from views_sql.declaration.proven import RowColumn
+from views_sql.proof.columns import Column, columns_of
+from views_sql.proof.expressions import Expression
+from views_sql.proof.session import Connection, attempt, inner, literal, quoted, run_author_text, value
+from views_sql.proof.tables import Table
+
+VIEW = "frontview_row_view"
+# Rows outside have no day: conversions of later and earlier instants raise errors in some zone.
+FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """What a row view is made of.
+
+    :param columns: expressions by their name in the row view.
+    :param where: only rows for which all of these are true.
+    """
+
+    table: Table
+    user: Column
+    time: Column | None
+    zone: str
+    stored_zone: str
+    columns: dict[str, Expression]
+    where: tuple[Expression, ...]
+
+    def select(self, sample: str = "") -> str:
+        """Return its text, from the whole table or from a sample of it; it holds the author's."""
+        shown = [f"{_cast(self.user)} AS user_key"]
+        if self.time:
+            shown.append(f"{_cast(self.time)} AS at")
+            shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
+        shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
+        where = " AND ".join(inner(of.text) for of in self.where)
+        return f"SELECT {', '.join(shown)} FROM {self.table.sql} {sample}" + (f" WHERE {where}" if where else "")
+
+
+def _cast(column: Column) -> str:
+    """Return a column's value, of its base type if its type is a domain."""
+    return f"{quoted(column.name)}::{column.type.name}" if column.domain else quoted(column.name)
+
+
+def _value(of: Expression) -> str:
+    if of.column:
+        return _cast(of.column)
+    return f"{inner(of.text)}::{of.type.name}" if of.domain else inner(of.text)
+
+
+def day_of(time: Column, zone: str, stored_zone: str) -> str:
+    """Return the SQL of the guarded local day of a time in a fixed zone; NULL for a row that has none."""
+    name = _cast(time)
+    first, last = f"'{FIRST_DAY}'", f"'{LAST_DAY}'"
+    if time.type.base == "date":
+        day = name
+    elif time.type.base == "timestamptz":
+        first, last = f"'{FIRST_DAY} 00:00:00+00'", f"'{LAST_DAY} 00:00:00+00'"
+        day = f"({name} AT TIME ZONE {literal(zone)})::date"
+    elif zone == stored_zone == "UTC":  # Of a zone with gaps this would not be the day that capture logs.
+        day = f"{name}::date"
+    else:
+        day = f"(({name} AT TIME ZONE {literal(stored_zone)}) AT TIME ZONE {literal(zone)})::date"
+    return f"CASE WHEN {name} BETWEEN {first} AND {last} THEN {day} END"
+
+
+def deparsed(connection: Connection, view: RowView) -> tuple[str, dict[str, Column]]:
+    """Return the definition of a row view as PostgreSQL spells it, without its semicolon, and its columns."""
+    with attempt(connection):
+        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {view.select()}")
+        oid = value(connection, "SELECT %s::regclass::oid::bigint", f"pg_temp.{VIEW}")
+        text = value(connection, "SELECT pg_get_viewdef(%s::oid)", oid)
+        return text.strip().removesuffix(";"), columns_of(connection, oid)
+
+
+def row_column(name: str, of: Expression) -> RowColumn:
+    """Return how a proven declaration knows a column of the row view."""
+    return RowColumn(name, of.type.name, of.nullable)

@@ -1,0 +1,91 @@
+"""The words of a verdict for a terminal: what is declared, what it costs, and what is missing, in the order to act."""
+
+from views_sql.declaration.application import Application
+from views_sql.declaration.proven import ProvenView
+from views_sql.proof.verdict import Price, Verdict
+
+OF_SIZES = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
+
+
+def lines(application: Application, verdict: Verdict) -> list[str]:
+    """Return the lines that ``frontview check`` prints, without colours."""
+    said = [f"{_counted(len(application.views), 'view')} of {_users(verdict, application)}"]
+    if verdict.proven:
+        for view in verdict.proven.views:
+            said += _view(view, _price(verdict, view.name))
+    said += _section("To be mended", [*map(str, verdict.faults)])
+    said += _section("To be considered", [*map(str, verdict.warnings), *_expensive(verdict)])
+    advice = [f"{advice.statement}  -- {advice.reason}" for advice in verdict.advice]
+    said += _section("To be run in the database, before frontview migrate", advice)
+    return [*said, "", _end(verdict)]
+
+
+def _users(verdict: Verdict, application: Application) -> str:
+    users = f"the users of {application.user.table}" if application.user.table else "every user key that occurs"
+    return f"{users} (keys: {verdict.proven.key_kind})" if verdict.proven else users
+
+
+def _view(view: ProvenView, price: Price | None) -> list[str]:
+    source = view.source
+    day = "no days" if source.time_column is None else f"days of {source.time_column}"
+    if source.zone:
+        day += f" in {source.zone}"
+    what = [f"{view.name}: {source.table.schema}.{source.table.name} by {', '.join([source.user_column, day])}"]
+    what.append(f"  measures {', '.join(measure.name for measure in view.measures)}")
+    if view.dimensions:
+        what.append(f"  grouped by {', '.join(view.dimensions)}")
+    if view.trusted:
+        what.append(f"  trusts {', '.join(view.trusted)}")
+    watched = ", ".join(watched.column for watched in view.source.watched)
+    what.append(f"  a change of {watched or 'its user or time alone'} counts")
+    return ["", *what, *([f"  {_cost(price)}"] if price else [])]
+
+
+def _cost(price: Price) -> str:
+    if not price.rows:
+        return "no rows count yet, so nothing says what it will cost"
+    about = "" if price.exact else "about "
+    parts = [f"{about}{price.rows:,} rows make {price.groups:,} groups"]
+    parts += [f"{groups:,} more for {name}" for name, groups in price.hidden.items()]
+    parts.append(f"about {_size(price.bytes)}")
+    parts.append(f"first filled in about {max(price.population_seconds, 0.1):,.1f} s")
+    parts.append(f"{price.writes_per_second:,.1f} writes a second")
+    return ", ".join(parts)
+
+
+def _expensive(verdict: Verdict) -> list[str]:
+    return [_saves_nothing(price) for price in verdict.prices if price.saves_nothing]
+
+
+def _saves_nothing(price: Price) -> str:
+    way_out = "declare fewer dimensions"
+    if price.widest:
+        way_out = f"drop a dimension ({price.widest[0]} has {price.widest[1]:,} values)"
+    return f"view.{price.view}: {price.rows:,} rows make {price.groups:,} groups: this view saves nothing, {way_out}"
+
+
+def _section(title: str, entries: list[str]) -> list[str]:
+    return ["", f"{title}:", *(f"  {entry}" for entry in entries)] if entries else []
+
+
+def _end(verdict: Verdict) -> str:
+    if verdict.faults:
+        return f"{_counted(len(verdict.faults), 'fault')}: nothing was made. Mend them and run frontview check again."
+    if verdict.advice:
+        return "PostgreSQL accepts it. Run the statements above, then frontview plan --write."
+    return "PostgreSQL accepts it. Next: frontview plan --write."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _size(size: int) -> str:
+    for unit, name in OF_SIZES:
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size:,} bytes"
+
+
+def _price(verdict: Verdict, view: str) -> Price | None:
+    return next((price for price in verdict.prices if price.view == view), None)

@@ -1,0 +1,50 @@
+-- adopt_partitions, version 1: gives new partitions and children of captured tables their capture triggers
+-- one row a source and relation that lacks triggers: whether it was adopted, and if not, the SQLSTATE of the reason
+-- runs as the owner, and installs what is registered on members of registered tables, nothing else
+-- writes capture_state: a member that provably never held a row is noted as seen, so that the check marks nothing for it;
+-- any other is left to check_capture, which marks every key once. Waits 100 ms for a member's lock, since its writers
+-- queue behind; the next check tries again
+-- change: first version
+CREATE FUNCTION frontview.adopt_partitions() RETURNS TABLE (source text, name text, failure text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
+AS $$
+DECLARE
+    member record;
+    never_held_a_row boolean;
+BEGIN
+    FOR member IN
+        SELECT c.source, c.relation, c.name
+        FROM frontview.capture_coverage() c JOIN frontview.source s ON s.source = c.source
+        WHERE c.gaps LIKE '% missing%' AND c.relation <> s.relation::oid
+        ORDER BY c.source, c.relation
+    LOOP
+        source := member.source;
+        name := member.name;
+        failure := NULL;
+        BEGIN
+            EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', member.relation::regclass);
+            -- An INSERT, even one that was rolled back, leaves pages; TRUNCATE and rewrites leave other storage; a
+            -- VACUUM that gave the pages back, and ANALYZE, leave a number of tuples.
+            never_held_a_row := (
+                SELECT c.relkind = 'p' OR (
+                    c.reltuples = -1 AND pg_relation_filenode(c.oid) = c.oid AND pg_relation_size(c.oid) = 0
+                )
+                FROM pg_class c WHERE c.oid = member.relation
+            );
+            PERFORM frontview.install_triggers(member.source, member.relation);
+            INSERT INTO frontview.capture_state AS k (source, relation, name, fingerprint, system_identifier)
+            SELECT c.source, c.relation, c.name, c.fingerprint, cluster.system_identifier
+            FROM frontview.capture_coverage() c CROSS JOIN pg_control_system() cluster
+            WHERE never_held_a_row AND c.source = member.source AND c.relation = member.relation
+            AND EXISTS (SELECT FROM frontview.capture_state seen WHERE seen.source = c.source)
+            ON CONFLICT ON CONSTRAINT pk_capture_state DO UPDATE
+            SET name = excluded.name, fingerprint = excluded.fingerprint, system_identifier = excluded.system_identifier;
+        EXCEPTION
+            WHEN OTHERS THEN failure := SQLSTATE;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$

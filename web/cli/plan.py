@@ -1,0 +1,154 @@
+"""``frontview plan``: what a changed declaration would change in the database, and the revisions that change it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from models import load_settings
+from web.cli.check import NO_PROJECT
+
+if TYPE_CHECKING:
+    from views_sql.declaration.application import Application
+    from views_sql.operations.plan import Plan
+    from views_sql.operations.steps import Step
+    from views_sql.proof.verdict import Verdict
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--write", is_flag=True, help="Write the revisions into the project's folder.")
+@click.option("--sql", "as_sql", is_flag=True, help="Print the statements as they will run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
+def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
+    """Compare the declaration in DIR with what the database has, and say what happens to each view.
+
+    Without DIR it is the folder that FRONTVIEW_PROJECT names, else the current directory. PostgreSQL judges the
+    declaration first, as `frontview check` does. `--write` writes the files that `frontview migrate` runs; review them
+    and commit them. Nothing in the database changes.
+    """
+    from models.embedded import direct_url  # noqa: PLC0415
+    from models.engine import connect  # noqa: PLC0415
+    from models.schema_version import newest_of_core  # noqa: PLC0415
+    from views_sql.declaration.fault import DeclarationError  # noqa: PLC0415
+    from views_sql.declaration.files import find_project  # noqa: PLC0415
+    from views_sql.declaration.project import read_project  # noqa: PLC0415
+    from views_sql.operations.database import newest_declaration  # noqa: PLC0415
+    from views_sql.operations.plan import plan as planned  # noqa: PLC0415
+    from views_sql.operations.revisions import revisions_of  # noqa: PLC0415
+    from views_sql.operations.steps import steps as steps_of  # noqa: PLC0415
+    from views_sql.proof.judge import judge  # noqa: PLC0415
+    from web.cli.project_migrations import position_in  # noqa: PLC0415
+
+    settings = load_settings()
+    if (project := find_project(folder or settings.project, Path.cwd())) is None:
+        raise click.ClickException(NO_PROJECT)
+    try:
+        application = read_project(project)
+    except DeclarationError as error:
+        _refuse([*map(str, error.faults)], as_json)
+    written = revisions_of(project)
+    with connect(direct_url(settings), "frontview-plan") as connection:
+        waiting = written[position_in(connection, written) :]
+        old = newest_declaration(connection)
+        verdict = judge(connection, application, priced=not as_sql)
+    if verdict.proven is None:
+        _refuse([*map(str, verdict.faults)], as_json)
+    found = planned(application, verdict.proven, old, newest_of_core())
+    _require_same_keys(found)
+    steps = steps_of(found)
+    if as_json:
+        click.echo(json.dumps(_as_json(found, steps, verdict)))
+    elif as_sql:
+        for line in sql_lines(steps):
+            click.echo(line)
+    else:
+        for line in lines(found, steps, application, verdict):
+            click.echo(line)
+    if steps and waiting:
+        _waiting(waiting[0].path.name, write=write)
+    elif write and steps:
+        _write(project, found, steps, as_json)
+
+
+def _waiting(name: str, *, write: bool) -> None:
+    """Refuse to write beside a revision that is not applied; without writing, say that there is one."""
+    if write:
+        raise click.ClickException(
+            f"revisions/{name} is not applied yet: run `frontview migrate`, or delete the files that are not applied, "
+            "before others are written."
+        )
+    click.echo(f"revisions/{name} is not applied yet; the plan compares with what is applied.", err=True)
+
+
+def _refuse(faults: list[str], as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"faults": faults}))
+    else:
+        for line in faults:
+            click.echo(line)
+        click.echo("Nothing was planned. `frontview check` says more.", err=True)
+    sys.exit(1)
+
+
+def _require_same_keys(found: "Plan") -> None:
+    if found.old is not None and found.old.proven.key_kind != found.new.proven.key_kind:
+        raise click.ClickException(
+            f"The keys are of the kind {found.new.proven.key_kind}, and the database was installed for "
+            f"{found.old.proven.key_kind}: the kind is fixed by the first revision."
+        )
+
+
+def _write(project: Path, found: "Plan", steps: "list[Step]", as_json: bool) -> None:
+    """Write the files; none overwrites another."""
+    from views_sql.operations.revisions import FOLDER, files_of, revisions_of  # noqa: PLC0415
+
+    folder = project / FOLDER
+    folder.mkdir(exist_ok=True)
+    for name, text in files_of(steps, found.new, revisions_of(project)):
+        with (folder / name).open("x", encoding="utf-8") as file:
+            file.write(text)
+        if not as_json:
+            click.echo(f"wrote {FOLDER}/{name}")
+    if not as_json:
+        click.echo("Review and commit them; then run `frontview migrate`.")
+
+
+def lines(found: "Plan", steps: "list[Step]", application: "Application", verdict: "Verdict") -> list[str]:
+    """Return the lines that describe a plan."""
+    from views_sql.proof.words import lines as of_verdict  # noqa: PLC0415
+
+    if not steps:
+        return ["The database is as frontview.toml declares it: there is nothing to do."]
+    before = f"declaration {found.old.number}" if found.old else "nothing"
+    said = [f"Installed is {before}; this would be declaration {found.new.number} ({found.new.hash})."]
+    said += [f"  {change.name}: {change.action}" for change in found.changes]
+    said += ["", "Steps, one transaction each:"]
+    said += [f"  {step.what}: {len(step.upgrade)} statements; {step.lock}" for step in steps]
+    return [*said, "", *of_verdict(application, verdict)[:-1]]
+
+
+def sql_lines(steps: "list[Step]") -> list[str]:
+    """Return all statements as a script, a transaction a step."""
+    said = []
+    for step in steps:
+        said += [f"-- {step.what}", "BEGIN;"]
+        said += [f"{statement.strip().rstrip(';')};" for statement in step.upgrade]
+        said += ["COMMIT;", ""]
+    return said
+
+
+def _as_json(found: "Plan", steps: "list[Step]", verdict: "Verdict") -> dict[str, Any]:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    return {
+        "installed": found.old.number if found.old else None,
+        "number": found.new.number if steps else None,
+        "hash": found.new.hash,
+        "changes": [{"view": change.name, "action": change.action} for change in found.changes],
+        "steps": [{"what": it.what, "lock": it.lock, "statements": list(it.upgrade)} for it in steps],
+        "prices": [asdict(price) for price in verdict.prices],
+        "advice": [asdict(advice) for advice in verdict.advice],
+    }

@@ -1,0 +1,44 @@
+"""``/api/v1/view/<view>`` and ``/api/v1/application``: what an installed declaration serves.
+
+Invariant: the caller is verified before any other part of the request is read, and whose data the caller may read is
+decided before anything is looked up. Which views there are is no secret of any user.
+"""
+
+from apiflask import APIBlueprint
+from flask import Response, abort, jsonify, request
+
+from views_sql.declaration.questions import question_name
+from web.context import context
+from web.endpoints.reading import answer_read, authenticate
+from web.http.application_description import described
+from web.http.problems import Problem
+from web.http.revalidation import revalidated_for_callers
+from web.http.view_parameters import parse_question
+
+
+def views_blueprint() -> APIBlueprint:
+    """Return the endpoints of declared views; their documentation is made of what is served."""
+    blueprint = APIBlueprint("views", __name__, url_prefix="/api/v1", tag="views")
+    blueprint.before_request(authenticate)
+
+    @blueprint.get("/view/<name>")
+    @blueprint.doc(hide=True)
+    def view(name: str) -> Response:
+        """Return one user's measures by period and dimensions."""
+        served = context().worker.served
+        found = served.view(name) if served is not None else None
+        if found is None:
+            raise Problem(404, "not-found", "There is no view of that name; /api/v1/application lists them.")
+        question = parse_question(found, request.query_string)
+        return answer_read(question_name(found.name), question.user_id, question.arguments)
+
+    @blueprint.get("/application")
+    @blueprint.doc(hide=True)
+    def application() -> Response:
+        """Return what pages and clients need to know of the application."""
+        served = context().worker.served
+        if served is None:
+            abort(404)
+        return revalidated_for_callers(jsonify(described(served)))
+
+    return blueprint
