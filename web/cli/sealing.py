@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from models.user_key import UserKey
-from web.cli.operator import has_leader, operator_connection
-from web.cli.token import UserKeyType
+from web.cli.operator import has_leader, operator_connection, user_of
 
 if TYPE_CHECKING:
     from models.connection import Connection
@@ -98,9 +96,9 @@ def unseal(view: str, before: date | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("user", type=UserKeyType())
+@click.argument("user")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-def erase(user: UserKey, as_json: bool) -> None:
+def erase(user: str, as_json: bool) -> None:
     """Remove the sealed rows of USER from every archive and its sums.
 
     All other days follow the base tables: delete the user's rows there as well.
@@ -110,9 +108,10 @@ def erase(user: UserKey, as_json: bool) -> None:
     from web.operators.seals import sealed_views, tables_with_rows_of  # noqa: PLC0415
 
     with operator_connection() as connection:
-        pattern = pattern_for_user(user)
-        erased = {view: sealing.erase(connection, view, str(user), pattern) for view in sealed_views(connection)}
-        left = tables_with_rows_of(connection, str(user))
+        key = user_of(connection, user)
+        pattern = pattern_for_user(key)
+        erased = {view: sealing.erase(connection, view, str(key), pattern) for view in sealed_views(connection)}
+        left = tables_with_rows_of(connection, str(key))
     if as_json:
         click.echo(json.dumps({"erased": erased, "tables_with_rows": left}))
         return
