@@ -13,7 +13,7 @@ from models.user_key import UserKey, UserKind
 
 _NAME = "frontview.user_kind"
 _MARK = "frontview-user-key"  # The document has the schema of the application's kind in the place of this one.
-_SCHEMA = {"format": _MARK}
+SCHEMA = {"format": _MARK}
 
 
 def set_user_kind(app: Flask, user_kind: Callable[[], UserKind]) -> None:
@@ -42,8 +42,8 @@ def parse_json_user(value: object) -> UserKey:
     return user_kind().parse_json(value)
 
 
-User: TypeAlias = Annotated[UserKey, BeforeValidator(parse_user), WithJsonSchema(_SCHEMA)]
-JsonUser: TypeAlias = Annotated[UserKey, BeforeValidator(parse_json_user), WithJsonSchema(_SCHEMA)]
+User: TypeAlias = Annotated[UserKey, BeforeValidator(parse_user), WithJsonSchema(SCHEMA)]
+JsonUser: TypeAlias = Annotated[UserKey, BeforeValidator(parse_json_user), WithJsonSchema(SCHEMA)]
 
 
 def describe_user_keys(node: Any, kind: UserKind) -> None:

@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from models.user_key import JSON_SCHEMA, UserKey, parse_user_key
+from models.user_key import UserKey
 from views_sql.declaration.questions import DEFAULT_LIMIT, NULL, canonical
 from views_sql.declaration.served import ServedView
 from web.http.filter_values import filter_kind, parse_flag
 from web.http.parameters import LONGEST_NAME, parse_date
 from web.http.problems import Fault, Problem, invalid_parameters
+from web.http.user_keys import SCHEMA, parse_user
 
 MOST_PARAMETERS = 200
 MOST_ROWS = 1_000
@@ -78,12 +79,7 @@ def parameters_of(view: ServedView) -> dict[str, ViewParameter]:
     return {it.name: it for it in (*(_of_days(view) if view.daily else ()), *_of_groups(view), *_filters(view), _USER)}
 
 
-_USER = ViewParameter(
-    "user_id",
-    parse_user_key,
-    "Whose data; for admins only. Default: the caller.",
-    {"type": "integer", **JSON_SCHEMA},
-)
+_USER = ViewParameter("user_id", parse_user, "Whose data; for admins only. Default: the caller.", dict(SCHEMA))
 
 
 def _of_days(view: ServedView) -> Iterator[ViewParameter]:
@@ -142,10 +138,10 @@ def _limit(text: str) -> int:
 def _by_name(query: bytes) -> dict[str, list[str]]:
     """Return the texts that a query gives for each name."""
     try:
-        text = query.decode()
+        text = query.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except UnicodeDecodeError:
-        raise Problem(422, "invalid-parameters", "The parameters are not in UTF-8.") from None
+        raise Problem(422, "invalid-parameters", "The query is not UTF-8 in percent-encoding.") from None
     except ValueError:
         raise Problem(422, "invalid-parameters", f"More than {MOST_PARAMETERS} parameters.") from None
     found: dict[str, list[str]] = {}
