@@ -40,6 +40,7 @@ from refresher.warming.plan import WarmingPlan, capacity_of
 from refresher.watch.inspection import Inspection
 from refresher.watch.metrics import Metrics
 from views_sql.declaration.maintained_view import Catalog
+from views_sql.operations.catalog import load_application
 
 log = structlog.get_logger(__name__)
 
@@ -159,13 +160,17 @@ class RefresherProcess:
                     job.modify(next_run_time=datetime.now(UTC))
 
 
-def run(settings: Settings, catalog: Catalog) -> int:
+def run(settings: Settings, bundled: Catalog) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
+
+    :param bundled: the application that the database has without a declaration.
 
     :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no database can be reached with these settings.
     :raises ConfigurationError: the connection goes through a transaction pooler.
     :raises ServerTooOld: the server cannot run the protocol.
     :raises NotMigrated: the schema is missing or older than this code.
+    :raises NotInstalled: the database has no application.
+    :raises DeclarationNewer: a newer version wrote its declaration.
     """
     stop_asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -175,6 +180,7 @@ def run(settings: Settings, catalog: Catalog) -> int:
     with closing(connect(url, "frontview-refresher-check")) as connection:
         for limit in session_limits(connection):
             log.warning("session_limited", limit=limit)
+        catalog = load_application(connection, bundled)
     process = RefresherProcess(settings, catalog, url)
     process.start()
     log.info("refresher_started")

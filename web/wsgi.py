@@ -15,6 +15,7 @@ from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.auth.verifier import make_verifier
 from web.context import context_of
+from web.process.installed_application import installed_or
 from web.process.own_core import keep_to_own_core
 from web.process.termination import on_termination
 from web.process.worker import Worker
@@ -34,11 +35,11 @@ def make_app() -> APIFlask:
         tracing = make_tracing()
     worker = Worker(
         settings,
-        CATALOG,
+        installed_or(CATALOG),
         on_engine=None if tracing is None else tracing.trace_statements,
         key_statistics=lambda: verifier.key_statistics(),  # noqa: PLW0108  the verifier is made after the worker
     )
-    verifier = make_verifier(settings, worker.user_kind)
+    verifier = make_verifier(settings, worker.user_kind, claim=worker.claim)
     return create_app(worker, settings, verifier=verifier, tracing=tracing)
 
 

@@ -16,8 +16,8 @@ from refresher.front_cache.entry import EntryKey, user_in_label
 # A feed row whose source begins with this is an invalidation by hand; the rest of the source is the pattern.
 CACHE_ONLY = "cache:"
 EVERYTHING = "*"
-# `frontview.request_invalidation` refuses longer ones. A label spells a character of a user key as at most four bytes of
-# three characters each; the rest is for the names of region and dashboard.
+# `frontview.request_invalidation` refuses longer ones. A label spells a character of a user key as at most four bytes
+# of three characters each; the rest is for the names of region and dashboard.
 LONGEST_PATTERN = 12 * LONGEST_TEXT + 140
 MOST_COMPILED = 1_024
 

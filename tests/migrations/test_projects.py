@@ -1,12 +1,35 @@
 """A project from its folder to a database that answers, and back to a database as it was."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
-from tests.fix_postgres import Server
-from tests.migrations.project_stage import DECLARED, Project, project
+from models.errors import DeclarationNewer, NotInstalled
+from models.user_key import KINDS
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
+from tests.fix_postgres import ROOT, Server
+from tests.migrations.project_stage import DECLARED, KEYS, Project, project
+from tests.oracle.relations import tiers
+from views_sql.operations.catalog import load_application
+from views_sql.operations.database import newest_declaration
+from views_sql.voice.catalog import CATALOG
+
+ONE_MORE_ORDER = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
+FIRST_FILES = [
+    "0001_capture_shop_order.py",
+    "0002_capture_shop_user.py",
+    "0003_capture_shop_visit.py",
+    "0004_views.py",
+    "0005_declaration.py",
+]
 
 
 @pytest.fixture
@@ -15,36 +38,206 @@ def shop(embedded_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         yield made
 
 
-def test_a_file_becomes_a_database_that_needs_no_more_changes(shop: Project) -> None:
-    said = shop.run("plan", "--write")
-    assert "orders: create" in said
-    assert shop.files == [
-        "0001_capture_shop_order.py", "0002_capture_shop_visit.py", "0003_views.py", "0004_declaration.py",
-    ]  # fmt: skip
+@pytest.fixture
+def installed(shop: Project) -> Project:
+    shop.run("plan", "--write")
+    shop.run("migrate")
+    return shop
 
+
+def catalog(shop: Project) -> Any:
+    return load_application(shop.c, CATALOG)
+
+
+def host(shop: Project) -> list[str]:
+    """Everything in the database that is the host's."""
+    return [line for line in shop.snapshot() if "Shop" in line]
+
+
+def test_a_file_becomes_a_database_that_needs_no_more_changes(shop: Project) -> None:
+    assert "orders: create" in shop.run("plan", "--write")
+    assert shop.files == FIRST_FILES
     shop.run("migrate")
 
     assert "there is nothing to do" in shop.run("plan", "--write")
-    assert len(shop.files) == 4
+    assert json.loads(shop.run("plan", "--json"))["steps"] == []
+    assert shop.files == FIRST_FILES
+    assert shop.rows("SELECT to_regclass('public.calls')") == [(None,)]
+
+
+def test_the_script_that_is_printed_makes_what_migrate_makes(installed: Project, embedded_server: Server) -> None:
+    made = installed.snapshot()
+    installed.run("migrate", "--back")
+    script = installed.run("plan", "--sql")
+
+    installed.c.execute(script.encode())
+
+    assert installed.snapshot() == made
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_installed_view_answers_as_sql_does(
+    embedded_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    with project(embedded_server, tmp_path, monkeypatch, key) as shop:
+        one, two = KEYS[key]
+        shop.c.execute(f'INSERT INTO "Shop"."User" (id) VALUES ({one}), ({two})'.encode())
+        shop.run("plan", "--write")
+        shop.run("migrate")
+        assert shop.rows("SELECT resolved ->> 'core' FROM frontview.declaration WHERE active") == [("core_0003",)]
+        assert catalog(shop).served.key_kind in KINDS
+        term = try_to_lead(shop.c)
+        assert term is not None
+        write = 'INSERT INTO "Shop"."Order" ("customerId", "createdAt", country, total, email) VALUES '
+        for user in (one, two):
+            shop.c.execute(
+                f"{write} ({user}, '2026-01-31 23:30Z', 'DE', 10.50, 'a'), ({user}, '2026-02-03 12:00Z', NULL, 1, 'b')".encode()
+            )
+        drain_once(shop.c, term)
+        views = catalog(shop).views
+        assert {refresh(shop.c, it, it.tiers, term.epoch).outcome for it in views} == {"populated"}
+        assert answer(shop, one)["totals"] == {"orders": 2, "revenue": 11.5, "buyers": 2}
+
+        shop.c.execute(f"{write} ({one}, '2026-02-04 12:00Z', 'FR', 2, 'b')".encode())
+
+        found = answer(shop, one)
+        assert found["totals"] == {"orders": 3, "revenue": 13.5, "buyers": 2}
+        assert [(row["period"], row["orders"]) for row in found["rows"] if row["orders"]] == [
+            ("2026-02-01", 1),
+            ("2026-02-03", 1),
+            ("2026-02-04", 1),
+        ]
+        assert answer(shop, two)["totals"] == {"orders": 2, "revenue": 11.5, "buyers": 2}
+        for view in views:
+            assert {name for name, difference in tiers(shop.c, view) if difference} == set()
+
+
+def answer(shop: Project, user: str) -> dict[str, Any]:
+    call = (
+        f"frontview.orders_1_read({user}, '2026-02-01', '2026-02-28', 'day', NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
+        " NULL, FALSE)"
+    )
+    ((body,),) = shop.rows(f"SELECT body FROM {call}")
+    return dict(json.loads(body))
+
+
+def test_a_changed_view_is_made_beside_and_an_unchanged_one_keeps_its_objects(installed: Project) -> None:
+    installed.declare(ONE_MORE_ORDER)
+    said = installed.run("plan", "--write")
+    assert "orders: replace" in said
+    assert "visits: keep" in said
+    installed.run("migrate")
+
+    views = {view.name: view.number for view in catalog(installed).served.views}
+    assert views == {"orders": 2, "visits": 1}
+    assert installed.rows("SELECT DISTINCT view FROM frontview.view_state WHERE tier = 'recent' ORDER BY 1") == [
+        ("orders_2",),
+        ("orders_2_buyers_values",),
+        ("visits_1",),
+    ]
+    assert "there is nothing to do" in installed.run("plan")
+
+
+def test_settings_and_the_longest_range_change_no_stored_row(installed: Project) -> None:
+    stored = "SELECT oid FROM pg_class WHERE relname = 'orders_1_recent'"
+    before = installed.rows(stored)
+    installed.declare(DECLARED.replace('region = "shop"', 'region = "shop"\nttl = "5m"'))
+    assert "orders: settings only" in installed.run("plan", "--write")
+    installed.run("migrate")
+    installed.declare(DECLARED.replace('region = "shop"', 'region = "shop"\nttl = "5m"\nlongest_days = 800'))
+    assert "orders: read function only" in installed.run("plan", "--write")
+    installed.run("migrate")
+
+    assert installed.rows(stored) == before
+    served = catalog(installed).served.view("orders")
+    assert (served.number, served.ttl_seconds, served.longest_days) == (1, 300, 800)
 
 
 def test_going_back_leaves_the_hosts_database_as_it_was(shop: Project) -> None:
-    host = shop.snapshot()
+    before = host(shop)
     shop.run("plan", "--write")
     shop.run("migrate")
     first = shop.snapshot()
-    shop.declare(
-        DECLARED.replace("[region.shop]", 'zone = "UTC"\n[region.shop]')
-        .replace('"day"\n', '"day"\nwhere = "pages > 1"\n')
-        .replace('zone = "UTC"\n', "")
-    )
-    assert "visits: replace" in shop.run("plan", "--write")
+    shop.declare(ONE_MORE_ORDER.replace('"Shop.visit"\n', '"Shop.visit"\nwhere = "pages > 1"\n'))
+    shop.run("plan", "--write")
     shop.run("migrate")
     assert shop.rows("SELECT number, active FROM frontview.declaration ORDER BY 1") == [(1, False), (2, True)]
+    second = shop.snapshot()
 
     shop.run("migrate", "--back")
     assert shop.snapshot() == first
+    shop.run("migrate")
+    assert shop.snapshot() == second
 
     shop.run("migrate", "--back")
-    left = [line for line in shop.snapshot() if "Shop" in line]
-    assert left == [line for line in host if "Shop" in line]
+    shop.run("migrate", "--back")
+    assert host(shop) == before
+    assert shop.rows("SELECT count(*) FROM frontview.declaration") == [(0,)]
+    assert "No declaration is applied" in shop.run("migrate", "--back", ends=1)
+
+
+def test_a_revision_that_fails_leaves_those_before_it_and_can_be_run_again(shop: Project) -> None:
+    shop.run("plan", "--write")
+    with psycopg.connect(shop.url) as other:
+        other.execute('LOCK TABLE "Shop".visit')
+        shop.c.execute(b"ALTER ROLE CURRENT_USER SET lock_timeout = 0")
+        broken = shop.folder / "revisions" / FIRST_FILES[2]
+        text = broken.read_text()
+        broken.write_text(text.replace("UPGRADE = (", 'UPGRADE = (\n    "SELECT 1 / 0",', 1))
+
+        said = shop.run("migrate", ends=1)
+
+    assert f"{FIRST_FILES[2]} failed: division by zero." in said
+    assert "The 2 before it stay as they are" in said
+    assert f"{FIRST_FILES[1]}: applied" in said
+    with pytest.raises(NotInstalled):
+        catalog(shop)
+    broken.write_text(text)
+    assert f"{FIRST_FILES[1]}: applied" not in shop.run("migrate")
+    assert catalog(shop).served is not None
+
+
+def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
+    shop.run("plan", "--write")
+    shop.declare(ONE_MORE_ORDER)
+
+    assert f"revisions/{FIRST_FILES[0]} is not applied yet" in shop.run("plan", "--write", ends=1)
+    assert shop.files == FIRST_FILES
+
+
+def test_a_project_without_revisions_and_another_database_are_refused_in_a_sentence(
+    shop: Project, embedded_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "run `frontview plan --write` first" in shop.run("migrate", ends=1)
+    shop.run("plan", "--write")
+    voice = embedded_server.create(embedded_server.template)
+    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", voice)
+    assert "a project needs a database without them" in shop.run("migrate", ends=1)
+    embedded_server.drop(voice)
+
+
+def test_alembic_alone_migrates_a_project(shop: Project) -> None:
+    shop.run("plan", "--write")
+    (shop.folder / "alembic.ini").write_text((ROOT / "alembic" / "project.ini").read_text().format(frontview=ROOT))
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "heads"], cwd=shop.folder, capture_output=True, text=True
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert catalog(shop).served is not None
+
+
+def test_a_declaration_comes_out_of_the_database_as_it_went_in(installed: Project) -> None:
+    first = newest_declaration(installed.c)
+    assert first is not None
+    assert [view.proven.source.name for view in first.views] == ["orders_1", "visits_1"]
+    assert list(first.views[0].proven.dimensions) == ["country"]
+    ((ddl,),) = installed.rows("SELECT ddl FROM frontview.declaration")
+    assert len([it for it in ddl if it.startswith("CREATE VIEW frontview.user_1 ")]) == 1
+
+
+def test_a_newer_format_is_refused_by_name(installed: Project) -> None:
+    installed.c.execute("UPDATE frontview.declaration SET format = 99")
+    with pytest.raises(DeclarationNewer, match="format 99; this one reads up to 1"):
+        catalog(installed)

@@ -97,6 +97,7 @@ class Shop:
     type: str
     customers: list[Any]
     term: Term
+    url: str = ""
 
     def execute(self, query: str, *values: object) -> psycopg.Cursor[Any]:
         return self.connection.execute(query, values)
@@ -138,11 +139,11 @@ def shop(
         _invoke_every_operation(url)
         customers: list[Any] = [uuid.UUID(int=n) for n in range(1, 4)]
         if request.param == "text":
-            customers = ["ann'; --", "Bob", "ø"]
+            customers = ["ann'; --", "Bob", "o'/ :ü*"]
         _fill(connection, customers)
         term = try_to_lead(connection)
         assert term is not None
-        yield Shop(connection, request.param, customers, term)
+        yield Shop(connection, request.param, customers, term, url)
     any_server.drop(url)
 
 

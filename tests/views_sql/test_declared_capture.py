@@ -201,6 +201,7 @@ class TestStatements:
             two.execute("COMMIT")
         assert set(plain.logged()) == {FIRST, SECOND}
 
+    @pytest.mark.proof
     @pytest.mark.parametrize("change", ["note = 'x'", '"total %" = 2'])
     def test_an_update_of_any_number_of_rows_needs_no_temporary_file(self, plain: Stage, change: str) -> None:
         plain.run(f"INSERT INTO {T} SELECT g, 1, '{NOON}', 1 FROM generate_series(1, 60000) g")

@@ -49,7 +49,15 @@ REFRESHER_FUNCTIONS = BOTH | {
         "collect_stale_keys",
         "prune_change_log",
     ),
-    *("forget_feed", "capture_coverage", "check_capture", "refresh_tier", "analyze_tier", "finish_redating"),
+    *(
+        "forget_feed",
+        "capture_coverage",
+        "check_capture",
+        "adopt_partitions",
+        "refresh_tier",
+        "analyze_tier",
+        "finish_redating",
+    ),
     *(f"{view.name}_merged" for view in CATALOG.views),
     *(
         f"{view.name}_{function}"

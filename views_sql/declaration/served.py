@@ -85,6 +85,7 @@ class ServedView:
 class ServedApplication:
     """Everything that an installed declaration serves; ``fingerprint`` names the declaration.
 
+    :param claim: the claim of a token that holds the user's key, as a dotted path.
     :raises CatalogError: a name is none.
     """
 
@@ -92,6 +93,7 @@ class ServedApplication:
     key_kind: KeyKind
     zone: str
     views: tuple[ServedView, ...]
+    claim: str = "sub"
 
     def __post_init__(self) -> None:
         for view in self.views:
@@ -109,7 +111,7 @@ def served(application: Application, proven: ProvenApplication, number: int, fin
     """Return what a declaration serves once it is installed under ``number``."""
     declared = {view.name: view for view in application.views}
     views = tuple(_view(declared[view.name], view, view.source.zone or proven.zone, number) for view in proven.views)
-    return ServedApplication(fingerprint, proven.key_kind, proven.zone, views)
+    return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim)
 
 
 def to_json(application: ServedApplication) -> dict[str, Any]:

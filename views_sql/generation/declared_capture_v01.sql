@@ -16,23 +16,28 @@ BEGIN
     IF TG_OP = 'TRUNCATE'{{renamed}} THEN
         INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, NULL, '-infinity');
     ELSIF TG_OP = 'INSERT' THEN
-        -- One row is logged without DISTINCT, which costs more than the row itself.
+        -- One row is logged without DISTINCT, which costs more than the row itself. OFFSET 0 keeps the planner from
+        -- computing a day twice.
         INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT {{source}}, {{user_of_n}}, {{day_of_n}} FROM new_rows n
-        WHERE {{user_of_n}} IS NOT NULL AND {{day_of_n}} IS NOT NULL AND NOT EXISTS (SELECT FROM new_rows OFFSET 1);
+        SELECT {{source}}, k.user_key, k.day
+        FROM (SELECT {{user_of_n}}, {{day_of_n}} FROM new_rows n OFFSET 0) k (user_key, day)
+        WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL AND NOT EXISTS (SELECT FROM new_rows OFFSET 1);
         IF NOT FOUND THEN
             INSERT INTO frontview.change_log (source, user_id, day)
-            SELECT DISTINCT {{source}}, {{user_of_n}}, {{day_of_n}} FROM new_rows n
-            WHERE {{user_of_n}} IS NOT NULL AND {{day_of_n}} IS NOT NULL;
+            SELECT DISTINCT {{source}}, k.user_key, k.day
+            FROM (SELECT {{user_of_n}}, {{day_of_n}} FROM new_rows n OFFSET 0) k (user_key, day)
+            WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL;
         END IF;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT {{source}}, {{user_of_o}}, {{day_of_o}} FROM old_rows o
-        WHERE {{user_of_o}} IS NOT NULL AND {{day_of_o}} IS NOT NULL AND NOT EXISTS (SELECT FROM old_rows OFFSET 1);
+        SELECT {{source}}, k.user_key, k.day
+        FROM (SELECT {{user_of_o}}, {{day_of_o}} FROM old_rows o OFFSET 0) k (user_key, day)
+        WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL AND NOT EXISTS (SELECT FROM old_rows OFFSET 1);
         IF NOT FOUND THEN
             INSERT INTO frontview.change_log (source, user_id, day)
-            SELECT DISTINCT {{source}}, {{user_of_o}}, {{day_of_o}} FROM old_rows o
-            WHERE {{user_of_o}} IS NOT NULL AND {{day_of_o}} IS NOT NULL;
+            SELECT DISTINCT {{source}}, k.user_key, k.day
+            FROM (SELECT {{user_of_o}}, {{day_of_o}} FROM old_rows o OFFSET 0) k (user_key, day)
+            WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL;
         END IF;
     ELSIF TG_LEVEL = 'ROW' THEN
         old_user := {{user_of_old}};

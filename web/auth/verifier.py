@@ -156,7 +156,7 @@ class TokenVerifier:
     :param audience: the required ``aud``; None: a token that has one is refused, because it is meant for others.
     :param issuer: the required ``iss``; None: any.
     :param user_kind: returns the kind of the user keys, or raises what the caller of a request is told instead.
-    :param claim: the claim that holds the user's key, as a dotted path.
+    :param claim: returns the claim that holds the user's key, as a dotted path.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class TokenVerifier:
         cache: ClaimsCache[Caller] | None = None,
         *,
         user_kind: Callable[[], UserKind] = lambda: INTEGER,
-        claim: str = SUBJECT,
+        claim: Callable[[], str] = lambda: SUBJECT,
     ) -> None:
         self._user_kind, self._claim = user_kind, claim
         self._keys, self._audience, self._issuer = keys, audience, issuer
@@ -196,10 +196,11 @@ class TokenVerifier:
         token = _bearer_token(authorization)
         if (known := self._cache.get(token)) is not None:
             return known
-        caller = _caller(self._verified_claims(token), self._user_kind(), self._claim)
+        claim = self._claim()
+        caller = _caller(self._verified_claims(token, claim), self._user_kind(), claim)
         return self._cache.put(token, caller, caller.expires_at)
 
-    def _verified_claims(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str, claim: str) -> dict[str, Any]:
         try:
             return jwt.decode(
                 token,
@@ -210,9 +211,9 @@ class TokenVerifier:
                 leeway=LEEWAY_SECONDS,
                 # `iat` is not checked: a server whose clock is behind would refuse every fresh token.
                 options={
-                    "require": ["exp", SUBJECT] if self._claim == SUBJECT else ["exp"],
+                    "require": ["exp", SUBJECT] if claim == SUBJECT else ["exp"],
                     "verify_iat": False,
-                    "verify_sub": self._claim == SUBJECT,
+                    "verify_sub": claim == SUBJECT,
                     "enforce_minimum_key_length": True,
                 },
             )
@@ -224,7 +225,10 @@ class TokenVerifier:
 
 
 def make_verifier(
-    settings: Settings, user_kind: Callable[[], UserKind] = lambda: INTEGER, *, claim: str = SUBJECT
+    settings: Settings,
+    user_kind: Callable[[], UserKind] = lambda: INTEGER,
+    *,
+    claim: Callable[[], str] = lambda: SUBJECT,
 ) -> TokenVerifier:
     """Return the verifier that these settings configure; it fetches no keys yet.
 

@@ -30,8 +30,10 @@ def invalidate(pattern: str | None, user: str | None, region: str | None, everyt
     from web.operators.operator_requests import ask_invalidation, await_watermark  # noqa: PLC0415
 
     _require_one(pattern, user, region, everything)
-    chosen = None if user is not None else _pattern(pattern, region)
+    chosen = None if user is not None or region is not None else _pattern(pattern)
     with operator_connection() as connection:
+        if region is not None:
+            chosen = _pattern_of_region(connection, region)
         chosen = chosen or _pattern_of_user(connection, user or "")
         invalidation_id = ask_invalidation(connection, chosen, asked_by())
         watermark = await_watermark(lambda: nullcontext(connection), invalidation_id, DRAINED_SECONDS)
@@ -56,25 +58,26 @@ def _pattern_of_user(connection: "Connection", user: str) -> str:
     return pattern_for_user(user_of(connection, user))
 
 
-def _pattern(pattern: str | None, region: str | None) -> str:
-    """Return the pattern for the chosen option, which is none about a user."""
-    from refresher.front_cache.patterns import EVERYTHING, pattern_for_region  # noqa: PLC0415
+def _pattern(pattern: str | None) -> str:
+    """Return the pattern for the chosen option, which is none about a user or a region."""
+    from refresher.front_cache.patterns import EVERYTHING  # noqa: PLC0415
     from web.endpoints.admin_bodies import parse_pattern  # noqa: PLC0415
 
-    if pattern is not None:
-        try:
-            return parse_pattern(pattern)
-        except ValueError as error:
-            raise click.BadParameter(f"{error}", param_hint="--pattern") from None
-    if region is None:
+    if pattern is None:
         return EVERYTHING
-    _require_region(region)
-    return pattern_for_region(region)
+    try:
+        return parse_pattern(pattern)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}", param_hint="--pattern") from None
 
 
-def _require_region(region: str) -> None:
+def _pattern_of_region(connection: "Connection", region: str) -> str:
+    """Return the pattern of everything in a region of the installed application."""
+    from refresher.front_cache.patterns import pattern_for_region  # noqa: PLC0415
+    from views_sql.operations.catalog import load_application  # noqa: PLC0415
     from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
 
-    known = sorted(it.name for it in CATALOG.regions)
+    known = sorted(it.name for it in load_application(connection, CATALOG).regions)
     if region not in known:
         raise click.BadParameter(f"no region {region!r}; there are {', '.join(known)}", param_hint="--region")
+    return pattern_for_region(region)

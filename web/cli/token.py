@@ -65,6 +65,7 @@ def token(user: str, admin: bool, ttl: int, link: bool, base_url: str, link_ttl:
 
     settings = load_settings()
     secret = signing_secret(settings)
+    page = page_link(reachable(base_url, settings.url_prefix), admin) if link else ""
     with operator_connection() as connection:
         key = user_of(connection, user)
     issued = issue_token(
@@ -76,7 +77,7 @@ def token(user: str, admin: bool, ttl: int, link: bool, base_url: str, link_ttl:
         issuer=settings.jwt_issuer,
     )
     if link:
-        _print_link(issued, page_link(reachable(base_url, settings.url_prefix), admin), min(link_ttl, ttl))
+        _print_link(issued, page, min(link_ttl, ttl))
     else:
         click.echo(issued)
 

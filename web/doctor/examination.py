@@ -7,8 +7,10 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from models.connection import Connection
+from models.errors import CatalogError, DeclarationNewer, NotInstalled
 from models.settings import Settings, questionable_settings
 from views_sql.declaration.maintained_view import Catalog
+from views_sql.operations.catalog import load_application
 from web.doctor import archive, roles, running, schema, server, session_limits
 from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.doctor.tokens import verification
@@ -16,9 +18,10 @@ from web.doctor.tokens import verification
 Check = Callable[[Connection], Finding]
 
 
-def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connection]) -> Iterator[Finding]:
+def examine(settings: Settings, bundled: Catalog, connect: Callable[[], Connection]) -> Iterator[Finding]:
     """Yield a finding for each precondition; end early if the remaining checks make no sense.
 
+    :param bundled: the application that the database has without a declaration.
     :param connect: opens a connection as the refresher and the feed follower do.
     """
     yield verification(settings)
@@ -34,8 +37,23 @@ def examine(settings: Settings, catalog: Catalog, connect: Callable[[], Connecti
         migrated = attempt("migrations", schema.migrations, connection)
         yield migrated
         if migrated.outcome != "fail":
+            try:
+                catalog = load_application(connection, bundled)
+            except (NotInstalled, DeclarationNewer, CatalogError) as error:
+                yield failed("application", str(error), "Install it, or run the code that wrote it.")
+                return
+            yield passed("application", application_of(catalog))
             for subject, check in _schema_checks(catalog):
                 yield attempt(subject, check, connection)
+
+
+def application_of(catalog: Catalog) -> str:
+    """Return which application a catalog is of, in words."""
+    if catalog.served is None:
+        return "the bundled one"
+    return (
+        f"declaration {catalog.served.fingerprint}, with the views {listed([it.name for it in catalog.served.views])}"
+    )
 
 
 def variables() -> Finding:

@@ -18,10 +18,12 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from models.bookkeeping import declaration
 from models.database_errors import LACKS_A_RIGHT, is_outage, sqlstate_of, translated
-from models.errors import DatabaseUnavailable
+from models.errors import DatabaseUnavailable, DeclarationNewer
 from models.operation import alarm
 from models.schema_version import SchemaState, schema_state
+from views_sql.operations.installed import FORMAT
 from web.background import has_free_connection
 from web.context import context
 from web.http.openapi import HEALTH_RESPONSES, READINESS_RESPONSES
@@ -94,11 +96,14 @@ class ReadinessCheck:
 def check_database(engine: Engine) -> DatabaseState:
     """Return the state of the schema and the alarms, as far as they can be read.
 
+    :raises DeclarationNewer: the active declaration was written by a newer version.
     :raises StatementFailed: the database answers, and refuses the question: a right is missing, or a defect.
     """
     try:
         with engine.connect() as connection:
             schema = schema_state(connection)
+            if schema.migrated:
+                require_readable_declaration(connection)
             return DatabaseState(schema, _alarms(connection) if schema.migrated else None)
     except PoolTimeout:
         return DatabaseState(None)
@@ -106,6 +111,23 @@ def check_database(engine: Engine) -> DatabaseState:
         if is_outage(error):
             return DatabaseState(None)
         raise translated(error, engine) from error
+
+
+def require_readable_declaration(connection: Connection) -> None:
+    """Raise if this code cannot read the active declaration.
+
+    :raises DeclarationNewer: with its format.
+    """
+    active = sa.select(declaration.c.number, declaration.c.format).where(declaration.c.active)
+    try:
+        row = connection.execute(active).one_or_none()
+    except ProgrammingError as error:
+        if sqlstate_of(error) != LACKS_A_RIGHT:
+            raise
+        connection.rollback()
+        return
+    if row is not None and row.format > FORMAT:
+        raise DeclarationNewer(row.number, row.format, FORMAT)
 
 
 def _alarms(connection: Connection) -> tuple[dict[str, str], ...] | None:

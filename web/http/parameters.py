@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Self, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
@@ -127,6 +127,8 @@ def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str])
         parsed = model.model_validate({**values, **path})
     except ValidationError as error:
         faults += [_fault(dict(item), path) for item in error.errors(include_url=False, include_input=False)]
+    if not faults and not _is_utf8(query_string):
+        faults = [_query_fault("query", "expected UTF-8 in percent-encoding")]
     if faults:
         raise invalid_parameters(faults)
     return parsed
@@ -135,10 +137,7 @@ def parse_parameters(model: type[P], query_string: str, path: Mapping[str, str])
 def _read_query(query_string: str, path: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
     """Return the query's values by name, and the faults of the query itself."""
     try:
-        query_string.encode("ascii")  # Other characters would be read byte by byte, and so as another text.
-        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
-    except UnicodeError:
-        raise Problem(422, "invalid-parameters", "The query is not UTF-8 in percent-encoding.") from None
+        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise Problem(422, "invalid-parameters", f"More than {MOST_PARAMETERS} parameters.") from None
     values = dict(reversed(pairs))
@@ -147,6 +146,11 @@ def _read_query(query_string: str, path: Mapping[str, str]) -> tuple[dict[str, s
     faults = [_query_fault(name, "given more than once") for name in repeated]
     faults += [_query_fault(name, "unknown parameter") for name in values if name in path]
     return values, faults
+
+
+def _is_utf8(query_string: str) -> bool:
+    """Return whether each text has its own spelling: a byte that is no part of UTF-8 would be read as another's."""
+    return query_string.isascii() and "\ufffd" not in unquote(query_string.upper().replace("%EF%BF%BD", ""))
 
 
 def _query_fault(name: str, detail: str) -> Fault:

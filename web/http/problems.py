@@ -14,7 +14,16 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from models.database_errors import LACKS_A_RIGHT
-from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotFound, NotMigrated, StatementFailed
+from models.errors import (
+    DatabaseUnavailable,
+    DeclarationNewer,
+    FrontviewError,
+    InvalidParameters,
+    NotFound,
+    NotInstalled,
+    NotMigrated,
+    StatementFailed,
+)
 from models.logs import logger
 
 MIMETYPE = "application/problem+json"
@@ -95,7 +104,7 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
-        case NotMigrated() | DatabaseUnavailable() | StatementFailed():
+        case NotMigrated() | NotInstalled() | DeclarationNewer() | DatabaseUnavailable() | StatementFailed():
             return _translate_database(error)
         case HTTPException():
             return _translate_http(error)
@@ -110,6 +119,9 @@ def _translate_database(error: FrontviewError) -> Problem:
     if isinstance(error, NotMigrated):
         detail = "The database lacks Frontview's current schema; its operator must migrate it."
         return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
+    if isinstance(error, NotInstalled | DeclarationNewer):
+        kind = "not-installed" if isinstance(error, NotInstalled) else "declaration-newer"
+        return unavailable(kind, str(error), RETRY_MIGRATION_SECONDS)
     if isinstance(error, StatementFailed):
         if error.sqlstate != LACKS_A_RIGHT:
             return _defect()

@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 from models.deadlines import Deadlines
 from models.embedded import database_url, direct_url, reads_through_pooler
 from models.engine import limit_use, make_engine, open_connections
+from models.errors import DatabaseUnavailable, FrontviewError
 from models.event_counter import EventCounter
 from models.settings import Settings
 from models.user_key import UserKind
@@ -26,6 +27,7 @@ from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
 from web.background import Background, has_free_connection
 from web.process.event_hub import EventHub
+from web.process.installed_application import CatalogLoader
 from web.process.installed_kind import InstalledKind
 from web.reads.read_path import ReadPath
 from web.telemetry.history import History, counters_of
@@ -42,6 +44,7 @@ from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0
 SPARE_THREADS = 4
+WAIT_SECONDS = 10.0  # How long a request waits while another one starts the worker.
 
 
 def threads_for(pool_size: int, event_streams: int) -> int:
@@ -71,27 +74,32 @@ def warming_policy(settings: Settings) -> WarmingPolicy:
     )
 
 
+def _engine_of(settings: Settings) -> Engine:
+    return make_engine(
+        database_url(settings),
+        "frontview-web",
+        pool_size=settings.pool_size,
+        session={
+            "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
+            "idle_in_transaction_session_timeout": "60s",
+        },
+        through_pooler=reads_through_pooler(settings),
+    )
+
+
 class _Running:
     """The parts of a started worker."""
 
     def __init__(
         self,
         settings: Settings,
+        engine: Engine,
         catalog: Catalog,
         statistics: Callable[[], WorkerStatistics],
         report: Callable[[], WorkerReport],
     ) -> None:
         self.numbers = SharedNumbers(statistics, settings.metrics_dir)
-        self.engine = make_engine(
-            database_url(settings),
-            "frontview-web",
-            pool_size=settings.pool_size,
-            session={
-                "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
-                "idle_in_transaction_session_timeout": "60s",
-            },
-            through_pooler=reads_through_pooler(settings),
-        )
+        self.engine, self.catalog = engine, catalog
         self.deadlines = Deadlines()
         # PostgreSQL's own timeout comes first if its answer reaches this process.
         limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
@@ -180,7 +188,7 @@ class _Running:
 class Worker:
     """The parts of Frontview that run in one web process.
 
-    :param catalog: what the application declares.
+    :param catalog: what the application declares, or what reads it from the database when the worker starts.
     :param on_engine: called with the engine of each process before it connects.
     :param key_statistics: returns what the verification of tokens counts about its keys.
     :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
@@ -189,13 +197,14 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        catalog: Catalog,
+        catalog: Catalog | CatalogLoader,
         *,
         on_engine: Callable[[Engine], None] | None = None,
         key_statistics: Callable[[], KeyStatistics] = KeyStatistics,
     ) -> None:
         self._on_engine, self._key_statistics = on_engine, key_statistics
-        region_limits(catalog.regions, settings.regions)  # Raises before anything starts.
+        if isinstance(catalog, Catalog):
+            region_limits(catalog.regions, settings.regions)  # Raises before anything starts.
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
         self._running: _Running | None = None
@@ -208,6 +217,7 @@ class Worker:
         """Start what this process needs; further calls do nothing.
 
         :raises ConfigurationError: no database is configured and none can be embedded.
+        :raises FrontviewError: the application has to be read from the database, and cannot be.
         """
         self._started()
 
@@ -261,12 +271,12 @@ class Worker:
     @property
     def served(self) -> ServedApplication | None:
         """What the installed declaration serves; None: the application's own dashboards."""
-        return self._catalog.served
+        return self._started().catalog.served
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The names of the regions of the front cache."""
-        return tuple(region.name for region in self._catalog.regions)
+        return tuple(region.name for region in self._started().catalog.regions)
 
     def statistics(self) -> WorkerStatistics:
         """Return everything that this process counts; each call also records it in the history."""
@@ -304,17 +314,39 @@ class Worker:
         running = self._running
         if running is not None:
             return running
-        with self._lock:
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            raise DatabaseUnavailable("The application has not been read from the database yet.")
+        try:
             if self._running is None:
-                running = _Running(self._settings, self._catalog, self.statistics, self.report)
+                engine = _engine_of(self._settings)
                 if self._on_engine is not None:
-                    self._on_engine(running.engine)
+                    self._on_engine(engine)
+                running = _Running(self._settings, engine, self._read_catalog(engine), self.statistics, self.report)
                 running.start()
                 if self._settings.metrics_enabled:
                     running.numbers.open()  # Before any request can ask for them.
                 self._running = running
                 running.numbers.start()  # Its thread asks for statistics, which only a started worker has.
             return self._running
+        finally:
+            self._lock.release()
+
+    def _read_catalog(self, engine: Engine) -> Catalog:
+        if isinstance(self._catalog, Catalog):
+            return self._catalog
+        try:
+            return self._catalog(engine)
+        except FrontviewError:
+            engine.dispose()
+            raise
+
+    def claim(self) -> str:
+        """Return the claim of a token that holds the user's key.
+
+        :raises FrontviewError: as :meth:`ensure_started`.
+        """
+        served = self.served
+        return "sub" if served is None else served.claim
 
     def _forget_inherited(self) -> None:
         """Start again in a forked child: the inherited lock may be held, and the connections belong to the parent.

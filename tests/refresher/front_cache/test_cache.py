@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from structlog.testing import capture_logs
 
+from models.user_key import INTEGER
 from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
@@ -218,7 +219,7 @@ def test_a_manual_invalidation_evicts_what_its_pattern_names(cache: FrontCache, 
 
 def test_a_fill_that_runs_while_its_answer_is_invalidated_by_hand_is_refused(cache: FrontCache, feed: Feed) -> None:
     running, others = begin(cache, KEY), begin(cache, OTHER)
-    feed.apply(changed(11, user=None, source="cache:*:user:7", day=None).narrowed())
+    feed.apply(changed(11, user=None, source="cache:*:user:7", day=None).narrowed(INTEGER))
     assert not running.joinable
     assert cache.finish(running, make_entry(10), epoch=1, drain_id=10, undrained=False) == "overtaken"
     assert cache.finish(others, make_entry(10, key=OTHER), epoch=1, drain_id=10, undrained=False) is None

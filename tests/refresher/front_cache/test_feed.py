@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from models.user_key import INTEGER
 from refresher.front_cache.applied_feed import FeedMemory
 from refresher.front_cache.entry import Dependence
 from refresher.front_cache.feed import Bulk, Changes, FeedRow, Poll, Position, break_in_feed, concerns
@@ -140,7 +141,7 @@ def test_a_poll_is_read_whatever_the_order_of_its_rows() -> None:
         state_row(12, 2),
         (11, [None], "users", None, None, *nothing),
     ]
-    poll = read_poll(10, rows, 50.0, 50.1)
+    poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
     assert poll.newest == Position(3, 8, 12)
     assert poll.drains_since == 2
     assert poll.rows == [FeedRow(11, None, "users", None, None), FeedRow(12, 7, "calls", MARCH_1, MARCH_1)]
@@ -148,12 +149,12 @@ def test_a_poll_is_read_whatever_the_order_of_its_rows() -> None:
 
 
 def test_a_poll_without_any_drain_says_so() -> None:
-    assert read_poll(10, [], 50.0, 50.1) == Poll(10, None, None)
+    assert read_poll(10, [], 50.0, 50.1, INTEGER) == Poll(10, None, None)
 
 
 def test_more_rows_than_a_worker_takes_in_are_a_flood() -> None:
     row = (12, list(range(MAX_ROWS_A_POLL + 1)), "calls", MARCH_1, MARCH_1, *(None,) * 6)
-    poll = read_poll(10, [state_row(12, 2), row], 50.0, 50.1)
+    poll = read_poll(10, [state_row(12, 2), row], 50.0, 50.1, INTEGER)
     assert poll.truncated
 
 
@@ -165,7 +166,7 @@ def test_many_users_of_one_change_stay_together() -> None:
         (11, few, "calls", MARCH_1, MARCH_1, *nothing),
         (12, many, "users", None, None, *nothing),
     ]
-    poll = read_poll(10, rows, 50.0, 50.1)
+    poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
     assert poll.rows == [FeedRow(11, user, "calls", MARCH_1, MARCH_1) for user in few]
     assert poll.bulks == [Bulk(12, frozenset(many), "users", None, None)]
 
@@ -180,7 +181,7 @@ def test_very_many_rows_become_one_change_of_each_source() -> None:
         (12, others, "users", None, None, *nothing),
         (12, [None], "cache:dashboard:*", None, None, *nothing),
     ]
-    poll = read_poll(10, rows, 50.0, 50.1)
+    poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
 
     assert set(poll.rows) == {
         *(FeedRow(12, user, "calls", MARCH_1, days[-1]) for user in (1, 2, 3)),
@@ -192,7 +193,7 @@ def test_very_many_rows_become_one_change_of_each_source() -> None:
 @pytest.mark.parametrize("days", [(MARCH_1, None), (None, MARCH_1), (None, None)], ids=["end", "begin", "both"])
 def test_very_many_rows_with_a_bound_that_is_not_known_concern_every_day(days: tuple[date | None, date | None]) -> None:
     known = (12, list(range(MOST_ROWS_APART)), "calls", MARCH_1, MARCH_9, *(None,) * 6)
-    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "calls", *days, *(None,) * 6)], 50.0, 50.1)
+    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "calls", *days, *(None,) * 6)], 50.0, 50.1, INTEGER)
     assert [(len(bulk.users), *bulk[2:]) for bulk in poll.bulks] == [(MOST_ROWS_APART, "calls", None, None)]
 
 
@@ -201,7 +202,7 @@ def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
         state_row(12, 2),
         *((12, list(range(1, 25_001)), "calls", day, day, *(None,) * 6) for day in _every_second_day(10)),
     ]
-    poll = read_poll(10, rows, 50.0, 50.1)
+    poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
 
     assert break_in_feed(Position(3, 8, 10), poll) is None
     assert Changes(poll).among({25_000, 25_001}) == [25_000]
@@ -209,6 +210,6 @@ def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
 
 def test_every_user_among_many_is_every_user() -> None:
     users = [*range(1, MOST_USERS_APART + 2), None]
-    poll = read_poll(10, [state_row(12, 2), (12, users, "users", None, None, *(None,) * 6)], 50.0, 50.1)
+    poll = read_poll(10, [state_row(12, 2), (12, users, "users", None, None, *(None,) * 6)], 50.0, 50.1, INTEGER)
     assert {row.user for row in poll.rows} == set(users)
     assert not poll.bulks

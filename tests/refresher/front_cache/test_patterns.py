@@ -4,10 +4,17 @@ from itertools import product
 
 import pytest
 
-from refresher.front_cache import patterns
+from models.user_key import INTEGER, TEXT
 from refresher.front_cache.entry import EntryKey
 from refresher.front_cache.feed import FeedRow
-from refresher.front_cache.patterns import compile_pattern, pattern_for_region, pattern_for_user, shape
+from refresher.front_cache.patterns import (
+    LONGEST_PATTERN,
+    compile_pattern,
+    pattern_for_region,
+    pattern_for_user,
+    shape,
+    user_named,
+)
 
 KEYS = [
     EntryKey(region, user, dashboard, ())
@@ -79,7 +86,7 @@ def test_a_pattern_matches_either_label_of_an_entry(pattern: str, expected: set[
     ],
 )
 def test_a_pattern_that_spells_out_a_user_says_so(pattern: str, user: int | None) -> None:
-    assert compile_pattern(pattern).user == user
+    assert user_named(pattern, INTEGER) == user
 
 
 PARTS = ["*", "?", "[78]", "[!7]", "dashboard", "agent", "d*", ":user:7", ":user:8", ":user:*", ":*", ":overview", ":"]
@@ -88,35 +95,50 @@ PARTS = ["*", "?", "[78]", "[!7]", "dashboard", "agent", "d*", ":user:7", ":user
 def test_looking_only_at_the_user_it_spells_out_misses_no_entry() -> None:
     narrow = 0
     for parts in product(PARTS, repeat=3):
-        pattern = compile_pattern("".join(parts))
-        if pattern.user is not None:
+        named = user_named("".join(parts), INTEGER)
+        if named is not None:
             narrow += 1
-            assert {user for _, user, _ in matched("".join(parts))} <= {pattern.user}
+            assert {user for _, user, _ in matched("".join(parts))} <= {named}
     assert narrow > 100
 
 
 @pytest.mark.parametrize(
-    "user", ["alice", "a:b", "*", "[x]", "50%", "Ünal", "x y", "0b6e7bb2-7f0c-4b5e-8f0a-1c2d3e4f5a6b"]
+    "user",
+    ["alice", "a:b", "*", "?", "[x]", "50%", "%2A", "Ünal", "x y", "a/b", "o'b\"", "a:user:b", "\U0001f600" * 255],
 )
-def test_a_key_that_is_text_is_named_and_found_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
-    monkeypatch.setattr(patterns, "parse_user_key", lambda text: text)
-    compile_pattern.cache_clear()
-    found = compile_pattern(pattern_for_user(user))  # type: ignore[arg-type]
-    assert found.user == user
-    assert found.matches(EntryKey("dashboard", user, "overview", ()))  # type: ignore[arg-type]
-    for other in ("bob", "a", "b", "alice:overview"):
-        assert not found.matches(EntryKey("dashboard", other, "overview", ()))  # type: ignore[arg-type]
-    compile_pattern.cache_clear()
+def test_a_key_that_is_text_is_named_and_found_whatever_is_in_it(user: str) -> None:
+    pattern = pattern_for_user(user)
+    found = compile_pattern(pattern)
+    assert user_named(f"cache:{pattern}", TEXT) == user
+    assert len(pattern) <= LONGEST_PATTERN
+    assert pattern.isascii()
+    assert pattern.isprintable()
+    assert found.matches(EntryKey("dashboard", user, "overview", ()))
+    for other in ("bob", "a", "b", "alice:overview", "Alice", "x", "*x", "A:B", "%2a", user + "*", user + "x"):
+        assert not found.matches(EntryKey("dashboard", other, "overview", ()))
+
+
+HOSTILE = ["alice", "alice:overview", "*", "?", "%2A", "%2a", "a:user:b", "a", "b", "ALICE", "[a-z]*", "x y"]
+
+
+@pytest.mark.parametrize("named", HOSTILE)
+def test_a_pattern_that_names_one_text_matches_no_entry_of_another(named: str) -> None:
+    """Whatever an operator types after ``user:``, encoded or not."""
+    for pattern in (f"*:user:{named}", f"*:user:{named}:*", pattern_for_user(named)):
+        whose = user_named(pattern, TEXT)
+        if whose is not None:
+            found = compile_pattern(pattern)
+            assert {user for user in HOSTILE if found.matches(EntryKey("r", user, "overview", ()))} <= {whose}
 
 
 @pytest.mark.parametrize(("source", "user"), [("cache:*:user:7", 7), ("cache:*", None), ("calls", None)])
 def test_a_row_of_the_feed_is_narrowed_to_the_user_its_pattern_spells_out(source: str, user: int | None) -> None:
-    assert FeedRow(11, None, source, None, None).narrowed() == FeedRow(11, user, source, None, None)
+    assert FeedRow(11, None, source, None, None).narrowed(INTEGER) == FeedRow(11, user, source, None, None)
 
 
 def test_a_row_of_a_change_keeps_its_user() -> None:
     row = FeedRow(11, 9, "calls", None, None)
-    assert row.narrowed() is row
+    assert row.narrowed(INTEGER) is row
 
 
 @pytest.mark.parametrize(
@@ -126,6 +148,11 @@ def test_a_row_of_a_change_keeps_its_user() -> None:
         ("agent:user:somebody:*", "agent:user:*:*"),
         ("*7*", "***"),
         ("dashboard:*", "dashboard:*"),
+        ("dashboard:user:alice:overview", "dashboard:user:*:*"),
+        ("*:user:alice%3Asmith", "*:user:*"),
+        ("*alice*", "***"),
+        ("alice", "*"),
+        ("*:alice:*", "*:*:*"),
     ],
 )
 def test_the_shape_of_a_pattern_names_nobody(pattern: str, said: str) -> None:
@@ -134,3 +161,4 @@ def test_the_shape_of_a_pattern_names_nobody(pattern: str, said: str) -> None:
 
 def test_a_hostile_pattern_takes_no_time() -> None:
     assert matched("*a" * 99 + "!") == set()
+    assert matched("*a" * 1_599 + "!") == set()
