@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient

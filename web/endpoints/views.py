@@ -38,7 +38,7 @@ def views_blueprint() -> APIBlueprint:
     @blueprint.get("/application")
     @blueprint.doc(hide=True)
     def application() -> Response:
-        """Return what pages and clients need to know of the application."""
+        """Return what pages and clients need of the application."""
         served = context().worker.served
         if served is None:
             abort(404)

@@ -56,7 +56,7 @@ def test_the_document_names_every_view_and_parameter_and_no_dashboard_that_is_no
 
 
 def test_the_page_has_an_example_that_is_served(site: Site) -> None:
-    assert "/api/v1/view/purchases\"" in site.get("/docs").text
+    assert '/api/v1/view/purchases"' in site.get("/docs").text
 
 
 def test_what_is_served_goes_through_json_unchanged(site: Site) -> None:
