@@ -1,5 +1,6 @@
 """A stage for tests of projects: a folder with a ``frontview.toml`` beside a host's tables, and the commands in it."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.engine import make_url
 
 from tests.fix_postgres import Server
 from tests.schema_snapshot import schema_snapshot
@@ -66,9 +68,10 @@ class Project:
         (self.folder / "frontview.toml").write_text(text)
 
     def run(self, *arguments: str, ends: int = 0) -> str:
+        """Return what a command prints; the errors after the rest."""
         result: Result = CliRunner().invoke(main, list(arguments), catch_exceptions=False)
         assert result.exit_code == ends, result.output
-        return result.output
+        return result.stdout + result.stderr
 
     @property
     def files(self) -> list[str]:
@@ -82,13 +85,18 @@ class Project:
 
 
 @contextmanager
-def project(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, key: str = "bigint") -> Iterator[Project]:
-    url = server.create(None)
-    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", url)
-    monkeypatch.chdir(folder)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(TABLES.format(key=key).encode())
-        made = Project(folder, url, connection)
-        made.declare(DECLARED)
-        yield made
+def project(server: Server, folder: Path, key: str = "bigint", like: Project | None = None) -> Iterator[Project]:
+    """Yield a project with its tables, or a copy of another one's folder and database, which nobody may be using."""
+    url = server.create(None if like is None else str(make_url(like.url).database))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRONTVIEW_DATABASE_URL", url)
+        patch.chdir(folder)
+        with psycopg.connect(url, autocommit=True) as connection:
+            made = Project(folder, url, connection)
+            if like is None:
+                connection.execute(TABLES.format(key=key).encode())
+                made.declare(DECLARED)
+            else:
+                shutil.copytree(like.folder, folder, dirs_exist_ok=True)
+            yield made
     server.drop(url)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from models.errors import DeclarationNewer, NotInstalled
@@ -32,17 +31,34 @@ FIRST_FILES = [
 ]
 
 
-@pytest.fixture
-def shop(embedded_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    with project(embedded_server, tmp_path, monkeypatch) as made:
+@pytest.fixture(scope="module")
+def written(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with its first revisions, of which none is applied; to be copied."""
+    with project(embedded_server, tmp_path_factory.mktemp("written")) as made:
+        made.run("plan", "--write")
+        made.c.close()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def applied(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory, written: Project) -> Iterator[Project]:
+    """The same with all of them applied; to be copied."""
+    with project(embedded_server, tmp_path_factory.mktemp("applied"), like=written) as made:
+        assert f"{FIRST_FILES[-1]}: applied" in made.run("migrate")
+        made.c.close()
         yield made
 
 
 @pytest.fixture
-def installed(shop: Project) -> Project:
-    shop.run("plan", "--write")
-    shop.run("migrate")
-    return shop
+def shop(embedded_server: Server, tmp_path: Path, written: Project) -> Iterator[Project]:
+    with project(embedded_server, tmp_path, like=written) as made:
+        yield made
+
+
+@pytest.fixture
+def installed(embedded_server: Server, tmp_path: Path, applied: Project) -> Iterator[Project]:
+    with project(embedded_server, tmp_path, like=applied) as made:
+        yield made
 
 
 def catalog(shop: Project) -> Any:
@@ -54,21 +70,18 @@ def host(shop: Project) -> list[str]:
     return [line for line in shop.snapshot() if "Shop" in line]
 
 
-def test_a_file_becomes_a_database_that_needs_no_more_changes(shop: Project) -> None:
-    assert "orders: create" in shop.run("plan", "--write")
-    assert shop.files == FIRST_FILES
-    shop.run("migrate")
-
-    assert "there is nothing to do" in shop.run("plan", "--write")
-    assert json.loads(shop.run("plan", "--json"))["steps"] == []
-    assert shop.files == FIRST_FILES
-    assert shop.rows("SELECT to_regclass('public.calls')") == [(None,)]
+def test_a_file_becomes_a_database_that_needs_no_more_changes(installed: Project) -> None:
+    assert "there is nothing to do" in installed.run("plan", "--write")
+    assert json.loads(installed.run("plan", "--json"))["steps"] == []
+    assert installed.files == FIRST_FILES
+    assert installed.rows("SELECT to_regclass('public.calls')") == [(None,)]
 
 
-def test_the_script_that_is_printed_makes_what_migrate_makes(installed: Project, embedded_server: Server) -> None:
+def test_the_script_that_is_printed_makes_what_migrate_makes(installed: Project) -> None:
     made = installed.snapshot()
     installed.run("migrate", "--back")
-    script = installed.run("plan", "--sql")
+    script, _, note = installed.run("plan", "--sql").partition("\nrevisions/")
+    assert "is not applied yet" in note
 
     installed.c.execute(script.encode())
 
@@ -76,10 +89,8 @@ def test_the_script_that_is_printed_makes_what_migrate_makes(installed: Project,
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_installed_view_answers_as_sql_does(
-    embedded_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
-    with project(embedded_server, tmp_path, monkeypatch, key) as shop:
+def test_an_installed_view_answers_as_sql_does(embedded_server: Server, tmp_path: Path, key: str) -> None:
+    with project(embedded_server, tmp_path, key) as shop:
         one, two = KEYS[key]
         shop.c.execute(f'INSERT INTO "Shop"."User" (id) VALUES ({one}), ({two})'.encode())
         shop.run("plan", "--write")
@@ -108,7 +119,9 @@ def test_an_installed_view_answers_as_sql_does(
             ("2026-02-04", 1),
         ]
         assert answer(shop, two)["totals"] == {"orders": 2, "revenue": 11.5, "buyers": 2}
+        drain_once(shop.c, term)
         for view in views:
+            refresh(shop.c, view, view.tiers, term.epoch)
             assert {name for name, difference in tiers(shop.c, view) if difference} == set()
 
 
@@ -155,7 +168,6 @@ def test_settings_and_the_longest_range_change_no_stored_row(installed: Project)
 
 def test_going_back_leaves_the_hosts_database_as_it_was(shop: Project) -> None:
     before = host(shop)
-    shop.run("plan", "--write")
     shop.run("migrate")
     first = shop.snapshot()
     shop.declare(ONE_MORE_ORDER.replace('"Shop.visit"\n', '"Shop.visit"\nwhere = "pages > 1"\n'))
@@ -198,7 +210,6 @@ def test_a_revision_that_fails_leaves_those_before_it_and_can_be_run_again(shop:
 
 
 def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
-    shop.run("plan", "--write")
     shop.declare(ONE_MORE_ORDER)
 
     assert f"revisions/{FIRST_FILES[0]} is not applied yet" in shop.run("plan", "--write", ends=1)
@@ -208,23 +219,20 @@ def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
 def test_a_project_without_revisions_and_another_database_are_refused_in_a_sentence(
     shop: Project, embedded_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "run `frontview plan --write` first" in shop.run("migrate", ends=1)
-    shop.run("plan", "--write")
     voice = embedded_server.create(embedded_server.template)
     monkeypatch.setenv("FRONTVIEW_DATABASE_URL", voice)
     assert "a project needs a database without them" in shop.run("migrate", ends=1)
     embedded_server.drop(voice)
+    for path in (shop.folder / "revisions").glob("*.py"):
+        path.unlink()
+    assert "run `frontview plan --write` first" in shop.run("migrate", ends=1)
 
 
 def test_alembic_alone_migrates_a_project(shop: Project) -> None:
-    shop.run("plan", "--write")
     (shop.folder / "alembic.ini").write_text((ROOT / "alembic" / "project.ini").read_text().format(frontview=ROOT))
 
-    ran = subprocess.run(
-        [sys.executable, "-m", "alembic", "upgrade", "heads"], cwd=shop.folder, capture_output=True, text=True
-    )
+    subprocess.run([sys.executable, "-m", "alembic", "upgrade", "heads"], cwd=shop.folder, check=True)
 
-    assert ran.returncode == 0, ran.stderr
     assert catalog(shop).served is not None
 
 
