@@ -1,6 +1,7 @@
 """A stage for tests of what an installed declaration serves: a project, installed, drained, and a worker over it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,10 +115,17 @@ class Site:
 
 @pytest.fixture(scope="package")
 def site(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    url = embedded_server.create(None)
+    with installed_site(embedded_server, tmp_path_factory.mktemp("project")) as made:
+        yield made
+
+
+@contextmanager
+def installed_site(server: Server, folder: Path) -> Iterator[Site]:
+    """Yield the site on a database of its own."""
+    url = server.create(None)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.encode())
-        _install(url, tmp_path_factory.mktemp("project"))
+        _install(url, folder)
         term = try_to_lead(connection)
         assert term is not None
         drain_once(connection, term)
@@ -131,7 +139,7 @@ def site(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
         until(lambda: worker.follower.status().trusted, "trust")
         yield Site(connection, term, catalog, worker, create_app(worker, settings).test_client())
         worker.stop()
-    embedded_server.drop(url)
+    server.drop(url)
 
 
 def _install(url: str, folder: Path) -> None:
