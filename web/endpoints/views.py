@@ -31,8 +31,8 @@ def views_blueprint() -> APIBlueprint:
         found = served.view(name) if served is not None else None
         if found is None:
             raise Problem(404, "not-found", "There is no view of that name; /api/v1/application lists them.")
-        question = parse_question(found, request.query_string)
         g.rule = f"/api/v1/view/{found.name}"  # Logs and latencies tell views apart; there are as many as declared.
+        question = parse_question(found, request.query_string)
         return answer_read(question_name(found.name), question.user_id, question.arguments)
 
     @blueprint.get("/application")

@@ -15,6 +15,7 @@ from web.http.openapi import (
     READ_RESPONSES,
     REQUEST_HEADERS,
     RETRY_AFTER,
+    UNAVAILABLE,
     header_parameters,
     problem,
 )
@@ -29,6 +30,7 @@ _SECURITY: list[dict[str, list[str]]] = [{BEARER: []}]
 _NEEDS_TOKEN = {
     "401": problem("No token, or one that does not verify.", 401, "invalid-token", headers=CHALLENGE),
     "429": problem("Too many requests of this user.", 429, "too-many-requests", headers=RETRY_AFTER),
+    "503": UNAVAILABLE,
 }
 _META = {
     "type": "object",

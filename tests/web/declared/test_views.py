@@ -154,6 +154,15 @@ def test_what_cannot_be_answered_is_refused_by_name(site: Site, field: str, pair
     assert [fault["field"] for fault in response.json["errors"]] == [field]
 
 
+@pytest.mark.parametrize("compare", ["previous_period", "previous_year"])
+@pytest.mark.parametrize(("first", "last"), [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")])
+def test_the_ends_of_the_calendar_are_days_like_others(site: Site, first: str, last: str, compare: str) -> None:
+    for granularity in ("day", "week", "quarter", "total"):
+        question = [("from", first), ("to", last), ("compare", compare), ("granularity", granularity)]
+        data = site.get("purchases", *question).json["data"]
+        assert (data["from"], data["to"], data["totals"]["purchases"]) == (first, last, 0)
+
+
 def test_all_faults_come_at_once(site: Site) -> None:
     response = site.get("purchases", ("product", "x"), ("granularity", "hour"), ("colour", "1"), ("order", "-gift"))
 
@@ -166,8 +175,6 @@ def test_a_view_without_time_has_no_parameters_about_days(site: Site) -> None:
 
 
 def test_a_query_that_is_no_utf8_is_refused(site: Site) -> None:
-    for query in ("country=%FF", "country=\xff"):
-        assert site.client.get(f"/api/v1/view/purchases?{query}", headers=bearer("ann")).status_code in (200, 422)
     assert site.client.get("/api/v1/view/purchases?country=%FF", headers=bearer("ann")).status_code == 422
 
 
