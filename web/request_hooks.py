@@ -58,6 +58,11 @@ def request_id_of(given: str | None) -> str:
     return given if given and _WELL_FORMED_ID.fullmatch(given) else getrandbits(128).to_bytes(16, "big").hex()
 
 
+def rule_of_request() -> str | None:
+    """Return the template of the current request's route, or what its endpoint put into its place; None: no route."""
+    return g.get("rule") or (request.url_rule.rule if request.url_rule else None)
+
+
 def _stamp() -> None:
     g.started = perf_counter()
     g.request_id = request_id_of(request.headers.get("X-Request-Id"))
@@ -86,7 +91,7 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", NOTHING_LOADS)
     milliseconds = elapsed_ms()
-    rule, source = request.url_rule.rule if request.url_rule else None, g.get("source")
+    rule, source = rule_of_request(), g.get("source")
     context().worker.latency.observe(rule, source, response.status_code, milliseconds / 1000)
     if context().settings.access_log:
         method = request.method if request.method.isascii() and request.method.isalpha() else "?"

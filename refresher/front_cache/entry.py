@@ -19,7 +19,7 @@ from refresher.front_cache.body import Body, body_data
 # when no other entry shares it: arguments, days, parameters.
 ENTRY_BYTES = 450
 QUESTION_BYTES = 900
-VALUE_CHARACTERS = 8  # A number or day in a list costs about as much as so many characters.
+VALUE_CHARACTERS = 8  # A number or day in a list costs about as much as a text of this length.
 # began, expires, calculated_at, drain_id, digest: five objects would take twice the memory.
 _STAMP = Struct("<dddq12s")
 expires_in = Struct("<8xd").unpack_from  # Reads `expires` alone: unpacking all five would slow down a hit.

@@ -34,32 +34,32 @@ FIRST_FILES = [
 
 
 @pytest.fixture(scope="module")
-def written(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def written(any_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project with its first revisions, of which none is applied; to be copied."""
-    with project(embedded_server, tmp_path_factory.mktemp("written")) as made:
+    with project(any_server, tmp_path_factory.mktemp("written")) as made:
         made.run("plan", "--write")
         made.c.close()
         yield made
 
 
 @pytest.fixture(scope="module")
-def applied(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory, written: Project) -> Iterator[Project]:
+def applied(any_server: Server, tmp_path_factory: pytest.TempPathFactory, written: Project) -> Iterator[Project]:
     """The same with all of them applied; to be copied."""
-    with project(embedded_server, tmp_path_factory.mktemp("applied"), like=written) as made:
+    with project(any_server, tmp_path_factory.mktemp("applied"), like=written) as made:
         assert f"{FIRST_FILES[-1]}: applied" in made.run("migrate")
         made.c.close()
         yield made
 
 
 @pytest.fixture
-def shop(embedded_server: Server, tmp_path: Path, written: Project) -> Iterator[Project]:
-    with project(embedded_server, tmp_path, like=written) as made:
+def shop(any_server: Server, tmp_path: Path, written: Project) -> Iterator[Project]:
+    with project(any_server, tmp_path, like=written) as made:
         yield made
 
 
 @pytest.fixture
-def installed(embedded_server: Server, tmp_path: Path, applied: Project) -> Iterator[Project]:
-    with project(embedded_server, tmp_path, like=applied) as made:
+def installed(any_server: Server, tmp_path: Path, applied: Project) -> Iterator[Project]:
+    with project(any_server, tmp_path, like=applied) as made:
         yield made
 
 
@@ -91,8 +91,8 @@ def test_the_script_that_is_printed_makes_what_migrate_makes(installed: Project)
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_installed_view_answers_as_sql_does(embedded_server: Server, tmp_path: Path, key: str) -> None:
-    with project(embedded_server, tmp_path, key) as shop:
+def test_an_installed_view_answers_as_sql_does(any_server: Server, tmp_path: Path, key: str) -> None:
+    with project(any_server, tmp_path, key) as shop:
         one, two = KEYS[key]
         shop.c.execute(f'INSERT INTO "Shop"."User" (id) VALUES ({one}), ({two})'.encode())
         shop.run("plan", "--write")
@@ -214,12 +214,12 @@ def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
 
 
 def test_a_project_without_revisions_and_another_database_are_refused_in_a_sentence(
-    shop: Project, embedded_server: Server, monkeypatch: pytest.MonkeyPatch
+    shop: Project, any_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    voice = embedded_server.create(embedded_server.template)
+    voice = any_server.create(any_server.template)
     monkeypatch.setenv("FRONTVIEW_DATABASE_URL", voice)
     assert "a project needs a database without them" in shop.run("migrate", ends=1)
-    embedded_server.drop(voice)
+    any_server.drop(voice)
     for path in (shop.folder / "revisions").glob("*.py"):
         path.unlink()
     assert "run `frontview plan --write` first" in shop.run("migrate", ends=1)
@@ -240,6 +240,23 @@ def test_a_declaration_comes_out_of_the_database_as_it_went_in(installed: Projec
     assert list(first.views[0].proven.dimensions) == ["country"]
     ((ddl,),) = installed.rows("SELECT ddl FROM frontview.declaration")
     assert len([it for it in ddl if it.startswith("CREATE VIEW frontview.user_1 ")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("doctor",), "application: declaration"),
+        (("status",), "orders_1"),
+        (("audit", "--all"), "visits_1: 0 compared"),
+        (("invalidate", "--region", "shop"), "Invalidation 1"),
+        (("stats",), ""),
+    ],
+)
+def test_commands_work_on_the_installed_declaration(
+    installed: Project, command: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTVIEW_JWT_SECRET", "a secret for the tests that is long enough")
+    assert says in installed.run(*command, ends=1 if command == ("doctor",) else 0)
 
 
 def test_a_newer_format_is_refused_by_name(installed: Project) -> None:

@@ -112,9 +112,11 @@ def _run(project: Path, action: Callable[..., Any], target: str, steps: list[Rev
 
 
 def _where(steps: list[Revision], left: list[Revision]) -> str:
-    count = len(steps) - len(left)
-    kept = f"The {count} before it stay as they are" if count else "Nothing was changed"
-    return f"{kept}; mend the reason and run the same command again, or `frontview migrate --back`."
+    """Return where the database is now. What was not begun is not to be taken back: `--back` would take another one."""
+    if count := len(steps) - len(left):
+        kept = f"The {count} before it stay as they are" if count > 1 else "The one before it stays as it is"
+        return f"{kept}; mend the reason and run the same command again, or `frontview migrate --back`."
+    return "Nothing was changed; mend the reason and run the same command again."
 
 
 def _reason(error: Exception) -> str:

@@ -62,7 +62,7 @@ _PAGE = """<!doctype html>
 {% for parameter in operation.parameters %}
 <tr><td><code>{{ parameter.name }}</code>{% if parameter.required %} (required){% endif %}</td>
 <td>{{ parameter.in }}</td>
-<td>{% set schema = parameter.schema["items"] or parameter.schema %}
+<td>{% set schema = parameter.schema.get("items", parameter.schema) -%}
 {{ schema.enum|join(" | ") or schema.const or schema.format or schema.type }}</td>
 <td>{{ parameter.description }}</td></tr>
 {% endfor %}

@@ -8,7 +8,7 @@ from flask import Response, g, request
 from models.user_key import UserKey
 from web.context import ANSWERED, Answered, context, settle_caller
 from web.http.answers import read_policy, read_response
-from web.request_hooks import elapsed_ms
+from web.request_hooks import elapsed_ms, rule_of_request
 
 
 def authenticate() -> None:
@@ -25,8 +25,8 @@ def answer_read(dashboard: str, user_id: UserKey | None, arguments: Mapping[str,
     read_path = context().worker.read_path
     reading = read_path.read(dashboard, whose, arguments, read_policy(request.headers))
     g.source = reading.source
-    if request.url_rule is not None:
-        key, rule = read_path.key(dashboard, whose, arguments), request.url_rule.rule
+    if (rule := rule_of_request()) is not None:
+        key = read_path.key(dashboard, whose, arguments)
         context().worker.latency.belongs(rule, key.region)
         request.environ[ANSWERED] = Answered(key, rule)
     return read_response(reading, request.headers, elapsed_ms())

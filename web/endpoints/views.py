@@ -4,8 +4,10 @@ Invariant: the caller is verified before any other part of the request is read, 
 decided before anything is looked up. Which views there are is no secret of any user.
 """
 
+import json
+
 from apiflask import APIBlueprint
-from flask import Response, abort, jsonify, request
+from flask import Response, abort, g, request
 
 from views_sql.declaration.questions import question_name
 from web.context import context
@@ -29,16 +31,18 @@ def views_blueprint() -> APIBlueprint:
         found = served.view(name) if served is not None else None
         if found is None:
             raise Problem(404, "not-found", "There is no view of that name; /api/v1/application lists them.")
+        g.rule = f"/api/v1/view/{found.name}"  # Logs and latencies tell views apart; there are as many as declared.
         question = parse_question(found, request.query_string)
         return answer_read(question_name(found.name), question.user_id, question.arguments)
 
     @blueprint.get("/application")
     @blueprint.doc(hide=True)
     def application() -> Response:
-        """Return what pages and clients need to know of the application."""
+        """Return what pages and clients need of the application."""
         served = context().worker.served
         if served is None:
             abort(404)
-        return revalidated_for_callers(jsonify(described(served)))
+        text = json.dumps(described(served), ensure_ascii=False)
+        return revalidated_for_callers(Response(text, content_type="application/json"))
 
     return blueprint

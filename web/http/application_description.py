@@ -1,6 +1,7 @@
 """What ``/api/v1/application`` says: views, dimensions and measures with their labels and units.
 
-Invariant: it says nothing of how an answer is computed; no name of a relation, column or function is in it.
+Invariant: it says nothing of how an answer is computed; no name of a relation, column, function or type of the
+host is in it. Dimensions and measures are in the order in which they are declared.
 """
 
 from typing import Any
@@ -26,11 +27,11 @@ def _view(view: ServedView) -> dict[str, Any]:
         "longest_days": view.longest_days if view.daily else None,
         "region": view.region,
         "ttl_seconds": view.ttl_seconds,
-        "dimensions": {it.name: {"type": it.type, "nullable": it.nullable} for it in view.dimensions},
+        "dimensions": {it.name: {"type": _plain(it.type), "nullable": it.nullable} for it in view.dimensions},
         "measures": {
             it.name: {
                 "kind": it.verb,
-                "type": it.type,
+                "type": _plain(it.type),
                 "decimals": it.decimals,
                 "unit": it.unit,
                 "label": it.label,
@@ -41,3 +42,12 @@ def _view(view: ServedView) -> dict[str, Any]:
             if not it.hidden
         },
     }
+
+
+def _plain(sql_type: str) -> str:
+    """Return what clients call a type: without length or scale, and without the schema of the host's own."""
+    kind = sql_type.partition("(")[0]
+    return _NAMES.get(kind, "enum" if "." in kind else kind)
+
+
+_NAMES = {"smallint": "integer", "bigint": "integer", "character varying": "text"}

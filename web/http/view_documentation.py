@@ -15,9 +15,11 @@ from web.http.openapi import (
     READ_RESPONSES,
     REQUEST_HEADERS,
     RETRY_AFTER,
+    UNAVAILABLE,
     header_parameters,
     problem,
 )
+from web.http.user_keys import describe_user_keys, user_kind
 from web.http.view_parameters import GRANULARITIES, ViewParameter, parameters_of
 
 _TEXT = {"type": "string"}
@@ -28,6 +30,7 @@ _SECURITY: list[dict[str, list[str]]] = [{BEARER: []}]
 _NEEDS_TOKEN = {
     "401": problem("No token, or one that does not verify.", 401, "invalid-token", headers=CHALLENGE),
     "429": problem("Too many requests of this user.", 429, "too-many-requests", headers=RETRY_AFTER),
+    "503": UNAVAILABLE,
 }
 _META = {
     "type": "object",
@@ -67,7 +70,9 @@ def with_views(document: dict[str, Any], application: ServedApplication, replace
         get = paths[path]["get"]
         paths[path] = {"get": get | {"security": _SECURITY, "responses": get["responses"] | _NEEDS_TOKEN}}
     paths["/api/v1/application"] = {"get": _application_operation()}
-    paths |= {f"/api/v1/view/{view.name}": {"get": _operation(view)} for view in application.views}
+    views = {f"/api/v1/view/{view.name}": {"get": _operation(view)} for view in application.views}
+    describe_user_keys(views, user_kind())
+    paths |= views
     schemas = document["components"]["schemas"] | {"ViewMeta": _META}
     return document | {"paths": paths, "components": document["components"] | {"schemas": schemas}}
 
@@ -113,7 +118,7 @@ def _by_status(responses: dict[int | str, Any]) -> dict[str, Any]:
 def _parameter(parameter: ViewParameter) -> dict[str, Any]:
     described = {"name": parameter.name, "in": "query", "required": False, "description": parameter.description}
     if parameter.form == "one":
-        return described | {"schema": parameter.schema}
+        return described | {"schema": dict(parameter.schema)}
     several = {"type": "array", "items": parameter.schema, "minItems": 1, "uniqueItems": True}
     return described | {"schema": several, "style": "form", "explode": parameter.form == "repeated"}
 

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from models import user_key
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
@@ -162,7 +161,7 @@ def call(shape: Shape, user: str, question: Question, base: bool) -> tuple[bytes
 
 def build(url: str) -> None:
     """Make the tables, their rows, and everything that is generated for them."""
-    migrate(url, "core@head")
+    migrate(url, "core@head", user_key="text")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES)
         with psycopg.ClientCursor(connection) as cursor:
@@ -183,10 +182,8 @@ def build(url: str) -> None:
 @pytest.fixture(scope="module")
 def declared_template(any_server: Server) -> Iterator[str]:
     """The name of a database with the declared views, never drained nor refreshed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user_key, "SQL_TYPE", "text")
-        url = any_server.create(None)
-        build(url)
+    url = any_server.create(None)
+    build(url)
     yield url
     any_server.drop(url)
 

@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from models import user_key
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
@@ -46,10 +45,8 @@ WHERE relname IN ('Order', 'orders_3_archive', 'orders_3_recent', 'orders_3_buye
 @pytest.fixture(scope="module", params=["", OTHERS], ids=["as advised", "beside others"])
 def filled(request: pytest.FixtureRequest, any_server: Server) -> Iterator[psycopg.Connection[Any]]:
     """A long history of orders in populated views; user 7 has stale days: three in a row and one more."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user_key, "SQL_TYPE", "text")
-        url = any_server.create(None)
-        migrate(url, "core@head")
+    url = any_server.create(None)
+    migrate(url, "core@head", user_key="text")
     with psycopg.connect(url, autocommit=True) as c:
         c.execute(f"{TABLES}{FILL}{request.param}{LOG}".encode())
         c.execute('VACUUM ANALYZE "Shop"."Order"')

@@ -69,6 +69,17 @@ def test_a_declaration_that_is_newer_than_the_code_is_503(shop: Project) -> None
         assert late.get("/readyz").status_code == 200
 
 
+def test_a_declaration_that_was_taken_back_is_503_and_no_defect(shop: Project) -> None:
+    with client(shop.url) as http:
+        assert read(http, "/api/v1/view/visits").status_code == 200
+        shop.c.execute("ALTER FUNCTION frontview.visits_1_read RENAME TO gone")
+        try:
+            refused = read(http, "/api/v1/view/visits?granularity=total")
+        finally:
+            shop.c.execute("ALTER FUNCTION frontview.gone RENAME TO visits_1_read")
+        assert refused.status_code == 503
+
+
 def test_a_database_without_an_application_is_503(embedded_server: Server) -> None:
     url = embedded_server.create(None)
     migrate(url, "core@head")
