@@ -18,7 +18,17 @@ from views_sql.voice.catalog import CATALOG
 VERSION_TABLE = "public.frontview_alembic_version"
 EVERYTHING = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 WEB_READS = (
-    *("alarm", "audit", "drain", "feed", "invalidation", "operator_task", "refresh_attempt", "refresh_log"),
+    *(
+        "alarm",
+        "audit",
+        "declaration",
+        "drain",
+        "feed",
+        "invalidation",
+        "operator_task",
+        "refresh_attempt",
+        "refresh_log",
+    ),
     *("leader_note", "role_right", "seal", "source", "traffic", "view_state", "warm_plan", "worker"),
 )
 WEB_TABLES = {f"frontview.{name}": {"SELECT"} for name in WEB_READS} | {VERSION_TABLE: {"SELECT"}}
@@ -28,7 +38,7 @@ REFRESHER_TABLES = {
         *("access", "alarm", "audit", "capture_state", "change_log", "drain", "feed", "invalidation", "operator_task"),
         *("leader_note", "refresh_attempt", "refresh_log", "seal", "stale_key", "traffic", "warm_plan", "worker"),
     )
-} | {f"frontview.{name}": {"SELECT"} for name in ("ready_view", "role_right", "source", "view_state")}
+} | {f"frontview.{name}": {"SELECT"} for name in ("declaration", "ready_view", "role_right", "source", "view_state")}
 REFRESHER_TABLES[VERSION_TABLE] = {"SELECT"}
 REFRESHER_TABLES["frontview.sign_in_code"] = {"DELETE"}
 for _view in CATALOG.views:
