@@ -88,7 +88,7 @@ def test_the_function_of_live_rows_is_one_range_of_the_index_in_the_query_of_its
 @pytest.mark.parametrize("view", ["orders_3", "orders_3_buyers_values"])
 def test_every_statement_of_the_merged_reads_reaches_an_index(filled: psycopg.Connection[Any], view: str) -> None:
     parameters = {"p_user": "$1", "p_first": "$2", "p_last": "$3", "p_since": "$2", "p_stale.days": "$4"}
-    parameters |= {"patched": "$4", "p_stale.horizon": "$5"}
+    parameters |= {"patched": "$4", "p_stale.horizon": "$5", "p_stale.sealed_before": "$5"}
     for function in (f"{view}_merged", f"{view}_by_day_merged"):
         for statement in re.findall(r"RETURN QUERY\s+(SELECT .*?);", body_of(filled, function), re.DOTALL):
             if f"{view}_merged(" in statement:
