@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotMigrated, StatementFailed
-from models.schema_version import schema_state
+from models.schema_version import PROJECT_PREFIX, schema_state
 
 INVALID_PARAMETER = "FV002"  # RAISE … USING ERRCODE = 'FV002', COLUMN = 'the parameter'
 CONTENTION = ("40001", "40P01")
@@ -19,6 +19,7 @@ LACKS_A_RIGHT = "42501"
 # Classes of SQLSTATEs and single ones: connections, resources, operators (statement_timeout, shutdown), the system and
 # the server itself, lock_timeout, a server that only replays, and the timeouts that end a session.
 _OUTAGES = ("08", "53", "57", "58", "XX", "55P03", "25006", "25P03", "25P04", *CONTENTION)
+_GONE = ("42883", "42P01")  # No such function, no such relation.
 _PERHAPS_NOT_MIGRATED = ("42", "3F")  # Something is not there, or has another shape.
 
 
@@ -51,8 +52,8 @@ def translated(error: DBAPIError | psycopg.Error, engine: Engine) -> FrontviewEr
         said = getattr(_cause(error), "diag", None)
         detail, field = getattr(said, "message_primary", None), getattr(said, "column_name", None)
         return InvalidParameters(detail or "refused by the database", field or "")
-    if lacking := _what_is_not_migrated(sqlstate, engine):
-        return NotMigrated(lacking)
+    if missing := _what_is_missing(sqlstate, engine):
+        return missing
     return StatementFailed(sqlstate, _function(error))
 
 
@@ -60,8 +61,8 @@ def _cause(error: Exception) -> object:
     return error.orig if isinstance(error, DBAPIError) else error
 
 
-def _what_is_not_migrated(sqlstate: str | None, engine: Engine) -> str | None:
-    """Return what the schema lacks if that may be the reason of the error; None: it is migrated, or cannot be read."""
+def _what_is_missing(sqlstate: str | None, engine: Engine) -> FrontviewError | None:
+    """Return why something is not there, if the schema may be the reason; None: it is not, or cannot be read."""
     if sqlstate is None or not sqlstate.startswith(_PERHAPS_NOT_MIGRATED) or sqlstate == LACKS_A_RIGHT:
         return None
     try:
@@ -69,7 +70,12 @@ def _what_is_not_migrated(sqlstate: str | None, engine: Engine) -> str | None:
             state = schema_state(connection)
     except SQLAlchemyError:
         return None
-    return None if state.migrated else state.detail
+    if not state.migrated:
+        return NotMigrated(state.detail)
+    of_project = any(name.startswith(PROJECT_PREFIX) for name in state.applied or ())
+    if sqlstate in _GONE and of_project:  # An older declaration's; this process read that one when it started.
+        return DatabaseUnavailable("The installed declaration has changed since this process started; restart it.")
+    return None
 
 
 def _function(error: Exception) -> str | None:

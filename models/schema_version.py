@@ -18,7 +18,7 @@ from models.errors import NotMigrated
 VERSION_TABLE = "public.frontview_alembic_version"
 PROJECT_PREFIX = "project_"  # The revisions of a project begin with it.
 _ALEMBIC = Path(__file__).resolve().parent.parent / "alembic"
-_VERSIONS = (_ALEMBIC / "versions", _ALEMBIC / "voice")
+_VERSIONS = (_ALEMBIC / "versions", _ALEMBIC / "bundled")
 _LINKS = ("down_revision", "depends_on")
 _PRESENCE = sa.text(
     """

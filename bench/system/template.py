@@ -36,7 +36,7 @@ def _schema_fingerprint() -> str:
     digest = hashlib.sha256()
     for pattern in (
         "alembic/versions/*.py",
-        "alembic/voice/*.py",
+        "alembic/bundled/*.py",
         "models/*.py",
         "views_sql/**/*.sql",
         "views_sql/**/*.py",

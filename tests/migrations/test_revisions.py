@@ -28,7 +28,7 @@ from views_sql.loader import read_sql
 from views_sql.voice.catalog import CATALOG
 
 REVISIONS: list[Script] = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())[::-1]
-REVISION_FILES = sorted((ROOT / "alembic").glob("v*/*.py"))
+REVISION_FILES = sorted((ROOT / "alembic").glob("*/*.py"))
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
-from tests.fix_postgres import ROOT
+from tests.fix_postgres import ROOT, Server
+from tests.migrations.project_stage import project
 from tests.oracle.reads import compare_every_read
 from tests.waiting import until
 
@@ -276,3 +277,17 @@ def test_it_names_limits_that_it_cannot_lift_and_leads_all_the_same(
     process = refreshers.start()
     await_leader(watcher)
     assert "temp_file_limit is 64MB" in refreshers.log(process)
+
+
+def test_it_refreshes_the_views_of_the_installed_declaration(embedded_server: Server, tmp_path: Path) -> None:
+    with project(embedded_server, tmp_path) as shop:
+        shop.run("plan", "--write")
+        shop.run("migrate")
+        running = Refreshers(shop.url, tmp_path)
+        process = running.start()
+        try:
+            unpopulated = "SELECT count(*) FROM frontview.view_state WHERE through IS NULL"
+            until(lambda: shop.rows(unpopulated) == [(0,)], "populated views", seconds=30)
+        finally:
+            process.terminate()
+            assert process.wait(15) == 0, running.log(process)

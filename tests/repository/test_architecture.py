@@ -72,7 +72,7 @@ APPLICATION = (
     "views_sql/voice/*/*.sql",
     "web/voice/*.py",
     "web/voice/*/*.py",
-    "alembic/voice/*.py",
+    "alembic/bundled/*.py",
 )
 ENTRY_POINTS = ("web/app.py", "web/wsgi.py", "web/cli/*.py", "refresher/__main__.py", "alembic/env.py")
 SPEAKS_TO_OPERATORS = ("web/cli/*.py", "alembic/env.py")

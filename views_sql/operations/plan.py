@@ -23,7 +23,7 @@ Action = Literal["create", "replace", "read function only", "settings only", "ke
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one view; ``old`` and ``new`` are None where it is not there."""
+    """What happens to one view; ``old`` and ``new`` are None where it is not there."""
 
     action: Action
     old: InstalledView | None
@@ -61,7 +61,7 @@ class Plan:
 
 
 def plan(declared: Application, proven: ProvenApplication, old: Installed | None, core: str) -> Plan:
-    """Return what becomes of each view.
+    """Return what happens to each view.
 
     :param core: the newest revision of the core, for which the statements are generated.
     """

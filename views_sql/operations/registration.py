@@ -82,7 +82,6 @@ OPERATIONS: tuple[Callable[..., list[str]], ...] = (
     replace_merged_reads,
     rights.allow,
     rights.disallow,
-    run_statements_of,
 )
 
 
@@ -95,5 +94,5 @@ def _register(statements_of: Callable[..., list[str]]) -> None:
     Operations.register_operation(name, "run")(invocable)
 
 
-for _operation in OPERATIONS:
+for _operation in (*OPERATIONS, run_statements_of):
     _register(_operation)

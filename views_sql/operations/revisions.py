@@ -67,7 +67,7 @@ class Revision:
 def revisions_of(project: Path) -> list[Revision]:
     """Return a project's revisions, the oldest first; they are read and not run.
 
-    :raises MigrationError: a file is none of ours, or the files are no chain.
+    :raises MigrationError: a file is no revision, or the files are no chain.
     """
     found = {it.down_revision: it for it in map(read_revision, sorted((project / FOLDER).glob("*.py")))}
     chain: list[Revision] = []
@@ -75,12 +75,12 @@ def revisions_of(project: Path) -> list[Revision]:
         chain.append(next_one)
     if found:
         names = ", ".join(sorted(it.path.name for it in found.values()))
-        raise MigrationError(f"{FOLDER}/ is incomplete: nothing leads to {names}. Restore the missing files.")
+        raise MigrationError(f"{FOLDER}/ is incomplete: no file comes before {names}. Restore the missing files.")
     return chain
 
 
 def read_revision(path: Path) -> Revision:
-    """Return what a file says of itself.
+    """Return the facts that a file declares.
 
     :raises MigrationError: it is not a revision of a project.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--sql", "as_sql", is_flag=True, help="Print the statements as they will run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
 def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
-    """Compare the declaration in DIR with what the database has, and say what becomes of each view.
+    """Compare the declaration in DIR with what the database has, and say what happens to each view.
 
     Without DIR it is the folder that FRONTVIEW_PROJECT names, else the current directory. PostgreSQL judges the
     declaration first, as `frontview check` does. `--write` writes the files that `frontview migrate` runs; review them

@@ -20,6 +20,8 @@ APPLIED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_nu
 BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, 'app_')"  # noqa: S608
 VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
 
+RESTART = "Restart web servers and refreshers: they read the declaration when they start."
+
 
 def upgrade_project(project: Path, told: Told) -> None:
     """Bring a database to the newest revision of the core and of a project.
@@ -36,6 +38,8 @@ def upgrade_project(project: Path, told: Told) -> None:
     if not waiting:
         told("The database is at the project's newest revision.")
     _run(project, command.upgrade, "heads", waiting, told, "applied")
+    if waiting and applied:
+        told(RESTART)
 
 
 def downgrade(project: Path, told: Told) -> None:
@@ -52,6 +56,7 @@ def downgrade(project: Path, told: Told) -> None:
     going = [it for it in applied if it.declaration == applied[-1].declaration]
     before = going[0].down_revision
     _run(project, command.downgrade, before or "project@base", going[::-1], told, "taken back")
+    told(RESTART)
 
 
 def position(revisions: list[Revision]) -> int:
@@ -107,9 +112,11 @@ def _run(project: Path, action: Callable[..., Any], target: str, steps: list[Rev
 
 
 def _where(steps: list[Revision], left: list[Revision]) -> str:
-    count = len(steps) - len(left)
-    kept = f"The {count} before it stay as they are" if count else "Nothing was changed"
-    return f"{kept}; mend the reason and run the same command again, or `frontview migrate --back`."
+    """Return where the database is now. What was not begun is not to be taken back: `--back` would take another one."""
+    if count := len(steps) - len(left):
+        kept = f"The {count} before it stay as they are" if count > 1 else "The one before it stays as it is"
+        return f"{kept}; mend the reason and run the same command again, or `frontview migrate --back`."
+    return "Nothing was changed; mend the reason and run the same command again."
 
 
 def _reason(error: Exception) -> str:

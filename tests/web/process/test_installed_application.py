@@ -1,0 +1,98 @@
+"""What a web worker serves is what the database's declaration says when the worker starts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+
+from models.settings import load_settings
+from tests.fix_app import SECRET
+from tests.fix_postgres import Server, migrate
+from tests.migrations.project_stage import Project, project
+from views_sql.voice.catalog import CATALOG
+from web.app import create_app
+from web.auth.tokens import issue_token
+from web.auth.verifier import make_verifier
+from web.process.installed_application import installed_or
+from web.process.worker import Worker
+
+
+@contextmanager
+def client(url: str) -> Iterator[FlaskClient]:
+    settings = load_settings(database_url=url, jwt_secret=SECRET, pool_size=2, metrics_enabled=False)
+    worker = Worker(settings, installed_or(CATALOG))
+    verifier = make_verifier(settings, worker.user_kind, claim=worker.claim)
+    try:
+        yield create_app(worker, settings, verifier=verifier).test_client()
+    finally:
+        worker.stop()
+
+
+@pytest.fixture(scope="module")
+def shop(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    with project(embedded_server, tmp_path_factory.mktemp("shop")) as made:
+        made.declare((made.folder / "frontview.toml").read_text().replace('claim = "account.id"\n', ""))
+        made.run("plan", "--write")
+        made.run("migrate")
+        made.c.execute('INSERT INTO "Shop"."User" (id) VALUES (1)')
+        made.c.execute('INSERT INTO "Shop".visit VALUES (1, current_date, 3)')
+        yield made
+
+
+def read(of: FlaskClient, path: str) -> Any:
+    return of.get(path, headers={"Authorization": f"Bearer {issue_token(SECRET, 1, False, 60)}"})
+
+
+def test_a_declared_view_answers(shop: Project) -> None:
+    with client(shop.url) as http:
+        answered = read(http, "/api/v1/view/visits?granularity=total")
+        assert answered.status_code == 200, answered.text
+        assert answered.json["data"]["totals"] == {"pages": 3}
+        assert read(http, "/api/v1/view/orders").status_code == 200
+        assert http.get("/readyz").json["migrations"] is True
+
+
+def test_a_declaration_that_is_newer_than_the_code_is_503(shop: Project) -> None:
+    with client(shop.url) as started, client(shop.url) as late:
+        assert started.get("/readyz").status_code == 200
+        shop.c.execute("UPDATE frontview.declaration SET format = 99")
+        try:
+            asked = (late.get("/readyz"), read(late, "/api/v1/view/visits"))
+            assert [(it.status_code, it.json["type"]) for it in asked] == [
+                (503, "urn:frontview:problem:declaration-newer")
+            ] * 2
+        finally:
+            shop.c.execute("UPDATE frontview.declaration SET format = 1")
+        assert late.get("/readyz").status_code == 200
+
+
+def test_a_declaration_that_was_taken_back_is_503_and_no_defect(shop: Project) -> None:
+    with client(shop.url) as http:
+        assert read(http, "/api/v1/view/visits").status_code == 200
+        shop.c.execute("ALTER FUNCTION frontview.visits_1_read RENAME TO gone")
+        try:
+            refused = read(http, "/api/v1/view/visits?granularity=total")
+        finally:
+            shop.c.execute("ALTER FUNCTION frontview.gone RENAME TO visits_1_read")
+        assert refused.status_code == 503
+
+
+def test_a_database_without_an_application_is_503(embedded_server: Server) -> None:
+    url = embedded_server.create(None)
+    migrate(url, "core@head")
+    with client(url) as http:
+        refused = read(http, "/api/v1/view/visits")
+        assert (refused.status_code, refused.json["type"]) == (503, "urn:frontview:problem:not-installed")
+        assert "frontview plan" in refused.json["detail"]
+        assert http.get("/healthz").status_code == 200
+    embedded_server.drop(url)
+
+
+def test_the_bundled_application_is_served_without_a_declaration(database_url: str) -> None:
+    with client(database_url) as http, psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (email, name) VALUES ('a@example.org', 'A')")
+        assert read(http, "/api/v1/dashboard/overview").status_code == 200
+        assert read(http, "/api/v1/view/visits").status_code == 404
