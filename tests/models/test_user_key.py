@@ -5,7 +5,6 @@ import pytest
 
 from models.errors import NotMigrated
 from models.user_key import INTEGER, KINDS, TEXT, UUID, UserKey, UserKind, kind_named, read_user_kind
-from tests.fix_postgres import Server
 
 ID = "0b6e7bb2-7f0c-4b5e-8f0a-1c2d3e4f5a6b"
 
@@ -88,9 +87,8 @@ def test_there_is_no_fourth_kind() -> None:
         kind_named("citext")
 
 
-def test_the_kind_is_that_of_the_databases_domain(server: Server) -> None:
-    url = server.create(None)
-    with psycopg.connect(url, autocommit=True) as connection:
+def test_the_kind_is_that_of_the_databases_domain(empty_url: str) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
         with pytest.raises(NotMigrated, match="user_key"):
             read_user_kind(connection)
         connection.execute("CREATE SCHEMA frontview")
@@ -101,4 +99,3 @@ def test_the_kind_is_that_of_the_databases_domain(server: Server) -> None:
         connection.execute("CREATE DOMAIN frontview.user_key AS numeric")
         with pytest.raises(NotMigrated, match="user_key"):
             read_user_kind(connection)
-    server.drop(url)
