@@ -16,7 +16,7 @@ FAR = 4_000_000_000
 
 
 def user_of(claims: dict[str, object], kind: UserKind, claim: str) -> UserKey:
-    verifier = TokenVerifier(SharedSecret(SECRET), user_kind=lambda: kind, claim=claim)
+    verifier = TokenVerifier(SharedSecret(SECRET), user_kind=lambda: kind, claim=lambda: claim)
     return verifier.caller(f"Bearer {jwt.encode(claims | {'exp': FAR}, SECRET)}").user_id
 
 
@@ -59,5 +59,5 @@ def test_a_token_without_a_user_in_it_is_refused(claims: dict[str, object], kind
 def test_an_issued_token_has_the_user_where_it_is_looked_for() -> None:
     token = issue_token(SECRET, "o'b/ :Ü*", claim="app.user")
     assert claim_at(jwt.decode(token, SECRET, algorithms=["HS256"]), "app.user") == "o'b/ :Ü*"
-    verifier = TokenVerifier(SharedSecret(SECRET), user_kind=lambda: TEXT, claim="app.user")
+    verifier = TokenVerifier(SharedSecret(SECRET), user_kind=lambda: TEXT, claim=lambda: "app.user")
     assert verifier.caller(f"Bearer {token}").user_id == "o'b/ :Ü*"
