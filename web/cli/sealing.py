@@ -106,7 +106,7 @@ def unseal(view: str, before: date | None, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def erase(user: UserKey, yes: bool, as_json: bool) -> None:
-    """Remove the sealed rows of USER from every archive and its sums, for ever.
+    """Remove the sealed rows of USER from every archive and its sums; they cannot be brought back.
 
     All other days follow the base tables: delete the user's rows there as well. The exit code is 1 if other work on an
     archive left no moment for this; the others are erased.
@@ -141,7 +141,7 @@ def _confirm_erasing(user: UserKey) -> None:
     """
     if not sys.stdin.isatty():
         raise click.ClickException("Sealed rows cannot be brought back: without a terminal, confirm with --yes.")
-    click.confirm(f"Remove the sealed rows of user {user} for ever?", abort=True, err=True)
+    click.confirm(f"Remove the sealed rows of user {user}? They cannot be brought back.", abort=True, err=True)
 
 
 def _erase_everywhere(connection: "Connection", user: UserKey) -> tuple[dict[str, int], list[str]]:
