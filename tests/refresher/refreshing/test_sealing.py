@@ -448,9 +448,11 @@ class TestUnsealing:
 
         def then_delete(*arguments: Any) -> tuple[Any, ...]:
             found = compared(*arguments)
-            db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+            db.c.execute("DELETE FROM calls WHERE user_id = 1 AND local_day < %s", (seal_day(db),))
             if drained:
                 db.drain()
+                db.c.execute("SELECT frontview.prune_change_log(NULL, 1000)")
+                assert db.value("SELECT count(*) FROM frontview.change_log") == 0
             if collected:
                 db.collect()
             return found
