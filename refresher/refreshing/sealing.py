@@ -19,6 +19,7 @@ from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 
 GATE_WAIT_SECONDS = 60.0  # How long an operator's command waits until no refresh of the archive runs.
 GATE_CHECK_SECONDS = 0.1
+ATTEMPTS = 5  # At a comparison; what was committed just before it may be marked after it.
 
 DUE = "SELECT frontview.seal_is_due(%s)"
 COMPARE: LiteralString = "SELECT differing, snapshot::text, drain_id, changes FROM {}(%s)"
@@ -81,17 +82,27 @@ def unseal(connection: Connection, view: str, before: date | None) -> int:
     :raises psycopg.errors.InvalidParameterValue: none of these days is sealed.
     """
     day = "-infinity" if before is None else before
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(GATE_CHECK_SECONDS)
+        differing = _unseal_once(connection, view, day)
+        if differing is not None:
+            return differing
+    raise ChangesUnderWay(view)
+
+
+def _unseal_once(connection: Connection, view: str, day: date | str) -> int | None:
+    """Unseal the days from ``day`` on if they equal their rows; return how many keys differ, None: they changed."""
     with _archive_alone(connection, view):
         # So that no drain leaves an earlier mark alone: its number would not tell that the day has changed since.
         announce(connection, view, ARCHIVE_TIERS)
         try:
             differing, *compared = _compared(connection, view, day)
-            if not differing and not value_of(connection, UNSEAL, view, day, *compared):
-                raise ChangesUnderWay(view)
+            unsealed = not differing and value_of(connection, UNSEAL, view, day, *compared)
         finally:
             if not connection.broken:
                 announce_end(connection, view, ARCHIVE_TIERS)
-    return int(differing)
+    return int(differing) if differing or unsealed else None
 
 
 def _compared(connection: Connection, view: str, day: date | str) -> tuple[Any, ...]:

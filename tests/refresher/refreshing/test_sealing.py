@@ -457,6 +457,7 @@ class TestUnsealing:
                 db.collect()
             return found
 
+        monkeypatch.setattr(sealing_module, "ATTEMPTS", 1)
         monkeypatch.setattr(sealing_module, "_compared", then_delete)
 
         with connect(db.url, "frontview-unsealing") as other, pytest.raises(ChangesUnderWay, match="try again"):
@@ -465,6 +466,24 @@ class TestUnsealing:
         assert sealed_before(db) == str(seal_day(db))
         assert db.overview() == ("materialized_view", 6)
         assert db.state("archive").attempts % 2 == 0
+
+    def test_a_change_that_is_drained_meanwhile_only_repeats_the_comparison(
+        self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sealed(db)
+        db.call(1, 100)
+        db.c.execute("DELETE FROM calls WHERE id = (SELECT max(id) FROM calls)")
+        compared, compared_at = sealing_module._compared, []
+
+        def then_drain(*arguments: Any) -> tuple[Any, ...]:
+            compared_at.append(found := compared(*arguments))
+            db.drain()
+            return found
+
+        monkeypatch.setattr(sealing_module, "_compared", then_drain)
+
+        assert unseal(db.c, "call_daily", None) == 0
+        assert len(compared_at) == 2
 
     def test_a_truncation_after_the_comparison_keeps_them_sealed(
         self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
@@ -477,6 +496,7 @@ class TestUnsealing:
             db.c.execute("TRUNCATE calls CASCADE")
             return found
 
+        monkeypatch.setattr(sealing_module, "ATTEMPTS", 1)
         monkeypatch.setattr(sealing_module, "_compared", then_truncate)
 
         with pytest.raises(ChangesUnderWay):
