@@ -42,6 +42,7 @@ OBJECTS = (
     "drain_changes",
     "collect_stale_keys",
     "request_seal",
+    "unseal",
     "seal_is_due",
     "prune_change_log",
     "forget_feed",

@@ -73,7 +73,8 @@ def refresh(
             for part in parts:
                 part.populated, part.rows_before = found.get(part.tier, (False, None))
             outcome = _bring_up_to_date(connection, view.name, parts, epoch, horizon, rebuild, timeout_seconds)
-            if "archive" in tiers and outcome != "fenced":
+            # After a move the archive is as stale as before: a seal would write all of that in one transaction.
+            if "archive" in tiers and outcome in ("refreshed", "populated"):
                 seal_if_due(connection, view.name, parts, epoch, timeout_seconds)
         except psycopg.Error as error:
             if connection.broken:

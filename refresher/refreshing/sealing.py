@@ -5,23 +5,25 @@ Invariant: sealed rows, and which days are sealed, change only under the gates o
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from typing import Any, LiteralString
 
-import psycopg
 from psycopg import sql
 
 from models.connection import Connection
 from models.errors import FrontviewError
 from refresher.refreshing.refresh_log import TierRefresh, rows_added, value_of
-from refresher.refreshing.steps import announce, gates, one_snapshot, refuse_rewritten
+from refresher.refreshing.steps import announce, announce_end, gates, one_snapshot, refuse_rewritten
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 
 GATE_WAIT_SECONDS = 60.0  # How long an operator's command waits until no refresh of the archive runs.
 GATE_CHECK_SECONDS = 0.1
-ATTEMPTS = 5  # At a comparison, when late changes are counted meanwhile.
+ATTEMPTS = 5  # At a comparison; what was committed just before it may be marked after it.
 
 DUE = "SELECT frontview.seal_is_due(%s)"
+COMPARE: LiteralString = "SELECT differing, snapshot::text, drain_id, changes FROM {}(%s)"
+UNSEAL = "SELECT frontview.unseal(%s, %s, %s, %s, %s)"
 # Beside the sealed rows, nothing is counted: what is logged must go on from the last number of rows.
 LOG_ERASED = """
 INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, row_count, outcome)
@@ -33,10 +35,17 @@ SELECT %(view)s, 'archive', %(started_at)s, %(ms)s, (
 
 
 class ArchiveBusy(FrontviewError):
-    """Refreshes, or counting late changes, left no moment for an operator's command."""
+    """Refreshes left no moment for an operator's command."""
 
     def __init__(self, view: str) -> None:
         super().__init__(f"Other work on the archive of {view} left no moment for this; try again later.")
+
+
+class ChangesUnderWay(FrontviewError):
+    """Sealed days changed while they were compared with their rows: they stay sealed."""
+
+    def __init__(self, view: str) -> None:
+        super().__init__(f"Changes of sealed days of {view} are under way; try again.")
 
 
 def seal_if_due(
@@ -65,19 +74,44 @@ def seal_if_due(
 def unseal(connection: Connection, view: str, before: date | None) -> int:
     """Unseal the days from ``before`` on (None: all) if they equal the base tables; return how many keys differ.
 
+    A change that commits while the days are compared must not make its rows' numbers vanish: a second transaction,
+    which unseals, looks for one.
+
     :raises ArchiveBusy: refreshes left no moment for it.
+    :raises ChangesUnderWay: the days changed after they were compared.
     :raises psycopg.errors.InvalidParameterValue: none of these days is sealed.
     """
     day = "-infinity" if before is None else before
-    for _ in range(ATTEMPTS):
-        # Late changes may be counted meanwhile.
-        with (
-            suppress(psycopg.errors.SerializationFailure),
-            _archive_alone(connection, view),
-            one_snapshot(connection, 0),
-        ):
-            return int(value_of(connection, _call(view, "unseal"), day))
-    raise ArchiveBusy(view)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(GATE_CHECK_SECONDS)
+        differing = _unseal_once(connection, view, day)
+        if differing is not None:
+            return differing
+    raise ChangesUnderWay(view)
+
+
+def _unseal_once(connection: Connection, view: str, day: date | str) -> int | None:
+    """Unseal the days from ``day`` on if they equal their rows; return how many keys differ, None: they changed."""
+    with _archive_alone(connection, view):
+        # So that no drain leaves an earlier mark alone: its number would not tell that the day has changed since.
+        announce(connection, view, ARCHIVE_TIERS)
+        try:
+            differing, *compared = _compared(connection, view, day)
+            unsealed = not differing and value_of(connection, UNSEAL, view, day, *compared)
+        finally:
+            if not connection.broken:
+                announce_end(connection, view, ARCHIVE_TIERS)
+    return int(differing) if differing or unsealed else None
+
+
+def _compared(connection: Connection, view: str, day: date | str) -> tuple[Any, ...]:
+    """Compare sealed days with their rows in one snapshot; return how many keys differ, and when that was."""
+    compare = sql.SQL(COMPARE).format(sql.Identifier("frontview", f"{view}_compare_sealed"))
+    with one_snapshot(connection, 0):
+        row = connection.execute(compare, (day,)).fetchone()
+    assert row is not None  # noqa: S101  the function returns one row
+    return row
 
 
 def erase(connection: Connection, view: str, user: str, pattern: str) -> int:

@@ -59,6 +59,7 @@ REFRESHER_FUNCTIONS = BOTH | {
         "drain_changes",
         "collect_stale_keys",
         "request_seal",
+        "unseal",
         "seal_is_due",
         "prune_change_log",
     ),
@@ -76,7 +77,7 @@ REFRESHER_FUNCTIONS = BOTH | {
         f"{view.name}_{function}"
         for view in CATALOG.views
         if view.day_column
-        for function in ("by_day_merged", "compact", "move_horizon", "rebuild", "seal", "unseal", "erase")
+        for function in ("by_day_merged", "compact", "move_horizon", "rebuild", "seal", "compare_sealed", "erase")
     ),
 }
 ATTEMPTS = {

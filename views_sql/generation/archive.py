@@ -15,7 +15,7 @@ FUNCTIONS = {  # What a function is called after the view, and its template.
     "move_horizon": "archive_move",
     "rebuild": "archive_rebuild",
     "seal": "archive_seal",
-    "unseal": "archive_unseal",
+    "compare_sealed": "archive_compare_sealed",
     "erase": "archive_erase",
 }
 # Rows are updated in place: free space in each page keeps the new version of a row beside the old one, and vacuum comes

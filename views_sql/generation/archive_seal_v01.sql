@@ -1,5 +1,6 @@
 -- {{name}}_seal, version 1: seals the days before the requested one, if that is due: from then on only the archive has them
--- returns whether it did; p_epoch: the caller's. Raises 55000 where every key is stale: a rebuild has to come first
+-- returns whether it did: not where too much is stale, for which a compaction has to come first; p_epoch: the caller's
+-- raises 55000 where every key is stale: a rebuild has to come first
 -- reads seal, view_state, drain, stale_key, change_log, {{name}}_live; writes the first three, {{name}}_archive,
 -- {{name}}_total, invalidation; runs as their owner. The caller holds the gates, and is REPEATABLE READ: what its
 -- snapshot sees is in the archive afterwards, marked or not
@@ -16,6 +17,8 @@ DECLARE
     tier frontview.view_state;
     asked frontview.seal;
     newest frontview.drain;
+    most_keys CONSTANT integer := 5000; -- Of more stale keys, this transaction would take long.
+    found integer;
     every_key boolean;
     users frontview.user_key[];
     first_days date[];
@@ -35,16 +38,23 @@ BEGIN
         WHERE l.day < asked.sealing_before AND l.source = ANY (tier.sources)
         AND l.xid >= pg_snapshot_xmin(newest.marked) AND NOT pg_visible_in_snapshot(l.xid, newest.marked)
     ), stale AS (
-        SELECT k.user_id, k.day, bool_or(k.day = '-infinity') OVER (PARTITION BY k.user_id) AS whole
-        FROM key k WHERE k.day >= tier.first_day OR k.day = '-infinity'
+        SELECT
+            k.user_id, k.day, bool_or(k.day = '-infinity') OVER (PARTITION BY k.user_id) AS whole,
+            count(*) OVER () AS keys
+        FROM (
+            SELECT k.user_id, k.day FROM key k WHERE k.day >= tier.first_day OR k.day = '-infinity' LIMIT most_keys + 1
+        ) k
     )
     SELECT
-        bool_or(s.user_id IS NULL), array_agg(s.user_id), array_agg(GREATEST(s.day, tier.first_day)),
+        max(s.keys), bool_or(s.user_id IS NULL), array_agg(s.user_id), array_agg(GREATEST(s.day, tier.first_day)),
         array_agg(CASE WHEN s.whole THEN asked.sealing_before ELSE s.day + 1 END)
-    INTO every_key, users, first_days, before_days
+    INTO found, every_key, users, first_days, before_days
     FROM stale s WHERE s.whole = (s.day = '-infinity');
     IF every_key THEN
         RAISE EXCEPTION 'every key of {{name}} is stale' USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF found > most_keys THEN
+        RETURN FALSE;
     END IF;
     IF users IS NOT NULL THEN
         DELETE FROM frontview.{{name}}_archive a
@@ -65,7 +75,7 @@ BEGIN
     SET sealing_before = NULL, asked_xid = NULL, sealed_through = newest.drain_id,
         sealed_changes = s.sealed_changes + (
             SELECT count(*) FROM frontview.stale_key k
-            WHERE k.day < tier.first_day AND k.day > '-infinity' AND k.source = ANY (tier.sources)
+            WHERE k.day < tier.first_day AND k.source = ANY (tier.sources)
             AND k.drain_id > asked.sealed_through
         )
     WHERE s.view = '{{name}}';

@@ -74,7 +74,7 @@ def _groups(connection: Connection, sample: str, by: list[str], stored: int, sha
     there = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in by if name in {"user_key", "day"})
     n, d, once, width = run_author_text(
         connection,
-        f"WITH r AS MATERIALIZED (\n{sample}\n), g AS (SELECT count(*) AS n, avg(pg_column_size(ROW({key}))) AS width "
+        f"WITH r AS MATERIALIZED (\n{sample}\n), g AS (SELECT count(*) AS n, avg(pg_column_size(ROW({key}))) AS width "  # nosec B608  # the author's text goes as one expression, by the extended protocol
         f"FROM r WHERE {there} GROUP BY {key}) SELECT COALESCE(sum(n), 0)::bigint, count(*), "
         "count(*) FILTER (WHERE n = 1), COALESCE(avg(width), 40)::float8 FROM g",
     ).fetchall()[0]
@@ -90,7 +90,7 @@ def _with_widest(connection: Connection, judged: Judged, sample: str, price: Pri
     if not names:
         return price
     counted = ", ".join(f"count(DISTINCT {quoted(f'd_{name}')})" for name in names)
-    counts = run_author_text(connection, f"SELECT {counted} FROM (\n{sample}\n) r").fetchall()[0]
+    counts = run_author_text(connection, f"SELECT {counted} FROM (\n{sample}\n) r").fetchall()[0]  # nosec B608  # the author's text goes as one expression, by the extended protocol
     count, name = max(zip(counts, names, strict=True))
     return Price(
         price.view, price.rows, price.groups, price.bytes, price.hidden, price.population_seconds,
@@ -106,7 +106,7 @@ def _name_what_raises(connection: Connection, judged: Judged, error: psycopg.Err
     for place, text in expressions:
         try:
             with attempt(connection):
-                run_author_text(connection, f"SELECT count({inner(text)}) FROM {rows_of.table.sql}")
+                run_author_text(connection, f"SELECT count({inner(text)}) FROM {rows_of.table.sql}")  # nosec B608  # the author's text goes as one expression, by the extended protocol
         except psycopg.Error as raised:
             place.refuse(_raises(raised))
             return

@@ -2,8 +2,9 @@
 -- one row: the key with which the next batch begins, NULLs at the end of a pass; looks at p_batch keys
 -- p_user, p_source, p_day: what the last call returned, NULLs to begin
 -- for a tier without contents only the marks are kept that were made since its first population was announced
--- reads view_state, refresh_attempt, writes stale_key, and counts in seal what has changed late. Only the leader's drain
--- connection calls it: two writers of stale_key deadlock
+-- reads view_state, refresh_attempt, writes stale_key, and counts in seal what has changed late: a mark without a day, and
+-- one of every key, as one change. Where a row of seal is locked, it waits for nobody: a later pass takes its marks
+-- only the leader's drain connection calls it: two writers of stale_key deadlock
 -- change: first version
 CREATE FUNCTION frontview.collect_stale_keys(
     p_user frontview.user_key, p_source text, p_day date, p_batch integer
@@ -16,6 +17,9 @@ SET jit = off
 AS $$
 DECLARE
     batch tid[];
+    countable CONSTANT text[] := ARRAY(
+        SELECT s.view FROM frontview.seal s WHERE s.sealed_through IS NOT NULL ORDER BY s.view FOR UPDATE SKIP LOCKED
+    );
 BEGIN
     IF p_user IS NULL THEN
         SELECT k.user_id, k.source, k.day INTO p_user, p_source, p_day
@@ -42,13 +46,17 @@ BEGIN
             -- Contents that a tier gets by an attempt announced later hold all that is marked now.
             AND COALESCE(v.through, CASE WHEN a.attempts % 2 = 1 THEN a.drain_id END) < k.drain_id
         )
+        AND NOT EXISTS (
+            SELECT FROM frontview.view_state v
+            WHERE v.tier = 'archive' AND k.day < v.first_day AND k.source = ANY (v.sources) AND v.view <> ALL (countable)
+        )
         RETURNING k.source, k.day, k.drain_id
     ), late AS (
         SELECT s.view, count(*) AS changes
         FROM frontview.seal s
         INNER JOIN frontview.view_state v ON v.view = s.view AND v.tier = 'archive'
         INNER JOIN collected c ON c.source = ANY (v.sources)
-            AND c.day > '-infinity' AND c.day < v.first_day AND c.drain_id > s.sealed_through
+            AND c.day < v.first_day AND c.drain_id > s.sealed_through
         GROUP BY s.view
     )
     UPDATE frontview.seal s SET sealed_changes = s.sealed_changes + l.changes FROM late l WHERE l.view = s.view;

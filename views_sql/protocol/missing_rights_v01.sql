@@ -29,7 +29,7 @@ WITH wanted AS (
     JOIN pg_proc p ON p.proname IN (
         v.view || '_merged', v.view || '_by_day_merged',
         v.view || '_compact', v.view || '_move_horizon', v.view || '_rebuild',
-        v.view || '_seal', v.view || '_unseal', v.view || '_erase'
+        v.view || '_seal', v.view || '_compare_sealed', v.view || '_erase'
     )
     WHERE p.pronamespace = 'frontview'::regnamespace
 ), schema_wanted AS (

@@ -24,8 +24,8 @@ BEGIN
     )
     INSERT INTO frontview.drain (drain_id, epoch, nonce, snapshot, drained_at, system_identifier, key_count, marked)
     SELECT next_id, p_epoch, p_nonce, taken.snapshot, now(), p_cluster, 0, taken.snapshot FROM taken;
-    -- No transaction of the old cluster is open here.
-    UPDATE frontview.seal SET asked_xid = '0' WHERE sealing_before IS NOT NULL;
+    -- Transaction ids of the old cluster mean nothing here: those that are open now are waited for.
+    UPDATE frontview.seal SET asked_xid = pg_current_xact_id() WHERE sealing_before IS NOT NULL;
     RETURN next_id;
 END
 $$

@@ -161,10 +161,12 @@ def _days(first: str, before: str) -> str:
 
 def _sealed(tier: "TierStatus") -> str:
     """Return in words whether days of the tier are sealed."""
-    if tier.sealed_before is None:
-        return ""
-    late = f", {tier.sealed_changes:,} keys changed late" if tier.sealed_changes else ""
-    return f" (earlier days are sealed{late})"
+    parts = ["earlier days are sealed"] * (tier.sealed_before is not None)
+    if tier.sealed_before is not None and tier.sealed_changes:
+        parts.append(f"{tier.sealed_changes:,} keys changed late")
+    if tier.sealing_before is not None:
+        parts.append(f"those before {tier.sealing_before} are to be sealed")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def yes_or_no(value: bool) -> str:

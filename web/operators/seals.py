@@ -17,16 +17,48 @@ from web.operators.system_state import read_rows
 STATE: LiteralString = """
 SELECT v.view, NULLIF(v.first_day, '-infinity')::text AS sealed_before, s.sealing_before::text,
     COALESCE(s.sealed_changes, 0) AS sealed_changes,
-    (SELECT count(*) FROM pg_snapshot_xip(pg_current_snapshot()) x WHERE x < s.asked_xid) AS waits_for
+    (SELECT count(*) FROM pg_snapshot_xip(pg_current_snapshot()) x WHERE x < s.asked_xid) AS waits_for,
+    (
+        SELECT count(*) FROM frontview.refresh_log l
+        WHERE l.view = v.view AND l.tier = v.tier AND l.outcome LIKE 'failed%%' AND l.refresh_id > COALESCE((
+            SELECT max(g.refresh_id) FROM frontview.refresh_log g
+            WHERE g.view = v.view AND g.tier = v.tier AND g.outcome IN ('refreshed', 'populated', 'moved')
+        ), 0)
+    ) AS failures
 FROM frontview.view_state v LEFT JOIN frontview.seal s ON s.view = v.view
 WHERE v.tier = 'archive' AND v.view = %s
 """
-# A view without days has no archive, and needs all rows.
+# A view without days has no archive, and needs all rows. A foreign key of a partition or child is one of its parents,
+# too. What a key sets to NULL or a default may change further rows, where keys follow updates.
 TABLES: LiteralString = """
+WITH RECURSIVE member (relation, parent) AS (
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p')
+    UNION
+    SELECT m.relation, i.inhparent FROM member m JOIN pg_inherits i ON i.inhrelid = m.parent
+), reference AS (
+    SELECT DISTINCT
+        t.parent AS referenced, f.parent AS referencing, c.confdeltype = 'c' AS deletes,
+        c.confdeltype IN ('c', 'n', 'd') AS follows_delete, c.confupdtype IN ('c', 'n', 'd') AS follows_update
+    FROM pg_constraint c
+    JOIN member t ON t.relation = c.confrelid JOIN member f ON f.relation = c.conrelid
+    WHERE c.contype = 'f'
+), reached (table_id, relation, deleted) AS (
+    SELECT r.referenced, r.referencing, r.deletes FROM reference r WHERE r.follows_delete
+    UNION
+    SELECT t.table_id, r.referencing, t.deleted AND r.deletes
+    FROM reached t JOIN reference r ON r.referenced = t.relation
+    WHERE CASE WHEN t.deleted THEN r.follows_delete ELSE r.follows_update END
+)
 SELECT c.relation::regclass::text AS name, c.day_column, ARRAY(
     SELECT DISTINCT o.view FROM frontview.view_state o JOIN frontview.source s ON s.source = ANY (o.sources)
     WHERE s.relation = c.relation AND (o.tier = 'whole' OR (o.tier = 'archive' AND o.first_day < %s)) ORDER BY o.view
-) AS unsealed_views
+) AS unsealed_views, ARRAY(
+    SELECT DISTINCT s.relation::regclass::text FROM frontview.source s JOIN reached t ON t.relation = s.relation
+    WHERE t.table_id = c.relation ORDER BY 1
+) AS cascades_to, ARRAY(
+    SELECT DISTINCT o.view FROM frontview.view_state o JOIN frontview.source s ON s.source = ANY (o.sources)
+    JOIN reached t ON t.relation = s.relation WHERE t.table_id = c.relation ORDER BY o.view
+) AS cascading_views
 FROM frontview.source c JOIN frontview.view_state v ON c.source = ANY (v.sources)
 WHERE v.view = %s AND v.tier = 'archive' AND c.day_column IS NOT NULL ORDER BY name
 """
@@ -52,7 +84,8 @@ class SealState:
     :param sealed_before: the first day that is not sealed; None: no day is.
     :param sealing_before: the requested one; None: nothing is requested.
     :param sealed_changes: keys of sealed days that changed since.
-    :param waits_for: transactions that were open at the request, and still are.
+    :param waits_for: transactions that had written before the request, and are still open.
+    :param failures: of the archive's refreshes in a row, up to the last one.
     """
 
     view: str
@@ -60,6 +93,7 @@ class SealState:
     sealing_before: str | None
     sealed_changes: int
     waits_for: int
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +101,15 @@ class SealedTable:
     """A table that a sealed view counts.
 
     :param unsealed_views: other views of it that still need the rows.
+    :param cascades_to: captured tables whose rows go or change when rows of it are deleted, by foreign keys.
+    :param cascading_views: the views of these tables; a day there is not the day of the row that is deleted.
     """
 
     name: str
     day_column: str
     unsealed_views: list[str]
+    cascades_to: list[str]
+    cascading_views: list[str]
 
 
 def ask_seal(connection: Connection, view: str, before: date) -> None:

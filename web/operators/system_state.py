@@ -71,6 +71,7 @@ class TierStatus:
     size_bytes: int | None
     stale_keys: int
     sealed_before: Annotated[str | None, Field(description="Of an archive: its first day that is not sealed.")]
+    sealing_before: Annotated[str | None, Field(description="The same, as requested and not sealed yet.")]
     sealed_changes: Annotated[int | None, Field(description="Keys of sealed days that changed since.")]
 
 
@@ -143,7 +144,7 @@ SELECT
         AND frontview.tier_holds(v.first_day, v.before_day, k.day)
     ) AS stale_keys,
     CASE WHEN v.tier = 'archive' THEN NULLIF(v.first_day, '-infinity')::text END AS sealed_before,
-    s.sealed_changes
+    s.sealing_before::text, s.sealed_changes
 FROM frontview.view_state v LEFT JOIN frontview.seal s ON s.view = v.view AND v.tier = 'archive'
 LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation)
 ORDER BY v.view, v.first_day DESC, v.tier

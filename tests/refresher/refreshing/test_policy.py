@@ -265,6 +265,7 @@ def test_a_horizon_that_comes_back_from_the_future_stays_after_sealed_days() -> 
     assert horizon_to_move_to(TODAY, days_ago(-9), 45, sealed_before) == sealed_before
     assert horizon_to_move_to(TODAY, sealed_before, 45, sealed_before) is None
     assert horizon_to_move_to(TODAY, days_ago(50), 45, days_ago(60)) == days_ago(45)
+    assert horizon_to_move_to(TODAY, days_ago(-9), 45, days_ago(-9)) is None
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,16 @@ import pytest
 
 from models.engine import connect
 from refresher.refreshing import refresh as refresh_module
+from refresher.refreshing import sealing as sealing_module
 from refresher.refreshing.refresh import refresh
-from refresher.refreshing.sealing import erase, seal_if_due, unseal
+from refresher.refreshing.sealing import ChangesUnderWay, erase, seal_if_due, unseal
 from refresher.refreshing.tier_states import Failures, read_tier_states
 from refresher.watch.comparison import compare
 from refresher.watch.coverage import check_sealed_days
 from tests.refresher.refreshing.refreshed import CALLS, Refreshed
 from tests.refresher.refreshing.test_compaction import LEAVE_TO_COMPACTION, check_tiers
 from views_sql.generation.tiers import drop_maintained_view
+from views_sql.voice.catalog import CATALOG
 
 SEALED = "SELECT first_day::text FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive'"
 CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'call_daily'"
@@ -30,6 +32,13 @@ def seal_day(db: Refreshed) -> date:
 
 def ask(db: Refreshed, before: date | None = None) -> None:
     db.c.execute("SELECT frontview.request_seal('call_daily', %s)", (before or seal_day(db),))
+
+
+def drain_backlog(db: Refreshed) -> None:
+    """Drain until nothing that was logged so far is unmarked."""
+    db.drain()
+    while db.value("SELECT marking IS NOT NULL FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"):
+        db.drain()
 
 
 def sealed_before(db: Refreshed) -> str:
@@ -103,6 +112,63 @@ class TestSealing:
         assert db.overview(1) == ("materialized_view", 6)
         assert db.overview(2) == ("materialized_view", 4)
         check_tiers(db)
+
+    def test_a_backlog_puts_the_seal_off(self, db: Refreshed) -> None:
+        ask(db)
+        db.c.execute(
+            "INSERT INTO frontview.change_log (source, user_id, day) "
+            "SELECT 'calls', n, CURRENT_DATE FROM generate_series(1, 5001) n"
+        )
+        db.drain()
+        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert sealed_before(db) == "-infinity"
+
+        drain_backlog(db)
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        assert sealed_before(db) == str(seal_day(db))
+
+    def test_very_many_unmarked_keys_put_the_seal_off(self, db: Refreshed) -> None:
+        ask(db)
+        db.drain()
+        db.c.execute(
+            "INSERT INTO frontview.change_log (source, user_id, day) "
+            "SELECT 'calls', n, CURRENT_DATE - 100 FROM generate_series(1, 5001) n"
+        )
+        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert sealed_before(db) == "-infinity"
+
+        drain_backlog(db)
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        assert sealed_before(db) == str(seal_day(db))
+
+    def test_a_move_of_the_horizon_does_not_seal(self, db: Refreshed) -> None:
+        """It leaves stale what was, so that one transaction would take all of that."""
+        db.c.execute(LEAVE_TO_COMPACTION)
+        ask(db)
+        db.drain()
+        assert db.refresh("call_daily", *CALLS.tiers, horizon=db.horizon + timedelta(days=1)) == "moved"
+        assert sealed_before(db) == "-infinity"
+
+        assert db.refresh("call_daily", "archive") == "refreshed"
+
+        assert sealed_before(db) == str(seal_day(db))
+
+    def test_in_a_restored_cluster_its_own_open_transactions_are_waited_for(self, db: Refreshed) -> None:
+        db.c.execute("UPDATE frontview.drain SET system_identifier = 1")
+        with connect(db.url, "frontview-writer") as writer:
+            with writer.transaction():
+                db.call(1, 90, writer)
+                ask(db)
+                db.drain()
+                db.refresh("call_daily", *CALLS.tiers)
+                assert sealed_before(db) == "-infinity"
+            db.drain()
+            db.refresh("call_daily", "archive")
+
+        assert sealed_before(db) == str(seal_day(db))
+        assert db.overview() == ("materialized_view", 6)
 
     def test_an_undrained_every_key_change_puts_the_seal_off(self, db: Refreshed) -> None:
         ask(db)
@@ -277,6 +343,49 @@ class TestRefreshes:
         assert db.overview() == ("materialized_view", 6)
         assert db.value(CHANGES) == 1
 
+    def test_a_truncation_is_counted_and_raises_the_alarm(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("TRUNCATE calls CASCADE")
+        db.drain()
+        for view in ("call_daily", "lead_daily", "account_summary"):
+            db.refresh(view, *CATALOG.view(view).tiers)
+
+        db.collect()
+        db.collect()
+
+        assert db.overview() == ("materialized_view", 1)
+        assert db.value(CHANGES) == 1
+        check_sealed_days(db.c)
+        assert db.value("SELECT kind FROM frontview.alarm") == "sealed_changed"
+
+    def test_a_change_without_a_day_is_counted(self, db: Refreshed) -> None:
+        sealed(db)
+        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', 1, '-infinity')")
+        db.drain()
+        for view in ("call_daily", "account_summary"):
+            db.refresh(view, *CATALOG.view(view).tiers)
+
+        db.collect()
+
+        assert db.value(CHANGES) == 1
+
+    def test_counting_waits_for_no_open_request(self, db: Refreshed) -> None:
+        """The leader's drain connection counts: while it waited, no drain would come."""
+        sealed(db)
+        db.call(1, 100)
+        db.drain()
+        with connect(db.url, "frontview-operator") as operator, operator.transaction():
+            operator.execute("SELECT frontview.request_seal('call_daily', %s)", (db.horizon,))
+            db.c.execute("SET lock_timeout = '1s'")
+
+            db.collect()
+
+            assert db.value(CHANGES) == 0
+            assert db.stale_days() == [str(db.today - timedelta(days=100))]
+        db.collect()
+        assert db.value(CHANGES) == 1
+        assert db.stale_days() == []
+
     def test_marks_of_before_the_seal_are_not_late(self, db: Refreshed) -> None:
         db.call(1, 100)
         sealed(db)
@@ -325,19 +434,73 @@ class TestUnsealing:
         db.check_reads()
         check_tiers(db)
 
-    def test_a_change_counted_meanwhile_fails_it(self, db: Refreshed) -> None:
-        """Its mark is collected, and the comparison has not seen it."""
+    @pytest.mark.parametrize(("drained", "collected"), [(False, False), (True, False), (True, True)])
+    def test_a_change_after_the_comparison_keeps_them_sealed(
+        self, db: Refreshed, monkeypatch: pytest.MonkeyPatch, drained: bool, collected: bool
+    ) -> None:
+        """The rows equalled the numbers when they were compared, and are gone now."""
         sealed(db)
-        with connect(db.url, "frontview-unsealing") as other, other.transaction():
-            other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            other.execute("SELECT FROM users")
-            db.call(1, 100)
-            db.drain()
-            db.collect()
-            with pytest.raises(psycopg.errors.SerializationFailure), other.transaction():
-                other.execute("SELECT frontview.call_daily_unseal('-infinity')")
+        db.call(1, 60)
+        db.call(1, 100)
+        db.c.execute("DELETE FROM calls WHERE user_id = 1 AND id = (SELECT max(id) FROM calls)")
+        db.drain()  # It marks a key that the deletion marks again.
+        compared = sealing_module._compared
+
+        def then_delete(*arguments: Any) -> tuple[Any, ...]:
+            found = compared(*arguments)
+            db.c.execute("DELETE FROM calls WHERE user_id = 1 AND local_day < %s", (seal_day(db),))
+            if drained:
+                db.drain()
+                db.c.execute("SELECT frontview.prune_change_log(NULL, 1000)")
+                assert db.value("SELECT count(*) FROM frontview.change_log") == 0
+            if collected:
+                db.collect()
+            return found
+
+        monkeypatch.setattr(sealing_module, "ATTEMPTS", 1)
+        monkeypatch.setattr(sealing_module, "_compared", then_delete)
+
+        with connect(db.url, "frontview-unsealing") as other, pytest.raises(ChangesUnderWay, match="try again"):
+            unseal(other, "call_daily", None)
 
         assert sealed_before(db) == str(seal_day(db))
+        assert db.overview() == ("materialized_view", 6)
+        assert db.state("archive").attempts % 2 == 0
+
+    def test_a_change_that_is_drained_meanwhile_only_repeats_the_comparison(
+        self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sealed(db)
+        db.call(1, 100)
+        db.c.execute("DELETE FROM calls WHERE id = (SELECT max(id) FROM calls)")
+        compared, compared_at = sealing_module._compared, []
+
+        def then_drain(*arguments: Any) -> tuple[Any, ...]:
+            compared_at.append(found := compared(*arguments))
+            db.drain()
+            return found
+
+        monkeypatch.setattr(sealing_module, "_compared", then_drain)
+
+        assert unseal(db.c, "call_daily", None) == 0
+        assert len(compared_at) == 2
+
+    def test_a_truncation_after_the_comparison_keeps_them_sealed(
+        self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sealed(db)
+        compared = sealing_module._compared
+
+        def then_truncate(*arguments: Any) -> tuple[Any, ...]:
+            found = compared(*arguments)
+            db.c.execute("TRUNCATE calls CASCADE")
+            return found
+
+        monkeypatch.setattr(sealing_module, "ATTEMPTS", 1)
+        monkeypatch.setattr(sealing_module, "_compared", then_truncate)
+
+        with pytest.raises(ChangesUnderWay):
+            unseal(db.c, "call_daily", None)
 
     def test_days_that_differ_stay_sealed(self, db: Refreshed) -> None:
         sealed(db)

@@ -10,9 +10,11 @@ from click.testing import CliRunner, Result
 
 from models.engine import connect
 from refresher.leader.drain import drain_once
+from refresher.refreshing import sealing as refresher_sealing
 from refresher.refreshing.refresh import refresh
+from refresher.refreshing.steps import gates
 from tests.fix_postgres import Server
-from tests.refresher.refreshing.refreshed import CALLS, Refreshed, populate
+from tests.refresher.refreshing.refreshed import CALLS, Refreshed, fail, populate
 from web.cli import main
 from web.cli import sealing as sealing_module
 
@@ -46,6 +48,9 @@ def refreshing(db: Refreshed) -> Iterator[None]:
     thread.join()
 
 
+LEADS = {"cascades_to": ["lead_analytics"], "cascading_views": ["lead_daily"]}
+
+
 def day(db: Refreshed, days_ago: int) -> str:
     return str(db.today - timedelta(days=days_ago))
 
@@ -61,7 +66,9 @@ def test_a_seal_says_when_it_holds_and_which_rows_may_go(db: Refreshed) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout == (
         f"call_daily: the days before {day(db, 80)} are sealed.\n"
-        f"The rows of calls with local_day < {day(db, 80)} may be deleted, or their partitions detached or dropped.\n"
+        f"Keep the rows of calls with local_day < {day(db, 80)}: deleting them also deletes or changes rows of "
+        "lead_analytics, which lead_daily counts by days of their own. Only those may go that rows of no unsealed day "
+        "there refer to.\n"
     )
 
 
@@ -69,7 +76,55 @@ def test_without_waiting_it_is_only_requested(db: Refreshed) -> None:
     told = json.loads(run("seal", "call_daily", "--before", day(db, 80), "--no-wait", "--json").stdout)
 
     assert (told["sealed"], told["sealed_before"], told["sealing_before"]) == (False, None, day(db, 80))
-    assert told["tables"] == [{"name": "calls", "day_column": "local_day", "unsealed_views": ["call_daily"]}]
+    assert told["tables"] == [{"name": "calls", "day_column": "local_day", "unsealed_views": ["call_daily"]} | LEADS]
+
+
+def test_a_request_that_was_replaced_is_waited_for_no_longer(db: Refreshed) -> None:
+    db.c.execute(
+        "CREATE FUNCTION replace() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN NEW.sealing_before := NEW.sealing_before - 5; RETURN NEW; END';"
+        "CREATE TRIGGER replace BEFORE INSERT ON frontview.seal FOR EACH ROW EXECUTE FUNCTION replace()"
+    )
+
+    result = run("seal", "call_daily", "--before", day(db, 80))
+
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: The days before {day(db, 80)} are not sealed: "
+        f"the request was replaced by one for the days before {day(db, 85)}.\n",
+    )
+
+
+def test_failures_of_the_refresh_are_told(monkeypatch: pytest.MonkeyPatch, db: Refreshed) -> None:
+    fail(db)
+    for _ in range(2):
+        assert refresh(db.c, CALLS, ("archive",), db.term.epoch).outcome == "failed: FVX01"
+    monkeypatch.setattr(sealing_module, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(sealing_module, "has_leader", lambda _: False)
+
+    result = run("seal", "call_daily", "--before", day(db, 80))
+
+    line = "Waiting for the refresher; 2 refreshes of the archive failed in a row: see its log."
+    assert line in result.stderr.splitlines()
+
+
+def test_the_status_shows_a_request(db: Refreshed) -> None:
+    run("seal", "call_daily", "--before", day(db, 80), "--no-wait")
+
+    tiers = json.loads(run("status", "--json").stdout)["views"]
+
+    (asked,) = (it["sealing_before"] for it in tiers if (it["view"], it["tier"]) == ("call_daily", "archive"))
+    assert asked == day(db, 80)
+    assert "are to be sealed" in run("status").stdout
+
+
+def test_without_a_terminal_erasing_has_to_be_confirmed(db: Refreshed) -> None:
+    result = run("erase", "1")
+
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: Sealed rows cannot be brought back: without a terminal, confirm with --yes.\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,14 +171,39 @@ class TestSealed:
         assert result.exit_code == 1
         assert json.loads(result.stdout) == {"view": "call_daily", "unsealed": False, "differing_keys": 2}
 
+    def test_what_is_sealed_already_is_a_success(self, db: Refreshed) -> None:
+        first = run("seal", "call_daily", "--before", day(db, 80))
+
+        assert run("seal", "call_daily", "--before", day(db, 80)).stdout == first.stdout
+        assert run("seal", "call_daily", "--before", day(db, 90)).exit_code == 0
+        assert db.value("SELECT sealing_before FROM frontview.seal") is None
+
+    def test_what_was_erased_is_told_where_a_later_archive_is_busy(
+        self, monkeypatch: pytest.MonkeyPatch, db: Refreshed
+    ) -> None:
+        run("seal", "call_daily", "--before", day(db, 80))
+        db.c.execute(
+            "UPDATE frontview.view_state SET first_day = CURRENT_DATE - 80 "
+            "WHERE view = 'lead_daily' AND tier IN ('archive', 'total')"
+        )
+        monkeypatch.setattr(refresher_sealing, "GATE_CHECK_SECONDS", 0.01)
+        monkeypatch.setattr(refresher_sealing, "GATE_WAIT_SECONDS", 1.0)
+        with connect(db.url, "frontview-test") as other, gates(other, "lead_daily", ("archive",)):
+            result = run("erase", "1", "--yes")
+
+        assert result.exit_code == 1
+        assert result.stdout.startswith("call_daily: 1 sealed rows removed.\nlead_daily: nothing removed, other work")
+
     def test_a_person_is_erased(self, db: Refreshed) -> None:
         run("seal", "call_daily", "--before", day(db, 80))
 
-        told = json.loads(run("erase", "1", "--json").stdout)
+        told = json.loads(run("erase", "1", "--yes", "--json").stdout)
 
         assert told["erased"] == {"call_daily": 1}
         assert "public.calls" in told["tables_with_rows"]
-        assert run("erase", "1").stdout.startswith("call_daily: 0 sealed rows removed.\nRows of the user are still in ")
+        assert run("erase", "1", "--yes").stdout.startswith(
+            "call_daily: 0 sealed rows removed.\nRows of the user are still in "
+        )
 
 
 def test_without_a_leader_a_seal_says_so(monkeypatch: pytest.MonkeyPatch, db: Refreshed) -> None:

@@ -42,6 +42,7 @@ TIER = TierStatus(
     row_count=None,
     size_bytes=None,
     sealed_before=None,
+    sealing_before=None,
     sealed_changes=None,
     stale_keys=0,
 )

@@ -1,16 +1,17 @@
--- {{name}}_unseal, version 1: lets the sealed days from p_before on be computed again, if the base tables still have them
--- returns how many keys (user, day) of these days differ from the live relation; they are unsealed if none does
--- reads {{name}}_archive, {{name}}_live; writes view_state, seal, change_log; runs as their owner
--- the caller holds the gates, and its transaction is REPEATABLE READ. Marks of sealed days may have been collected, so
--- every key becomes stale, and the next refresh rebuilds the archive
+-- {{name}}_compare_sealed, version 1: compares the sealed days from p_before on with the live relation
+-- one row: how many keys (user, day) differ, and under which snapshot: that, its newest drain, and the late changes
+-- counted so far, which unseal needs to know what has changed since
+-- reads {{name}}_archive, {{name}}_live, view_state, seal, drain; runs as their owner. The caller holds the gates, has
+-- announced an attempt, and is REPEATABLE READ. Raises 22023 if none of these days is sealed
 -- change: first version
-CREATE FUNCTION frontview.{{name}}_unseal(p_before date) RETURNS bigint
+CREATE FUNCTION frontview.{{name}}_compare_sealed(p_before date)
+RETURNS TABLE (differing bigint, snapshot pg_snapshot, drain_id bigint, changes bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
     tier frontview.view_state;
-    differing bigint;
 BEGIN
     SELECT v.* INTO STRICT tier FROM frontview.view_state v WHERE v.view = '{{name}}' AND v.tier = 'archive';
     IF p_before >= tier.first_day THEN
@@ -33,14 +34,9 @@ BEGIN
             WHERE v.{{day}} >= p_before AND v.{{day}} < tier.first_day
         )
     ) d;
-    IF differing = 0 THEN
-        UPDATE frontview.view_state v SET first_day = p_before
-        WHERE v.view = '{{name}}' AND v.tier IN ('archive', 'total');
-        DELETE FROM frontview.seal s WHERE s.view = '{{name}}' AND p_before = '-infinity';
-        UPDATE frontview.seal s SET sealing_before = NULL, asked_xid = NULL WHERE s.view = '{{name}}';
-        INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT s, NULL, '-infinity' FROM unnest(tier.sources) s;
-    END IF;
-    RETURN differing;
+    snapshot := pg_current_snapshot();
+    drain_id := (SELECT max(d.drain_id) FROM frontview.drain d);
+    changes := (SELECT s.sealed_changes FROM frontview.seal s WHERE s.view = '{{name}}');
+    RETURN NEXT;
 END
 $$
