@@ -123,7 +123,7 @@ VISITS = Shape(
             RowColumn("m_least", "integer", nullable=True),
         ),
         (
-            # An extreme before the sums: in the tiers it stands behind them.
+            # An extreme that is declared before sums; tiers have their columns in another order.
             ProvenMeasure("least", "min", "m_least", None, "integer"),
             ProvenMeasure("visits", "count", None, None, "bigint"),
             ProvenMeasure("seconds", "sum", "m_seconds", None, "bigint"),
