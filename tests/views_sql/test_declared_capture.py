@@ -369,6 +369,13 @@ def test_stopping_leaves_the_table_as_it_was(any_server: Server, url: str) -> No
         c.execute(f'DROP SCHEMA "{SCHEMA}" CASCADE'.encode())
 
 
+def test_the_end_of_capture_is_logged_as_a_change_of_every_key(plain: Stage) -> None:
+    # A web worker that was started before keeps no answer that it would never hear about again.
+    plain.run("BEGIN", *stop_declared(plain.source.name))
+    assert plain.logged() == [(None, "-infinity")]
+    plain.run("ROLLBACK")
+
+
 CHANGED = f"""
 WITH wrong AS (
     (SELECT * FROM before EXCEPT ALL SELECT "customerId", "createdAt", "total %"::text, raw::text FROM {T})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.proven import ProvenView
-from views_sql.generation.live_rows import ALWAYS_NULL, LiveRows
+from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
 from views_sql.generation.row_view import counts, days_between
@@ -33,7 +33,7 @@ class DeclaredRows(LiveRows):
 
     def since(self, first: str) -> str:
         """Return the SELECT of the rows from a day on, with a bound on the time for an index that begins with it."""
-        return self._always_null(self.rows(f"r.user_key IS NOT NULL AND {days_between(self.proven, 'r', first, None)}"))
+        return self._columns_of(self.rows(f"r.user_key IS NOT NULL AND {days_between(self.proven, 'r', first, None)}"))
 
     def of_all(self, first: str, before: str) -> str:
         """Return the item of all users' rows from the day ``first`` on and before another."""
@@ -54,12 +54,8 @@ class DeclaredRows(LiveRows):
         if self.view.day_column is None:
             return []
         where = f"r.user_key = p_user AND {days_between(self.proven, 'r', 'p_first', 'p_last')}"
-        names = {"name": identifier(self.view.name), "select": self._always_null(self.rows(where))}
+        names = {"name": identifier(self.view.name), "select": self._columns_of(self.rows(where))}
         return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
-
-    @staticmethod
-    def _always_null(select: str) -> str:
-        return f"SELECT s.*, {ALWAYS_NULL} FROM (\n{select}\n) s"  # nosec B608  # names are checked
 
 
 def declared_rows(proven: ProvenView, view: MaintainedView, rows: Callable[[str], str]) -> DeclaredRows:

@@ -24,10 +24,8 @@ class LiveRows:
     select: str
 
     def relation(self) -> str:
-        """Return the SELECT of the live relation: all rows, then :data:`ALWAYS_NULL`."""
-        day = self.view.day_column
-        columns = ", ".join(f"s.{identifier(column)}" for column in self.view.columns) if day else "s.*"
-        return f"SELECT {columns}, {ALWAYS_NULL} FROM (\n{self.select}\n) s"  # nosec B608  # our own files and names
+        """Return the SELECT of the live relation: all rows."""
+        return self._columns_of(self.select)
 
     def since(self, first: str) -> str:
         """Return the SELECT of the rows from a day on, with all columns of the live relation."""
@@ -48,6 +46,15 @@ class LiveRows:
     def functions(self) -> list[str]:
         """Return the DDL of functions that the items call."""
         return []
+
+    def _columns_of(self, select: str) -> str:
+        """Return the SELECT of the view's columns in the one order of all its relations, then :data:`ALWAYS_NULL`.
+
+        Functions that return rows of the live relation match columns by their place, whatever they are called.
+        """
+        day = self.view.day_column
+        columns = ", ".join(f"s.{identifier(column)}" for column in self.view.columns) if day else "s.*"
+        return f"SELECT {columns}, {ALWAYS_NULL} FROM (\n{select}\n) s"  # nosec B608  # our own files and names
 
     def _of(self, user: str) -> str:
         return f"frontview.{self.view.name}_live v WHERE v.{identifier(self.view.unique_key[0])} = {user}"

@@ -1,6 +1,7 @@
 -- remove_triggers, version 1: drops a source's capture triggers on its table and on every partition or child of it
 -- returns the number of triggers dropped
--- reads frontview.source and pg_trigger
+-- reads frontview.source and pg_trigger; logs every key, as the last change that is captured: web workers that still
+-- serve the source drop their answers
 -- change: first version
 CREATE FUNCTION frontview.remove_triggers(p_source text) RETURNS integer
 LANGUAGE plpgsql
@@ -20,6 +21,7 @@ BEGIN
         EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
         removed := removed + 1;
     END LOOP;
+    INSERT INTO frontview.change_log (source, user_id, day) VALUES (p_source, NULL, '-infinity');
     RETURN removed;
 END
 $$

@@ -123,10 +123,11 @@ VISITS = Shape(
             RowColumn("m_least", "integer", nullable=True),
         ),
         (
+            # An extreme that is declared before sums; tiers have their columns in another order.
+            ProvenMeasure("least", "min", "m_least", None, "integer"),
             ProvenMeasure("visits", "count", None, None, "bigint"),
             ProvenMeasure("seconds", "sum", "m_seconds", None, "bigint"),
             ProvenMeasure("mean", "avg", "m_mean", "w_mean", "numeric"),
-            ProvenMeasure("least", "min", "m_least", None, "integer"),
         ),
         400,
         "default",
