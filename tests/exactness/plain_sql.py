@@ -113,7 +113,7 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
         where=(f" AND ({of.where.sql})" if of.where else "") + filters,
         joined="c.day = f.day" if of.time else "TRUE",
         groups="".join(f"c.g_{name}, " for name in grouped),
-        grouping=f"GROUP BY {', '.join(f'c.g_{name}' for name in grouped)}" if grouped else "",
+        grouping=f"GROUP BY {', '.join(f'c.g_{name}' for name in grouped)}" if grouped else "GROUP BY ()",
         rank_value=_figure(ordered, _NOW) if ordered else "0",
         ranks=", ".join(ranks) or "1",
         same=" AND ".join(f"g.g_{name} IS NOT DISTINCT FROM c.g_{name}" for name in grouped) or "TRUE",
