@@ -226,7 +226,8 @@ def describe(seed: int) -> Description:
     made.where = _condition(made, chance) if chance.random() < 0.5 else None
     for number in range(chance.randint(0, 3)):
         made.dimensions[f"dim{number}"] = _dimension(made, chance)
-    for number, verb in enumerate(("count", *chance.choices(tuple(_ARGUMENTS), k=chance.randint(3, 6)))):
+    verbs = [it for it in _ARGUMENTS if made.time or it != "percentile"]  # It is live, which needs days.
+    for number, verb in enumerate(("count", *chance.choices(verbs, k=chance.randint(3, 6)))):
         name = f"{verb}{number}"
         made.measures[name] = _measure(made, name, verb, chance)
     return made
@@ -280,5 +281,5 @@ def _measure(of: Description, name: str, verb: str, chance: Random) -> Measure:
     if argument and argument.type == "integer" and chance.random() < 0.4:
         argument = Expression(argument.column, "integer", "$c * 2 - 1", "($c + $c - 1)", ())
     where = _condition(of, chance) if chance.random() < 0.4 else None
-    live = verb == "percentile" or (verb != "count" and chance.random() < 0.1)
+    live = verb == "percentile" or (of.time is not None and verb != "count" and chance.random() < 0.1)
     return Measure(name, verb, argument, where, chance.choice((0.1, 0.5, 0.95)), chance.choice((0, 2, 5)), live)
