@@ -1,0 +1,285 @@
+"""A random application as plain values: a host's table, what is declared on it, and how SQL of one's own says the same.
+
+Invariant: nothing here comes from the product. An expression has two spellings, the file's and the oracle's.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+SCHEMA, TABLE, USERS_TABLE, STATE = '"Host 1"', '"Host 1"."Order"', '"Host 1"."User"', '"Host 1"."State"'
+# Zones with odd days, each with instants (UTC) at which its clocks or its calendar jump.
+ZONES = {
+    "America/Havana": ("2025-11-02 05:00", "2026-03-08 05:00"),
+    "Atlantic/Azores": ("2025-10-26 01:00", "2026-03-29 01:00"),
+    "Australia/Lord_Howe": ("2026-04-04 15:00", "2025-10-04 15:30"),
+    "Pacific/Apia": ("2011-12-30 10:00", "2012-03-31 14:00"),
+    "UTC": ("2026-01-01 00:00",),
+}
+STORED_ZONES = ("UTC", "Europe/Berlin", "America/Havana")
+ODD_TIMES = ("infinity", "-infinity", "0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31", "4000-01-01 BC", None)
+USER_KEYS = {
+    "integer": ("1", "2", "-3"),
+    "bigint": ("1", "2", "9007199254740993"),
+    "text": ("ann'; --", "Bob", "ø"),
+    "uuid": tuple(f"{n:032x}" for n in (1, 2, 3)),
+}
+KINDS = {"integer": "integer", "bigint": "integer", "text": "text", "uuid": "uuid"}
+POOLS: dict[str, tuple[str, ...]] = {
+    'text COLLATE "C"': ("a", "B", "", "o'x", "ü", "??"),
+    "varchar(20)": ("x", "y", ""),
+    "integer": ("0", "1", "2", "-7"),
+    "bigint": ("0", "9007199254740993", "-1"),
+    "smallint": ("0", "1", "-2"),
+    "uuid": (f"{0:032x}", f"{1:032x}", f"{2:032x}"),
+    "boolean": ("true", "false"),
+    "date": ("2000-01-01", "2026-01-31", "1999-12-31"),
+    "numeric(12, 2)": ("0.00", "10.50", "-3.25", "99.99", "NaN"),
+    "numeric": ("1.5", "-2.250", "0", "7", "Infinity", "-Infinity"),
+    STATE: ("paid", "sent", "draft"),
+}
+NAMES = ("Größe %", "select", "a'b", "Total", "order by", "x.y", "productId", "user", "day", "period", "limit", "c1")
+GROUPED = ('text COLLATE "C"', "varchar(20)", "integer", "bigint", "smallint", "uuid", "boolean", "date", STATE)
+SUMMED = ("integer", "bigint", "smallint", "numeric(12, 2)", "numeric")
+RANKED = ("integer", "bigint", "smallint", "date", "numeric(12, 2)")
+
+
+@dataclass
+class Column:
+    """A column of the table; ``pool`` are texts of its values, None for NULL. Its name changes when it is renamed."""
+
+    name: str
+    type: str
+    pool: tuple[str | None, ...]
+
+    @property
+    def sql(self) -> str:
+        return quoted(self.name)
+
+    @property
+    def escaped(self) -> str:
+        """Its name in a statement with parameters."""
+        return self.sql.replace("%", "%%")
+
+    @property
+    def cast(self) -> str:
+        return self.type.removesuffix(' COLLATE "C"')
+
+
+@dataclass(frozen=True)
+class Expression:
+    """SQL over one row, twice: as the file has it, and as the oracle has it; ``$c`` is the column.
+
+    :param pool: values that it may have, and some that it never has.
+    """
+
+    column: Column
+    type: str
+    declared: str
+    own: str
+    pool: tuple[str | None, ...]
+
+    @property
+    def text(self) -> str:
+        """What stands in the file."""
+        return self.column.name if self.declared == "$c" else self.declared.replace("$c", self.column.sql)
+
+    @property
+    def sql(self) -> str:
+        """The oracle's, over rows ``b``."""
+        return self.own.replace("$c", f"b.{self.column.escaped}")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of the view."""
+
+    name: str
+    verb: str
+    argument: Expression | None = None
+    where: Expression | None = None
+    at: float = 0.5
+    decimals: int = 2
+    live: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        return self.verb not in ("min", "max", "percentile") or self.argument is None or self.argument.type in SUMMED
+
+    def toml(self) -> str:
+        parts = ["count = true" if self.argument is None else f"{self.verb} = {json.dumps(self.argument.text)}"]
+        if self.where:
+            parts.append(f"where = {json.dumps(self.where.text)}")
+        if self.verb == "percentile":
+            parts.append(f"at = {self.at}")
+        if self.verb == "avg":
+            parts.append(f"decimals = {self.decimals}")
+        if self.live:
+            parts.append("live = true")
+        return f"{self.name} = {{ {', '.join(parts)} }}"
+
+
+@dataclass
+class Description:
+    """An application: one table, one view on it.
+
+    :param time_type: None: the view has no days.
+    :param users: whether there is a table of users.
+    """
+
+    seed: int
+    key_type: str
+    time_type: str | None
+    zone: str
+    stored_zone: str
+    users: bool
+    partitioned: bool
+    columns: list[Column]
+    where: Expression | None = None
+    dimensions: dict[str, Expression] = field(default_factory=dict)
+    measures: dict[str, Measure] = field(default_factory=dict)
+    user: Column = field(init=False)
+    time: Column | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.user = Column("customerId", self.key_type, (*USER_KEYS[self.key_type], None))
+        self.time = Column("createdAt", self.time_type, ()) if self.time_type else None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return USER_KEYS[self.key_type]
+
+    @property
+    def all_columns(self) -> list[Column]:
+        return [self.user, *([self.time] if self.time else []), *self.columns]
+
+    def moment(self, chance: Random) -> str | None:
+        """Return a time, often near one at which the zone's clocks jump."""
+        if chance.random() < 0.04:
+            return chance.choice(ODD_TIMES)
+        at = datetime.fromisoformat(chance.choice(ZONES[self.zone]))
+        if chance.random() < 0.4:
+            at += timedelta(minutes=chance.randint(-200, 200), milliseconds=chance.choice((0, 0, -1, 999)))
+        else:
+            at += timedelta(days=chance.randint(-50, 30), seconds=chance.randint(0, 86399))
+        if chance.random() < 0.1:
+            at -= timedelta(days=365)
+        return f"{at.isoformat(' ')}{'+00' if self.time_type == 'timestamptz' else ''}"
+
+    def value(self, column: Column, chance: Random) -> str | None:
+        return self.moment(chance) if column is self.time else chance.choice(column.pool)
+
+    def tables(self) -> str:
+        """Return the DDL of the host."""
+        columns = ", ".join(
+            f"{it.sql} {it.type}{'' if None in it.pool or it is self.time else ' NOT NULL'}" for it in self.all_columns
+        )
+        key, parts = ("id, part", "PARTITION BY LIST (part)") if self.partitioned else ("id", "")
+        return f"""
+            CREATE SCHEMA {SCHEMA};
+            CREATE TYPE {STATE} AS ENUM ('paid', 'sent', 'draft');
+            CREATE TABLE {USERS_TABLE} (id {self.key_type} PRIMARY KEY);
+            CREATE TABLE {TABLE} (id bigint, part integer NOT NULL, {columns}, PRIMARY KEY ({key})) {parts};
+            {self._partitions() if self.partitioned else ""}
+            CREATE INDEX ON {TABLE} ({", ".join([self.user.sql, *([self.time.sql] if self.time else [])])});
+            {f"CREATE INDEX ON {TABLE} ({self.time.sql});" if self.time else ""}"""
+
+    def _partitions(self) -> str:
+        return f"""CREATE TABLE {SCHEMA}.low PARTITION OF {TABLE} FOR VALUES IN (0, 1);
+            CREATE TABLE {SCHEMA}.rest PARTITION OF {TABLE} FOR VALUES IN (2, 3);"""
+
+    def toml(self) -> str:
+        """Return the file that declares it."""
+        lines = ["[user]", f'zone = "{self.zone}"']
+        lines += ['table = "Host 1.User"'] if self.users else []
+        lines += ["[view.things]", 'table = "Host 1.Order"', f'user = "{self.user.name}"']
+        lines += [f'time = "{self.time.name}"'] if self.time else []
+        lines += [f'stored_zone = "{self.stored_zone}"'] if self.time_type == "timestamp" else []
+        lines += [f"where = {json.dumps(self.where.text)}"] if self.where else []
+        lines += ["[view.things.dimensions]", *(f"{n} = {json.dumps(it.text)}" for n, it in self.dimensions.items())]
+        return "\n".join([*lines, "[view.things.measures]", *(it.toml() for it in self.measures.values())]) + "\n"
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def describe(seed: int) -> Description:
+    """Return the application of a seed."""
+    chance = Random(f"application {seed}")
+    names = chance.sample(NAMES, len(NAMES))
+    columns = []
+    for kind, name in zip(POOLS, names, strict=False):
+        pool = tuple(it for it in POOLS[kind] if it not in {"NaN", "Infinity", "-Infinity"} or seed % 4 == 0)
+        columns.append(Column(name, kind, (*pool, None) if chance.random() < 0.7 else pool))
+    made = Description(
+        seed,
+        chance.choice(tuple(KINDS)),
+        chance.choices(("date", "timestamp", "timestamptz", None), (2, 3, 5, 1))[0],
+        chance.choice(tuple(ZONES)),
+        chance.choice(STORED_ZONES),
+        chance.random() < 0.5,
+        chance.random() < 0.3,
+        columns,
+    )
+    made.where = _condition(made, chance) if chance.random() < 0.5 else None
+    for number in range(chance.randint(0, 3)):
+        made.dimensions[f"dim{number}"] = _dimension(made, chance)
+    verbs = [it for it in _ARGUMENTS if made.time or it != "percentile"]  # It is live, which needs days.
+    for number, verb in enumerate(("count", *chance.choices(verbs, k=chance.randint(3, 6)))):
+        name = f"{verb}{number}"
+        made.measures[name] = _measure(made, name, verb, chance)
+    return made
+
+
+def _column(of: Description, kinds: tuple[str, ...], chance: Random) -> Column:
+    return chance.choice([it for it in of.columns if it.type in kinds])
+
+
+def _plain(column: Column) -> Expression:
+    return Expression(column, column.type, "$c", "$c", column.pool)
+
+
+def _condition(of: Description, chance: Random) -> Expression:
+    kinds = {
+        "integer": ("$c > 0", "NOT $c <= 0"),
+        "boolean": ("$c", "$c IS TRUE"),
+        "varchar(20)": ("$c <> 'x'", "($c < 'x' OR $c > 'x')"),
+        "date": ("$c IS NOT NULL", "NOT ($c IS NULL)"),
+        "numeric(12, 2)": ("$c BETWEEN 0 AND 50", "($c >= 0 AND NOT $c > 50)"),
+    }
+    column = _column(of, tuple(kinds), chance)
+    return Expression(column, "boolean", *kinds[column.type], ("true", "false"))
+
+
+def _dimension(of: Description, chance: Random) -> Expression:
+    column = _column(of, GROUPED, chance)
+    if chance.random() < 0.6:
+        return _plain(column)
+    if column.type == 'text COLLATE "C"':
+        own = "CASE WHEN $c IS NULL THEN '??' ELSE $c END"
+        return Expression(column, column.type, "coalesce($c, '??')", own, tuple(it for it in column.pool if it))
+    if column.type in {"integer", "smallint"}:
+        return Expression(column, "integer", "($c % 2)::integer", "mod($c, 2)::integer", ("0", "1", "-1", None))
+    return Expression(column, "boolean", "$c IS NULL", "(NOT $c IS NOT NULL)", ("true", "false"))
+
+
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "count": (),
+    "sum": SUMMED,
+    "avg": SUMMED,
+    "min": RANKED,
+    "max": RANKED,
+    "distinct": GROUPED,
+    "percentile": ("integer", "bigint", "numeric(12, 2)"),
+}
+
+
+def _measure(of: Description, name: str, verb: str, chance: Random) -> Measure:
+    argument = _plain(_column(of, _ARGUMENTS[verb], chance)) if _ARGUMENTS[verb] else None
+    if argument and argument.type == "integer" and chance.random() < 0.4:
+        argument = Expression(argument.column, "integer", "$c * 2 - 1", "($c + $c - 1)", ())
+    where = _condition(of, chance) if chance.random() < 0.4 else None
+    live = verb == "percentile" or (of.time is not None and verb != "count" and chance.random() < 0.1)
+    return Measure(name, verb, argument, where, chance.choice((0.1, 0.5, 0.95)), chance.choice((0, 2, 5)), live)
