@@ -110,7 +110,9 @@ class Installation:
         self.compared[f"{state}, base" if asked.base else state] += 1
         if given != wanted:
             import os
-            if os.environ.get("DBG"): print(given, "\n", wanted)
+
+            if os.environ.get("DBG"):
+                print(given, "\n", wanted)
             raise Differs(f"seed {self.of.seed}, {state}: {asked}\n{_difference(given, wanted)}\n{self.of.toml()}")
 
     def run(self, comparisons: int) -> None:

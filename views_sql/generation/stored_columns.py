@@ -78,14 +78,11 @@ def key_columns(view: ProvenView) -> Iterator[Stored]:
 
 
 def value_columns(view: ProvenView) -> Iterator[Stored]:
-    """Yield the columns of stored measures; a number of rows where no other column can be summed.
-
-    Sums come before extremes, whatever the order of the measures: so they stand in tiers, too.
-    """
+    """Yield the columns of stored measures; a number of rows where no other column can be summed."""
     stored = [column for measure in view.measures if not is_live(measure) for column in _of_measure(measure)]
     if not any(column.merge == "sum" for column in stored):
         yield Stored(ROW_COUNT, "count(*)", "sum")
-    yield from sorted(stored, key=lambda column: column.merge != "sum")
+    yield from stored
 
 
 def condition(measure: ProvenMeasure, rows: str) -> str:
