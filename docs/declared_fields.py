@@ -33,6 +33,7 @@ RESERVED
 * **Tables and columns** are spelled as PostgreSQL's catalog spells them, without quotes.
 * **Column or SQL**: a text that is exactly the name of a column is that column; anything else is SQL over one row.
 * A **duration** is a number with `s`, `m`, `h` or `d`; a **size** one with `B`, `kB`, `MB` or `GB`.
+* A row whose user or time is NULL is in no answer; a view without `time` also counts rows that have none.
 * A view has at most MOST_DIMENSIONS dimensions and MOST_MEASURES measures. It needs no region: `default` exists always.
 
 A zone, facts and labels for each user, `via`, lists, metrics and dashboards come with a later version; until then they

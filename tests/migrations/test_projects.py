@@ -206,6 +206,21 @@ def test_a_revision_that_fails_leaves_those_before_it_and_can_be_run_again(shop:
     assert catalog(shop).served is not None
 
 
+def test_going_back_that_fails_names_the_way_forward(shop: Project) -> None:
+    broken = shop.folder / "revisions" / FIRST_FILES[2]
+    shop.run("migrate")
+    text = broken.read_text()
+    broken.write_text(text.replace("DOWNGRADE = (", 'DOWNGRADE = (\n    "SELECT 1 / 0",', 1))
+
+    said = shop.run("migrate", "--back", ends=1)
+
+    assert "The 2 before it stay as they are" in said
+    assert said.rstrip().endswith("or `frontview migrate`.")
+    broken.write_text(text)
+    shop.run("migrate")
+    assert catalog(shop).served is not None
+
+
 def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
     shop.declare(ONE_MORE_ORDER)
 

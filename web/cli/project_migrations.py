@@ -95,6 +95,9 @@ def position_in(connection: "Connection", revisions: list[Revision]) -> int:
     return names.index(row[0]) + 1
 
 
+_OTHER_WAY = {"applied": "frontview migrate --back", "taken back": "frontview migrate"}
+
+
 def _run(project: Path, action: Callable[..., Any], target: str, steps: list[Revision], told: Told, done: str) -> None:
     """Run Alembic's command, and say after each transaction which files it has done."""
     config, left = configuration(project=project), list(steps)
@@ -108,14 +111,14 @@ def _run(project: Path, action: Callable[..., Any], target: str, steps: list[Rev
         run(action, config, target)
     except Exception as error:
         failed = f"{left[0].path.name} failed" if left else "the migration failed"
-        raise MigrationError(f"{failed}: {_reason(error)} {_where(steps, left)}") from None
+        raise MigrationError(f"{failed}: {_reason(error)} {_where(steps, left, _OTHER_WAY[done])}") from None
 
 
-def _where(steps: list[Revision], left: list[Revision]) -> str:
+def _where(steps: list[Revision], left: list[Revision], other_way: str) -> str:
     """Return where the database is now. What was not begun is not to be taken back: `--back` would take another one."""
     if count := len(steps) - len(left):
         kept = f"The {count} before it stay as they are" if count > 1 else "The one before it stays as it is"
-        return f"{kept}; mend the reason and run the same command again, or `frontview migrate --back`."
+        return f"{kept}; mend the reason and run the same command again, or `{other_way}`."
     return "Nothing was changed; mend the reason and run the same command again."
 
 

@@ -34,7 +34,7 @@ class ViewParameter:
     """One parameter.
 
     :param parse: returns the value, of a list one value of it; raises ValueError.
-    :param form: ``one`` value, several behind commas, or the parameter given several times.
+    :param form: ``one`` value, several separated by commas, or the parameter given several times.
     :param schema: the JSON schema of one value.
     """
 
@@ -95,9 +95,9 @@ def _of_days(view: ServedView) -> Iterator[ViewParameter]:
 
 def _of_groups(view: ServedView) -> Iterator[ViewParameter]:
     if view.dimensions:
-        text = "Dimensions of the rows, behind commas. Default: none."
+        text = "Dimensions of the rows, separated by commas. Default: none."
         yield _choice("group_by", [it.name for it in view.dimensions], text, "commas")
-    yield _choice("measures", view.shown, "Measures, behind commas. Default: all.", "commas")
+    yield _choice("measures", view.shown, "Measures, separated by commas. Default: all.", "commas")
     names = [*(["period"] if view.daily else []), *(it.name for it in view.dimensions), *view.shown]
     text = "`period`, a dimension of the rows or a measure of the answer; `-` before it: descending."
     yield _choice("order", [sign + name for name in names for sign in ("", "-")], text)
