@@ -44,7 +44,9 @@ class Writer:
             kinds |= {self._attach: 1.5, self._detach: 1, self._part: 2}
         self.chance.choices(tuple(kinds), tuple(kinds.values()))[0]()
 
-    def insert(self, connection: psycopg.Connection[Any], rows: int, table: str = TABLE, part: int | None = None) -> None:
+    def insert(
+        self, connection: psycopg.Connection[Any], rows: int, table: str = TABLE, part: int | None = None
+    ) -> None:
         """Insert rows by one statement."""
         columns = self.of.all_columns
         values, given = [], list[object]()
