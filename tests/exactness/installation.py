@@ -20,7 +20,7 @@ from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.watch.coverage import adopt_partitions, check_coverage
 from tests.exactness.description import KINDS, ZONES, Description, describe
 from tests.exactness.plain_sql import expected
-from tests.exactness.questions import Question, ask, call
+from tests.exactness.questions import ask, call
 from tests.exactness.writes import Writer
 from tests.fix_postgres import Server, migrate
 from views_sql.declaration.maintained_view import MaintainedView
@@ -52,7 +52,6 @@ class Installation:
     views: tuple[MaintainedView, ...]
     chance: Random
     compared: Counter[str] = field(default_factory=Counter)
-    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.c, self.of, self.chance, self.adopt)
@@ -109,16 +108,16 @@ class Installation:
         given = row[0] and json.loads(row[0], parse_float=Decimal)
         self.compared[f"{state}, base" if asked.base else state] += 1
         if given != wanted:
-            import os
-
-            if os.environ.get("DBG"):
-                print(given, "\n", wanted)
             raise Differs(f"seed {self.of.seed}, {state}: {asked}\n{_difference(given, wanted)}\n{self.of.toml()}")
 
-    def run(self, comparisons: int) -> None:
-        """Write, drain, refresh and compare until that many answers were compared."""
+    def run(self, comparisons: int, at_once: int = 2) -> None:
+        """Write, drain, refresh and compare until that many answers were compared.
+
+        :param at_once: how many questions are asked in one state.
+        """
+        self.adopt()  # The first look at a source only remembers what is there.
         self.writer.fill(60)
-        self._ask("unpopulated", 2)
+        self._ask("unpopulated", at_once)
         self.refresh_all(move=True)
         while self.compared.total() < comparisons:
             if self.other is None and self.chance.random() < 0.15:
@@ -128,9 +127,9 @@ class Installation:
             if self.other is None:
                 for _ in range(self.chance.randint(1, 4)):
                     self.writer.one()
-            self._ask("undrained", 2)
+            self._ask("undrained", at_once)
             self.drain()
-            self._ask("drained", 2)
+            self._ask("drained", at_once)
             what = self.chance.random()
             if what < 0.35:
                 self.refresh()
@@ -140,7 +139,7 @@ class Installation:
                 self.refresh(move=True)
             elif what < 0.8:
                 self.refresh(rebuild=True)
-            self._ask("refreshed" if what < 0.6 else "moved", 2)
+            self._ask("refreshed" if what < 0.6 else "moved", at_once)
 
     def _ask(self, state: str, times: int) -> None:
         for _ in range(times):
@@ -155,8 +154,13 @@ def _difference(given: Any, wanted: Any) -> str:
     return "\n".join(f"given  {a}\nwanted {b}" for a, b in [it for it in pairs if it[0] != it[1]][:3])
 
 
-def install(c: psycopg.Connection[Any], of: Description, folder: Path) -> tuple[MaintainedView, ...]:
-    """Make the host's table, and everything that its declaration asks for, by the statements of the revisions."""
+def install(
+    c: psycopg.Connection[Any], of: Description, folder: Path, change: Callable[[str], str]
+) -> tuple[MaintainedView, ...]:
+    """Make the host's table, and everything that its declaration asks for, by the statements of the revisions.
+
+    :param change: what is done to each statement first.
+    """
     c.execute(of.tables().encode())
     (folder / "frontview.toml").write_text(of.toml())
     declared = read_project(folder)
@@ -166,19 +170,21 @@ def install(c: psycopg.Connection[Any], of: Description, folder: Path) -> tuple[
     for step in steps(planned):
         with c.transaction():
             for statement in step.upgrade:
-                c.execute(statement.encode())
+                c.execute(change(statement).encode())
     return catalog_of(planned.new).views
 
 
 @contextmanager
-def installed(server: Server, seed: int, folder: Path) -> Iterator[Installation]:
-    """Yield the installed application of a seed in a database of its own."""
+def installed(
+    server: Server, seed: int, folder: Path, change: Callable[[str], str] = lambda text: text
+) -> Iterator[Installation]:
+    """Yield the installed application of a seed in a database of its own; ``change`` as for :func:`install`."""
     of = describe(seed)
     kind = KINDS[of.key_type]
     core: Callable[[str], None] = lambda url: migrate(url, "core@head", user_key=kind)  # noqa: E731
     url = server.create_prepared(f"core for {kind} keys", core, None)
     with psycopg.connect(url, autocommit=True) as c:
-        views = install(c, of, folder)
+        views = install(c, of, folder, change)
         term = try_to_lead(c)
         assert term is not None
         made = Installation(of, url, c, term, views, Random(f"run {seed}"))

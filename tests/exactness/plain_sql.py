@@ -59,8 +59,7 @@ def expected(connection: psycopg.Connection[Any], of: Description, asked: Questi
 def _answer(of: Description, asked: Question, rows: list[tuple[Any, ...]]) -> Answer:
     totals: Answer = {}
     listed = []
-    many = 0
-    for is_total, place, period, rank, now, earlier, change, group, many in rows:
+    for is_total, place, period, rank, now, earlier, change, group, _ in rows:
         members = _read(now)
         if asked.compare:
             members |= {"previous": _read(earlier), "change": _read(change)}
@@ -74,7 +73,7 @@ def _answer(of: Description, asked: Question, rows: list[tuple[Any, ...]]) -> An
         listed.append((_place(of, asked, place, period, rank), when | named | members))
     head = {"from": str(asked.first), "to": str(asked.last), "granularity": asked.granularity} if of.time else {}
     shown = [row for _, row in sorted(listed, key=lambda it: it[0])]
-    truncated = bool(asked.group_by) and many > asked.limit
+    truncated = bool(asked.group_by) and rows[0][-1] > asked.limit
     return head | {"rows": shown, "totals": totals, "truncated": truncated}
 
 
@@ -101,7 +100,7 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
     days = list(_calendar(of, asked))
     filters, values = _filters(of, asked)
     ranks = [f"c.g_{order}{sign} NULLS LAST"] if order in grouped else []
-    ranks += [f"c.rank_value{sign} NULLS LAST"] if ordered else []
+    ranks += [_order(ordered, "c.rank_value", sign)] if ordered else []
     ranks += [f"c.g_{name} NULLS LAST" for name in grouped]
     text = _SELECT.format(
         day=_day(of),
@@ -122,7 +121,7 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
             for it in {**{m.name: m for m in measures}, **({order: ordered} if ordered else {})}.values()
             for side, prefix in ((_NOW, "n"), (_EARLIER, "e"))
         ),
-        row_order=f"s.n_{order}{sign} NULLS LAST, s.period" if ordered else "s.period",
+        row_order=f"{_order(ordered, f's.n_{order}', sign)}, s.period" if ordered else "s.period",
         now=", ".join(f"'{it.name}', s.n_{it.name}" for it in measures),
         earlier=", ".join(f"'{it.name}', s.e_{it.name}" for it in measures),
         change=", ".join(f"'{it.name}', {_change(it)}" for it in measures),
@@ -178,6 +177,12 @@ def _figure(measure: Measure, side: int) -> str:
         "distinct": f"count(DISTINCT {argument}) {only}",
         "percentile": f"percentile_disc({measure.at}) WITHIN GROUP (ORDER BY {argument}) {only}",
     }[measure.verb]
+
+
+def _order(measure: Measure, value: str, sign: str) -> str:
+    """Return the keys of an order by a measure: either way what is no number comes last, but for what is not there."""
+    no_number = f"({value})::numeric = 'NaN', " if measure.is_number else ""
+    return f"{no_number}{value}{sign} NULLS LAST"
 
 
 def _change(measure: Measure) -> str:

@@ -1,17 +1,41 @@
 """Answers of random applications equal plain SQL over the host's own table, in one snapshot, in every state."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.exactness.installation import installed
+from tests.exactness import sabotage
+from tests.exactness.installation import Differs, installed
 from tests.fix_postgres import Server
 
-SEEDS, COMPARISONS = range(4), 100
+SEEDS, COMPARISONS, AT_ONCE = range(4), 100, 4
+MORE_SEEDS, MORE_COMPARISONS, MORE_AT_ONCE = range(100, 125), 400, 10  # On each of two servers: 20,000.
+BROKEN = [(sabotage.margin_of_none, 206), (sabotage.null_as_a_value, 206), (sabotage.only_new_keys, 206)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_applications_answer_exactly(any_server: Server, tmp_path: Path, seed: int) -> None:
     with installed(any_server, seed, tmp_path) as made:
-        made.run(COMPARISONS)
-        assert made.compared.total() >= COMPARISONS
+        made.run(COMPARISONS, AT_ONCE)
+
+    assert made.compared.total() >= COMPARISONS
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", MORE_SEEDS)
+def test_many_random_applications_answer_exactly(any_server: Server, tmp_path: Path, seed: int) -> None:
+    with installed(any_server, seed, tmp_path) as made:
+        made.run(MORE_COMPARISONS, MORE_AT_ONCE)
+
+    assert made.compared.total() >= MORE_COMPARISONS
+    assert {"unpopulated", "undrained", "drained", "refreshed"} <= set(made.compared)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(("broken", "seed"), BROKEN, ids=[it.__name__ for it, _ in BROKEN])
+def test_the_comparison_finds_what_is_broken(
+    embedded_server: Server, tmp_path: Path, broken: Callable[[str], str], seed: int
+) -> None:
+    with installed(embedded_server, seed, tmp_path, broken) as made, pytest.raises(Differs):
+        made.run(MORE_COMPARISONS, MORE_AT_ONCE)
