@@ -90,13 +90,15 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
             close(f"{function}_{name}"),
         )
     ]
+    # A plain n would be the column of that name where the table has one; n.* is the row whatever its columns are.
+    rows = {"n": "n.*", "o": "o.*", "old": "old", "new": "new"}
     values = {
-        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({row})"
+        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({whole})"
         for part in ("user", "day", "digest")
-        for row in ("n", "o", "old", "new")
+        for row, whole in rows.items()
     }
     if source.time_column is None:
-        values |= {f"day_of_{row}": "'-infinity'::date" for row in ("n", "o", "old", "new")}
+        values |= {f"day_of_{row}": "'-infinity'::date" for row in rows}
     functions += [_trigger_function(f"capture_{name}", source, values, "", template_version), close(f"capture_{name}")]
     return _from_16_on(functions)
 
