@@ -11,6 +11,7 @@ from tests.fix_postgres import Server
 from tests.views_sql.declared_stage import COLUMNS, KINDS, MAKE, NOON, ORDERS, SCHEMA, Stage, T, captured, of_kind
 from views_sql.declaration.proven import ProvenSource, ProvenTable, TableKind, Watched
 from views_sql.generation.declared_capture import capture_declared, stop_declared
+from web.doctor.schema import TRIGGERS
 
 DAYLESS = "-infinity"
 EVERY_KEY = (None, DAYLESS)
@@ -360,6 +361,16 @@ def test_columns_may_be_called_as_the_names_in_the_trigger_function_are(
         assert stage.logged() == [(2, day), (3, day)]
         stage.run(f"DELETE FROM {table} WHERE n = 1", f"DELETE FROM {table}")
         assert stage.logged() == [(1, day), (2, day), (3, day)]
+
+
+def test_triggers_of_the_longest_names_are_not_cut_off(any_server: Server, url: str) -> None:
+    longest = [replace(ORDERS, name=f"{'v' * 39}{last}_1001") for last in "ab"]
+    with captured(any_server, url, MAKE["plain"], longest) as stage:
+        gaps = stage.c.execute(
+            "SELECT source, gaps FROM frontview.capture_coverage() WHERE source LIKE '%_1001'"
+        ).fetchall()
+        assert sorted(gaps) == [(source.name, None) for source in longest]
+        assert [enabled for _, enabled in stage.c.execute(TRIGGERS).fetchall() if enabled is None] == []
 
 
 def test_each_consumer_of_a_table_has_a_source_of_its_own(any_server: Server, url: str) -> None:
