@@ -9,8 +9,9 @@ import pytest
 
 from tests.fix_postgres import Server
 from tests.views_sql.declared_stage import COLUMNS, KINDS, MAKE, NOON, ORDERS, SCHEMA, Stage, T, captured, of_kind
-from views_sql.declaration.proven import ProvenSource, ProvenTable, Watched
+from views_sql.declaration.proven import ProvenSource, ProvenTable, TableKind, Watched
 from views_sql.generation.declared_capture import capture_declared, stop_declared
+from web.doctor.schema import TRIGGERS
 
 DAYLESS = "-infinity"
 EVERY_KEY = (None, DAYLESS)
@@ -329,6 +330,47 @@ def test_any_name_may_be_captured(any_server: Server, url: str, name: str) -> No
         assert stage.logged() == [(1, "2026-03-02")]
         stage.run(f"UPDATE \"{SCHEMA}\".{q} SET {watched} = '(1,2)'")
         assert stage.logged() == [(1, "2026-03-02")]
+
+
+OWN_NAMES = """
+n o r k c s v changed user_key user_id day digest difference source new_rows old_rows old new old_user new_user old_day
+new_day tg_op tg_level tg_argv tg_relid captured_user_names_1 capture_names_1 named_capture_names_1 change_log
+"""
+
+
+@pytest.mark.parametrize("kind", ["plain", "partitioned"])
+def test_columns_may_be_called_as_the_names_in_the_trigger_function_are(
+    any_server: Server, url: str, kind: TableKind
+) -> None:
+    table = f'"{SCHEMA}".o'
+    names = OWN_NAMES.split()[2:]
+    watched = tuple(map(Watched, names))
+    source = ProvenSource("names_1", ProvenTable(SCHEMA, "o", kind), "n", "o", "date", None, "UTC", watched)
+    columns = ", ".join(f'"{name}" integer' for name in names)
+    make = f"CREATE TABLE {table} (n integer, o date, {columns})"
+    if kind == "partitioned":
+        make += f' PARTITION BY LIST (n); CREATE TABLE "{SCHEMA}".part PARTITION OF {table} DEFAULT'
+    day = "2026-03-01"
+    with captured(any_server, url, make, [source]) as stage:
+        stage.run(f"INSERT INTO {table} (n, o) VALUES (1, '{day}')")
+        assert stage.logged() == [(1, day)]
+        for name in names:
+            stage.run(f'UPDATE {table} SET "{name}" = 7')
+            assert stage.logged() == [(1, day)], name
+        stage.run(f"INSERT INTO {table} (n, o) VALUES (2, '{day}'), (3, '{day}')")
+        assert stage.logged() == [(2, day), (3, day)]
+        stage.run(f"DELETE FROM {table} WHERE n = 1", f"DELETE FROM {table}")
+        assert stage.logged() == [(1, day), (2, day), (3, day)]
+
+
+def test_triggers_of_the_longest_names_are_not_cut_off(any_server: Server, url: str) -> None:
+    longest = [replace(ORDERS, name=f"{'v' * 39}{last}_1001") for last in "ab"]
+    with captured(any_server, url, MAKE["plain"], longest) as stage:
+        gaps = stage.c.execute(
+            "SELECT source, gaps FROM frontview.capture_coverage() WHERE source LIKE '%_1001'"
+        ).fetchall()
+        assert sorted(gaps) == [(source.name, None) for source in longest]
+        assert [enabled for _, enabled in stage.c.execute(TRIGGERS).fetchall() if enabled is None] == []
 
 
 def test_each_consumer_of_a_table_has_a_source_of_its_own(any_server: Server, url: str) -> None:

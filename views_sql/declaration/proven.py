@@ -41,6 +41,7 @@ class ProvenSource:
     :param time_column: None: the source has no day.
     :param zone: the zone whose days are counted; None for a date column.
     :param stored_zone: the zone that a timestamp without time zone is in.
+    :param long_keys: whether the user column may hold a text that is longer than any user key. Such rows have no user.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ProvenSource:
     zone: str | None
     stored_zone: str
     watched: tuple[Watched, ...]
+    long_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)

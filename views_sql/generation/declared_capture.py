@@ -6,6 +6,7 @@ PostgreSQL 15, partitions and children are captured by names, which are compared
 differ, every key is logged. No DDL here depends on a partition, so that dropping one is not refused.
 """
 
+from models.user_key import LONGEST_TEXT
 from views_sql.declaration.maintained_view import EVENTS
 from views_sql.declaration.proven import ProvenSource, ProvenTable, TimeKind
 from views_sql.generation.names import dollar_quoted, dollar_tag, identifier, literal, quoted
@@ -78,7 +79,7 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
     """
     row, name = f"({quoted_table(source.table)})", source.name
     bodies = {
-        "captured_user": ("frontview.user_key", f"($1).{quoted(source.user_column)}"),
+        "captured_user": ("frontview.user_key", _user(source, "($1)")),
         "captured_day": ("date", day_of(source, _time(source, "($1)"))),
         "captured_digest": ("bytea", _digest(source, "($1)")),
     }
@@ -90,13 +91,15 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
             close(f"{function}_{name}"),
         )
     ]
+    # A plain n would be the column of that name where the table has one; n.* is the row whatever its columns are.
+    rows = {"n": "n.*", "o": "o.*", "old": "old", "new": "new"}
     values = {
-        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({row})"
+        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({whole})"
         for part in ("user", "day", "digest")
-        for row in ("n", "o", "old", "new")
+        for row, whole in rows.items()
     }
     if source.time_column is None:
-        values |= {f"day_of_{row}": "'-infinity'::date" for row in ("n", "o", "old", "new")}
+        values |= {f"day_of_{row}": "'-infinity'::date" for row in rows}
     functions += [_trigger_function(f"capture_{name}", source, values, "", template_version), close(f"capture_{name}")]
     return _from_16_on(functions)
 
@@ -104,7 +107,7 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
 def _by_name(source: ProvenSource, template_version: int) -> str:
     values: dict[str, str] = {}
     for row in ("n", "o", "old", "new"):
-        values[f"user_of_{row}"] = f"{row}.{quoted(source.user_column)}"
+        values[f"user_of_{row}"] = _user(source, row)
         values[f"day_of_{row}"] = day_of(source, _time(source, row))
         values[f"digest_of_{row}"] = _digest(source, row)
     used = captured_columns(source)
@@ -121,6 +124,15 @@ def captured_columns(source: ProvenSource) -> tuple[str, ...]:
     time = () if source.time_column is None else (source.time_column,)
     watched = (it.column for it in source.watched)
     return tuple(dict.fromkeys((source.user_column, *time, *watched)))
+
+
+def _user(source: ProvenSource, row: str) -> str:
+    """Return the expression of the user key of a row, NULL where it has none.
+
+    No index has room for a text of some kilobytes: the change log's would fail the writer.
+    """
+    key = f"{row}.{quoted(source.user_column)}"
+    return f"CASE WHEN length({key}) <= {LONGEST_TEXT} THEN {key} END" if source.long_keys else key
 
 
 def _time(source: ProvenSource, row: str) -> str:

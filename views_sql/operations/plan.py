@@ -93,7 +93,8 @@ def users_source(application: ProvenApplication, number: int) -> ProvenSource | 
     if application.users is None or application.user_key is None:
         return None
     name = f"existence_{number}_of_user"
-    return ProvenSource(name, application.users, application.user_key, None, None, None, "UTC", ())
+    long_keys = application.key_kind == "text"
+    return ProvenSource(name, application.users, application.user_key, None, None, None, "UTC", (), long_keys)
 
 
 def _changes(proven: ProvenApplication, old: Installed | None, number: int) -> Iterator[Change]:

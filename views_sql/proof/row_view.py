@@ -6,6 +6,7 @@ a temporary view, and read back from the parse tree: only that text is ever froz
 
 from dataclasses import dataclass
 
+from models.user_key import LONGEST_TEXT
 from views_sql.declaration.proven import RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
@@ -40,8 +41,18 @@ class RowView:
             shown.append(f"{_cast(self.time)} AS at")
             shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
-        where = " AND ".join(inner(of.text) for of in self.where)
+        where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
         return f"SELECT {', '.join(shown)} FROM {self.table.sql} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
+
+
+def _short_key(user: Column) -> list[str]:
+    """Return the condition that a text is no longer than a user key may be, if its type allows it.
+
+    The key itself stays a column, for its index; of ``<>`` the planner expects that nearly all rows meet it.
+    """
+    over = LONGEST_TEXT + 1
+    start = f'pg_catalog."left"({_cast(user)}, {over})'
+    return [f"pg_catalog.length({start}) <> {over}"] if user.type.long else []
 
 
 def _cast(column: Column) -> str:

@@ -6,11 +6,13 @@ differ (``1.0`` and ``1.00``, capitals of citext, blanks of char) are no keys, d
 
 from dataclasses import dataclass
 
+from models.user_key import LONGEST_TEXT
 from views_sql.declaration.proven import KeyKind, TimeKind
 
 INTEGERS = frozenset({"int2", "int4", "int8"})
 TEXTS = frozenset({"text", "varchar"})
 FLOATS = frozenset({"float4", "float8"})
+VARCHAR_HEADER = 4  # The modifier of varchar(n) is n + 4.
 TIMES: dict[str, TimeKind] = {"date": "date", "timestamp": "timestamp", "timestamptz": "timestamptz"}
 OF_ONE_SPELLING = INTEGERS | {"bool", "uuid", "date"}
 ORDERED = INTEGERS | {"date", "timestamp", "timestamptz", "time"}
@@ -44,6 +46,11 @@ class ValueType:
     def text(self) -> bool:
         """Whether it is text of a deterministic collation."""
         return self.base in TEXTS and self.deterministic
+
+    @property
+    def long(self) -> bool:
+        """Whether it is a text that may be longer than a user key is."""
+        return self.base in TEXTS and not 0 <= self.modifier - VARCHAR_HEADER <= LONGEST_TEXT
 
     @property
     def groups(self) -> bool:

@@ -152,6 +152,7 @@ def _source(view: View, rows: RowView, parts: Parts) -> ProvenSource:
         zone=None if kind in {None, "date"} else rows.zone,
         stored_zone=rows.stored_zone,
         watched=_watched(rows.table, parts.all),
+        long_keys=rows.user.type.long,
     )
 
 

@@ -1,6 +1,7 @@
 -- capture_coverage, version 1: returns how every captured relation is captured now, under the caller's snapshot
 -- one row a source and relation (table, partitions, inheritance children of every level); gaps: NULL, or which of the
--- source's events are not captured there. Reads frontview.source and catalogs only; needs no right on the tables
+-- source's events are not captured there, or a parent outside of the source's table, whose statements fire none of the
+-- triggers for statements here. Reads frontview.source and catalogs only; needs no right on the tables
 -- fingerprint: differs after anything that can let a change be missed. The xmin of catalog rows shows that a trigger
 -- was disabled and enabled again, a capture function replaced, a partition detached and attached. A generation
 -- expression changes values without a trigger. Storage is not part of it: TRUNCATE is captured, VACUUM FULL changes no
@@ -38,7 +39,19 @@ SELECT
         ),
         subscribed.is
     )),
-    NULLIF(concat_ws(', ', uncaptured.words, CASE WHEN subscribed.is THEN 'logical replication writes it' END), '')
+    NULLIF(concat_ws(
+        ', ', uncaptured.words, CASE WHEN subscribed.is THEN 'logical replication writes it' END,
+        (
+            SELECT format(
+                'it is a part of %s now, whose statements pass its triggers by: declare the root',
+                string_agg(i.inhparent::regclass::text, ' and ' ORDER BY i.inhparent)
+            )
+            FROM pg_inherits i
+            WHERE i.inhrelid = f.relation
+            AND NOT EXISTS (SELECT FROM family k WHERE k.source = f.source AND k.relation = i.inhparent)
+            HAVING count(*) > 0
+        )
+    ), '')
 FROM family f
 JOIN pg_class c ON c.oid = f.relation
 CROSS JOIN LATERAL (

@@ -1,6 +1,7 @@
 -- install_triggers, version 1: creates a source's capture triggers on its table and on every partition or child of it
 -- p_member: only on this one of them. Returns the number of relations that now have them; may be repeated
--- reads frontview.source and catalogs; one trigger an event: frontview_capture_<source>_<event>, ENABLE ALWAYS
+-- reads frontview.source and catalogs; one trigger an event: frontview_capture_<source>_<event>, ENABLE ALWAYS;
+-- where PostgreSQL would cut that off at 63 bytes, the source's md5 stands for it: cut names of two could be the same
 -- a declared source (with watched columns): an UPDATE that changes none of them calls nothing. Where rows may move
 -- between partitions, which fires no row trigger for UPDATE, transition tables show what a statement changed
 -- change: first version
@@ -58,6 +59,9 @@ BEGIN
         END IF;
         FOREACH event IN ARRAY s.events LOOP
             trigger_name := 'frontview_capture_' || p_source || '_' || lower(event);
+            IF octet_length(trigger_name) > 63 THEN
+                trigger_name := 'frontview_capture_' || md5(p_source) || '_' || lower(event);
+            END IF;
             EXECUTE format(
                 'CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION frontview.%I(%s)',
                 trigger_name, event, leaf,

@@ -24,7 +24,10 @@ TRIGGERS: LiteralString = (
 SELECT c.source || ': ' || lower(e.event) || ' on ' || c.relation::regclass, t.tgenabled
 FROM captured c CROSS JOIN unnest(c.events) AS e (event)
 LEFT JOIN pg_trigger t ON t.tgrelid = c.relation
-    AND t.tgname = 'frontview_capture_' || c.source || '_' || lower(e.event)
+    AND t.tgname IN (
+        'frontview_capture_' || c.source || '_' || lower(e.event),
+        'frontview_capture_' || md5(c.source) || '_' || lower(e.event)
+    )
 ORDER BY 1
 """  # nosec B608  # two constants
 )

@@ -144,6 +144,31 @@ def test_a_damage_of_the_table_itself_is_left_to_the_operator(stage: Stage, dama
     assert "uncaptured" in alarms(stage)
 
 
+@pytest.mark.parametrize(
+    "join",
+    [
+        f"""CREATE TABLE "{SCHEMA}".root (LIKE {T}) PARTITION BY LIST (id);
+        ALTER TABLE "{SCHEMA}".root ATTACH PARTITION {T} DEFAULT""",
+        f'CREATE TABLE "{SCHEMA}".root (LIKE {T}); ALTER TABLE {T} INHERIT "{SCHEMA}".root',
+    ],
+)
+def test_a_table_that_gets_a_parent_is_a_gap_while_it_has_one(any_server: Server, url: str, join: str) -> None:
+    """A statement of the parent that inserts or deletes rows of the table fires none of its triggers."""
+    with captured(any_server, url, MAKE["plain"], [of_kind("plain")]) as stage:
+        look(stage)
+        stage.run(join)
+
+        assert [look(stage), look(stage)] == [1, 1]
+
+        assert alarms(stage) == ["capture_changed", "uncaptured"]
+        [(detail,)] = stage.c.execute("SELECT detail FROM frontview.alarm WHERE kind = 'uncaptured'").fetchall()
+        assert detail.endswith("declare the root")
+        part_of = f'ALTER TABLE "{SCHEMA}".root DETACH PARTITION {T}'
+        stage.run(part_of if "ATTACH" in join else f'ALTER TABLE {T} NO INHERIT "{SCHEMA}".root')
+        assert [look(stage), look(stage)] == [1, 0]
+        assert alarms(stage) == ["capture_changed"]
+
+
 def test_a_replaced_key_function_is_seen(stage: Stage) -> None:
     if not stage.follows_renames:
         pytest.skip("PostgreSQL 15 has none")

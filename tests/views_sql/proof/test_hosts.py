@@ -79,6 +79,7 @@ def test_prisma(court: Court) -> None:
             Watched("shipCountry"),
             Watched("productId"),
         ),
+        long_keys=True,
     )
     types = {column.name: (column.type, column.nullable) for column in view.columns}
     assert types["d_product"] == ("text", True)

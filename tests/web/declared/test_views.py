@@ -50,6 +50,27 @@ def test_an_answer_is_the_data_and_how_it_came_to_be(site: Site) -> None:
     }  # fmt: skip
 
 
+def test_a_row_whose_user_key_is_too_long_has_no_user_and_fails_no_writer(site: Site) -> None:
+    """No index has room for 9,600 random characters, so logging them would fail the INSERT."""
+    with site.c.transaction(force_rollback=True):
+        site.c.execute("ALTER TABLE shop.purchase DROP CONSTRAINT purchase_customer_fkey")
+        site.c.execute("DROP INDEX shop.purchase_customer_at_idx")
+        site.c.execute("DELETE FROM frontview.change_log")
+        for characters in (255, 256, 9600):
+            site.rows(
+                """INSERT INTO shop.purchase (customer, at, state, gift, product, basket, due, rate)
+                SELECT (SELECT left(string_agg(sha256(n::text::bytea)::text, ''), %s) FROM generate_series(1, 200) n),
+                now(), 'paid', TRUE, 1, gen_random_uuid(), now(), 1 RETURNING id""",
+                characters,
+            )
+        logged = site.rows("SELECT DISTINCT length(user_id) FROM frontview.change_log")
+        site.rows("UPDATE shop.purchase SET product = 2 WHERE length(customer) > 255 RETURNING id")
+        site.rows("DELETE FROM shop.purchase WHERE length(customer) > 255 AND id % 2 = 0 RETURNING id")
+        assert logged == site.rows("SELECT DISTINCT length(user_id) FROM frontview.change_log") == [(255,)]
+        for view in ("purchases", "lifetime"):
+            assert site.rows(f"SELECT max(length(user_key)) FROM frontview.{view}_1_row") == [(255,)]
+
+
 @pytest.mark.parametrize(("pairs", "condition"), FILTERS)
 def test_filters_of_each_type_are_those_of_sql(site: Site, pairs: PAIRS, condition: str) -> None:
     response = site.get("purchases", ALL_DAYS, *pairs, ("measures", "purchases"))
