@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from models.errors import DeclarationNewer, NotInstalled
+from models.errors import CatalogError, DeclarationNewer, NotInstalled
 from models.user_key import KINDS
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
@@ -19,8 +19,9 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import ROOT, Server
 from tests.migrations.project_stage import DECLARED, KEYS, Project, project
 from tests.oracle.relations import tiers
-from views_sql.operations.catalog import load_application
+from views_sql.operations.catalog import catalog_of, load_application
 from views_sql.operations.database import newest_declaration
+from views_sql.operations.installed import installed_of
 from views_sql.voice.catalog import CATALOG
 
 ONE_MORE_ORDER = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
@@ -278,6 +279,31 @@ def test_a_newer_format_is_refused_by_name(installed: Project) -> None:
     installed.c.execute("UPDATE frontview.declaration SET format = 99")
     with pytest.raises(DeclarationNewer, match="format 99; this one reads up to 1"):
         catalog(installed)
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("{views,0,ddl,read,0}", "9999"),
+        ("{views,0,proven,dimensions}", "7"),
+        ("{views,0,proven,dimensions}", "[[]]"),
+        ("{views,0}", "null"),
+        ("{proven}", '"x"'),
+        ("{declared}", "[]"),
+        ("{declared,views}", "[]"),
+        ("{views,0,proven,source,table}", "{}"),
+        ("{views,0,proven,name}", '"other"'),
+        ("{views}", '{"a": 1}'),
+    ],
+)
+def test_a_declaration_of_another_form_is_refused_by_name(applied: Project, place: str, wrong: str) -> None:
+    changed = "SELECT jsonb_set(resolved, %s, %s::jsonb), ddl FROM frontview.declaration"
+    with psycopg.connect(applied.url) as connection:
+        row = connection.execute(changed, (place, wrong)).fetchone()
+    assert row is not None
+
+    with pytest.raises(CatalogError, match="declaration 1 in the database"):
+        catalog_of(installed_of(1, 1, *row))
 
 
 def test_an_owner_with_no_more_than_its_own_tables_installs_a_project(

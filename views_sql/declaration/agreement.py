@@ -60,6 +60,8 @@ def _of_view(view: View) -> Iterator[tuple[str, str]]:
         yield "dimensions", f"a view has at most {MOST_DIMENSIONS} dimensions, and this one has {len(view.dimensions)}"
     if len(view.measures) > MOST_MEASURES:
         yield "measures", f"a view has at most {MOST_MEASURES} measures, and this one has {len(view.measures)}"
+    if view.measures and all(measure.hidden for measure in view.measures.values()):
+        yield "measures", "all of them are hidden, so no answer would have a figure; show at least one of them"
 
 
 def _of_measures(view: View) -> Iterator[tuple[str, str]]:

@@ -147,7 +147,8 @@ class View(Declared):
     longest_days: int = _field(400, "The longest range of days that a request may ask for.", "800", ge=1, le=4000)
     trust: Lines = _field(
         (),
-        "Functions outside of pg_catalog that the expressions may use, each with the types of its arguments.",
+        "Functions outside of pg_catalog that the expressions may use, each with the types of its arguments; they "
+        "belong to the role that migrates or to a superuser.",
         '["app.norm(text)"]',
     )
     select: Annotated[str, AfterValidator(words.script)] | None = _field(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from models.connection import Connection
-from models.errors import NotInstalled
+from models.errors import CatalogError, NotInstalled
 from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
 from views_sql.declaration.proven import ProvenSource
 from views_sql.declaration.questions import questions
@@ -17,7 +17,7 @@ from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
 from views_sql.operations.database import active_declaration
-from views_sql.operations.installed import Installed, InstalledView
+from views_sql.operations.installed import MALFORMED, Installed, InstalledView
 from views_sql.operations.plan import users_source
 
 REGISTERED = "SELECT source FROM frontview.source"
@@ -31,6 +31,7 @@ def load_application(connection: Connection, bundled: Catalog) -> Catalog:
     :param bundled: the application that is there without a declaration, if its tables are captured.
     :raises NotInstalled: there is neither.
     :raises DeclarationNewer: a newer version of Frontview wrote the declaration.
+    :raises CatalogError: its row is not what any version writes.
     """
     installed = active_declaration(connection)
     if installed is not None:
@@ -42,7 +43,18 @@ def load_application(connection: Connection, bundled: Catalog) -> Catalog:
 
 
 def catalog_of(installed: Installed) -> Catalog:
-    """Return the catalog of a declaration: each view is one question, called ``view.<name>``."""
+    """Return the catalog of a declaration: each view is one question, called ``view.<name>``.
+
+    :raises CatalogError: parts of the row do not fit each other, which no version writes.
+    """
+    try:
+        return _catalog(installed)
+    except MALFORMED as error:
+        said = f"declaration {installed.number} in the database does not fit together: {type(error).__name__}"
+        raise CatalogError(said) from None
+
+
+def _catalog(installed: Installed) -> Catalog:
     application = served_by(installed)
     return Catalog(
         tuple(map(_source, _sources(installed))),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from models.errors import CatalogError, DeclarationNewer
 from views_sql.declaration.application import Application
@@ -19,6 +19,9 @@ from views_sql.declaration.resolved import fingerprint, resolved, restored
 FORMAT = 1  # Raised whenever older code could not read, or would misread, a row.
 PARTS = ("users", "existence", "capture", "stored", "read")
 SHARED = ("users", "existence")  # By the views of one number.
+
+# What reading values of another form raises.
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 _PROVEN = TypeAdapter(ProvenApplication)
 
@@ -99,7 +102,7 @@ def installed_of(number: int, row_format: int, content: Mapping[str, Any], ddl: 
         )
         declared = restored(json.dumps(content["declared"]))
         return Installed(number, str(content["core"]), declared, proven, views)
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
+    except MALFORMED as error:
         raise CatalogError(f"declaration {number} in the database cannot be read: {type(error).__name__}") from None
 
 

@@ -15,7 +15,6 @@ FIND = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
     c.relispartition OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid),
     EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid),
-    pg_get_userbyid(c.relowner)::text,
     has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = ANY ('{r,p,v,m,f}')
@@ -91,7 +90,6 @@ class Table:
     schema: str
     name: str
     kind: TableKind
-    owner: str
     columns: dict[str, Column]
     tree: tuple[Part, ...]
 
@@ -123,7 +121,7 @@ def find_table(connection: Connection, name: str, place: Place) -> Table | None:
         known = [row[0] for row in rows(connection, NAMES)]
         place.refuse(f"there is no table {name}{there_are(name, known)}")
         return None
-    oid, schema, plain, kind, persistence, child, parent, owner, usage, select, row_security = found[0]
+    oid, schema, plain, kind, persistence, child, parent, usage, select, row_security = found[0]
     tree = tuple(Part(*row) for row in rows(connection, TREE, oid))
     if sentence := (
         _wrong_kind(schema, kind, persistence)
@@ -134,7 +132,7 @@ def find_table(connection: Connection, name: str, place: Place) -> Table | None:
         place.refuse(f"{schema}.{plain} {sentence}")
         return None
     of_kind: TableKind = "partitioned" if kind == "p" else "inherited" if parent else "plain"
-    return Table(oid, schema, plain, of_kind, owner, columns_of(connection, oid), tree)
+    return Table(oid, schema, plain, of_kind, columns_of(connection, oid), tree)
 
 
 def _wrong_kind(schema: str, kind: str, persistence: str) -> str | None:

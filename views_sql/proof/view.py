@@ -59,7 +59,7 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
     if user:
         users.keys.append((user, place / "user"))
     time = time_column(table, view.time, zone, place / "time") if view.time is not None else None
-    origins.check_trust(connection, view.trust, table, place / "trust")
+    origins.check_trust(connection, view.trust, place / "trust")
     parts = _parts(Probe(connection, table, zone, view.trust), view, place)
     if user is None or len(place.findings.faults) > before or not users.zones.known(zone):
         return None
