@@ -99,7 +99,7 @@ class Probe:
             place.refuse(sentence)
         if other := _no_columns(tree):
             place.refuse(other)
-        nullable = column.nullable if column else True
+        nullable = True  # Of a column too: DROP NOT NULL asks no view.
         if found is None or culprits or other:
             return None
         if column is None:

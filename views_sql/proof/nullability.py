@@ -1,4 +1,7 @@
-"""Whether an expression can never be NULL, as its parse tree says: a dimension of it needs no second key column."""
+"""Whether an expression can never be NULL, as its parse tree says: a dimension of it needs no second key column.
+
+A column may become NULL at any time (``ALTER TABLE … DROP NOT NULL``), so only what the expression itself says counts.
+"""
 
 NEVER_NULL = ("{NULLTEST ", "{BOOLEANTEST ", "{DISTINCTEXPR ")
 

@@ -83,8 +83,8 @@ def test_prisma(court: Court) -> None:
     )
     types = {column.name: (column.type, column.nullable) for column in view.columns}
     assert types["d_product"] == ("text", True)
-    assert types["d_status"] == ('public."OrderStatus"', False)
-    assert types["m_revenue"] == ("numeric(65,30)", False)
+    assert types["d_status"] == ('public."OrderStatus"', True)
+    assert types["m_revenue"] == ("numeric(65,30)", True)
     assert view.measures[2].where == "w_refunds"
 
 

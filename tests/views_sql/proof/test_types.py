@@ -41,7 +41,8 @@ def test_another_type_is_refused_with_a_spelling(court: Court, expression: str, 
 @pytest.mark.parametrize(
     ("expression", "nullable"),
     [
-        ("priority", False),
+        ("priority", True),  # It is NOT NULL until somebody drops that.
+        ("coalesce(priority, 0)", False),
         ("productId", True),
         ("coalesce(\"shipCountry\", '}{?')", False),
         ('coalesce("shipCountry", "productId", \'??\')', False),

@@ -58,7 +58,7 @@ region = "shop"
 [view.purchases.dimensions]
 country = "country"
 state = "state"
-gift = "gift"
+gift = "gift IS TRUE"
 product = "product"
 basket = "basket"
 due = "due"

@@ -28,7 +28,8 @@ def test_the_description_has_what_pages_show_and_nothing_hidden(site: Site) -> N
 
     assert sorted(described["views"]) == ["lifetime", "purchases", "week"]
     assert purchases["longest_days"] == 500
-    assert purchases["dimensions"]["state"] == {"type": "enum", "nullable": False}
+    assert purchases["dimensions"]["state"] == {"type": "enum", "nullable": True}
+    assert purchases["dimensions"]["gift"] == {"type": "boolean", "nullable": False}
     assert list(purchases["measures"]) == ["purchases", "revenue", "mean", "middle", "latest_state"]
     revenue = purchases["measures"]["revenue"]
     assert (revenue["kind"], revenue["unit"], revenue["label"]) == ("sum", "currency:EUR", "Revenue")
