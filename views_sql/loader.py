@@ -37,11 +37,22 @@ def read_sql(name: str, version: int) -> str:
 
 
 def fill_in(template: str, names: dict[str, str]) -> str:
-    """Return ``template`` with every ``{{placeholder}}`` replaced.
+    """Return ``template`` with every ``{{placeholder}}`` replaced; its ``$$`` quotes hold whatever a value holds.
 
     :raises KeyError: a placeholder has no value in ``names``.
     """
+    values = "".join(names.values())
+    if "$$" in values:
+        template = template.replace("$$", dollar_tag(values))
     return _PLACEHOLDER.sub(lambda match: names[match.group(1)], template)
+
+
+def dollar_tag(text: str) -> str:
+    """Return a dollar quote that does not occur in ``text``."""
+    tag = "body"
+    while f"${tag}" in text:
+        tag += "_"
+    return f"${tag}$"
 
 
 def select_of(name: str, version: int) -> str:

@@ -9,9 +9,9 @@ differ, every key is logged. No DDL here depends on a partition, so that droppin
 from models.user_key import LONGEST_TEXT
 from views_sql.declaration.maintained_view import EVENTS
 from views_sql.declaration.proven import ProvenSource, ProvenTable, TimeKind
-from views_sql.generation.names import dollar_quoted, dollar_tag, identifier, literal, quoted
+from views_sql.generation.names import dollar_quoted, identifier, literal, quoted
 from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
-from views_sql.loader import fill_in, read_sql
+from views_sql.loader import dollar_tag, fill_in, read_sql
 
 KEY_FUNCTIONS = ("captured_user", "captured_day", "captured_digest")
 TYPES: dict[TimeKind, str] = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}

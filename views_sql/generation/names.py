@@ -7,6 +7,7 @@ Invariant: a name that is put into a statement has passed :func:`identifier` or 
 import re
 
 from models.errors import CatalogError
+from views_sql.loader import dollar_tag
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -46,14 +47,6 @@ def literal(text: str) -> str:
     """Return ``text`` as an SQL string literal, whatever ``standard_conforming_strings`` says."""
     plain = "'" + text.replace("'", "''") + "'"
     return "E" + plain.replace("\\", "\\\\") if "\\" in text else plain
-
-
-def dollar_tag(text: str) -> str:
-    """Return a dollar quote that does not occur in ``text``."""
-    tag = "body"
-    while f"${tag}" in text:
-        tag += "_"
-    return f"${tag}$"
 
 
 def dollar_quoted(text: str) -> str:

@@ -21,6 +21,7 @@ from views_sql.declaration.proven import (
 )
 from views_sql.generation.declared_view import create_declared_view, create_users, drop_declared_view, drop_users
 from views_sql.generation.stored_columns import values_name
+from views_sql.loader import fill_in
 
 EVERYTHING = """
 SELECT oid::regclass::text FROM pg_class UNION ALL SELECT oid::regprocedure::text FROM pg_proc
@@ -66,6 +67,7 @@ def test_names_of_forty_characters_fit_and_hidden_views_have_names_of_their_own(
         undone.connection.execute(statement.encode())
 
 
+<<<<<<< HEAD
 def test_measures_stand_in_any_order(undone: Stage) -> None:
     """The relations of a view have the sums before the extremes; a live row has them so, too."""
     view = replace(ORDERS.view, name="backwards", measures=ORDERS.view.measures[::-1])
@@ -73,6 +75,12 @@ def test_measures_stand_in_any_order(undone: Stage) -> None:
         undone.connection.execute(statement.encode())
 
     undone.check(replace(ORDERS, view=view), "Bob", all_measures(view, Question(granularity="month")))
+=======
+def test_a_value_with_dollar_quotes_ends_no_body() -> None:
+    body = fill_in("AS $$ SELECT {{value}} $$", {"value": '"a$$b$body$"'})
+
+    assert body == 'AS $body_$ SELECT "a$$b$body$" $body_$'
+>>>>>>> fixa
 
 
 def test_a_web_worker_reads_by_the_function_and_nothing_else(undone: Stage) -> None:
@@ -88,7 +96,7 @@ def test_a_web_worker_reads_by_the_function_and_nothing_else(undone: Stage) -> N
 
 def test_text_of_the_declaration_is_never_code(undone: Stage) -> None:
     """Zones and names of tables are the only strings; they are quoted."""
-    odd = """Etc/x'); DROP TABLE "Shop"."User"; --"""
+    odd = """Etc/x'); DROP TABLE "Shop"."User"; -- $$ LANGUAGE sql; --"""
     application = replace(APPLICATION, zone=odd)
     view = replace(EVENTS.view, name="odd", source=replace(EVENTS.view.source, zone=odd, stored_zone=odd))
 
