@@ -67,7 +67,6 @@ def test_names_of_forty_characters_fit_and_hidden_views_have_names_of_their_own(
         undone.connection.execute(statement.encode())
 
 
-<<<<<<< HEAD
 def test_measures_stand_in_any_order(undone: Stage) -> None:
     """The relations of a view have the sums before the extremes; a live row has them so, too."""
     view = replace(ORDERS.view, name="backwards", measures=ORDERS.view.measures[::-1])
@@ -75,12 +74,12 @@ def test_measures_stand_in_any_order(undone: Stage) -> None:
         undone.connection.execute(statement.encode())
 
     undone.check(replace(ORDERS, view=view), "Bob", all_measures(view, Question(granularity="month")))
-=======
+
+
 def test_a_value_with_dollar_quotes_ends_no_body() -> None:
     body = fill_in("AS $$ SELECT {{value}} $$", {"value": '"a$$b$body$"'})
 
     assert body == 'AS $body_$ SELECT "a$$b$body$" $body_$'
->>>>>>> fixa
 
 
 def test_a_web_worker_reads_by_the_function_and_nothing_else(undone: Stage) -> None:
