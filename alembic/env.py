@@ -1,18 +1,22 @@
 """Runs the migrations on ``FRONTVIEW_DATABASE_URL`` (unset: the embedded PostgreSQL).
 
-Invariant: one migrator works at a time (advisory lock) and never waits long for a table's lock. The core, and the
-bundled application, share one transaction; each revision of a project has its own.
+Invariant: one migrator works at a time (advisory lock). The core, and the bundled application, share one transaction;
+each revision of a project has its own. Writers of a table queue behind a migration that waits for its lock, so a
+transaction waits only a second; then it rolls back, lets the others pass, and is tried again.
 """
 
 from collections.abc import Callable, Iterable, MutableMapping
 from itertools import takewhile
 from pathlib import Path
+from time import sleep
 from typing import Any
 
+import psycopg.errors
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.exc import OperationalError
 
 import models.bookkeeping
 import models.leader_note
@@ -32,6 +36,9 @@ from views_sql.operations import registration  # noqa: F401  registers our opera
 from views_sql.operations.revisions import read_revision
 
 MIGRATION_LOCK = 0x66726F6E  # The letters "fron".
+ATTEMPTS = 30
+PAUSE_SECONDS = 1.0
+CONTENDED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 TABLES = {(table.schema, table.name) for table in metadata.tables.values()}
 # Types that SQLAlchemy does not reflect by itself.
 ischema_names.update({"xid8": Xid8, "pg_snapshot": Snapshot, "tid": Tid, "frontview.staleness": Staleness})
@@ -89,7 +96,7 @@ def run(connection: Connection, remaining: list[Any] | None, *, all_at_once: boo
     connection.exec_driver_sql(SETTLE_TRANSACTION, (of_transaction({"row_security": "on"}),))
     require_migratable(connection)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(text(f"SET LOCAL lock_timeout = '{'10s' if all_at_once else '1s'}'"))
     connection.execute(text("SET LOCAL statement_timeout = '15min'"))
     upgrades: set[bool] = set()
     left: list[Any] = []
@@ -116,6 +123,19 @@ def run(connection: Connection, remaining: list[Any] | None, *, all_at_once: boo
     return left
 
 
+def run_patiently(engine: Engine, remaining: list[Any] | None, pause: Callable[[float], object]) -> list[Any]:
+    """Run one transaction, again after a pause where a lock was not to be had; return the steps that are left."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with engine.begin() as connection:
+                return run(connection, remaining, all_at_once=False)
+        except OperationalError as error:
+            if attempt == ATTEMPTS or not isinstance(error.orig, CONTENDED):
+                raise
+        pause(PAUSE_SECONDS)
+    raise AssertionError  # The last attempt returns or raises.
+
+
 def main() -> None:
     """Migrate the connection that was handed over, or the configured database."""
     if context.is_offline_mode():
@@ -125,12 +145,12 @@ def main() -> None:
         run(handed_over, None, all_at_once=True)
         return
     told = context.config.attributes.get("on_transaction", lambda _left: None)
+    pause = context.config.attributes.get("pause", sleep)
     engine = make_engine(direct_url(load_settings()), "frontview-migrate")
     try:
         remaining: list[Any] | None = None
         while remaining is None or remaining:
-            with engine.begin() as connection:
-                remaining = run(connection, remaining, all_at_once=False)
+            remaining = run_patiently(engine, remaining, pause)
             told(remaining)
     finally:
         engine.dispose()

@@ -39,7 +39,7 @@ JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
 JOIN pg_attribute a ON a.attrelid = g.attrelid AND a.attnum = d.refobjsubid
 WHERE g.attrelid = %s AND g.attname = %s AND a.attnum > 0
 """
-# Before the first migration, Frontview's owner is whoever judges: the role that migrates.
+# Before the first migration, Frontview's owner will be the role that judges here.
 TRUSTED = """
 SELECT p.oid::bigint, r.rolname::text, r.rolsuper, migrator.rolname::text
 FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner

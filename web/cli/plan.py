@@ -13,6 +13,7 @@ from web.cli.check import NO_PROJECT
 if TYPE_CHECKING:
     from views_sql.declaration.application import Application
     from views_sql.operations.plan import Plan
+    from views_sql.operations.revisions import Revision
     from views_sql.operations.steps import Step
     from views_sql.proof.verdict import Verdict
 
@@ -40,7 +41,7 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
     from views_sql.operations.revisions import revisions_of  # noqa: PLC0415
     from views_sql.operations.steps import steps as steps_of  # noqa: PLC0415
     from views_sql.proof.judge import judge  # noqa: PLC0415
-    from web.cli.project_migrations import position_in  # noqa: PLC0415
+    from web.cli.project_migrations import is_halfway, position_in  # noqa: PLC0415
 
     settings = load_settings()
     if (project := find_project(folder or settings.project, Path.cwd())) is None:
@@ -51,8 +52,10 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
         _refuse([*map(str, error.faults)], as_json)
     written = revisions_of(project)
     with connect(direct_url(settings), "frontview-plan") as connection:
-        waiting = written[position_in(connection, written) :]
+        applied = position_in(connection, written)
         old = newest_declaration(connection)
+        if is_halfway(written, applied, old.number if old else 0):
+            _halfway(written[applied - 1], write=write)
         verdict = judge(connection, application, priced=not as_sql)
     if verdict.proven is None:
         _refuse([*map(str, verdict.faults)], as_json)
@@ -67,10 +70,21 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
     else:
         for line in lines(found, steps, application, verdict):
             click.echo(line)
-    if steps and waiting:
+    if steps and (waiting := written[applied:]):
         _waiting(waiting[0].path.name, write=write)
     elif write and steps:
         _write(project, found, steps, as_json)
+
+
+def _halfway(last: "Revision", *, write: bool) -> None:
+    """Refuse to write in the middle of a declaration, whose files are still needed; without writing, say so."""
+    said = (
+        f"declaration {last.declaration} is applied in part, up to revisions/{last.path.name}: keep its files, and run "
+        "`frontview migrate` again, or `frontview migrate --back`"
+    )
+    if write:
+        raise click.ClickException(f"{said}, before others are written.")
+    click.echo(f"{said}; the plan compares with the declaration that is recorded.", err=True)
 
 
 def _waiting(name: str, *, write: bool) -> None:
@@ -125,7 +139,7 @@ def lines(found: "Plan", steps: "list[Step]", application: "Application", verdic
     before = f"declaration {found.old.number}" if found.old else "nothing"
     said = [f"Installed is {before}; this would be declaration {found.new.number} ({found.new.hash})."]
     said += [f"  {change.name}: {change.action}" for change in found.changes]
-    said += ["", "Steps, one transaction each:"]
+    said += ["", "Steps, one transaction each; one that waits a second for a lock lets others pass and tries again:"]
     said += [f"  {step.what}: {len(step.upgrade)} statements; {step.lock}" for step in steps]
     return [*said, "", *of_verdict(application, verdict)[:-1]]
 

@@ -5,6 +5,7 @@ Invariant: what fails leaves the database at the revision before, which is said;
 
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from models.errors import FrontviewError, MigrationError
@@ -59,6 +60,18 @@ def downgrade(project: Path, told: Told) -> None:
     told(RESTART)
 
 
+def is_halfway(revisions: list[Revision], applied: int, recorded: int) -> bool:
+    """Return whether a declaration is applied, or taken back, only in part.
+
+    :param applied: how many of the revisions the database has.
+    :param recorded: the number of its newest declaration; 0: there is none.
+    """
+    if not applied:
+        return False
+    newest, waiting = revisions[applied - 1].declaration, revisions[applied:]
+    return newest != recorded or bool(waiting and waiting[0].declaration == newest)
+
+
 def position(revisions: list[Revision]) -> int:
     """Return how many of a project's revisions the configured database has.
 
@@ -100,13 +113,19 @@ _OTHER_WAY = {"applied": "frontview migrate --back", "taken back": "frontview mi
 
 def _run(project: Path, action: Callable[..., Any], target: str, steps: list[Revision], told: Told, done: str) -> None:
     """Run Alembic's command, and say after each transaction which files it has done."""
-    config, left = configuration(project=project), list(steps)
+    config, left, waited = configuration(project=project), list(steps), list[Revision]()
 
     def on_transaction(remaining: list[Any]) -> None:
         while len(left) > len(remaining):
             told(f"{left.pop(0).path.name}: {done}")
 
-    config.attributes["on_transaction"] = on_transaction
+    def pause(seconds: float) -> None:
+        if left and left[0] not in waited:
+            waited.append(left[0])
+            told(f"{left[0].path.name}: waits for a lock, and tries again until it has it, up to 30 times")
+        sleep(seconds)
+
+    config.attributes |= {"on_transaction": on_transaction, "pause": pause}
     try:
         run(action, config, target)
     except Exception as error:

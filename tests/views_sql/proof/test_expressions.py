@@ -174,7 +174,7 @@ class TestTrust:
         assert verdict.proven.views[0].trusted == ("app.norm(text)",)
 
     def test_its_owner_is_the_role_that_migrates_or_a_superuser(self, court: Court) -> None:
-        """The owner of the table is neither: the function runs with the rights of whoever migrated."""
+        """The owner of the table is neither: the function runs with the rights of the role that migrated."""
         with court.connection.transaction(force_rollback=True):
             court.connection.execute('ALTER TABLE public."Order" OWNER TO proof_stranger')
             faults = court.faults(dimensions={"d": "app.foreign_norm(id)"}, trust=("app.foreign_norm(text)",))
