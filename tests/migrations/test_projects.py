@@ -214,7 +214,6 @@ def test_a_revision_that_fails_leaves_those_before_it_and_can_be_run_again(shop:
     assert catalog(shop).served is not None
 
 
-<<<<<<< HEAD
 def test_going_back_that_fails_names_the_way_forward(shop: Project) -> None:
     broken = shop.folder / "revisions" / FIRST_FILES[2]
     shop.run("migrate")
@@ -228,7 +227,8 @@ def test_going_back_that_fails_names_the_way_forward(shop: Project) -> None:
     broken.write_text(text)
     shop.run("migrate")
     assert catalog(shop).served is not None
-=======
+
+
 def test_new_files_take_no_place_of_a_half_applied_declarations(shop: Project) -> None:
     """Their names and the numbers of their objects would be those of what is already there."""
     (shop.folder / "revisions" / FIRST_FILES[3]).rename(shop.folder / "4.kept")
@@ -262,7 +262,6 @@ def test_a_tables_writers_pass_a_migration_that_waits_for_its_lock(
     assert len(pauses) == 2
     assert said.count(f"{FIRST_FILES[0]}: waits for a lock, and tries again") == 1
     assert f"{FIRST_FILES[-1]}: applied" in said
->>>>>>> fixb
 
 
 def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
