@@ -4,6 +4,7 @@ Invariant: of two values that a stored view takes for equal, both answer the sam
 differ (``1.0`` and ``1.00``, capitals of citext, blanks of char) are no keys, dimensions or extremes.
 """
 
+import math
 from dataclasses import dataclass
 
 from views_sql.declaration.proven import KeyKind, TimeKind
@@ -44,6 +45,11 @@ class ValueType:
     def text(self) -> bool:
         """Whether it is text of a deterministic collation."""
         return self.base in TEXTS and self.deterministic
+
+    @property
+    def characters(self) -> float:
+        """The most characters that a text may have, infinite without a declared limit."""
+        return self.modifier - 4 if self.modifier >= 4 else math.inf
 
     @property
     def groups(self) -> bool:
