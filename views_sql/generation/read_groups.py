@@ -71,7 +71,10 @@ def group_columns(view: ProvenView, *, of_rows: bool) -> list[str]:
         if of_rows:
             base = f"v.{identifier(column.name)}"
             value = f"COALESCE({base}, {zero})" if column.nullable else base
-        columns.append(f"CASE WHEN by_{name} THEN {value} ELSE {zero} END AS d_{name}")
+        known = f"by_{name}"
+        if column.nullable and not of_rows:
+            known += f" AND NOT v.n_{name}"  # A tier has the value that stood for NULL when it was declared.
+        columns.append(f"CASE WHEN {known} THEN {value} ELSE {zero} END AS d_{name}")
         if column.nullable:
             unknown = f"v.{identifier(column.name)} IS NULL" if of_rows else f"v.n_{name}"
             columns.append(f"(by_{name} AND {unknown}) AS n_{name}")

@@ -5,7 +5,8 @@ asked for, and the condition on the day is exact.
 """
 
 from views_sql.declaration.proven import ProvenView
-from views_sql.generation.names import identifier, literal
+from views_sql.generation.names import dollar_quoted, identifier, literal
+from views_sql.generation.stored_columns import frozen_zeros
 
 FIRST_DAY, LAST_DAY = "'0001-01-02'::date", "'9999-12-30'::date"  # A row with a time outside of these has no day.
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
@@ -15,8 +16,20 @@ STORED_ZONE_MARGIN = "'6 hours'::interval"
 
 
 def create_row_view(view: ProvenView, name: str) -> list[str]:
-    """Return the DDL of the row view ``frontview.<name>_row``."""
-    return [f"CREATE VIEW frontview.{identifier(name)}_row AS\n{view.row_select.strip().rstrip(';')}"]
+    """Return the DDL of the row view ``frontview.<name>_row``, with a constant for the NULL of each enum.
+
+    The constant is the label that is first now, kept by its number: another may come before it, or rename it.
+    """
+    create, select = f"CREATE VIEW frontview.{identifier(name)}_row AS\n", view.row_select.strip().rstrip(";")
+    zeros = frozen_zeros(view)
+    if not zeros:
+        return [create + select]
+    constants = " || ".join(
+        f"', ' || quote_literal(enum_first(NULL::{kind})) || {literal(f'::{kind} AS {identifier(zero)}')}"
+        for zero, kind in zeros.items()
+    )
+    parts = f"{literal(f'{create}SELECT r.*')} || {constants} || {literal(f' FROM ({select}) r')}"
+    return [f"DO {dollar_quoted(f'BEGIN EXECUTE {parts}; END')}"]
 
 
 def drop_row_view(name: str) -> list[str]:

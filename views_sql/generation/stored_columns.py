@@ -54,7 +54,7 @@ def values_name(view: ProvenView, measure: ProvenMeasure, number: int) -> str:
 
 
 def zero_of(column: RowColumn) -> str:
-    """Return the value that stands in a key for NULL; an enum's is its first."""
+    """Return the value that stands in a group for NULL; an enum's is its first, which is another some day."""
     kind = column.type.partition("(")[0]
     if kind in ("smallint", "integer", "bigint", "numeric"):
         return f"0::{kind}"
@@ -63,15 +63,26 @@ def zero_of(column: RowColumn) -> str:
     return _ZEROS.get(kind, f"enum_first(NULL::{column.type})")
 
 
+def frozen_zeros(view: ProvenView) -> dict[str, str]:
+    """Return the type of each column of the row view that stands in keys for the NULL of an enum, by its name."""
+    return {
+        f"z_{name}": column.type
+        for name, column in view.dimensions.items()
+        if column.nullable and zero_of(column).startswith("enum_first")
+    }
+
+
 def key_columns(view: ProvenView) -> Iterator[Stored]:
     """Yield the columns that identify a row of the tiers, first the user key and then the day."""
     yield Stored("user_key", "r.user_key")
     if view.source.time_kind is not None:
         yield Stored("day", "r.day")
+    frozen = frozen_zeros(view)
     for name, column in view.dimensions.items():
         value = f"r.{identifier(column.name)}"
         if column.nullable:
-            yield Stored(f"d_{name}", f"COALESCE({value}, {zero_of(column)})")
+            zero = f"r.{identifier(f'z_{name}')}" if f"z_{name}" in frozen else zero_of(column)
+            yield Stored(f"d_{name}", f"COALESCE({value}, {zero})")
             yield Stored(f"n_{name}", f"{value} IS NULL")
         else:
             yield Stored(f"d_{name}", value)

@@ -4,6 +4,7 @@ Invariant: of two values that a stored view takes for equal, both answer the sam
 differ (``1.0`` and ``1.00``, capitals of citext, blanks of char) are no keys, dimensions or extremes.
 """
 
+import math
 from dataclasses import dataclass
 
 from models.user_key import LONGEST_TEXT
@@ -48,9 +49,15 @@ class ValueType:
         return self.base in TEXTS and self.deterministic
 
     @property
+<<<<<<< HEAD
     def long(self) -> bool:
         """Whether it is a text that may be longer than a user key is."""
         return self.base in TEXTS and not 0 <= self.modifier - VARCHAR_HEADER <= LONGEST_TEXT
+=======
+    def characters(self) -> float:
+        """The most characters that a text may have, infinite without a declared limit."""
+        return self.modifier - 4 if self.modifier >= 4 else math.inf
+>>>>>>> fixc
 
     @property
     def groups(self) -> bool:

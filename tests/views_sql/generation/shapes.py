@@ -61,16 +61,16 @@ ORDERS = Shape(
             (o.status = 'refunded'::"Shop"."Status") AS w_refunds, o.total AS m_basket, o.total AS m_biggest,
             o."createdAt" AS m_newest,
             o.email AS m_buyers, o.total AS m_p90
-            FROM "Shop"."Order" o WHERE (o.status <> 'draft'::"Shop"."Status");""",
+            FROM "Shop"."Order" o WHERE (o.status IS DISTINCT FROM 'draft'::"Shop"."Status");""",
         {
             "product": RowColumn("d_product", "integer", nullable=True),
             "country": RowColumn("d_country", "text", nullable=False),
-            "order": RowColumn("d_order", '"Shop"."Status"', nullable=False),
+            "order": RowColumn("d_order", '"Shop"."Status"', nullable=True),
         },
         (
             RowColumn("d_product", "integer", nullable=True),
             RowColumn("d_country", "text", nullable=False),
-            RowColumn("d_order", '"Shop"."Status"', nullable=False),
+            RowColumn("d_order", '"Shop"."Status"', nullable=True),
             RowColumn("m_revenue", "numeric(12,2)", nullable=True),
             RowColumn("m_refunds", "numeric(12,2)", nullable=True),
             RowColumn("w_refunds", "boolean", nullable=False),
@@ -100,7 +100,7 @@ ORDERS = Shape(
     "shipCountry" AS d_country, status::text AS d_order, total AS m_revenue, total AS m_refunds,
     status = 'refunded' AS w_refunds, total AS m_basket, total AS m_biggest, email AS m_buyers, total AS m_p90,
     to_json("createdAt" AT TIME ZONE 'UTC') #>> '{}' || '+00:00' AS m_newest
-    FROM "Shop"."Order" WHERE "customerId" = %s AND status <> 'draft'
+    FROM "Shop"."Order" WHERE "customerId" = %s AND status IS DISTINCT FROM 'draft'
     AND "createdAt" BETWEEN '0002-01-01' AND '9999-01-01' """,
 )
 VISITS = Shape(

@@ -190,6 +190,22 @@ def test_an_answer_with_too_many_rows_is_refused(undone: Stage) -> None:
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("FV002", "group_by")
 
 
+def test_null_stays_one_group_when_another_label_comes_first_and_labels_are_renamed(declared: Stage) -> None:
+    declared.execute('ALTER TABLE "Shop"."Order" ALTER status DROP NOT NULL')
+    declared.execute('UPDATE "Shop"."Order" SET status = NULL WHERE id % 3 = 0')
+    declared.refresh()
+    declared.execute("ALTER TYPE \"Shop\".\"Status\" ADD VALUE 'new' BEFORE 'paid'")
+    declared.execute("ALTER TYPE \"Shop\".\"Status\" RENAME VALUE 'paid' TO 'settled'")
+    declared.execute('UPDATE "Shop"."Order" SET total = total + 1 WHERE "createdAt" > \'2026-01-20\'')
+    question = Question(granularity="total", group_by=("order",), measures=("orders", "buyers", "p90"))
+
+    for _ in ("stale days are patched", "refreshed"):
+        answer, _, _ = declared.read(ORDERS, "Bob", question)
+        assert [row["order"] for row in answer["rows"]] == ["settled", "refunded", None]
+        declared.refresh()
+    declared.check_tiers()
+
+
 def test_a_number_that_is_none_in_json_is_a_string(undone: Stage) -> None:
     undone.execute('UPDATE "Shop"."Order" SET total = \'NaN\' WHERE "customerId" = \'Bob\'')
 
