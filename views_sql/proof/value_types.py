@@ -49,15 +49,14 @@ class ValueType:
         return self.base in TEXTS and self.deterministic
 
     @property
-<<<<<<< HEAD
-    def long(self) -> bool:
-        """Whether it is a text that may be longer than a user key is."""
-        return self.base in TEXTS and not 0 <= self.modifier - VARCHAR_HEADER <= LONGEST_TEXT
-=======
     def characters(self) -> float:
         """The most characters that a text may have, infinite without a declared limit."""
-        return self.modifier - 4 if self.modifier >= 4 else math.inf
->>>>>>> fixc
+        return self.modifier - VARCHAR_HEADER if self.modifier >= VARCHAR_HEADER else math.inf
+
+    @property
+    def long(self) -> bool:
+        """Whether it is a text that may be longer than a user key is."""
+        return self.base in TEXTS and self.characters > LONGEST_TEXT
 
     @property
     def groups(self) -> bool:
