@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from models.user_key import INTEGER
 from tests.simulation.scheduler import pause
 from tests.simulation.world import World
 from tests.web.reads.database_fakes import GONE, Rows
@@ -35,6 +36,10 @@ class FeedLink:
             self._rows = self._world.poll(parameters["since"])
             self._arrive("feed: answered")
         return self
+
+    def fetchone(self) -> tuple[str]:
+        """Return the type of user keys, the only thing that is asked for one row of."""
+        return (INTEGER.sql_type,)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._rows

@@ -28,7 +28,7 @@ CatalogLoader = Callable[[Connection], Catalog]
 def load_application(connection: Connection, bundled: Catalog) -> Catalog:
     """Return what the database's application declares.
 
-    :param bundled: the application that is there without a declaration, if its tables are captured.
+    :param bundled: the application that is there without a declaration, if any of its tables is captured.
     :raises NotInstalled: there is neither.
     :raises DeclarationNewer: a newer version of Frontview wrote the declaration.
     :raises CatalogError: its row is not what any version writes.
@@ -37,7 +37,7 @@ def load_application(connection: Connection, bundled: Catalog) -> Catalog:
     if installed is not None:
         return catalog_of(installed)
     registered = {name for (name,) in connection.execute(REGISTERED)}
-    if not registered >= {source.name for source in bundled.sources}:
+    if registered.isdisjoint(source.name for source in bundled.sources):
         raise NotInstalled
     return bundled
 

@@ -42,6 +42,9 @@ def examine(settings: Settings, bundled: Catalog, connect: Callable[[], Connecti
             except (NotInstalled, DeclarationNewer, CatalogError) as error:
                 yield failed("application", str(error), "Install it, or run the code that wrote it.")
                 return
+            except psycopg.Error as error:
+                yield not_checked("application", error)
+                return
             yield passed("application", application_of(catalog))
             for subject, check in _schema_checks(catalog):
                 yield attempt(subject, check, connection)
@@ -68,10 +71,15 @@ def attempt(subject: str, check: Check, connection: Connection) -> Finding:
     try:
         return check(connection)
     except (psycopg.Error, DBAPIError) as error:
-        cause = error if isinstance(error, psycopg.Error) else error.orig
-        primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
-        reason = " ".join(str(primary or cause).split())
-        return failed(subject, f"could not be checked: {reason}", "Fix that, or connect as a role that may see it.")
+        return not_checked(subject, error)
+
+
+def not_checked(subject: str, error: psycopg.Error | DBAPIError) -> Finding:
+    """Return the finding of a check that the database refused or could not answer."""
+    cause = error if isinstance(error, psycopg.Error) else error.orig
+    primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+    reason = " ".join(str(primary or cause).split())
+    return failed(subject, f"could not be checked: {reason}", "Fix that, or connect as a role that may see it.")
 
 
 def _server_checks(connect: Callable[[], Connection], settings: Settings) -> list[tuple[str, Check]]:

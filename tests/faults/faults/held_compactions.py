@@ -48,6 +48,7 @@ class HeldCompaction:
 
     def hold(self) -> None:
         """Lock the row, and change all old days of the crowd."""
+        self.release()
         scene = self._scene
         self._holder = holder = scene.open_transaction()
         if not self._beside:

@@ -35,6 +35,7 @@ class HeldTiers:
 
     def hold(self) -> None:
         """Take the lock; waits for a refresh that runs."""
+        self.release()
         self._holder = self._scene.open_transaction()
         keep_late_changes_away(self._scene, self._holder)
         for (relation,) in self._scene.sql.execute(_TIERS, (list(self._views),)).fetchall():

@@ -9,7 +9,7 @@ import random
 import shutil
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -124,10 +124,10 @@ class Runner:
             reads_per_second=max(it.reads_per_second for it in faults),
             arguments={name: value for it in faults for name, value in it.load.items()},
         )
-        history = self._under_load(scene, faults, outcome)
-        self.say("checking")
-        self._judge(scene, faults, history, outcome)
-        scene.close()
+        with closing(scene):
+            history = self._under_load(scene, faults, outcome)
+            self.say("checking")
+            self._judge(scene, faults, history, outcome)
 
     def scene_for(
         self,

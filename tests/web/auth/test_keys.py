@@ -303,7 +303,7 @@ def test_a_server_whose_keys_cannot_be_fetched_starts_and_says_why(server):
     from web.wsgi import started_app
     app = started_app()
     response = app.test_client().get("/api/v1/agents", headers={"Authorization": "Bearer " + input()})
-    print(response.status_code, context_of(app).worker.statistics().keys.fetch_failed > 0)
+    print(response.status_code, context_of(app).verifier.key_statistics().fetch_failed > 0)
     """
     environment = os.environ | {
         "FRONTVIEW_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",

@@ -58,7 +58,7 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
     populate(connection)
     found = findings()
     assert {subject: f.detail for subject, f in found.items() if f.outcome != "pass"} == {}
-    assert len(found) == 24
+    assert len(found) == 26
 
 
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
@@ -177,7 +177,8 @@ def test_a_role_that_may_only_read_is_warned_about_refreshing(
     url = make_url(database_url).set(username=reader).render_as_string(hide_password=False)
     assert "permission denied for schema frontview" in by_subject(settings, url)["migrations"].detail
     connection.execute(f"GRANT USAGE ON SCHEMA frontview TO {reader}")
-    connection.execute(f"GRANT SELECT ON frontview.role_right, frontview.view_state TO {reader}")
+    known = "frontview.role_right, frontview.view_state, frontview.declaration, frontview.source"
+    connection.execute(f"GRANT SELECT ON {known} TO {reader}")
     assert "frontview.dashboard_overview" in by_subject(settings, url)["may read"].detail
     connection.execute(f"GRANT frontview_web TO {reader}")
     found = by_subject(settings, url)
@@ -271,7 +272,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 25
+        assert len(lines) == 27
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:
