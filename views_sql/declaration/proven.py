@@ -7,6 +7,8 @@ schema-qualified names; names of columns are the catalog's.
 from dataclasses import dataclass
 from typing import Literal
 
+# A row with a time outside of these days has none: conversions of later and earlier instants raise errors in some zone.
+FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"
 KeyKind = Literal["integer", "text", "uuid"]
 TimeKind = Literal["date", "timestamp", "timestamptz"]
 TableKind = Literal["plain", "partitioned", "inherited"]

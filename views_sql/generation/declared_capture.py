@@ -8,7 +8,7 @@ differ, every key is logged. No DDL here depends on a partition, so that droppin
 
 from models.user_key import LONGEST_TEXT
 from views_sql.declaration.maintained_view import EVENTS
-from views_sql.declaration.proven import ProvenSource, ProvenTable, TimeKind
+from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenSource, ProvenTable, TimeKind
 from views_sql.generation.names import dollar_quoted, identifier, literal, quoted
 from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
 from views_sql.loader import dollar_tag, fill_in, read_sql
@@ -67,7 +67,7 @@ def day_of(source: ProvenSource, column: str) -> str:
     kind, offset = TYPES[source.time_kind], "+00" if source.time_kind == "timestamptz" else ""
     moment = column if offset else f"({column} AT TIME ZONE {literal(source.stored_zone)})"
     return (
-        f"CASE WHEN {column} BETWEEN '0001-01-02 00:00{offset}'::{kind} AND '9999-12-30 00:00{offset}'::{kind} "
+        f"CASE WHEN {column} BETWEEN '{FIRST_DAY} 00:00{offset}'::{kind} AND '{LAST_DAY} 00:00{offset}'::{kind} "
         f"THEN ({moment} AT TIME ZONE {literal(source.zone or 'UTC')})::date END"
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from views_sql.declaration.maintained_view import MaintainedView
-from views_sql.declaration.proven import ProvenView
+from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
@@ -14,9 +14,9 @@ from views_sql.loader import fill_in, read_sql
 
 # Days in a row are one range; of infinite days and of those that no row has there are none.
 _RUNS = (
-    "(SELECT min(o.day) AS first_day, max(o.day) AS last_day FROM ("
+    "(SELECT min(o.day) AS first_day, max(o.day) AS last_day FROM ("  # nosec B608  # the days are ours
     "SELECT u.day, u.day - row_number() OVER (ORDER BY u.day)::integer AS run"
-    " FROM (SELECT DISTINCT unnest({days}) AS day) u WHERE u.day BETWEEN '0001-01-02' AND '9999-12-30'"
+    f" FROM (SELECT DISTINCT unnest({{days}}) AS day) u WHERE u.day BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'"
     ") o GROUP BY o.run) s"
 )
 

@@ -4,11 +4,10 @@ Invariant: only the row view names columns of the application's tables. The boun
 asked for, and the condition on the day is exact.
 """
 
-from views_sql.declaration.proven import ProvenView
+from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.names import dollar_quoted, identifier, literal
 from views_sql.generation.stored_columns import frozen_zeros
 
-FIRST_DAY, LAST_DAY = "'0001-01-02'::date", "'9999-12-30'::date"  # A row with a time outside of these has no day.
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
 MARGIN = "'3 hours'::interval"
 # A stored zone that puts its own clocks back or forward moves the bound, too.
@@ -42,9 +41,11 @@ def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> s
 
     :param last: None: there is no last day.
     """
-    conditions = [f"{rows}.at >= {_begin(view, f'GREATEST({first}, {FIRST_DAY})')}", f"{rows}.day >= {first}"]
+    earliest = f"GREATEST({first}, '{FIRST_DAY}'::date)"
+    conditions = [f"{rows}.at >= {_begin(view, earliest)}", f"{rows}.day >= {first}"]
     if last is not None:
-        conditions += [f"{rows}.at {_end(view, f'LEAST({last}, {LAST_DAY})')}", f"{rows}.day <= {last}"]
+        latest = f"LEAST({last}, '{LAST_DAY}'::date)"
+        conditions += [f"{rows}.at {_end(view, latest)}", f"{rows}.day <= {last}"]
     return " AND ".join(conditions)
 
 

@@ -7,15 +7,13 @@ a temporary view, and read back from the parse tree: only that text is ever froz
 from dataclasses import dataclass
 
 from models.user_key import LONGEST_TEXT
-from views_sql.declaration.proven import RowColumn
+from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
 from views_sql.proof.session import Connection, attempt, inner, literal, quoted, run_author_text, value
 from views_sql.proof.tables import Table
 
 VIEW = "frontview_row_view"
-# Rows outside have no day: conversions of later and earlier instants raise errors in some zone.
-FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"
 
 
 @dataclass(frozen=True, slots=True)
