@@ -35,6 +35,30 @@ source = sa.Table(
     sa.Column("day_column", sa.Text),
     sa.Column("events", ARRAY(sa.Text), nullable=False),
     sa.Column("watched", ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),
+    sa.Column(
+        "day_slack",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="days on both sides of a logged one it is of",
+    ),
+    schema=SCHEMA,
+)
+
+# What users' time zones are called, and the zone that each name means. Written by migrations and by the leader.
+zone = sa.Table(
+    "zone",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="a full name of PostgreSQL's, or one of Rails' own"),
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column(
+        "since",
+        sa.DateTime(timezone=True),
+        nullable=False,
+        server_default=sa.text("date_trunc('year', now()) - interval '2 years'"),
+        comment="from when on its offsets are compared",
+    ),
+    sa.Column("offsets", sa.Numeric, comment="a hash of them; NULL: no user had the zone when last looked at"),
     schema=SCHEMA,
 )
 

@@ -39,6 +39,7 @@ from refresher.warming.asked import plan_asked
 from refresher.warming.plan import WarmingPlan, capacity_of
 from refresher.watch.inspection import Inspection
 from refresher.watch.metrics import Metrics
+from refresher.watch.zones import ZoneCheck
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
 
@@ -47,6 +48,7 @@ log = structlog.get_logger(__name__)
 REFRESH_CHECK_SECONDS = 1
 CHORES_SECONDS = 5
 INSPECTION_SECONDS = 1
+ZONES_TICK_SECONDS = 5
 OPERATOR_TASKS_SECONDS = 1
 WARMING_SECONDS = 15  # Less than the idle time after which the server ends the session of the warm plan.
 
@@ -72,6 +74,7 @@ class RefresherProcess:
         self._maintenance_session = LeaderSession("maintenance", lambda: connect_maintenance(url), self.drain)
         self._chores_session = LeaderSession("chores", lambda: connect_chores(url), self.drain)
         self._inspection_session = LeaderSession("inspection", lambda: connect_inspection(url), self.drain)
+        self._zones_session = LeaderSession("zones", lambda: connect_inspection(url), self.drain)
         self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
         self._wall_clock = WallClock()
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
@@ -103,6 +106,7 @@ class RefresherProcess:
         self._add_job(maintenance.refresh_due, REFRESH_CHECK_SECONDS, "refresh")
         self._add_job(Chores(self._chores_session, catalog.chores).run, CHORES_SECONDS, "chores")
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
+        self._add_job(ZoneCheck(self._zones_session).tick, ZONES_TICK_SECONDS, "zones")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
         if settings.warming_enabled:
             warming = WarmingPlan(self._warming_session, capacity, predictive=settings.warming_predictive)
@@ -144,6 +148,7 @@ class RefresherProcess:
             self._chores_session,
             self._inspection_session,
             self._warming_session,
+            self._zones_session,
         ):
             session.stop()
         self._scheduler.shutdown(wait=False)

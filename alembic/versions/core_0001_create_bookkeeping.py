@@ -13,6 +13,7 @@ SCHEMA = "frontview"
 TABLES = (
     "declaration",
     "source",
+    "zone",
     "change_log",
     "capture_state",
     "drain",
@@ -33,6 +34,8 @@ OBJECTS = (
     "answer",
     "tier_holds",
     "end_of_day",
+    "rails_zone",
+    "load_zones",
     "install_triggers",
     "remove_triggers",
     "capture_coverage",
@@ -100,6 +103,7 @@ def upgrade() -> None:
         op.create_sql_object(name, version=1)
     for trigger in CREATE_TRIGGERS:
         op.execute(trigger)
+    op.execute("SELECT frontview.load_zones()")
 
 
 def create_capture_tables() -> None:
@@ -131,6 +135,27 @@ def create_capture_tables() -> None:
         sa.Column("day_column", sa.Text),
         sa.Column("events", postgresql.ARRAY(sa.Text), nullable=False),
         sa.Column("watched", postgresql.ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),
+        sa.Column(
+            "day_slack",
+            sa.Integer,
+            nullable=False,
+            server_default="0",
+            comment="days on both sides of a logged one it is of",
+        ),
+        schema=SCHEMA,
+    )
+    op.create_table(
+        "zone",
+        sa.Column("name", sa.Text, primary_key=True, comment="a full name of PostgreSQL's, or one of Rails' own"),
+        sa.Column("zone", sa.Text, nullable=False),
+        sa.Column(
+            "since",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.text("date_trunc('year', now()) - interval '2 years'"),
+            comment="from when on its offsets are compared",
+        ),
+        sa.Column("offsets", sa.Numeric, comment="a hash of them; NULL: no user had the zone when last looked at"),
         schema=SCHEMA,
     )
     op.create_table(

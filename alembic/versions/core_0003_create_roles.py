@@ -36,6 +36,7 @@ MAINTENANCE = (
     "prune_change_log",
     "forget_feed",
     "capture_coverage",
+    "load_zones",
     "check_capture",
     "adopt_partitions",
     "refresh_tier",

@@ -31,10 +31,15 @@ class LeaderSession:
         self._one_at_a_time = threading.Lock()
         self._stopping = False
 
-    def run(self, work: Callable[[Connection, Term], None]) -> bool:
-        """Run ``work`` in autocommit; return False, having done nothing, if this process does not lead."""
+    def run(self, work: Callable[[Connection, Term], None], *, afresh: bool = False) -> bool:
+        """Run ``work`` in autocommit; return False, having done nothing, if this process does not lead.
+
+        :param afresh: on a new connection.
+        """
         with self._one_at_a_time:
             term = self._drain.term
+            if afresh:
+                self._close()
             if term is None or self._stopping:
                 self._close()
                 return False
@@ -47,6 +52,11 @@ class LeaderSession:
                 log.warning(f"{self._name}_failed", sqlstate=error.sqlstate, error=type(error).__name__)
                 self._close()
             return True
+
+    @property
+    def term(self) -> Term | None:
+        """The term in which this process leads, None if it does not."""
+        return self._drain.term
 
     def goes_on(self, term: Term) -> bool:
         """Return whether this process still leads in ``term`` and is not stopping."""

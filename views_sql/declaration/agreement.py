@@ -23,8 +23,8 @@ def disagreements(user: UserTable, views: Iterable[View], regions: Iterable[str]
     """
     views, regions = list(views), {*regions, DEFAULT_REGION.name}
     if user.table is None:
-        for field in ("key", "name"):
-            if getattr(user, field) is not None:
+        for field, value in (("key", user.key), ("name", user.name), ("zone.column", user.zone.column)):
+            if value is not None:
                 yield Fault(user.file, f"user.{field}", "it belongs to the table of users, and user.table is missing")
     for view in views:
         path = dotted(("view", view.name))

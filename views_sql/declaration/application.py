@@ -59,6 +59,35 @@ def _field(default: Any, description: str, example: str, **more: Any) -> Any:
     return Field(default, description=description, examples=[example], **more)
 
 
+class UserZone(Declared):
+    """``[user].zone``: one zone for all, or each user's own.
+
+    :param column: None: all users are in the zone ``default``.
+    """
+
+    given = frozenset()
+
+    column: Line | None = _field(
+        None, "The column of the table of users with the full name of each user's own time zone.", '"timezone"'
+    )
+    default: Line = _field("UTC", "The zone of users without one, and of those whose zone is unknown.", '"UTC"')
+    unknown: Literal["refused", "default"] = _field(
+        "refused",
+        "`default`: any number of users may have a zone that no zone is called, and count in the default one; left "
+        "out: at most one in a hundred.",
+        '"default"',
+    )
+
+
+def _zone(given: object) -> object:
+    """Return the zone of all users for its name."""
+    if isinstance(given, str):
+        return UserZone(default=given)
+    if isinstance(given, (UserZone, dict)):
+        return given
+    raise ValueError('expected the name of a zone, or { column = "timezone", default = "UTC" }')
+
+
 class UserTable(Declared):
     """``[user]``: whose dashboards."""
 
@@ -73,7 +102,11 @@ class UserTable(Declared):
         None, "The column of that table that holds the key; left out: its primary key, if that is one column.", '"id"'
     )
     name: Expression | None = _field(None, "How a user is called: a column or SQL over one row.", '"display_name"')
-    zone: Line = _field("UTC", "The time zone whose days are counted.", '"America/New_York"')
+    zone: Annotated[UserZone, BeforeValidator(_zone)] = _field(
+        UserZone(),
+        "The time zone whose days are counted: the name of one, or the column with each user's own.",
+        '{ column = "timezone", default = "UTC" }',
+    )
     claim: Annotated[str, AfterValidator(words.claim)] = _field(
         "sub", "The claim of a token that holds the key; dots lead into a claim that is an object.", '"account.id"'
     )

@@ -44,6 +44,8 @@ class ProvenSource:
     :param zone: the zone whose days are counted; None for a date column.
     :param stored_zone: the zone that a timestamp without time zone is in.
     :param long_keys: whether the user column may hold a text that is longer than any user key. Such rows have no user.
+    :param default_zone: None, or where days are those of each user's own zone: the zone of users who have none. Then
+        ``zone`` is UTC, whose days are logged, so that no log row depends on what a user's zone was.
     """
 
     name: str
@@ -55,6 +57,12 @@ class ProvenSource:
     stored_zone: str
     watched: tuple[Watched, ...]
     long_keys: bool = False
+    default_zone: str | None = None
+
+    @property
+    def day_slack(self) -> int:
+        """How many days before and after a logged day a change may count on: no zone is a day away from UTC."""
+        return 0 if self.default_zone is None else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,8 @@ class ProvenApplication:
     """A declaration that may be installed.
 
     :param users: the table of users, if one is declared.
+    :param zone: whose days are counted, or of users who have no zone of their own.
+    :param zone_column: the column of that table with each user's own zone, if there is one.
     """
 
     key_kind: KeyKind
@@ -120,3 +130,4 @@ class ProvenApplication:
     user_key: str | None
     zone: str
     views: tuple[ProvenView, ...]
+    zone_column: str | None = None

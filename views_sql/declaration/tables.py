@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from views_sql.declaration.application import VERBS, Declared, Measure, Region, UserTable, View
+from views_sql.declaration.application import VERBS, Declared, Measure, Region, UserTable, UserZone, View
 from views_sql.declaration.fault import Fault
 from views_sql.declaration.sentences import Path, dotted, expected, faults_of, quoted
 from views_sql.declaration.words import nearest
@@ -33,7 +33,10 @@ class Reader:
 
     def user(self, table: Any) -> UserTable | None:
         """Return what ``[user]`` says, or None."""
-        return self._value(UserTable, ("user",), self._with_one_zone(("user",), table), {"file": self.file})
+        if isinstance(table, dict) and isinstance(table.get("zone"), dict):
+            zone = self._value(UserZone, ("user", "zone"), table["zone"], {})
+            table = {key: value for key, value in table.items() if key != "zone"} | ({"zone": zone} if zone else {})
+        return self._value(UserTable, ("user",), table, {"file": self.file})
 
     def region(self, name: str, table: Any) -> Region | None:
         """Return what ``[region.NAME]`` says, or None."""
@@ -57,7 +60,7 @@ class Reader:
         """Return a table without its ``zone``, if that is one for each user."""
         if not isinstance(table, dict) or not isinstance(table.get("zone"), dict):
             return table
-        self.fault((*path, "zone"), "a zone for each user comes with a later version; write the name of one zone")
+        self.fault((*path, "zone"), "a view has the days of one zone; a zone for each user stands in [user]")
         return {key: value for key, value in table.items() if key != "zone"}
 
     def _measure(self, path: Path, given: Any) -> Measure | None:

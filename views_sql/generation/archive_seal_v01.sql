@@ -34,8 +34,10 @@ BEGIN
         SELECT k.user_id, k.day FROM frontview.stale_key k
         WHERE k.day < asked.sealing_before AND k.source = ANY (tier.sources) AND k.drain_id > tier.through
         UNION
-        SELECT l.user_id, l.day FROM frontview.change_log l
-        WHERE l.day < asked.sealing_before AND l.source = ANY (tier.sources)
+        SELECT l.user_id, l.day + d.days
+        FROM frontview.change_log l INNER JOIN frontview.source s USING (source)
+        CROSS JOIN generate_series(-s.day_slack, s.day_slack) d (days)
+        WHERE l.day + d.days < asked.sealing_before AND l.source = ANY (tier.sources)
         AND l.xid >= pg_snapshot_xmin(newest.marked) AND NOT pg_visible_in_snapshot(l.xid, newest.marked)
     ), stale AS (
         SELECT

@@ -23,9 +23,9 @@ def capture_declared(source: ProvenSource, template_version: int = 1) -> list[st
     watched = ", ".join(literal(it.column) for it in source.watched)
     columns = f"{literal(source.user_column)}, {literal(source.time_column) if source.time_column else 'NULL'}"
     register = (
-        "INSERT INTO frontview.source (source, relation, user_column, day_column, events, watched) VALUES ("  # nosec B608  # names and literals are checked
+        "INSERT INTO frontview.source (source, relation, user_column, day_column, events, watched, day_slack) VALUES ("  # nosec B608  # names and literals are checked
         f"{literal(name)}, {literal(table)}::regclass, {columns}, "
-        f"ARRAY[{', '.join(map(literal, EVENTS))}], ARRAY[{watched}]::text[])"
+        f"ARRAY[{', '.join(map(literal, EVENTS))}], ARRAY[{watched}]::text[], {source.day_slack})"
     )
     return [
         _by_name(source, template_version),
@@ -55,8 +55,10 @@ def quoted_table(table: ProvenTable) -> str:
     return f"{quoted(table.schema)}.{quoted(table.name)}"
 
 
-def day_of(source: ProvenSource, column: str) -> str:
+def day_of(source: ProvenSource, column: str, zone: str | None = None) -> str:
     """Return the expression of the day of a row, NULL where it has none; ``column`` is the time, as SQL.
+
+    :param zone: an expression; None: the source's zone, whose days are logged.
 
     A time outside of the years 1 to 9999 has no day: ``AT TIME ZONE`` would raise for some of them in the writer.
     """
@@ -65,10 +67,11 @@ def day_of(source: ProvenSource, column: str) -> str:
     if source.time_kind == "date":
         return column
     kind, offset = TYPES[source.time_kind], "+00" if source.time_kind == "timestamptz" else ""
+    zone = zone or literal(source.zone or "UTC")
     moment = column if offset else f"({column} AT TIME ZONE {literal(source.stored_zone)})"
     return (
         f"CASE WHEN {column} BETWEEN '{FIRST_DAY} 00:00{offset}'::{kind} AND '{LAST_DAY} 00:00{offset}'::{kind} "
-        f"THEN ({moment} AT TIME ZONE {literal(source.zone or 'UTC')})::date END"
+        f"THEN ({moment} AT TIME ZONE {zone})::date END"
     )
 
 

@@ -8,7 +8,7 @@ from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
-from views_sql.generation.row_view import counts, days_between
+from views_sql.generation.row_view import counts, days_between, zone_of_user
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
@@ -53,7 +53,8 @@ class DeclaredRows(LiveRows):
         """Return the DDL of the function that reads a user's rows of some days; PostgreSQL puts it into its callers."""
         if self.view.day_column is None:
             return []
-        where = f"r.user_key = p_user AND {days_between(self.proven, 'r', 'p_first', 'p_last')}"
+        zone = zone_of_user(self.proven, self.view.version, "p_user")
+        where = f"r.user_key = p_user AND {days_between(self.proven, 'r', 'p_first', 'p_last', zone)}"
         names = {"name": identifier(self.view.name), "select": self._columns_of(self.rows(where))}
         return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
 

@@ -8,8 +8,8 @@ from functools import partial
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.generation.declared_rows import declared_rows
 from views_sql.generation.grouped_read import create_grouped_read, drop_grouped_read
-from views_sql.generation.names import identifier, quoted
-from views_sql.generation.row_view import create_row_view, drop_row_view
+from views_sql.generation.names import identifier, literal, quoted
+from views_sql.generation.row_view import create_row_view, drop_row_view, users_view
 from views_sql.generation.stored_columns import (
     TEMPLATE_VERSION,
     distinct_measures,
@@ -28,13 +28,17 @@ def create_users(application: ProvenApplication, number: int) -> list[str]:
     if application.users is None or application.user_key is None:
         return []
     table = f"{quoted(application.users.schema)}.{quoted(application.users.name)}"
-    select = f"SELECT u.{quoted(application.user_key)} AS user_key FROM {table} u"  # nosec B608  # names are quoted
-    return [f"CREATE VIEW frontview.user_{number} AS {select}"]
+    columns, zones = f"u.{quoted(application.user_key)} AS user_key", ""
+    if application.zone_column is not None:
+        name = f"u.{quoted(application.zone_column)}::text"
+        columns += f", {name} AS zone_name, COALESCE(z.zone, {literal(application.zone)}) AS zone"
+        zones = f" LEFT JOIN frontview.zone z ON z.name = {name}"
+    return [f"CREATE VIEW {users_view(number)} AS SELECT {columns} FROM {table} u{zones}"]  # nosec B608  # names are quoted
 
 
 def drop_users(application: ProvenApplication, number: int) -> list[str]:
     """Return the DDL that drops it."""
-    return [] if application.users is None else [f"DROP VIEW frontview.user_{number}"]
+    return [] if application.users is None else [f"DROP VIEW {users_view(number)}"]
 
 
 def create_declared_view(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:
@@ -44,7 +48,7 @@ def create_declared_view(application: ProvenApplication, view: ProvenView, numbe
     """
     name = view_name(view, number)
     rows = declared_rows(view, maintained(view, number), partial(select_rows, view, number))
-    statements = [*create_row_view(view, name), *create_from_live_rows(rows.view, rows, TEMPLATE_VERSION)]
+    statements = [*create_row_view(view, name, number), *create_from_live_rows(rows.view, rows, TEMPLATE_VERSION)]
     for measure in distinct_measures(view):
         hidden = maintained_values(view, measure, number)
         values = declared_rows(view, hidden, partial(select_values, view, measure, number))

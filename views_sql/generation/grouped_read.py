@@ -10,6 +10,7 @@ from views_sql.generation.read_measures import settings, sort_value
 from views_sql.generation.read_range import ReadRange, read_range
 from views_sql.generation.read_statements import statements
 from views_sql.generation.rights import allow, close
+from views_sql.generation.row_view import users_view
 from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
 from views_sql.loader import fill_in, read_sql
 
@@ -32,7 +33,7 @@ def drop_grouped_read(name: str) -> list[str]:
 
 def _names(application: ProvenApplication, view: ProvenView, number: int) -> dict[str, str]:
     """Return what the template leaves open."""
-    days = read_range(application, view)
+    days = read_range(application, view, number)
     return {
         "name": view_name(view, number),
         "dimensions": ",".join(map(identifier, view.dimensions)),
@@ -68,7 +69,7 @@ def _no_user(application: ProvenApplication, number: int, days: ReadRange) -> st
     if application.users is None:
         return ""
     return (
-        f"IF NOT EXISTS (SELECT FROM frontview.user_{number} u WHERE u.user_key = p_user) THEN\n"  # nosec B608  # a number
+        f"IF NOT EXISTS (SELECT FROM {users_view(number)} u WHERE u.user_key = p_user) THEN\n"  # nosec B608  # a number
         f"        RETURN frontview.end_read(state, NULL, {days.names['no_answer']});\n    END IF;"
     )
 

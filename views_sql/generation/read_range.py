@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.declaration.served import DEFAULT_DAYS
 from views_sql.generation.names import literal
+from views_sql.generation.row_view import zone_of
 
 _VARIABLES = """zone CONSTANT text := {zone};
     last_day date := COALESCE(p_to, (now() AT TIME ZONE zone)::date);
@@ -74,9 +75,9 @@ class ReadRange:
         return len(self.sides) > 1
 
 
-def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
+def read_range(application: ProvenApplication, view: ProvenView, number: int) -> ReadRange:
     """Return the parts about days of the function that reads a view."""
-    zone = literal(view.source.zone or application.zone)
+    zone = _zone(application, view, number)
     if view.source.time_kind is None:
         until = {"valid_until": f"frontview.end_of_day(now(), {zone})"}
         return replace(_WITHOUT_DAYS, names=_WITHOUT_DAYS.names | until)
@@ -86,13 +87,13 @@ def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
         "range_variables": _VARIABLES.format(zone=zone, default_days=min(DEFAULT_DAYS, int(view.longest_days))),
         "range_checks": _CHECKS.format(longest_days=int(view.longest_days)),
         "days_read": "LEAST(first_day, earlier_first), last_day",
-        "valid_until": f"frontview.end_of_day(now(), {zone})",
+        "valid_until": "frontview.end_of_day(now(), zone)",
         "period_count": f"(SELECT count(*) FROM {_STARTS})",  # nosec B608  # names and literals are checked
         "period_number": "(f.period - first_day)",
         "head": _HEAD,
         "period_member": """CASE WHEN unit IS NOT NULL THEN '"period":' || to_json(f.period)::text END""",
         "period_of_start": "GREATEST(t.start::date, first_day)",
-        "no_answer": f"first_day, last_day, frontview.end_of_day(now(), {zone})",
+        "no_answer": "first_day, last_day, frontview.end_of_day(now(), zone)",
     }
     return ReadRange(
         names,
@@ -102,6 +103,13 @@ def read_range(application: ProvenApplication, view: ProvenView) -> ReadRange:
         ),
         f"{_STARTS} t (start)",
     )
+
+
+def _zone(application: ProvenApplication, view: ProvenView, number: int) -> str:
+    """Return the expression of the zone whose day it is: the view's, or else the user's own."""
+    if view.source.default_zone is None and (view.source.zone or application.zone_column is None):
+        return literal(view.source.zone or application.zone)
+    return zone_of(number, "p_user", application.zone)
 
 
 def _period(day: str) -> str:

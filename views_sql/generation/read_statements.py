@@ -137,7 +137,7 @@ class _Statement:
         return [
             f"SELECT {period} AS period{self._group(side, of_rows=True)}{columns} FROM frontview.{name}_row v\n"  # nosec B608  # names are checked
             f"    WHERE {counted.wanted} AND v.user_key = p_user"
-            f"{' AND ' + days_between(self.view, 'v', first, last) if first else ''}"
+            f"{' AND ' + days_between(self.view, 'v', first, last, 'zone') if first else ''}"
             f"{filter_of(self.view, of_rows=True)}"
             for (_, side), (first, last, period) in zip(self.sides, self.days.sides, strict=False)
         ]

@@ -5,21 +5,29 @@ asked for, and the condition on the day is exact.
 """
 
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
+from views_sql.generation.declared_capture import day_of
 from views_sql.generation.names import dollar_quoted, identifier, literal
 from views_sql.generation.stored_columns import frozen_zeros
 
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
 MARGIN = "'3 hours'::interval"
+# Where each user has a zone: no zone is as much as a day away from UTC.
+ANY_ZONE_MARGIN = "'30 hours'::interval"
 # A stored zone that puts its own clocks back or forward moves the bound, too.
 STORED_ZONE_MARGIN = "'6 hours'::interval"
 
 
-def create_row_view(view: ProvenView, name: str) -> list[str]:
+def users_view(number: int) -> str:
+    """Return the name of the view of the declared users, with their zones if they have any."""
+    return f"frontview.user_{number}"
+
+
+def create_row_view(view: ProvenView, name: str, number: int) -> list[str]:
     """Return the DDL of the row view ``frontview.<name>_row``, with a constant for the NULL of each enum.
 
     The constant is the label that is first now, kept by its number: another may come before it, or rename it.
     """
-    create, select = f"CREATE VIEW frontview.{identifier(name)}_row AS\n", view.row_select.strip().rstrip(";")
+    create, select = f"CREATE VIEW frontview.{identifier(name)}_row AS\n", _select(view, number)
     zeros = frozen_zeros(view)
     if not zeros:
         return [create + select]
@@ -31,21 +39,48 @@ def create_row_view(view: ProvenView, name: str) -> list[str]:
     return [f"DO {dollar_quoted(f'BEGIN EXECUTE {parts}; END')}"]
 
 
+def _select(view: ProvenView, number: int) -> str:
+    """Return the SELECT of the row view: what PostgreSQL accepted, with the days of users' own zones."""
+    select = view.row_select.strip().rstrip(";")
+    if view.source.default_zone is None:
+        return select
+    day = day_of(view.source, "r.at", f"COALESCE(u.zone, {literal(view.source.default_zone)})")
+    columns = "".join(f", r.{identifier(column.name)}" for column in view.columns)
+    return (
+        f"SELECT r.user_key, r.at, {day} AS day{columns} FROM (\n{select}\n) r\n"  # nosec B608  # names and literals are checked
+        f"LEFT JOIN {users_view(number)} u ON u.user_key = r.user_key"
+    )
+
+
+def zone_of_user(view: ProvenView, number: int, user: str) -> str:
+    """Return the expression of the zone whose days are a user's; ``user`` is an expression without sub-queries."""
+    if view.source.default_zone is None:
+        return literal(view.source.zone or "UTC")
+    return zone_of(number, user, view.source.default_zone)
+
+
+def zone_of(number: int, user: str, default: str) -> str:
+    """Return the expression of a user's own zone."""
+    found = f"SELECT u.zone FROM {users_view(number)} u WHERE u.user_key = {user}"  # nosec B608  # names are checked
+    return f"COALESCE(({found}), {literal(default)})"
+
+
 def drop_row_view(name: str) -> list[str]:
     """Return the DDL that drops it."""
     return [f"DROP VIEW frontview.{identifier(name)}_row"]
 
 
-def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> str:
+def days_between(view: ProvenView, rows: str, first: str, last: str | None, zone: str | None = None) -> str:
     """Return the condition that rows of the row view have one of the days ``first`` to ``last``, both expressions.
 
     :param last: None: there is no last day.
+    :param zone: an expression of the zone whose days they are, where each user has one; None: the rows are of many users.
     """
     earliest = f"GREATEST({first}, '{FIRST_DAY}'::date)"
-    conditions = [f"{rows}.at >= {_begin(view, earliest)}", f"{rows}.day >= {first}"]
+    conditions = [f"{rows}.at >= {_begin(view, earliest, zone)}", f"{rows}.day >= {first}"]
     if last is not None:
         latest = f"LEAST({last}, '{LAST_DAY}'::date)"
-        conditions += [f"{rows}.at {_end(view, latest)}", f"{rows}.day <= {last}"]
+        conditions += [f"{rows}.at {_end(view, latest, zone)}", f"{rows}.day <= {last}"]
     return " AND ".join(conditions)
 
 
@@ -54,17 +89,22 @@ def counts(view: ProvenView, rows: str) -> str:
     return f"{rows}.user_key IS NOT NULL" + (f" AND {rows}.day IS NOT NULL" if view.source.time_kind else "")
 
 
-def _begin(view: ProvenView, day: str) -> str:
-    return day if view.source.time_kind == "date" else _midnight(view, day, "-")
+def _begin(view: ProvenView, day: str, zone: str | None) -> str:
+    return day if view.source.time_kind == "date" else _midnight(view, day, "-", zone)
 
 
-def _end(view: ProvenView, day: str) -> str:
-    return f"<= {day}" if view.source.time_kind == "date" else f"< {_midnight(view, f'({day} + 1)', '+')}"
+def _end(view: ProvenView, day: str, zone: str | None) -> str:
+    return f"<= {day}" if view.source.time_kind == "date" else f"< {_midnight(view, f'({day} + 1)', '+', zone)}"
 
 
-def _midnight(view: ProvenView, day: str, sign: str) -> str:
-    """Return the midnight that begins a day in the view's zone, less or plus the margin, as a value of the time."""
-    midnight = f"({day}::timestamp AT TIME ZONE {literal(view.source.zone or 'UTC')})"
+def _midnight(view: ProvenView, day: str, sign: str, zone: str | None) -> str:
+    """Return the midnight that begins a day, less or plus the margin, as a value of the time."""
+    margin, place = STORED_ZONE_MARGIN, literal(view.source.zone or "UTC")
     if view.source.time_kind == "timestamptz":
-        return f"{midnight} {sign} {MARGIN}"
-    return f"({midnight} {sign} {STORED_ZONE_MARGIN}) AT TIME ZONE {literal(view.source.stored_zone)}"
+        margin = MARGIN
+    if view.source.default_zone is not None:
+        margin, place = (margin, zone) if zone else (ANY_ZONE_MARGIN, place)
+    midnight = f"({day}::timestamp AT TIME ZONE {place}) {sign} {margin}"
+    if view.source.time_kind == "timestamptz":
+        return midnight
+    return f"({midnight}) AT TIME ZONE {literal(view.source.stored_zone)}"

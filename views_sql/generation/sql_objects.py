@@ -1,4 +1,4 @@
-"""The DDL of a type or function whose whole text is in one file (no template), and of the schema they are in.
+"""The DDL of a type, view or function whose whole text is in one file (no template), and of the schema they are in.
 
 Invariant: EXECUTE is revoked from PUBLIC on every function, and nothing is dropped with CASCADE.
 """
@@ -12,7 +12,7 @@ from views_sql.generation.names import identifier, literal
 from views_sql.generation.rights import GRANT_RIGHTS, close
 from views_sql.loader import read_sql
 
-_CREATE = re.compile(r"^CREATE (TYPE|FUNCTION) ", re.MULTILINE)
+_CREATE = re.compile(r"^CREATE (TYPE|VIEW|FUNCTION) ", re.MULTILINE)
 
 
 def fingerprint(text: str) -> str:
@@ -40,7 +40,7 @@ def create_sql_object(name: str, version: int) -> list[str]:
     comment = literal(f"frontview {name} version {version} {fingerprint(text)}")
     kind = _kind(text)
     statements = [text, f"COMMENT ON {kind} frontview.{identifier(name)} IS {comment}"]
-    return statements if kind == "TYPE" else [*statements, close(name), GRANT_RIGHTS]
+    return statements if kind != "FUNCTION" else [*statements, close(name), GRANT_RIGHTS]
 
 
 def drop_sql_object(name: str, version: int) -> list[str]:
@@ -54,8 +54,8 @@ def replace_sql_object(name: str, version: int) -> list[str]:
 
 
 def _kind(text: str) -> str:
-    """Return TYPE or FUNCTION, whichever the file creates."""
+    """Return TYPE, VIEW or FUNCTION, whichever the file creates."""
     found = _CREATE.search(text)
     if found is None:
-        raise CatalogError("an SQL file of an object begins with CREATE TYPE or CREATE FUNCTION")
+        raise CatalogError("an SQL file of an object begins with CREATE TYPE, VIEW or FUNCTION")
     return found.group(1)

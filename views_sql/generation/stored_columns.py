@@ -44,6 +44,11 @@ def view_name(view: ProvenView, number: int) -> str:
     return identifier(f"{view.name}_{number}")
 
 
+def existence_source(number: int) -> str:
+    """Return the name of the source that says whether a user exists and what zone it has; no view's name ends so."""
+    return f"existence_{number}_of_user"
+
+
 def values_name(view: ProvenView, measure: ProvenMeasure, number: int) -> str:
     """Return the name of the hidden view of a distinct measure; it ends in no number, as other views do."""
     name = f"{view.name}_{number}_{measure.name}_values"
@@ -137,7 +142,7 @@ def maintained(view: ProvenView, number: int) -> MaintainedView:
     return MaintainedView(
         view_name(view, number),
         number,
-        (view.source.name,),
+        _sources(view, number),
         tuple(column.name for column in key_columns(view)),
         tuple(column.name for column in columns if column.merge == "sum") if daily else (),
         day_column="day" if daily else None,
@@ -151,11 +156,16 @@ def maintained_values(view: ProvenView, measure: ProvenMeasure, number: int) -> 
     return MaintainedView(
         values_name(view, measure, number),
         number,
-        (view.source.name,),
+        _sources(view, number),
         (*(column.name for column in key_columns(view)), "value"),
         (ROW_COUNT,) if daily else (),
         day_column="day" if daily else None,
     )
+
+
+def _sources(view: ProvenView, number: int) -> tuple[str, ...]:
+    """Return the sources of a view's rows: a new zone of a user changes the days of them all."""
+    return (view.source.name, *(() if view.source.default_zone is None else (existence_source(number),)))
 
 
 def _of_measure(measure: ProvenMeasure) -> Iterator[Stored]:

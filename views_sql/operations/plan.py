@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from views_sql.declaration.application import Application
-from views_sql.declaration.proven import ProvenApplication, ProvenSource, ProvenView
+from views_sql.declaration.proven import ProvenApplication, ProvenSource, ProvenView, Watched
 from views_sql.declaration.resolved import resolved
 from views_sql.generation.declared_capture import capture_declared
 from views_sql.generation.declared_view import create_declared_view, create_users
 from views_sql.generation.grouped_read import create_grouped_read
-from views_sql.generation.stored_columns import view_name
+from views_sql.generation.stored_columns import existence_source, view_name
 from views_sql.operations.installed import Installed, InstalledView
 
 _MADE = ("users", "existence", "capture", "stored")
@@ -89,12 +89,14 @@ def generated(application: ProvenApplication, view: ProvenView, number: int) -> 
 
 
 def users_source(application: ProvenApplication, number: int) -> ProvenSource | None:
-    """Return what captures whether a user exists, None without declared users. No view's name ends like its name."""
+    """Return what captures whether a user exists and, where users have zones, in which; None without declared users."""
     if application.users is None or application.user_key is None:
         return None
-    name = f"existence_{number}_of_user"
+    zone = () if application.zone_column is None else (Watched(application.zone_column),)
     long_keys = application.key_kind == "text"
-    return ProvenSource(name, application.users, application.user_key, None, None, None, "UTC", (), long_keys)
+    return ProvenSource(
+        existence_source(number), application.users, application.user_key, None, None, None, "UTC", zone, long_keys
+    )
 
 
 def _changes(proven: ProvenApplication, old: Installed | None, number: int) -> Iterator[Change]:

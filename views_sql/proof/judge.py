@@ -48,9 +48,9 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
 
 def _judge_users(connection: Connection, declared: UserTable, place: Place) -> Users:
     """Return whose views these are, as far as it can be said."""
-    users = Users(None, None, declared.zone, Zones(connection), [], expected=declared.table is not None)
+    users = Users(None, None, declared.zone.default, Zones(connection), [], expected=declared.table is not None)
     with short_transaction(connection), _faults_of(place):
-        users.zones.check(declared.zone, place / "zone")
+        users.zones.check(declared.zone.default, place / "zone" / "default" if declared.zone.column else place / "zone")
         if declared.table is None:
             if declared.key or declared.name:
                 named = place / ("key" if declared.key else "name")
@@ -58,8 +58,10 @@ def _judge_users(connection: Connection, declared: UserTable, place: Place) -> U
         elif table := find_table(connection, declared.table, place / "table"):
             key = keys.user_key(connection, declared, table, place / "key")
             users = replace(users, table=table, key=key, keys=[(key, place / "key")] if key else [])
+            if declared.zone.column is not None:
+                users = replace(users, zone_column=users.zones.column(table, declared.zone, place / "zone"))
             if declared.name is not None:
-                Probe(connection, table, declared.zone).expression(declared.name, place / "name")
+                Probe(connection, table, declared.zone.default).expression(declared.name, place / "name")
     return users
 
 
@@ -95,7 +97,8 @@ def _verdict(
             claim=of.user.claim,
             users=users.table.proven if users.table else None,
             user_key=users.key.name if users.key else None,
-            zone=of.user.zone,
+            zone=of.user.zone.default,
             views=tuple(one.proven for one in accepted),
+            zone_column=users.zone_column.name if users.zone_column else None,
         )
     return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), tuple(findings.advice), ())

@@ -38,6 +38,8 @@ KIND_OF_INSTALLED = {"bigint": "integer", "text": "text", "uuid": "uuid"}
 class Users:
     """Whose views these are.
 
+    :param zone: whose days are counted, or of users who have no zone of their own.
+    :param zone_column: with each user's own zone, if one is declared and there.
     :param keys: every column of a user key that was found, with its place.
     :param expected: a table of users is declared, whether it was found or not.
     """
@@ -48,6 +50,7 @@ class Users:
     zones: Zones
     keys: list[tuple[Column, Place]]
     expected: bool
+    zone_column: Column | None = None
 
 
 def user_key(connection: Connection, declared: UserTable, users: Table, place: Place) -> Column | None:

@@ -20,6 +20,7 @@ VIEW = "frontview_row_view"
 class RowView:
     """What a row view is made of.
 
+    :param own_zones: whether days are those of each user's own zone; ``zone`` is that of users without one.
     :param columns: expressions by their name in the row view.
     :param where: only rows for which all of these are true.
     """
@@ -31,13 +32,18 @@ class RowView:
     stored_zone: str
     columns: dict[str, Expression]
     where: tuple[Expression, ...]
+    own_zones: bool = False
 
-    def select(self, sample: str = "") -> str:
-        """Return its text, from the whole table or from a sample of it; it holds the author's."""
+    def select(self, sample: str = "", *, days: bool = True) -> str:
+        """Return its text, from the whole table or from a sample of it; it holds the author's.
+
+        :param days: whether it has the column ``day``, which days of users' own zones do not have before the join.
+        """
         shown = [f"{_cast(self.user)} AS user_key"]
         if self.time:
             shown.append(f"{_cast(self.time)} AS at")
-            shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
+            if days:
+                shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
         where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
         return f"SELECT {', '.join(shown)} FROM {self.table.sql} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
@@ -83,7 +89,7 @@ def day_of(time: Column, zone: str, stored_zone: str) -> str:
 def deparsed(connection: Connection, view: RowView) -> tuple[str, dict[str, Column]]:
     """Return the definition of a row view as PostgreSQL spells it, without its semicolon, and its columns."""
     with attempt(connection):
-        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {view.select()}")
+        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {view.select(days=not view.own_zones)}")
         oid = value(connection, "SELECT %s::regclass::oid::bigint", f"pg_temp.{VIEW}")
         text = value(connection, "SELECT pg_get_viewdef(%s::oid)", oid)
         return text.strip().removesuffix(";"), columns_of(connection, oid)

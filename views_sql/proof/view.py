@@ -64,8 +64,9 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
     if user is None or len(place.findings.faults) > before or not users.zones.known(zone):
         return None
     advise_indexes(connection, table, user, time, place)
-    return _judged(connection, view, RowView(table, user, time, zone, view.stored_zone, parts.columns, parts.where),
-                   parts, place)  # fmt: skip
+    own = view.zone is None and users.zone_column is not None and time is not None and time.type.base != "date"
+    rows = RowView(table, user, time, zone, view.stored_zone, parts.columns, parts.where, own)
+    return _judged(connection, view, rows, parts, place)
 
 
 def time_column(table: Table, declared: str, zone: str, place: Place) -> Column | None:
@@ -121,7 +122,8 @@ def _measure(probe: Probe, name: str, of: Measure, columns: dict[str, Expression
 
 def _judged(connection: Connection, view: View, rows: RowView, parts: Parts, place: Place) -> Judged | None:
     text, shown = deparsed(connection, rows)
-    expected = ["user_key", *(["at", "day"] if rows.time else []), *parts.columns]
+    days = ["at"] if rows.own_zones else ["at", "day"]
+    expected = ["user_key", *(days if rows.time else []), *parts.columns]
     if list(shown) != expected:
         place.refuse(f"its expressions do not fit together: the row view has the columns {', '.join(shown)}")
         return None
@@ -149,10 +151,11 @@ def _source(view: View, rows: RowView, parts: Parts) -> ProvenSource:
         user_column=rows.user.name,
         time_column=rows.time.name if rows.time else None,
         time_kind=kind,
-        zone=None if kind in {None, "date"} else rows.zone,
+        zone=None if kind in {None, "date"} else "UTC" if rows.own_zones else rows.zone,
         stored_zone=rows.stored_zone,
         watched=_watched(rows.table, parts.all),
         long_keys=rows.user.type.long,
+        default_zone=rows.zone if rows.own_zones else None,
     )
 
 

@@ -28,7 +28,9 @@ def _users(verdict: Verdict, application: Application) -> str:
 def _view(view: ProvenView, price: Price | None) -> list[str]:
     source = view.source
     day = "no days" if source.time_column is None else f"days of {source.time_column}"
-    if source.zone:
+    if source.default_zone:
+        day += f" in each user's own zone, or else {source.default_zone}"
+    elif source.zone:
         day += f" in {source.zone}"
     what = [f"{view.name}: {source.table.schema}.{source.table.name} by {', '.join([source.user_column, day])}"]
     what.append(f"  measures {', '.join(measure.name for measure in view.measures)}")

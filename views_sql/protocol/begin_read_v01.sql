@@ -34,7 +34,7 @@ BEGIN
         unmarked_from := pg_snapshot_xmax(newest.marked);
         unmarked_open := ARRAY(SELECT pg_snapshot_xip(newest.marked));
         SELECT array_agg(
-            ROW (m.source, m.day, CASE
+            ROW (m.source, m.day + d.days, CASE
                 WHEN m.xid IS NULL THEN m.drain_id
                 -- Of a backlog: a later drain will mark it.
                 WHEN pg_visible_in_snapshot(m.xid, newest.snapshot) THEN newest.drain_id + 1
@@ -63,7 +63,10 @@ BEGIN
             SELECT k.source, k.day, NULL, k.drain_id FROM frontview.stale_key k WHERE k.user_id = p_user
             UNION ALL
             SELECT k.source, k.day, NULL, k.drain_id FROM frontview.stale_key k WHERE k.user_id IS NULL
-        ) m;
+        ) m
+        -- The days of marks are local already, those of the log are perhaps UTC's.
+        LEFT JOIN frontview.source s ON s.source = m.source AND m.xid IS NOT NULL
+        CROSS JOIN generate_series(-COALESCE(s.day_slack, 0), COALESCE(s.day_slack, 0)) d (days);
         -- Marks that all these views cover are kept for others.
         IF marks IS NOT NULL AND NOT EXISTS (
             SELECT FROM unnest(marks) m

@@ -93,11 +93,17 @@ BEGIN
             last.marking IS NULL AND u.log_rows <= many AND last.marked::text = last.snapshot::text AS by_key
         FROM (SELECT count(*) AS log_rows FROM unmarked) u
     ), changed AS MATERIALIZED (
-        SELECT DISTINCT u.user_id, u.source, u.day FROM unmarked u WHERE (SELECT w.at_once FROM way w)
+        SELECT DISTINCT u.user_id, u.source, u.day + d.days AS day
+        -- Where each user has a time zone the UTC day is logged, which touches no local day but its neighbours.
+        FROM unmarked u LEFT JOIN frontview.source s USING (source)
+        CROSS JOIN generate_series(-COALESCE(s.day_slack, 0), COALESCE(s.day_slack, 0)) d (days)
+        WHERE (SELECT w.at_once FROM way w)
     ), ranges AS MATERIALIZED (
         -- Of very many keys, those of a user are fed as one range of days: caches drop more days of these users than
         -- they must, and nothing of others.
-        SELECT l.user_id, l.source, min(l.day) AS first_day, max(l.day) AS last_day, count(*) AS log_rows
+        SELECT
+            l.user_id, l.source, min(l.day - COALESCE(s.day_slack, 0)) AS first_day,
+            max(l.day + COALESCE(s.day_slack, 0)) AS last_day, count(*) AS log_rows
         FROM (
             (SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid >= unseen ORDER BY l.xid)
             UNION ALL
@@ -106,7 +112,7 @@ BEGIN
                 SELECT l.user_id, l.source, l.day FROM frontview.change_log l WHERE l.xid BETWEEN o.xid AND o.xid
                 ORDER BY l.xid
             ) late
-        ) l
+        ) l LEFT JOIN frontview.source s USING (source)
         WHERE (SELECT NOT w.by_key FROM way w)
         GROUP BY l.user_id, l.source, isfinite(l.day)
     ), taken_from_backlog AS (
@@ -117,7 +123,9 @@ BEGIN
         INSERT INTO frontview.stale_key (user_id, source, day, drain_id, generation)
         SELECT c.user_id, c.source, c.day, last.drain_id + 1, taken.generation
         FROM (
-            SELECT b.user_id, b.source, b.day FROM taken_from_backlog b
+            SELECT b.user_id, b.source, b.day + d.days AS day
+            FROM taken_from_backlog b LEFT JOIN frontview.source s USING (source)
+            CROSS JOIN generate_series(-COALESCE(s.day_slack, 0), COALESCE(s.day_slack, 0)) d (days)
             UNION
             SELECT n.user_id, n.source, n.day FROM changed n
         ) c CROSS JOIN taken

@@ -20,9 +20,10 @@ BEGIN
         WHERE k.source = ANY (tier.sources) AND k.drain_id > p_drain
         AND k.day < tier.first_day AND (k.day >= p_before OR k.day = '-infinity')
     ) OR EXISTS (
-        SELECT FROM frontview.change_log l
+        SELECT FROM frontview.change_log l INNER JOIN frontview.source s USING (source)
         WHERE l.xid >= pg_snapshot_xmin(p_snapshot) AND NOT pg_visible_in_snapshot(l.xid, p_snapshot)
-        AND l.source = ANY (tier.sources) AND l.day < tier.first_day AND (l.day >= p_before OR l.day = '-infinity')
+        AND l.source = ANY (tier.sources) AND l.day - s.day_slack < tier.first_day
+        AND (l.day + s.day_slack >= p_before OR l.day = '-infinity')
     ) THEN
         RETURN FALSE;
     END IF;
