@@ -8,7 +8,7 @@ from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
-from views_sql.generation.row_view import counts, days_between, zone_of_user
+from views_sql.generation.row_view import counts, days_between, row_view, rows_of_user
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
@@ -25,7 +25,7 @@ _RUNS = (
 class DeclaredRows(LiveRows):
     """The live rows of a view over a row view.
 
-    :param rows: returns the SELECT that groups those rows ``r`` of the row view that meet a condition.
+    :param rows: returns the SELECT that groups rows ``r`` of the row view, from an item with its conditions.
     """
 
     proven: ProvenView
@@ -33,12 +33,11 @@ class DeclaredRows(LiveRows):
 
     def since(self, first: str) -> str:
         """Return the SELECT of the rows from a day on, with a bound on the time for an index that begins with it."""
-        return self._columns_of(self.rows(f"r.user_key IS NOT NULL AND {days_between(self.proven, 'r', first, None)}"))
+        return self._columns_of(self._of_days(first, None))
 
     def of_all(self, first: str, before: str) -> str:
         """Return the item of all users' rows from the day ``first`` on and before another."""
-        days = days_between(self.proven, "r", first, f"{before} - 1")
-        return f"({self.rows(f'r.user_key IS NOT NULL AND {days}')}) v"
+        return f"({self._of_days(first, f'{before} - 1')}) v"
 
     def of_user(self, user: str, first: str, last: str) -> str:
         """Return the item of a user's rows of the days ``first`` to ``last``."""
@@ -53,12 +52,16 @@ class DeclaredRows(LiveRows):
         """Return the DDL of the function that reads a user's rows of some days; PostgreSQL puts it into its callers."""
         if self.view.day_column is None:
             return []
-        zone = zone_of_user(self.proven, self.view.version, "p_user")
-        where = f"r.user_key = p_user AND {days_between(self.proven, 'r', 'p_first', 'p_last', zone)}"
-        names = {"name": identifier(self.view.name), "select": self._columns_of(self.rows(where))}
+        item = rows_of_user(self.proven, self.view.version, "r", "p_user", "p_first", "p_last", None)
+        names = {"name": identifier(self.view.name), "select": self._columns_of(self.rows(item))}
         return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
+
+    def _of_days(self, first: str, last: str | None) -> str:
+        days = days_between(self.proven, "r", first, last)
+        return self.rows(f"{row_view(self.proven, self.view.version)} r WHERE r.user_key IS NOT NULL AND {days}")
 
 
 def declared_rows(proven: ProvenView, view: MaintainedView, rows: Callable[[str], str]) -> DeclaredRows:
     """Return the live rows of a maintained view that is made of a declared one."""
-    return DeclaredRows(view, rows(counts(proven, "r")), proven, rows)
+    everything = f"{row_view(proven, view.version)} r WHERE {counts(proven, 'r')}"
+    return DeclaredRows(view, rows(everything), proven, rows)

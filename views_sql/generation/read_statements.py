@@ -29,7 +29,7 @@ from views_sql.generation.read_measures import (
     value_of,
 )
 from views_sql.generation.read_range import ReadRange
-from views_sql.generation.row_view import days_between
+from views_sql.generation.row_view import row_view, rows_of_user
 from views_sql.generation.stored_columns import (
     TEMPLATE_VERSION,
     distinct_measures,
@@ -113,7 +113,7 @@ class _Statement:
         hidden = distinct_measures(self.view)
         for place, it in enumerate(self.counted, 1):
             if is_live(it.measures[0]):
-                parts.append((it.rows, self._base_rows(name, it)))
+                parts.append((it.rows, self._base_rows(it)))
             else:
                 values = values_name(self.view, hidden[place - 1], self.number)
                 parts.append((it.rows, self._merged(values, f"place_{place}", list(it.columns), it.wanted)))
@@ -132,15 +132,18 @@ class _Statement:
             for (_, side), (first, last, period) in zip(self.sides, self.days.sides, strict=False)
         ]
 
-    def _base_rows(self, name: str, counted: Counted) -> list[str]:
+    def _base_rows(self, counted: Counted) -> list[str]:
         columns = _listed(f"v.{identifier(it)}" for it in counted.columns)
         return [
-            f"SELECT {period} AS period{self._group(side, of_rows=True)}{columns} FROM frontview.{name}_row v\n"  # nosec B608  # names are checked
-            f"    WHERE {counted.wanted} AND v.user_key = p_user"
-            f"{' AND ' + days_between(self.view, 'v', first, last, 'zone') if first else ''}"
-            f"{filter_of(self.view, of_rows=True)}"
+            f"SELECT {period} AS period{self._group(side, of_rows=True)}{columns}\n"  # nosec B608  # names are checked
+            f"    FROM {self._rows_of_user(first, last)} AND {counted.wanted}{filter_of(self.view, of_rows=True)}"
             for (_, side), (first, last, period) in zip(self.sides, self.days.sides, strict=False)
         ]
+
+    def _rows_of_user(self, first: str, last: str) -> str:
+        if not first:
+            return f"{row_view(self.view, self.number)} v WHERE v.user_key = p_user"
+        return rows_of_user(self.view, self.number, "v", "p_user", first, last, "zone")
 
     def _group(self, side: str, *, of_rows: bool) -> str:
         return _listed((f"{side} AS side", *group_columns(self.view, of_rows=of_rows))) if self.grouped else ""

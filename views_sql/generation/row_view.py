@@ -1,7 +1,8 @@
 """The row view of a declared view, and how its rows are found by an index that has the time in it.
 
 Invariant: only the row view names columns of the application's tables. The bounds on the time are wider than the days
-asked for, and the condition on the day is exact.
+asked for, and the condition on the day is exact. Where days are those of users' own zones, rows have their days by a
+join with the users, and those of one user by that user's zone: joined, it would be looked up again for each row.
 """
 
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
@@ -9,6 +10,7 @@ from views_sql.generation.declared_capture import day_of
 from views_sql.generation.names import dollar_quoted, identifier, literal
 from views_sql.generation.stored_columns import frozen_zeros
 
+FIRST, LAST = f"'{FIRST_DAY}'::date", f"'{LAST_DAY}'::date"
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
 MARGIN = "'3 hours'::interval"
 # Where each user has a zone: no zone is as much as a day away from UTC.
@@ -22,12 +24,27 @@ def users_view(number: int) -> str:
     return f"frontview.user_{number}"
 
 
+def row_view(view: ProvenView, number: int) -> str:
+    """Return the name of the row view."""
+    return f"frontview.{identifier(f'{view.name}_{number}')}_row"
+
+
 def create_row_view(view: ProvenView, name: str, number: int) -> list[str]:
     """Return the DDL of the row view ``frontview.<name>_row``, with a constant for the NULL of each enum.
 
     The constant is the label that is first now, kept by its number: another may come before it, or rename it.
     """
-    create, select = f"CREATE VIEW frontview.{identifier(name)}_row AS\n", _select(view, number)
+    create, select = f"CREATE VIEW frontview.{identifier(name)}_row AS\n", view.row_select.strip().rstrip(";")
+    if view.source.default_zone is not None:
+        joined = _with_days(view, f"COALESCE(u.zone, {literal(view.source.default_zone)})", f"frontview.{name}_undated")
+        users = f"LEFT JOIN {users_view(number)} u ON u.user_key = r.user_key"
+        undated = f"CREATE VIEW frontview.{identifier(name)}_undated AS\n"
+        return [*_with_zeros(view, undated, select), f"{create}{joined} {users}"]
+    return _with_zeros(view, create, select)
+
+
+def _with_zeros(view: ProvenView, create: str, select: str) -> list[str]:
+    """Return the DDL of a view of rows, with the constants of :func:`create_row_view`."""
     zeros = frozen_zeros(view)
     if not zeros:
         return [create + select]
@@ -39,24 +56,28 @@ def create_row_view(view: ProvenView, name: str, number: int) -> list[str]:
     return [f"DO {dollar_quoted(f'BEGIN EXECUTE {parts}; END')}"]
 
 
-def _select(view: ProvenView, number: int) -> str:
-    """Return the SELECT of the row view: what PostgreSQL accepted, with the days of users' own zones."""
-    select = view.row_select.strip().rstrip(";")
-    if view.source.default_zone is None:
-        return select
-    day = day_of(view.source, "r.at", f"COALESCE(u.zone, {literal(view.source.default_zone)})")
-    columns = "".join(f", r.{identifier(column.name)}" for column in view.columns)
-    return (
-        f"SELECT r.user_key, r.at, {day} AS day{columns} FROM (\n{select}\n) r\n"  # nosec B608  # names and literals are checked
-        f"LEFT JOIN {users_view(number)} u ON u.user_key = r.user_key"
-    )
+def _with_days(view: ProvenView, zone: str, rows: str) -> str:
+    """Return the SELECT of rows ``r`` with their days in a zone, an expression."""
+    names = [*(column.name for column in view.columns), *frozen_zeros(view)]
+    columns = "".join(f", r.{identifier(name)}" for name in names)
+    return f"SELECT r.user_key, r.at, {day_of(view.source, 'r.at', zone)} AS day{columns} FROM {rows} r"  # nosec B608  # names and literals are checked
 
 
-def zone_of_user(view: ProvenView, number: int, user: str) -> str:
-    """Return the expression of the zone whose days are a user's; ``user`` is an expression without sub-queries."""
+def rows_of_user(view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str | None) -> str:
+    """Return the item of a FROM clause with a user's rows of the days ``first`` to ``last``, and its conditions.
+
+    :param rows: what the query calls the rows.
+    :param zone: an expression of the user's own zone, if it is at hand.
+    """
+    name = identifier(f"{view.name}_{number}")
     if view.source.default_zone is None:
-        return literal(view.source.zone or "UTC")
-    return zone_of(number, user, view.source.default_zone)
+        return f"frontview.{name}_row {rows} WHERE {rows}.user_key = {user} AND {days_between(view, rows, first, last)}"
+    found, place = "", zone
+    if zone is None:
+        found, place = f"(SELECT {zone_of(number, user, view.source.default_zone)} AS zone OFFSET 0) z, ", "z.zone"
+    bounds = f"r.user_key = {user} AND {_at_between(view, 'r', first, last, place)}"
+    dated = _with_days(view, place or "", f"{found}frontview.{name}_undated")
+    return f"({dated} WHERE {bounds}) {rows} WHERE {rows}.day >= {first} AND {rows}.day <= {last}"
 
 
 def zone_of(number: int, user: str, default: str) -> str:
@@ -67,21 +88,25 @@ def zone_of(number: int, user: str, default: str) -> str:
 
 def drop_row_view(name: str) -> list[str]:
     """Return the DDL that drops it."""
-    return [f"DROP VIEW frontview.{identifier(name)}_row"]
+    return [f"DROP VIEW frontview.{identifier(name)}_row", f"DROP VIEW IF EXISTS frontview.{name}_undated"]
 
 
-def days_between(view: ProvenView, rows: str, first: str, last: str | None, zone: str | None = None) -> str:
+def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> str:
     """Return the condition that rows of the row view have one of the days ``first`` to ``last``, both expressions.
 
     :param last: None: there is no last day.
-    :param zone: an expression of the zone whose days they are, where each user has one; None: the rows are of many users.
     """
-    earliest = f"GREATEST({first}, '{FIRST_DAY}'::date)"
-    conditions = [f"{rows}.at >= {_begin(view, earliest, zone)}", f"{rows}.day >= {first}"]
-    if last is not None:
-        latest = f"LEAST({last}, '{LAST_DAY}'::date)"
-        conditions += [f"{rows}.at {_end(view, latest, zone)}", f"{rows}.day <= {last}"]
-    return " AND ".join(conditions)
+    exact = f"{rows}.day >= {first}" + (f" AND {rows}.day <= {last}" if last is not None else "")
+    return f"{_at_between(view, rows, first, last, None)} AND {exact}"
+
+
+def _at_between(view: ProvenView, rows: str, first: str, last: str | None, zone: str | None) -> str:
+    """Return the condition that rows may have one of these days, by their time.
+
+    :param zone: an expression of the zone whose days they are, where each user has one; None: of many users' rows.
+    """
+    bound = f"{rows}.at >= {_begin(view, f'GREATEST({first}, {FIRST})', zone)}"
+    return bound if last is None else f"{bound} AND {rows}.at {_end(view, f'LEAST({last}, {LAST})', zone)}"
 
 
 def counts(view: ProvenView, rows: str) -> str:

@@ -122,17 +122,20 @@ def distinct_measures(view: ProvenView) -> list[ProvenMeasure]:
     return [measure for measure in view.measures if measure.verb == "distinct" and not is_live(measure)]
 
 
-def select_rows(view: ProvenView, number: int, where: str) -> str:
-    """Return the SELECT that computes the view's rows from those rows ``r`` of its row view that meet a condition."""
-    return _grouped(view, number, list(key_columns(view)), list(value_columns(view)), where)
+def select_rows(view: ProvenView, item: str) -> str:
+    """Return the SELECT that computes the view's rows from rows ``r`` of its row view.
+
+    :param item: of a FROM clause, with its conditions.
+    """
+    return _grouped(list(key_columns(view)), list(value_columns(view)), item)
 
 
-def select_values(view: ProvenView, measure: ProvenMeasure, number: int, where: str) -> str:
+def select_values(view: ProvenView, measure: ProvenMeasure, item: str) -> str:
     """Return the same of the hidden view of a distinct measure: a row for each value."""
     argument = f"r.{identifier(measure.argument or '')}"
     counted = f" AND r.{identifier(measure.where)}" if measure.where else ""
     key = [*key_columns(view), Stored("value", _short(argument, argument_type(view, measure)))]
-    return _grouped(view, number, key, [Stored(ROW_COUNT, "count(*)")], f"{where} AND {argument} IS NOT NULL{counted}")
+    return _grouped(key, [Stored(ROW_COUNT, "count(*)")], f"{item} AND {argument} IS NOT NULL{counted}")
 
 
 def maintained(view: ProvenView, number: int) -> MaintainedView:
@@ -193,10 +196,7 @@ def _short(argument: str, kind: str) -> str:
     )
 
 
-def _grouped(view: ProvenView, number: int, key: list[Stored], values: list[Stored], where: str) -> str:
+def _grouped(key: list[Stored], values: list[Stored], item: str) -> str:
     columns = ",\n    ".join(f"{column.expression} AS {identifier(column.name)}" for column in (*key, *values))
     groups = ", ".join(column.expression for column in key)
-    return (
-        f"SELECT\n    {columns}\nFROM frontview.{view_name(view, number)}_row r\n"  # nosec B608  # names are checked
-        f"WHERE {where}\nGROUP BY {groups}"
-    )
+    return f"SELECT\n    {columns}\nFROM {item}\nGROUP BY {groups}"  # nosec B608  # names are checked
