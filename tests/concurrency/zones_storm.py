@@ -73,8 +73,8 @@ visits = "count"
 least = { min = "amount", live = true }
 """
 ASKED = {
-    "visits": "SELECT (frontview.visits_1_read(%s, %s, %s, 'day', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, %s)).*",
-    "written": "SELECT (frontview.written_1_read(%s, %s, %s, 'day', NULL, NULL, NULL, NULL, NULL, NULL, %s)).*",
+    "visits": f"SELECT (frontview.visits_1_read(%s, %s, %s, 'day', {'NULL, ' * 8}%s)).*",
+    "written": f"SELECT (frontview.written_1_read(%s, %s, %s, 'day', {'NULL, ' * 6}%s)).*",
 }
 ROWS = "SELECT e.at, e.written, e.amount FROM public.event e WHERE e.member_id = %s"
 ZONE = "SELECT m.timezone FROM public.member m WHERE m.id = %s"
@@ -230,9 +230,8 @@ class ZonesStorm(Storm):
         tally.patched += row[4] > 0
         given, wanted = _by_day(view, row[0]), _expected(view, events, ZoneInfo(ZONES[zone[0]]), first, last)
         if given != wanted:
-            wrong = {
-                day: (given.get(day), wanted.get(day)) for day in {*given, *wanted} if given.get(day) != wanted.get(day)
-            }
+            days = [day for day in {*given, *wanted} if given.get(day) != wanted.get(day)]
+            wrong = {day: (given.get(day), wanted.get(day)) for day in days}
             tally.differences.append(f"{view} of {member} in {zone[0]}, {first} to {last}, {row[1:6]}: {wrong}")
 
 

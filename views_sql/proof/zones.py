@@ -56,7 +56,7 @@ class Zones:
             (place / "column").refuse(no_column(table, declared.column or ""))
         elif column.generated == "v" or (column.type.base not in TEXTS and column.type.kind != "e"):
             (place / "column").refuse(
-                f"{column.name} is of type {column.type.name}: the zone of a user is a text or an enum, in a stored column"
+                f"{column.name} is of type {column.type.name}: a user's zone is a text or an enum, in a stored column"
             )
         else:
             self._count_unknown(table, column, declared, place)
@@ -65,11 +65,9 @@ class Zones:
 
     def _count_unknown(self, table: Table, column: Column, declared: UserZone, place: Place) -> None:
         """Say how many users have a zone that is none; refuse them if they are more than one in a hundred."""
-        found = rows(
-            self.connection,
-            f"SELECT u.zone, count(*) FROM (SELECT {quoted(column.name)}::text AS zone FROM {table.sql} LIMIT {MOST_USERS}) u"  # nosec B608  # names are quoted
-            " GROUP BY u.zone ORDER BY count(*) DESC, u.zone",
-        )
+        some = f"SELECT {quoted(column.name)}::text AS zone FROM {table.sql} LIMIT {MOST_USERS}"  # nosec B608  # names are quoted
+        counted = f"SELECT u.zone, count(*) FROM ({some}) u GROUP BY u.zone ORDER BY count(*) DESC, u.zone"  # nosec B608  # names are quoted
+        found = rows(self.connection, counted)
         known = self.names | rails_zones().keys()
         users = sum(count for _, count in found)
         unknown = [(zone, count) for zone, count in found if zone is not None and zone not in known]
@@ -78,7 +76,7 @@ class Zones:
         number = sum(count for _, count in unknown)
         named = ", ".join(f"{zone[:40]!r}" for zone, _ in unknown[:3])
         said = (
-            f"{number:,} of {users:,} users have a time zone that PostgreSQL knows no full name of ({named}); their days "
+            f"{number:,} of {users:,} users have a time zone that is no full name of PostgreSQL's ({named}); their days "
             f"are those of {declared.default}"
         )
         if number > users * UNKNOWN_SHARE and declared.unknown == "refused":
