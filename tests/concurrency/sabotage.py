@@ -57,6 +57,25 @@ def drain_log_by_highest_xid(url: str) -> None:
     rewrite_function(url, BEGIN_READ, "l.xid BETWEEN o.xid AND o.xid", "FALSE")
 
 
+def mark_the_logged_day_only(url: str) -> None:
+    rewrite_function(url, DRAIN, "COALESCE(s.day_slack, 0)", "0")
+
+
+def read_the_logged_day_only(url: str) -> None:
+    rewrite_function(url, BEGIN_READ, "COALESCE(s.day_slack, 0)", "0")
+
+
+def leave_changes_of_zones_out(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE frontview.view_state SET sources = sources[1:1]")
+
+
+def read_from_midnight_to_midnight(url: str) -> None:
+    """Find the rows of a day by its midnights: in Havana and the Azores, an autumn day begins an hour before."""
+    days = "frontview.visits_1_days(frontview.user_key, date, date)"
+    rewrite_function(url, days, "'03:00:00'::interval", "'00:00:00'::interval")
+
+
 def keep_marks_while_a_refresh_runs(url: str) -> None:
     rewrite_function(url, DRAIN, "bool_or(a.attempts % 2 = 1)", "FALSE")
 

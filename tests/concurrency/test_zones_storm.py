@@ -1,11 +1,12 @@
 """Answers are exact where each user has a time zone of their own and changes it, whatever runs beside."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from refresher.refreshing import compaction
+from tests.concurrency import sabotage
 from tests.concurrency.sabotage import mark_backlogs_of_few_changes
 from tests.concurrency.zones_storm import ZonesStorm, install_members
 from tests.fix_postgres import Server, migrate
@@ -40,3 +41,21 @@ def test_answers_are_exact_while_users_change_their_zones(
     assert storm.comparisons >= wanted
     assert sum(tally.patched for tally in storm.tallies) > wanted / 4
     assert storm.refreshes.get("moved", 0) >= 5
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    "leave_out",
+    [
+        sabotage.mark_the_logged_day_only,
+        sabotage.read_the_logged_day_only,
+        sabotage.leave_changes_of_zones_out,
+        sabotage.read_from_midnight_to_midnight,
+    ],
+)
+def test_the_storm_finds_what_is_left_out(members_url: str, leave_out: Callable[[str], None]) -> None:
+    leave_out(members_url)
+
+    storm = ZonesStorm(members_url, seconds=120, comparisons=10**9).run()
+
+    assert storm.differences != []

@@ -25,7 +25,9 @@ from views_sql.operations.plan import plan
 from views_sql.operations.steps import steps
 from views_sql.proof.judge import judge
 
-MEMBERS = 4
+AT_FIRST = ("America/Havana", "Atlantic/Azores", "UTC", "Asia/Kathmandu")  # A member is in each.
+MEMBERS = len(AT_FIRST)
+TWO_MIDNIGHTS = (date(2025, 11, 2), date(2025, 10, 26))  # In Havana, and on the Azores.
 # In these days Havana, New York, St. John's and the Azores put their clocks back, Havana at midnight.
 FIRST, LAST = date(2025, 10, 20), date(2025, 11, 20)
 ZONES = {  # What users have, and what it means.
@@ -101,8 +103,8 @@ class ZonesStorm(Storm):
     def _fill(self) -> None:
         with connect(self.url, "storm-fill") as c:
             self.views = _views(self.url)
-            for member in range(1, MEMBERS + 1):
-                c.execute("INSERT INTO member (id, name, timezone) VALUES (%s, 'Somebody', 'UTC')", (member,))
+            for member, zone in enumerate(AT_FIRST, 1):
+                c.execute("INSERT INTO member (id, name, timezone) VALUES (%s, 'Somebody', %s)", (member, zone))
                 c.execute(
                     "INSERT INTO event (member_id, at, written, kind, amount) "
                     "SELECT %s, t.at, t.at AT TIME ZONE 'UTC', (ARRAY['a', 'b', NULL])[1 + n %% 3], n %% 7 FROM ("
@@ -137,9 +139,10 @@ class ZonesStorm(Storm):
 
     def _moment(self, chance: random.Random) -> datetime:
         """Return a moment, often one near a midnight somewhere."""
-        day = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(days=chance.randint(0, 31))
-        if chance.random() < 0.5:
-            zone = ZoneInfo(chance.choice(list(ZONES.values())))
+        some = FIRST + timedelta(days=chance.randint(0, 31))
+        day = datetime.combine(chance.choice((some, *TWO_MIDNIGHTS)), datetime.min.time(), UTC)
+        if chance.random() < 0.7:
+            zone = ZoneInfo(chance.choice((*ZONES.values(), *AT_FIRST)))
             local = day.replace(tzinfo=zone, fold=chance.randint(0, 1))
             return local.astimezone(UTC) + timedelta(seconds=chance.choice((-3601, -1, 0, 1, 1800, 3600, 5400)))
         return day + timedelta(seconds=chance.randint(0, 86_399))

@@ -76,7 +76,7 @@ class Zones:
         number = sum(count for _, count in unknown)
         named = ", ".join(f"{zone[:40]!r}" for zone, _ in unknown[:3])
         said = (
-            f"{number:,} of {users:,} users have a time zone that is no full name of PostgreSQL's ({named}); their days "
+            f"{number:,} of {users:,} users have a time zone that is no full name of PostgreSQL ({named}); their days "
             f"are those of {declared.default}"
         )
         if number > users * UNKNOWN_SHARE and declared.unknown == "refused":
