@@ -93,6 +93,8 @@ class ProvenView:
         one), ``day`` (the guarded local day), and ``columns``; only rows for which the view's ``where`` is true.
     :param trusted: functions outside pg_catalog that the author vouches for and that it calls, with their arguments.
     :param dimensions: columns of the row view by the dimension's name.
+    :param select: the file of the author's SELECT from which its rows come; None: they are the table's.
+    :param more_sources: what is captured of the other tables that a SELECT of the author's reads; empty without one.
     """
 
     name: str
@@ -105,6 +107,13 @@ class ProvenView:
     region: str
     ttl_seconds: int
     trusted: tuple[str, ...] = ()
+    more_sources: tuple[ProvenSource, ...] = ()
+    select: str | None = None
+
+    @property
+    def sources(self) -> tuple[ProvenSource, ...]:
+        """Every table whose changes make rows of the view stale, first that of its rows."""
+        return (self.source, *self.more_sources)
 
 
 @dataclass(frozen=True, slots=True)

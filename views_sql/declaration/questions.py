@@ -27,7 +27,7 @@ def question_name(view: str) -> str:
 
 def question(view: ServedView) -> Dashboard:
     """Return the dashboard that stands for questions about a view."""
-    sources = frozenset({view.source} if view.users_source is None else {view.source, view.users_source})
+    sources = frozenset(view.sources if view.users_source is None else (*view.sources, view.users_source))
     return Dashboard(
         question_name(view.name),
         view.region,

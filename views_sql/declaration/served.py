@@ -49,7 +49,7 @@ class ServedView:
 
     :param daily: whether its rows have days.
     :param zone: the zone whose days are counted.
-    :param source: the captured source that its answers depend on.
+    :param sources: the captured sources that its answers depend on.
     :param users_source: the one that says whether a user exists; None without a table of users.
     """
 
@@ -60,7 +60,7 @@ class ServedView:
     longest_days: int
     region: str
     ttl_seconds: int
-    source: str
+    sources: tuple[str, ...]
     dimensions: tuple[ServedDimension, ...]
     measures: tuple[ServedMeasure, ...]
     users_source: str | None = None
@@ -130,6 +130,7 @@ def from_json(content: dict[str, Any]) -> ServedApplication:
                 **view
                 | {
                     "number": int(view["number"]),
+                    "sources": tuple(view["sources"]),
                     "dimensions": tuple(ServedDimension(**it) for it in view["dimensions"]),
                     "measures": tuple(ServedMeasure(**it) for it in view["measures"]),
                 }
@@ -151,7 +152,7 @@ def _view(declared: View, proven: ProvenView, zone: str, number: int) -> ServedV
         proven.longest_days,
         proven.region,
         proven.ttl_seconds,
-        proven.source.name,
+        tuple(source.name for source in proven.sources),
         tuple(ServedDimension(name, it.type, it.nullable) for name, it in proven.dimensions.items()),
         tuple(
             ServedMeasure(

@@ -137,7 +137,7 @@ def maintained(view: ProvenView, number: int) -> MaintainedView:
     return MaintainedView(
         view_name(view, number),
         number,
-        (view.source.name,),
+        tuple(source.name for source in view.sources),
         tuple(column.name for column in key_columns(view)),
         tuple(column.name for column in columns if column.merge == "sum") if daily else (),
         day_column="day" if daily else None,
@@ -151,7 +151,7 @@ def maintained_values(view: ProvenView, measure: ProvenMeasure, number: int) -> 
     return MaintainedView(
         values_name(view, measure, number),
         number,
-        (view.source.name,),
+        tuple(source.name for source in view.sources),
         (*(column.name for column in key_columns(view)), "value"),
         (ROW_COUNT,) if daily else (),
         day_column="day" if daily else None,

@@ -74,7 +74,9 @@ def plan(declared: Application, proven: ProvenApplication, old: Installed | None
 
 def generated(application: ProvenApplication, view: ProvenView, number: int) -> InstalledView:
     """Return a view under the names of a declaration, with its DDL."""
-    view = replace(view, source=replace(view.source, name=view_name(view, number)))
+    name = view_name(view, number)
+    more = (replace(source, name=f"{name}_s{place}") for place, source in enumerate(view.more_sources, 2))
+    view = replace(view, source=replace(view.source, name=name), more_sources=tuple(more))
     read = create_grouped_read(application, view, number)
     stored = create_declared_view(application, view, number)[: -len(read)]
     return InstalledView(
@@ -82,7 +84,7 @@ def generated(application: ProvenApplication, view: ProvenView, number: int) -> 
         view,
         tuple(create_users(application, number)),
         tuple(capture_declared(existence)) if (existence := users_source(application, number)) else (),
-        tuple(capture_declared(view.source)),
+        tuple(tuple(capture_declared(source)) for source in view.sources),
         tuple(stored),
         tuple(read),
     )

@@ -78,7 +78,8 @@ def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int
         if users and view.number not in numbers and view.number not in kept:
             yield _Captured(users, view.existence, "the existence of users")
         numbers.add(view.number)
-        yield _Captured(view.proven.source, view.capture, view.proven.name)
+        for source, statements in zip(view.proven.sources, view.capture, strict=True):
+            yield _Captured(source, statements, view.proven.name)
 
 
 def _captures(captured: Iterable[_Captured]) -> Iterator[Step]:

@@ -22,6 +22,7 @@ class RowView:
 
     :param columns: expressions by their name in the row view.
     :param where: only rows for which all of these are true.
+    :param selected: a SELECT whose rows take the place of the table's.
     """
 
     table: Table
@@ -31,6 +32,12 @@ class RowView:
     stored_zone: str
     columns: dict[str, Expression]
     where: tuple[Expression, ...]
+    selected: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where its rows come from, as an item of FROM; it holds the author's SELECT, if there is one."""
+        return self.table.sql if self.selected is None else f"(\n{self.selected}\n) frontview_select"
 
     def select(self, sample: str = "") -> str:
         """Return its text, from the whole table or from a sample of it; it holds the author's."""
@@ -40,7 +47,7 @@ class RowView:
             shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
         where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
-        return f"SELECT {', '.join(shown)} FROM {self.table.sql} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
+        return f"SELECT {', '.join(shown)} FROM {self.origin} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
 
 
 def _short_key(user: Column) -> list[str]:

@@ -1,10 +1,9 @@
 """One declared view: its table, its keys, its expressions, its row view; faults in the order of the declaration."""
 
-import re
 from dataclasses import dataclass
 
 from views_sql.declaration.application import Measure, View
-from views_sql.declaration.proven import ProvenMeasure, ProvenSource, ProvenView, Watched
+from views_sql.declaration.proven import ProvenMeasure, ProvenSource, ProvenView
 from views_sql.proof import keys, measures, origins, rights
 from views_sql.proof.columns import Column
 from views_sql.proof.expressions import Expression, Probe
@@ -12,11 +11,10 @@ from views_sql.proof.findings import Place
 from views_sql.proof.indexes import advise_indexes
 from views_sql.proof.keys import Users
 from views_sql.proof.row_view import RowView, deparsed, row_column
+from views_sql.proof.select import Selected, judge_select, same_column
 from views_sql.proof.session import Connection
-from views_sql.proof.tables import Table, find_table, no_column
-from views_sql.proof.value_types import TIMES
-
-NAME = re.compile(r"\w+")
+from views_sql.proof.sources import source_of, time_column
+from views_sql.proof.tables import find_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,6 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
     for name, declared in (("zone", view.zone), ("stored_zone", view.stored_zone)):
         if declared is not None:
             users.zones.check(declared, place / name)
-    if view.select is not None:
-        (place / "select").refuse("a SELECT of one's own comes with a later version; declare the table itself")
     if table is None:
         return None
     rights.check_owner(connection, table, place / "table")
@@ -60,33 +56,35 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
         users.keys.append((user, place / "user"))
     time = time_column(table, view.time, zone, place / "time") if view.time is not None else None
     origins.check_trust(connection, view.trust, place / "trust")
-    parts = _parts(Probe(connection, table, zone, view.trust), view, place)
+    selected = judge_select(connection, view, table, zone, users, place) if view.select_text is not None else None
+    if view.select_text is not None and selected is None:
+        return None
+    rows = selected.rows if selected else table
+    parts = _parts(Probe(connection, rows, zone, view.trust), view, place)
     if user is None or len(place.findings.faults) > before or not users.zones.known(zone):
         return None
     advise_indexes(connection, table, user, time, place)
-    return _judged(connection, view, RowView(table, user, time, zone, view.stored_zone, parts.columns, parts.where),
-                   parts, place)  # fmt: skip
+    source = source_of(view.name, table, user, time, (zone, view.stored_zone), _read(parts, selected))
+    if selected:
+        user, time = _of_select(selected, user, time, place)
+        if user is None:
+            return None
+    of = RowView(rows, user, time, zone, view.stored_zone, parts.columns, parts.where,
+                 selected.text if selected else None)  # fmt: skip
+    return _judged(connection, view, of, parts, source, selected, place)
 
 
-def time_column(table: Table, declared: str, zone: str, place: Place) -> Column | None:
-    """Return the column of a row's time, or None after a fault was added."""
-    column = table.columns.get(declared)
-    if column is None:
-        meant = [name for name in NAME.findall(declared) if name in table.columns]
-        if NAME.fullmatch(declared) or not meant:
-            place.refuse(no_column(table, declared))
-        else:
-            place.refuse(
-                f"{declared} is an expression, which may depend on the session's TimeZone: "
-                f"name the column {meant[0]}, its day is taken in {zone}"
-            )
-    elif column.type.base not in TIMES:
-        place.refuse(f"{column.name} is of type {column.type.name}: a time is a date, timestamp or timestamptz")
-    elif column.generated == "v":
-        place.refuse(f"{column.name} is a virtual generated column, which triggers see as NULL; name a stored column")
-    else:
-        return column
-    return None
+def _read(parts: Parts, selected: Selected | None) -> list[str]:
+    """Return the columns of the view's table on which a row's part in the view depends."""
+    return [*selected.read] if selected else [name for of in parts.all for name in of.reads]
+
+
+def _of_select(
+    selected: Selected, user: Column, time: Column | None, place: Place
+) -> tuple[Column | None, Column | None]:
+    """Return the columns of the SELECT for user and time; None and None after a fault was added."""
+    found = same_column(selected, user, place / "user"), time and same_column(selected, time, place / "time")
+    return found if found[0] and bool(found[1]) == bool(time) else (None, None)
 
 
 def _parts(probe: Probe, view: View, place: Place) -> Parts:
@@ -119,16 +117,25 @@ def _measure(probe: Probe, name: str, of: Measure, columns: dict[str, Expression
     return measures.proven_measure(name, of, argument, filtered=where is not None)
 
 
-def _judged(connection: Connection, view: View, rows: RowView, parts: Parts, place: Place) -> Judged | None:
+def _judged(
+    connection: Connection,
+    view: View,
+    rows: RowView,
+    parts: Parts,
+    source: ProvenSource,
+    selected: Selected | None,
+    place: Place,
+) -> Judged | None:
     text, shown = deparsed(connection, rows)
     expected = ["user_key", *(["at", "day"] if rows.time else []), *parts.columns]
     if list(shown) != expected:
         place.refuse(f"its expressions do not fit together: the row view has the columns {', '.join(shown)}")
         return None
+    trusted = [name for of in parts.all for name in of.trusted]
     dimensions = {name: row_column(f"d_{name}", parts.columns[f"d_{name}"]) for name in view.dimensions}
     proven = ProvenView(
         name=view.name,
-        source=_source(view, rows, parts),
+        source=source,
         row_select=text,
         dimensions=dimensions,
         columns=tuple(row_column(name, of) for name, of in parts.columns.items()),
@@ -136,29 +143,8 @@ def _judged(connection: Connection, view: View, rows: RowView, parts: Parts, pla
         longest_days=view.longest_days,
         region=view.region,
         ttl_seconds=view.ttl_seconds,
-        trusted=tuple(dict.fromkeys(name for of in parts.all for name in of.trusted)),
+        trusted=tuple(dict.fromkeys([*(selected.trusted if selected else ()), *trusted])),
+        more_sources=selected.more if selected else (),
+        select=view.select,
     )
     return Judged(proven, rows, place)
-
-
-def _source(view: View, rows: RowView, parts: Parts) -> ProvenSource:
-    kind = TIMES[rows.time.type.base] if rows.time else None
-    return ProvenSource(
-        name=view.name,
-        table=rows.table.proven,
-        user_column=rows.user.name,
-        time_column=rows.time.name if rows.time else None,
-        time_kind=kind,
-        zone=None if kind in {None, "date"} else rows.zone,
-        stored_zone=rows.stored_zone,
-        watched=_watched(rows.table, parts.all),
-        long_keys=rows.user.type.long,
-    )
-
-
-def _watched(table: Table, expressions: list[Expression]) -> tuple[Watched, ...]:
-    """Return the columns on which a row's part in the view depends, in the table's order."""
-    read = {name for of in expressions for name in of.reads}
-    return tuple(
-        Watched(name, as_text=column.type.compared_as_text) for name, column in table.columns.items() if name in read
-    )

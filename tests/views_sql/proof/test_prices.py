@@ -52,8 +52,8 @@ def test_a_large_table_is_sampled(
     monkeypatch.setattr(prices, "READ_BYTES", 200_000)
     (price,) = court.judge(order_view(), priced=True).prices
     assert not price.exact
-    assert 1500 < price.rows < 6000
-    assert 50 < price.groups < 900
+    assert 300 < price.rows < 12_000  # Rolled back rows of other tests lie between them, so few pages have any.
+    assert 10 < price.groups < 1800
 
 
 def test_a_view_that_saves_nothing_names_the_dimension(court: Court, filled: psycopg.Connection[Any]) -> None:
@@ -137,7 +137,7 @@ def test_the_words_of_a_verdict(court: Court, filled: psycopg.Connection[Any]) -
         "  grouped by status",
         "  a change of status, total counts",
     ]
-    assert said[6].startswith("  3,000 rows make 300 groups, about ")
+    assert said[6].startswith("  3,000 rows make 300 groups: about ")
     assert said[8] == "To be run in the database, before frontview migrate:"
     assert said[-1] == "PostgreSQL accepts it. Run the statements above, then frontview plan --write."
 
