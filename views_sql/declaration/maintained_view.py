@@ -91,7 +91,9 @@ class Dashboard:
     :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
     :param required: arguments without which the question cannot be asked.
     :param defaults: values of arguments that a request does not give, where these are not None.
-    :param zone: whose day it is where the answer says so, so that it holds until that day ends; None: it does not.
+    :param shown: a function of the user key that returns what the answer shows of its user: ``name``, ``zone`` and the
+        day that it is there, ``today``; None: the answer shows nothing of the user.
+    :param zone: shown in place of the user's own zone; None: that one is.
     :param resolved: returns the parameters of an answer from its arguments and its last day; None: the arguments.
     :param live: names the measures that are computed from base rows, given the arguments.
     """
@@ -106,6 +108,7 @@ class Dashboard:
     required: tuple[str, ...] = ()
     defaults: Mapping[str, Hashable] = field(default_factory=dict, hash=False)
     zone: str | None = None
+    shown: str | None = None
     resolved: Callable[[Mapping[str, Any], date | None], Mapping[str, Any]] | None = None
     live: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _given: ()
 

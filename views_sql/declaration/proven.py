@@ -121,6 +121,8 @@ class ProvenApplication:
     """A declaration that may be installed.
 
     :param users: the table of users, if one is declared.
+    :param users_select: where users have names: the deparsed SELECT of ``user_key`` and ``name`` of each.
+    :param users_watched: the columns that a user's name depends on.
     """
 
     key_kind: KeyKind
@@ -129,3 +131,5 @@ class ProvenApplication:
     user_key: str | None
     zone: str
     views: tuple[ProvenView, ...]
+    users_select: str | None = None
+    users_watched: tuple[Watched, ...] = ()

@@ -13,6 +13,7 @@ from views_sql.declaration.application import Application, View
 from views_sql.declaration.proven import KeyKind, ProvenApplication, ProvenView
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+LONGEST_USER_NAME = 200  # Characters of the name that answers show; each entry of the cache keeps one.
 DEFAULT_DAYS = 30  # The range of a request that names no day, where the view may be asked for as many.
 
 
@@ -69,6 +70,11 @@ class ServedView:
     def function(self) -> str:
         """The function that answers questions about it."""
         return f"frontview.{self.name}_{self.number}_read"
+
+    @property
+    def user_shown(self) -> str:
+        """The function that says what answers show of their user."""
+        return f"frontview.user_{self.number}_shown"
 
     @property
     def shown(self) -> tuple[str, ...]:

@@ -6,9 +6,12 @@ Invariant: every name that is made carries the number of the declaration, so tha
 from functools import partial
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.declaration.served import LONGEST_USER_NAME
+from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.declared_rows import declared_rows
 from views_sql.generation.grouped_read import create_grouped_read, drop_grouped_read
-from views_sql.generation.names import identifier, quoted
+from views_sql.generation.names import identifier, literal, quoted
+from views_sql.generation.rights import allow, close
 from views_sql.generation.row_view import create_row_view, drop_row_view
 from views_sql.generation.stored_columns import (
     TEMPLATE_VERSION,
@@ -21,20 +24,34 @@ from views_sql.generation.stored_columns import (
     view_name,
 )
 from views_sql.generation.tiers import create_from_live_rows, drop_maintained_view
+from views_sql.loader import fill_in, read_sql
 
 
 def create_users(application: ProvenApplication, number: int) -> list[str]:
-    """Return the DDL of the view of the keys of the declared users, ``frontview.user_<number>``; none without them."""
-    if application.users is None or application.user_key is None:
-        return []
-    table = f"{quoted(application.users.schema)}.{quoted(application.users.name)}"
-    select = f"SELECT u.{quoted(application.user_key)} AS user_key FROM {table} u"  # nosec B608  # names are quoted
-    return [f"CREATE VIEW frontview.user_{number} AS {select}"]
+    """Return the DDL of the view of declared users, ``frontview.user_<number>``, and of what answers show of one."""
+    shown = f"user_{number}_shown"
+    found = "NULL::text"
+    statements = []
+    if application.users is not None and application.user_key is not None:
+        select = application.users_select or (
+            f"SELECT u.{quoted(application.user_key)} AS user_key FROM {quoted_table(application.users)} u"  # nosec B608  # names are quoted
+        )
+        statements.append(f"CREATE VIEW frontview.user_{number} AS {select}")
+    if application.users_select is not None:
+        found = f"(SELECT left(u.name, {LONGEST_USER_NAME}) FROM frontview.user_{number} u WHERE u.user_key = p_user)"  # nosec B608  # names are checked
+    names = {"number": str(int(number)), "name": found, "zone": literal(application.zone)}
+    text = fill_in(read_sql("user_shown", TEMPLATE_VERSION), names)
+    return [*statements, text, close(shown), *allow("frontview_web", (shown,), ("EXECUTE",), as_owner=True)]
 
 
 def drop_users(application: ProvenApplication, number: int) -> list[str]:
-    """Return the DDL that drops it."""
-    return [] if application.users is None else [f"DROP VIEW frontview.user_{number}"]
+    """Return the DDL that drops them."""
+    function = f"frontview.user_{number}_shown"
+    drop = [
+        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
+        f"DROP FUNCTION {function}",
+    ]
+    return drop if application.users is None else [*drop, f"DROP VIEW frontview.user_{number}"]
 
 
 def create_declared_view(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:

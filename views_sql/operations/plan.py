@@ -91,12 +91,16 @@ def generated(application: ProvenApplication, view: ProvenView, number: int) -> 
 
 
 def users_source(application: ProvenApplication, number: int) -> ProvenSource | None:
-    """Return what captures whether a user exists, None without declared users. No view's name ends like its name."""
+    """Return what captures whether a user exists and the user's name, None without declared users.
+
+    No view's name ends like its name.
+    """
     if application.users is None or application.user_key is None:
         return None
     name = f"existence_{number}_of_user"
     long_keys = application.key_kind == "text"
-    return ProvenSource(name, application.users, application.user_key, None, None, None, "UTC", (), long_keys)
+    watched = application.users_watched
+    return ProvenSource(name, application.users, application.user_key, None, None, None, "UTC", watched, long_keys)
 
 
 def _changes(proven: ProvenApplication, old: Installed | None, number: int) -> Iterator[Change]:

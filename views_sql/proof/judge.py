@@ -13,12 +13,12 @@ import psycopg
 from views_sql.declaration.application import Application, UserTable, View
 from views_sql.declaration.proven import KeyKind, ProvenApplication
 from views_sql.proof import keys, rights
-from views_sql.proof.expressions import Probe
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.prices import price_of
 from views_sql.proof.session import Connection, short_transaction
 from views_sql.proof.tables import find_table
+from views_sql.proof.user_names import user_name
 from views_sql.proof.verdict import Verdict
 from views_sql.proof.view import Judged, judge_view
 from views_sql.proof.zones import Zones
@@ -58,8 +58,8 @@ def _judge_users(connection: Connection, declared: UserTable, place: Place) -> U
         elif table := find_table(connection, declared.table, place / "table"):
             key = keys.user_key(connection, declared, table, place / "key")
             users = replace(users, table=table, key=key, keys=[(key, place / "key")] if key else [])
-            if declared.name is not None:
-                Probe(connection, table, declared.zone).expression(declared.name, place / "name")
+            if declared.name is not None and key is not None:
+                users = replace(users, name=user_name(connection, declared, table, key, place / "name"))
     return users
 
 
@@ -96,6 +96,8 @@ def _verdict(
             users=users.table.proven if users.table else None,
             user_key=users.key.name if users.key else None,
             zone=of.user.zone,
+            users_select=users.name.select if users.name else None,
+            users_watched=users.name.watched if users.name else (),
             views=tuple(one.proven for one in accepted),
         )
     return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), tuple(findings.advice), ())

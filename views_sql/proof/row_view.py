@@ -89,8 +89,13 @@ def day_of(time: Column, zone: str, stored_zone: str) -> str:
 
 def deparsed(connection: Connection, view: RowView) -> tuple[str, dict[str, Column]]:
     """Return the definition of a row view as PostgreSQL spells it, without its semicolon, and its columns."""
+    return read_back(connection, view.select())
+
+
+def read_back(connection: Connection, select: str) -> tuple[str, dict[str, Column]]:
+    """Return a SELECT as PostgreSQL spells it, without its semicolon, and its columns; it may hold author's text."""
     with attempt(connection):
-        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {view.select()}")
+        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {select}")
         oid = value(connection, "SELECT %s::regclass::oid::bigint", f"pg_temp.{VIEW}")
         text = value(connection, "SELECT pg_get_viewdef(%s::oid)", oid)
         return text.strip().removesuffix(";"), columns_of(connection, oid)

@@ -20,8 +20,7 @@ def source_of(
     :param zones: the zone whose days are counted, and the one that a timestamp without time zone is in.
     :param read: names of columns on which rows of the view depend.
     """
-    kind, read = TIMES[time.type.base] if time else None, set(read)
-    watched = (Watched(name, as_text=it.type.compared_as_text) for name, it in table.columns.items() if name in read)
+    kind = TIMES[time.type.base] if time else None
     return ProvenSource(
         name=name,
         table=table.proven,
@@ -30,9 +29,15 @@ def source_of(
         time_kind=kind,
         zone=None if kind in {None, "date"} else zones[0],
         stored_zone=zones[1],
-        watched=tuple(watched),
+        watched=watched_columns(table, read),
         long_keys=user.type.long,
     )
+
+
+def watched_columns(table: Table, read: Iterable[str]) -> tuple[Watched, ...]:
+    """Return columns with how their values are compared, in the table's order."""
+    names = set(read)
+    return tuple(Watched(name, as_text=it.type.compared_as_text) for name, it in table.columns.items() if name in names)
 
 
 def time_column(table: Table, declared: str, zone: str, place: Place) -> Column | None:

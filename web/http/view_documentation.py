@@ -6,7 +6,7 @@ values.
 
 from typing import Any
 
-from views_sql.declaration.served import ServedApplication, ServedMeasure, ServedView
+from views_sql.declaration.served import LONGEST_USER_NAME, ServedApplication, ServedMeasure, ServedView
 from web.http.filter_values import filter_kind
 from web.http.openapi import (
     BEARER,
@@ -48,9 +48,13 @@ _META = {
             "required": ["id", "name", "zone", "today"],
             "properties": {
                 "id": {"type": ["integer", "string"]},
-                "name": {"type": ["string", "null"]},
-                "zone": _TEXT,
-                "today": _DATE,
+                "name": {
+                    "type": ["string", "null"],
+                    "maxLength": LONGEST_USER_NAME,
+                    "description": "As [user].name says; null where none is declared, or the user has none.",
+                },
+                "zone": _TEXT | {"description": "Whose days are counted."},
+                "today": _DATE | {"description": "The day in that zone when the answer was computed."},
             },
         },
         "live": {"type": "array", "items": _TEXT, "description": "Measures computed from base rows."},

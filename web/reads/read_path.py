@@ -127,7 +127,7 @@ def _reading(
 def _more(entry: Entry) -> str:
     """Return the members of ``meta`` about the user and the measures, of an answer that says what day it is."""
     question = entry.question
-    user = {"id": entry.key.user, "name": None, "zone": question.zone, "today": str(question.today)}
+    user = {"id": entry.key.user, "name": entry.user_name, "zone": question.zone, "today": str(question.today)}
     return f',"user":{json.dumps(user)},"live":{json.dumps(question.live)}'
 
 
