@@ -9,7 +9,7 @@ from itertools import groupby
 
 from views_sql.declaration.proven import ProvenSource
 from views_sql.generation.declared_capture import quoted_table, stop_declared
-from views_sql.generation.declared_view import drop_declared_view
+from views_sql.generation.declared_view import drop_declared_view, drop_users
 from views_sql.generation.grouped_read import drop_grouped_read
 from views_sql.generation.names import literal
 from views_sql.generation.stored_columns import view_name
@@ -62,7 +62,7 @@ def steps(plan: Plan) -> list[Step]:
         *_captures(captured),
         *_objects(plan, made),
         _declaration(plan),
-        *_drops(gone, kept),
+        *_drops(gone, plan.old, kept),
         *_releases(released),
     ]
 
@@ -107,7 +107,7 @@ def _releases(captured: Iterable[_Captured]) -> Iterator[Step]:
 def _objects(plan: Plan, made: list[InstalledView]) -> Iterator[Step]:
     """Return the step that makes everything that is not on the application's tables."""
     read = [(it.old, it.new) for it in plan.changes if it.action == "read function only" and it.old and it.new]
-    upgrade, downgrade = _creation(made), _removal(made)
+    upgrade, downgrade = _creation(made), _removal(made, plan.new)
     for old, new in read:
         drop = drop_grouped_read(view_name(new.proven, new.number))
         upgrade += [*drop, *new.read]
@@ -117,10 +117,10 @@ def _objects(plan: Plan, made: list[InstalledView]) -> Iterator[Step]:
         yield Step("views", f"Makes what {names} is read from", "nobody waits", tuple(upgrade), tuple(downgrade))
 
 
-def _drops(gone: list[InstalledView], kept: Container[int]) -> Iterator[Step]:
+def _drops(gone: list[InstalledView], of: Installed | None, kept: Container[int]) -> Iterator[Step]:
     if gone:
         lock = "reads of the declaration before wait and then fail"
-        upgrade, downgrade = _removal(gone, kept), _creation(gone, kept)
+        upgrade, downgrade = _removal(gone, of, kept), _creation(gone, kept)
         names = _listed(view.proven.name for view in gone)
         yield Step("drop_views", f"Drops what {names} was read from", lock, tuple(upgrade), tuple(downgrade))
 
@@ -156,10 +156,13 @@ def _creation(views: Iterable[InstalledView], there: Container[int] = ()) -> lis
     return statements
 
 
-def _removal(views: list[InstalledView], kept: Container[int] = ()) -> list[str]:
+def _removal(views: list[InstalledView], of: Installed | None, kept: Container[int] = ()) -> list[str]:
+    """Return the DDL that drops views, with the users of each number of which none is kept."""
     statements = [it for view in reversed(views) for it in drop_declared_view(view.proven, view.number)]
-    numbers = {view.number for view in views if view.users and view.number not in kept}
-    return [*statements, *(f"DROP VIEW frontview.user_{number}" for number in sorted(numbers))]
+    if of is not None:
+        for number in sorted({view.number for view in views if view.number not in kept}):
+            statements += drop_users(of.proven, number)
+    return statements
 
 
 def _by_table(captured: Iterable[_Captured]) -> Iterator[tuple[str, list[_Captured]]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from views_sql.proof.findings import Place
 from views_sql.proof.nearest import there_are
+from views_sql.proof.rails_zones import RAILS_ZONES
 from views_sql.proof.session import Connection, rows
 
 # How zones' names may not begin or be: files of the system that are no places, fixed offsets with the reversed sign.
@@ -42,6 +43,8 @@ class Zones:
 
 
 def _sentence(name: str, known: frozenset[str]) -> str:
+    if (meant := RAILS_ZONES.get(name)) in known:
+        return f"{name} is Rails' own name of a time zone; write the one of pg_timezone_names, {meant}"
     if NO_PLACE.fullmatch(name) or re.fullmatch(r"[A-Z]{2,5}", name):
         return (
             f"{name} is no place with rules of its own (an abbreviation, a fixed offset or a file of the system); "
