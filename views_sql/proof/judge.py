@@ -100,4 +100,4 @@ def _verdict(
             users_watched=users.name.watched if users.name else (),
             views=tuple(one.proven for one in accepted),
         )
-    return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), tuple(findings.advice), ())
+    return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), findings.needed, ())

@@ -65,7 +65,8 @@ def _asserted(views: Iterable[ProvenView]) -> Iterator[str]:
 
 def _cost(price: Price) -> str:
     if not price.rows:
-        return "no rows count yet, so nothing says what it will cost"
+        which = "rows count yet" if price.exact else "row of a sample counts"
+        return f"no {which}, so nothing says what it will cost"
     about = "" if price.exact else "about "
     stored = [f"{about}{price.rows:,} rows make {about}{price.groups:,} groups"]
     stored += [f"{groups:,} more for the values of {name}" for name, groups in price.hidden.items()]
