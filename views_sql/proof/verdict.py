@@ -27,7 +27,7 @@ class Price:
     :param bytes: of the stored rows with their index, hidden views of ``distinct`` included.
     :param hidden: rows of the hidden view of each ``distinct`` measure.
     :param population_seconds: how long the first population reads.
-    :param widest: the dimension with the most values, and how many they are; None without dimensions.
+    :param widest: the dimension with the most values, and how many they are; None where no dimension is to blame.
     """
 
     view: str

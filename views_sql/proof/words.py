@@ -67,9 +67,8 @@ def _cost(price: Price) -> str:
     if not price.rows:
         which = "rows count yet" if price.exact else "row of a sample counts"
         return f"no {which}, so nothing says what it will cost"
-    about = "" if price.exact else "about "
-    stored = [f"{about}{price.rows:,} rows make {about}{price.groups:,} groups"]
-    stored += [f"{groups:,} more for the values of {name}" for name, groups in price.hidden.items()]
+    stored = [f"{_number(price, price.rows)} rows make {_number(price, price.groups)} groups"]
+    stored += [f"{_number(price, groups)} more for the values of {name}" for name, groups in price.hidden.items()]
     seconds = max(price.population_seconds, 0.1)
     return (
         f"{', '.join(stored)}: about {_size(price.bytes)} are stored; "
@@ -77,15 +76,23 @@ def _cost(price: Price) -> str:
     )
 
 
+def _number(price: Price, number: int) -> str:
+    """Return a number; of an estimate the first two digits."""
+    if price.exact or number < 100:
+        return f"{number:,}"
+    return f"about {round(number, 2 - len(str(number))):,}"
+
+
 def _expensive(verdict: Verdict) -> list[str]:
     return [_saves_nothing(price) for price in verdict.prices if price.saves_nothing]
 
 
 def _saves_nothing(price: Price) -> str:
-    way_out = "declare fewer dimensions"
+    way_out = "since its users have few rows that could be counted together"
     if price.widest:
-        way_out = f"drop a dimension ({price.widest[0]} has {price.widest[1]:,} values)"
-    return f"view.{price.view}: {price.rows:,} rows make {price.groups:,} groups: this view saves nothing, {way_out}"
+        way_out = f"drop a dimension ({price.widest[0]} has {_number(price, price.widest[1])} values)"
+    rows, groups = _number(price, price.rows), _number(price, price.groups)
+    return f"view.{price.view}: {rows} rows make {groups} groups: this view saves nothing, {way_out}"
 
 
 def _section(title: str, entries: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -65,6 +66,28 @@ def test_a_view_that_saves_nothing_names_the_dimension(court: Court, filled: psy
     said = "\n".join(lines(_application(view), verdict))
     assert (
         "view.v: 3,000 rows make 3,000 groups: this view saves nothing, drop a dimension (ref has 3,000 values)" in said
+    )
+
+
+def test_a_view_whose_users_have_few_rows_a_day_blames_no_dimension(
+    court: Court, filled: psycopg.Connection[Any]
+) -> None:
+    filled.execute(
+        "UPDATE public.\"Order\" SET \"createdAt\" = '2020-01-01'::timestamp + total::int * interval '1 day'"
+    )
+    view = order_view(dimensions={"status": "status"})
+    said = "\n".join(lines(_application(view), court.judge(view, priced=True)))
+    assert "this view saves nothing, since its users have few rows that could be counted together" in said
+
+
+def test_of_an_estimate_two_digits_are_shown(court: Court, filled: psycopg.Connection[Any]) -> None:
+    verdict = court.judge(order_view(), priced=True)
+    price = replace(verdict.prices[0], exact=False, rows=5_066_033, groups=36_511, hidden={"ids": 812_345})
+    (told,) = [
+        line for line in lines(_application(order_view()), replace(verdict, prices=(price,))) if "groups" in line
+    ]
+    assert told.startswith(
+        "  about 5,100,000 rows make about 37,000 groups, about 810,000 more for the values of ids: about "
     )
 
 
