@@ -83,7 +83,7 @@ def _price(connection: Connection, judged: Judged, share: float) -> Price:
     if price.saves_nothing and (names := list(judged.proven.dimensions)):
         with _short(connection):
             _, days, _ = _groups(connection, sample, by_day, 1, share)
-        if days <= counted / 2:
+        if days <= min(counted / 2, groups / 1.5):
             return replace(price, widest=_widest(connection, sample, names))
     return price
 
