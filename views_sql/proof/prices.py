@@ -97,7 +97,7 @@ def _short(connection: Connection) -> Iterator[None]:
 
 
 def _timed(connection: Connection, ask: Callable[[], Answer]) -> tuple[Answer, float]:
-    """Return an answer, and the seconds that it took in a short transaction."""
+    """Return an answer from a short transaction, and how many seconds it needed."""
     with _short(connection):
         started = value(connection, CLOCK)
         answer = ask()
