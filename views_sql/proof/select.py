@@ -60,10 +60,14 @@ class Selected:
 
 
 def judge_select(
-    connection: Connection, view: View, table: Table, zone: str, users: Users, place: Place
+    connection: Connection, view: View, of: tuple[Table, Column], users: Users, place: Place
 ) -> Selected | None:
-    """Return the rows of a view's SELECT, or None after faults were added; its temporary view stays until the end."""
-    sources = list(_sources(connection, view, zone, users, place))
+    """Return the rows of a view's SELECT, or None after faults were added; its temporary view stays until the end.
+
+    :param of: the view's table, and its column of the user.
+    """
+    (table, user), zone = of, view.zone or users.zone
+    sources = list(_sources(connection, view, user, users, place))
     at = place / "select"
     text = (view.select_text or "").strip().rstrip(";").rstrip()
     if len(sources) < len(view.sources) or not _made(connection, text, at):
@@ -112,8 +116,12 @@ class _Source:
         return source_of(name, self.table, self.user, self.time, (self.zone, self.stored_zone), read)
 
 
-def _sources(connection: Connection, view: View, zone: str, users: Users, place: Place) -> Iterator[_Source]:
-    """Yield the sources without a fault."""
+def _sources(connection: Connection, view: View, like: Column, users: Users, place: Place) -> Iterator[_Source]:
+    """Yield the sources without a fault.
+
+    :param like: the column of the user of the view's table.
+    """
+    zone = view.zone or users.zone
     for number, declared in enumerate(view.sources):
         path = f"sources[{number}]"
         table = find_table(connection, declared.table, place / path)
@@ -121,7 +129,7 @@ def _sources(connection: Connection, view: View, zone: str, users: Users, place:
             continue
         rights.check_owner(connection, table, place / path)
         users.zones.check(declared.stored_zone, place / path / "stored_zone")
-        user = keys.user_column(connection, _user_of(declared, view, table), table, users, place / path / "user")
+        user = keys.user_column(connection, _user_of(declared, like, table), table, users, place / path / "user")
         time = None
         if declared.time is not None:
             time = time_column(table, declared.time, zone, place / path / "time")
@@ -130,8 +138,8 @@ def _sources(connection: Connection, view: View, zone: str, users: Users, place:
             yield _Source(path, table, user, time, zone, declared.stored_zone)
 
 
-def _user_of(declared: SourceTable, view: View, table: Table) -> str | None:
-    return declared.user or (view.user if view.user in table.columns else None)
+def _user_of(declared: SourceTable, like: Column, table: Table) -> str | None:
+    return declared.user or (like.name if like.name in table.columns else None)
 
 
 def _made(connection: Connection, text: str, place: Place) -> bool:

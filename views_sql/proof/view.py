@@ -14,7 +14,7 @@ from views_sql.proof.row_view import RowView, deparsed, row_column
 from views_sql.proof.select import Selected, judge_select, same_column
 from views_sql.proof.session import Connection
 from views_sql.proof.sources import source_of, time_column
-from views_sql.proof.tables import find_table
+from views_sql.proof.tables import Table, find_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,8 @@ class Parts:
 
 def judge_view(connection: Connection, view: View, users: Users, place: Place) -> Judged | None:
     """Return a view's proven values, or None after faults were added; in an open transaction."""
-    before = len(place.findings.faults)
+    before, zone = len(place.findings.faults), view.zone or users.zone
     table = find_table(connection, view.table, place / "table")
-    zone = view.zone or users.zone
     for name, declared in (("zone", view.zone), ("stored_zone", view.stored_zone)):
         if declared is not None:
             users.zones.check(declared, place / name)
@@ -56,35 +55,44 @@ def judge_view(connection: Connection, view: View, users: Users, place: Place) -
         users.keys.append((user, place / "user"))
     time = time_column(table, view.time, zone, place / "time") if view.time is not None else None
     origins.check_trust(connection, view.trust, place / "trust")
-    selected = judge_select(connection, view, table, zone, users, place) if view.select_text is not None else None
-    if view.select_text is not None and selected is None:
-        return None
-    rows = selected.rows if selected else table
-    parts = _parts(Probe(connection, rows, zone, view.trust), view, place)
+    selected = None
+    if view.select_text is not None:
+        selected = judge_select(connection, view, (table, user), users, place) if user else None
+        if selected is None:
+            return None
+    parts = _parts(Probe(connection, selected.rows if selected else table, zone, view.trust), view, place)
     if user is None or len(place.findings.faults) > before or not users.zones.known(zone):
         return None
     advise_indexes(connection, table, user, time, place)
     source = source_of(view.name, table, user, time, (zone, view.stored_zone), _read(parts, selected))
-    if selected:
-        user, time = _of_select(selected, user, time, place)
-        if user is None:
-            return None
-    of = RowView(rows, user, time, zone, view.stored_zone, parts.columns, parts.where,
-                 selected.text if selected else None)  # fmt: skip
-    return _judged(connection, view, of, parts, source, selected, place)
+    rows = _row_view(view, table, (user, time), zone, parts, selected, place)
+    return _judged(connection, view, rows, parts, source, selected, place) if rows else None
+
+
+def _row_view(
+    view: View,
+    table: Table,
+    columns: tuple[Column, Column | None],
+    zone: str,
+    parts: Parts,
+    selected: Selected | None,
+    place: Place,
+) -> RowView | None:
+    """Return what the row view is made of, or None after faults were added."""
+    user, time = columns
+    if selected is None:
+        return RowView(table, user, time, zone, view.stored_zone, parts.columns, parts.where)
+    shown, at = same_column(selected, user, place / "user"), None
+    if time is not None:
+        at = same_column(selected, time, place / "time")
+    if shown is None or (time is not None and at is None):
+        return None
+    return RowView(selected.rows, shown, at, zone, view.stored_zone, parts.columns, parts.where, selected.text)
 
 
 def _read(parts: Parts, selected: Selected | None) -> list[str]:
     """Return the columns of the view's table on which a row's part in the view depends."""
     return [*selected.read] if selected else [name for of in parts.all for name in of.reads]
-
-
-def _of_select(
-    selected: Selected, user: Column, time: Column | None, place: Place
-) -> tuple[Column | None, Column | None]:
-    """Return the columns of the SELECT for user and time; None and None after a fault was added."""
-    found = same_column(selected, user, place / "user"), time and same_column(selected, time, place / "time")
-    return found if found[0] and bool(found[1]) == bool(time) else (None, None)
 
 
 def _parts(probe: Probe, view: View, place: Place) -> Parts:

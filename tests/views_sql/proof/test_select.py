@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.views_sql.proof.conftest import COUNT, Court, order_view
-from views_sql.declaration.application import Measure, SourceTable
+from views_sql.declaration.application import Measure, SourceTable, UserTable
 from views_sql.declaration.proven import Watched
 
 BUYERS = """
@@ -138,3 +138,14 @@ def test_trusted_functions_may_be_used(court: Court) -> None:
     assert verdict.faults == ()
     assert verdict.proven is not None
     assert verdict.proven.views[0].trusted == ("app.norm(text)",)
+
+
+def test_a_source_has_its_user_in_the_column_that_is_called_as_the_views(court: Court) -> None:
+    view = order_view(
+        table="public.blog_post", user="author_id", time="created", select="sql/x_v01.sql", locality="asserted",
+        sources=(SourceTable(table="public.blog_comment"),), select_text="SELECT p.author_id, p.created, c.at "
+        "FROM public.blog_post p JOIN public.blog_comment c ON c.author_id = p.author_id",
+    )  # fmt: skip
+    verdict = court.judge(view, user=UserTable(table="public.auth_user"))
+    assert verdict.proven is not None
+    assert [source.user_column for source in verdict.proven.views[0].sources] == ["author_id", "author_id"]
