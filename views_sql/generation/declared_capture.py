@@ -47,7 +47,10 @@ def stop_declared(name: str) -> list[str]:
         forget_captured(name),
         f"SELECT frontview.remove_triggers({literal(name)})",
         *(f"DROP FUNCTION IF EXISTS {function}" for function in functions),
-        f"DELETE FROM frontview.source WHERE source = {literal(name)}",  # nosec B608  # names and literals are checked
+        *(
+            f"DELETE FROM frontview.{table} WHERE source = {literal(name)}"  # nosec B608  # names and literals are checked
+            for table in ("source", "capture_state")
+        ),
         GRANT_RIGHTS,
     ]
 

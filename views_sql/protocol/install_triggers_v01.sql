@@ -1,8 +1,8 @@
 -- install_triggers, version 1: creates a source's capture triggers on its table and on every partition or child of it
 -- p_member: only on this one of them. Returns the number of relations that now have them; may be repeated
--- reads frontview.source and catalogs; one trigger an event: frontview_capture_<source>_<event>, ENABLE ALWAYS;
--- where PostgreSQL would cut that off at 63 bytes, the source's md5 stands for it: cut names of two could be the same
--- a declared source (with watched columns): where rows may move between partitions, which fires no row trigger for
+-- reads frontview.source and catalogs; writes capture_state; one trigger an event:
+-- frontview_capture_<source>_<event>, ENABLE ALWAYS; where PostgreSQL would cut that off at 63 bytes, the source's md5
+-- stands for it: cut names of two could be the same. A declared source (with watched columns): where rows may move between partitions, which fires no row trigger for
 -- UPDATE, transition tables show what a statement changed. Captured by functions over the row type, its triggers depend
 -- on them: DROP COLUMN … CASCADE takes them with it, and fails no writer later. Captured by names, WHEN compares
 -- change: first version
@@ -84,6 +84,12 @@ BEGIN
             EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', leaf, trigger_name);
         END LOOP;
     END LOOP;
+    -- What joins the table from now on is new to the next check, though it may be the first. What a repair finds is not
+    -- noted: the next check marks what was missed before.
+    INSERT INTO frontview.capture_state (source, relation, name, fingerprint, system_identifier)
+    SELECT c.source, c.relation, c.name, c.fingerprint, cluster.system_identifier
+    FROM frontview.capture_coverage() c CROSS JOIN pg_control_system() cluster
+    WHERE c.source = p_source AND NOT EXISTS (SELECT FROM frontview.capture_state k WHERE k.source = p_source);
     RETURN relations;
 END
 $$
