@@ -34,6 +34,9 @@ RESERVED
 * **Column or SQL**: a text that is exactly the name of a column is that column; anything else is SQL over one row.
 * A **duration** is a number with `s`, `m`, `h` or `d`; a **size** one with `B`, `kB`, `MB` or `GB`.
 * A row whose user or time is NULL is in no answer; a view without `time` also counts rows that have none.
+* A **text in a dimension** of more than 500 bytes (fewer where a view has more than two such dimensions, which share
+  1,600 with one that is counted) is answered as its beginning, `...` and its SHA-256 in hexadecimal digits. Different
+  texts stay different groups, and a filter takes the whole text or what an answer shows of it.
 * A view has at most MOST_DIMENSIONS dimensions and MOST_MEASURES measures. It needs no region: `default` exists always.
 
 A zone, facts and labels for each user, `via`, lists, metrics and dashboards come with a later version; until then they

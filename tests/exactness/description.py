@@ -3,6 +3,7 @@
 Invariant: nothing here comes from the product. An expression has two spellings, the file's and the oracle's.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,8 +27,10 @@ USER_KEYS = {
     "uuid": tuple(f"{n:032x}" for n in (1, 2, 3)),
 }
 KINDS = {"integer": "integer", "bigint": "integer", "text": "text", "uuid": "uuid"}
+# Longer than an index has room for, however it is compressed; two of them begin alike, in characters of two bytes.
+_LONG = "ä" * 260 + "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(90))
 POOLS: dict[str, tuple[str, ...]] = {
-    'text COLLATE "C"': ("a", "B", "", "o'x", "ü", "??"),
+    'text COLLATE "C"': ("a", "B", "", "o'x", "ü", "??", _LONG, f"{_LONG}b"),
     "varchar(20)": ("x", "y", ""),
     "integer": ("0", "1", "2", "-7"),
     "bigint": ("0", "9007199254740993", "-1"),
@@ -79,6 +82,14 @@ class Expression:
     declared: str
     own: str
     pool: tuple[str | None, ...]
+
+    def shown(self, most: int) -> str:
+        """Return the oracle's, as an answer shows it in a group: beyond so many bytes, its beginning and its hash."""
+        if not self.type.startswith("text"):
+            return self.sql
+        start = (most - 67) // 4
+        hashed = f"substr({self.sql}, 1, {start}) || '...' || encode(sha256(convert_to({self.sql}, 'UTF8')), 'hex')"
+        return f"CASE WHEN length(convert_to({self.sql}, 'UTF8')) > {most} THEN {hashed} ELSE {self.sql} END"
 
     @property
     def text(self) -> str:

@@ -115,7 +115,6 @@ class Installation:
 
         :param at_once: how many questions are asked in one state.
         """
-        self.adopt()  # The first look at a source only remembers what is there.
         self.writer.fill(60)
         self._ask("unpopulated", at_once)
         self.refresh_all(move=True)

@@ -93,7 +93,8 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
     measures = [of.measures[name] for name in of.measures if name in asked.measures]
     order, sign = (asked.order or "").lstrip("-"), " DESC" if (asked.order or "").startswith("-") else ""
     ordered = of.measures.get(order)
-    facts = [f"{it.sql} AS g_{name}" for name, it in of.dimensions.items()]
+    most = min(500, 1600 // (1 + sum(it.type.startswith("text") for it in of.dimensions.values())))
+    facts = [f"{it.shown(most)} AS g_{name}" for name, it in of.dimensions.items()]
     for it in of.measures.values():
         facts += [f"{it.argument.sql} AS a_{it.name}"] if it.argument else []
         facts += [f"{it.where.sql} AS w_{it.name}"] if it.where else []

@@ -1,12 +1,10 @@
 """What an installed declaration serves: its views as the endpoints, their documentation and the pages need them.
 
-Invariant: it goes through JSON unchanged, since every process reads it from the database; a name in it that stands in a
-statement, that of a view's function, has passed a pattern.
+Invariant: a name in it that stands in a statement, that of a view's function, has passed a pattern.
 """
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from models.errors import CatalogError
 from views_sql.declaration.application import Application, View
@@ -118,34 +116,6 @@ def served(application: Application, proven: ProvenApplication, number: int, fin
     declared = {view.name: view for view in application.views}
     views = tuple(_view(declared[view.name], view, view.source.zone or proven.zone, number) for view in proven.views)
     return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim)
-
-
-def to_json(application: ServedApplication) -> dict[str, Any]:
-    """Return it as a JSON object."""
-    return asdict(application)
-
-
-def from_json(content: dict[str, Any]) -> ServedApplication:
-    """Return the application that :func:`to_json` wrote.
-
-    :raises CatalogError: it is none, or holds a name that is none.
-    """
-    try:
-        views = tuple(
-            ServedView(
-                **view
-                | {
-                    "number": int(view["number"]),
-                    "sources": tuple(view["sources"]),
-                    "dimensions": tuple(ServedDimension(**it) for it in view["dimensions"]),
-                    "measures": tuple(ServedMeasure(**it) for it in view["measures"]),
-                }
-            )
-            for view in content["views"]
-        )
-        return ServedApplication(**content | {"views": views})
-    except (KeyError, TypeError, ValueError) as error:
-        raise CatalogError("what the installed declaration serves has another form than this version reads") from error
 
 
 def _view(declared: View, proven: ProvenView, zone: str, number: int) -> ServedView:

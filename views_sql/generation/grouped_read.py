@@ -10,6 +10,7 @@ from views_sql.generation.read_measures import settings, sort_value
 from views_sql.generation.read_range import ReadRange, read_range
 from views_sql.generation.read_statements import statements
 from views_sql.generation.rights import allow, close
+from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
 from views_sql.loader import fill_in, read_sql
 
@@ -38,7 +39,7 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view),
-        "filter_checks": filter_checks(view),
+        "filter_checks": filter_checks(view) + shortened_filters(view),
         "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),

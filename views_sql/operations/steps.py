@@ -4,7 +4,7 @@ Invariant: a captured table is locked in a step of its own, so no writer of one 
 """
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from views_sql.declaration.proven import ProvenSource
@@ -12,6 +12,7 @@ from views_sql.generation.declared_capture import quoted_table, stop_declared
 from views_sql.generation.declared_view import drop_declared_view, drop_users
 from views_sql.generation.grouped_read import drop_grouped_read
 from views_sql.generation.names import literal
+from views_sql.generation.rights import GRANT_RIGHTS
 from views_sql.generation.stored_columns import view_name
 from views_sql.operations.installed import FORMAT, Installed, InstalledView, row_of
 from views_sql.operations.plan import Plan, users_source
@@ -58,13 +59,20 @@ def steps(plan: Plan) -> list[Step]:
     kept = {view.number for view in plan.new.views}
     captured = list(_captured(made, plan.new, ()))
     released = list(_captured(gone, plan.old, kept)) if plan.old else []
-    return [
+    made_and_gone = [
         *_captures(captured),
         *_objects(plan, made),
         _declaration(plan),
         *_drops(gone, plan.old, kept),
         *_releases(released),
     ]
+    return [replace(it, upgrade=_granting(it.upgrade), downgrade=_granting(it.downgrade)) for it in made_and_gone]
+
+
+def _granting(statements: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the statements of a step with the rights given once, when everything is there."""
+    others = tuple(it for it in statements if it != GRANT_RIGHTS)
+    return statements if len(others) == len(statements) else (*others, GRANT_RIGHTS)
 
 
 def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int]) -> Iterator[_Captured]:

@@ -7,11 +7,13 @@ a temporary view, and read back from the parse tree: only that text is ever froz
 from dataclasses import dataclass
 
 from models.user_key import LONGEST_TEXT
-from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, RowColumn
+from views_sql.declaration.local_day import local_day
+from views_sql.declaration.proven import RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
-from views_sql.proof.session import Connection, attempt, inner, literal, quoted, run_author_text, value
+from views_sql.proof.session import Connection, attempt, inner, quoted, run_author_text, value
 from views_sql.proof.tables import Table
+from views_sql.proof.value_types import TIMES
 
 VIEW = "frontview_row_view"
 
@@ -44,7 +46,8 @@ class RowView:
         shown = [f"{_cast(self.user)} AS user_key"]
         if self.time:
             shown.append(f"{_cast(self.time)} AS at")
-            shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
+            day = local_day(_cast(self.time), TIMES[self.time.type.base], self.zone, self.stored_zone)
+            shown.append(f"{day} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
         where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
         return f"SELECT {', '.join(shown)} FROM {self.origin} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
@@ -69,22 +72,6 @@ def _value(of: Expression) -> str:
     if of.column:
         return _cast(of.column)
     return f"{inner(of.text)}::{of.type.name}" if of.domain else inner(of.text)
-
-
-def day_of(time: Column, zone: str, stored_zone: str) -> str:
-    """Return the SQL of the guarded local day of a time in a fixed zone; NULL for a row that has none."""
-    name = _cast(time)
-    first, last = f"'{FIRST_DAY}'", f"'{LAST_DAY}'"
-    if time.type.base == "date":
-        day = name
-    elif time.type.base == "timestamptz":
-        first, last = f"'{FIRST_DAY} 00:00:00+00'", f"'{LAST_DAY} 00:00:00+00'"
-        day = f"({name} AT TIME ZONE {literal(zone)})::date"
-    elif zone == stored_zone == "UTC":  # Of a zone with gaps this would not be the day that capture logs.
-        day = f"{name}::date"
-    else:
-        day = f"(({name} AT TIME ZONE {literal(stored_zone)}) AT TIME ZONE {literal(zone)})::date"
-    return f"CASE WHEN {name} BETWEEN {first} AND {last} THEN {day} END"
 
 
 def deparsed(connection: Connection, view: RowView) -> tuple[str, dict[str, Column]]:

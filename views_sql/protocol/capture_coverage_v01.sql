@@ -6,6 +6,7 @@
 -- was disabled and enabled again, a capture function replaced, a partition detached and attached. A generation
 -- expression changes values without a trigger. Storage is not part of it: TRUNCATE is captured, VACUUM FULL changes no
 -- value, and PostgreSQL refuses to alter the type of a column that a live relation uses
+-- one row more a source and enum that its answers show: fingerprint is a JSON object of the labels by their ids
 -- change: first version
 CREATE FUNCTION frontview.capture_coverage()
 RETURNS TABLE (source text, relation oid, name text, fingerprint text, gaps text)
@@ -61,7 +62,8 @@ CROSS JOIN LATERAL (
     FROM pg_proc p
     WHERE p.pronamespace = 'frontview'::regnamespace AND p.proname IN (
         'capture_' || f.source, 'named_capture_' || f.source,
-        'captured_user_' || f.source, 'captured_day_' || f.source, 'captured_digest_' || f.source
+        'captured_user_' || f.source, 'captured_day_' || f.source, 'captured_digest_' || f.source,
+        'captured_moved_' || f.source, 'captured_change_' || f.source
     )
 ) used
 CROSS JOIN LATERAL (
@@ -81,8 +83,12 @@ CROSS JOIN LATERAL (
         FROM unnest(f.events) wanted (event)
         LEFT JOIN pg_trigger t ON t.tgrelid = f.relation AND t.tgfoid = ANY (used.triggers)
             AND t.tgattr::text = '' -- all columns
-            -- A trigger for each statement, without a condition; or for each row that an UPDATE changed.
-            AND (t.tgqual IS NULL OR f.by_row AND wanted.event = 'UPDATE')
+            -- A trigger for each statement, with no condition but one that is always true; or for each row that an
+            -- UPDATE changed.
+            AND (
+                t.tgqual IS NULL OR f.by_row AND wanted.event = 'UPDATE'
+                OR pg_get_triggerdef(t.oid) LIKE '% WHEN ((true OR frontview.captured\_change\_%'
+            )
             AND t.tgtype = CASE
                 WHEN wanted.event = 'INSERT' THEN 4 WHEN wanted.event = 'DELETE' THEN 8
                 WHEN wanted.event = 'UPDATE' THEN CASE WHEN f.by_row THEN 17 ELSE 16 END ELSE 32
@@ -90,4 +96,10 @@ CROSS JOIN LATERAL (
         GROUP BY wanted.event
     ) e WHERE e.state IS NOT NULL
 ) uncaptured (words)
+UNION ALL
+SELECT s.source, e.enumtypid, e.enumtypid::regtype::text, jsonb_object_agg(e.oid, e.enumlabel)::text, NULL
+FROM frontview.source s
+JOIN pg_attribute a ON a.attrelid = to_regclass(format('frontview.%I', s.source || '_row'))
+JOIN pg_enum e ON e.enumtypid = a.atttypid
+GROUP BY s.source, e.enumtypid
 $$

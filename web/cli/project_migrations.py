@@ -9,7 +9,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from models.errors import FrontviewError, MigrationError
-from models.schema_version import PROJECT_PREFIX, VERSION_TABLE
+from models.schema_version import BUNDLED_PREFIX, PROJECT_PREFIX, VERSION_TABLE
 from views_sql.operations.revisions import Revision, revisions_of
 from web.cli.migrate import configuration, run
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Told = Callable[[str], None]
 APPLIED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, '{PROJECT_PREFIX}')"  # noqa: S608  # nosec B608  # names are ours
-BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, 'app_')"  # noqa: S608  # nosec B608  # names are ours
+BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, '{BUNDLED_PREFIX}')"  # noqa: S608  # nosec B608  # names are ours
 VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
 
 RESTART = "Restart web servers and refreshers: they read the declaration when they start."

@@ -5,7 +5,6 @@ import pytest
 from tests.web.declared.conftest import Site
 from tests.web.endpoints.test_documents import references
 from tests.web.web_fakes import FakeWorker, bearer, make_app
-from views_sql.declaration.served import from_json, to_json
 from web.http.view_parameters import parameters_of
 
 PATHS = ("/openapi.json", "/docs", "/api/v1/application")
@@ -58,12 +57,6 @@ def test_the_document_names_every_view_and_parameter_and_no_dashboard_that_is_no
 
 def test_the_page_has_an_example_that_is_served(site: Site) -> None:
     assert '/api/v1/view/purchases"' in site.get("/docs").text
-
-
-def test_what_is_served_goes_through_json_unchanged(site: Site) -> None:
-    served = site.worker.served
-    assert served is not None
-    assert from_json(to_json(served)) == served
 
 
 @pytest.mark.parametrize("path", ["/api/v1/application", "/api/v1/view/orders"])
