@@ -94,6 +94,7 @@ class Dashboard:
     :param zone: whose day it is where the answer says so, so that it holds until that day ends; None: it does not.
     :param resolved: returns the parameters of an answer from its arguments and its last day; None: the arguments.
     :param live: names the measures that are computed from base rows, given the arguments.
+    :param declaration: the hash of the declaration that says what the question means; empty: the application has none.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Dashboard:
     zone: str | None = None
     resolved: Callable[[Mapping[str, Any], date | None], Mapping[str, Any]] | None = None
     live: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _given: ()
+    declaration: str = ""
 
     @property
     def plain_arguments(self) -> tuple[Hashable, ...] | None:
@@ -141,6 +143,11 @@ class Catalog:
                 raise CatalogError(f"dashboard {dashboard.name}: region {dashboard.region} is not declared")
             if unknown := {*dashboard.required, *dashboard.defaults} - set(dashboard.arguments):
                 raise CatalogError(f"dashboard {dashboard.name}: no argument {', '.join(sorted(unknown))}")
+
+    @property
+    def declaration(self) -> str:
+        """The hash of the installed declaration; empty: there is none."""
+        return self.served.fingerprint if self.served else ""
 
     @property
     def plain_dashboards(self) -> tuple[Dashboard, ...]:

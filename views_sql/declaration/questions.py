@@ -17,7 +17,7 @@ NULL = ".null"  # Behind a dimension's name: the parameter that asks for rows wi
 
 def questions(application: ServedApplication) -> tuple[Dashboard, ...]:
     """Return a dashboard for each view."""
-    return tuple(question(view) for view in application.views)
+    return tuple(question(view, application.fingerprint) for view in application.views)
 
 
 def question_name(view: str) -> str:
@@ -25,8 +25,8 @@ def question_name(view: str) -> str:
     return f"view.{view}"
 
 
-def question(view: ServedView) -> Dashboard:
-    """Return the dashboard that stands for questions about a view."""
+def question(view: ServedView, declaration: str) -> Dashboard:
+    """Return the dashboard that stands for questions about a view of a declaration, which its hash names."""
     sources = frozenset({view.source} if view.users_source is None else {view.source, view.users_source})
     return Dashboard(
         question_name(view.name),
@@ -39,6 +39,7 @@ def question(view: ServedView) -> Dashboard:
         zone=view.zone,
         resolved=lambda given, last_day: resolved(view, given, last_day),
         live=lambda given: live_measures(view, given),
+        declaration=declaration,
     )
 
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from models.database_errors import LACKS_A_RIGHT
 from models.errors import (
     DatabaseUnavailable,
+    DeclarationChanging,
     DeclarationNewer,
     FrontviewError,
     InvalidParameters,
@@ -29,6 +30,7 @@ from models.logs import logger
 MIMETYPE = "application/problem+json"
 LONGEST_INSTANCE = 200
 RETRY_DATABASE_SECONDS = 2
+RETRY_CHANGE_SECONDS = 1
 RETRY_MIGRATION_SECONDS = 10
 
 Fault = dict[str, str]  # {"in": "query" | "path" | "body", "field": name, "detail": sentence}
@@ -104,7 +106,9 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
-        case NotMigrated() | NotInstalled() | DeclarationNewer() | DatabaseUnavailable() | StatementFailed():
+        case NotMigrated() | NotInstalled() | DeclarationNewer() | DeclarationChanging():
+            return _translate_schema(error)
+        case DatabaseUnavailable() | StatementFailed():
             return _translate_database(error)
         case HTTPException():
             return _translate_http(error)
@@ -115,13 +119,19 @@ def _defect() -> Problem:
     return Problem(500, detail="Something went wrong in the server; the request id helps to find out what.")
 
 
+def _translate_schema(error: FrontviewError) -> Problem:
+    match error:
+        case NotMigrated():
+            detail = "The database lacks Frontview's current schema; its operator must migrate it."
+            return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
+        case NotInstalled():
+            return unavailable("not-installed", str(error), RETRY_MIGRATION_SECONDS)
+        case DeclarationNewer():
+            return unavailable("declaration-newer", str(error), RETRY_MIGRATION_SECONDS)
+    return unavailable("declaration-changing", str(error), RETRY_CHANGE_SECONDS)
+
+
 def _translate_database(error: FrontviewError) -> Problem:
-    if isinstance(error, NotMigrated):
-        detail = "The database lacks Frontview's current schema; its operator must migrate it."
-        return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
-    if isinstance(error, NotInstalled | DeclarationNewer):
-        kind = "not-installed" if isinstance(error, NotInstalled) else "declaration-newer"
-        return unavailable(kind, str(error), RETRY_MIGRATION_SECONDS)
     if isinstance(error, StatementFailed):
         if error.sqlstate != LACKS_A_RIGHT:
             return _defect()
