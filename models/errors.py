@@ -93,12 +93,12 @@ class DeclarationNewer(FrontviewError):
 
 
 class DeclarationChanging(FrontviewError):
-    """The database lacks something that the declaration has which this process read: another one is being installed."""
+    """The database lacks something of the declaration that this process read: another one is being installed."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The installed declaration is being changed, and this cannot be answered until that has ended. If it stays, "
-            "the migration has stopped halfway: run `frontview migrate` again, or ask `frontview doctor`."
+            "The installed declaration is being changed, and this cannot be answered until that has ended. If it goes "
+            "on, the migration has stopped halfway: run `frontview migrate` again, or ask `frontview doctor`."
         )
 
 

@@ -154,6 +154,10 @@ class Catalog:
         """The dashboards that can be read without arguments, so that their warming can be planned."""
         return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
 
+    def has_view(self, name: str) -> bool:
+        """Return whether a view of that name is declared."""
+        return any(view.name == name for view in self.views)
+
     def view(self, name: str) -> MaintainedView:
         """Return the declared view of that name.
 

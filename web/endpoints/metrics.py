@@ -1,7 +1,8 @@
 """``/metrics``: the numbers of all processes of this server, for Prometheus.
 
 Invariant: every process reports the same sums, and no counter ever falls. No token is needed, as for ``/healthz``,
-because the numbers name no user, and no database: they are there while it is gone. ``FRONTVIEW_METRICS_ENABLED=false`` turns it off.
+because the numbers name no user, and no database: they are there while it is gone. ``FRONTVIEW_METRICS_ENABLED=false``
+turns it off.
 """
 
 from apiflask import APIBlueprint

@@ -36,9 +36,7 @@ def answer_by(respond: "Callable[[Serving], Response]") -> Response:
     return respond(newer)
 
 
-def answer_read(
-    serving: "Serving", dashboard: str, user_id: UserKey | None, arguments: Mapping[str, Any]
-) -> Response:
+def answer_read(serving: "Serving", dashboard: str, user_id: UserKey | None, arguments: Mapping[str, Any]) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller.
 
     :param user_id: whose data; None: the caller's.

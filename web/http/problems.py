@@ -106,12 +106,10 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
-        case NotMigrated() | NotInstalled() | DeclarationNewer() | DeclarationChanging():
-            return _translate_schema(error)
-        case DatabaseUnavailable() | StatementFailed():
-            return _translate_database(error)
         case HTTPException():
             return _translate_http(error)
+        case FrontviewError():
+            return _translate_database(error)
     return _defect()
 
 
@@ -119,7 +117,7 @@ def _defect() -> Problem:
     return Problem(500, detail="Something went wrong in the server; the request id helps to find out what.")
 
 
-def _translate_schema(error: FrontviewError) -> Problem:
+def _translate_database(error: FrontviewError) -> Problem:
     match error:
         case NotMigrated():
             detail = "The database lacks Frontview's current schema; its operator must migrate it."
@@ -128,17 +126,15 @@ def _translate_schema(error: FrontviewError) -> Problem:
             return unavailable("not-installed", str(error), RETRY_MIGRATION_SECONDS)
         case DeclarationNewer():
             return unavailable("declaration-newer", str(error), RETRY_MIGRATION_SECONDS)
-    return unavailable("declaration-changing", str(error), RETRY_CHANGE_SECONDS)
-
-
-def _translate_database(error: FrontviewError) -> Problem:
-    if isinstance(error, StatementFailed):
-        if error.sqlstate != LACKS_A_RIGHT:
-            return _defect()
-        detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
-        return Problem(500, "not-permitted", detail)
-    detail = "The database cannot be read at the moment."
-    return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
+        case DeclarationChanging():
+            return unavailable("declaration-changing", str(error), RETRY_CHANGE_SECONDS)
+        case DatabaseUnavailable():
+            detail = "The database cannot be read at the moment."
+            return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
+        case StatementFailed(sqlstate=sqlstate) if sqlstate == LACKS_A_RIGHT:
+            detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
+            return Problem(500, "not-permitted", detail)
+    return _defect()
 
 
 def _translate_http(error: HTTPException) -> Problem:

@@ -8,11 +8,12 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
+from models.connection import Connection
 from models.deadlines import Deadlines
 from models.embedded import database_url, direct_url, reads_through_pooler
 from models.engine import limit_use, make_engine, open_connections
@@ -33,6 +34,7 @@ from web.operators.operator_connection import operator_connection
 from web.process.event_hub import EventHub
 from web.process.installed_application import InstalledApplication, Serving
 from web.process.installed_kind import InstalledKind
+from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.history import History, counters_of
 from web.telemetry.latency import Latency
@@ -128,7 +130,7 @@ class _Running:
             direct_url(settings),
             self.cache,
             poll_seconds=settings.poll_seconds,
-            on_declaration=lambda connection, stamp: self.application.follow(connection, stamp),
+            on_declaration=self._follow,
             on_applied=self.event_hub.applied,
             deadlines=self.deadlines,
         )
@@ -156,7 +158,7 @@ class _Running:
         )
         self.warmer = Warmer(
             self.cache,
-            lambda wanted: self.application.serving.read_path.warm(wanted),
+            self._warm,
             self._read_plan,
             warming_policy(settings),
             stopping=lambda: self._warming.stopping,
@@ -190,6 +192,12 @@ class _Running:
         """Make the front cache that of another catalog, and return what requests under it work with."""
         self.cache.renew(catalog.declaration, limits_of_another(catalog.regions, self._regions))
         return Serving(catalog, self.read_path.of(catalog), WarmPlan(self.engine, catalog))
+
+    def _follow(self, connection: Connection, stamp: str | None) -> None:
+        self.application.follow(connection, stamp)
+
+    def _warm(self, wanted: Sequence[WantedFill]) -> list[str]:
+        return self.application.serving.read_path.warm(wanted)
 
     def reread(self) -> Serving:
         """Return what serves the declaration that is active now.
