@@ -45,7 +45,7 @@ measures = { pages = { sum = "pages" } }
 [region.shop]
 max_entries = 7
 """
-# One measure is dropped, one counts other rows, one only reads in another way; a view goes, and one comes with a region.
+# Measures are dropped, one is new; a view goes, and one comes with a region of its own.
 SECOND = """
 [user]
 table = "Shop.User"
@@ -144,9 +144,7 @@ class Load:
 
 
 @pytest.fixture(params=[pytest.param(it, marks=[pytest.mark.proof] if it != "granian" else []) for it in SERVERS])
-def site(
-    request: pytest.FixtureRequest, embedded_server: Server, tmp_path: Path
-) -> Iterator[tuple[Project, System]]:
+def site(request: pytest.FixtureRequest, embedded_server: Server, tmp_path: Path) -> Iterator[tuple[Project, System]]:
     front_layer, gunicorn = SERVERS[request.param]
     folder = tmp_path / "project"
     folder.mkdir()

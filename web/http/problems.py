@@ -118,23 +118,33 @@ def _defect() -> Problem:
 
 
 def _translate_database(error: FrontviewError) -> Problem:
-    match error:
-        case NotMigrated():
-            detail = "The database lacks Frontview's current schema; its operator must migrate it."
-            return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
-        case NotInstalled():
-            return unavailable("not-installed", str(error), RETRY_MIGRATION_SECONDS)
-        case DeclarationNewer():
-            return unavailable("declaration-newer", str(error), RETRY_MIGRATION_SECONDS)
-        case DeclarationChanging():
-            return unavailable("declaration-changing", str(error), RETRY_CHANGE_SECONDS)
-        case DatabaseUnavailable():
-            detail = "The database cannot be read at the moment."
-            return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
-        case StatementFailed(sqlstate=sqlstate) if sqlstate == LACKS_A_RIGHT:
-            detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
-            return Problem(500, "not-permitted", detail)
+    if isinstance(error, StatementFailed):
+        if error.sqlstate != LACKS_A_RIGHT:
+            return _defect()
+        detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
+        return Problem(500, "not-permitted", detail)
+    for kind, (name, told, retry_seconds) in _UNAVAILABLE.items():
+        if isinstance(error, kind):
+            return unavailable(name, told or str(error), retry_seconds)
     return _defect()
+
+
+# What is told of each error that heals: its kind, a sentence (None: the error's own), and when to try again.
+_UNAVAILABLE: dict[type[FrontviewError], tuple[str, str | None, int]] = {
+    NotMigrated: (
+        "not-migrated",
+        "The database lacks Frontview's current schema; its operator must migrate it.",
+        RETRY_MIGRATION_SECONDS,
+    ),
+    NotInstalled: ("not-installed", None, RETRY_MIGRATION_SECONDS),
+    DeclarationNewer: ("declaration-newer", None, RETRY_MIGRATION_SECONDS),
+    DeclarationChanging: ("declaration-changing", None, RETRY_CHANGE_SECONDS),
+    DatabaseUnavailable: (
+        "database-unavailable",
+        "The database cannot be read at the moment.",
+        RETRY_DATABASE_SECONDS,
+    ),
+}
 
 
 def _translate_http(error: HTTPException) -> Problem:
