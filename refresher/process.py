@@ -22,7 +22,7 @@ from models.engine import connect
 from models.preconditions import require_usable_database
 from models.session_limits import session_limits
 from models.settings import Settings
-from refresher.active_catalog import ActiveCatalog
+from refresher.leader.active_catalog import ActiveCatalog
 from refresher.leader.connections import (
     connect_chores,
     connect_drain,

@@ -73,8 +73,8 @@ class Maintenance:
         """Refresh the tiers that the policy names, until it names none; do nothing unless this process leads."""
         try:
             self._session.run(self._refresh_due)
-        except CatalogError as error:  # The catalog became another one meanwhile; the next round goes by it.
-            log.info("view_gone", detail=str(error))
+        except CatalogError as error:  # The catalog became another one meanwhile; the next round uses that one.
+            log.info("views_left_out", reason=str(error))
 
     def refresh_by_hand(self, connection: Connection, term: Term, argument: Mapping[str, Any]) -> str:
         """Refresh all tiers of a view now, whatever the policy says, and return the outcome.

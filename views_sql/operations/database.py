@@ -15,7 +15,7 @@ STAMP: LiteralString = "SELECT a.number || '-' || a.xmin FROM frontview.declarat
 def active_stamp(connection: Connection) -> str | None:
     """Return what tells the active declaration from any other that was or will be active; None: there is none.
 
-    Whoever reads it first and then the declaration notices every later change.
+    A process that reads it before the declaration notices every later change.
     """
     row = connection.execute(STAMP).fetchone() if connection.execute(THERE).fetchone() == (True,) else None
     return row[0] if row else None

@@ -24,7 +24,7 @@ def authenticate() -> None:
 def answer_by(respond: "Callable[[Serving], Response]") -> Response:
     """Return what ``respond`` returns by the application as it is served now.
 
-    If it fails because another declaration has become active meanwhile, it is asked once more, by that one.
+    If it fails because another declaration has become active meanwhile, it is asked again, by that one.
     """
     worker = context().worker
     serving = worker.serving

@@ -129,7 +129,7 @@ def _translate_database(error: FrontviewError) -> Problem:
     return _defect()
 
 
-# What is told of each error that heals: its kind, a sentence (None: the error's own), and when to try again.
+# What clients read where an error heals: its kind, a sentence (None: the error's own), and when to try again.
 _UNAVAILABLE: dict[type[FrontviewError], tuple[str, str | None, int]] = {
     NotMigrated: (
         "not-migrated",
