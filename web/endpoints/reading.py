@@ -1,12 +1,13 @@
 """How an endpoint answers a read: the caller, the read path, the response, and what the front layer may remember."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
 from models.database_errors import may_come_from_a_change
-from models.errors import FrontviewError
+from models.errors import DatabaseUnavailable, FrontviewError
 from models.user_key import UserKey
 from web.context import ANSWERED, Answered, context, settle_caller
 from web.http.answers import read_policy, read_response
@@ -31,7 +32,11 @@ def answer_by(respond: "Callable[[Serving], Response]") -> Response:
     try:
         return respond(serving)
     except FrontviewError as error:
-        if not may_come_from_a_change(error) or (newer := worker.reread()) is serving:
+        newer = serving
+        if may_come_from_a_change(error):
+            with suppress(DatabaseUnavailable):  # Then the first error says more.
+                newer = worker.reread()
+        if newer is serving:
             raise
     return respond(newer)
 
