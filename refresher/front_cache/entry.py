@@ -33,12 +33,16 @@ def user_in_label(user: UserKey) -> str:
 
 
 class EntryKey(NamedTuple):
-    """A question: a dashboard, its user and its parameters. At one moment equal keys have equal answers."""
+    """A question: a dashboard, its user and its parameters. At one moment equal keys have equal answers.
+
+    :ivar declaration: the hash of the declaration that says what the question means; empty: the application has none.
+    """
 
     region: str
     user: UserKey
     dashboard: str
     arguments: tuple[Hashable, ...]
+    declaration: str = ""
 
     @property
     def labels(self) -> tuple[str, str]:

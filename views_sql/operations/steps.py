@@ -114,14 +114,9 @@ def _releases(captured: Iterable[_Captured]) -> Iterator[Step]:
 
 def _objects(plan: Plan, made: list[InstalledView]) -> Iterator[Step]:
     """Return the step that makes everything that is not on the application's tables."""
-    read = [(it.old, it.new) for it in plan.changes if it.action == "read function only" and it.old and it.new]
-    upgrade, downgrade = _creation(made), _removal(made, plan.new)
-    for old, new in read:
-        drop = drop_grouped_read(view_name(new.proven, new.number))
-        upgrade += [*drop, *new.read]
-        downgrade += [*drop, *old.read]
-    if upgrade:
-        names = _listed(view.proven.name for view in [*made, *(new for _, new in read)])
+    if upgrade := _creation(made):
+        names = _listed(view.proven.name for view in made)
+        downgrade = _removal(made, plan.new)
         yield Step("views", f"Makes what {names} is read from", "nobody waits", tuple(upgrade), tuple(downgrade))
 
 
@@ -134,7 +129,16 @@ def _drops(gone: list[InstalledView], of: Installed | None, kept: Container[int]
 
 
 def _declaration(plan: Plan) -> Step:
-    """Return the step that records the declaration and makes it the active one."""
+    """Return the step that records the declaration and makes it the active one.
+
+    A function that only reads in another way keeps its name, so the new one takes its place in the same transaction.
+    """
+    upgrade, downgrade = list[str](), list[str]()
+    for old, new in [(it.old, it.new) for it in plan.changes if it.action == "read function only"]:
+        if old and new:
+            drop = drop_grouped_read(view_name(new.proven, new.number))
+            upgrade += [*drop, *new.read]
+            downgrade += [*drop, *old.read]
     number, before = plan.new.number, plan.old.number if plan.old else None
     content, ddl = row_of(plan.new)
     statements = ",\n".join(map(literal, ddl))
@@ -148,8 +152,8 @@ def _declaration(plan: Plan) -> Step:
         "declaration",
         f"Records declaration {number} and makes it the active one",
         "nobody waits",
-        ("UPDATE frontview.declaration SET active = FALSE WHERE active", insert),
-        (f"DELETE FROM frontview.declaration WHERE number = {number}", *activate),  # nosec B608  # names and literals are checked
+        (*upgrade, "UPDATE frontview.declaration SET active = FALSE WHERE active", insert),
+        (*downgrade, f"DELETE FROM frontview.declaration WHERE number = {number}", *activate),  # nosec B608  # names and literals are checked
     )
 
 

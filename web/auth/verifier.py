@@ -114,7 +114,7 @@ class Verified(Generic[T]):
 
 
 class ClaimsCache(Generic[T]):
-    """The claims of verified tokens, by the digest of the token."""
+    """What verified tokens say, by the digest of the token and of the claim that names the user."""
 
     def __init__(
         self,
@@ -126,9 +126,9 @@ class ClaimsCache(Generic[T]):
         self._lock = threading.Lock()
         self._wall, self._monotonic = wall, monotonic
 
-    def get(self, token: str) -> Verified[T] | None:
+    def get(self, token: str, claim: str = SUBJECT) -> Verified[T] | None:
         """Return the claims of ``token``; None: it was not verified yet, or too long ago."""
-        digest = _digest(token)
+        digest = _digest(token, claim)
         with self._lock:
             entry = self._entries.get(digest)
             if entry is None:
@@ -138,7 +138,7 @@ class ClaimsCache(Generic[T]):
             del self._entries[digest]
         return None
 
-    def put(self, token: str, value: T, expires_at: float) -> Verified[T]:
+    def put(self, token: str, value: T, expires_at: float, claim: str = SUBJECT) -> Verified[T]:
         """Store the claims of a token that has just been verified, and return them.
 
         :param expires_at: its ``exp``, as Unix time.
@@ -146,7 +146,7 @@ class ClaimsCache(Generic[T]):
         entry = Verified(value, expires_at, self._monotonic() + LONGEST_CACHED_SECONDS)
         if self._wall() < expires_at:  # Otherwise it was accepted within the leeway and is not worth an entry.
             with self._lock:
-                self._entries[_digest(token)] = entry
+                self._entries[_digest(token, claim)] = entry
         return entry
 
 
@@ -194,11 +194,11 @@ class TokenVerifier:
         :raises Problem: as :meth:`caller`.
         """
         token = _bearer_token(authorization)
-        if (known := self._cache.get(token)) is not None:
-            return known
         claim = self._claim()
+        if (known := self._cache.get(token, claim)) is not None:
+            return known
         caller = _caller(self._verified_claims(token, claim), self._user_kind(), claim)
-        return self._cache.put(token, caller, caller.expires_at)
+        return self._cache.put(token, caller, caller.expires_at, claim)
 
     def _verified_claims(self, token: str, claim: str) -> dict[str, Any]:
         try:
@@ -282,5 +282,5 @@ def _challenge(error: str, description: str = "", scope: str = "") -> str:
     return text + (f', scope="{scope}"' if scope else "")
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+def _digest(token: str, claim: str) -> bytes:
+    return hashlib.sha256(f"{token} {claim}".encode("utf-8", "surrogateescape")).digest()

@@ -21,8 +21,6 @@ APPLIED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_nu
 BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, '{BUNDLED_PREFIX}')"  # noqa: S608  # nosec B608  # names are ours
 VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
 
-RESTART = "Restart web servers and refreshers: they read the declaration when they start."
-
 
 def upgrade_project(project: Path, told: Told) -> None:
     """Bring a database to the newest revision of the core and of a project.
@@ -39,8 +37,6 @@ def upgrade_project(project: Path, told: Told) -> None:
     if not waiting:
         told("The database is at the project's newest revision.")
     _run(project, command.upgrade, "heads", waiting, told, "applied")
-    if waiting and applied:
-        told(RESTART)
 
 
 def downgrade(project: Path, told: Told) -> None:
@@ -57,7 +53,6 @@ def downgrade(project: Path, told: Told) -> None:
     going = [it for it in applied if it.declaration == applied[-1].declaration]
     before = going[0].down_revision
     _run(project, command.downgrade, before or "project@base", going[::-1], told, "taken back")
-    told(RESTART)
 
 
 def is_halfway(revisions: list[Revision], applied: int, recorded: int) -> bool:

@@ -5,17 +5,21 @@ decided before anything is looked up. Which views there are is no secret of any 
 """
 
 import json
+from typing import TYPE_CHECKING
 
 from apiflask import APIBlueprint
 from flask import Response, abort, g, request
 
 from views_sql.declaration.questions import question_name
 from web.context import context
-from web.endpoints.reading import answer_read, authenticate
+from web.endpoints.reading import answer_by, answer_read, authenticate
 from web.http.application_description import described
 from web.http.problems import Problem
 from web.http.revalidation import revalidated_for_callers
 from web.http.view_parameters import parse_question
+
+if TYPE_CHECKING:
+    from web.process.installed_application import Serving
 
 
 def views_blueprint() -> APIBlueprint:
@@ -27,13 +31,7 @@ def views_blueprint() -> APIBlueprint:
     @blueprint.doc(hide=True)
     def view(name: str) -> Response:
         """Return one user's measures by period and dimensions."""
-        served = context().worker.served
-        found = served.view(name) if served is not None else None
-        if found is None:
-            raise Problem(404, "not-found", "There is no view of that name; /api/v1/application lists them.")
-        g.rule = f"/api/v1/view/{found.name}"  # Logs and latencies tell views apart; there are as many as declared.
-        question = parse_question(found, request.query_string)
-        return answer_read(question_name(found.name), question.user_id, question.arguments)
+        return answer_by(lambda serving: _answer(serving, name))
 
     @blueprint.get("/application")
     @blueprint.doc(hide=True)
@@ -46,3 +44,12 @@ def views_blueprint() -> APIBlueprint:
         return revalidated_for_callers(Response(text, content_type="application/json"))
 
     return blueprint
+
+
+def _answer(serving: "Serving", name: str) -> Response:
+    found = serving.served.view(name) if serving.served is not None else None
+    if found is None:
+        raise Problem(404, "not-found", "There is no view of that name; /api/v1/application lists them.")
+    g.rule = f"/api/v1/view/{found.name}"  # Logs and latencies tell views apart; there are as many as declared.
+    question = parse_question(found, request.query_string)
+    return answer_read(serving, question_name(found.name), question.user_id, question.arguments)

@@ -104,7 +104,6 @@ METRICS_RESPONSES: Responses = {
     },
     404: problem("Metrics are switched off.", 404),
     405: NOT_ALLOWED,
-    503: problem("This process has not started.", 503, headers=RETRY_AFTER),
 }
 DOCUMENT_RESPONSES: Responses = {
     200: {"description": "The OpenAPI 3.1 document.", "headers": REQUEST_ID, "content": _JSON_OBJECT},

@@ -268,11 +268,13 @@ def resolved_parameters(
 
 
 def make_digest(key: EntryKey, parameters: str, data: bytes, user_name: str | None = None) -> bytes:
-    """Return the digest for an answer's ``ETag``, made of user, question and data, but not of the watermark.
+    """Return the digest for an answer's ``ETag``, made of user, question, what declares it, and data, but not of the
+    watermark.
 
     :param parameters: as they were resolved, a JSON object as text.
     """
-    digest = hashlib.blake2b(json.dumps([str(key.user), key.dashboard, parameters, user_name]).encode(), digest_size=12)
+    question = [str(key.user), key.declaration, key.dashboard, parameters, user_name]
+    digest = hashlib.blake2b(json.dumps(question).encode(), digest_size=12)
     digest.update(b"\0")
     digest.update(data)
     return digest.digest()

@@ -75,4 +75,4 @@ def performance(parameters: PeriodBesideEarlier) -> Response:
 
 def answer(dashboard: str, parameters: Parameters) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller."""
-    return answer_read(dashboard, parameters.user_id, parameters.arguments())
+    return answer_read(context().worker.serving, dashboard, parameters.user_id, parameters.arguments())
