@@ -1,7 +1,8 @@
 """``/openapi.json`` and ``/docs``: the description of the endpoints, for programs and for people.
 
-Invariant: the page has no script and loads nothing. Swagger UI, the usual choice, cannot run under such a policy: it
-needs inline styles and asks validator.swagger.io by default.
+Invariant: the description has no script and loads nothing. Swagger UI, the usual choice, cannot run under such a
+policy: it needs inline styles and asks validator.swagger.io by default. What a declaration serves is told only to those
+who have a token; a browser, which sends none, gets a shell that signs in and asks again with one.
 """
 
 import base64
@@ -12,12 +13,13 @@ from functools import lru_cache
 from typing import Any, cast
 
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, current_app, render_template_string
+from flask import Response, current_app, render_template_string, request
 
 from views_sql.declaration.served import ServedApplication
 from web.context import context, context_of, settle_caller
+from web.endpoints.shells import Shells
 from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
-from web.http.revalidation import revalidated, revalidated_for_callers
+from web.http.revalidation import for_callers, revalidated, revalidated_for_callers
 from web.http.view_documentation import with_views
 
 APPLICATION_ENDPOINTS = "reads."  # The dashboards of an application that is not declared.
@@ -83,7 +85,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def documentation_blueprint() -> APIBlueprint:
+def documentation_blueprint(shells: Shells) -> APIBlueprint:
     """Return the endpoints that describe the others."""
     blueprint = APIBlueprint("documentation", __name__, tag="documentation")
 
@@ -96,7 +98,9 @@ def documentation_blueprint() -> APIBlueprint:
     @blueprint.get("/docs")
     @blueprint.doc(summary="The same, to read", responses=PAGE_RESPONSES)
     def page() -> Response:
-        """Return the OpenAPI document as a page."""
+        """Return the OpenAPI document as a page, or the shell that asks for it with a token."""
+        if context().worker.served is not None and "Authorization" not in request.headers:
+            return for_callers(shells.response("docs"))
         response = Response(_page_text(_app(), _served()), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _POLICY
         return _answer(response)

@@ -53,7 +53,7 @@ class ReadQuestion(NamedTuple):
 class Answer:
     """What one statement returned.
 
-    :param body: JSON of the data; None: there is nothing of that kind for this user.
+    :param body: JSON of the data; None: there is no such user, or nothing for the user that the arguments name.
     :param valid_seconds: until the user's day ends by the database's clock; None: the answer does not depend on today.
     :param today: the day in the dashboard's zone, if it has one.
     :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.web.web_fakes import FakeWorker, bearer, make_app
 from web.endpoints.assets import CHART_LIBRARY, Assets
-from web.endpoints.pages import POLICY
+from web.endpoints.shells import POLICY
 
 WORKER = FakeWorker()
 CLIENT = make_app(WORKER).test_client()
