@@ -17,6 +17,7 @@ from flask import Response, current_app, render_template_string, request
 
 from views_sql.declaration.served import ServedApplication
 from web.context import context, context_of, settle_caller
+from web.endpoints.admin import PREFIX as ADMIN
 from web.endpoints.shells import Shells
 from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
 from web.http.revalidation import for_callers, revalidated, revalidated_for_callers
@@ -48,13 +49,13 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ info.title }} API</title>
-<style>{{ style|safe }}</style>
+{% if style %}<style>{{ style|safe }}</style>{% endif %}
 </head>
 <body>
 <h1>{{ info.title }} API</h1>
 <p>{{ info.description }} Version {{ info.version }}. The same for programs:
 <a href="openapi.json">openapi.json</a> (OpenAPI {{ openapi }}).</p>
-<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/{{ example }}"</pre>
+<pre tabindex="0">curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/{{ example }}"</pre>
 {% for operation in operations %}
 <h2 id="{{ operation.operationId }}"><code>{{ operation.method }} {{ operation.path }}</code></h2>
 <p>{{ operation.summary }}{% if operation.security %} Needs a bearer token.{% endif %}</p>
@@ -141,7 +142,7 @@ def _page_text(app: APIFlask, served: ServedApplication | None) -> str:
     document = json.loads(_document_text(app, served))
     return render_template_string(
         _PAGE,
-        style=_STYLE,
+        style=_STYLE if served is None else "",  # The shell that shows it has styles of its own.
         prefix=context_of(app).settings.url_prefix,
         info=document["info"],
         openapi=document["openapi"],
@@ -151,8 +152,12 @@ def _page_text(app: APIFlask, served: ServedApplication | None) -> str:
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield each operation with its method and path, reads first."""
-    paths = sorted(document["paths"].items(), key=lambda item: (not item[0].startswith("/api/"), item[0]))
-    for path, operations in paths:
+    """Yield each operation with its method and path, reads first, then what operators ask."""
+
+    def place(path: str) -> tuple[bool, bool, str]:
+        return not path.startswith("/api/"), path.startswith(ADMIN), path
+
+    for path in sorted(document["paths"], key=place):
+        operations = document["paths"][path]
         for method, operation in operations.items():
             yield operation | {"method": method.upper(), "path": path}

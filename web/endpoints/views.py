@@ -34,8 +34,11 @@ def views_blueprint() -> APIBlueprint:
         """Return one user's measures by period and dimensions."""
         served = context().worker.served
         found = served.view(name) if served is not None else None
+        if served is None:
+            raise Problem(404, "not-found", "The bundled application has no views; /openapi.json says what there is.")
         if found is None:
-            raise Problem(404, "not-found", "There is no view of that name; /api/v1/application lists them.")
+            names = ", ".join(it.name for it in served.views)
+            raise Problem(404, "not-found", f"There is no view of that name; there are {names}.")
         g.rule = f"/api/v1/view/{found.name}"  # Logs and latencies tell views apart; there are as many as declared.
         question = parse_question(found, request.query_string)
         return answer_read(question_name(found.name), question.user_id, question.arguments)

@@ -24,7 +24,11 @@ function described() {
 
 async function show() {
   const found = await described();
-  if (found) return byId("description").replaceChildren(...found.body.childNodes);
+  if (found) {
+    byId("description").replaceChildren(...found.body.childNodes);
+    byId("description").querySelector("a[href='openapi.json']").onclick = openDocument;
+    return undefined;
+  }
   try {
     await request("/docs"); // It says why.
   } catch (problem) {
@@ -33,6 +37,13 @@ async function show() {
     return notice("no-description", `${problem.detail} Load the page again.`, "bad");
   }
   return location.reload();
+}
+
+/** Open the document, which a plain link would ask for without the token. */
+async function openDocument(event) {
+  event.preventDefault();
+  const response = await request("/openapi.json");
+  location.assign(URL.createObjectURL(await response.blob()));
 }
 
 await signedIn(whySignedOut());

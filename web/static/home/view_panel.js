@@ -44,7 +44,7 @@ export class ViewPanel {
   show(data) {
     for (const { key } of this.#measures) setText(this.values[key], this.#formats[key](data.totals[key]));
     if (!data.from) {
-      this.days.textContent = "All of them, whenever they were";
+      this.days.textContent = "All time";
       return;
     }
     const isOneYear = data.from.slice(0, 4) === data.to.slice(0, 4);
