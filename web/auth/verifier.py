@@ -243,7 +243,7 @@ def _bearer_token(authorization: str | None) -> str:
         raise Problem(
             401,
             "no-token",
-            "This address needs a bearer token.",
+            "This address needs a bearer token in the header Authorization.",
             headers={"WWW-Authenticate": 'Bearer realm="frontview"'},
         )
     if len(authorization) > LONGEST_TOKEN:
