@@ -1,6 +1,6 @@
 /** The figures of a declared measure as people read them, by its unit, decimals and type. */
 
-import { NONE, bytes, day, instant, share, talkTime } from "./figures.js";
+import { NONE, bytes, day, isTimeZone, share, talkTime } from "./figures.js";
 
 const NUMBERS = ["integer", "numeric", "real", "double precision"];
 const ADDED_UP = ["count", "sum", "avg", "distinct"];
@@ -23,9 +23,9 @@ export function nameOf(name, label) {
   return label ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Return the function that writes a measure's figures; times are in the time zone `timeZone`. */
+/** Return the function that writes a measure's figures; times are in `timeZone`, or in UTC if the browser lacks it. */
 export function formatOf(measure, timeZone) {
-  const written = isNumber(measure) ? numbers(measure) : texts(measure, timeZone);
+  const written = isNumber(measure) ? numbers(measure) : texts(measure, isTimeZone(timeZone) ? timeZone : "UTC");
   return (value) => (value === null || value === undefined ? NONE : written(value));
 }
 
@@ -40,6 +40,9 @@ function numbers({ unit, decimals }) {
 
 function texts({ type }, timeZone) {
   if (type === "date") return (value) => day(value, { year: true });
-  if (type === "timestamp with time zone") return (value) => instant(value, timeZone);
+  if (type === "timestamp with time zone") {
+    const format = new Intl.DateTimeFormat(undefined, { timeZone, dateStyle: "medium", timeStyle: "short" });
+    return (value) => (Number.isNaN(Date.parse(value)) ? String(value) : format.format(new Date(value))); // E.g. infinity.
+  }
   return (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
 }

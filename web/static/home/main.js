@@ -26,10 +26,11 @@ async function refresh(signal) {
   return together(views.map((view) => fill(view, signal)), signal, "./");
 }
 
-/** Make a panel for each view, unless these are the ones that are shown. */
+/** Make a panel for each view; where others are declared by now, the page begins again. */
 function arrange(declared) {
   const text = JSON.stringify(declared);
   if (text === described) return;
+  if (described) location.reload();
   described = text;
   const names = Object.keys(declared);
   views = names.map((name) => new ViewPanel(name, declared[name], emptyPanel(names.length > 1 ? "half" : "whole")));
