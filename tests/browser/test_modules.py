@@ -149,7 +149,7 @@ def test_numbers_read_as_people_write_them(page: Visit, function: str, value: An
         ({"kind": "max", "type": "text"}, "1000", "1000"),
         ({"kind": "max", "type": "boolean"}, False, "no"),
         ({"kind": "min", "type": "date"}, "2026-11-03", "Nov 3, 2026"),
-        ({"kind": "min", "type": "timestamp with time zone"}, "2025-01-03T10:05:00+00:00", "Jan 3, 2025, 5:05\u202fAM"),
+        ({"kind": "min", "type": "timestamp with time zone"}, "2025-01-03T10:05:00+00:00", "Jan 3, 2025, 5:05 AM"),
         ({"kind": "max", "type": "timestamp with time zone"}, "infinity", "infinity"),
     ],
 )
