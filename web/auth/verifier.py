@@ -43,7 +43,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.InvalidIssuerError, "The token comes from another issuer."),
     (jwt.InvalidAlgorithmError, "The token is signed with an algorithm that is not accepted."),
     (InvalidSubjectError, NOT_A_USER),
-    (jwt.MissingRequiredClaimError, "The token lacks a required claim."),
     (jwt.InvalidSignatureError, "The token's signature does not verify."),
     (UnknownKey, "The token names no published key."),
 )
@@ -244,7 +243,7 @@ def _bearer_token(authorization: str | None) -> str:
         raise Problem(
             401,
             "no-token",
-            "This address needs a bearer token.",
+            "This address needs a bearer token in the header Authorization.",
             headers={"WWW-Authenticate": 'Bearer realm="frontview"'},
         )
     if len(authorization) > LONGEST_TOKEN:
@@ -256,22 +255,31 @@ def _bearer_token(authorization: str | None) -> str:
 
 def _caller(claims: dict[str, Any], kind: UserKind, claim: str) -> Caller:
     """Return the caller that verified claims identify."""
+    value = claim_at(claims, claim)
+    if value is None:
+        raise _invalid(NOT_A_USER, f"The token lacks the claim {claim}, which holds the user's id here.")
     try:
-        user_id = kind.parse_claim(claim_at(claims, claim))
-    except ValueError:
-        raise _invalid(NOT_A_USER) from None
+        user_id = kind.parse_claim(value)
+    except ValueError as error:
+        raise _invalid(NOT_A_USER, f"The token's claim {claim} is no user id here: {error}.") from None
     scope = claims.get("scope")
     scopes = scope.split() if isinstance(scope, str) else scope if isinstance(scope, list) else ()
     return Caller(user_id, ADMIN_SCOPE in scopes, min(int(claims["exp"]), _END_OF_TIME))
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"The token lacks the claim {error.claim}."
     return next((text for kind, text in _REASONS if isinstance(error, kind)), "The token is ill-formed.")
 
 
-def _invalid(description: str) -> Problem:
+def _invalid(description: str, detail: str = "") -> Problem:
+    """Return the 401.
+
+    :param detail: what the body says instead, if it names a claim, which may have characters that no header has.
+    """
     challenge = _challenge("invalid_token", description)
-    return Problem(401, "invalid-token", description, headers={"WWW-Authenticate": challenge})
+    return Problem(401, "invalid-token", detail or description, headers={"WWW-Authenticate": challenge})
 
 
 def _challenge(error: str, description: str = "", scope: str = "") -> str:

@@ -159,7 +159,7 @@ def _translate_http(error: HTTPException) -> Problem:
 
 _DETAILS = {
     400: "The request cannot be understood.",
-    404: "There is nothing at this address.",
+    404: "There is nothing at this address; /openapi.json says what there is.",
     405: "This address does not support that method; Allow lists those it does.",
     413: "The request's body is too large.",
     415: "The request's body has a type that is not supported here.",

@@ -145,7 +145,7 @@ class Computing:
         """Return the result of ``fill``, which then also the cache and the waiting requests have.
 
         :param begin_by: until when to wait for a connection.
-        :raises NotFound: there is no such user, or nothing of that kind for the user.
+        :raises NotFound: there is no such user, or nothing for the user that the arguments name.
         :raises FrontviewError: as :meth:`ExactReads.ask` does.
         """
         try:
@@ -188,7 +188,7 @@ class Computing:
             database_ms=answer.database_ms,
         )
         if fill.result is None:
-            raise NotFound("There is nothing of that kind for this user.")
+            raise NotFound(f"There is no user {fill.key.user}: the application's table of users has no such key.")
         return fill.result
 
 

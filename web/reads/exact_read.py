@@ -55,7 +55,7 @@ class ReadQuestion(NamedTuple):
 class Answer:
     """What one statement returned.
 
-    :param body: JSON of the data; None: there is nothing of that kind for this user.
+    :param body: JSON of the data; None: there is no such user, or nothing for the user that the arguments name.
     :param valid_seconds: until the user's day ends by the database's clock; None: the answer does not depend on today.
     :param today: the day in ``zone``, which is the one that the answer shows with ``user_name``, the user's name;
         all None where the answer shows nothing of its user.

@@ -209,7 +209,7 @@ class ReadPath:
         """Return the answer of ``dashboard`` for one user.
 
         :param parameters: by the names in ``Dashboard.arguments``; missing ones are None.
-        :raises NotFound: there is no such user, or nothing of that kind for the user.
+        :raises NotFound: there is no such user, or nothing for the user that the parameters name.
         :raises InvalidParameters: the database refuses them.
         :raises DatabaseUnavailable: the database is gone or too slow, and nothing older was allowed.
         :raises NotMigrated: the database lacks the dashboard's function, because its schema is older.

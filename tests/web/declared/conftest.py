@@ -126,7 +126,7 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
     url = server.create(None)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.encode())
-        _install(url, folder)
+        install(url, folder)
         term = try_to_lead(connection)
         assert term is not None
         drain_once(connection, term)
@@ -143,8 +143,9 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
     server.drop(url)
 
 
-def _install(url: str, folder: Path) -> None:
-    (folder / "frontview.toml").write_text(DECLARED)
+def install(url: str, folder: Path, declared: str = DECLARED) -> None:
+    """Install a declaration in a database, as its author does."""
+    (folder / "frontview.toml").write_text(declared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRONTVIEW_DATABASE_URL", url)
         patch.chdir(folder)
