@@ -5,7 +5,7 @@ Invariant: a statement that fails is kept and fails the test; none is tried agai
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from random import Random
 
 import psycopg
@@ -42,7 +42,7 @@ class Applications:
             self._ends.set()
             for thread in threads:
                 thread.join()
-        assert self.failures == []
+        assert not self.failures, self.failures
 
     def wait_for_more(self, rows: int = 40) -> None:
         """Wait until both threads have written so many rows more."""
@@ -67,12 +67,8 @@ class Applications:
                     return
 
     def _one(self, connection: psycopg.Connection, write: str, number: int) -> None:
-        given = {"users": list(self.host.users)} if "%(" in write else None
-        if number == 0:
-            with self._naming:
-                connection.execute(self._named(write).encode(), given)
-        else:
-            connection.execute(self._named(write).encode(), given)
+        with self._naming if number == 0 else nullcontext():
+            connection.execute(self._named(write).encode(), self.host.keys)
         self.written[number] += 1
 
     def _named(self, write: str) -> str:

@@ -44,6 +44,11 @@ class Host:
     changes: tuple[str, ...] = ()
 
     @property
+    def keys(self) -> dict[str, list[str]]:
+        """The values of its statements."""
+        return {"users": list(self.users)}
+
+    @property
     def dump(self) -> str:
         return (FOLDER / self.name / "dump.sql").read_text()
 
