@@ -15,14 +15,19 @@ from tests.hosts.rails.host import host as rails
 from tests.hosts.site import Site, site_of
 from tests.schema_snapshot import schema_snapshot
 
-HOSTS = pytest.mark.parametrize("make", [prisma, django, partitions, rails], ids=lambda it: it.__module__.split(".")[2])
+NAMED = {make.__module__.split(".")[2]: make for make in (prisma, django, partitions, rails)}
+HOSTS = pytest.mark.parametrize("make", NAMED.values(), ids=NAMED)
+ONE_EACH_CHANGE = pytest.mark.parametrize(
+    "make",
+    [pytest.param(make, id=name, marks=[] if make is prisma else pytest.mark.proof) for name, make in NAMED.items()],
+)
 KINDS = {
     *("total", "day", "week", "month", "quarter", "year", "filter", "null filter", "group_by", "order", "other"),
     *("compare previous_period", "compare previous_year"),
 }
 
 
-@HOSTS
+@ONE_EACH_CHANGE
 def test_a_host_gets_capture_and_views_and_keeps_its_schema(
     embedded_server: Server, tmp_path: Path, make: Callable[[], Host]
 ) -> None:
@@ -34,7 +39,7 @@ def test_a_host_gets_capture_and_views_and_keeps_its_schema(
         site.command("migrate")
         assert "there is nothing to do" in site.command("plan")
         site.command("migrate", "--back")
-        assert set(before) <= set(schema_snapshot(site.system.url))
+        assert [line for line in schema_snapshot(site.system.url) if "frontview" not in line] == before
 
 
 @pytest.mark.proof
@@ -59,7 +64,8 @@ def test_every_figure_is_that_of_sql_whatever_its_source(
         site.compare_cached("populated", 10)
         assert {kind for kind in KINDS if site.asked[kind]} == KINDS
         change_while_applications_write(site, applications)
-        site.wait_until_partitions_are_noticed()
+        if site.host.changes:
+            site.wait_until_partitions_are_noticed()
         assert "materialized_view" in site.compare_exact("changed", 30)
         site.compare_cached("changed", 10)
 
