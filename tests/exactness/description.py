@@ -137,6 +137,7 @@ class Description:
 
     :param time_type: None: the view has no days.
     :param users: whether there is a table of users.
+    :ivar instants: around which questions ask.
     """
 
     seed: int
@@ -150,12 +151,16 @@ class Description:
     where: Expression | None = None
     dimensions: dict[str, Expression] = field(default_factory=dict)
     measures: dict[str, Measure] = field(default_factory=dict)
+    table: str = TABLE
+    users_table: str = USERS_TABLE
     user: Column = field(init=False)
     time: Column | None = field(init=False)
+    instants: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.user = Column("customerId", self.key_type, (*USER_KEYS[self.key_type], None))
         self.time = Column("createdAt", self.time_type, ()) if self.time_type else None
+        self.instants = ZONES.get(self.zone, ())
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from tests.exactness.description import STATE, TABLE, USERS_TABLE, Description, Measure
+from tests.exactness.description import STATE, Description, Measure
 from tests.exactness.questions import Question
 
 Answer = dict[str, Any]
@@ -47,7 +47,7 @@ FROM figures s
 def expected(connection: psycopg.Connection[Any], of: Description, asked: Question) -> Answer | None:
     """Return the answer, in the transaction that is open; None: there is no such user."""
     if of.users:
-        there = f"SELECT EXISTS (SELECT FROM {USERS_TABLE} u WHERE u.id = %s::{of.key_type})"
+        there = f"SELECT EXISTS (SELECT FROM {of.users_table} u WHERE u.id = %s::{of.key_type})"
         if connection.execute(there.encode(), (asked.user,)).fetchone() == (False,):
             return None
     connection.execute(_ZONE, (of.zone,))
@@ -107,7 +107,7 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
         day=_day(of),
         facts="".join(f", {it}" for it in facts),
         nulls=", NULL" * len(facts),
-        table=TABLE,
+        table=of.table,
         user=of.user.escaped,
         key=of.key_type,
         where=(f" AND ({of.where.sql})" if of.where else "") + filters,

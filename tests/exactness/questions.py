@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
-from tests.exactness.description import STATE, ZONES, Description
+from tests.exactness.description import STATE, Description
 
 FUNCTION = "frontview.things_1_read"
 GRANULARITIES = ("total", "day", "week", "month", "quarter", "year")
@@ -32,7 +32,7 @@ def ask(of: Description, chance: Random) -> Question:
     """Return a question that is no mistake."""
     grouped = tuple(name for name in of.dimensions if chance.random() < 0.5)
     measures = tuple(name for name in of.measures if chance.random() < 0.7) or tuple(of.measures)
-    middle = datetime.fromisoformat(chance.choice(ZONES[of.zone])).date()
+    middle = datetime.fromisoformat(chance.choice(of.instants)).date()
     days = chance.choice((1, 1, 2, 3, 7, 31, 60))
     granularity = chance.choice(GRANULARITIES)
     if granularity != "day" and chance.random() < 0.3:
