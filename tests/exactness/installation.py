@@ -18,8 +18,10 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.watch.coverage import adopt_partitions, check_coverage
-from tests.exactness.description import KINDS, ZONES, Description, describe
+from tests.exactness.description import Description, describe
+from tests.exactness.host_sessions import host_session
 from tests.exactness.plain_sql import expected
+from tests.exactness.pools import KINDS, ZONES
 from tests.exactness.questions import ask, call
 from tests.exactness.writes import Writer
 from tests.fix_postgres import Server, migrate
@@ -54,7 +56,8 @@ class Installation:
     compared: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.writer = Writer(self.c, self.of, self.chance, self.adopt)
+        sessions = [host_session(self.url, self.chance) for _ in range(2)]
+        self.writer = Writer(sessions, self.of, self.chance, self.adopt)
         self.other: psycopg.Connection[Any] | None = None
 
     def adopt(self) -> None:
@@ -86,14 +89,20 @@ class Installation:
 
     def hold_open(self) -> None:
         """Let another transaction write, and stay open while this one drains, refreshes and asks."""
-        self.other = psycopg.connect(self.url)
-        self.writer.insert(self.other, 3)
+        self.other = host_session(self.url, self.chance)
+        self.other.autocommit = False
+        self.writer.within(self.other)
 
     def commit_other(self) -> None:
         if self.other is not None:
             self.other.commit()
             self.other.close()
             self.other = None
+
+    def close(self) -> None:
+        """End the host's sessions."""
+        for session in (*self.writer.sessions, *([self.other] if self.other else [])):
+            session.close()
 
     def compare(self, state: str) -> None:
         """Ask a random question and compare its answer in its own snapshot."""
@@ -192,5 +201,5 @@ def installed(
             yield made
         finally:
             with suppress(psycopg.Error):
-                made.commit_other()
+                made.close()
     server.drop(url)

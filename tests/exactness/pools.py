@@ -1,0 +1,50 @@
+"""What random applications are made of: zones with odd days, times, keys, types with their values, names.
+
+Invariant: each column's pool holds texts that PostgreSQL reads as its type whatever a session's settings are.
+"""
+
+SCHEMA, TABLE, USERS_TABLE, STATE = '"Host 1"', '"Host 1"."Order"', '"Host 1"."User"', '"Host 1"."State"'
+TEXT = 'text COLLATE "C"'
+# Zones with odd days, each with instants (UTC) at which its clocks or its calendar jump.
+ZONES = {
+    "America/Havana": ("2025-11-02 05:00", "2026-03-08 05:00"),
+    "Atlantic/Azores": ("2025-10-26 01:00", "2026-03-29 01:00"),
+    "Australia/Lord_Howe": ("2026-04-04 15:00", "2025-10-04 15:30"),
+    "Europe/Dublin": ("2025-10-26 01:00", "2026-03-29 01:00"),  # Its summer is standard time; winter sets clocks back.
+    "Pacific/Apia": ("2011-12-30 10:00", "2012-03-31 14:00"),
+    "UTC": ("2026-01-01 00:00",),
+}
+STORED_ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Europe/Dublin")
+ODD_TIMES = (
+    *("infinity", "-infinity", "0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31", "4000-01-01 BC"),
+    *("20000-01-01", "294276-12-30", "4713-11-25 BC", None),
+)
+USER_KEYS = {
+    "integer": ("1", "2", "-3"),
+    "bigint": ("1", "2", "9007199254740993"),
+    "text": ("ann'; --", "Bob", "ø"),
+    "uuid": tuple(f"{n:032x}" for n in (1, 2, 3)),
+}
+KINDS = {"integer": "integer", "bigint": "integer", "text": "text", "uuid": "uuid"}
+NO_NUMBERS = {"NaN", "Infinity", "-Infinity"}
+POOLS: dict[str, tuple[str, ...]] = {
+    TEXT: ("a", "B", "", "o'x", "ü", "??"),
+    "varchar(20)": ("x", "y", ""),
+    "integer": ("0", "1", "2", "-7"),
+    "bigint": ("0", "9007199254740993", "-1"),
+    "smallint": ("0", "1", "-2"),
+    "uuid": (f"{0:032x}", f"{1:032x}", f"{2:032x}"),
+    "boolean": ("true", "false"),
+    "date": ("2000-01-01", "2026-01-31", "1999-12-31"),
+    "numeric(12, 2)": ("0.00", "10.50", "-3.25", "99.99", "NaN"),
+    "numeric": ("1.5", "-2.250", "0", "7", "Infinity", "-Infinity"),
+    STATE: ("paid", "sent", "draft"),
+    "jsonb": ('{"a": "x"}', '{"a": "x", "b": 1}', '{"a": null}', "[]"),
+}
+NAMES = (
+    *("Größe %", "select", "a'b", "Total", "order by", "x.y", "productId", "user", "day", "period", "limit", "c1"),
+    *('double"quote', "at"),
+)
+GROUPED = (*(TEXT, "varchar(20)", "integer", "bigint", "smallint", "uuid", "boolean", "date", STATE, "numeric(12, 2)"),)
+SUMMED = ("integer", "bigint", "smallint", "numeric(12, 2)", "numeric")
+RANKED = ("integer", "bigint", "smallint", "date", "numeric(12, 2)", TEXT, STATE)
