@@ -143,8 +143,10 @@ class Description:
 
     def moment(self, chance: Random) -> str | None:
         """Return a time, often near one at which the zone's clocks jump."""
+        offset = "+00" if self.time_type == "timestamptz" else ""
         if chance.random() < 0.04:
-            return chance.choice(ODD_TIMES)
+            odd = chance.choice(ODD_TIMES)
+            return odd and odd.replace(":00", f":00{offset}")
         at = datetime.fromisoformat(chance.choice(ZONES[self.zone]))
         if chance.random() < 0.4:
             at += timedelta(minutes=chance.randint(-200, 200), milliseconds=chance.choice((0, 0, -1, 999)))
@@ -152,7 +154,7 @@ class Description:
             at += timedelta(days=chance.randint(-50, 30), seconds=chance.randint(0, 86399))
         if chance.random() < 0.1:
             at -= timedelta(days=365)
-        return f"{at.isoformat(' ')}{'+00' if self.time_type == 'timestamptz' else ''}"
+        return f"{at.isoformat(' ')}{offset}"
 
     def value(self, column: Column, chance: Random) -> str | None:
         return self.moment(chance) if column is self.time else chance.choice(column.pool)

@@ -22,10 +22,11 @@ from tests.exactness.description import Description, describe
 from tests.exactness.host_sessions import host_session
 from tests.exactness.plain_sql import expected
 from tests.exactness.pools import KINDS, ZONES
-from tests.exactness.questions import ask, call
+from tests.exactness.questions import Question, ask, call
+from tests.exactness.visitor import Visitor, visiting
 from tests.exactness.writes import Writer
 from tests.fix_postgres import Server, migrate
-from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.declaration.maintained_view import Catalog, MaintainedView
 from views_sql.declaration.project import read_project
 from views_sql.operations.catalog import catalog_of
 from views_sql.operations.plan import plan
@@ -51,6 +52,7 @@ class Installation:
     url: str
     c: psycopg.Connection[Any]
     term: Term
+    visitor: Visitor
     views: tuple[MaintainedView, ...]
     chance: Random
     compared: Counter[str] = field(default_factory=Counter)
@@ -117,7 +119,19 @@ class Installation:
         given = row[0] and json.loads(row[0], parse_float=Decimal)
         self.compared[f"{state}, base" if asked.base else state] += 1
         if given != wanted:
-            raise Differs(f"seed {self.of.seed}, {state}: {asked}\n{_difference(given, wanted)}\n{self.of.toml()}")
+            raise Differs(self._said(state, asked, given, wanted))
+
+    def _said(self, state: str, asked: Question, given: Any, wanted: Any) -> str:
+        return f"seed {self.of.seed}, {state}: {asked}\n{_difference(given, wanted)}\n{self.of.toml()}"
+
+    def visit(self, state: str, *, exact: bool) -> None:
+        """Ask over HTTP while nothing writes, and compare."""
+        asked = self.visitor.again(ask(self.of, self.chance), self.chance)
+        source, given = self.visitor.ask(asked, exact=exact)
+        wanted = expected(self.c, self.of, asked)
+        self.compared[f"{state}, {source}"] += 1
+        if given != wanted:
+            raise Differs(self._said(f"{state}, {source}", asked, given, wanted))
 
     def run(self, comparisons: int, at_once: int = 2) -> None:
         """Write, drain, refresh and compare until that many answers were compared.
@@ -137,8 +151,12 @@ class Installation:
                 for _ in range(self.chance.randint(1, 4)):
                     self.writer.one()
             self._ask("undrained", at_once)
+            self.visit("undrained", exact=True)
             self.drain()
             self._ask("drained", at_once)
+            self.visitor.follow(self.c)
+            for _ in range(at_once // 2):
+                self.visit("drained", exact=False)
             what = self.chance.random()
             if what < 0.35:
                 self.refresh()
@@ -163,9 +181,7 @@ def _difference(given: Any, wanted: Any) -> str:
     return "\n".join(f"given  {a}\nwanted {b}" for a, b in [it for it in pairs if it[0] != it[1]][:3])
 
 
-def install(
-    c: psycopg.Connection[Any], of: Description, folder: Path, change: Callable[[str], str]
-) -> tuple[MaintainedView, ...]:
+def install(c: psycopg.Connection[Any], of: Description, folder: Path, change: Callable[[str], str]) -> Catalog:
     """Make the host's table, and everything that its declaration asks for, by the statements of the revisions.
 
     :param change: what is done to each statement first.
@@ -180,7 +196,7 @@ def install(
         with c.transaction():
             for statement in step.upgrade:
                 c.execute(change(statement).encode())
-    return catalog_of(planned.new).views
+    return catalog_of(planned.new)
 
 
 @contextmanager
@@ -193,13 +209,15 @@ def installed(
     core: Callable[[str], None] = lambda url: migrate(url, "core@head", user_key=kind)  # noqa: E731
     url = server.create_prepared(f"core for {kind} keys", core, None)
     with psycopg.connect(url, autocommit=True) as c:
-        views = install(c, of, folder, change)
+        catalog = install(c, of, folder, change)
         term = try_to_lead(c)
         assert term is not None
-        made = Installation(of, url, c, term, views, Random(f"run {seed}"))
-        try:
-            yield made
-        finally:
-            with suppress(psycopg.Error):
-                made.close()
+        drain_once(c, term)  # A worker trusts nothing before the first drain.
+        with visiting(url, catalog, of) as visitor:
+            made = Installation(of, url, c, term, visitor, catalog.views, Random(f"run {seed}"))
+            try:
+                yield made
+            finally:
+                with suppress(psycopg.Error):
+                    made.close()
     server.drop(url)

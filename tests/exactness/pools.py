@@ -16,14 +16,14 @@ ZONES = {
 }
 STORED_ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Europe/Dublin")
 ODD_TIMES = (
-    *("infinity", "-infinity", "0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31", "4000-01-01 BC"),
-    *("20000-01-01", "294276-12-30", "4713-11-25 BC", None),
+    *("infinity", "-infinity", "0001-01-01 00:00", "0001-01-02 00:00", "9999-12-30 00:00", "9999-12-31 00:00"),
+    *("4000-01-01 00:00 BC", "4713-11-24 01:00 BC", "20000-01-01 00:00", "294276-12-31 23:00", None),
 )
 USER_KEYS = {
-    "integer": ("1", "2", "-3"),
+    "integer": ("1", "2", "2147483647"),
     "bigint": ("1", "2", "9007199254740993"),
     "text": ("ann'; --", "Bob", "ø"),
-    "uuid": tuple(f"{n:032x}" for n in (1, 2, 3)),
+    "uuid": tuple(f"00000000-0000-4000-8000-{n:012x}" for n in (1, 2, 3)),
 }
 KINDS = {"integer": "integer", "bigint": "integer", "text": "text", "uuid": "uuid"}
 NO_NUMBERS = {"NaN", "Infinity", "-Infinity"}

@@ -3,6 +3,7 @@
 Invariant: the host's writes never fail, nothing ends in an error that is not announced, and the schema is as it was.
 """
 
+import os
 import random
 import tomllib
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ from views_sql.operations.steps import steps
 from views_sql.proof.judge import judge
 from views_sql.proof.verdict import Verdict
 
-FEW, MANY = 4, 100
+FEW, MANY = 4, int(os.environ.get("FRONTVIEW_MUTANTS", "100"))
+SEED = int(os.environ.get("FRONTVIEW_MUTANTS_SEED", "1"))
 CORE = "core_0003"
 DATA_EXCEPTION = "22"  # The class of errors of an expression that raises on a row, of which check warns.
 
@@ -50,7 +52,7 @@ def url(any_server: Server) -> Iterator[str]:
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.proof)])
 def test_mutated_declarations_can_be_installed_and_taken_back(url: str, tmp_path: Path, count: int) -> None:
-    install_mutants(url, tmp_path, count, seed=1)
+    install_mutants(url, tmp_path, count, SEED)
 
 
 def install_mutants(url: str, folder: Path, count: int, seed: int) -> None:
