@@ -22,7 +22,7 @@ from tests.conftest import pytest_configure as log_as_production_does
 from tests.exactness.installation import Differs, installed
 from tests.fix_postgres import Server, embedded, of_the_machine, system_binaries
 
-EACH, AT_ONCE = 400, 10
+EACH, AT_ONCE = 400, 5
 SERVERS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
     "embedded": embedded,
     "machine": lambda: of_the_machine(_binaries()),

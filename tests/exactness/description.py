@@ -144,7 +144,7 @@ class Description:
     def moment(self, chance: Random) -> str | None:
         """Return a time, often near one at which the zone's clocks jump."""
         offset = "+00" if self.time_type == "timestamptz" else ""
-        if chance.random() < 0.04:
+        if chance.random() < 0.06:
             odd = chance.choice(ODD_TIMES)
             return odd and odd.replace(":00", f":00{offset}")
         at = datetime.fromisoformat(chance.choice(ZONES[self.zone]))

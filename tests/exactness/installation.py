@@ -24,7 +24,7 @@ from tests.exactness.plain_sql import expected
 from tests.exactness.pools import KINDS, ZONES
 from tests.exactness.questions import Question, ask, call
 from tests.exactness.visitor import Visitor, visiting
-from tests.exactness.writes import Writer
+from tests.exactness.writes import Session, Writer
 from tests.fix_postgres import Server, migrate
 from views_sql.declaration.maintained_view import Catalog, MaintainedView
 from views_sql.declaration.project import read_project
@@ -79,10 +79,13 @@ class Installation:
         ended = refresh(self.c, view, tiers, self.term.epoch, horizon=horizon, rebuild=rebuild).outcome
         assert not ended.startswith("failed"), (self.of.seed, ended)
 
+    def refresh_one(self, view: MaintainedView, horizon: date | None) -> str:
+        """Refresh all of a view, and return how it ended."""
+        return refresh(self.c, view, view.tiers, self.term.epoch, horizon=horizon).outcome
+
     def refresh_all(self, *, move: bool) -> None:
         for view in self.views:
-            horizon = self.day() if move and view.day_column else None
-            ended = refresh(self.c, view, view.tiers, self.term.epoch, horizon=horizon).outcome
+            ended = self.refresh_one(view, self.day() if move and view.day_column else None)
             assert not ended.startswith("failed"), (self.of.seed, ended)
 
     def day(self) -> date:
@@ -108,13 +111,23 @@ class Installation:
 
     def compare(self, state: str) -> None:
         """Ask a random question and compare its answer in its own snapshot."""
-        asked = ask(self.of, self.chance)
-        self.c.execute(SNAPSHOT)
+        self.compare_with(self.c, self.of, state, lambda *_: None)
+
+    def compare_with(
+        self, c: Session, of: Description, state: str, prepare: Callable[[Session, Description], None]
+    ) -> None:
+        """Compare on a connection of one's own.
+
+        :param prepare: what is done before the snapshot is taken; it may change what columns are called.
+        """
+        asked = ask(of, self.chance)
+        c.execute(SNAPSHOT)
         try:
-            row = self.c.execute(*call(self.of, asked)).fetchone()
-            wanted = expected(self.c, self.of, asked)
+            prepare(c, of)
+            row = c.execute(*call(of, asked)).fetchone()
+            wanted = expected(c, of, asked)
         finally:
-            self.c.execute("ROLLBACK")
+            c.execute("ROLLBACK")
         assert row is not None
         given = row[0] and json.loads(row[0], parse_float=Decimal)
         self.compared[f"{state}, base" if asked.base else state] += 1
@@ -148,7 +161,7 @@ class Installation:
             if self.other is not None and self.chance.random() < 0.5:
                 self.commit_other()
             if self.other is None:
-                for _ in range(self.chance.randint(1, 4)):
+                for _ in range(self.chance.randint(1, 6)):
                     self.writer.one()
             self._ask("undrained", at_once)
             self.visit("undrained", exact=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from tests.exactness.pools import SCHEMA, TABLE
 
@@ -26,7 +29,8 @@ class Partitions:
         self.writer.c.execute(text.encode(), ())
 
     def _part(self) -> None:
-        self._run(f"UPDATE {TABLE} SET part = {self.writer.chance.randint(0, 3)} WHERE {self.writer.some()}")
+        with suppress(psycopg.errors.UniqueViolation):  # There may be a row of the same number.
+            self._run(f"UPDATE {TABLE} SET part = {self.writer.chance.randint(0, 3)} WHERE {self.writer.some()}")
 
     def _leaf(self) -> None:
         writer, chance = self.writer, self.writer.chance

@@ -48,12 +48,12 @@ def truncate_logs_nothing(text: str) -> str:
 
 def names_are_trusted(text: str) -> str:
     """Capture by names that the host has changed."""
-    return re.sub(r"\n        OR [^\n]*", "", text) if _captures(text) else text
+    return re.sub(r"\n        OR [^\n]*?(?= THEN\n|\n)", "", text) if _captures(text) else text
 
 
-def unwatched_column(text: str) -> str:
-    """Overlook changes of a column."""
-    return re.sub(r"ARRAY\['[^']+'(?:, )?([^\]]*)\]::text\[\]", r"ARRAY[\1]::text[]", text)
+def nothing_is_watched(text: str) -> str:
+    """Overlook changes of what is measured."""
+    return re.sub(r"ARRAY\['[^\]]*\]::text\[\]", "ARRAY[]::text[]", text)
 
 
 def replica_role_is_silent(text: str) -> str:

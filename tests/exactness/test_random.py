@@ -8,10 +8,12 @@ import pytest
 
 from tests.exactness import sabotage
 from tests.exactness.installation import Differs, Installation, installed
+from tests.exactness.storm import Storm
 from tests.fix_postgres import Server
 
 SEEDS, COMPARISONS, AT_ONCE = range(4), 100, 4
-MORE_SEEDS, MORE_COMPARISONS, MORE_AT_ONCE = range(100, 125), 400, 10  # On each of two servers: 20,000.
+MORE_SEEDS, MORE_COMPARISONS, MORE_AT_ONCE = range(100, 125), 400, 5  # On each of two servers: 20,000.
+STORMS, STORM_SECONDS = (400, 401, 402, 403), 8.0
 BROKEN = [
     (sabotage.margin_of_none, 206),
     (sabotage.null_as_a_value, 211),
@@ -59,3 +61,16 @@ def test_the_comparison_finds_what_does_not_run(
         broken(made)
         with pytest.raises(Differs):
             made.run(MORE_COMPARISONS, MORE_AT_ONCE)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", STORMS)
+def test_a_storm_of_writers_and_ddl_fails_nobody_and_answers_exactly(
+    any_server: Server, tmp_path: Path, seed: int
+) -> None:
+    """FAULTS 38, 42, 48 and 49 together: bulk loads, odd sessions, renames and partitions, rows without user or day."""
+    with installed(any_server, seed, tmp_path) as made:
+        storm = Storm(made)
+        storm.rage(STORM_SECONDS)
+
+    assert min(storm.done.values()) >= 3, storm.done

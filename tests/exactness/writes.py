@@ -11,6 +11,7 @@ from tests.exactness.partitions import Partitions
 from tests.exactness.pools import TABLE, USERS_TABLE
 
 Session = psycopg.Connection[Any]
+Kinds = dict[Callable[[], None], float]
 
 
 class Writer:
@@ -33,18 +34,23 @@ class Writer:
 
     def one(self) -> None:
         """Write once."""
+        self.one_of(self.kinds() | (self.partitions.kinds if self.of.partitioned else {}))
+
+    def one_of(self, kinds: Kinds) -> None:
+        """Write once in one of these ways, by one of the sessions."""
         self.c = self.chance.choice(self.sessions)
-        kinds = self._rows() | {
+        self._choose(kinds)
+
+    def kinds(self) -> Kinds:
+        """Return the ways to write to any table, with how often each is chosen."""
+        return self._rows() | {
             self._users: 2,
             self._truncate: 0.3,
             self._rename: 0.7,
             self._roll_back: 1,
             self._savepoints: 1,
-            self._replica: 0.7,
+            self._replica: 1.5,
         }
-        if self.of.partitioned:
-            kinds |= self.partitions.kinds
-        self._choose(kinds)
 
     def within(self, session: Session) -> None:
         """Write rows within a transaction of another session, which stays open."""
@@ -52,7 +58,7 @@ class Writer:
         for _ in range(self.chance.randint(1, 3)):
             self._choose(self._rows())
 
-    def _rows(self) -> dict[Callable[[], None], float]:
+    def _rows(self) -> Kinds:
         return {
             self._insert: 6,
             self._copy: 2,
@@ -65,7 +71,7 @@ class Writer:
             self._all_at_once: 2,
         }
 
-    def _choose(self, kinds: dict[Callable[[], None], float]) -> None:
+    def _choose(self, kinds: Kinds) -> None:
         self.chance.choices(tuple(kinds), tuple(kinds.values()))[0]()
 
     def row(self, part: int | None = None) -> list[object]:
