@@ -138,6 +138,12 @@ class Description:
         return USER_KEYS[self.key_type]
 
     @property
+    def jumps(self) -> tuple[str, ...]:
+        """Instants at which the clocks of one of its zones jump."""
+        stored = ZONES.get(self.stored_zone, ()) if self.time_type == "timestamp" else ()
+        return (*ZONES[self.zone], *stored)
+
+    @property
     def all_columns(self) -> list[Column]:
         return [self.user, *([self.time] if self.time else []), *self.columns]
 
@@ -147,7 +153,7 @@ class Description:
         if chance.random() < 0.06:
             odd = chance.choice(ODD_TIMES)
             return odd and odd.replace(":00", f":00{offset}")
-        at = datetime.fromisoformat(chance.choice(ZONES[self.zone]))
+        at = datetime.fromisoformat(chance.choice(self.jumps))
         if chance.random() < 0.4:
             at += timedelta(minutes=chance.randint(-200, 200), milliseconds=chance.choice((0, 0, -1, 999)))
         else:

@@ -21,7 +21,7 @@ from refresher.watch.coverage import adopt_partitions, check_coverage
 from tests.exactness.description import Description, describe
 from tests.exactness.host_sessions import host_session
 from tests.exactness.plain_sql import expected
-from tests.exactness.pools import KINDS, ZONES
+from tests.exactness.pools import KINDS
 from tests.exactness.questions import Question, ask, call
 from tests.exactness.visitor import Visitor, visiting
 from tests.exactness.writes import Session, Writer
@@ -89,7 +89,7 @@ class Installation:
             assert not ended.startswith("failed"), (self.of.seed, ended)
 
     def day(self) -> date:
-        middle = datetime.fromisoformat(self.chance.choice(ZONES[self.of.zone])).date()
+        middle = datetime.fromisoformat(self.chance.choice(self.of.jumps)).date()
         return middle + timedelta(self.chance.choice((-30, -1, 0, 1, 2, self.chance.randint(-60, 40))))
 
     def hold_open(self) -> None:

@@ -11,10 +11,10 @@ ZONES = {
     "Atlantic/Azores": ("2025-10-26 01:00", "2026-03-29 01:00"),
     "Australia/Lord_Howe": ("2026-04-04 15:00", "2025-10-04 15:30"),
     "Europe/Dublin": ("2025-10-26 01:00", "2026-03-29 01:00"),  # Its summer is standard time; winter sets clocks back.
-    "Pacific/Apia": ("2011-12-30 10:00", "2012-03-31 14:00"),
+    "Pacific/Apia": ("2011-12-30 10:00", "2011-12-30 18:00", "2012-03-31 14:00"),  # There was no 30 December.
     "UTC": ("2026-01-01 00:00",),
 }
-STORED_ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Europe/Dublin")
+STORED_ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Europe/Dublin", "Pacific/Apia")
 ODD_TIMES = (
     *("infinity", "-infinity", "0001-01-01 00:00", "0001-01-02 00:00", "9999-12-30 00:00", "9999-12-31 00:00"),
     *("4000-01-01 00:00 BC", "4713-11-24 01:00 BC", "20000-01-01 00:00", "294276-12-31 23:00", None),

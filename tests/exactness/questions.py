@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from tests.exactness.description import Description, cast_type
-from tests.exactness.pools import STATE, ZONES
+from tests.exactness.pools import STATE
 
 FUNCTION = "frontview.things_1_read"
 GRANULARITIES = ("total", "day", "week", "month", "quarter", "year")
@@ -33,7 +33,7 @@ def ask(of: Description, chance: Random) -> Question:
     """Return a question that is no mistake."""
     grouped = tuple(name for name in of.dimensions if chance.random() < 0.5)
     measures = tuple(name for name in of.measures if chance.random() < 0.7) or tuple(of.measures)
-    middle = datetime.fromisoformat(chance.choice(ZONES[of.zone])).date()
+    middle = datetime.fromisoformat(chance.choice(of.jumps)).date()
     days = chance.choice((1, 1, 2, 3, 7, 31, 60))
     granularity = chance.choice(GRANULARITIES)
     if granularity != "day" and chance.random() < 0.3:
