@@ -46,7 +46,7 @@ class Writer:
         return self._rows() | {
             self._users: 2,
             self._truncate: 0.3,
-            self._rename: 0.7,
+            self._rename: 1.5,
             self._roll_back: 1,
             self._savepoints: 1,
             self._replica: 1.5,
