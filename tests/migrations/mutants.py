@@ -130,7 +130,7 @@ def _put(table: dict[str, Any], field: str, value: object) -> None:
         table[field] = value
 
 
-MOMENTS = ("infinity", "-infinity", "4713-11-24 01:00+00 BC", "0001-01-01", "20000-01-01", "294276-12-31 23:00+00", None)
+MOMENTS = ("infinity", "-infinity", "4713-11-24 01:00+00 BC", "20000-01-01", "294276-12-31 23:00+00", None)
 ORDER = '"Shop"."Order"'
 EVENT = '"Shop".event'
 POOLS: dict[str, dict[str, tuple[str, tuple[str | None, ...]]]] = {
