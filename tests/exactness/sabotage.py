@@ -79,5 +79,5 @@ def nobody_adopts(made: Installation) -> None:
 
 
 def the_worker_keeps_everything(made: Installation) -> None:
-    """Keep answers of a web worker whoever's rows have changed."""
+    """Keep a web worker's answers when rows of their user have changed."""
     made.visitor.worker.cache._drop_concerned = lambda *_: None  # type: ignore[method-assign]

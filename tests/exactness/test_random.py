@@ -15,12 +15,20 @@ SEEDS, COMPARISONS, AT_ONCE = range(4), 100, 4
 MORE_SEEDS, MORE_COMPARISONS, MORE_AT_ONCE = range(100, 125), 400, 5  # On each of two servers: 20,000.
 STORMS, STORM_SECONDS = (400, 401, 402, 403), 8.0
 BROKEN = [
-    (sabotage.margin_of_none, 206),
-    (sabotage.null_as_a_value, 211),
-    (sabotage.only_new_keys, 206),
+    (sabotage.margin_of_none, 204),
+    (sabotage.null_as_a_value, 200),
+    (sabotage.only_new_keys, 200),
+    (sabotage.day_of_the_session, 213),
+    (sabotage.unguarded_day, 231),
+    (sabotage.truncate_logs_nothing, 201),
+    (sabotage.names_are_trusted, 204),
+    (sabotage.nothing_is_watched, 200),
+    (sabotage.replica_role_is_silent, 201),
+    (sabotage.everybody_exists, 204),
 ]
 BROKEN_LATER = [
-    (sabotage.nobody_adopts, 1),
+    (sabotage.nobody_adopts, 204),
+    (sabotage.the_worker_keeps_everything, 200),
 ]
 
 

@@ -192,7 +192,7 @@ class Host:
         self.fill()
 
     def fill(self) -> None:
-        """Insert rows of each table; none of before are left."""
+        """Insert rows of each table."""
         for table, columns in POOLS.items():
             self.c.execute(f"DELETE FROM {table}".encode())
             for number in range(20):

@@ -17,7 +17,7 @@ from views_sql.proof.judge import judge
 from views_sql.proof.verdict import Verdict
 
 CATALOGS = ("class", "proc", "type", "constraint", "trigger", "namespace", "rewrite", "collation", "cast", "operator")
-# Each row of the catalogs that is somebody's, with the transaction that wrote it.
+# Each row of the catalogs that is not PostgreSQL's own, with the transaction that wrote it.
 EVERYTHING = " UNION ALL ".join(
     [f"SELECT '{it}', oid::text, xmin::text FROM pg_{it} WHERE oid >= 16384" for it in CATALOGS]
     + ["SELECT 'attribute', attrelid || ' ' || attnum, xmin::text FROM pg_attribute WHERE attrelid >= 16384"]
