@@ -12,7 +12,8 @@ from typing import Any
 
 import psycopg
 
-from tests.exactness.description import STATE, Description, Measure
+from tests.exactness.description import Description, Measure, cast_type
+from tests.exactness.pools import STATE
 from tests.exactness.questions import Question
 
 Answer = dict[str, Any]
@@ -158,7 +159,7 @@ def _filters(of: Description, asked: Question) -> tuple[str, dict[str, Any]]:
     text, values = "", dict[str, Any]()
     for number, (name, chosen) in enumerate(asked.filters):
         dimension = of.dimensions[name]
-        kind = "text" if dimension.type == STATE else dimension.type.removesuffix(' COLLATE "C"')
+        kind = "text" if dimension.type == STATE else cast_type(dimension.type)
         own = f"({dimension.sql})::{kind}"
         unknown = f" OR {own} IS NULL" if None in chosen else ""
         text += f" AND ({own} IN (SELECT unnest(%(f{number})s::text[])::{kind}){unknown})"

@@ -82,7 +82,9 @@ def view(
     """Return a view of ``table``: the rows', then the users', each as SQL spells it."""
     rows, users = table
     kind = time.type if time else None
-    made = Description(0, user.type, kind, zone, "UTC", True, False, [], where, dimensions, measured, rows, users)
+    made = Description(
+        0, user.type, kind, zone, "UTC", True, False, None, False, [], where, dimensions, measured, rows, users
+    )
     made.user, made.time = user, time
     made.instants = tuple(str(date.today() - timedelta(days)) for days in AROUND)
     return made

@@ -10,8 +10,8 @@ from views_sql.generation.stored_columns import frozen_zeros
 
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
 MARGIN = "'3 hours'::interval"
-# A stored zone that puts its own clocks back or forward moves the bound, too.
-STORED_ZONE_MARGIN = "'6 hours'::interval"
+# A stored zone that jumps moves the bound, too: Samoa left out a whole day, whose times are those of the next one.
+STORED_ZONE_MARGIN = "'30 hours'::interval"
 
 
 def create_row_view(view: ProvenView, name: str) -> list[str]:
@@ -67,4 +67,5 @@ def _midnight(view: ProvenView, day: str, sign: str) -> str:
     midnight = f"({day}::timestamp AT TIME ZONE {literal(view.source.zone or 'UTC')})"
     if view.source.time_kind == "timestamptz":
         return f"{midnight} {sign} {MARGIN}"
-    return f"({midnight} {sign} {STORED_ZONE_MARGIN}) AT TIME ZONE {literal(view.source.stored_zone)}"
+    margin = MARGIN if view.source.stored_zone == "UTC" else STORED_ZONE_MARGIN
+    return f"({midnight} {sign} {margin}) AT TIME ZONE {literal(view.source.stored_zone)}"
