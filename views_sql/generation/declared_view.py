@@ -34,7 +34,7 @@ def create_users(application: ProvenApplication, number: int) -> list[str]:
 
 def drop_users(application: ProvenApplication, number: int) -> list[str]:
     """Return the DDL that drops it."""
-    return [] if application.users is None else [f"DROP VIEW frontview.user_{number}"]
+    return [] if application.users is None else [f"DROP VIEW IF EXISTS frontview.user_{number}"]
 
 
 def create_declared_view(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:

@@ -166,7 +166,7 @@ def _creation(views: Iterable[InstalledView], there: Container[int] = ()) -> lis
 def _removal(views: list[InstalledView], kept: Container[int] = ()) -> list[str]:
     statements = [it for view in reversed(views) for it in drop_declared_view(view.proven, view.number)]
     numbers = {view.number for view in views if view.users and view.number not in kept}
-    return [*statements, *(f"DROP VIEW frontview.user_{number}" for number in sorted(numbers))]
+    return [*statements, *(f"DROP VIEW IF EXISTS frontview.user_{number}" for number in sorted(numbers))]
 
 
 def _by_table(captured: Iterable[_Captured]) -> Iterator[tuple[str, list[_Captured]]]:
