@@ -16,6 +16,7 @@ from models.user_key import KINDS
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
+from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import ROOT, Server
 from tests.migrations.project_stage import DECLARED, KEYS, Project, project
 from tests.oracle.relations import tiers
@@ -226,6 +227,35 @@ def test_going_back_leaves_in_the_bookkeeping_only_what_must_not_be_forgotten(
     assert "fail  application: No application is installed" in said
     installed.run("migrate")
     assert answer(installed, "1")["totals"]["orders"] == 0
+
+
+@pytest.mark.parametrize("column", ["createdAt", "customerId", "total"])
+def test_a_column_that_the_host_drops_with_cascade_fails_no_writer_and_the_view_is_taken_back(
+    installed: Project, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTVIEW_JWT_SECRET", "a secret for the tests that is long enough")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        installed.c.execute(f'ALTER TABLE "Shop"."Order" DROP COLUMN "{column}"'.encode())
+    installed.c.execute(f'ALTER TABLE "Shop"."Order" DROP COLUMN "{column}" CASCADE'.encode())
+
+    values = {"customerId": "", "createdAt": '"customerId"', "total": '"customerId"'}[column]
+    installed.c.execute('INSERT INTO "Shop"."User" VALUES (1)')
+    insert = (
+        f'INSERT INTO "Shop"."Order" ({values}) VALUES (1)' if values else 'INSERT INTO "Shop"."Order" DEFAULT VALUES'
+    )
+    for statement in (insert, """UPDATE "Shop"."Order" SET country = 'x'""", 'DELETE FROM "Shop"."Order"'):
+        installed.c.execute(statement.encode())
+
+    assert ("orders_1", None) in installed.rows("SELECT source, user_id FROM frontview.change_log")
+    check_coverage(installed.c)
+    assert ("capture_changed", '"Shop"."Order"') in installed.rows("SELECT kind, subject FROM frontview.alarm")
+    with pytest.raises((psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction)):
+        answer(installed, "1")
+    said = installed.run("doctor", ends=1)
+    assert "fail  materialized views: missing: frontview.orders_1_" in said, said
+    assert "If a column went with CASCADE" in said
+    installed.run("migrate", "--back")
+    assert installed.rows("SELECT count(*) FROM frontview.source") == [(0,)]
 
 
 def test_a_revision_that_fails_leaves_those_before_it_and_can_be_run_again(shop: Project) -> None:

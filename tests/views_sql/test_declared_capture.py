@@ -297,7 +297,7 @@ class TestWhatTheHostMayDo:
 
     @pytest.mark.parametrize("column", ['"customerId"', '"createdAt"', '"total %"'])
     def test_drop_a_captured_column_with_cascade_while_writers_go_on(self, stage: Stage, column: str) -> None:
-        """What cannot be captured any more is logged for every key, or it is a gap that the next check marks."""
+        """Every key is logged from then on; the UPDATE trigger whose WHEN had the column is a gap of the coverage."""
         leaf = T if stage.source.table.kind == "plain" else f'"{SCHEMA}".low'
         with stage.other() as writer:
             writer.execute(f"PREPARE write AS INSERT INTO {T} (id) VALUES ($1)".encode())
@@ -308,14 +308,20 @@ class TestWhatTheHostMayDo:
                     stage.run(f"ALTER TABLE {T} DROP COLUMN {column}")
             stage.run(f"ALTER TABLE {T} DROP COLUMN {column} CASCADE")
             writer.execute("EXECUTE write (2)")
+            of_key = "total" not in column
             for table in (T, leaf):
-                for statement in (f"INSERT INTO {table} (id) VALUES (3)", f"UPDATE {table} SET note = 'x'"):
+                for statement in (f"INSERT INTO {table} (id) VALUES (3)", f"DELETE FROM {table}"):
                     writer.execute(statement.encode())
-                writer.execute(f"DELETE FROM {table}".encode())
+                    assert stage.logged()[-1:] == (
+                        [EVERY_KEY] if of_key or (stage.follows_renames and table == T) else []
+                    )
+                writer.execute(f"INSERT INTO {table} (id) VALUES (3)".encode())
+                writer.execute(f"UPDATE {table} SET note = 'x'".encode())
                 writer.execute(f"TRUNCATE {table}".encode())
-            assert EVERY_KEY in stage.logged()
+                assert EVERY_KEY in stage.logged()
         gaps = stage.c.execute("SELECT gaps FROM frontview.capture_coverage() WHERE source = 'orders_1'").fetchall()
-        assert any("missing" in (gap or "") for (gap,) in gaps) or not stage.follows_renames
+        by_when = stage.source.table.kind != "partitioned" and not stage.follows_renames
+        assert any("update missing" in (gap or "") for (gap,) in gaps) or not by_when
 
     def test_drop_a_partition(self, parted: Stage) -> None:
         parted.run(f'DROP TABLE "{SCHEMA}"."High"')

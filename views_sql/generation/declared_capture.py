@@ -3,8 +3,8 @@
 Invariant: no writer fails, waits or logs a wrong key because somebody renames a column, a table or a schema. From
 PostgreSQL 16 on the table itself is captured by functions over its row type, whose stored parse trees follow a rename.
 PostgreSQL 15, partitions and children are captured by names, which are compared with the catalog's first; where they
-differ, every key is logged. No DDL here depends on a partition, so that dropping one is not refused. The triggers of
-the table itself depend on those functions: what takes a column away with CASCADE takes the triggers, too.
+differ, every key is logged, as where DROP COLUMN … CASCADE took the functions away. No DDL here depends on a partition,
+so that dropping one is not refused.
 """
 
 from models.user_key import LONGEST_TEXT
@@ -16,7 +16,14 @@ from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
 from views_sql.loader import dollar_tag, fill_in, read_sql, select_of
 
 # Each after those that need it.
-KEY_FUNCTIONS = ("captured_change", "captured_moved", "captured_user", "captured_day", "captured_digest")
+KEY_FUNCTIONS = (
+    "captured_columns",
+    "captured_change",
+    "captured_moved",
+    "captured_user",
+    "captured_day",
+    "captured_digest",
+)
 
 
 def capture_declared(source: ProvenSource, template_version: int = 1) -> list[str]:
@@ -92,7 +99,12 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
     if source.time_column is None:
         values |= {f"day_of_{row}": _day(source, row) for row in whole}
     values |= {it: f"frontview.captured_{it}_{name}(old, new)" for it in ("moved", "change")}
-    functions += [_trigger_function(f"capture_{name}", source, values, "", template_version), close(f"capture_{name}")]
+    # It needs all of these columns, so it goes with each of them.
+    gone = f"to_regproc({literal(f'frontview.captured_change_{name}')}) IS NULL"
+    functions += [
+        _trigger_function(f"capture_{name}", source, values, gone, template_version),
+        close(f"capture_{name}"),
+    ]
     return _from_16_on(functions)
 
 
@@ -105,7 +117,7 @@ def _by_name(source: ProvenSource, template_version: int) -> str:
     used = captured_columns(source)
     keys = 1 if source.time_column is None else 2
     first, others = used[:keys], used[keys:]
-    renamed = f"\n        OR {_renamed(first, 0)}"
+    renamed = _renamed(first, 0)
     if others:
         renamed += f"\n        OR (TG_OP = 'UPDATE' AND TG_LEVEL = 'STATEMENT' AND ({_renamed(others, keys)}))"
     return _trigger_function(f"named_capture_{source.name}", source, values, renamed, template_version)
@@ -175,9 +187,13 @@ def _digest(source: ProvenSource, row: str) -> str:
 
 
 def _trigger_function(
-    function: str, source: ProvenSource, values: dict[str, str], renamed: str, template_version: int
+    function: str, source: ProvenSource, values: dict[str, str], unknown: str, template_version: int
 ) -> str:
-    names = {"function": function, "source": literal(source.name), "renamed": renamed, **values}
+    """Return the DDL of a trigger function.
+
+    :param unknown: the condition that the keys cannot be computed, so that every key is logged.
+    """
+    names = {"function": function, "source": literal(source.name), "unknown": unknown, **values}
     for event, rows in (("inserted", "new_rows"), ("deleted", "old_rows")):
         keys = {"source": names["source"], "user": values["user_of_r"], "day": values["day_of_r"], "rows": rows}
         names[event] = fill_in(select_of("captured_keys", template_version), keys)

@@ -7,35 +7,27 @@ CREATE FUNCTION frontview.{{function}}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS {{quote}}
-DECLARE
-    old_user frontview.user_key;
-    new_user frontview.user_key;
-    old_day date;
-    new_day date;
 BEGIN
-    IF TG_OP = 'TRUNCATE'{{renamed}} THEN
+    IF TG_OP = 'TRUNCATE'
+        OR {{unknown}}
+    THEN
         INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, NULL, '-infinity');
+    ELSIF TG_LEVEL = 'ROW' THEN
+        IF {{change}} THEN
+            INSERT INTO frontview.change_log (source, user_id, day)
+            SELECT {{source}}, {{user_of_new}}, {{day_of_new}}
+            WHERE {{user_of_new}} IS NOT NULL AND {{day_of_new}} IS NOT NULL;
+            IF {{moved}} THEN
+                INSERT INTO frontview.change_log (source, user_id, day)
+                SELECT {{source}}, {{user_of_old}}, {{day_of_old}}
+                WHERE {{user_of_old}} IS NOT NULL AND {{day_of_old}} IS NOT NULL
+                AND ({{user_of_old}}, {{day_of_old}}) IS DISTINCT FROM ({{user_of_new}}, {{day_of_new}});
+            END IF;
+        END IF;
     ELSIF TG_OP = 'INSERT' THEN
         {{inserted}};
     ELSIF TG_OP = 'DELETE' THEN
         {{deleted}};
-    ELSIF TG_LEVEL = 'ROW' THEN
-        IF {{change}} THEN
-            new_user := {{user_of_new}};
-            new_day := {{day_of_new}};
-            IF new_user IS NOT NULL AND new_day IS NOT NULL THEN
-                INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, new_user, new_day);
-            END IF;
-            IF {{moved}} THEN
-                old_user := {{user_of_old}};
-                old_day := {{day_of_old}};
-                IF old_user IS NOT NULL AND old_day IS NOT NULL
-                    AND (old_user, old_day) IS DISTINCT FROM (new_user, new_day)
-                THEN
-                    INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, old_user, old_day);
-                END IF;
-            END IF;
-        END IF;
     ELSE
         -- What the statement took away and what it put there, as multisets: rows that it left alike cancel out. A digest
         -- is as narrow for a watched text of 8 kB as for a number.

@@ -49,9 +49,9 @@ def drop_users(application: ProvenApplication, number: int) -> list[str]:
     function = f"frontview.user_{number}_shown"
     drop = [
         f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION {function}",
+        f"DROP FUNCTION IF EXISTS {function}",
     ]
-    return drop if application.users is None else [*drop, f"DROP VIEW frontview.user_{number}"]
+    return drop if application.users is None else [*drop, f"DROP VIEW IF EXISTS frontview.user_{number}"]
 
 
 def create_declared_view(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:

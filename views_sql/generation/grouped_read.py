@@ -27,7 +27,7 @@ def drop_grouped_read(name: str) -> list[str]:
     function = f"frontview.{identifier(name)}_read"
     return [
         f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION {function}",
+        f"DROP FUNCTION IF EXISTS {function}",
     ]
 
 

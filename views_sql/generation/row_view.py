@@ -33,7 +33,7 @@ def create_row_view(view: ProvenView, name: str) -> list[str]:
 
 def drop_row_view(name: str) -> list[str]:
     """Return the DDL that drops it."""
-    return [f"DROP VIEW frontview.{identifier(name)}_row"]
+    return [f"DROP VIEW IF EXISTS frontview.{identifier(name)}_row"]
 
 
 def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> str:

@@ -83,12 +83,8 @@ CROSS JOIN LATERAL (
         FROM unnest(f.events) wanted (event)
         LEFT JOIN pg_trigger t ON t.tgrelid = f.relation AND t.tgfoid = ANY (used.triggers)
             AND t.tgattr::text = '' -- all columns
-            -- A trigger for each statement, with no condition but one that is always true; or for each row that an
-            -- UPDATE changed.
-            AND (
-                t.tgqual IS NULL OR f.by_row AND wanted.event = 'UPDATE'
-                OR pg_get_triggerdef(t.oid) LIKE '% WHEN ((true OR frontview.captured\_change\_%'
-            )
+            -- A trigger for each statement, without a condition; or for each row that an UPDATE changed.
+            AND (t.tgqual IS NULL OR f.by_row AND wanted.event = 'UPDATE')
             AND t.tgtype = CASE
                 WHEN wanted.event = 'INSERT' THEN 4 WHEN wanted.event = 'DELETE' THEN 8
                 WHEN wanted.event = 'UPDATE' THEN CASE WHEN f.by_row THEN 17 ELSE 16 END ELSE 32

@@ -3,8 +3,8 @@
 -- reads frontview.source and catalogs; writes capture_state; one trigger an event:
 -- frontview_capture_<source>_<event>, ENABLE ALWAYS; where PostgreSQL would cut that off at 63 bytes, the source's md5
 -- stands for it: cut names of two could be the same. A declared source (with watched columns): where rows may move between partitions, which fires no row trigger for
--- UPDATE, transition tables show what a statement changed. Captured by functions over the row type, its triggers depend
--- on them: DROP COLUMN … CASCADE takes them with it, and fails no writer later. Captured by names, WHEN compares
+-- UPDATE, transition tables show what a statement changed. Captured by names, WHEN compares, which follows a rename; a
+-- function over the row type compares itself, for a WHEN with columns is parsed again in each statement
 -- change: first version
 CREATE FUNCTION frontview.install_triggers(p_source text, p_member oid DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql
@@ -20,7 +20,6 @@ DECLARE
     function text;
     arguments text;
     changed text;
-    there text;
 BEGIN
     SELECT * INTO STRICT s FROM frontview.source WHERE source = p_source;
     by_row := s.watched IS NOT NULL AND (SELECT c.relkind = 'r' FROM pg_class c WHERE c.oid = s.relation);
@@ -36,7 +35,6 @@ BEGIN
         function := 'capture_' || p_source;
         arguments := '';
         changed := NULL;
-        there := NULL;
         IF s.watched IS NOT NULL THEN
             -- A column that has another name by now gets the number 0, and every key is logged for its sake.
             SELECT
@@ -56,8 +54,7 @@ BEGIN
             LEFT JOIN pg_attribute a ON a.attrelid = leaf AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped;
             IF leaf = s.relation AND to_regproc(format('frontview.%I', function)) IS NOT NULL THEN
                 arguments := '';
-                changed := format('WHEN (TRUE OR frontview.%I(NULL, NULL))', 'captured_change_' || p_source);
-                there := changed;
+                changed := NULL; -- The function compares.
             ELSE
                 function := 'named_capture_' || p_source;
             END IF;
@@ -71,12 +68,11 @@ BEGIN
                 'CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s EXECUTE FUNCTION frontview.%I(%s)',
                 trigger_name, event, leaf,
                 CASE
-                    WHEN event = 'INSERT' THEN concat('REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT ', there)
-                    WHEN event = 'UPDATE' AND by_row THEN concat('FOR EACH ROW ', changed)
-                    WHEN event = 'UPDATE' THEN concat(
-                        'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT ', there
-                    )
-                    WHEN event = 'DELETE' THEN concat('REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT ', there)
+                    WHEN event = 'INSERT' THEN 'REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT'
+                    WHEN event = 'UPDATE' AND by_row THEN 'FOR EACH ROW ' || COALESCE(changed, '')
+                    WHEN event = 'UPDATE'
+                        THEN 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT'
+                    WHEN event = 'DELETE' THEN 'REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT'
                     ELSE 'FOR EACH STATEMENT'
                 END,
                 function, arguments

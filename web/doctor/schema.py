@@ -103,7 +103,11 @@ def unique_indexes(connection: Connection) -> Finding:
     """Check that every materialized view can be refreshed concurrently, and that archives have their keys."""
     rows = connection.execute(VIEWS).fetchall()
     if gone := [row[0] for row in rows if not row[1]]:
-        return failed("materialized views", f"missing: {listed(gone)}", "Downgrade and upgrade its migration.")
+        remedy = (
+            "Downgrade and upgrade its migration. If a column went with CASCADE that a declared view read: declare the "
+            "view without it, `frontview plan --write`, `frontview migrate`."
+        )
+        return failed("materialized views", f"missing: {listed(gone)}", remedy)
     if bare := [row[0] for row in rows if not row[3]]:
         remedy = "CREATE UNIQUE INDEX on its key columns; without it, it cannot be refreshed concurrently."
         return failed("materialized views", f"no usable unique index: {listed(bare)}", remedy)
