@@ -46,6 +46,11 @@ SELECT v.relation, c.oid IS NOT NULL, v.through IS NOT NULL AND COALESCE(c.relis
 FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation) ORDER BY v.relation
 """
 
+REGISTERS = (
+    "SELECT s FROM frontview.declaration d, unnest(d.ddl) s WHERE d.active AND starts_with(s, 'INSERT INTO "
+    "frontview.source ') AND strpos(s, '''{}''') > 0"
+)
+
 
 def migrations(connection: Connection) -> Finding:
     """Check that the database is at the newest migrations of this code."""
@@ -71,7 +76,10 @@ def sources(connection: Connection, catalog: Catalog) -> Finding:
         for words, names in (("not captured:", declared - found), ("not declared:", found - declared))
         if names
     )
-    return failed("sources", detail, "Write a migration that captures what the catalog declares.")
+    remedy = "Write a migration that captures what the catalog declares."
+    if catalog.served is not None and (lost := sorted(declared - found)):
+        remedy = f"As the owner run again what registers it, `{REGISTERS.format(lost[0])}`, then {_installs(lost[0])}."
+    return failed("sources", detail, remedy)
 
 
 def triggers(connection: Connection) -> Finding:
@@ -80,12 +88,16 @@ def triggers(connection: Connection) -> Finding:
     missing = [name for name, enabled in rows if enabled is None]
     weak = [name for name, enabled in rows if enabled not in (None, "A", b"A")]
     if missing:
-        remedy = "SELECT frontview.install_triggers('<source>'); changes made without them were not captured."
+        remedy = f"{_installs(missing[0].partition(':')[0])}; changes made without them were not captured."
         return failed("capture triggers", f"missing: {listed(missing)}", remedy)
     if weak:
         remedy = "ALTER TABLE … ENABLE ALWAYS TRIGGER …; earlier changes may not have been captured."
         return failed("capture triggers", f"not ENABLE ALWAYS: {listed(weak)}", remedy)
     return passed("capture triggers", f"{len(rows)} present, all ENABLE ALWAYS")
+
+
+def _installs(source: str) -> str:
+    return f"SELECT frontview.install_triggers('{source}')"
 
 
 def subscriptions(connection: Connection) -> Finding:

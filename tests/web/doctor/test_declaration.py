@@ -9,8 +9,11 @@ import pytest
 from tests.fix_postgres import Server
 from tests.migrations.project_stage import DECLARED, Project, project
 from views_sql.operations import plan
+from views_sql.operations.catalog import load_application
+from views_sql.voice.catalog import CATALOG
 from web.doctor.declaration import as_generated, file, objects
 from web.doctor.finding import Finding
+from web.doctor.schema import sources, triggers
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +105,28 @@ def test_the_command_says_it(shop: Project) -> None:
     said = shop.run("doctor", ends=1)
     assert "fail  generated objects: missing: orders_1_read()" in said
     assert "pass  declaration file: as declaration 1" in said
+
+
+def test_a_source_that_is_not_registered_and_a_dropped_trigger_have_remedies_that_work(shop: Project) -> None:
+    catalog = load_application(shop.c, CATALOG)
+    shop.c.execute("DELETE FROM frontview.source WHERE source = 'orders_1'")
+    found = sources(shop.c, catalog)
+    assert (found.outcome, found.detail) == ("fail", "not captured: orders_1")
+    [(statement,)] = shop.rows(found.remedy.split("`")[1])
+    shop.c.execute(statement.encode())
+    shop.c.execute(found.remedy.partition("then ")[2].removesuffix(".").encode())
+    assert sources(shop.c, catalog).outcome == triggers(shop.c).outcome == "pass"
+
+    shop.c.execute('DROP TRIGGER frontview_capture_orders_1_insert ON "Shop"."Order"')
+    found = triggers(shop.c)
+    assert found.detail == 'missing: orders_1: insert on "Shop"."Order"'
+    shop.c.execute(found.remedy.partition(";")[0].encode())
+    assert triggers(shop.c).outcome == "pass"
+
+
+def test_code_that_is_older_than_the_declaration_says_so_in_every_command(shop: Project) -> None:
+    shop.c.execute("UPDATE frontview.declaration SET format = 99")
+    newer = "Declaration 1 in the database was written by a newer version of Frontview (format 99;"
+    assert f"fail  application: {newer}" in shop.run("doctor", ends=1)
+    for command in (["plan"], ["refresher"], ["audit"]):
+        assert newer in shop.run(*command, ends=1)
