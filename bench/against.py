@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load.http_load import generate
+from bench.load.python_load import answer_to
 from bench.load.request import Request
 from bench.system.processes import SECRET, environment_for, free_port, plain_environment, wait_until_it_answers
 from bench.system.rounds import interleave
@@ -34,6 +35,12 @@ POPULATED_SECONDS = 600.0
 INSERT = """
 INSERT INTO public.calls (user_id, agent_id, status, duration_seconds, cost_cents)
 VALUES (%(user)s, %(agent)s, 'completed', 61, 17)
+"""
+LATE_DAYS = 10
+CHANGE_HISTORY = f"""
+INSERT INTO public.calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents)
+SELECT a.user_id, a.id, now() - make_interval(days => 100 + n), 'completed', 61, 17
+FROM (SELECT * FROM public.agents WHERE user_id = %s ORDER BY id LIMIT 1) a, generate_series(1, {LATE_DAYS}) n
 """
 
 
@@ -90,10 +97,20 @@ class Served:
 
     def requests_a_second(self, user: int, seconds: float, *, exact: bool) -> float:
         """Return how many overviews of one user one connection gets a second."""
-        headers = {"Authorization": f"Bearer {issue_token(SECRET, user)}"}
-        headers |= {"Cache-Control": "no-cache"} if exact else {}
         connections = 1 if exact else 8
-        return generate(self.port, [Request(OVERVIEW, headers)], connections=connections, seconds=seconds).a_second
+        return generate(self.port, [_overview(user, exact)], connections=connections, seconds=seconds).a_second
+
+    def stale_requests_a_second(self, user: int, seconds: float) -> float:
+        """Return how many exact overviews one connection gets a second while ten days of history are stale.
+
+        :raises RuntimeError: the answer says another number of days.
+        """
+        with connect(self.checkout.url, "frontview-bench-late") as connection:
+            connection.execute(CHANGE_HISTORY.encode(), (user,))
+        head, _ = answer_to(self.port, _overview(user, exact=True))
+        if f'patched={LATE_DAYS}"'.encode() not in head:
+            raise RuntimeError(f"not {LATE_DAYS} stale days: {head.decode()}")
+        return self.requests_a_second(user, seconds, exact=True)
 
     def inserts_a_second(self, user: int, seconds: float) -> float:
         """Return how many calls one connection inserts a second; nothing waits for the disk."""
@@ -106,6 +123,11 @@ class Served:
                 connection.execute(INSERT, values, prepare=True)
                 inserted += 1
         return inserted / passed
+
+
+def _overview(user: int, exact: bool) -> Request:
+    headers = {"Authorization": f"Bearer {issue_token(SECRET, user)}"}
+    return Request(OVERVIEW, headers | {"Cache-Control": "no-cache"} if exact else headers)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -142,6 +164,8 @@ def _measurements(largest: int, middle: int, seconds: float) -> dict[str, Callab
         "hit over HTTP": lambda it: it.requests_a_second(middle, seconds, exact=False),
         "exact read, largest user": lambda it: it.requests_a_second(largest, seconds, exact=True),
         "exact read, median user": lambda it: it.requests_a_second(middle, seconds, exact=True),
+        f"the same, {LATE_DAYS} stale days, largest user": lambda it: it.stale_requests_a_second(largest, seconds),
+        f"the same, {LATE_DAYS} stale days, median user": lambda it: it.stale_requests_a_second(middle, seconds),
         "insert with capture": lambda it: it.inserts_a_second(middle, seconds),
     }
 

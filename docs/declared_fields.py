@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from views_sql.declaration import words
 from views_sql.declaration.agreement import MOST_DIMENSIONS, MOST_MEASURES
-from views_sql.declaration.application import VERBS, Declared, Measure, Region, UserTable, View
+from views_sql.declaration.application import VERBS, Declared, Measure, Region, SourceTable, UserTable, View
 
 PREFACE = """
 An application is declared in one file, `frontview.toml`, in the folder that `FRONTVIEW_PROJECT` names or else in the
@@ -34,6 +34,9 @@ RESERVED
 * **Column or SQL**: a text that is exactly the name of a column is that column; anything else is SQL over one row.
 * A **duration** is a number with `s`, `m`, `h` or `d`; a **size** one with `B`, `kB`, `MB` or `GB`.
 * A row whose user or time is NULL is in no answer; a view without `time` also counts rows that have none.
+* A **text in a dimension** of more than 500 bytes (fewer where a view has more than two such dimensions, which share
+  1,600 with one that is counted) is answered as its beginning, `...` and its SHA-256 in hexadecimal digits. Different
+  texts stay different groups, and a filter takes the whole text or what an answer shows of it.
 * A view has at most MOST_DIMENSIONS dimensions and MOST_MEASURES measures. It needs no region: `default` exists always.
 
 A zone, facts and labels for each user, `via`, lists, metrics and dashboards come with a later version; until then they
@@ -46,7 +49,13 @@ for _name, _text in (
     ("MOST_MEASURES", str(MOST_MEASURES)),
 ):
     PREFACE = PREFACE.replace(_name, _text)
-HEADINGS = ((UserTable, "[user]"), (View, "[view.NAME]"), (Measure, "Measures"), (Region, "[region.NAME]"))
+HEADINGS = (
+    (UserTable, "[user]"),
+    (View, "[view.NAME]"),
+    (Measure, "Measures"),
+    (SourceTable, "A SELECT of one's own"),
+    (Region, "[region.NAME]"),
+)
 TYPES: dict[Any, str] = {
     words.name: "name",
     words.line: "text",
@@ -63,13 +72,47 @@ TYPES: dict[Any, str] = {
 AMOUNTS = ("duration", "size")
 MEASURES = """A measure is a table with one verb and its argument, a column or SQL over one row, and any of the fields
 below; the text `"count"` is short for `{ count = true }`."""
+SELECTS = """Where rows of one table do not say enough, `select` names a file with one SELECT whose rows take their
+place: all expressions of the view are then over its columns.
+
+```toml
+[view.items]
+table = "public.Order"
+time = "createdAt"
+select = "sql/items_v01.sql"
+sources = [{ table = "public.Item", user = "buyerId" }, { table = "public.Customer", user = "id" }]
+locality = "asserted"
+measures = { items = "count", pieces = { sum = "quantity" } }
+```
+```sql
+SELECT o."customerId", o."createdAt", i.quantity
+FROM public."Order" o
+JOIN public."Item" i ON i."orderId" = o.id
+JOIN public."Customer" c ON c.id = o."customerId" AND NOT c.paused
+```
+
+* PostgreSQL proves what it can: it is one SELECT; it gives the columns of `user` and `time` under the names and in the
+  types that `table` has them; it reads `table` and every one of `sources` and no other relation, by its own immutable
+  functions or those in `trust`; it holds no literal that depends on the session; and every key that is stored is proven
+  as for other views. What runs is PostgreSQL's own text of it, frozen by `frontview plan --write`; a change of the file
+  is a change of the declaration, so it gets the next number in its name.
+* What PostgreSQL cannot prove is the author's word, `locality = "asserted"`: that a row of some user depends on nothing
+  but rows of this user. A row's day is that of `table`'s time, and of `table` only rows of that day decide it. A change
+  of a row of a source **without** `time` makes all days of its user stale, which is right whichever of them it counts
+  in. A source **with** `time` makes only that day stale: declare it where each of its rows counts in the day of its own
+  time and in no other one. `frontview check` lists what rests on such a word, and the audit compares answers with base
+  rows as for other views.
+* A live read takes one user's days, by the index that `check` asks for on `table`, and joins as the SELECT says: its
+  joins need indexes of their own (here on `"orderId"`).
+
+An entry of `sources` is the name of a table, or a table with these fields."""
 
 
 def lines() -> Iterator[str]:
     """Return the lines of all tables."""
     for model, heading in HEADINGS:
         yield f"## {heading}"
-        yield MEASURES if model is Measure else f"{_first_sentence(model)}."
+        yield {Measure: MEASURES, SourceTable: SELECTS}.get(model) or f"{_first_sentence(model)}."
         yield ""
         if model is Measure:
             yield from ("| verb | measure | example |", "|---|---|---|")
@@ -96,6 +139,8 @@ def _type(field: FieldInfo) -> str:
     if values := [value for it in _parts(field.annotation) for value in get_args(it) if isinstance(value, str)]:
         return ", ".join(f'`"{value}"`' for value in dict.fromkeys(values))
     found = [it for metadata in field.metadata for it in _parts(metadata)] + list(_parts(field.annotation))
+    if "SourceTable" in str(field.annotation):
+        return "list of tables"
     kinds = [TYPES[getattr(it, "func", it)] for it in found if getattr(it, "func", it) in TYPES]
     if "Mapping" in str(field.annotation):
         return "table of measures" if "Measure" in str(field.annotation) else f"table of {TYPES[words.expression]}"

@@ -10,7 +10,14 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from models.errors import DatabaseUnavailable, FrontviewError, InvalidParameters, NotMigrated, StatementFailed
+from models.errors import (
+    DatabaseUnavailable,
+    DeclarationChanging,
+    FrontviewError,
+    InvalidParameters,
+    NotMigrated,
+    StatementFailed,
+)
 from models.schema_version import PROJECT_PREFIX, schema_state
 
 INVALID_PARAMETER = "FV002"  # RAISE … USING ERRCODE = 'FV002', COLUMN = 'the parameter'
@@ -19,13 +26,24 @@ LACKS_A_RIGHT = "42501"
 # Classes of SQLSTATEs and single ones: connections, resources, operators (statement_timeout, shutdown), the system and
 # the server itself, lock_timeout, a server that only replays, and the timeouts that end a session.
 _OUTAGES = ("08", "53", "57", "58", "XX", "55P03", "25006", "25P03", "25P04", *CONTENTION)
-_GONE = ("42883", "42P01")  # No such function, no such relation.
+_GONE = ("42883", "42P01", "42703")  # No such function, relation or column.
+_INTERNAL = "XX"
 _PERHAPS_NOT_MIGRATED = ("42", "3F")  # Something is not there, or has another shape.
 
 
 def sqlstate_of(error: Exception) -> str | None:
     """Return the SQLSTATE of an error of psycopg, or of the one behind SQLAlchemy's error; None: it has none."""
     return getattr(_cause(error), "sqlstate", None)
+
+
+def may_come_from_a_change(error: FrontviewError) -> bool:
+    """Return whether a read may have failed because what it reads was replaced meanwhile, or asks for other parameters.
+
+    A relation or function that is dropped while a statement runs is, to the server, an internal error.
+    """
+    if isinstance(error, DatabaseUnavailable):
+        return (error.sqlstate or "").startswith(_INTERNAL)
+    return isinstance(error, DeclarationChanging | InvalidParameters | StatementFailed)
 
 
 def is_outage(error: DBAPIError | psycopg.Error) -> bool:
@@ -45,9 +63,10 @@ def translated(error: DBAPIError | psycopg.Error, engine: Engine) -> FrontviewEr
     """
     sqlstate = sqlstate_of(error)
     if sqlstate == "57014":
-        return DatabaseUnavailable("The database did not answer in time.")
+        return DatabaseUnavailable("The database did not answer in time.", sqlstate)
     if is_outage(error):
-        return DatabaseUnavailable(f"The database cannot be used{f' (SQLSTATE {sqlstate})' if sqlstate else ''}.")
+        reason = f" (SQLSTATE {sqlstate})" if sqlstate else ""
+        return DatabaseUnavailable(f"The database cannot be used{reason}.", sqlstate)
     if sqlstate == INVALID_PARAMETER:
         said = getattr(_cause(error), "diag", None)
         detail, field = getattr(said, "message_primary", None), getattr(said, "column_name", None)
@@ -73,9 +92,7 @@ def _what_is_missing(sqlstate: str | None, engine: Engine) -> FrontviewError | N
     if not state.migrated:
         return NotMigrated(state.detail)
     of_project = any(name.startswith(PROJECT_PREFIX) for name in state.applied or ())
-    if sqlstate in _GONE and of_project:  # An older declaration's; this process read that one when it started.
-        return DatabaseUnavailable("The installed declaration has changed since this process started; restart it.")
-    return None
+    return DeclarationChanging() if sqlstate in _GONE and of_project else None
 
 
 def _function(error: Exception) -> str | None:

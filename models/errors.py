@@ -20,7 +20,14 @@ class ConfigurationError(FrontviewError):
 
 
 class DatabaseUnavailable(FrontviewError):
-    """No usable connection to the database; the read may be tried again later."""
+    """No usable connection to the database; the read may be tried again later.
+
+    :param sqlstate: of the error that says so; None: there was none.
+    """
+
+    def __init__(self, detail: str, sqlstate: str | None = None) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(detail)
 
 
 class StatementFailed(FrontviewError):
@@ -82,6 +89,16 @@ class DeclarationNewer(FrontviewError):
         super().__init__(
             f"Declaration {number} in the database was written by a newer version of Frontview (format {found}; this "
             f"one reads up to {known}). Upgrade this process."
+        )
+
+
+class DeclarationChanging(FrontviewError):
+    """The database lacks something of the declaration that this process read: another one is being installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The installed declaration is being changed, and this cannot be answered until that has ended. If it goes "
+            "on, the migration has stopped halfway: run `frontview migrate` again, or ask `frontview doctor`."
         )
 
 

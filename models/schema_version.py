@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from models.errors import NotMigrated
 
 VERSION_TABLE = "public.frontview_alembic_version"
-PROJECT_PREFIX = "project_"  # The revisions of a project begin with it.
+PROJECT_PREFIX, BUNDLED_PREFIX = "project_", "app_"  # Names of revisions of a project, and of the bundled application.
 _ALEMBIC = Path(__file__).resolve().parent.parent / "alembic"
 _VERSIONS = (_ALEMBIC / "versions", _ALEMBIC / "bundled")
 _LINKS = ("down_revision", "depends_on")
@@ -55,20 +55,24 @@ def schema_state(connection: Connection, versions: tuple[Path, ...] = _VERSIONS)
     """Return how the schema behind ``connection`` compares with the revision files in ``versions``.
 
     It takes two or three short statements. If the role may not read the version table, the schema counts as migrated.
-    Where a project's revisions are applied, only the core is compared: the project's files need not be here.
+    Where a project's revisions are applied, only the core is compared: the project's files need not be here. Where none
+    are, the bundled application is compared only if it is there: a database may have no application.
     """
     present, readable = connection.execute(_PRESENCE, {"version_table": VERSION_TABLE}).one()
     if not present:
         return SchemaState(False, "there is no frontview schema.")
     if readable is False:
         return SchemaState(True, "the version table may not be read by this role.")
-    applied = () if readable is None else connection.execute(_APPLIED).scalars().all()
+    applied = frozenset() if readable is None else frozenset(connection.execute(_APPLIED).scalars())
+    graph = revision_graph(*versions)
+    if any(name.startswith(BUNDLED_PREFIX) for name in applied):
+        return compare(graph, applied)
+    graph = {name: parents for name, parents in graph.items() if not name.startswith(BUNDLED_PREFIX)}
     if not any(name.startswith(PROJECT_PREFIX) for name in applied):
-        return compare(revision_graph(*versions), applied)
-    graph = {name: parents for name, parents in revision_graph(*versions).items() if name.startswith("core_")}
+        return compare(graph, applied)
     core = connection.execute(_CORE).scalars().all() or sorted(graph)
     of_core = compare(graph, {*core, *(name for name in applied if name in graph)})
-    return replace(of_core, applied=frozenset(applied))
+    return replace(of_core, applied=applied)
 
 
 def require_migrated(connection: Connection, versions: tuple[Path, ...] = _VERSIONS) -> None:

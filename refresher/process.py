@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.jobstores.base import JobLookupError
@@ -21,6 +22,7 @@ from models.engine import connect
 from models.preconditions import require_usable_database
 from models.session_limits import session_limits
 from models.settings import Settings
+from refresher.leader.active_catalog import ActiveCatalog
 from refresher.leader.connections import (
     connect_chores,
     connect_drain,
@@ -41,12 +43,14 @@ from refresher.watch.inspection import Inspection
 from refresher.watch.metrics import Metrics
 from refresher.watch.zones import ZoneCheck
 from views_sql.declaration.maintained_view import Catalog
-from views_sql.operations.catalog import load_application
+from views_sql.operations.catalog import CatalogLoader, load_application
+from views_sql.operations.database import active_stamp
 
 log = structlog.get_logger(__name__)
 
 REFRESH_CHECK_SECONDS = 1
 CHORES_SECONDS = 5
+DECLARATION_SECONDS = 1
 INSPECTION_SECONDS = 1
 ZONES_TICK_SECONDS = 5
 OPERATOR_TASKS_SECONDS = 1
@@ -78,11 +82,12 @@ class RefresherProcess:
         self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
         self._wall_clock = WallClock()
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
+        self._settings = settings
         self._add_jobs(settings, catalog)
 
     def _add_jobs(self, settings: Settings, catalog: Catalog) -> None:
-        capacity = capacity_of(catalog, settings.regions, settings.warming_users)
-        maintenance = Maintenance(
+        self._capacity = capacity_of(catalog, settings.regions, settings.warming_users)
+        self._maintenance = maintenance = Maintenance(
             self._maintenance_session,
             catalog,
             duty=settings.refresh_duty,
@@ -93,10 +98,10 @@ class RefresherProcess:
         )
         runners: dict[str, TaskRunner] = {
             "refresh": maintenance.refresh_by_hand,
-            "warm": lambda connection, _term, argument: plan_asked(connection, argument, capacity),
+            "warm": lambda connection, _term, argument: plan_asked(connection, argument, self._capacity),
         }
         tasks = OperatorTasks(self._maintenance_session, runners)
-        inspection = Inspection(
+        self._inspection = inspection = Inspection(
             self._inspection_session,
             catalog,
             self._metrics,
@@ -104,13 +109,30 @@ class RefresherProcess:
             audit_duty=settings.audit_duty,
         )
         self._add_job(maintenance.refresh_due, REFRESH_CHECK_SECONDS, "refresh")
-        self._add_job(Chores(self._chores_session, catalog.chores).run, CHORES_SECONDS, "chores")
+        self._chores = Chores(self._chores_session, catalog.chores)
+        self._add_job(self._chores.run, CHORES_SECONDS, "chores")
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
         self._add_job(ZoneCheck(self._zones_session).tick, ZONES_TICK_SECONDS, "zones")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
+        self._warming = WarmingPlan(self._warming_session, self._capacity, predictive=settings.warming_predictive)
         if settings.warming_enabled:
-            warming = WarmingPlan(self._warming_session, capacity, predictive=settings.warming_predictive)
-            self._add_job(warming.tick, WARMING_SECONDS, "warming")
+            self._add_job(self._warming.tick, WARMING_SECONDS, "warming")
+
+    def follow_declaration(self, load: CatalogLoader, stamp: str | None) -> None:
+        """While this process leads, read the catalog again whenever another declaration is active, and go on by it.
+
+        :param stamp: of the declaration whose catalog it has.
+        """
+        following = ActiveCatalog(self._chores_session, load, stamp, self._use)
+        self._add_job(following.tick, DECLARATION_SECONDS, "declaration")
+
+    def _use(self, catalog: Catalog) -> None:
+        """Go on with another catalog: new views are populated, and those that are gone forgotten."""
+        self._capacity = capacity_of(catalog, self._settings.regions, self._settings.warming_users)
+        self._maintenance.use(catalog)
+        self._inspection.use(catalog)
+        self._chores.use(catalog.chores)
+        self._warming.use(self._capacity)
 
     def _add_job(self, job: Callable[[], None], seconds: int, name: str) -> None:
         """Run ``job`` after ``seconds``, and again as long after its end: so it is never due while it runs."""
@@ -185,8 +207,10 @@ def run(settings: Settings, bundled: Catalog) -> int:
     with closing(connect(url, "frontview-refresher-check")) as connection:
         for limit in session_limits(connection):
             log.warning("session_limited", limit=limit)
+        stamp = active_stamp(connection)  # First, so that no later change is missed.
         catalog = load_application(connection, bundled)
     process = RefresherProcess(settings, catalog, url)
+    process.follow_declaration(partial(load_application, bundled=bundled), stamp)
     process.start()
     log.info("refresher_started")
     while not stop_asked.wait(1.0):

@@ -14,8 +14,10 @@ import httpx
 import psycopg
 import pytest
 
+from models.user_key import UserKey
 from tests.fix_postgres import Server
 from tests.waiting import until
+from web.auth.claims import SUBJECT
 from web.auth.tokens import issue_token
 
 SECRET = "a secret for the tests that is long enough"
@@ -51,6 +53,7 @@ class System:
             "PYTHONPATH": str(ROOT),
         }
         self.sql = psycopg.connect(url, autocommit=True)
+        self.claim = SUBJECT  # the claim of a token that holds the user's key
 
     def start(self, name: str, *command: str | Path) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{name}.log").open("ab")
@@ -114,9 +117,9 @@ class System:
         row = self.sql.execute(query.encode(), parameters).fetchone()
         return row[0] if row else None
 
-    def client(self, user: int, *, admin: bool = False) -> httpx.Client:
+    def client(self, user: UserKey, *, admin: bool = False) -> httpx.Client:
         """A keep-alive client: one connection, so always the same worker."""
-        token = issue_token(SECRET, user, admin, 3600)
+        token = issue_token(SECRET, user, admin, 3600, claim=self.claim)
         return httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"Authorization": f"Bearer {token}"},

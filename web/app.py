@@ -20,6 +20,7 @@ from web.endpoints.events import events_blueprint
 from web.endpoints.health import ReadinessCheck, health_blueprint
 from web.endpoints.metrics import metrics_blueprint
 from web.endpoints.pages import pages_blueprint
+from web.endpoints.shells import Shells
 from web.endpoints.sign_in import sign_in_blueprint
 from web.endpoints.views import views_blueprint
 from web.front import Front
@@ -76,8 +77,9 @@ def create_app(
     app.register_blueprint(sign_in_blueprint())
     app.register_blueprint(health_blueprint(readiness))
     app.register_blueprint(metrics_blueprint())
-    app.register_blueprint(documentation_blueprint())
-    app.register_blueprint(pages_blueprint(Assets()))
+    shells = Shells(Assets())
+    app.register_blueprint(documentation_blueprint(shells))
+    app.register_blueprint(pages_blueprint(shells))
     if tracing is not None:
         tracing.trace_requests(app)
     if settings.front_layer:

@@ -20,10 +20,11 @@ ANSWERED = "frontview.answered"  # The environ's name under which Flask leaves a
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a request led to in Flask: the entry's key, and the route's template for the log."""
+    """What a request led to in Flask: the entry's key, the route's template for the log, and who had asked."""
 
     key: EntryKey
     rule: str
+    caller: Caller
 
 
 @dataclass(frozen=True, slots=True)

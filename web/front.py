@@ -12,6 +12,7 @@ from contextlib import suppress
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from models.errors import FrontviewError
 from refresher.front_cache.entry import Entry
 from web.auth.verifier import Caller, TokenVerifier, Verified
 from web.context import ANSWERED, COUNTED, Answered
@@ -26,7 +27,6 @@ from web.http.answers import (
     matches_etag,
     meta_around_age,
 )
-from web.http.problems import Problem
 from web.http.rate_limit import RateLimit
 from web.reads.read_path import cached_reading
 from web.request_hooks import NOTHING_LOADS, PROTECTIVE_HEADERS, log_request, request_id_of
@@ -161,29 +161,33 @@ class Front:
         known = self._known.get(request)
         if known is not None:
             body = self._answer(known, environ, start_response, started)
-            return self._app(environ, start_response) if body is None else body
+            if body is not None:
+                return body
         response = self._app(environ, start_response)
-        if ANSWERED in environ:
-            self._remember(request, environ[ANSWERED])
+        answered: Answered | None = environ.get(ANSWERED)
+        if answered is not None and (known is None or known.key != answered.key):
+            self._remember(request, answered)
         return response
 
     def _remember(self, request: tuple[str, str, str], answered: Answered) -> None:
         if sum(map(len, request)) > LONGEST_REMEMBERED:
             return
-        with suppress(Problem):  # The token may have expired by now.
-            self._known.put(request, _Known(answered, self._verifier.verified(request[0]), self._worker.latency))
+        with suppress(FrontviewError):  # The token may have expired by now.
+            verified = self._verifier.verified(request[0])
+            if verified.value == answered.caller:  # Else another declaration takes the user from another claim.
+                self._known.put(request, _Known(answered, verified, self._worker.latency))
 
     def _answer(
         self, known: _Known, environ: Environ, start_response: StartResponse, started: float
     ) -> list[bytes] | None:
         """Return the body of a hit after starting its response; None: Flask must answer."""
-        read_path = self._worker.read_path
-        arrived = read_path.monotonic()
-        if not known.verified.is_good(time(), arrived):
-            try:
+        try:
+            read_path = self._worker.read_path
+            arrived = read_path.monotonic()
+            if not known.verified.is_good(time(), arrived):
                 known.verified = self._verifier.verified(environ["HTTP_AUTHORIZATION"])
-            except Problem:
-                return None
+        except FrontviewError:
+            return None
         if self._rate_limit.take(known.verified.value.user_id):
             return None
         entry = read_path.hit(known.key, arrived)

@@ -3,6 +3,16 @@
 Invariant: both read tiers of the same contents through the same protocol, so only the generated SQL differs.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bench.system.seeded import RECENT_DAYS
+from models.connection import Connection
+from refresher.leader.drain import drain_once
+from refresher.leader.leadership import Term
+from refresher.refreshing.refresh import refresh
+from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.proven import (
     ProvenApplication,
     ProvenMeasure,
@@ -11,6 +21,8 @@ from views_sql.declaration.proven import (
     ProvenView,
     RowColumn,
 )
+from views_sql.generation.declared_view import create_declared_view, create_users
+from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
 from views_sql.voice.catalog import CATALOG
 
 NUMBER = 1
@@ -48,6 +60,19 @@ VIEW = ProvenView(
     ttl_seconds=600,
 )
 APPLICATION = ProvenApplication("integer", "sub", ProvenTable("public", "users", "plain"), "id", "UTC", views=(VIEW,))
+# How many different lengths calls have: a value that a user has on many days.
+LENGTHS = replace(
+    APPLICATION,
+    views=(
+        replace(
+            VIEW,
+            name="call_lengths",
+            dimensions={},
+            columns=tuple(column for column in VIEW.columns if column.name == "m_duration_seconds"),
+            measures=(ProvenMeasure("lengths", "distinct", "m_duration_seconds", None, "bigint"),),
+        ),
+    ),
+)
 _LISTED = ", ".join(f"c.{name}" for name in MEASURES)
 _SUMMED = ", ".join(f"sum(m.{name}) AS {name}" for name in MEASURES)
 _TOTALS = ", ".join(f"sum(p.{name}) AS {name}" for name in MEASURES)
@@ -89,3 +114,27 @@ BEGIN
 END
 $$
 """  # nosec B608  # our own names
+
+
+def declare(leader: tuple[Connection, Term], connection: Connection, application: ProvenApplication) -> None:
+    """Make and populate what is declared, hidden views too."""
+    for statement in create_users(application, NUMBER):
+        connection.execute(statement.encode())
+    for view in application.views:
+        for statement in create_declared_view(application, view, NUMBER):
+            connection.execute(statement.encode())
+    drain_once(*leader)
+    horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
+    for kept in maintained_views(application):
+        result = refresh(connection, kept, kept.tiers, leader[1].epoch, horizon=horizon)
+        if result.outcome != "populated":
+            raise RuntimeError(f"{kept.name} was not populated: {result.outcome}")
+    connection.execute("VACUUM ANALYZE")
+
+
+def maintained_views(application: ProvenApplication) -> Iterator[MaintainedView]:
+    """Yield the views of a declaration, each before the hidden views of its distinct measures."""
+    for view in application.views:
+        yield maintained(view, NUMBER)
+        for measure in distinct_measures(view):
+            yield maintained_values(view, measure, NUMBER)

@@ -12,17 +12,13 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from bench.findings.finding import Finding, Goal, ratios, spread
-from bench.peers.declared_calls import APPLICATION, BY_HAND, MEASURES, NUMBER, VIEW
+from bench.peers.declared_calls import APPLICATION, BY_HAND, MEASURES, NUMBER, VIEW, declare
 from bench.system.dashboards import Question
 from bench.system.rounds import interleaved_milliseconds
-from bench.system.seeded import RECENT_DAYS, leading
+from bench.system.seeded import leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from refresher.leader.drain import drain_once
-from refresher.refreshing.refresh import refresh
-from views_sql.generation.declared_view import create_declared_view, create_users
-from views_sql.generation.stored_columns import maintained
 
 GOAL = Goal("<=", 1.1)
 TIMES = 40
@@ -36,26 +32,16 @@ def measure(stand: Stand) -> Iterator[Finding]:
     """Yield the generated read and its peers by user and range."""
     users = {"largest user": stand.people.largest, "median user": stand.people.median}
     stand.expect(len(users) * len(RANGES) * (stand.scale.rounds + 1))
-    with stand.database() as url, connect(url, "frontview-bench-read") as connection:
-        _declare(url, connection)
+    with (
+        stand.database() as url,
+        connect(url, "frontview-bench-read") as connection,
+        leading(url) as leader,
+    ):
+        declare(leader, connection, APPLICATION)
+        connection.execute(BY_HAND.encode())
         for name, user in users.items():
             for case, (days, granularity) in RANGES.items():
                 yield from _compare(stand, connection, f"{case}, {name}", user, (days, granularity))
-
-
-def _declare(url: str, connection: Connection) -> None:
-    """Make and populate what is declared."""
-    for statement in (*create_users(APPLICATION, NUMBER), *create_declared_view(APPLICATION, VIEW, NUMBER), BY_HAND):
-        connection.execute(statement.encode())
-    view = maintained(VIEW, NUMBER)
-    with leading(url) as (drain, term):
-        drain_once(drain, term)
-        row = connection.execute("SELECT (now() AT TIME ZONE 'UTC')::date").fetchone()
-        assert row is not None
-        result = refresh(connection, view, view.tiers, term.epoch, horizon=row[0] - timedelta(days=RECENT_DAYS))
-        if result.outcome != "populated":
-            raise RuntimeError(f"{view.name} was not populated: {result.outcome}")
-    connection.execute("VACUUM ANALYZE")
 
 
 def _compare(stand: Stand, connection: Connection, case: str, user: int, asked: tuple[int, str]) -> Iterator[Finding]:

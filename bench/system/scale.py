@@ -19,6 +19,7 @@ class Scale:
     :param trace_hours: how long the trace is that ``warming`` replays.
     :param late_seconds: how long ``bloat`` changes calls older than the horizon.
     :param late_keys: how many keys ``bloat`` then changes at once.
+    :param copies: how many copies of seeded calls there are, on days of their own; the first is the seed.
     :param discarded: rounds at the start that do not count, where a round takes seconds.
     """
 
@@ -34,6 +35,7 @@ class Scale:
     trace_hours: int
     late_seconds: int = 0
     late_keys: int = 0
+    copies: int = 1
     discarded: int = 1
 
 
@@ -42,7 +44,7 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("small", 50_000, 200, 365, 3, 1, 0.25, 2, 10, 1, 60, 100_000, discarded=0),
-        Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2, 600, 250_000),
-        Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2, 3600, 1_000_000),
+        Scale("standard", 1_000_000, 2_000, 365, 15, 15, 3.0, 120, 400, 2, 600, 250_000, 10),
+        Scale("full", 5_000_000, 10_000, 365, 9, 9, 2.0, 60, 200, 2, 3600, 1_000_000, 10),
     )
 }

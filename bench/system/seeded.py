@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
+from bench.system.copies import multiply, without_capture
 from bench.system.scale import Scale
 from models.connection import Connection
 from models.engine import connect, make_engine
@@ -63,12 +64,15 @@ def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
     """
     engine = make_engine(url, "frontview-bench-migrate")
     config = Config(str(ROOT / "alembic.ini"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
+    with engine.begin() as migrating:
+        config.attributes["connection"] = migrating
         command.upgrade(config, "heads")
     engine.dispose()
-    with connect(url, "frontview-bench-seed") as connection:
-        write_seed(connection, SeedPlan(scale.users, scale.calls, scale.days), advance)
+    with connect(url, "frontview-bench-seed") as connection, without_capture(connection):
+        write_seed(connection, SeedPlan(scale.users, scale.calls // scale.copies, scale.days), advance)
+        if scale.copies > 1:
+            multiply(connection, scale.copies)
+            advance(scale.calls - scale.calls // scale.copies)
     with leading(url) as (drain, term), connect(url, "frontview-bench-refresh") as connection:
         refresh_everything(drain, term, connection)
         connection.execute("VACUUM (ANALYZE)")
@@ -100,14 +104,10 @@ def empty(connection: Connection, view: MaintainedView) -> None:
 
 def keep_newest(connection: Connection, share: float) -> None:
     """Delete the oldest days, so that ``share`` of the calls stay, and rewrite the table."""
-    for statement in (
-        "ALTER TABLE public.calls DISABLE TRIGGER ALL",
-        "DELETE FROM public.calls WHERE local_day < "
-        f"(SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY local_day) FROM public.calls)",
-        "ALTER TABLE public.calls ENABLE TRIGGER ALL",
-        "VACUUM (FULL, ANALYZE) public.calls",
-    ):
-        connection.execute(statement)
+    oldest = f"SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY local_day) FROM public.calls"
+    with without_capture(connection):
+        connection.execute(f"DELETE FROM public.calls WHERE local_day < ({oldest})".encode())
+    connection.execute("VACUUM (FULL, ANALYZE) public.calls")
 
 
 def people_of(url: str) -> People:

@@ -254,6 +254,8 @@ class FrontCache(Upkeep):
     def _refusal(self, fill: Fill, entry: Entry) -> str | None:
         if fill.dropped:
             return "dropped"
+        if fill.key.declaration != self._declaration:
+            return "declaration"
         why = self._feed.refusal(entry)
         return why or ("expired" if self.monotonic() >= entry.expires else None)
 

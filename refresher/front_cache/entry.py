@@ -19,6 +19,7 @@ from refresher.front_cache.body import Body, body_data
 # when no other entry shares it: arguments, days, parameters.
 ENTRY_BYTES = 450
 QUESTION_BYTES = 900
+NAME_BYTES = 80  # Of the text object alone.
 VALUE_CHARACTERS = 8  # A number or day in a list costs about as much as a text of this length.
 # began, expires, calculated_at, drain_id, digest: five objects would take twice the memory.
 _STAMP = Struct("<dddq12s")
@@ -32,12 +33,16 @@ def user_in_label(user: UserKey) -> str:
 
 
 class EntryKey(NamedTuple):
-    """A question: a dashboard, its user and its parameters. At one moment equal keys have equal answers."""
+    """A question: a dashboard, its user and its parameters. At one moment equal keys have equal answers.
+
+    :ivar declaration: the hash of the declaration that says what the question means; empty: the application has none.
+    """
 
     region: str
     user: UserKey
     dashboard: str
     arguments: tuple[Hashable, ...]
+    declaration: str = ""
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -54,7 +59,7 @@ class Question:
     :param parameters: the resolved parameters, a JSON object as text.
     :param first_day: the first day that the answers depend on; None: no bound.
     :param last_day: the last one, likewise.
-    :param zone: whose day ``today`` is; None: the answers do not say what day it is.
+    :param zone: the user's zone, in which ``today`` is the day; None: the answers show nothing of their user.
     :param live: measures that were computed from base rows.
     """
 
@@ -96,11 +101,12 @@ class Reads(NamedTuple):
 class Entry:
     """One computed answer.
 
+    ``user_name``: how its user is called, where answers say so.
     ``stamp``: its times and numbers, packed. Each entry has its own object, so a stamp identifies its entry.
     ``read_at``: the whole second (monotonic) in which it was last hit since its fill; None: never. ``hits``: how often.
     """
 
-    __slots__ = ("body", "hits", "key", "neighbour", "neighbour_before", "question", "read_at", "stamp")
+    __slots__ = ("body", "hits", "key", "neighbour", "neighbour_before", "question", "read_at", "stamp", "user_name")
 
     def __init__(
         self,
@@ -113,6 +119,7 @@ class Entry:
         began: float,
         expires: float,
         calculated_at: float,
+        user_name: str | None = None,
     ) -> None:
         """Make an entry that no cache holds yet.
 
@@ -120,7 +127,7 @@ class Entry:
         :param began: and ``expires``: monotonic seconds; ``calculated_at``: Unix time. ``began`` and ``calculated_at``
             are taken before the statement was sent, so that no age is understated.
         """
-        self.key, self.body, self.question = key, body, question
+        self.key, self.body, self.question, self.user_name = key, body, question, user_name
         self.stamp = _STAMP.pack(began, expires, calculated_at, drain_id, digest)
         self.read_at: int | None = None
         self.hits = 0
@@ -196,7 +203,8 @@ def entry_bytes(entry: Entry) -> int:
     arguments = entry.key.arguments
     texts = sum(_text_length(part) for part in arguments)
     question = QUESTION_BYTES + 8 * texts if arguments else 0
-    return len(entry.body) + ENTRY_BYTES + question
+    name = NAME_BYTES + 4 * len(entry.user_name) if entry.user_name is not None else 0
+    return len(entry.body) + ENTRY_BYTES + question + name
 
 
 def _text_length(value: Hashable) -> int:

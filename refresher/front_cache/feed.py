@@ -67,6 +67,7 @@ class Poll:
     :param drains_since: how many drain rows lie in (since, newest]; fewer than their distance means a hole.
     :param bulks: changes that concern very many users alike; all others are in ``rows``.
     :param truncated: there were more rows than a worker reads.
+    :param declaration: the stamp of the active declaration; None: there is none.
     """
 
     since: int | None
@@ -76,6 +77,7 @@ class Poll:
     rows: list[FeedRow] = field(default_factory=list)
     truncated: bool = False
     bulks: Sequence[Bulk] = ()
+    declaration: str | None = None
 
 
 class Changes:

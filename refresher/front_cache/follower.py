@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from models.backoff import Backoff
 from models.base import CHANNEL
 from models.calendar_day import python_day
+from models.connection import Connection
 from models.deadlines import Deadlines
 from models.engine import connect
 from models.event_counter import EventCounter
@@ -27,6 +28,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import Bulk, FeedRow, Poll, Position
 from refresher.front_cache.statistics import FollowerStatistics
 from refresher.front_cache.trust import Sighting
+from views_sql.operations.database import STAMP
 
 STATEMENT_TIMEOUT_SECONDS = 5
 # The database counts as answering for this time after a poll is due.
@@ -44,7 +46,8 @@ LEAST_SECONDS_BETWEEN_POLLS = 0.01
 # The thread notices within this time that the process ends.
 LONGEST_WAIT_SECONDS = 0.5
 
-# One snapshot for the state and its rows. The first row is the state; each other one holds all users of one change.
+# One snapshot for the state and its rows. The first row is the state, without drain while there is none; each other one
+# holds all users of one change.
 # Braces that are doubled are filled in for the kind of user keys.
 _POLL = f"""
 WITH newest AS MATERIALIZED (
@@ -60,11 +63,11 @@ WITH newest AS MATERIALIZED (
 SELECT n.drain_id, NULL AS users, NULL AS source, NULL AS first_day, NULL AS last_day, n.epoch, n.nonce,
     EXTRACT(EPOCH FROM n.drained_at)::float8, EXTRACT(EPOCH FROM n.database_time)::float8,
     EXTRACT(EPOCH FROM n.database_time - n.drained_at)::float8,
-    (SELECT count(*) FROM frontview.drain d WHERE d.drain_id > %(since)s AND d.drain_id <= n.drain_id)
-FROM newest n
+    (SELECT count(*) FROM frontview.drain d WHERE d.drain_id > %(since)s AND d.drain_id <= n.drain_id), ({STAMP})
+FROM (VALUES (TRUE)) AS always (there) LEFT JOIN newest n ON TRUE
 UNION ALL
 SELECT r.drain_id, array_agg(r.user_id::{{type}}), r.source, r.first_day, r.last_day,
-    NULL, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM row_after r GROUP BY r.drain_id, r.source, r.first_day, r.last_day
 """  # noqa: S608  a constant number # nosec B608
 
@@ -75,6 +78,8 @@ class FeedFollower:
     :param url: of the database itself, not of a transaction pooler.
     :param poll_seconds: the longest time between two polls.
     :param connect: makes the connection, in autocommit.
+    :param on_declaration: called in this thread with each poll's stamp of the active declaration, and with a connection
+        to read it on, before the cache applies the poll; what it raises keeps the poll from extending trust.
     :param on_applied: called in this thread with each poll that the cache has applied, and whether that flushed it.
     :param deadlines: cuts the connection if a poll gets no answer in time, even if TCP keepalives still succeed: a
         proxy may answer them and forward nothing.
@@ -86,19 +91,20 @@ class FeedFollower:
         cache: FrontCache,
         *,
         poll_seconds: float = 0.25,
+        on_declaration: Callable[[Connection, str | None], None] = lambda _connection, _stamp: None,
         on_applied: Callable[[Poll, bool], None] = lambda _poll, _flushed: None,
-        connect: Callable[[str, str], psycopg.Connection[tuple[Any, ...]]] = connect,
+        connect: Callable[[str, str], Connection] = connect,
         deadlines: Deadlines | None = None,
         backoff: Backoff | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url, self._cache, self._poll_seconds = url, cache, poll_seconds
         self._connect, self._backoff, self._monotonic = connect, backoff or Backoff(), monotonic
-        self._on_applied = on_applied
+        self._on_declaration, self._on_applied = on_declaration, on_applied
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._deadlines = deadlines or Deadlines()
-        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._connection: Connection | None = None
         self._connected = False
         self._sent = self._answered = float("-inf")
         self._age: float | None = None
@@ -159,7 +165,7 @@ class FeedFollower:
                 self._connected, self._connection = False, None
             self._wait(self._backoff.delay())
 
-    def _follow(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def _follow(self, connection: Connection) -> None:
         with self._deadlines.watch(connection, STATEMENT_TIMEOUT_SECONDS + 1):
             connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}")
             connection.execute(f"LISTEN {CHANNEL}")
@@ -167,6 +173,8 @@ class FeedFollower:
         reconnected = True
         while self._goes_on():
             poll = self._poll(connection, kind, reconnected)
+            with self._deadlines.watch(connection, 2 * STATEMENT_TIMEOUT_SECONDS):
+                self._on_declaration(connection, poll.declaration)
             flushed = self._cache.apply(poll, reconnected=reconnected)
             self._on_applied(poll, flushed)
             self._connected, self._error, reconnected = True, None, False
@@ -174,7 +182,7 @@ class FeedFollower:
             self._stopping.wait(LEAST_SECONDS_BETWEEN_POLLS)
             self._wait_for_notification(connection)
 
-    def _poll(self, connection: psycopg.Connection[tuple[Any, ...]], kind: UserKind, afresh: bool) -> Poll:
+    def _poll(self, connection: Connection, kind: UserKind, afresh: bool) -> Poll:
         applied = self._cache.applied
         since = None if afresh or applied is None else applied.drain_id
         self._sent = sent = self._monotonic()
@@ -186,7 +194,7 @@ class FeedFollower:
         self._age = poll.seen.age if poll.seen else None
         return poll
 
-    def _wait_for_notification(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def _wait_for_notification(self, connection: Connection) -> None:
         due = self._sent + self._poll_seconds
         while self._goes_on() and (remaining := due - self._monotonic()) > 0:
             notified = False
@@ -219,10 +227,10 @@ def poll_statement(kind: UserKind) -> bytes:
 
 def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, received: float, kind: UserKind) -> Poll:
     """Return the rows of one poll as values; ``sent`` and ``received`` are monotonic seconds."""
-    state = next((row for row in rows if row[5] is not None), None)
-    if state is None:
-        return Poll(since, None, None)
-    drain_id, _, _, _, _, epoch, nonce, drained_at, database_time, age, drains_since = state
+    state = next(row for row in rows if row[1] is None)
+    drain_id, _, _, _, _, epoch, nonce, drained_at, database_time, age, drains_since, declaration = state
+    if drain_id is None:
+        return Poll(since, None, None, declaration=declaration)
     changes: list[FeedRow] = []
     bulks: list[Bulk] = []
     groups = [row[:5] for row in rows if row is not state]
@@ -241,6 +249,7 @@ def read_poll(since: int | None, rows: list[tuple[Any, ...]], sent: float, recei
         changes,
         truncated=count > MAX_ROWS_A_POLL,
         bulks=bulks,
+        declaration=declaration,
     )
 
 

@@ -43,6 +43,17 @@ def region_limits(
     return tuple(limits.values())
 
 
+def limits_of_another(
+    declared: Iterable[DeclaredRegion], overrides: Mapping[str, Mapping[str, Any]]
+) -> tuple[RegionLimits, ...]:
+    """Return the limits of another declaration than that with which the process began; it may lack a region that the
+    operator's ``overrides`` name.
+    """
+    regions = tuple(declared)
+    there = {region.name for region in regions}
+    return region_limits(regions, {name: values for name, values in overrides.items() if name in there})
+
+
 def _wrong_values(name: str, values: Mapping[str, int]) -> list[str]:
     known = ("max_bytes", "max_entries", "ttl_seconds")
     unknown = [f"no limit {key!r}; there are {', '.join(known)}" for key in sorted(values.keys() - known)]

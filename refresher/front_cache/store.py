@@ -131,6 +131,16 @@ class Store:
         self._first_of: dict[UserKey, Entry] = {}
         self._dropped: dict[EntryKey, Reads] = {}
 
+    def limit(self, limits: Iterable[RegionLimits]) -> None:
+        """Give regions these limits, before all entries are dropped; a region without new ones stays, for its counters
+        and for requests that still name it.
+        """
+        for limit in limits:
+            if (region := self.regions.get(limit.name)) is None:
+                self.regions[limit.name] = Region(limit)
+            else:
+                region.limits = limit
+
     @property
     def users(self) -> KeysView[UserKey]:
         """The users who have entries."""

@@ -38,6 +38,7 @@ class Upkeep:
     :param trust_seconds: H of the protocol.
     :param monotonic: seconds that never go back; the only clock of a front cache.
     :param make_event: makes the event on which requests wait until a fill ends.
+    :param declaration: the hash of the one declaration whose answers are kept; empty: the application has none.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Upkeep:
         monotonic: Callable[[], float] = time.monotonic,
         memory: FeedMemory | None = None,
         make_event: Callable[[], threading.Event] = threading.Event,
+        declaration: str | None = "",
     ) -> None:
         self.monotonic, self._make_event = monotonic, make_event
         self._lock = threading.Lock()
@@ -57,6 +59,7 @@ class Upkeep:
         self._feed = AppliedFeed(memory if memory is not None else FeedMemory(), Trust(trust_seconds))
         self._invalidations = Invalidations()
         self.failures = EventCounter()
+        self._declaration = declaration
 
     @property
     def applied(self) -> Position | None:
@@ -94,6 +97,18 @@ class Upkeep:
         """Drop everything and trust nothing until the feed was read from the start."""
         with self._lock:
             self._feed.lose(why)
+            self._drop_everything()
+
+    def renew(self, declaration: str | None, limits: Iterable[RegionLimits]) -> None:
+        """Drop everything, and from now on keep the answers of another declaration only (None: of none at all).
+
+        Also what one and the same declaration answered before another was active has to go: its sources may not have
+        been captured meanwhile.
+        """
+        with self._lock:
+            self._declaration = declaration
+            self._store.limit(limits)
+            self._feed.lose("declaration")
             self._drop_everything()
 
     def may_have_changed(self, user: UserKey, epoch: int, drain_id: int) -> bool:

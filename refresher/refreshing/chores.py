@@ -22,6 +22,10 @@ class Chores:
     def __init__(self, session: LeaderSession, functions: Sequence[str]) -> None:
         self._session, self._functions = session, functions
 
+    def use(self, functions: Sequence[str]) -> None:
+        """From the next round on, call other functions."""
+        self._functions = functions
+
     def run(self) -> None:
         """Call each function in a transaction of its own; do nothing unless this process leads."""
         self._session.run(self._call_all)

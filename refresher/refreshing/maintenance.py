@@ -20,6 +20,7 @@ from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.policy import (
     Decision,
+    TierState,
     decide,
     horizon_to_move_to,
     most_urgent,
@@ -61,14 +62,19 @@ class Maintenance:
         self._refresh_timeout_seconds = refresh_timeout_seconds
         self._failures = Failures()
         self._notes = LeaderNotes()
+        self._unknown: set[str] = set()
         self._unreported: RefreshResult | None = None  # of a refresh that lost the connection to report it on
+
+    def use(self, catalog: Catalog) -> None:
+        """From the next piece of work on, refresh the views of another catalog."""
+        self._catalog = catalog
 
     def refresh_due(self) -> None:
         """Refresh the tiers that the policy names, until it names none; do nothing unless this process leads."""
         try:
             self._session.run(self._refresh_due)
-        except CatalogError as error:  # the database is newer than this process
-            log.error("view_unknown", detail=str(error))
+        except CatalogError as error:  # The catalog became another one meanwhile; the next round uses that one.
+            log.info("views_left_out", reason=str(error))
 
     def refresh_by_hand(self, connection: Connection, term: Term, argument: Mapping[str, Any]) -> str:
         """Refresh all tiers of a view now, whatever the policy says, and return the outcome.
@@ -102,7 +108,7 @@ class Maintenance:
         :param moving: in how many seconds the horizon of a view moves, once the recent tier may be tried again.
         """
         now = time.monotonic()
-        states = read_tier_states(connection, self._failures, now)
+        states = self._known(read_tier_states(connection, self._failures, now))
         decisions = decide(states, duty=self._duty, min_seconds=self._min_seconds)
         self._notes.plan(connection, term.epoch, with_moves(decisions, moving), now)
         return decisions
@@ -115,7 +121,7 @@ class Maintenance:
         left = {}
         for horizon in read_horizons(connection):
             name, wanted = horizon.view, self._wanted(horizon)
-            if wanted is None or not self._session.goes_on(term):
+            if wanted is None or not self._catalog.has_view(name) or not self._session.goes_on(term):
                 continue
             view = self._catalog.view(name)
             if seconds := move_waits_seconds(horizon.now, horizon.day, wanted):
@@ -125,6 +131,14 @@ class Maintenance:
             ):
                 left[name] = 0.0
         return left
+
+    def _known(self, states: list[TierState]) -> list[TierState]:
+        """Return the states of declared views; others are of a declaration that is not active yet, or any more."""
+        unknown = {state.view for state in states if not self._catalog.has_view(state.view)}
+        if unknown != self._unknown:
+            self._unknown = unknown
+            log.info("views_left_out", views=sorted(unknown))
+        return [state for state in states if state.view not in unknown]
 
     def _wanted(self, horizon: Horizon) -> date | None:
         return horizon_to_move_to(horizon.now.date(), horizon.day, self._recent_days, horizon.sealed_before)

@@ -148,9 +148,13 @@ class WarmingPlan:
     """One job of the scheduler."""
 
     def __init__(self, session: LeaderSession, capacity: Capacity, *, predictive: bool) -> None:
-        self._session = session
-        self._new_planner = partial(WarmingPlanner, capacity, predictive=predictive)
-        self._planner, self._epoch = self._new_planner(), 0
+        self._session, self._predictive, self._epoch = session, predictive, 0
+        self.use(capacity)
+
+    def use(self, capacity: Capacity) -> None:
+        """From the next tick on, plan within another capacity."""
+        self._new_planner = partial(WarmingPlanner, capacity, predictive=self._predictive)
+        self._planner = self._new_planner()
 
     def tick(self) -> None:
         """Write the plan, if this process leads."""

@@ -62,7 +62,7 @@ class Visit:
 
 
 class Audit:
-    """Visits (view, user) pairs and compares their reads.
+    """Visits (view, user) pairs and compares their reads. ``views`` may be set to others between two visits.
 
     :param views: the declared views; those that the database does not have in this version are left out.
     :param read_only: do not mark, raise or save anything.
@@ -76,13 +76,13 @@ class Audit:
         read_only: bool = False,
         on_check: Callable[[str, bool], None] = lambda _view, _violated: None,
     ) -> None:
-        self._views, self._read_only, self._on_check = views, read_only, on_check
+        self.views, self._read_only, self._on_check = views, read_only, on_check
         self._turns = count()
         self._progress: dict[str, _Progress] = {}
 
     def visit_next(self, connection: Connection) -> Visit | None:
         """Visit a user of the next view: by turns the next user of the round and one whose data changed recently."""
-        views = registered(connection, self._views)
+        views = registered(connection, self.views)
         if not views:
             return None
         turn = next(self._turns)

@@ -10,16 +10,17 @@ from psycopg import sql
 
 from models.connection import Connection
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.operations.user_places import USER_PLACES
 
-# The relations with users of a view, and the column that has them: populated tiers and the tables of its sources.
-PLACES = """
+# The relations with users of a view, and the column that has them: populated tiers and the rows of its sources.
+PLACES: LiteralString = f"""
 SELECT DISTINCT n.nspname, c.relname, p.user_column FROM (
     SELECT to_regclass(v.relation)::oid, %(user_column)s FROM frontview.view_state v
     WHERE v.view = %(view)s AND v.tier NOT IN ('total', 'by_day')
-    UNION ALL SELECT s.relation::oid, s.user_column FROM frontview.source s WHERE s.source = ANY (%(sources)s)
+    UNION ALL SELECT s.relation, s.user_column FROM ({USER_PLACES}) s WHERE s.source = ANY (%(sources)s)
 ) p (relation, user_column)
 JOIN pg_class c ON c.oid = p.relation AND c.relispopulated JOIN pg_namespace n ON n.oid = c.relnamespace
-"""
+"""  # noqa: S608  # nosec B608  # a constant
 # One index probe per relation. min() is no alternative: uuid has none before PostgreSQL 18.
 FIRST_OF_PLACE: LiteralString = """
 (SELECT t.{column}::frontview.user_key AS k FROM {relation} t WHERE t.{column} {bound} ORDER BY t.{column} LIMIT 1)

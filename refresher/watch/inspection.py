@@ -65,6 +65,10 @@ class Inspection:
         self._epoch = self._sampled_epoch = 0
         self._coverage_at = self._queue_at = self._save_at = self._sample_at = 0.0
 
+    def use(self, catalog: Catalog) -> None:
+        """From the next tick on, audit the views of another catalog."""
+        self._audit.views = catalog.views
+
     def tick(self) -> None:
         """Run the parts that are due, if this process leads."""
         if not self._session.run(self._inspect):

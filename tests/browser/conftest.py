@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import MISSING, chromium_path, launched
+from tests.browser.project import running_project
 from tests.browser.visit import TIMEOUT_MS, Visits
 from tests.fix_app import System, filled_system, start_everything
 from tests.fix_postgres import Server
@@ -37,10 +38,21 @@ def shared(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.
         yield start_everything(system)
 
 
+@pytest.fixture(scope="module")
+def project(
+    chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[System]:
+    """A declared application that runs; its parameter is the kind of its user keys, by default text."""
+    with running_project(
+        embedded_server, tmp_path_factory.mktemp("project"), getattr(request, "param", "text")
+    ) as system:
+        yield system
+
+
 @pytest.fixture
 def visits(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visits]:
     """Visits of people, each with a context of its own; at the end of the test nothing may have gone wrong in them."""
-    for name in {"shared", "system", "running", "link"}.intersection(request.fixturenames):
+    for name in {"shared", "system", "running", "link", "project"}.intersection(request.fixturenames):
         request.getfixturevalue(name)  # visits end before what is visited does
     with Visits(chromium) as made:
         yield made

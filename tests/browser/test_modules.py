@@ -134,6 +134,34 @@ def test_numbers_read_as_people_write_them(page: Visit, function: str, value: An
 
 
 @pytest.mark.parametrize(
+    ("measure", "value", "text"),
+    [
+        ({"kind": "count"}, 1234567, "1,234,567"),
+        ({"kind": "sum", "unit": "currency:EUR"}, 1234.5, "€1,234.50"),
+        ({"kind": "sum", "unit": "currency:JPY"}, 1234, "¥1,234"),
+        ({"kind": "sum", "unit": "seconds"}, 75, "1:15"),
+        ({"kind": "avg", "unit": "percent", "decimals": 4}, 0.1234, "12.3%"),
+        ({"kind": "avg", "decimals": 2}, 3, "3.00"),
+        ({"kind": "sum", "unit": "kg"}, 0.125, "0.125 kg"),
+        ({"kind": "sum"}, "NaN", "NaN"),
+        ({"kind": "sum"}, None, "–"),
+        ({"kind": "max", "type": "integer"}, 1000, "1,000"),
+        ({"kind": "max", "type": "text"}, "1000", "1000"),
+        ({"kind": "max", "type": "boolean"}, False, "no"),
+        ({"kind": "min", "type": "date"}, "2026-11-03", "Nov 3, 2026"),
+        ({"kind": "min", "type": "timestamp with time zone"}, "2025-01-03T10:05:00+00:00", "Jan 3, 2025, 5:05 AM"),
+        ({"kind": "max", "type": "timestamp with time zone"}, "infinity", "infinity"),
+    ],
+)
+def test_figures_of_a_measure_are_written_by_its_unit_and_type(
+    page: Visit, measure: dict[str, Any], value: Any, text: str
+) -> None:
+    described = {"type": "numeric", "unit": None, "decimals": None, "label": None} | measure
+    write = "return module.formatOf(argument[0], 'America/Bogota')(argument[1]);"
+    assert page.module("measures.js", write, [described, value]) == text
+
+
+@pytest.mark.parametrize(
     ("cents", "text"),
     [("9007199254740993", "90,071,992,547,409.93"), ("-9007199254740905", "-90,071,992,547,409.05")],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from models.user_key import UserKey
 from tests.browser.watch import Watch
 from tests.fix_app import SECRET, System
 from web.auth.tokens import issue_token
@@ -26,9 +27,9 @@ class Visit:
         """Go to a page of the system."""
         self.page.goto(self.address + path)
 
-    def sign_in(self, user: int = 1, *, admin: bool = False, seconds: int = 3600) -> None:
+    def sign_in(self, user: UserKey = 1, *, admin: bool = False, seconds: int = 3600) -> None:
         """Sign in with a token, by the form."""
-        self.give(issue_token(SECRET, user, admin, seconds))
+        self.give(issue_token(SECRET, user, admin, seconds, claim=self.system.claim))
 
     def give(self, token: str) -> None:
         """Send the form with ``token``."""
@@ -112,7 +113,7 @@ class Visits:
         return visit
 
     def dashboard(
-        self, system: System, user: int = 1, path: str = "/", *, admin: bool = False, **options: Any
+        self, system: System, user: UserKey = 1, path: str = "/", *, admin: bool = False, **options: Any
     ) -> Visit:
         """Return a visitor who is signed in and sees the numbers."""
         visit = self.begin(system, **options)

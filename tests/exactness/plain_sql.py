@@ -12,7 +12,8 @@ from typing import Any
 
 import psycopg
 
-from tests.exactness.description import STATE, TABLE, USERS_TABLE, Description, Measure
+from tests.exactness.description import Description, Measure, cast_type
+from tests.exactness.pools import STATE
 from tests.exactness.questions import Question
 
 Answer = dict[str, Any]
@@ -47,7 +48,7 @@ FROM figures s
 def expected(connection: psycopg.Connection[Any], of: Description, asked: Question) -> Answer | None:
     """Return the answer, in the transaction that is open; None: there is no such user."""
     if of.users:
-        there = f"SELECT EXISTS (SELECT FROM {USERS_TABLE} u WHERE u.id = %s::{of.key_type})"
+        there = f"SELECT EXISTS (SELECT FROM {of.users_table} u WHERE u.id = %s::{of.key_type})"
         if connection.execute(there.encode(), (asked.user,)).fetchone() == (False,):
             return None
     connection.execute(_ZONE, (of.zone,))
@@ -93,7 +94,8 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
     measures = [of.measures[name] for name in of.measures if name in asked.measures]
     order, sign = (asked.order or "").lstrip("-"), " DESC" if (asked.order or "").startswith("-") else ""
     ordered = of.measures.get(order)
-    facts = [f"{it.sql} AS g_{name}" for name, it in of.dimensions.items()]
+    most = min(500, 1600 // (1 + sum(it.type.startswith("text") for it in of.dimensions.values())))
+    facts = [f"{it.shown(most)} AS g_{name}" for name, it in of.dimensions.items()]
     for it in of.measures.values():
         facts += [f"{it.argument.sql} AS a_{it.name}"] if it.argument else []
         facts += [f"{it.where.sql} AS w_{it.name}"] if it.where else []
@@ -106,7 +108,7 @@ def _query(of: Description, asked: Question) -> tuple[bytes, dict[str, Any]]:
         day=_day(of),
         facts="".join(f", {it}" for it in facts),
         nulls=", NULL" * len(facts),
-        table=TABLE,
+        table=of.table,
         user=of.user.escaped,
         key=of.key_type,
         where=(f" AND ({of.where.sql})" if of.where else "") + filters,
@@ -157,7 +159,7 @@ def _filters(of: Description, asked: Question) -> tuple[str, dict[str, Any]]:
     text, values = "", dict[str, Any]()
     for number, (name, chosen) in enumerate(asked.filters):
         dimension = of.dimensions[name]
-        kind = "text" if dimension.type == STATE else dimension.type.removesuffix(' COLLATE "C"')
+        kind = "text" if dimension.type == STATE else cast_type(dimension.type)
         own = f"({dimension.sql})::{kind}"
         unknown = f" OR {own} IS NULL" if None in chosen else ""
         text += f" AND ({own} IN (SELECT unnest(%(f{number})s::text[])::{kind}){unknown})"

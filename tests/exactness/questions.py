@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
-from tests.exactness.description import STATE, ZONES, Description
+from tests.exactness.description import Description, cast_type
+from tests.exactness.pools import STATE
 
 FUNCTION = "frontview.things_1_read"
 GRANULARITIES = ("total", "day", "week", "month", "quarter", "year")
@@ -32,7 +33,7 @@ def ask(of: Description, chance: Random) -> Question:
     """Return a question that is no mistake."""
     grouped = tuple(name for name in of.dimensions if chance.random() < 0.5)
     measures = tuple(name for name in of.measures if chance.random() < 0.7) or tuple(of.measures)
-    middle = datetime.fromisoformat(chance.choice(ZONES[of.zone])).date()
+    middle = datetime.fromisoformat(chance.choice(of.instants)).date()
     days = chance.choice((1, 1, 2, 3, 7, 31, 60))
     granularity = chance.choice(GRANULARITIES)
     if granularity != "day" and chance.random() < 0.3:
@@ -71,7 +72,7 @@ def call(of: Description, asked: Question) -> tuple[bytes, list[object]]:
     filters = dict(asked.filters)
     for name, dimension in of.dimensions.items():
         chosen = filters.get(name)
-        kind = "text" if dimension.type == STATE else dimension.type.removesuffix(' COLLATE "C"')
+        kind = "text" if dimension.type == STATE else cast_type(dimension.type)
         given.append((f"text[]::{kind}[]", chosen and [it for it in chosen if it is not None]))
         given.append(("boolean", bool(chosen) and None in (chosen or ())))
     given += [("text[]", list(asked.measures)), ("text", asked.order), ("integer", asked.limit)]

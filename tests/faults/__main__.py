@@ -20,12 +20,13 @@ from tests.faults.faults import FAULTS, faults_named
 from tests.faults.faults.fault import Fault
 from tests.faults.runs import report
 from tests.faults.runs.outcome import Outcome
+from tests.faults.runs.random_runs import RANDOM_RUNS, RandomRun
 from tests.faults.runs.runner import Runner
 from tests.faults.runs.soak import Soak
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--only", metavar="1,5,12a", help="Only these faults.")
+@click.option("--only", metavar="1,5,12a", help="Only these faults, or exactness, or declarations.")
 @click.option("--list", "listing", is_flag=True, help="Show the faults and end.")
 @click.option("--pairs", type=click.IntRange(1), help="Strike with this many random pairs of faults, healed crosswise.")
 @click.option("--seed", type=int, help="Of everything random.  [default: random, and printed]")
@@ -56,9 +57,9 @@ def main(
     """Strike a whole system under load with each fault of the matrix, and check what must hold."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was started is ended
     console = Console(soft_wrap=True)
-    chosen = _chosen(only)
+    chosen, random_runs = _chosen(only)
     if listing:
-        for fault in chosen:
+        for fault in (*chosen, *random_runs):
             console.print(f"{fault.number:>4}  {escape(fault.name)}  [dim]({escape(fault.must_hold)})[/]")
         return
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
@@ -69,6 +70,7 @@ def main(
         outcomes = [_soak(console, folder, seed, soak_minutes, writes, reads, chosen)]
     else:
         outcomes = _run_all(console, Runner(folder, short=short, hold_seconds=hold_seconds, seed=seed), plan)
+        outcomes += [] if pairs else [_run_alone(console, run, seed) for run in random_runs]
     command = f"make faults ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make faults"
     if report_file:
         report_file.write_text(report.markdown(outcomes, command))
@@ -79,11 +81,25 @@ def main(
     sys.exit(bool(failed))
 
 
-def _chosen(only: str | None) -> list[type[Fault]]:
+def _chosen(only: str | None) -> tuple[list[type[Fault]], list[RandomRun]]:
+    """Return the faults and the random runs that are named; without names, all of them."""
+    if not only:
+        return list(FAULTS), list(RANDOM_RUNS)
+    names = only.replace(" ", "").split(",")
+    runs = [run for run in RANDOM_RUNS if run.number in names]
+    numbers = ",".join(name for name in names if name not in {run.number for run in runs})
     try:
-        return faults_named(only) if only else list(FAULTS)
+        return faults_named(numbers), runs
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--only") from None
+
+
+def _run_alone(console: Console, run: RandomRun, seed: int) -> Outcome:
+    outcome = run.run(seed, lambda line: console.print(f"    {escape(line)}", style="dim"))
+    console.print(report.line(outcome))
+    if not outcome.ok:
+        console.print(f"    {escape(outcome.why)}", style="red")
+    return outcome
 
 
 def _pairs(chosen: list[type[Fault]], count: int, seed: int) -> list[tuple[type[Fault], ...]]:

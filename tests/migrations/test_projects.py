@@ -16,6 +16,7 @@ from models.user_key import KINDS
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
+from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import ROOT, Server
 from tests.migrations.project_stage import DECLARED, KEYS, Project, project
 from tests.oracle.relations import tiers
@@ -85,6 +86,8 @@ def test_the_script_that_is_printed_makes_what_migrate_makes(installed: Project)
     installed.run("migrate", "--back")
     script, _, note = installed.run("plan", "--sql").partition("\nrevisions/")
     assert "is not applied yet" in note
+    # Once a step, the last of which makes nothing; the declaration's own text has its quotes doubled.
+    assert script.count("to_regprocedure('frontview.grant_rights()')") == len(FIRST_FILES) - 1
 
     installed.c.execute(script.encode())
 
@@ -189,6 +192,70 @@ def test_going_back_leaves_the_hosts_database_as_it_was(shop: Project) -> None:
     assert host(shop) == before
     assert shop.rows("SELECT count(*) FROM frontview.declaration") == [(0,)]
     assert "No declaration is applied" in shop.run("migrate", "--back", ends=1)
+
+
+def tables_that_name_the_application(shop: Project) -> set[str]:
+    tables = shop.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'frontview'")
+    named = "SELECT EXISTS (SELECT FROM frontview.{} t WHERE t::text ~ 'orders|visits|_of_user')"
+    return {table for (table,) in tables if shop.rows(named.format(table)) == [(True,)]}
+
+
+def test_going_back_leaves_in_the_bookkeeping_only_what_must_not_be_forgotten(
+    installed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTVIEW_JWT_SECRET", "a secret for the tests that is long enough")
+    term = try_to_lead(installed.c)
+    assert term is not None
+    for _ in range(2):
+        installed.c.execute('INSERT INTO "Shop"."User" (id) SELECT 1 + count(*) FROM "Shop"."User"')
+        installed.c.execute('INSERT INTO "Shop"."Order" ("customerId", "createdAt") VALUES (1, now())')
+        drain_once(installed.c, term)
+        for view in catalog(installed).views:
+            refresh(installed.c, view, view.tiers, term.epoch)
+
+    installed.run("migrate", "--back")
+
+    # The web workers that still serve it hear of the end from the leader, who then forgets it.
+    left = {"change_log", "feed", "refresh_attempt", "stale_key"}
+    assert tables_that_name_the_application(installed) == left
+    drain_once(installed.c, term)
+    installed.c.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 1000)")
+    installed.c.execute("SELECT frontview.prune_change_log(NULL, 1000)")
+    assert tables_that_name_the_application(installed) == {"feed", "refresh_attempt"}
+    said = installed.run("doctor", ends=1)
+    assert "migrations: at the newest" in said
+    assert "fail  application: No application is installed" in said
+    installed.run("migrate")
+    assert answer(installed, "1")["totals"]["orders"] == 0
+
+
+@pytest.mark.parametrize("column", ["createdAt", "customerId", "total"])
+def test_a_column_that_the_host_drops_with_cascade_fails_no_writer_and_the_view_is_taken_back(
+    installed: Project, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTVIEW_JWT_SECRET", "a secret for the tests that is long enough")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        installed.c.execute(f'ALTER TABLE "Shop"."Order" DROP COLUMN "{column}"'.encode())
+    installed.c.execute(f'ALTER TABLE "Shop"."Order" DROP COLUMN "{column}" CASCADE'.encode())
+
+    values = {"customerId": "", "createdAt": '"customerId"', "total": '"customerId"'}[column]
+    installed.c.execute('INSERT INTO "Shop"."User" VALUES (1)')
+    insert = (
+        f'INSERT INTO "Shop"."Order" ({values}) VALUES (1)' if values else 'INSERT INTO "Shop"."Order" DEFAULT VALUES'
+    )
+    for statement in (insert, """UPDATE "Shop"."Order" SET country = 'x'""", 'DELETE FROM "Shop"."Order"'):
+        installed.c.execute(statement.encode())
+
+    assert ("orders_1", None) in installed.rows("SELECT source, user_id FROM frontview.change_log")
+    check_coverage(installed.c)
+    assert ("capture_changed", '"Shop"."Order"') in installed.rows("SELECT kind, subject FROM frontview.alarm")
+    with pytest.raises((psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction)):
+        answer(installed, "1")
+    said = installed.run("doctor", ends=1)
+    assert "fail  materialized views: missing: frontview.orders_1_" in said, said
+    assert "If a column went with CASCADE" in said
+    installed.run("migrate", "--back")
+    assert installed.rows("SELECT count(*) FROM frontview.source") == [(0,)]
 
 
 def test_a_revision_that_fails_leaves_those_before_it_and_can_be_run_again(shop: Project) -> None:

@@ -205,6 +205,6 @@ class World:
         ]
         epoch, nonce, drain_id = newest.position
         nothing = (None, None, None, None)
-        state = (drain_id, *nothing, epoch, nonce, newest.drained_at, now, now - newest.drained_at, len(after))
+        state = (drain_id, *nothing, epoch, nonce, newest.drained_at, now, now - newest.drained_at, len(after), None)
         changes = ((row.drain_id, [row.user], *row[2:]) for it in after for row in it.rows)
-        return [state, *((*change, None, None, None, None, None, None) for change in changes)]
+        return [state, *((*change, *[None] * 7) for change in changes)]

@@ -169,6 +169,25 @@ def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycop
     assert fetched["calls"] == (0, stale_days)
 
 
+@pytest.mark.parametrize(("since", "days_of_archive"), [(29, 0), (99, 54)], ids=["recent", "before the horizon"])
+def test_sums_of_all_time_fetch_the_days_that_are_shown_and_stale_ones(
+    filled: psycopg.Connection[Any], since: int, days_of_archive: int
+) -> None:
+    state = "frontview.begin_read(7, '{call_daily}', '-infinity', 'infinity', FALSE)"
+    read = (
+        "SELECT sum(m.calls), count(DISTINCT m.day), count(m.day), max(m.calls) FILTER (WHERE m.day IS NOT NULL) "
+        f"FROM frontview.call_daily_by_day_merged(7, CURRENT_DATE - {since}, ({state}).views[1]) m"
+    )
+    with filled.transaction(force_rollback=True):
+        before = scans(filled)
+        rows = filled.execute(read.encode()).fetchone()
+        fetched = scans_since(filled, before)
+
+    assert rows == (DAYS, since + 1, since + 1, 1)
+    # Days that are shown leave the total and are shown; stale ones leave it.
+    assert fetched["call_daily_archive"] == (0, 2 * days_of_archive + 21)
+
+
 def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled: psycopg.Connection[Any]) -> None:
     state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 59, CURRENT_DATE, FALSE)"
     part = "frontview.call_daily_merged(7, CURRENT_DATE - 52, CURRENT_DATE - 1, (s).views[1])"

@@ -127,6 +127,19 @@ def refuse(_verifier, _authorization):
     raise _invalid("The token has expired.")
 
 
+def test_what_was_learnt_under_another_declaration_is_learnt_anew(client, worker, monkeypatch):
+    path, active = worker.read_path, ["one"]
+    plain_key = path.key
+    monkeypatch.setattr(path, "key", lambda *asked: plain_key(*asked)._replace(declaration=active[0]))
+    monkeypatch.setattr(path, "hit", lambda key, _arrived: HELD if key.declaration == active[0] else None)
+    headers = bearer()
+    for asked, declaration in enumerate(["one", "two", "one"], 1):
+        active[0] = declaration
+        for _ in range(3):
+            assert client.get(OVERVIEW, headers=headers).status_code == 200
+        assert len(path.asked) == asked
+
+
 def test_without_an_entry_flask_computes(client, worker):
     headers = bearer()
     client.get(OVERVIEW, headers=headers)

@@ -99,6 +99,13 @@ class FakeWorker:
     served: ServedApplication | None = None
     kind: UserKind = INTEGER
 
+    @property
+    def serving(self) -> "FakeWorker":
+        return self
+
+    def reread(self) -> "FakeWorker":
+        return self
+
     def user_kind(self) -> UserKind:
         return self.kind
 

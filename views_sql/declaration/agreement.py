@@ -13,6 +13,7 @@ from views_sql.declaration.words import nearest
 
 MOST_DIMENSIONS = 8  # A key has up to two columns a dimension beside user and day, and an index at most 32 columns.
 MOST_MEASURES = 50
+MOST_SOURCES = 8  # The name of the last one's capture has room for one digit.
 DEFAULT_REGION = Region(name="default")
 
 
@@ -50,18 +51,30 @@ def _of_view(view: View) -> Iterator[tuple[str, str]]:
         for field in ("zone", "stored_zone", "longest_days"):
             if field in view.model_fields_set:
                 yield field, "it belongs to days, and the view has no time; declare time, or leave this out"
-    if view.select is not None and view.locality is None:
-        yield "locality", 'the field is missing: only the author knows what a SELECT reads; write locality = "asserted"'
-    if view.select is None:
-        for field in ("sources", "locality"):
-            if field in view.model_fields_set:
-                yield field, "it belongs to select, and the view has none"
+    yield from _of_select(view)
     if len(view.dimensions) > MOST_DIMENSIONS:
         yield "dimensions", f"a view has at most {MOST_DIMENSIONS} dimensions, and this one has {len(view.dimensions)}"
     if len(view.measures) > MOST_MEASURES:
         yield "measures", f"a view has at most {MOST_MEASURES} measures, and this one has {len(view.measures)}"
     if view.measures and all(measure.hidden for measure in view.measures.values()):
         yield "measures", "all of them are hidden, so no answer would have a figure; show at least one of them"
+
+
+def _of_select(view: View) -> Iterator[tuple[str, str]]:
+    if view.select is not None and view.locality is None:
+        yield "locality", 'the field is missing: only the author knows what a SELECT reads; write locality = "asserted"'
+    tables = [view.table, *(source.table for source in view.sources)]
+    if repeated := sorted({table for table in tables if tables.count(table) > 1}):
+        yield "sources", f"{', '.join(repeated)} is named twice; name each table once, and table not among the sources"
+    if len(view.sources) > MOST_SOURCES:
+        yield "sources", f"a SELECT has at most {MOST_SOURCES} sources, and this one has {len(view.sources)}"
+    for place, source in enumerate(view.sources):
+        if view.time is None and source.time is not None:
+            yield f"sources[{place}].time", "it belongs to days, and the view has no time; leave it out"
+    if view.select is None:
+        for field in ("sources", "locality"):
+            if field in view.model_fields_set:
+                yield field, "it belongs to select, and the view has none"
 
 
 def _of_measures(view: View) -> Iterator[tuple[str, str]]:

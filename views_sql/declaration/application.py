@@ -55,6 +55,13 @@ class Declared(BaseModel):
         return {str(field.validation_alias or name): name for name, field in fields.items()}
 
 
+def _as_tables(given: object) -> object:
+    """Return the entries of ``sources`` as tables; a text is short for a table of that name."""
+    if not isinstance(given, list):
+        return given
+    return tuple({"table": entry} if isinstance(entry, str) else entry for entry in given)
+
+
 def _field(default: Any, description: str, example: str, **more: Any) -> Any:
     return Field(default, description=description, examples=[example], **more)
 
@@ -139,6 +146,27 @@ class Measure(Declared):
     )
 
 
+class SourceTable(Declared):
+    """An entry of ``sources``: a table that a view's ``select`` reads beside ``table``."""
+
+    given = frozenset()
+
+    table: Line = _field(..., "The table, as the catalog spells it, unquoted.", '"public.Item"')
+    user: Line | None = _field(
+        None,
+        "The column that holds the user's key; left out: the column that is called as the view's, else the only "
+        "foreign key to the table of users.",
+        '"buyerId"',
+    )
+    time: Line | None = _field(
+        None,
+        "The column of the only day whose rows a row of this table changes. Left out: a change of a row concerns all "
+        "days of its user, which is right wherever the row counts.",
+        '"soldAt"',
+    )
+    stored_zone: Line = _field("UTC", "The time zone that a timestamp without time zone is in.", '"Europe/Berlin"')
+
+
 class View(Declared):
     """``[view.NAME]``: rows of one table, counted by user, day and dimensions.
 
@@ -186,13 +214,16 @@ class View(Declared):
     )
     select: Annotated[str, AfterValidator(words.script)] | None = _field(
         None,
-        "A file with a SELECT whose rows take the place of the table's; its columns are those of the expressions.",
+        "A file with one SELECT whose rows take the place of the table's; see below.",
         '"sql/open_orders_v01.sql"',
     )
-    sources: Lines = _field((), "Of `select`: the tables that it reads beside `table`.", '["public.Item"]')
+    sources: Annotated[tuple[SourceTable, ...], BeforeValidator(_as_tables)] = _field(
+        (), "Of `select`: the tables that it reads beside `table`; see below.", '["public.Item"]'
+    )
     locality: Literal["asserted"] | None = _field(
         None,
-        "Of `select`: the author answers for it that a row depends on rows of its user and day only.",
+        "Of `select`: the author answers for it that a row depends on nothing but rows of its user and, in tables "
+        "with a time, of its day.",
         '"asserted"',
     )
     select_text: str | None = None

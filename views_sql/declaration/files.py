@@ -46,6 +46,13 @@ def tables_of(project: Path) -> Iterator[Table | Fault]:
         yield from _tables(path, path.relative_to(project).as_posix())
 
 
+def read_script(project: Path, file: str) -> str | Fault:
+    """Return the text of a file of the project; a link that leads out of the project's folder is not followed."""
+    if not (project / file).resolve().is_relative_to(project.resolve()):
+        return Fault(file, WHOLE_FILE, "it is a link to a file outside of the project")
+    return read_text(project / file, file)
+
+
 def read_text(path: Path, file: str) -> str | Fault:
     """Return what a file holds, or why it cannot be read."""
     try:

@@ -91,9 +91,12 @@ class Dashboard:
     :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
     :param required: arguments without which the question cannot be asked.
     :param defaults: values of arguments that a request does not give, where these are not None.
-    :param zone: whose day it is where the answer says so, so that it holds until that day ends; None: it does not.
+    :param shown: a function of the user key that returns what the answer shows of its user: ``name``, ``zone`` and the
+        day that it is there, ``today``; None: the answer shows nothing of the user.
+    :param zone: shown in place of the user's own zone; None: that one is.
     :param resolved: returns the parameters of an answer from its arguments and its last day; None: the arguments.
     :param live: names the measures that are computed from base rows, given the arguments.
+    :param declaration: the hash of the declaration that says what the question means; empty: the application has none.
     """
 
     name: str
@@ -106,8 +109,10 @@ class Dashboard:
     required: tuple[str, ...] = ()
     defaults: Mapping[str, Hashable] = field(default_factory=dict, hash=False)
     zone: str | None = None
+    shown: str | None = None
     resolved: Callable[[Mapping[str, Any], date | None], Mapping[str, Any]] | None = None
     live: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _given: ()
+    declaration: str = ""
 
     @property
     def plain_arguments(self) -> tuple[Hashable, ...] | None:
@@ -143,9 +148,18 @@ class Catalog:
                 raise CatalogError(f"dashboard {dashboard.name}: no argument {', '.join(sorted(unknown))}")
 
     @property
+    def declaration(self) -> str:
+        """The hash of the installed declaration; empty: there is none."""
+        return self.served.fingerprint if self.served else ""
+
+    @property
     def plain_dashboards(self) -> tuple[Dashboard, ...]:
         """The dashboards that can be read without arguments, so that their warming can be planned."""
         return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
+
+    def has_view(self, name: str) -> bool:
+        """Return whether a view of that name is declared."""
+        return any(view.name == name for view in self.views)
 
     def view(self, name: str) -> MaintainedView:
         """Return the declared view of that name.

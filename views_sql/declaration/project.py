@@ -6,7 +6,7 @@ from pathlib import Path
 from views_sql.declaration.agreement import completed, disagreements
 from views_sql.declaration.application import FIRST_FILE, Application, Region, UserTable, View
 from views_sql.declaration.fault import DeclarationError, Fault
-from views_sql.declaration.files import Table, read_text, tables_of
+from views_sql.declaration.files import Table, read_script, tables_of
 from views_sql.declaration.sentences import dotted
 from views_sql.declaration.tables import Reader
 from views_sql.declaration.toml_text import WHOLE_FILE
@@ -62,7 +62,7 @@ def _value(table: Table, project: Path, faults: list[Fault]) -> UserTable | View
     elif table.kind == "region":
         value = reader.region(table.name, table.content)
     elif (value := reader.view(table.name, table.content)) is not None and value.select is not None:
-        text = read_text(project / value.select, value.select)
+        text = read_script(project, value.select)
         if isinstance(text, Fault):
             where = f"{text.path}, " if text.path != WHOLE_FILE else ""
             reader.fault(("view", table.name, "select"), f"{value.select}: {where}{text.sentence}")

@@ -101,6 +101,8 @@ class ProvenView:
         one), ``day`` (the guarded local day), and ``columns``; only rows for which the view's ``where`` is true.
     :param trusted: functions outside pg_catalog that the author vouches for and that it calls, with their arguments.
     :param dimensions: columns of the row view by the dimension's name.
+    :param select: the file of the author's SELECT from which its rows come; None: they are the table's.
+    :param more_sources: what is captured of the other tables that a SELECT of the author's reads; empty without one.
     """
 
     name: str
@@ -113,6 +115,13 @@ class ProvenView:
     region: str
     ttl_seconds: int
     trusted: tuple[str, ...] = ()
+    more_sources: tuple[ProvenSource, ...] = ()
+    select: str | None = None
+
+    @property
+    def sources(self) -> tuple[ProvenSource, ...]:
+        """Every table whose changes make rows of the view stale, first that of its rows."""
+        return (self.source, *self.more_sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,10 @@ class ProvenApplication:
 
     :param users: the table of users, if one is declared.
     :param zone: whose days are counted, or of users who have no zone of their own.
-    :param zone_column: the column of that table with each user's own zone, if there is one.
+    :param users_select: where users have names: the deparsed SELECT of ``user_key``, ``name`` and, if users have zones
+        of their own, ``zone_name`` of each.
+    :param users_watched: the columns that a user's name and zone depend on.
+    :param zone_column: the column of the table of users with each user's own zone, if there is one.
     """
 
     key_kind: KeyKind
@@ -130,4 +142,6 @@ class ProvenApplication:
     user_key: str | None
     zone: str
     views: tuple[ProvenView, ...]
+    users_select: str | None = None
+    users_watched: tuple[Watched, ...] = ()
     zone_column: str | None = None

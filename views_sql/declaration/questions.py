@@ -17,7 +17,7 @@ NULL = ".null"  # Behind a dimension's name: the parameter that asks for rows wi
 
 def questions(application: ServedApplication) -> tuple[Dashboard, ...]:
     """Return a dashboard for each view."""
-    return tuple(question(view) for view in application.views)
+    return tuple(question(view, application.zone, application.fingerprint) for view in application.views)
 
 
 def question_name(view: str) -> str:
@@ -25,9 +25,12 @@ def question_name(view: str) -> str:
     return f"view.{view}"
 
 
-def question(view: ServedView) -> Dashboard:
-    """Return the dashboard that stands for questions about a view."""
-    sources = frozenset({view.source} if view.users_source is None else {view.source, view.users_source})
+def question(view: ServedView, users_zone: str, declaration: str) -> Dashboard:
+    """Return the dashboard that stands for questions about a view of a declaration, which its hash names.
+
+    :param users_zone: the zone of the users, whose days are counted unless the view has another one.
+    """
+    sources = frozenset(view.sources if view.users_source is None else (*view.sources, view.users_source))
     return Dashboard(
         question_name(view.name),
         view.region,
@@ -36,9 +39,11 @@ def question(view: ServedView) -> Dashboard:
         arguments(view),
         lambda _given, _dated: sources,
         defaults=canonical(view, {}),
-        zone=view.zone,
+        zone=None if view.zone in (None, users_zone) else view.zone,
+        shown=view.user_shown,
         resolved=lambda given, last_day: resolved(view, given, last_day),
         live=lambda given: live_measures(view, given),
+        declaration=declaration,
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from views_sql.declaration.application import Declared
+from views_sql.declaration.application import Declared, SourceTable
 from views_sql.declaration.fault import Fault
+from views_sql.declaration.words import nearest
 
 Path = tuple[str | int, ...]
 EXPECTED = {
@@ -23,6 +24,8 @@ EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "tuple_type": 'a list such as ["one", "two"]',
+    "model_type": 'the name of a table in quotes, or { table = "schema.name", user = "column" }',
+    "model_attributes_type": 'the name of a table in quotes, or { table = "schema.name", user = "column" }',
     "dict_type": "a table",
     "mapping_type": "a table",
 }
@@ -91,7 +94,10 @@ def _sentence(detail: ErrorDetails, model: type[Declared]) -> str:
     if kind == "value_error":
         return str(facts["error"])
     if kind == "missing":
-        return f"the field is missing{_example(model, str(detail['loc'][-1]))}"
+        of_list = any(isinstance(part, int) for part in detail["loc"])
+        return f"the field is missing{_example(SourceTable if of_list else model, str(detail['loc'][-1]))}"
+    if kind == "extra_forbidden":  # Only a table within a list has such: the others' fields are looked at before.
+        return f"there is no field of this name; {nearest(str(detail['loc'][-1]), SourceTable.fields_in_file())}"
     if kind in _BOUNDS:
         fact, comparison = _BOUNDS[kind]
         return expected(f"a number that is {comparison} {facts[fact]:,.15g}", value)

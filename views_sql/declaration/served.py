@@ -1,18 +1,17 @@
 """What an installed declaration serves: its views as the endpoints, their documentation and the pages need them.
 
-Invariant: it goes through JSON unchanged, since every process reads it from the database; a name in it that stands in a
-statement, that of a view's function, has passed a pattern.
+Invariant: a name in it that stands in a statement, that of a view's function, has passed a pattern.
 """
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from models.errors import CatalogError
 from views_sql.declaration.application import Application, View
 from views_sql.declaration.proven import KeyKind, ProvenApplication, ProvenView
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+LONGEST_USER_NAME = 200  # Characters of the name that answers show; each entry of the cache keeps one.
 DEFAULT_DAYS = 30  # The range of a request that names no day, where the view may be asked for as many.
 
 
@@ -48,19 +47,19 @@ class ServedView:
     """A view that may be asked.
 
     :param daily: whether its rows have days.
-    :param zone: the zone whose days are counted.
-    :param source: the captured source that its answers depend on.
+    :param zone: the zone whose days are counted; None: each user's own.
+    :param sources: the captured sources that its answers depend on.
     :param users_source: the one that says whether a user exists; None without a table of users.
     """
 
     name: str
     number: int
     daily: bool
-    zone: str
+    zone: str | None
     longest_days: int
     region: str
     ttl_seconds: int
-    source: str
+    sources: tuple[str, ...]
     dimensions: tuple[ServedDimension, ...]
     measures: tuple[ServedMeasure, ...]
     users_source: str | None = None
@@ -69,6 +68,11 @@ class ServedView:
     def function(self) -> str:
         """The function that answers questions about it."""
         return f"frontview.{self.name}_{self.number}_read"
+
+    @property
+    def user_shown(self) -> str:
+        """The function that says what answers show of their user."""
+        return f"frontview.user_{self.number}_shown"
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -110,38 +114,17 @@ class ServedApplication:
 def served(application: Application, proven: ProvenApplication, number: int, fingerprint: str) -> ServedApplication:
     """Return what a declaration serves once it is installed under ``number``."""
     declared = {view.name: view for view in application.views}
-    views = tuple(_view(declared[view.name], view, view.source.zone or proven.zone, number) for view in proven.views)
+    views = tuple(_view(declared[view.name], view, _zone(view, proven), number) for view in proven.views)
     return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim)
 
 
-def to_json(application: ServedApplication) -> dict[str, Any]:
-    """Return it as a JSON object."""
-    return asdict(application)
+def _zone(view: ProvenView, application: ProvenApplication) -> str | None:
+    if view.source.default_zone or (view.source.zone is None and application.zone_column):
+        return None
+    return view.source.zone or application.zone
 
 
-def from_json(content: dict[str, Any]) -> ServedApplication:
-    """Return the application that :func:`to_json` wrote.
-
-    :raises CatalogError: it is none, or holds a name that is none.
-    """
-    try:
-        views = tuple(
-            ServedView(
-                **view
-                | {
-                    "number": int(view["number"]),
-                    "dimensions": tuple(ServedDimension(**it) for it in view["dimensions"]),
-                    "measures": tuple(ServedMeasure(**it) for it in view["measures"]),
-                }
-            )
-            for view in content["views"]
-        )
-        return ServedApplication(**content | {"views": views})
-    except (KeyError, TypeError, ValueError) as error:
-        raise CatalogError("what the installed declaration serves has another form than this version reads") from error
-
-
-def _view(declared: View, proven: ProvenView, zone: str, number: int) -> ServedView:
+def _view(declared: View, proven: ProvenView, zone: str | None, number: int) -> ServedView:
     words = ("unit", "label", "better", "hidden")
     return ServedView(
         proven.name,
@@ -151,7 +134,7 @@ def _view(declared: View, proven: ProvenView, zone: str, number: int) -> ServedV
         proven.longest_days,
         proven.region,
         proven.ttl_seconds,
-        proven.source.name,
+        tuple(source.name for source in proven.sources),
         tuple(ServedDimension(name, it.type, it.nullable) for name, it in proven.dimensions.items()),
         tuple(
             ServedMeasure(

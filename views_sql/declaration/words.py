@@ -70,9 +70,11 @@ def unit(text: str) -> str:
 
 
 def script(text: str) -> str:
-    """Return the path of an SQL file inside of the project."""
+    """Return the path of an SQL file inside of the project, whose name ends in its version."""
     if not re.fullmatch(r"(?!.*(^|/)\.)[\w.-]+(/[\w.-]+)*\.sql", text, re.ASCII) or len(text) > 200:
         raise ValueError('expected the path of a file in the project, such as "sql/open_orders_v01.sql"')
+    if not re.search(r"_v\d{2,3}\.sql$", text):
+        raise ValueError(f'its name ends in its version: write "{text.removesuffix(".sql")}_v01.sql"')
     return text
 
 

@@ -81,6 +81,7 @@ def _names(view: MaintainedView, live: LiveRows) -> dict[str, str]:
         "day": identifier(view.day_column or ""),
         "storage": STORAGE,
         "live_of_key": live.of_user("s.user_id", "s.first_day", "s.before_day - 1"),
+        "live_sealed": live.of_all("p_before", "tier.first_day"),
         "live_between": live.of_all("horizon", "p_horizon"),
         "key": listed(key),
         "key_of_r": listed(key, "r.{}"),

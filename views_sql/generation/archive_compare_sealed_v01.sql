@@ -1,7 +1,7 @@
--- {{name}}_compare_sealed, version 1: compares the sealed days from p_before on with the live relation
+-- {{name}}_compare_sealed, version 1: compares the sealed days from p_before on with the live rows
 -- one row: how many keys (user, day) differ, and under which snapshot: that, its newest drain, and the late changes
 -- counted so far, which unseal needs to know what has changed since
--- reads {{name}}_archive, {{name}}_live, view_state, seal, drain; runs as their owner. The caller holds the gates, has
+-- reads {{name}}_archive, the live rows, view_state, seal, drain; runs as their owner. The caller holds the gates, has
 -- announced an attempt, and is REPEATABLE READ. Raises 22023 if none of these days is sealed
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_compare_sealed(p_before date)
@@ -22,13 +22,11 @@ BEGIN
             SELECT {{columns_of_v}} FROM frontview.{{name}}_archive v
             WHERE v.{{day}} >= p_before AND v.{{day}} < tier.first_day
             EXCEPT ALL
-            SELECT {{columns_of_v}} FROM frontview.{{name}}_live v
-            WHERE v.{{day}} >= p_before AND v.{{day}} < tier.first_day
+            SELECT {{columns_of_v}} FROM {{live_sealed}}
         )
         UNION ALL
         (
-            SELECT {{columns_of_v}} FROM frontview.{{name}}_live v
-            WHERE v.{{day}} >= p_before AND v.{{day}} < tier.first_day
+            SELECT {{columns_of_v}} FROM {{live_sealed}}
             EXCEPT ALL
             SELECT {{columns_of_v}} FROM frontview.{{name}}_archive v
             WHERE v.{{day}} >= p_before AND v.{{day}} < tier.first_day

@@ -1,7 +1,7 @@
 -- {{name}}_seal, version 1: seals the days before the requested one, if that is due: from then on only the archive has them
 -- returns whether it did: not where too much is stale, for which a compaction has to come first; p_epoch: the caller's
 -- raises 55000 where every key is stale: a rebuild has to come first
--- reads seal, view_state, drain, stale_key, change_log, {{name}}_live; writes the first three, {{name}}_archive,
+-- reads seal, view_state, drain, stale_key, change_log and the live rows; writes the first three, {{name}}_archive,
 -- {{name}}_total, invalidation; runs as their owner. The caller holds the gates, and is REPEATABLE READ: what its
 -- snapshot sees is in the archive afterwards, marked or not
 -- change: first version
@@ -65,8 +65,7 @@ BEGIN
         INSERT INTO frontview.{{name}}_archive ({{columns}})
         SELECT {{columns_of_v}} FROM unnest(users, first_days, before_days) s (user_id, first_day, before_day)
         CROSS JOIN LATERAL (
-            SELECT l.* FROM frontview.{{name}}_live l
-            WHERE l.{{user}} = s.user_id AND l.{{day}} >= s.first_day AND l.{{day}} < s.before_day OFFSET 0
+            SELECT v.* FROM {{live_of_key}} OFFSET 0
         ) v;
         PERFORM frontview.{{name}}_sum_again('{}', users);
     END IF;

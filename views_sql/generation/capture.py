@@ -79,5 +79,8 @@ def stop_capture(name: str) -> list[str]:
         forget_captured(identifier(name)),
         f"SELECT frontview.remove_triggers({literal(name)})",
         f"DROP FUNCTION frontview.capture_{name}()",
-        f"DELETE FROM frontview.source WHERE source = {literal(name)}",  # nosec B608  # names and literals are checked
+        *(
+            f"DELETE FROM frontview.{table} WHERE source = {literal(name)}"  # nosec B608  # names and literals are checked
+            for table in ("source", "capture_state")
+        ),
     ]

@@ -3,18 +3,27 @@
 Invariant: no writer fails, waits or logs a wrong key because somebody renames a column, a table or a schema. From
 PostgreSQL 16 on the table itself is captured by functions over its row type, whose stored parse trees follow a rename.
 PostgreSQL 15, partitions and children are captured by names, which are compared with the catalog's first; where they
-differ, every key is logged. No DDL here depends on a partition, so that dropping one is not refused.
+differ, every key is logged, as where DROP COLUMN … CASCADE took the functions away. No DDL here depends on a partition,
+so that dropping one is not refused.
 """
 
 from models.user_key import LONGEST_TEXT
+from views_sql.declaration.local_day import local_day, zone_literal
 from views_sql.declaration.maintained_view import EVENTS
-from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenSource, ProvenTable, TimeKind
+from views_sql.declaration.proven import ProvenSource, ProvenTable
 from views_sql.generation.names import dollar_quoted, identifier, literal, quoted
 from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
-from views_sql.loader import dollar_tag, fill_in, read_sql
+from views_sql.loader import dollar_tag, fill_in, read_sql, select_of
 
-KEY_FUNCTIONS = ("captured_user", "captured_day", "captured_digest")
-TYPES: dict[TimeKind, str] = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
+# Each after those that need it.
+KEY_FUNCTIONS = (
+    "captured_columns",
+    "captured_change",
+    "captured_moved",
+    "captured_user",
+    "captured_day",
+    "captured_digest",
+)
 
 
 def capture_declared(source: ProvenSource, template_version: int = 1) -> list[str]:
@@ -45,7 +54,10 @@ def stop_declared(name: str) -> list[str]:
         forget_captured(name),
         f"SELECT frontview.remove_triggers({literal(name)})",
         *(f"DROP FUNCTION IF EXISTS {function}" for function in functions),
-        f"DELETE FROM frontview.source WHERE source = {literal(name)}",  # nosec B608  # names and literals are checked
+        *(
+            f"DELETE FROM frontview.{table} WHERE source = {literal(name)}"  # nosec B608  # names and literals are checked
+            for table in ("source", "capture_state")
+        ),
         GRANT_RIGHTS,
     ]
 
@@ -55,68 +67,57 @@ def quoted_table(table: ProvenTable) -> str:
     return f"{quoted(table.schema)}.{quoted(table.name)}"
 
 
-def day_of(source: ProvenSource, column: str, zone: str | None = None) -> str:
-    """Return the expression of the day of a row, NULL where it has none; ``column`` is the time, as SQL.
-
-    :param zone: an expression; None: the source's zone, whose days are logged.
-
-    A time outside of the years 1 to 9999 has no day: ``AT TIME ZONE`` would raise for some of them in the writer.
-    """
-    if source.time_column is None or source.time_kind is None:
-        return "'-infinity'::date"
-    if source.time_kind == "date":
-        return column
-    kind, offset = TYPES[source.time_kind], "+00" if source.time_kind == "timestamptz" else ""
-    zone = zone or literal(source.zone or "UTC")
-    moment = column if offset else f"({column} AT TIME ZONE {literal(source.stored_zone)})"
-    return (
-        f"CASE WHEN {column} BETWEEN '{FIRST_DAY} 00:00{offset}'::{kind} AND '{LAST_DAY} 00:00{offset}'::{kind} "
-        f"THEN ({moment} AT TIME ZONE {zone})::date END"
-    )
-
-
 def _by_row_type(source: ProvenSource, template_version: int) -> str:
     """Return the DDL of the functions over the row type, and of the trigger function that uses them, if it is for them.
 
     They are parsed under a search path of their own, since they keep what their operators meant then.
     """
-    row, name = f"({quoted_table(source.table)})", source.name
+    table, name = quoted_table(source.table), source.name
+    row, rows = f"({table})", f"({table}, {table})"
     bodies = {
-        "captured_user": ("frontview.user_key", _user(source, "($1)")),
-        "captured_day": ("date", day_of(source, _time(source, "($1)"))),
-        "captured_digest": ("bytea", _digest(source, "($1)")),
+        f"captured_user_{name}{row}": ("frontview.user_key", _user(source, "($1)")),
+        f"captured_day_{name}{row}": ("date", _day(source, "($1)")),
+        f"captured_digest_{name}{row}": ("bytea", _digest(source, "($1)")),
+        f"captured_moved_{name}{rows}": ("boolean", _moved(source, "($1)", "($2)")),
+        f"captured_change_{name}{rows}": ("boolean", _change(source)),
     }
     functions = [
         statement
         for function, (returned, body) in bodies.items()
         for statement in (
-            f"CREATE FUNCTION frontview.{function}_{name}{row} RETURNS {returned} LANGUAGE sql STABLE RETURN {body}",
-            close(f"{function}_{name}"),
+            f"CREATE FUNCTION frontview.{function} RETURNS {returned} LANGUAGE sql STABLE RETURN {body}",
+            close(function.partition("(")[0]),
         )
     ]
-    # A plain n would be the column of that name where the table has one; n.* is the row whatever its columns are.
-    rows = {"n": "n.*", "o": "o.*", "old": "old", "new": "new"}
+    # A plain r would be the column of that name where the table has one; r.* is the row whatever its columns are.
+    whole = {"r": "r.*", "old": "old", "new": "new"}
     values = {
-        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({whole})"
+        f"{part}_of_{row}": f"frontview.captured_{part}_{name}({of})"
         for part in ("user", "day", "digest")
-        for row, whole in rows.items()
+        for row, of in whole.items()
     }
     if source.time_column is None:
-        values |= {f"day_of_{row}": "'-infinity'::date" for row in rows}
-    functions += [_trigger_function(f"capture_{name}", source, values, "", template_version), close(f"capture_{name}")]
+        values |= {f"day_of_{row}": _day(source, row) for row in whole}
+    values |= {it: f"frontview.captured_{it}_{name}(old, new)" for it in ("moved", "change")}
+    # It needs all of these columns, so it goes with each of them.
+    gone = f"to_regproc({literal(f'frontview.captured_change_{name}')}) IS NULL"
+    functions += [
+        _trigger_function(f"capture_{name}", source, values, gone, template_version),
+        close(f"capture_{name}"),
+    ]
     return _from_16_on(functions)
 
 
 def _by_name(source: ProvenSource, template_version: int) -> str:
-    values: dict[str, str] = {}
-    for row in ("n", "o", "old", "new"):
+    values = {"moved": _moved(source, "old", "new"), "change": "TRUE"}  # The trigger's WHEN has compared.
+    for row in ("r", "old", "new"):
         values[f"user_of_{row}"] = _user(source, row)
-        values[f"day_of_{row}"] = day_of(source, _time(source, row))
+        values[f"day_of_{row}"] = _day(source, row)
         values[f"digest_of_{row}"] = _digest(source, row)
     used = captured_columns(source)
     keys = 1 if source.time_column is None else 2
     first, others = used[:keys], used[keys:]
-    renamed = f"\n        OR {_renamed(first, 0)}"
+    renamed = _renamed(first, 0)
     if others:
         renamed += f"\n        OR (TG_OP = 'UPDATE' AND TG_LEVEL = 'STATEMENT' AND ({_renamed(others, keys)}))"
     return _trigger_function(f"named_capture_{source.name}", source, values, renamed, template_version)
@@ -138,8 +139,30 @@ def _user(source: ProvenSource, row: str) -> str:
     return f"CASE WHEN length({key}) <= {LONGEST_TEXT} THEN {key} END" if source.long_keys else key
 
 
-def _time(source: ProvenSource, row: str) -> str:
-    return "NULL" if source.time_column is None else f"{row}.{quoted(source.time_column)}"
+def _day(source: ProvenSource, row: str) -> str:
+    """Return the expression of the day of a row, NULL where it has none; a row of a source without days has one."""
+    if source.time_column is None or source.time_kind is None:
+        return "'-infinity'::date"
+    zone = zone_literal(source.zone)
+    return local_day(f"{row}.{quoted(source.time_column)}", source.time_kind, zone, source.stored_zone)
+
+
+def _moved(source: ProvenSource, old: str, new: str) -> str:
+    """Return the condition that a row's user or time is another; equality of their types misses nothing."""
+    columns = (source.user_column, source.time_column)
+    return " OR ".join(f"{old}.{quoted(it)} IS DISTINCT FROM {new}.{quoted(it)}" for it in columns if it)
+
+
+def _change(source: ProvenSource) -> str:
+    """Return the condition that a row's user, time or a watched value is another, byte by byte.
+
+    A WHEN of the trigger would be read from its text again in each statement, which costs more than the whole call.
+    """
+    moved = f"frontview.captured_moved_{source.name}($1, $2)"
+    if not source.watched:
+        return moved
+    old, new = (", ".join(f"({row}).{quoted(it.column)}" for it in source.watched) for row in ("$1", "$2"))
+    return f"{moved} OR ROW({old})::record *<> ROW({new})::record"
 
 
 def _renamed(columns: tuple[str, ...], first: int) -> str:
@@ -165,9 +188,16 @@ def _digest(source: ProvenSource, row: str) -> str:
 
 
 def _trigger_function(
-    function: str, source: ProvenSource, values: dict[str, str], renamed: str, template_version: int
+    function: str, source: ProvenSource, values: dict[str, str], unknown: str, template_version: int
 ) -> str:
-    names = {"function": function, "source": literal(source.name), "renamed": renamed, **values}
+    """Return the DDL of a trigger function.
+
+    :param unknown: the condition that the keys cannot be computed, so that every key is logged.
+    """
+    names = {"function": function, "source": literal(source.name), "unknown": unknown, **values}
+    for event, rows in (("inserted", "new_rows"), ("deleted", "old_rows")):
+        keys = {"source": names["source"], "user": values["user_of_r"], "day": values["day_of_r"], "rows": rows}
+        names[event] = fill_in(select_of("captured_keys", template_version), keys)
     return fill_in(
         read_sql("declared_capture", template_version), {**names, "quote": dollar_tag("".join(names.values()))}
     )

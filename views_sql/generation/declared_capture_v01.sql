@@ -7,66 +7,42 @@ CREATE FUNCTION frontview.{{function}}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS {{quote}}
-DECLARE
-    old_user frontview.user_key;
-    new_user frontview.user_key;
-    old_day date;
-    new_day date;
 BEGIN
-    IF TG_OP = 'TRUNCATE'{{renamed}} THEN
+    IF TG_OP = 'TRUNCATE'
+        OR {{unknown}}
+    THEN
         INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, NULL, '-infinity');
-    ELSIF TG_OP = 'INSERT' THEN
-        -- One row is logged without DISTINCT, which costs more than the row itself. OFFSET 0 keeps the planner from
-        -- computing a day twice.
-        INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT {{source}}, k.user_key, k.day
-        FROM (SELECT {{user_of_n}}, {{day_of_n}} FROM new_rows n OFFSET 0) k (user_key, day)
-        WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL AND NOT EXISTS (SELECT FROM new_rows OFFSET 1);
-        IF NOT FOUND THEN
-            INSERT INTO frontview.change_log (source, user_id, day)
-            SELECT DISTINCT {{source}}, k.user_key, k.day
-            FROM (SELECT {{user_of_n}}, {{day_of_n}} FROM new_rows n OFFSET 0) k (user_key, day)
-            WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL;
-        END IF;
-    ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO frontview.change_log (source, user_id, day)
-        SELECT {{source}}, k.user_key, k.day
-        FROM (SELECT {{user_of_o}}, {{day_of_o}} FROM old_rows o OFFSET 0) k (user_key, day)
-        WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL AND NOT EXISTS (SELECT FROM old_rows OFFSET 1);
-        IF NOT FOUND THEN
-            INSERT INTO frontview.change_log (source, user_id, day)
-            SELECT DISTINCT {{source}}, k.user_key, k.day
-            FROM (SELECT {{user_of_o}}, {{day_of_o}} FROM old_rows o OFFSET 0) k (user_key, day)
-            WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL;
-        END IF;
     ELSIF TG_LEVEL = 'ROW' THEN
-        old_user := {{user_of_old}};
-        old_day := {{day_of_old}};
-        new_user := {{user_of_new}};
-        new_day := {{day_of_new}};
-        IF new_user IS NOT NULL AND new_day IS NOT NULL THEN
-            INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, new_user, new_day);
+        IF {{change}} THEN
+            INSERT INTO frontview.change_log (source, user_id, day)
+            SELECT {{source}}, {{user_of_new}}, {{day_of_new}}
+            WHERE {{user_of_new}} IS NOT NULL AND {{day_of_new}} IS NOT NULL;
+            IF {{moved}} THEN
+                INSERT INTO frontview.change_log (source, user_id, day)
+                SELECT {{source}}, {{user_of_old}}, {{day_of_old}}
+                WHERE {{user_of_old}} IS NOT NULL AND {{day_of_old}} IS NOT NULL
+                AND ({{user_of_old}}, {{day_of_old}}) IS DISTINCT FROM ({{user_of_new}}, {{day_of_new}});
+            END IF;
         END IF;
-        IF old_user IS NOT NULL AND old_day IS NOT NULL
-            AND (old_user, old_day) IS DISTINCT FROM (new_user, new_day)
-        THEN
-            INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, old_user, old_day);
-        END IF;
+    ELSIF TG_OP = 'INSERT' THEN
+        {{inserted}};
+    ELSIF TG_OP = 'DELETE' THEN
+        {{deleted}};
     ELSE
         -- What the statement took away and what it put there, as multisets: rows that it left alike cancel out. A digest
         -- is as narrow for a watched text of 8 kB as for a number.
         INSERT INTO frontview.change_log (source, user_id, day)
         SELECT DISTINCT {{source}}, changed.user_key, changed.day
         FROM (
-            SELECT r.user_key, r.day
+            SELECT k.user_key, k.day
             FROM (
-                SELECT {{user_of_n}}, {{day_of_n}}, {{digest_of_n}}, 1 FROM new_rows n
+                SELECT {{user_of_r}}, {{day_of_r}}, {{digest_of_r}}, 1 FROM new_rows r
                 UNION ALL
-                SELECT {{user_of_o}}, {{day_of_o}}, {{digest_of_o}}, -1 FROM old_rows o
-            ) r (user_key, day, digest, difference)
-            WHERE r.user_key IS NOT NULL AND r.day IS NOT NULL
-            GROUP BY r.user_key, r.day, r.digest
-            HAVING sum(r.difference) <> 0
+                SELECT {{user_of_r}}, {{day_of_r}}, {{digest_of_r}}, -1 FROM old_rows r
+            ) k (user_key, day, digest, difference)
+            WHERE k.user_key IS NOT NULL AND k.day IS NOT NULL
+            GROUP BY k.user_key, k.day, k.digest
+            HAVING sum(k.difference) <> 0
         ) changed;
     END IF;
     RETURN NULL;

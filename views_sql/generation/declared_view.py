@@ -6,10 +6,13 @@ Invariant: every name that is made carries the number of the declaration, so tha
 from functools import partial
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.declaration.served import LONGEST_USER_NAME
+from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.declared_rows import declared_rows
 from views_sql.generation.grouped_read import create_grouped_read, drop_grouped_read
 from views_sql.generation.names import identifier, literal, quoted
-from views_sql.generation.row_view import create_row_view, drop_row_view, users_view
+from views_sql.generation.rights import allow, close
+from views_sql.generation.row_view import create_row_view, drop_row_view, users_view, zone_of
 from views_sql.generation.stored_columns import (
     TEMPLATE_VERSION,
     distinct_measures,
@@ -21,24 +24,47 @@ from views_sql.generation.stored_columns import (
     view_name,
 )
 from views_sql.generation.tiers import create_from_live_rows, drop_maintained_view
+from views_sql.loader import fill_in, read_sql
 
 
 def create_users(application: ProvenApplication, number: int) -> list[str]:
-    """Return the DDL of the view of the keys of the declared users, ``frontview.user_<number>``; none without them."""
-    if application.users is None or application.user_key is None:
-        return []
-    table = f"{quoted(application.users.schema)}.{quoted(application.users.name)}"
-    columns, zones = f"u.{quoted(application.user_key)} AS user_key", ""
+    """Return the DDL of the view of declared users, ``frontview.user_<number>``, and of what answers show of one."""
+    shown, users = f"user_{number}_shown", users_view(number)
+    found, zone = "NULL::text", literal(application.zone)
+    if application.users_select is not None:
+        found = f"(SELECT left(u.name, {LONGEST_USER_NAME}) FROM {users} u WHERE u.user_key = p_user)"  # nosec B608  # names are checked
     if application.zone_column is not None:
-        name = f"u.{quoted(application.zone_column)}::text"
-        columns += f", {name} AS zone_name, COALESCE(z.zone, {literal(application.zone)}) AS zone"
-        zones = f" LEFT JOIN frontview.zone z ON z.name = {name}"
-    return [f"CREATE VIEW {users_view(number)} AS SELECT {columns} FROM {table} u{zones}"]  # nosec B608  # names are quoted
+        zone = zone_of(number, "p_user", application.zone)
+    statements = [f"CREATE VIEW {users} AS {select}"] if (select := _users(application)) else []
+    names = {"number": str(int(number)), "name": found, "zone": zone}
+    text = fill_in(read_sql("user_shown", TEMPLATE_VERSION), names)
+    return [*statements, text, close(shown), *allow("frontview_web", (shown,), ("EXECUTE",), as_owner=True)]
+
+
+def _users(application: ProvenApplication) -> str | None:
+    """Return the SELECT of the declared users with what is known of each; None without them."""
+    if application.users is None or application.user_key is None:
+        return None
+    select = application.users_select
+    if select is None:
+        columns = f"u.{quoted(application.user_key)} AS user_key"
+        if application.zone_column is not None:
+            columns += f", u.{quoted(application.zone_column)}::text AS zone_name"
+        select = f"SELECT {columns} FROM {quoted_table(application.users)} u"  # nosec B608  # names are quoted
+    if application.zone_column is None:
+        return select
+    zone = f"COALESCE(z.zone, {literal(application.zone)}) AS zone"
+    return f"SELECT u.*, {zone} FROM ({select}) u LEFT JOIN frontview.zone z ON z.name = u.zone_name"  # nosec B608  # names are quoted
 
 
 def drop_users(application: ProvenApplication, number: int) -> list[str]:
-    """Return the DDL that drops it."""
-    return [] if application.users is None else [f"DROP VIEW {users_view(number)}"]
+    """Return the DDL that drops them."""
+    function = f"frontview.user_{number}_shown"
+    drop = [
+        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
+        f"DROP FUNCTION IF EXISTS {function}",
+    ]
+    return drop if application.users is None else [*drop, f"DROP VIEW IF EXISTS {users_view(number)}"]
 
 
 def create_declared_view(application: ProvenApplication, view: ProvenView, number: int) -> list[str]:

@@ -11,6 +11,7 @@ from views_sql.generation.read_range import ReadRange, read_range
 from views_sql.generation.read_statements import statements
 from views_sql.generation.rights import allow, close
 from views_sql.generation.row_view import users_view
+from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
 from views_sql.loader import fill_in, read_sql
 
@@ -27,7 +28,7 @@ def drop_grouped_read(name: str) -> list[str]:
     function = f"frontview.{identifier(name)}_read"
     return [
         f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION {function}",
+        f"DROP FUNCTION IF EXISTS {function}",
     ]
 
 
@@ -39,7 +40,7 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view),
-        "filter_checks": filter_checks(view),
+        "filter_checks": filter_checks(view) + shortened_filters(view),
         "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),

@@ -1,6 +1,6 @@
 -- {{name}}_by_day_merged, version 1: returns the exact sums of one user's measures by day from p_since on
 -- day NULL: rows (where NULL counts as 0) that together are the sum of all earlier days, at a cost that does not grow
--- with history: its total, minus its stale days, plus those days live
+-- with history: its total, minus its stale days and those from p_since on, plus stale days live
 -- reads {{name}}_total, {{name}}_archive, {{name}}_by_day, {{name}}_live; p_stale must cover all days
 -- sums are of integers or numerics, so that subtracting is exact
 -- change: first version
@@ -14,8 +14,8 @@ SET enable_bitmapscan = off
 AS $$
 #variable_conflict use_column
 BEGIN
-    IF p_stale.total_readable AND p_since >= p_stale.horizon THEN
-        IF p_stale.days = '{}' THEN
+    IF p_stale.total_readable THEN
+        IF p_stale.days = '{}' AND p_since >= p_stale.horizon THEN
             RETURN QUERY
             SELECT NULL::date, {{measures}} FROM frontview.{{name}}_total v WHERE v.{{user}} = p_user
             UNION ALL
@@ -33,6 +33,15 @@ BEGIN
             UNION ALL
             SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_archive v
             WHERE v.{{user}} = p_user AND v.{{day}} = ANY (p_stale.days)
+            UNION ALL
+            SELECT NULL, {{negated_sums}} FROM frontview.{{name}}_archive v
+            WHERE p_since < p_stale.horizon
+            AND v.{{user}} = p_user AND v.{{day}} >= p_since AND v.{{day}} <> ALL (p_stale.days)
+            UNION ALL
+            SELECT v.{{day}}, {{part_sums}} FROM frontview.{{name}}_archive v
+            WHERE p_since < p_stale.horizon
+            AND v.{{user}} = p_user AND v.{{day}} >= p_since AND v.{{day}} <> ALL (p_stale.days)
+            GROUP BY v.{{day}}
             UNION ALL
             SELECT CASE WHEN v.{{day}} >= p_since THEN v.{{day}} END, {{measures}} FROM frontview.{{name}}_by_day v
             WHERE v.{{user}} = p_user AND v.{{day}} <> ALL (p_stale.days)

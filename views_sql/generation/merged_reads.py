@@ -17,7 +17,7 @@ def drop_merged_reads(name: str) -> list[str]:
     """Return the DDL that drops the merged read functions of a view, with or without days."""
     return [
         f"DROP FUNCTION IF EXISTS frontview.{identifier(name)}_by_day_merged",
-        f"DROP FUNCTION frontview.{name}_merged",
+        f"DROP FUNCTION IF EXISTS frontview.{name}_merged",
     ]
 
 

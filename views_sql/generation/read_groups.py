@@ -5,6 +5,7 @@ Invariant: a dimension that is not grouped by has the same value in every row, s
 
 from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
+from views_sql.generation.short_text import shortened
 from views_sql.generation.stored_columns import zero_of
 
 
@@ -52,8 +53,8 @@ def filter_of(view: ProvenView, *, of_rows: bool) -> str:
     """
     conditions = []
     for name, column in view.dimensions.items():
-        value = f"v.{identifier(column.name)}" if of_rows else f"v.d_{name}"
-        unknown = f"{value} IS NULL" if of_rows else f"v.n_{name}"
+        value = shortened(view, column, f"v.{identifier(column.name)}") if of_rows else f"v.d_{name}"
+        unknown = f"v.{identifier(column.name)} IS NULL" if of_rows else f"v.n_{name}"
         equal = f"{value}{'::text' if is_foreign(column) else ''} = ANY (f_{name})"
         given = f"f_{name} IS NULL AND fn_{name} IS NOT TRUE"
         if column.nullable:
@@ -69,7 +70,7 @@ def group_columns(view: ProvenView, *, of_rows: bool) -> list[str]:
     for name, column in view.dimensions.items():
         value, zero = f"v.d_{name}", zero_of(column)
         if of_rows:
-            base = f"v.{identifier(column.name)}"
+            base = shortened(view, column, f"v.{identifier(column.name)}")
             value = f"COALESCE({base}, {zero})" if column.nullable else base
         known = f"by_{name}"
         if column.nullable and not of_rows:

@@ -5,18 +5,17 @@ asked for, and the condition on the day is exact. Where days are those of users'
 join with the users, and those of one user by that user's zone: joined, it would be looked up again for each row.
 """
 
+from views_sql.declaration.local_day import local_day
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
-from views_sql.generation.declared_capture import day_of
 from views_sql.generation.names import dollar_quoted, identifier, literal
 from views_sql.generation.stored_columns import frozen_zeros
 
 FIRST, LAST = f"'{FIRST_DAY}'::date", f"'{LAST_DAY}'::date"
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
 MARGIN = "'3 hours'::interval"
-# Where each user has a zone: no zone is as much as a day away from UTC.
-ANY_ZONE_MARGIN = "'30 hours'::interval"
-# A stored zone that puts its own clocks back or forward moves the bound, too.
-STORED_ZONE_MARGIN = "'6 hours'::interval"
+# Where each user has a zone: no zone is as much as a day away from UTC. And a stored zone that jumps moves the bound,
+# too: Samoa left out a whole day, whose times are those of the next one.
+DAY_MARGIN = "'30 hours'::interval"
 
 
 def users_view(number: int) -> str:
@@ -60,7 +59,8 @@ def _with_days(view: ProvenView, zone: str, rows: str) -> str:
     """Return the SELECT of rows ``r`` with their days in a zone, an expression."""
     names = [*(column.name for column in view.columns), *frozen_zeros(view)]
     columns = "".join(f", r.{identifier(name)}" for name in names)
-    return f"SELECT r.user_key, r.at, {day_of(view.source, 'r.at', zone)} AS day{columns} FROM {rows} r"  # nosec B608  # names and literals are checked
+    day = local_day("r.at", view.source.time_kind or "date", zone, view.source.stored_zone)
+    return f"SELECT r.user_key, r.at, {day} AS day{columns} FROM {rows} r"  # nosec B608  # names and literals are checked
 
 
 def rows_of_user(view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str | None) -> str:
@@ -88,7 +88,8 @@ def zone_of(number: int, user: str, default: str) -> str:
 
 def drop_row_view(name: str) -> list[str]:
     """Return the DDL that drops it."""
-    return [f"DROP VIEW frontview.{identifier(name)}_row", f"DROP VIEW IF EXISTS frontview.{name}_undated"]
+    name = identifier(name)
+    return [f"DROP VIEW IF EXISTS frontview.{name}_row", f"DROP VIEW IF EXISTS frontview.{name}_undated"]
 
 
 def days_between(view: ProvenView, rows: str, first: str, last: str | None) -> str:
@@ -124,12 +125,9 @@ def _end(view: ProvenView, day: str, zone: str | None) -> str:
 
 def _midnight(view: ProvenView, day: str, sign: str, zone: str | None) -> str:
     """Return the midnight that begins a day, less or plus the margin, as a value of the time."""
-    margin, place = STORED_ZONE_MARGIN, literal(view.source.zone or "UTC")
-    if view.source.time_kind == "timestamptz":
-        margin = MARGIN
-    if view.source.default_zone is not None:
-        margin, place = (margin, zone) if zone else (ANY_ZONE_MARGIN, place)
-    midnight = f"({day}::timestamp AT TIME ZONE {place}) {sign} {margin}"
-    if view.source.time_kind == "timestamptz":
-        return midnight
-    return f"({midnight}) AT TIME ZONE {literal(view.source.stored_zone)}"
+    source = view.source
+    own, stored = source.default_zone is not None, source.time_kind == "timestamp"
+    place = zone if own and zone else literal(source.zone or "UTC")
+    wide = (own and zone is None) or (stored and source.stored_zone != "UTC")
+    midnight = f"({day}::timestamp AT TIME ZONE {place}) {sign} {DAY_MARGIN if wide else MARGIN}"
+    return f"({midnight}) AT TIME ZONE {literal(source.stored_zone)}" if stored else midnight

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.proven import ProvenMeasure, ProvenView, RowColumn
 from views_sql.generation.names import identifier
+from views_sql.generation.short_text import shortened
 
 TEMPLATE_VERSION = 1
 LONGEST_NAME = 47  # Sixteen more bytes, of "_archive_new_key", are the most that a name of PostgreSQL has room for.
-LONG_VALUE_BYTES = 500  # A row of an index has room for 2,700 bytes, in which all dimensions are, too.
 ROW_COUNT = "row_count"
 
 _ZEROS = {
@@ -84,11 +84,11 @@ def key_columns(view: ProvenView) -> Iterator[Stored]:
         yield Stored("day", "r.day")
     frozen = frozen_zeros(view)
     for name, column in view.dimensions.items():
-        value = f"r.{identifier(column.name)}"
+        value = shortened(view, column, f"r.{identifier(column.name)}")
         if column.nullable:
             zero = f"r.{identifier(f'z_{name}')}" if f"z_{name}" in frozen else zero_of(column)
             yield Stored(f"d_{name}", f"COALESCE({value}, {zero})")
-            yield Stored(f"n_{name}", f"{value} IS NULL")
+            yield Stored(f"n_{name}", f"r.{identifier(column.name)} IS NULL")
         else:
             yield Stored(f"d_{name}", value)
 
@@ -134,7 +134,8 @@ def select_values(view: ProvenView, measure: ProvenMeasure, item: str) -> str:
     """Return the same of the hidden view of a distinct measure: a row for each value."""
     argument = f"r.{identifier(measure.argument or '')}"
     counted = f" AND r.{identifier(measure.where)}" if measure.where else ""
-    key = [*key_columns(view), Stored("value", _short(argument, argument_type(view, measure)))]
+    value = next((shortened(view, it, argument) for it in view.columns if it.name == measure.argument), argument)
+    key = [*key_columns(view), Stored("value", value)]
     return _grouped(key, [Stored(ROW_COUNT, "count(*)")], f"{item} AND {argument} IS NOT NULL{counted}")
 
 
@@ -167,8 +168,9 @@ def maintained_values(view: ProvenView, measure: ProvenMeasure, number: int) -> 
 
 
 def _sources(view: ProvenView, number: int) -> tuple[str, ...]:
-    """Return the sources of a view's rows: a new zone of a user changes the days of them all."""
-    return (view.source.name, *(() if view.source.default_zone is None else (existence_source(number),)))
+    """Return the sources of a view's rows; where users have zones, a new one changes the days of all rows."""
+    zones = () if view.source.default_zone is None else (existence_source(number),)
+    return (*(source.name for source in view.sources), *zones)
 
 
 def _of_measure(measure: ProvenMeasure) -> Iterator[Stored]:
@@ -184,16 +186,6 @@ def _of_measure(measure: ProvenMeasure) -> Iterator[Stored]:
         yield Stored(f"c_{name}", f"count({argument}){only}", "sum")
     elif measure.verb in ("min", "max"):
         yield Stored(f"m_{name}", f"{measure.verb}({argument}){only}", measure.verb)
-
-
-def _short(argument: str, kind: str) -> str:
-    """Return the value to be counted, or its hash where it is too long for an index."""
-    if kind not in ("text", "character varying"):
-        return argument
-    return (
-        f"CASE WHEN octet_length({argument}) <= {LONG_VALUE_BYTES} THEN {argument}::text"
-        f" ELSE encode(sha256(convert_to({argument}, 'UTF8')), 'hex') END"
-    )
 
 
 def _grouped(key: list[Stored], values: list[Stored], item: str) -> str:

@@ -62,9 +62,11 @@ def drop_maintained_view(name: str) -> list[str]:
         *(f"DROP MATERIALIZED VIEW IF EXISTS frontview.{name}_{tier}" for tier in ("by_day", "recent", "whole")),
         *(f"DROP TABLE IF EXISTS frontview.{name}_{tier}" for tier in ("total", "archive")),
         f"DROP FUNCTION IF EXISTS frontview.{name}_days",
-        f"DROP VIEW frontview.{name}_live",
-        f"DELETE FROM frontview.view_state WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
-        f"DELETE FROM frontview.seal WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
+        f"DROP VIEW IF EXISTS frontview.{name}_live",
+        *(
+            f"DELETE FROM frontview.{table} WHERE view = {literal(name)}"  # nosec B608  # names and literals are checked
+            for table in ("view_state", "seal", "refresh_log")
+        ),
         # No refresh of it runs, because it would hold a lock on what was just dropped. The count must never fall.
         f"UPDATE frontview.refresh_attempt SET attempts = attempts + 2 + attempts % 2 WHERE view = {literal(name)}",  # nosec B608  # names and literals are checked
     ]

@@ -83,7 +83,7 @@ def _sources(installed: Installed) -> Iterator[ProvenSource]:
         if (users := users_source(installed.proven, number)) is not None:
             yield users
     for view in installed.views:
-        yield view.proven.source
+        yield from view.proven.sources
 
 
 def _source(source: ProvenSource) -> Source:

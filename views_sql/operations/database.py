@@ -8,6 +8,17 @@ from views_sql.operations.installed import Installed, installed_of
 THERE = "SELECT to_regclass('frontview.declaration') IS NOT NULL"
 NEWEST: LiteralString = "SELECT number, format, resolved, ddl FROM frontview.declaration ORDER BY number DESC LIMIT 1"
 ACTIVE: LiteralString = "SELECT number, format, resolved, ddl FROM frontview.declaration WHERE active"
+# Changes with every change of which declaration is active, also where one returns or is made again under its number.
+STAMP: LiteralString = "SELECT a.number || '-' || a.xmin FROM frontview.declaration a WHERE a.active"
+
+
+def active_stamp(connection: Connection) -> str | None:
+    """Return what tells the active declaration from any other that was or will be active; None: there is none.
+
+    A process that reads it before the declaration notices every later change.
+    """
+    row = connection.execute(STAMP).fetchone() if connection.execute(THERE).fetchone() == (True,) else None
+    return row[0] if row else None
 
 
 def newest_declaration(connection: Connection) -> Installed | None:

@@ -17,7 +17,7 @@ from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.declaration.resolved import fingerprint, resolved, restored
 
 FORMAT = 1  # Raised whenever older code could not read, or would misread, a row.
-PARTS = ("users", "existence", "capture", "stored", "read")
+PARTS = ("users", "existence", "stored", "read")  # And capture, in parts of its own.
 SHARED = ("users", "existence")  # By the views of one number.
 
 # What reading values of another form raises.
@@ -34,7 +34,7 @@ class InstalledView:
     :param proven: its source has the name under which it is captured.
     :param users: the DDL of the view of declared users, empty without them; views of the same number share it.
     :param existence: of the capture of whether a user exists; shared in the same way.
-    :param capture: of the capture of its table.
+    :param capture: of the capture of its table, and of each other table that it reads.
     :param stored: of everything that its rows are kept in.
     :param read: of the function that answers questions.
     """
@@ -43,7 +43,7 @@ class InstalledView:
     proven: ProvenView
     users: tuple[str, ...]
     existence: tuple[str, ...]
-    capture: tuple[str, ...]
+    capture: tuple[tuple[str, ...], ...]
     stored: tuple[str, ...]
     read: tuple[str, ...]
 
@@ -110,22 +110,29 @@ def _with_places(view: InstalledView, ddl: list[str], shared: dict[tuple[int, st
     """Return a view as JSON, its statements as their places in ``ddl``, to which they are added."""
     proven = asdict(view.proven)
     proven["dimensions"] = [[name, column] for name, column in proven["dimensions"].items()]  # JSONB keeps no order.
-    places = {}
+    places: dict[str, list[Any]] = {}
     for part in PARTS:
         known = shared.get((view.number, part))
         if known is None:
-            known = list(range(len(ddl), len(ddl) + len(getattr(view, part))))
-            ddl += getattr(view, part)
+            known = _placed(getattr(view, part), ddl)
             if part in SHARED:
                 shared[view.number, part] = known
         places[part] = known
+    places["capture"] = [_placed(statements, ddl) for statements in view.capture]
     return {"number": view.number, "proven": proven, "ddl": places}
+
+
+def _placed(statements: Sequence[str], ddl: list[str]) -> list[int]:
+    """Add statements to ``ddl``, and return their places."""
+    ddl += statements
+    return list(range(len(ddl) - len(statements), len(ddl)))
 
 
 def _view(content: Mapping[str, Any], ddl: Sequence[str]) -> InstalledView:
     proven = TypeAdapter(ProvenView).validate_python(_proven_view(content["proven"]))
     parts = {part: tuple(ddl[place] for place in content["ddl"][part]) for part in PARTS}
-    return InstalledView(int(content["number"]), proven, **parts)
+    capture = tuple(tuple(ddl[place] for place in places) for places in content["ddl"]["capture"])
+    return InstalledView(int(content["number"]), proven, capture=capture, **parts)
 
 
 def _proven_view(content: Mapping[str, Any]) -> dict[str, Any]:

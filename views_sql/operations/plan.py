@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from views_sql.declaration.application import Application
-from views_sql.declaration.proven import ProvenApplication, ProvenSource, ProvenView, Watched
+from views_sql.declaration.proven import ProvenApplication, ProvenSource, ProvenView
 from views_sql.declaration.resolved import resolved
 from views_sql.generation.declared_capture import capture_declared
 from views_sql.generation.declared_view import create_declared_view, create_users
@@ -74,7 +74,9 @@ def plan(declared: Application, proven: ProvenApplication, old: Installed | None
 
 def generated(application: ProvenApplication, view: ProvenView, number: int) -> InstalledView:
     """Return a view under the names of a declaration, with its DDL."""
-    view = replace(view, source=replace(view.source, name=view_name(view, number)))
+    name = view_name(view, number)
+    more = (replace(source, name=f"{name}_s{place}") for place, source in enumerate(view.more_sources, 2))
+    view = replace(view, source=replace(view.source, name=name), more_sources=tuple(more))
     read = create_grouped_read(application, view, number)
     stored = create_declared_view(application, view, number)[: -len(read)]
     return InstalledView(
@@ -82,21 +84,20 @@ def generated(application: ProvenApplication, view: ProvenView, number: int) -> 
         view,
         tuple(create_users(application, number)),
         tuple(capture_declared(existence)) if (existence := users_source(application, number)) else (),
-        tuple(capture_declared(view.source)),
+        tuple(tuple(capture_declared(source)) for source in view.sources),
         tuple(stored),
         tuple(read),
     )
 
 
 def users_source(application: ProvenApplication, number: int) -> ProvenSource | None:
-    """Return what captures whether a user exists and, where users have zones, in which; None without declared users."""
+    """Return what captures whether a user exists, the user's name and zone; None without declared users."""
     if application.users is None or application.user_key is None:
         return None
-    zone = () if application.zone_column is None else (Watched(application.zone_column),)
+    name = existence_source(number)
     long_keys = application.key_kind == "text"
-    return ProvenSource(
-        existence_source(number), application.users, application.user_key, None, None, None, "UTC", zone, long_keys
-    )
+    watched = application.users_watched
+    return ProvenSource(name, application.users, application.user_key, None, None, None, "UTC", watched, long_keys)
 
 
 def _changes(proven: ProvenApplication, old: Installed | None, number: int) -> Iterator[Change]:

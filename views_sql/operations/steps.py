@@ -4,14 +4,15 @@ Invariant: a captured table is locked in a step of its own, so no writer of one 
 """
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from views_sql.declaration.proven import ProvenSource
 from views_sql.generation.declared_capture import quoted_table, stop_declared
-from views_sql.generation.declared_view import drop_declared_view
+from views_sql.generation.declared_view import drop_declared_view, drop_users
 from views_sql.generation.grouped_read import drop_grouped_read
 from views_sql.generation.names import literal
+from views_sql.generation.rights import GRANT_RIGHTS
 from views_sql.generation.stored_columns import view_name
 from views_sql.operations.installed import FORMAT, Installed, InstalledView, row_of
 from views_sql.operations.plan import Plan, users_source
@@ -58,13 +59,20 @@ def steps(plan: Plan) -> list[Step]:
     kept = {view.number for view in plan.new.views}
     captured = list(_captured(made, plan.new, ()))
     released = list(_captured(gone, plan.old, kept)) if plan.old else []
-    return [
+    made_and_gone = [
         *_captures(captured),
         *_objects(plan, made),
         _declaration(plan),
-        *_drops(gone, kept),
+        *_drops(gone, plan.old, kept),
         *_releases(released),
     ]
+    return [replace(it, upgrade=_granting(it.upgrade), downgrade=_granting(it.downgrade)) for it in made_and_gone]
+
+
+def _granting(statements: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the statements of a step with the rights given once, when everything is there."""
+    others = tuple(it for it in statements if it != GRANT_RIGHTS)
+    return statements if len(others) == len(statements) else (*others, GRANT_RIGHTS)
 
 
 def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int]) -> Iterator[_Captured]:
@@ -78,7 +86,8 @@ def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int
         if users and view.number not in numbers and view.number not in kept:
             yield _Captured(users, view.existence, "the existence of users")
         numbers.add(view.number)
-        yield _Captured(view.proven.source, view.capture, view.proven.name)
+        for source, statements in zip(view.proven.sources, view.capture, strict=True):
+            yield _Captured(source, statements, view.proven.name)
 
 
 def _captures(captured: Iterable[_Captured]) -> Iterator[Step]:
@@ -105,27 +114,31 @@ def _releases(captured: Iterable[_Captured]) -> Iterator[Step]:
 
 def _objects(plan: Plan, made: list[InstalledView]) -> Iterator[Step]:
     """Return the step that makes everything that is not on the application's tables."""
-    read = [(it.old, it.new) for it in plan.changes if it.action == "read function only" and it.old and it.new]
-    upgrade, downgrade = _creation(made), _removal(made)
-    for old, new in read:
-        drop = drop_grouped_read(view_name(new.proven, new.number))
-        upgrade += [*drop, *new.read]
-        downgrade += [*drop, *old.read]
-    if upgrade:
-        names = _listed(view.proven.name for view in [*made, *(new for _, new in read)])
+    if upgrade := _creation(made):
+        names = _listed(view.proven.name for view in made)
+        downgrade = _removal(made, plan.new)
         yield Step("views", f"Makes what {names} is read from", "nobody waits", tuple(upgrade), tuple(downgrade))
 
 
-def _drops(gone: list[InstalledView], kept: Container[int]) -> Iterator[Step]:
+def _drops(gone: list[InstalledView], of: Installed | None, kept: Container[int]) -> Iterator[Step]:
     if gone:
         lock = "reads of the declaration before wait and then fail"
-        upgrade, downgrade = _removal(gone, kept), _creation(gone, kept)
+        upgrade, downgrade = _removal(gone, of, kept), _creation(gone, kept)
         names = _listed(view.proven.name for view in gone)
         yield Step("drop_views", f"Drops what {names} was read from", lock, tuple(upgrade), tuple(downgrade))
 
 
 def _declaration(plan: Plan) -> Step:
-    """Return the step that records the declaration and makes it the active one."""
+    """Return the step that records the declaration and makes it the active one.
+
+    A function that only reads in another way keeps its name, so the new one takes its place in the same transaction.
+    """
+    upgrade, downgrade = list[str](), list[str]()
+    for old, new in [(it.old, it.new) for it in plan.changes if it.action == "read function only"]:
+        if old and new:
+            drop = drop_grouped_read(view_name(new.proven, new.number))
+            upgrade += [*drop, *new.read]
+            downgrade += [*drop, *old.read]
     number, before = plan.new.number, plan.old.number if plan.old else None
     content, ddl = row_of(plan.new)
     statements = ",\n".join(map(literal, ddl))
@@ -139,8 +152,8 @@ def _declaration(plan: Plan) -> Step:
         "declaration",
         f"Records declaration {number} and makes it the active one",
         "nobody waits",
-        ("UPDATE frontview.declaration SET active = FALSE WHERE active", insert),
-        (f"DELETE FROM frontview.declaration WHERE number = {number}", *activate),  # nosec B608  # names and literals are checked
+        (*upgrade, "UPDATE frontview.declaration SET active = FALSE WHERE active", insert),
+        (*downgrade, f"DELETE FROM frontview.declaration WHERE number = {number}", *activate),  # nosec B608  # names and literals are checked
     )
 
 
@@ -155,10 +168,13 @@ def _creation(views: Iterable[InstalledView], there: Container[int] = ()) -> lis
     return statements
 
 
-def _removal(views: list[InstalledView], kept: Container[int] = ()) -> list[str]:
+def _removal(views: list[InstalledView], of: Installed | None, kept: Container[int] = ()) -> list[str]:
+    """Return the DDL that drops views, with the users of each number of which none is kept."""
     statements = [it for view in reversed(views) for it in drop_declared_view(view.proven, view.number)]
-    numbers = {view.number for view in views if view.users and view.number not in kept}
-    return [*statements, *(f"DROP VIEW frontview.user_{number}" for number in sorted(numbers))]
+    if of is not None:
+        for number in sorted({view.number for view in views if view.number not in kept}):
+            statements += drop_users(of.proven, number)
+    return statements
 
 
 def _by_table(captured: Iterable[_Captured]) -> Iterator[tuple[str, list[_Captured]]]:

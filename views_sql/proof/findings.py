@@ -18,6 +18,16 @@ class Findings:
         """Return the place in a file to which the next findings belong."""
         return Place(self, file, path)
 
+    @property
+    def needed(self) -> tuple[Advice, ...]:
+        """The advice without each index whose columns are the first ones of another that is advised."""
+        statements = [it.statement for it in self.advice]
+        return tuple(
+            it
+            for it in self.advice
+            if not any(other.startswith(it.statement.removesuffix(");") + ", ") for other in statements)
+        )
+
     def advise(self, statement: str, reason: str) -> None:
         """Add a statement to run, once."""
         if (advice := Advice(statement, reason)) not in self.advice:

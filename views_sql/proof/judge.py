@@ -11,14 +11,14 @@ from dataclasses import replace
 import psycopg
 
 from views_sql.declaration.application import Application, UserTable, View
-from views_sql.declaration.proven import KeyKind, ProvenApplication
+from views_sql.declaration.proven import KeyKind, ProvenApplication, Watched
 from views_sql.proof import keys, rights
-from views_sql.proof.expressions import Probe
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.prices import price_of
 from views_sql.proof.session import Connection, short_transaction
 from views_sql.proof.tables import find_table
+from views_sql.proof.user_names import user_name
 from views_sql.proof.verdict import Verdict
 from views_sql.proof.view import Judged, judge_view
 from views_sql.proof.zones import Zones
@@ -60,8 +60,8 @@ def _judge_users(connection: Connection, declared: UserTable, place: Place) -> U
             users = replace(users, table=table, key=key, keys=[(key, place / "key")] if key else [])
             if declared.zone.column is not None:
                 users = replace(users, zone_column=users.zones.column(table, declared.zone, place / "zone"))
-            if declared.name is not None:
-                Probe(connection, table, declared.zone.default).expression(declared.name, place / "name")
+            if declared.name is not None and key is not None:
+                users = replace(users, name=user_name(connection, declared, users, place / "name"))
     return users
 
 
@@ -71,6 +71,14 @@ def _judge_view(connection: Connection, view: View, users: Users, findings: Find
     with short_transaction(connection), _faults_of(place):
         return judge_view(connection, view, users, place)
     return None
+
+
+def _watched_of(users: Users) -> tuple[Watched, ...]:
+    """Return the columns of the table of users that answers depend on."""
+    name = users.name.watched if users.name else ()
+    if users.zone_column is None or users.zone_column.name in (it.column for it in name):
+        return name
+    return (*name, Watched(users.zone_column.name))
 
 
 @contextmanager
@@ -98,7 +106,9 @@ def _verdict(
             users=users.table.proven if users.table else None,
             user_key=users.key.name if users.key else None,
             zone=of.user.zone.default,
-            views=tuple(one.proven for one in accepted),
+            users_select=users.name.select if users.name else None,
+            users_watched=_watched_of(users),
             zone_column=users.zone_column.name if users.zone_column else None,
+            views=tuple(one.proven for one in accepted),
         )
-    return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), tuple(findings.advice), ())
+    return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), findings.needed, ())

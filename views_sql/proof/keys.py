@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from views_sql.declaration.application import UserTable
-from views_sql.declaration.proven import KeyKind
+from views_sql.declaration.proven import KeyKind, Watched
 from views_sql.proof.columns import Column
 from views_sql.proof.findings import Place
 from views_sql.proof.nearest import there_are
@@ -35,6 +35,14 @@ KIND_OF_INSTALLED = {"bigint": "integer", "text": "text", "uuid": "uuid"}
 
 
 @dataclass(frozen=True, slots=True)
+class UserName:
+    """How users are called: the deparsed SELECT of keys and names, and the columns that a name depends on."""
+
+    select: str
+    watched: tuple[Watched, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Users:
     """Whose views these are.
 
@@ -42,6 +50,7 @@ class Users:
     :param zone_column: with each user's own zone, if one is declared and there.
     :param keys: every column of a user key that was found, with its place.
     :param expected: a table of users is declared, whether it was found or not.
+    :param name: None: no name is declared, or none was accepted.
     """
 
     table: Table | None
@@ -50,6 +59,7 @@ class Users:
     zones: Zones
     keys: list[tuple[Column, Place]]
     expected: bool
+    name: UserName | None = None
     zone_column: Column | None = None
 
 

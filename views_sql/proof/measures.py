@@ -15,8 +15,6 @@ from views_sql.proof.value_types import (
     sum_spelling,
 )
 
-# A key's row in an index has room for about 2,700 bytes; longer, and the view's refreshes fail until the row is gone.
-LONGEST_TEXT = 500
 # Types of which equal values are identical.
 GROUPS = "integers, boolean, uuid, date, enum, text of a deterministic collation, numeric with a declared scale"
 ORDERED = "integers, dates, times, enum, text of a deterministic collation, numeric with a declared scale"
@@ -25,11 +23,6 @@ ORDERED = "integers, dates, times, enum, text of a deterministic collation, nume
 def check_dimension(of: Expression, place: Place) -> bool:
     """Return whether an expression may be a dimension; otherwise a fault was added."""
     if of.type.groups:
-        if of.type.text and of.type.characters > LONGEST_TEXT:
-            place.warn(
-                f"{of.spelled} is text without a limit of {LONGEST_TEXT} characters: one value of more than about 2500 "
-                f"bytes stops every refresh of the view; write {json.dumps(f'{_operand(of)}::varchar({LONGEST_TEXT})')}"
-            )
         return True
     place.refuse(f"{of.spelled} {_is(of.type)}, and a dimension is one of {GROUPS}{_write(of, '')}")
     return False

@@ -5,6 +5,7 @@ is refused unless the author trusts it by name. Refreshes and reads run it with 
 must belong to that role or to a superuser: any other owner could put a body into it that uses those rights.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,25 +60,60 @@ class Origins:
     trusted: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OriginsOfSelect:
+    """What a SELECT uses: columns by the table's oid, and trusted functions by name."""
+
+    columns: dict[int, tuple[str, ...]]
+    trusted: tuple[str, ...]
+
+
 def of_view(connection: Connection, view: int, table: Table, trust: tuple[str, ...], place: Place) -> Origins | None:
     """Return what a temporary view uses, or None after faults were added."""
-    trusted = _trusted(connection, trust)
-    columns: list[str] = []
+    found = of_select(connection, view, [table], trust, place, others=True)  # Subqueries are refused later.
+    return Origins(found.columns.get(table.oid, ()), found.trusted) if found else None
+
+
+def of_select(
+    connection: Connection,
+    view: int,
+    tables: Sequence[Table],
+    trust: tuple[str, ...],
+    place: Place,
+    *,
+    others: bool = False,
+) -> OriginsOfSelect | None:
+    """Return what a temporary view uses of some tables, or None after faults were added.
+
+    :param others: whether it may use other relations.
+    """
+    trusted, known = _trusted(connection, trust), {table.oid: table for table in tables}
+    columns: dict[int, list[str]] = {}
     functions: list[str] = []
-    wrong = False
+    before = len(place.findings.faults)
     for catalog, oid, column, kind, schema, identity, type_kind in rows(connection, DEPENDS, view):
-        if catalog == "pg_class" and oid == table.oid:
-            columns += [name for name, of in table.columns.items() if of.number == column]
+        if catalog == "pg_class" and oid in known:
+            named = columns.setdefault(oid, [])
+            named += [name for name, of in known[oid].columns.items() if of.number == column]
+        elif catalog == "pg_class" and oid != view and not others:  # On PostgreSQL 15 it depends on itself.
+            place.refuse(_not_captured(kind, identity.replace('"', "")))
         elif catalog == "pg_proc" and oid in trusted:
             functions.append(identity)
         elif not _harmless(catalog, schema, type_kind):
             place.refuse(_outside(kind, identity, catalog))
-            wrong = True
-    if wrong:
+    if len(place.findings.faults) > before:
         return None
-    for name in columns:
-        _warn_of_other_operators(table, name, place)
-    return Origins(_real_columns(connection, table, columns), tuple(functions))
+    for oid, names in columns.items():
+        for name in names:
+            _warn_of_other_operators(known[oid], name, place)
+    real = {oid: _real_columns(connection, known[oid], names) for oid, names in columns.items()}
+    return OriginsOfSelect(real, tuple(functions))
+
+
+def _not_captured(kind: str, identity: str) -> str:
+    if kind in {"view", "materialized view", "foreign table"}:
+        return f"reads the {kind} {identity}, whose changes cannot be captured: read the tables behind it"
+    return f"reads {identity}, whose changes nobody would capture: add it to sources"
 
 
 def _harmless(catalog: str, schema: str | None, type_kind: str | None) -> bool:

@@ -1,63 +1,107 @@
-"""What a view costs, from a sample of its table: rows a group, bytes, time of the first population, writes a second.
+"""What a view costs, from a sample of its table: rows a group, bytes, time of the first population.
 
 A table of at most :data:`READ_BYTES` is read whole, so that its figures are exact. The sample also runs every
 expression over real rows; one that raises an error is a fault, since ``migrate`` would fail on it.
+
+Invariant: a host's ALTER TABLE, and everything that queues behind it, waits for one statement of at most
+:data:`SAMPLE_SECONDS`: each sample is a transaction of its own, and one that takes longer is tried again on fewer rows.
 """
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
 
 import psycopg
 
 from views_sql.proof.expressions import session_lost
 from views_sql.proof.findings import Place
 from views_sql.proof.row_view import RowView
-from views_sql.proof.session import Connection, attempt, inner, quoted, run_author_text, short_transaction, value
+from views_sql.proof.session import (
+    Connection,
+    inner,
+    quoted,
+    run_author_text,
+    set_locally,
+    short_transaction,
+    value,
+)
 from views_sql.proof.verdict import Price
 from views_sql.proof.view import Judged
 
 READ_BYTES = 32 * 1024 * 1024
+SAMPLE_SECONDS = 1
+FEWER = 10  # By how much the sample that is tried again is smaller.
 SIZE = "SELECT COALESCE(sum(pg_relation_size(part)), 0)::bigint FROM unnest(%s::oid[]) part"
-WRITES = """
-SELECT COALESCE(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0)::float8
-    / greatest(EXTRACT(epoch FROM now() - COALESCE(min(d.stats_reset), pg_postmaster_start_time()))::float8, 1)
-FROM pg_stat_all_tables s, pg_stat_database d WHERE d.datname = current_database() AND s.relid = ANY (%s::oid[])
-"""
 CLOCK = "SELECT EXTRACT(epoch FROM clock_timestamp())::float8"
+OTHERS_HOLD_IT = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+Answer = TypeVar("Answer")
 
 
 def price_of(connection: Connection, judged: Judged) -> Price | None:
-    """Return the price of a view, or None after a warning or a fault was added; in a transaction of its own."""
+    """Return the price of a view, or None after a warning or a fault was added."""
+    rows_of = judged.rows
     try:
         with short_transaction(connection):
-            return _price(connection, judged)
-    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
-        judged.place.warn("has no price: the sample of its table took longer than 10 s, or the table is locked")
-        return None
+            size = value(connection, SIZE, [part.oid for part in rows_of.table.tree])
+        share = min(1.0, READ_BYTES / max(size, 1))
+        if share < 1 and rows_of.selected is not None:
+            judged.place.warn("has no price: no sample can be taken of what a SELECT gives, and its table is large")
+            return None
+        try:
+            return _price(connection, judged, share)
+        except psycopg.errors.QueryCanceled:
+            if rows_of.selected is not None:
+                raise
+            return _price(connection, judged, share / FEWER)
+    except OTHERS_HOLD_IT:
+        said = f"a sample of its table took longer than {SAMPLE_SECONDS} s, or the table is locked"
+        judged.place.warn(f"has no price: {said}")
     except psycopg.Error as error:
         if session_lost(error):
             raise
-        with short_transaction(connection):
-            _name_what_raises(connection, judged, error)
+        _name_what_raises(connection, judged, error)
     return None
 
 
-def _price(connection: Connection, judged: Judged) -> Price:
-    parts = [part.oid for part in judged.rows.table.tree]
-    share = min(1.0, READ_BYTES / max(value(connection, SIZE, parts), 1))
+def _price(connection: Connection, judged: Judged, share: float) -> Price:
     sample = judged.rows.select(_sample(share))
     by_day = ["user_key", "day"] if judged.rows.time else ["user_key"]
     grouped = [*by_day, *(of.name for of in judged.proven.dimensions.values())]
-    started = value(connection, CLOCK)
-    counted, groups, size = _groups(connection, sample, grouped, len(judged.proven.measures), share)
-    seconds = value(connection, CLOCK) - started
+    (counted, groups, size), seconds = _timed(
+        connection, lambda: _groups(connection, sample, grouped, len(judged.proven.measures), share)
+    )
     hidden = {}
     for measure in judged.proven.measures:
         if measure.verb == "distinct" and not measure.live:
-            _, hidden[measure.name], more = _groups(connection, sample, [*grouped, f"m_{measure.name}"], 1, share)
+            by_value = [*grouped, f"m_{measure.name}"]
+            with _short(connection):
+                _, values, more = _groups(connection, sample, by_value, 1, share)
+            hidden[measure.name] = min(values, counted)  # Each sample is another one.
             size += more
-    price = Price(
-        judged.proven.name, counted, groups, size, hidden, seconds / share, value(connection, WRITES, parts),
-        share == 1.0, None,
-    )  # fmt: skip
-    return _with_widest(connection, judged, sample, price) if price.saves_nothing else price
+    price = Price(judged.proven.name, counted, groups, size, hidden, seconds / share, share == 1.0, None)
+    if price.saves_nothing and (names := list(judged.proven.dimensions)):
+        with _short(connection):
+            _, days, _ = _groups(connection, sample, by_day, 1, share)
+        if days <= min(counted / 2, groups / 1.5):
+            return replace(price, widest=_widest(connection, sample, names))
+    return price
+
+
+@contextmanager
+def _short(connection: Connection) -> Iterator[None]:
+    """Open a transaction for one statement over the host's rows."""
+    with short_transaction(connection):
+        set_locally(connection, {"statement_timeout": f"{SAMPLE_SECONDS}s"})
+        yield
+
+
+def _timed(connection: Connection, ask: Callable[[], Answer]) -> tuple[Answer, float]:
+    """Return an answer from a short transaction, and how many seconds it needed."""
+    with _short(connection):
+        started = value(connection, CLOCK)
+        answer = ask()
+        return answer, value(connection, CLOCK) - started
 
 
 def _sample(share: float) -> str:
@@ -84,18 +128,13 @@ def _groups(connection: Connection, sample: str, by: list[str], stored: int, sha
     return total, groups, groups * (padded + 4 + 8 * stored + (padded - 24) + 12)
 
 
-def _with_widest(connection: Connection, judged: Judged, sample: str, price: Price) -> Price:
-    """Return the price with the dimension that has the most values."""
-    names = list(judged.proven.dimensions)
-    if not names:
-        return price
+def _widest(connection: Connection, sample: str, names: list[str]) -> tuple[str, int]:
+    """Return the dimension that has the most values, and how many."""
     counted = ", ".join(f"count(DISTINCT {quoted(f'd_{name}')})" for name in names)
-    counts = run_author_text(connection, f"SELECT {counted} FROM (\n{sample}\n) r").fetchall()[0]  # nosec B608  # the author's text goes as one expression, by the extended protocol
+    with _short(connection):
+        counts = run_author_text(connection, f"SELECT {counted} FROM (\n{sample}\n) r").fetchall()[0]  # nosec B608  # the author's text goes as one expression, by the extended protocol
     count, name = max(zip(counts, names, strict=True))
-    return Price(
-        price.view, price.rows, price.groups, price.bytes, price.hidden, price.population_seconds,
-        price.writes_per_second, price.exact, (name, count),
-    )  # fmt: skip
+    return name, count
 
 
 def _name_what_raises(connection: Connection, judged: Judged, error: psycopg.Error) -> None:
@@ -105,8 +144,10 @@ def _name_what_raises(connection: Connection, judged: Judged, error: psycopg.Err
     expressions += [(judged.place / "where", of.text) for of in rows_of.where]
     for place, text in expressions:
         try:
-            with attempt(connection):
-                run_author_text(connection, f"SELECT count({inner(text)}) FROM {rows_of.table.sql}")  # nosec B608  # the author's text goes as one expression, by the extended protocol
+            with _short(connection):
+                run_author_text(connection, f"SELECT count({inner(text)}) FROM {rows_of.origin}")  # nosec B608  # the author's text goes as one expression, by the extended protocol
+        except OTHERS_HOLD_IT:
+            continue
         except psycopg.Error as raised:
             place.refuse(_raises(raised))
             return

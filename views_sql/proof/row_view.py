@@ -7,11 +7,13 @@ a temporary view, and read back from the parse tree: only that text is ever froz
 from dataclasses import dataclass
 
 from models.user_key import LONGEST_TEXT
-from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, RowColumn
+from views_sql.declaration.local_day import local_day, zone_literal
+from views_sql.declaration.proven import RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
-from views_sql.proof.session import Connection, attempt, inner, literal, quoted, run_author_text, value
+from views_sql.proof.session import Connection, attempt, inner, quoted, run_author_text, value
 from views_sql.proof.tables import Table
+from views_sql.proof.value_types import TIMES
 
 VIEW = "frontview_row_view"
 
@@ -20,9 +22,10 @@ VIEW = "frontview_row_view"
 class RowView:
     """What a row view is made of.
 
-    :param own_zones: whether days are those of each user's own zone; ``zone`` is that of users without one.
     :param columns: expressions by their name in the row view.
     :param where: only rows for which all of these are true.
+    :param own_zones: whether days are those of each user's own zone; ``zone`` is that of users without one.
+    :param selected: a SELECT whose rows take the place of the table's.
     """
 
     table: Table
@@ -32,7 +35,13 @@ class RowView:
     stored_zone: str
     columns: dict[str, Expression]
     where: tuple[Expression, ...]
+    selected: str | None = None
     own_zones: bool = False
+
+    @property
+    def origin(self) -> str:
+        """Where its rows come from, as an item of FROM; it holds the author's SELECT, if there is one."""
+        return self.table.sql if self.selected is None else f"(\n{self.selected}\n) frontview_select"
 
     def select(self, sample: str = "", *, days: bool = True) -> str:
         """Return its text, from the whole table or from a sample of it; it holds the author's.
@@ -42,11 +51,12 @@ class RowView:
         shown = [f"{_cast(self.user)} AS user_key"]
         if self.time:
             shown.append(f"{_cast(self.time)} AS at")
-            if days:
-                shown.append(f"{day_of(self.time, self.zone, self.stored_zone)} AS day")
+        if self.time and days:
+            kind, zone = TIMES[self.time.type.base], zone_literal(self.zone)
+            shown.append(f"{local_day(_cast(self.time), kind, zone, self.stored_zone)} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
         where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
-        return f"SELECT {', '.join(shown)} FROM {self.table.sql} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
+        return f"SELECT {', '.join(shown)} FROM {self.origin} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
 
 
 def _short_key(user: Column) -> list[str]:
@@ -70,26 +80,15 @@ def _value(of: Expression) -> str:
     return f"{inner(of.text)}::{of.type.name}" if of.domain else inner(of.text)
 
 
-def day_of(time: Column, zone: str, stored_zone: str) -> str:
-    """Return the SQL of the guarded local day of a time in a fixed zone; NULL for a row that has none."""
-    name = _cast(time)
-    first, last = f"'{FIRST_DAY}'", f"'{LAST_DAY}'"
-    if time.type.base == "date":
-        day = name
-    elif time.type.base == "timestamptz":
-        first, last = f"'{FIRST_DAY} 00:00:00+00'", f"'{LAST_DAY} 00:00:00+00'"
-        day = f"({name} AT TIME ZONE {literal(zone)})::date"
-    elif zone == stored_zone == "UTC":  # Of a zone with gaps this would not be the day that capture logs.
-        day = f"{name}::date"
-    else:
-        day = f"(({name} AT TIME ZONE {literal(stored_zone)}) AT TIME ZONE {literal(zone)})::date"
-    return f"CASE WHEN {name} BETWEEN {first} AND {last} THEN {day} END"
-
-
 def deparsed(connection: Connection, view: RowView) -> tuple[str, dict[str, Column]]:
     """Return the definition of a row view as PostgreSQL spells it, without its semicolon, and its columns."""
+    return read_back(connection, view.select(days=not view.own_zones))
+
+
+def read_back(connection: Connection, select: str) -> tuple[str, dict[str, Column]]:
+    """Return a SELECT as PostgreSQL spells it, without its semicolon, and its columns; it may hold author's text."""
     with attempt(connection):
-        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {view.select(days=not view.own_zones)}")
+        run_author_text(connection, f"CREATE TEMP VIEW {VIEW} AS {select}")
         oid = value(connection, "SELECT %s::regclass::oid::bigint", f"pg_temp.{VIEW}")
         text = value(connection, "SELECT pg_get_viewdef(%s::oid)", oid)
         return text.strip().removesuffix(";"), columns_of(connection, oid)

@@ -10,6 +10,15 @@ LITERAL = (
     "write it out, for example '2026-01-31 00:00:00+00'"
 )
 FUNCTIONS = re.compile(r":(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)")
+# The type that is first named within the argument is the argument's own, or one of the same kind.
+BY_TEXT = re.compile(r"\{COERCEVIAIO :arg \{(?:SUBSCRIPTINGREF .*?:refrestype|[^}]*?type) (\d+) .*?:resulttype (\d+)")
+SESSION_CASTS = """
+SELECT DISTINCT format_type(c.source, -1), format_type(c.target, -1)
+FROM unnest(%s::oid[], %s::oid[]) c (source, target)
+JOIN pg_type s ON s.oid = c.source JOIN pg_type t ON t.oid = c.target
+JOIN pg_proc o ON o.oid = s.typoutput JOIN pg_proc i ON i.oid = t.typinput
+WHERE o.provolatile <> 'i' OR i.provolatile <> 'i'
+"""
 CULPRITS = """
 SELECT DISTINCT p.oid::regprocedure::text, p.proname::text FROM pg_proc p
 WHERE p.oid = ANY (%s::oid[]) AND p.provolatile <> 'i' AND p.prokind = 'f' ORDER BY 1
@@ -38,6 +47,16 @@ def sentences(connection: Connection, tree: str, zone: str) -> list[str]:
     for signature, name in rows(connection, CULPRITS, numbers):
         found.append(_sentence(connection, signature.replace('"', ""), name, zone))
     return list(dict.fromkeys(found))
+
+
+def casts_by_text(connection: Connection, tree: str) -> list[str]:
+    """Return a sentence for each cast to or from text in a parse tree whose outcome depends on the session."""
+    casts = [(int(source), int(target)) for source, target in BY_TEXT.findall(tree)]
+    found = rows(connection, SESSION_CASTS, [source for source, _ in casts], [target for _, target in casts])
+    return [
+        f"casts {source} to {target} by its text, which depends on the session's settings: keep the value as it is"
+        for source, target in found
+    ]
 
 
 def _sentence(connection: Connection, signature: str, name: str, zone: str) -> str:

@@ -31,6 +31,18 @@ def sentence(error: psycopg.Error, table: Table) -> str:
     return f"PostgreSQL says: {said}"
 
 
+def of_select(error: psycopg.Error) -> str:
+    """Return what is wrong with a SELECT that PostgreSQL refused."""
+    said = error.diag.message_primary or str(error)
+    if error.sqlstate == "42601" and "multiple commands" in said:
+        return "holds more than one statement: one SELECT is expected"
+    if error.sqlstate == "42P01":
+        return f'PostgreSQL says: {said}; tables are written with their schema, public."Order"'
+    if error.sqlstate == "42883":
+        return f"{said}; a function outside pg_catalog needs its schema, and its name in trust"
+    return f"PostgreSQL says: {said}; one SELECT is expected"
+
+
 def _quoted_name(said: str) -> str | None:
     found = re.search(r'["«“](.+?)["»”]', said) or re.search(r"column (\S+) ", said)
     return found.group(1) if found else None

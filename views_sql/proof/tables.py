@@ -84,6 +84,7 @@ class Table:
     """A table that may be captured, with its columns in order.
 
     :param tree: the table itself and all its partitions or children.
+    :param called: how a declaration spells it, if not by its name.
     """
 
     oid: int
@@ -92,6 +93,7 @@ class Table:
     kind: TableKind
     columns: dict[str, Column]
     tree: tuple[Part, ...]
+    called: str = ""
 
     @property
     def sql(self) -> str:
@@ -106,7 +108,7 @@ class Table:
     @property
     def spelled(self) -> str:
         """Its name as a declaration spells it."""
-        return f"{self.schema}.{self.name}"
+        return self.called or f"{self.schema}.{self.name}"
 
     @property
     def leaves(self) -> list[str]:

@@ -27,8 +27,7 @@ class Price:
     :param bytes: of the stored rows with their index, hidden views of ``distinct`` included.
     :param hidden: rows of the hidden view of each ``distinct`` measure.
     :param population_seconds: how long the first population reads.
-    :param writes_per_second: of the table, since its statistics were reset.
-    :param widest: the dimension with the most values, and how many they are; None without dimensions.
+    :param widest: the dimension with the most values, and how many they are; None where no dimension is to blame.
     """
 
     view: str
@@ -37,7 +36,6 @@ class Price:
     bytes: int
     hidden: dict[str, int]
     population_seconds: float
-    writes_per_second: float
     exact: bool
     widest: tuple[str, int] | None
 

@@ -95,6 +95,8 @@ def rails_zones() -> dict[str, str]:
 
 
 def _sentence(name: str, known: frozenset[str]) -> str:
+    if (meant := rails_zones().get(name)) in known:
+        return f"{name} is Rails' own name of a time zone; write the one of pg_timezone_names, {meant}"
     if NO_PLACE.fullmatch(name) or re.fullmatch(r"[A-Z]{2,5}", name):
         return (
             f"{name} is no place with rules of its own (an abbreviation, a fixed offset or a file of the system); "

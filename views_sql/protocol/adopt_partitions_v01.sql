@@ -38,7 +38,6 @@ BEGIN
             SELECT c.source, c.relation, c.name, c.fingerprint, cluster.system_identifier
             FROM frontview.capture_coverage() c CROSS JOIN pg_control_system() cluster
             WHERE never_held_a_row AND c.source = member.source AND c.relation = member.relation
-            AND EXISTS (SELECT FROM frontview.capture_state seen WHERE seen.source = c.source)
             ON CONFLICT ON CONSTRAINT pk_capture_state DO UPDATE
             SET name = excluded.name, fingerprint = excluded.fingerprint, system_identifier = excluded.system_identifier;
         EXCEPTION

@@ -6,6 +6,7 @@
 -- was disabled and enabled again, a capture function replaced, a partition detached and attached. A generation
 -- expression changes values without a trigger. Storage is not part of it: TRUNCATE is captured, VACUUM FULL changes no
 -- value, and PostgreSQL refuses to alter the type of a column that a live relation uses
+-- one row more a source and enum that its answers show: fingerprint is a JSON object of the labels by their ids
 -- change: first version
 CREATE FUNCTION frontview.capture_coverage()
 RETURNS TABLE (source text, relation oid, name text, fingerprint text, gaps text)
@@ -61,7 +62,8 @@ CROSS JOIN LATERAL (
     FROM pg_proc p
     WHERE p.pronamespace = 'frontview'::regnamespace AND p.proname IN (
         'capture_' || f.source, 'named_capture_' || f.source,
-        'captured_user_' || f.source, 'captured_day_' || f.source, 'captured_digest_' || f.source
+        'captured_user_' || f.source, 'captured_day_' || f.source, 'captured_digest_' || f.source,
+        'captured_moved_' || f.source, 'captured_change_' || f.source
     )
 ) used
 CROSS JOIN LATERAL (
@@ -90,4 +92,10 @@ CROSS JOIN LATERAL (
         GROUP BY wanted.event
     ) e WHERE e.state IS NOT NULL
 ) uncaptured (words)
+UNION ALL
+SELECT s.source, e.enumtypid, e.enumtypid::regtype::text, jsonb_object_agg(e.oid, e.enumlabel)::text, NULL
+FROM frontview.source s
+JOIN pg_attribute a ON a.attrelid = to_regclass(format('frontview.%I', s.source || '_row'))
+JOIN pg_enum e ON e.enumtypid = a.atttypid
+GROUP BY s.source, e.enumtypid
 $$

@@ -2,7 +2,8 @@
 -- one row an alarm that must be raised: uncaptured (a gap; marked at every check while it lasts) or capture_changed
 -- writes change_log and capture_state, so it never runs on the drain's connection. Altering a trigger waits for the
 -- writers of its table, so a check that finds the trigger altered back logs its mark after all that was missed
--- the first check of a source (or in a restored cluster, which is reset anyway) only remembers
+-- what was installed was noted with it; in a restored cluster, which is reset anyway, the first check only remembers
+-- a renamed label of an enum is marked and no alarm: tiers show it at once, and kept answers have the old one
 -- change: first version
 CREATE FUNCTION frontview.check_capture()
 RETURNS TABLE (kind text, subject text, detail text)
@@ -20,8 +21,11 @@ WITH cluster AS MATERIALIZED (
 ), compared AS MATERIALIZED (
     SELECT
         COALESCE(f.source, r.source) AS source, COALESCE(f.name, r.name) AS name, f.gaps,
+        COALESCE(f.fingerprint, r.fingerprint) LIKE '{%' AS is_enum,
         CASE
             WHEN r.fingerprint = f.fingerprint THEN NULL
+            WHEN COALESCE(f.fingerprint, r.fingerprint) LIKE '{%' THEN
+                CASE WHEN NOT f.fingerprint::jsonb @> r.fingerprint::jsonb THEN 'a label was renamed' END
             WHEN r.relation IS NOT NULL AND f.relation IS NOT NULL THEN 'its capture was altered'
             WHEN f.relation IS NULL THEN 'it left its table'
             WHEN f.source IN (SELECT k.source FROM remembered k) THEN 'it joined its table'
@@ -46,5 +50,5 @@ SELECT 'uncaptured', c.name, string_agg(c.source || ': ' || c.gaps, '; ' ORDER B
 FROM compared c WHERE c.gaps IS NOT NULL GROUP BY c.name
 UNION ALL
 SELECT 'capture_changed', c.name, string_agg(c.source || ': ' || c.change, '; ' ORDER BY c.source)
-FROM compared c WHERE c.change IS NOT NULL GROUP BY c.name
+FROM compared c WHERE c.change IS NOT NULL AND NOT c.is_enum GROUP BY c.name
 $$

@@ -1,9 +1,10 @@
 -- install_triggers, version 1: creates a source's capture triggers on its table and on every partition or child of it
 -- p_member: only on this one of them. Returns the number of relations that now have them; may be repeated
--- reads frontview.source and catalogs; one trigger an event: frontview_capture_<source>_<event>, ENABLE ALWAYS;
--- where PostgreSQL would cut that off at 63 bytes, the source's md5 stands for it: cut names of two could be the same
--- a declared source (with watched columns): an UPDATE that changes none of them calls nothing. Where rows may move
--- between partitions, which fires no row trigger for UPDATE, transition tables show what a statement changed
+-- reads frontview.source and catalogs; writes capture_state; one trigger an event:
+-- frontview_capture_<source>_<event>, ENABLE ALWAYS; where PostgreSQL would cut that off at 63 bytes, the source's md5
+-- stands for it: cut names of two could be the same. A declared source (with watched columns): where rows may move between partitions, which fires no row trigger for
+-- UPDATE, transition tables show what a statement changed. Captured by names, WHEN compares, which follows a rename; a
+-- function over the row type compares itself, for a WHEN with columns is parsed again in each statement
 -- change: first version
 CREATE FUNCTION frontview.install_triggers(p_source text, p_member oid DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql
@@ -53,6 +54,7 @@ BEGIN
             LEFT JOIN pg_attribute a ON a.attrelid = leaf AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped;
             IF leaf = s.relation AND to_regproc(format('frontview.%I', function)) IS NOT NULL THEN
                 arguments := '';
+                changed := NULL; -- The function compares.
             ELSE
                 function := 'named_capture_' || p_source;
             END IF;
@@ -78,6 +80,12 @@ BEGIN
             EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', leaf, trigger_name);
         END LOOP;
     END LOOP;
+    -- What joins the table from now on is new to the next check, though it may be the first. What a repair finds is not
+    -- noted: the next check marks what was missed before.
+    INSERT INTO frontview.capture_state (source, relation, name, fingerprint, system_identifier)
+    SELECT c.source, c.relation, c.name, c.fingerprint, cluster.system_identifier
+    FROM frontview.capture_coverage() c CROSS JOIN pg_control_system() cluster
+    WHERE c.source = p_source AND NOT EXISTS (SELECT FROM frontview.capture_state k WHERE k.source = p_source);
     RETURN relations;
 END
 $$

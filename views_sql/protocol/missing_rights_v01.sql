@@ -1,7 +1,7 @@
 -- missing_rights, version 1: returns the rights that the roles of refresher and web should have and do not
 -- one row a right: the role, and the GRANT that gives it; all of them where the role does not exist
 -- reads role_right (what migrations say) and source, view_state: what the audit reads follows from what is registered
--- the refresher may read only the user key of a captured table; a right that PUBLIC has does not count
+-- the refresher may read only the user key of a captured table, and of a row view; a right that PUBLIC has does not count
 -- change: first version
 CREATE FUNCTION frontview.missing_rights() RETURNS TABLE (role text, statement text, view text, tier text)
 LANGUAGE sql STABLE
@@ -16,6 +16,9 @@ WITH wanted AS (
     WHERE r.privilege = 'EXECUTE' AND p.pronamespace = 'frontview'::regnamespace
     UNION ALL
     SELECT 'frontview_refresher', 'SELECT', ARRAY[s.user_column], s.relation, NULL, NULL, NULL FROM frontview.source s
+    UNION ALL
+    SELECT 'frontview_refresher', 'SELECT', '{user_key}', c.oid, NULL, NULL, NULL
+    FROM frontview.source s JOIN pg_class c ON c.oid = to_regclass(format('frontview.%I', s.source || '_row'))
     UNION ALL
     SELECT 'frontview_refresher', 'SELECT', '{}', c.oid, NULL, v.view, v.tier
     FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)

@@ -43,7 +43,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.InvalidIssuerError, "The token comes from another issuer."),
     (jwt.InvalidAlgorithmError, "The token is signed with an algorithm that is not accepted."),
     (InvalidSubjectError, NOT_A_USER),
-    (jwt.MissingRequiredClaimError, "The token lacks a required claim."),
     (jwt.InvalidSignatureError, "The token's signature does not verify."),
     (UnknownKey, "The token names no published key."),
 )
@@ -114,7 +113,7 @@ class Verified(Generic[T]):
 
 
 class ClaimsCache(Generic[T]):
-    """The claims of verified tokens, by the digest of the token."""
+    """What verified tokens say, by the digest of the token and of the claim that names the user."""
 
     def __init__(
         self,
@@ -126,9 +125,9 @@ class ClaimsCache(Generic[T]):
         self._lock = threading.Lock()
         self._wall, self._monotonic = wall, monotonic
 
-    def get(self, token: str) -> Verified[T] | None:
+    def get(self, token: str, claim: str = SUBJECT) -> Verified[T] | None:
         """Return the claims of ``token``; None: it was not verified yet, or too long ago."""
-        digest = _digest(token)
+        digest = _digest(token, claim)
         with self._lock:
             entry = self._entries.get(digest)
             if entry is None:
@@ -138,7 +137,7 @@ class ClaimsCache(Generic[T]):
             del self._entries[digest]
         return None
 
-    def put(self, token: str, value: T, expires_at: float) -> Verified[T]:
+    def put(self, token: str, value: T, expires_at: float, claim: str = SUBJECT) -> Verified[T]:
         """Store the claims of a token that has just been verified, and return them.
 
         :param expires_at: its ``exp``, as Unix time.
@@ -146,7 +145,7 @@ class ClaimsCache(Generic[T]):
         entry = Verified(value, expires_at, self._monotonic() + LONGEST_CACHED_SECONDS)
         if self._wall() < expires_at:  # Otherwise it was accepted within the leeway and is not worth an entry.
             with self._lock:
-                self._entries[_digest(token)] = entry
+                self._entries[_digest(token, claim)] = entry
         return entry
 
 
@@ -194,11 +193,11 @@ class TokenVerifier:
         :raises Problem: as :meth:`caller`.
         """
         token = _bearer_token(authorization)
-        if (known := self._cache.get(token)) is not None:
-            return known
         claim = self._claim()
+        if (known := self._cache.get(token, claim)) is not None:
+            return known
         caller = _caller(self._verified_claims(token, claim), self._user_kind(), claim)
-        return self._cache.put(token, caller, caller.expires_at)
+        return self._cache.put(token, caller, caller.expires_at, claim)
 
     def _verified_claims(self, token: str, claim: str) -> dict[str, Any]:
         try:
@@ -244,7 +243,7 @@ def _bearer_token(authorization: str | None) -> str:
         raise Problem(
             401,
             "no-token",
-            "This address needs a bearer token.",
+            "This address needs a bearer token in the header Authorization.",
             headers={"WWW-Authenticate": 'Bearer realm="frontview"'},
         )
     if len(authorization) > LONGEST_TOKEN:
@@ -256,22 +255,31 @@ def _bearer_token(authorization: str | None) -> str:
 
 def _caller(claims: dict[str, Any], kind: UserKind, claim: str) -> Caller:
     """Return the caller that verified claims identify."""
+    value = claim_at(claims, claim)
+    if value is None:
+        raise _invalid(NOT_A_USER, f"The token lacks the claim {claim}, which holds the user's id here.")
     try:
-        user_id = kind.parse_claim(claim_at(claims, claim))
-    except ValueError:
-        raise _invalid(NOT_A_USER) from None
+        user_id = kind.parse_claim(value)
+    except ValueError as error:
+        raise _invalid(NOT_A_USER, f"The token's claim {claim} is no user id here: {error}.") from None
     scope = claims.get("scope")
     scopes = scope.split() if isinstance(scope, str) else scope if isinstance(scope, list) else ()
     return Caller(user_id, ADMIN_SCOPE in scopes, min(int(claims["exp"]), _END_OF_TIME))
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"The token lacks the claim {error.claim}."
     return next((text for kind, text in _REASONS if isinstance(error, kind)), "The token is ill-formed.")
 
 
-def _invalid(description: str) -> Problem:
+def _invalid(description: str, detail: str = "") -> Problem:
+    """Return the 401.
+
+    :param detail: what the body says instead, if it names a claim, which may have characters that no header has.
+    """
     challenge = _challenge("invalid_token", description)
-    return Problem(401, "invalid-token", description, headers={"WWW-Authenticate": challenge})
+    return Problem(401, "invalid-token", detail or description, headers={"WWW-Authenticate": challenge})
 
 
 def _challenge(error: str, description: str = "", scope: str = "") -> str:
@@ -282,5 +290,5 @@ def _challenge(error: str, description: str = "", scope: str = "") -> str:
     return text + (f', scope="{scope}"' if scope else "")
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+def _digest(token: str, claim: str) -> bytes:
+    return hashlib.sha256(f"{token} {claim}".encode("utf-8", "surrogateescape")).digest()

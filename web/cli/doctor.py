@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,13 +23,16 @@ def doctor(as_json: bool) -> None:
     """Check every precondition, one line each; exit code 1 if any fails."""
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
+    from views_sql.declaration.files import find_project  # noqa: PLC0415
     from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
     from web.doctor import examine, variables  # noqa: PLC0415
 
     settings = load_settings()
     url = direct_url(settings)
     findings = []
-    for finding in chain([variables()], examine(settings, CATALOG, lambda: connect(url, "frontview-doctor"))):
+    project = find_project(settings.project, Path.cwd())
+    found = examine(settings, CATALOG, lambda: connect(url, "frontview-doctor"), project)
+    for finding in chain([variables()], found):
         findings.append(finding)
         if not as_json:
             click.echo(_line(finding))

@@ -132,12 +132,15 @@ def _write(project: Path, found: "Plan", steps: "list[Step]", as_json: bool) -> 
 
 def lines(found: "Plan", steps: "list[Step]", application: "Application", verdict: "Verdict") -> list[str]:
     """Return the lines that describe a plan."""
+    from views_sql.declaration.resolved import resolved  # noqa: PLC0415
     from views_sql.proof.words import lines as of_verdict  # noqa: PLC0415
 
     if not steps:
         return ["The database is as frontview.toml declares it: there is nothing to do."]
     before = f"declaration {found.old.number}" if found.old else "nothing"
     said = [f"Installed is {before}; this would be declaration {found.new.number} ({found.new.hash})."]
+    if found.old and resolved(found.old.declared) == resolved(application):
+        said.append("The declaration itself is the same: this version generates other SQL, or a table has changed.")
     said += [f"  {change.name}: {change.action}" for change in found.changes]
     said += ["", "Steps, one transaction each; one that waits a second for a lock lets others pass and tries again:"]
     said += [f"  {step.what}: {len(step.upgrade)} statements; {step.lock}" for step in steps]

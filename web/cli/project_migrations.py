@@ -9,7 +9,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from models.errors import FrontviewError, MigrationError
-from models.schema_version import PROJECT_PREFIX, VERSION_TABLE
+from models.schema_version import BUNDLED_PREFIX, PROJECT_PREFIX, VERSION_TABLE
 from views_sql.operations.revisions import Revision, revisions_of
 from web.cli.migrate import configuration, run
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 Told = Callable[[str], None]
 APPLIED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, '{PROJECT_PREFIX}')"  # noqa: S608  # nosec B608  # names are ours
-BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, 'app_')"  # noqa: S608  # nosec B608  # names are ours
+BUNDLED = f"SELECT version_num FROM {VERSION_TABLE} WHERE starts_with(version_num, '{BUNDLED_PREFIX}')"  # noqa: S608  # nosec B608  # names are ours
 VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
-
-RESTART = "Restart web servers and refreshers: they read the declaration when they start."
 
 
 def upgrade_project(project: Path, told: Told) -> None:
@@ -39,8 +37,6 @@ def upgrade_project(project: Path, told: Told) -> None:
     if not waiting:
         told("The database is at the project's newest revision.")
     _run(project, command.upgrade, "heads", waiting, told, "applied")
-    if waiting and applied:
-        told(RESTART)
 
 
 def downgrade(project: Path, told: Told) -> None:
@@ -57,7 +53,6 @@ def downgrade(project: Path, told: Told) -> None:
     going = [it for it in applied if it.declaration == applied[-1].declaration]
     before = going[0].down_revision
     _run(project, command.downgrade, before or "project@base", going[::-1], told, "taken back")
-    told(RESTART)
 
 
 def is_halfway(revisions: list[Revision], applied: int, recorded: int) -> bool:

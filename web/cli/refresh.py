@@ -28,12 +28,13 @@ def refresh(view: str, wait: bool, as_json: bool) -> None:
 
     Reads are exact without this command. A request for a view whose requested refresh has not begun adds no second one.
     """
-    from web.operators.operator_requests import ask_refresh, known_views, read_task  # noqa: PLC0415
+    from web.operators.operator_requests import ask_refresh, known_views, read_task, stored_view  # noqa: PLC0415
 
     with operator_connection() as connection:
-        if view not in (known := known_views(connection)):
-            raise click.BadParameter(f"no view {view!r}; there are {', '.join(known)}", param_hint="VIEW")
-        task_id, is_new = ask_refresh(connection, view, asked_by())
+        if (stored := stored_view(connection, view)) is None:
+            known = ", ".join(known_views(connection))
+            raise click.BadParameter(f"no view {view!r}; there are {known}", param_hint="VIEW")
+        task_id, is_new = ask_refresh(connection, stored, asked_by())
         task = await_end(connection, task_id) if wait else read_task(connection, task_id)
         leaderless = not has_leader(connection)
     if task is None:

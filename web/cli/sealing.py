@@ -45,9 +45,11 @@ def seal(view: str, before: date, no_wait: bool, as_json: bool) -> None:
     The leader seals once all transactions that have written something by now have ended. The command then says which
     rows may be deleted. A later change of a row of these days is counted, and never applied.
     """
+    from web.operators.operator_requests import stored_view  # noqa: PLC0415
     from web.operators.seals import ask_seal, read_seal, sealed_tables  # noqa: PLC0415
 
     with operator_connection() as connection:
+        view = stored_view(connection, view) or view
         state = read_seal(connection, view)
         if not _is_sealed(state, before):
             ask_seal(connection, view, before)
@@ -81,9 +83,11 @@ def unseal(view: str, before: date | None, as_json: bool) -> None:
     import psycopg  # noqa: PLC0415
 
     from refresher.refreshing import sealing  # noqa: PLC0415
+    from web.operators.operator_requests import stored_view  # noqa: PLC0415
     from web.operators.seals import read_seal  # noqa: PLC0415
 
     with operator_connection() as connection:
+        view = stored_view(connection, view) or view
         state = read_seal(connection, view)
         if state is None or state.sealed_before is None:
             raise click.ClickException(f"No day of {view} is sealed.")

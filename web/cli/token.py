@@ -6,11 +6,15 @@ follows its ``#``, so browsers do not send it to any server.
 
 import re
 from datetime import UTC
+from typing import TYPE_CHECKING
 
 import click
 
 from models import ConfigurationError, Settings, load_settings
 from web.cli.operator import operator_connection, user_of
+
+if TYPE_CHECKING:
+    from models.connection import Connection
 
 
 class BaseUrlType(click.ParamType[str]):
@@ -67,7 +71,7 @@ def token(user: str, admin: bool, ttl: int, link: bool, base_url: str, link_ttl:
     secret = signing_secret(settings)
     page = page_link(reachable(base_url, settings.url_prefix), admin) if link else ""
     with operator_connection() as connection:
-        key = user_of(connection, user)
+        key, claim = user_of(connection, user), _claim_of(connection)
     issued = issue_token(
         secret,
         key,
@@ -75,6 +79,7 @@ def token(user: str, admin: bool, ttl: int, link: bool, base_url: str, link_ttl:
         ttl_seconds=ttl,
         audience=settings.jwt_audience,
         issuer=settings.jwt_issuer,
+        claim=claim,
     )
     if link:
         _print_link(issued, page, min(link_ttl, ttl))
@@ -97,6 +102,15 @@ def reachable(base_url: str, url_prefix: str) -> str:
 def page_link(base_url: str, admin: bool) -> str:
     """Return the link to the page of users, or of operators, up to and without the code."""
     return f"{base_url}/{'ops' if admin else ''}#code="
+
+
+def _claim_of(connection: "Connection") -> str:
+    """Return the claim in which the installed application finds the user's key."""
+    from views_sql.operations.database import active_declaration  # noqa: PLC0415
+    from web.auth.claims import SUBJECT  # noqa: PLC0415
+
+    installed = active_declaration(connection)
+    return SUBJECT if installed is None else installed.proven.claim
 
 
 def _print_link(issued: str, page: str, valid_seconds: int) -> None:

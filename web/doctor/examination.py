@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -11,18 +12,21 @@ from models.errors import CatalogError, DeclarationNewer, NotInstalled
 from models.settings import Settings, questionable_settings
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
-from web.doctor import archive, roles, running, schema, server, session_limits
+from web.doctor import archive, declaration, roles, running, schema, server, session_limits
 from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.doctor.tokens import verification
 
 Check = Callable[[Connection], Finding]
 
 
-def examine(settings: Settings, bundled: Catalog, connect: Callable[[], Connection]) -> Iterator[Finding]:
+def examine(
+    settings: Settings, bundled: Catalog, connect: Callable[[], Connection], project: Path | None = None
+) -> Iterator[Finding]:
     """Yield a finding for each precondition; end early if the remaining checks make no sense.
 
     :param bundled: the application that the database has without a declaration.
     :param connect: opens a connection as the refresher and the feed follower do.
+    :param project: the folder of the project whose file is compared, if there is one.
     """
     yield verification(settings)
     try:
@@ -46,6 +50,9 @@ def examine(settings: Settings, bundled: Catalog, connect: Callable[[], Connecti
                 yield not_checked("application", error)
                 return
             yield passed("application", application_of(catalog))
+            if catalog.served is not None:
+                for subject, check in _declaration_checks(project):
+                    yield attempt(subject, check, connection)
             for subject, check in _schema_checks(catalog):
                 yield attempt(subject, check, connection)
 
@@ -93,6 +100,14 @@ def _server_checks(connect: Callable[[], Connection], settings: Settings) -> lis
         ("clock", server.clock),
         ("long transactions", server.old_transactions),
         ("notification queue", server.notification_queue),
+    ]
+
+
+def _declaration_checks(project: Path | None) -> list[tuple[str, Check]]:
+    return [
+        (declaration.FILE, lambda connection: declaration.file(connection, project)),
+        (declaration.GENERATED, declaration.as_generated),
+        (declaration.OBJECTS, declaration.objects),
     ]
 
 

@@ -46,6 +46,11 @@ SELECT v.relation, c.oid IS NOT NULL, v.through IS NOT NULL AND COALESCE(c.relis
 FROM frontview.view_state v LEFT JOIN pg_class c ON c.oid = to_regclass(v.relation) ORDER BY v.relation
 """
 
+REGISTERS = (
+    "SELECT s FROM frontview.declaration d, unnest(d.ddl) s WHERE d.active AND starts_with(s, 'INSERT INTO "
+    "frontview.source ') AND strpos(s, '''{}''') > 0"
+)
+
 
 def migrations(connection: Connection) -> Finding:
     """Check that the database is at the newest migrations of this code."""
@@ -71,7 +76,10 @@ def sources(connection: Connection, catalog: Catalog) -> Finding:
         for words, names in (("not captured:", declared - found), ("not declared:", found - declared))
         if names
     )
-    return failed("sources", detail, "Write a migration that captures what the catalog declares.")
+    remedy = "Write a migration that captures what the catalog declares."
+    if catalog.served is not None and (lost := sorted(declared - found)):
+        remedy = f"As the owner run again what registers it, `{REGISTERS.format(lost[0])}`, then {_installs(lost[0])}."
+    return failed("sources", detail, remedy)
 
 
 def triggers(connection: Connection) -> Finding:
@@ -80,12 +88,16 @@ def triggers(connection: Connection) -> Finding:
     missing = [name for name, enabled in rows if enabled is None]
     weak = [name for name, enabled in rows if enabled not in (None, "A", b"A")]
     if missing:
-        remedy = "SELECT frontview.install_triggers('<source>'); changes made without them were not captured."
+        remedy = f"{_installs(missing[0].partition(':')[0])}; changes made without them were not captured."
         return failed("capture triggers", f"missing: {listed(missing)}", remedy)
     if weak:
         remedy = "ALTER TABLE … ENABLE ALWAYS TRIGGER …; earlier changes may not have been captured."
         return failed("capture triggers", f"not ENABLE ALWAYS: {listed(weak)}", remedy)
     return passed("capture triggers", f"{len(rows)} present, all ENABLE ALWAYS")
+
+
+def _installs(source: str) -> str:
+    return f"SELECT frontview.install_triggers('{source}')"
 
 
 def subscriptions(connection: Connection) -> Finding:
@@ -103,7 +115,11 @@ def unique_indexes(connection: Connection) -> Finding:
     """Check that every materialized view can be refreshed concurrently, and that archives have their keys."""
     rows = connection.execute(VIEWS).fetchall()
     if gone := [row[0] for row in rows if not row[1]]:
-        return failed("materialized views", f"missing: {listed(gone)}", "Downgrade and upgrade its migration.")
+        remedy = (
+            "Downgrade and upgrade its migration. If a column went with CASCADE that a declared view read: declare the "
+            "view without it, `frontview plan --write`, `frontview migrate`."
+        )
+        return failed("materialized views", f"missing: {listed(gone)}", remedy)
     if bare := [row[0] for row in rows if not row[3]]:
         remedy = "CREATE UNIQUE INDEX on its key columns; without it, it cannot be refreshed concurrently."
         return failed("materialized views", f"no usable unique index: {listed(bare)}", remedy)

@@ -41,6 +41,7 @@ from web.operators.operator_requests import (
     await_watermark,
     known_views,
     read_task,
+    stored_view,
 )
 from web.operators.operator_state import operator_state
 
@@ -112,10 +113,10 @@ def _add_actions(admin: APIBlueprint) -> None:
     def refresh(parameters: NoParameters, body: RefreshBody) -> Response:
         """Refresh all tiers of a view now; reads are exact without it."""
         with operator_connection(context().worker.engine) as connection:
-            if body.view not in (views := known_views(connection)):
-                raise NotFound(f"There is no such view; there are {', '.join(views)}.")
-            task = ask_refresh(connection, body.view, _asked_by())
-        return _accepted(_task(task) | {"view": body.view}, task=task.task_id, view=body.view)
+            if (view := stored_view(connection, body.view)) is None:
+                raise NotFound(f"There is no such view; there are {', '.join(known_views(connection))}.")
+            task = ask_refresh(connection, view, _asked_by())
+        return _accepted(_task(task) | {"view": view}, task=task.task_id, view=view)
 
 
 def _add_queries(admin: APIBlueprint) -> None:

@@ -1,7 +1,8 @@
 """``/openapi.json`` and ``/docs``: the description of the endpoints, for programs and for people.
 
-Invariant: the page has no script and loads nothing. Swagger UI, the usual choice, cannot run under such a policy: it
-needs inline styles and asks validator.swagger.io by default.
+Invariant: the description has no script and loads nothing. Swagger UI, the usual choice, cannot run under such a
+policy: it needs inline styles and asks validator.swagger.io by default. What a declaration serves is told only to those
+who have a token; a browser, which sends none, gets a shell that signs in and asks again with one.
 """
 
 import base64
@@ -12,12 +13,14 @@ from functools import lru_cache
 from typing import Any, cast
 
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, current_app, render_template_string
+from flask import Response, current_app, render_template_string, request
 
 from views_sql.declaration.served import ServedApplication
 from web.context import context, context_of, settle_caller
+from web.endpoints.admin import PREFIX as ADMIN
+from web.endpoints.shells import Shells
 from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
-from web.http.revalidation import revalidated, revalidated_for_callers
+from web.http.revalidation import for_callers, revalidated, revalidated_for_callers
 from web.http.view_documentation import with_views
 
 APPLICATION_ENDPOINTS = "reads."  # The dashboards of an application that is not declared.
@@ -46,13 +49,13 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ info.title }} API</title>
-<style>{{ style|safe }}</style>
+{% if style %}<style>{{ style|safe }}</style>{% endif %}
 </head>
 <body>
 <h1>{{ info.title }} API</h1>
 <p>{{ info.description }} Version {{ info.version }}. The same for programs:
 <a href="openapi.json">openapi.json</a> (OpenAPI {{ openapi }}).</p>
-<pre>curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/{{ example }}"</pre>
+<pre tabindex="0">curl -H "Authorization: Bearer $TOKEN" "$HOST{{ prefix }}/api/v1/{{ example }}"</pre>
 {% for operation in operations %}
 <h2 id="{{ operation.operationId }}"><code>{{ operation.method }} {{ operation.path }}</code></h2>
 <p>{{ operation.summary }}{% if operation.security %} Needs a bearer token.{% endif %}</p>
@@ -83,7 +86,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def documentation_blueprint() -> APIBlueprint:
+def documentation_blueprint(shells: Shells) -> APIBlueprint:
     """Return the endpoints that describe the others."""
     blueprint = APIBlueprint("documentation", __name__, tag="documentation")
 
@@ -96,7 +99,9 @@ def documentation_blueprint() -> APIBlueprint:
     @blueprint.get("/docs")
     @blueprint.doc(summary="The same, to read", responses=PAGE_RESPONSES)
     def page() -> Response:
-        """Return the OpenAPI document as a page."""
+        """Return the OpenAPI document as a page, or the shell that asks for it with a token."""
+        if context().worker.served is not None and "Authorization" not in request.headers:
+            return for_callers(shells.response("docs"))
         response = Response(_page_text(_app(), _served()), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _POLICY
         return _answer(response)
@@ -137,7 +142,7 @@ def _page_text(app: APIFlask, served: ServedApplication | None) -> str:
     document = json.loads(_document_text(app, served))
     return render_template_string(
         _PAGE,
-        style=_STYLE,
+        style=_STYLE if served is None else "",  # The shell that shows it has styles of its own.
         prefix=context_of(app).settings.url_prefix,
         info=document["info"],
         openapi=document["openapi"],
@@ -147,8 +152,12 @@ def _page_text(app: APIFlask, served: ServedApplication | None) -> str:
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield each operation with its method and path, reads first."""
-    paths = sorted(document["paths"].items(), key=lambda item: (not item[0].startswith("/api/"), item[0]))
-    for path, operations in paths:
+    """Yield each operation with its method and path, reads first, then what operators ask."""
+
+    def place(path: str) -> tuple[bool, bool, str]:
+        return not path.startswith("/api/"), path.startswith(ADMIN), path
+
+    for path in sorted(document["paths"], key=place):
+        operations = document["paths"][path]
         for method, operation in operations.items():
             yield operation | {"method": method.upper(), "path": path}

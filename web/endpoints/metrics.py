@@ -1,7 +1,8 @@
 """``/metrics``: the numbers of all processes of this server, for Prometheus.
 
 Invariant: every process reports the same sums, and no counter ever falls. No token is needed, as for ``/healthz``,
-because the numbers name no user. ``FRONTVIEW_METRICS_ENABLED=false`` turns it off.
+because the numbers name no user, and no database: they are there while it is gone. ``FRONTVIEW_METRICS_ENABLED=false``
+turns it off.
 """
 
 from apiflask import APIBlueprint
@@ -9,7 +10,6 @@ from flask import Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from models.errors import FrontviewError
 from web.context import context
 from web.http.openapi import METRICS_RESPONSES
 from web.http.problems import Problem
@@ -27,11 +27,8 @@ def metrics_blueprint() -> APIBlueprint:
         """Return the numbers of all processes of this server."""
         if not context().settings.metrics_enabled:
             raise Problem(404, detail="There is nothing at this address.")
-        try:
-            server = context().worker.server_numbers()
-        except FrontviewError as error:  # It is not configured yet and has counted nothing.
-            raise Problem(503, detail="This process has not started.", headers={"Retry-After": "2"}) from error
-        response = Response(exposition(server), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        numbers = exposition(context().worker.server_numbers())
+        response = Response(numbers, content_type=CONTENT_TYPE_PLAIN_0_0_4)
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -1,14 +1,20 @@
 """How an endpoint answers a read: the caller, the read path, the response, and what the front layer may remember."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
+from models.database_errors import may_come_from_a_change
+from models.errors import DatabaseUnavailable, FrontviewError
 from models.user_key import UserKey
 from web.context import ANSWERED, Answered, context, settle_caller
 from web.http.answers import read_policy, read_response
 from web.request_hooks import elapsed_ms, rule_of_request
+
+if TYPE_CHECKING:
+    from web.process.installed_application import Serving
 
 
 def authenticate() -> None:
@@ -16,17 +22,36 @@ def authenticate() -> None:
     g.caller = settle_caller()
 
 
-def answer_read(dashboard: str, user_id: UserKey | None, arguments: Mapping[str, Any]) -> Response:
+def answer_by(respond: "Callable[[Serving], Response]") -> Response:
+    """Return what ``respond`` returns by the application as it is served now.
+
+    If it fails because another declaration has become active meanwhile, it is asked again, by that one.
+    """
+    worker = context().worker
+    serving = worker.serving
+    try:
+        return respond(serving)
+    except FrontviewError as error:
+        newer = serving
+        if may_come_from_a_change(error):
+            with suppress(DatabaseUnavailable):  # Then the first error says more.
+                newer = worker.reread()
+        if newer is serving:
+            raise
+    return respond(newer)
+
+
+def answer_read(serving: "Serving", dashboard: str, user_id: UserKey | None, arguments: Mapping[str, Any]) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller.
 
     :param user_id: whose data; None: the caller's.
     """
     whose = g.caller.subject(user_id)
-    read_path = context().worker.read_path
+    read_path = serving.read_path
     reading = read_path.read(dashboard, whose, arguments, read_policy(request.headers))
     g.source = reading.source
     if (rule := rule_of_request()) is not None:
         key = read_path.key(dashboard, whose, arguments)
         context().worker.latency.belongs(rule, key.region)
-        request.environ[ANSWERED] = Answered(key, rule)
+        request.environ[ANSWERED] = Answered(key, rule, g.caller)
     return read_response(reading, request.headers, elapsed_ms())

@@ -6,16 +6,22 @@ host is in it. Dimensions and measures are in the order in which they are declar
 
 from typing import Any
 
+from models.user_key import UserKind
 from views_sql.declaration.served import ServedApplication, ServedView
 
 
-def described(application: ServedApplication) -> dict[str, Any]:
-    """Return the description as a JSON object."""
+def described(application: ServedApplication | None, kind: UserKind) -> dict[str, Any]:
+    """Return the description as a JSON object.
+
+    :param application: None: the bundled application, which is not declared and has no views to describe.
+    :param kind: what the application's user keys are.
+    """
+    views = () if application is None else application.views
     return {
-        "declaration": application.fingerprint,
-        "user": {"key": application.key_kind, "zone": application.zone},
-        "views": {view.name: _view(view) for view in application.views},
-        "regions": sorted({view.region for view in application.views}),
+        "declaration": None if application is None else application.fingerprint,
+        "user": {"key": kind.name, "zone": None if application is None else application.zone},
+        "views": {view.name: _view(view) for view in views},
+        "regions": sorted({view.region for view in views}),
     }
 
 

@@ -91,6 +91,7 @@ READ_RESPONSES: Responses = {
     500: DEFECT,
     503: UNAVAILABLE,
 }
+TOKEN_RESPONSES: Responses = {status: READ_RESPONSES[status] for status in (401, 429, 503)}
 _JSON_OBJECT = {"application/json": {"schema": {"type": "object"}}}
 HEALTH_RESPONSES: Responses = {
     200: {"description": "Alive.", "headers": REQUEST_ID, "content": _JSON_OBJECT},
@@ -104,7 +105,6 @@ METRICS_RESPONSES: Responses = {
     },
     404: problem("Metrics are switched off.", 404),
     405: NOT_ALLOWED,
-    503: problem("This process has not started.", 503, headers=RETRY_AFTER),
 }
 DOCUMENT_RESPONSES: Responses = {
     200: {"description": "The OpenAPI 3.1 document.", "headers": REQUEST_ID, "content": _JSON_OBJECT},
@@ -238,7 +238,9 @@ def _request_headers(responses: dict[str, Any]) -> tuple[tuple[str, str, str], .
     """Return the request headers that an operation with these responses uses."""
     if EVENT_STREAM in responses.get("200", {}).get("content", {}):
         return _STREAM_REQUEST_HEADERS
-    return REQUEST_HEADERS if "304" in responses else ()
+    if "304" not in responses:
+        return ()
+    return REQUEST_HEADERS if "Cache-Status" in responses["200"]["headers"] else REQUEST_HEADERS[:1]
 
 
 def _parameters(found: list[dict[str, Any]], headers: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:

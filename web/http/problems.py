@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from models.database_errors import LACKS_A_RIGHT
 from models.errors import (
     DatabaseUnavailable,
+    DeclarationChanging,
     DeclarationNewer,
     FrontviewError,
     InvalidParameters,
@@ -29,6 +30,7 @@ from models.logs import logger
 MIMETYPE = "application/problem+json"
 LONGEST_INSTANCE = 200
 RETRY_DATABASE_SECONDS = 2
+RETRY_CHANGE_SECONDS = 1
 RETRY_MIGRATION_SECONDS = 10
 
 Fault = dict[str, str]  # {"in": "query" | "path" | "body", "field": name, "detail": sentence}
@@ -104,10 +106,10 @@ def translate(error: Exception) -> Problem:
             return Problem(404, "not-found", error.detail)
         case InvalidParameters():
             return invalid_parameters([{"in": "query", "field": error.field, "detail": error.detail}])
-        case NotMigrated() | NotInstalled() | DeclarationNewer() | DatabaseUnavailable() | StatementFailed():
-            return _translate_database(error)
         case HTTPException():
             return _translate_http(error)
+        case FrontviewError():
+            return _translate_database(error)
     return _defect()
 
 
@@ -116,19 +118,33 @@ def _defect() -> Problem:
 
 
 def _translate_database(error: FrontviewError) -> Problem:
-    if isinstance(error, NotMigrated):
-        detail = "The database lacks Frontview's current schema; its operator must migrate it."
-        return unavailable("not-migrated", detail, RETRY_MIGRATION_SECONDS)
-    if isinstance(error, NotInstalled | DeclarationNewer):
-        kind = "not-installed" if isinstance(error, NotInstalled) else "declaration-newer"
-        return unavailable(kind, str(error), RETRY_MIGRATION_SECONDS)
     if isinstance(error, StatementFailed):
         if error.sqlstate != LACKS_A_RIGHT:
             return _defect()
         detail = "The web server's role may not do this in the database; `frontview doctor` says what it lacks."
         return Problem(500, "not-permitted", detail)
-    detail = "The database cannot be read at the moment."
-    return unavailable("database-unavailable", detail, RETRY_DATABASE_SECONDS)
+    for kind, (name, told, retry_seconds) in _UNAVAILABLE.items():
+        if isinstance(error, kind):
+            return unavailable(name, told or str(error), retry_seconds)
+    return _defect()
+
+
+# What clients read where an error heals: its kind, a sentence (None: the error's own), and when to try again.
+_UNAVAILABLE: dict[type[FrontviewError], tuple[str, str | None, int]] = {
+    NotMigrated: (
+        "not-migrated",
+        "The database lacks Frontview's current schema; its operator must migrate it.",
+        RETRY_MIGRATION_SECONDS,
+    ),
+    NotInstalled: ("not-installed", None, RETRY_MIGRATION_SECONDS),
+    DeclarationNewer: ("declaration-newer", None, RETRY_MIGRATION_SECONDS),
+    DeclarationChanging: ("declaration-changing", None, RETRY_CHANGE_SECONDS),
+    DatabaseUnavailable: (
+        "database-unavailable",
+        "The database cannot be read at the moment.",
+        RETRY_DATABASE_SECONDS,
+    ),
+}
 
 
 def _translate_http(error: HTTPException) -> Problem:
@@ -143,7 +159,7 @@ def _translate_http(error: HTTPException) -> Problem:
 
 _DETAILS = {
     400: "The request cannot be understood.",
-    404: "There is nothing at this address.",
+    404: "There is nothing at this address; /openapi.json says what there is.",
     405: "This address does not support that method; Allow lists those it does.",
     413: "The request's body is too large.",
     415: "The request's body has a type that is not supported here.",

@@ -17,7 +17,11 @@ def revalidated(response: Response) -> Response:
 
 def revalidated_for_callers(response: Response) -> Response:
     """Return the same of an answer that only those who have a token may see."""
-    answered = revalidated(response)
-    answered.headers["Cache-Control"] = "private, no-cache"
-    answered.headers["Vary"] = "Authorization"
-    return answered
+    return for_callers(revalidated(response))
+
+
+def for_callers(response: Response) -> Response:
+    """Return ``response`` marked as one that depends on the caller's token, which no shared cache may keep."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization"
+    return response

@@ -6,18 +6,14 @@ values.
 
 from typing import Any
 
-from views_sql.declaration.served import ServedApplication, ServedMeasure, ServedView
+from views_sql.declaration.served import LONGEST_USER_NAME, ServedApplication, ServedMeasure, ServedView
 from web.http.filter_values import filter_kind
 from web.http.openapi import (
     BEARER,
-    CHALLENGE,
-    DOCUMENT_RESPONSES,
     READ_RESPONSES,
     REQUEST_HEADERS,
-    RETRY_AFTER,
-    UNAVAILABLE,
+    TOKEN_RESPONSES,
     header_parameters,
-    problem,
 )
 from web.http.user_keys import describe_user_keys, user_kind
 from web.http.view_parameters import GRANULARITIES, ViewParameter, parameters_of
@@ -27,11 +23,6 @@ _DATE = {"type": "string", "format": "date"}
 _TIME = {"type": "string", "format": "date-time"}
 _NUMBERS = ("smallint", "integer", "bigint")
 _SECURITY: list[dict[str, list[str]]] = [{BEARER: []}]
-_NEEDS_TOKEN = {
-    "401": problem("No token, or one that does not verify.", 401, "invalid-token", headers=CHALLENGE),
-    "429": problem("Too many requests of this user.", 429, "too-many-requests", headers=RETRY_AFTER),
-    "503": UNAVAILABLE,
-}
 _META = {
     "type": "object",
     "description": "Where the data came from, and how old it is.",
@@ -48,9 +39,13 @@ _META = {
             "required": ["id", "name", "zone", "today"],
             "properties": {
                 "id": {"type": ["integer", "string"]},
-                "name": {"type": ["string", "null"]},
-                "zone": _TEXT,
-                "today": _DATE,
+                "name": {
+                    "type": ["string", "null"],
+                    "maxLength": LONGEST_USER_NAME,
+                    "description": "As [user].name says; null where none is declared, or the user has none.",
+                },
+                "zone": _TEXT | {"description": "Whose days are counted."},
+                "today": _DATE | {"description": "The day in that zone when the answer was computed."},
             },
         },
         "live": {"type": "array", "items": _TEXT, "description": "Measures computed from base rows."},
@@ -68,26 +63,13 @@ def with_views(document: dict[str, Any], application: ServedApplication, replace
     paths = {path: item for path, item in document["paths"].items() if path not in replaced}
     for path in ("/openapi.json", "/docs"):
         get = paths[path]["get"]
-        paths[path] = {"get": get | {"security": _SECURITY, "responses": get["responses"] | _NEEDS_TOKEN}}
-    paths["/api/v1/application"] = {"get": _application_operation()}
+        responses = get["responses"] | _by_status(TOKEN_RESPONSES)
+        paths[path] = {"get": get | {"security": _SECURITY, "responses": responses}}
     views = {f"/api/v1/view/{view.name}": {"get": _operation(view)} for view in application.views}
     describe_user_keys(views, user_kind())
     paths |= views
     schemas = document["components"]["schemas"] | {"ViewMeta": _META}
     return document | {"paths": paths, "components": document["components"] | {"schemas": schemas}}
-
-
-def _application_operation() -> dict[str, Any]:
-    responses = _by_status(DOCUMENT_RESPONSES) | _NEEDS_TOKEN
-    responses["200"] = responses["200"] | {"description": "Views, dimensions and measures with labels and units."}
-    return {
-        "operationId": "views_application",
-        "tags": ["views"],
-        "summary": "What the application serves",
-        "security": _SECURITY,
-        "parameters": header_parameters(REQUEST_HEADERS[:1]),
-        "responses": responses,
-    }
 
 
 def _operation(view: ServedView) -> dict[str, Any]:

@@ -83,7 +83,7 @@ _USER = ViewParameter("user_id", parse_user, "Whose data; for admins only. Defau
 
 
 def _of_days(view: ServedView) -> Iterator[ViewParameter]:
-    zone = f"in the time zone {view.zone}"
+    zone = f"in the time zone {view.zone}" if view.zone else "in the user's time zone"
     default = f"Default: {view.default_days - 1} days before `to`."
     yield ViewParameter("from", parse_date, f"First day, {zone}. {default}", _DATE)
     yield ViewParameter("to", parse_date, f"Last day, {zone}. Default: today.", _DATE)

@@ -16,6 +16,8 @@ from pydantic import Field
 
 from models.connection import Connection
 from models.user_key import UserKey, in_order
+from views_sql.generation.stored_columns import view_name
+from views_sql.operations.database import active_declaration
 from web.operators.system_state import read_rows
 
 # A unique index over the argument finds tasks that already wait, and a row of an index holds at most 2,700 bytes.
@@ -128,6 +130,17 @@ def read_task(connection: Connection, task_id: int) -> OperatorTask | None:
     """Return a task; None: there is no task of that id, or it has been deleted since it ended."""
     found = read_rows(connection, OperatorTask, TASK, task_id)
     return found[0] if found else None
+
+
+def stored_view(connection: Connection, name: str) -> str | None:
+    """Return the name under which a view is stored, given that or the one that the project declares; None: no view.
+
+    The stored name of a declared view ends in the number of the declaration that made it.
+    """
+    installed = active_declaration(connection)
+    declared = installed.view(name) if installed else None
+    known = name if declared is None else view_name(declared.proven, declared.number)
+    return known if known in known_views(connection) else None
 
 
 def known_views(connection: Connection) -> list[str]:

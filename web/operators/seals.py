@@ -12,6 +12,7 @@ from psycopg import sql
 
 from models.connection import Connection
 from models.errors import FrontviewError
+from views_sql.operations.user_places import USER_PLACES
 from web.operators.system_state import read_rows
 
 STATE: LiteralString = """
@@ -65,11 +66,13 @@ WHERE v.view = %s AND v.tier = 'archive' AND c.day_column IS NOT NULL ORDER BY n
 SEALED: LiteralString = """
 SELECT v.view FROM frontview.view_state v WHERE v.tier = 'archive' AND v.first_day > '-infinity' ORDER BY v.view
 """
-PLACES: LiteralString = """
-SELECT DISTINCT n.nspname, c.relname, s.user_column
-FROM frontview.source s JOIN pg_class c ON c.oid = s.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-ORDER BY n.nspname, c.relname
-"""
+PLACES: LiteralString = f"""
+SELECT DISTINCT t.nspname || '.' || h.relname, n.nspname, c.relname, s.user_column
+FROM ({USER_PLACES}) s
+JOIN pg_class h ON h.oid = s.captured JOIN pg_namespace t ON t.oid = h.relnamespace
+JOIN pg_class c ON c.oid = s.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+ORDER BY 1
+"""  # noqa: S608  # nosec B608  # a constant
 HAS_ROWS: LiteralString = "SELECT EXISTS (SELECT FROM {} WHERE {} = %s::text::frontview.user_key)"
 
 
@@ -140,14 +143,14 @@ def sealed_views(connection: Connection) -> list[str]:
 
 
 def tables_with_rows_of(connection: Connection, user: str) -> list[str]:
-    """Return the captured tables that have rows of a user.
+    """Return the captured tables that have rows of a user; of a declared view's table, rows that the view counts.
 
     :param user: the user key as text.
     """
-    found = []
-    for schema, table, column in connection.execute(PLACES).fetchall():
-        query = sql.SQL(HAS_ROWS).format(sql.Identifier(schema, table), sql.Identifier(column))
+    found = dict[str, None]()
+    for table, schema, relation, column in connection.execute(PLACES, ()).fetchall():
+        query = sql.SQL(HAS_ROWS).format(sql.Identifier(schema, relation), sql.Identifier(column))
         row = connection.execute(query, (user,)).fetchone()
         if row is not None and row[0]:
-            found.append(f"{schema}.{table}")
-    return found
+            found[table] = None
+    return list(found)

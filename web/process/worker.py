@@ -8,11 +8,12 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
+from models.connection import Connection
 from models.deadlines import Deadlines
 from models.embedded import database_url, direct_url, reads_through_pooler
 from models.engine import limit_use, make_engine, open_connections
@@ -22,13 +23,18 @@ from models.settings import Settings
 from models.user_key import UserKind
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.limits import region_limits
+from refresher.front_cache.limits import limits_of_another, region_limits
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
+from views_sql.operations.catalog import CatalogLoader
+from views_sql.operations.database import active_stamp
+from web.auth.claims import SUBJECT
 from web.background import Background, has_free_connection
+from web.operators.operator_connection import operator_connection
 from web.process.event_hub import EventHub
-from web.process.installed_application import CatalogLoader
+from web.process.installed_application import InstalledApplication, Serving
 from web.process.installed_kind import InstalledKind
+from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.history import History, counters_of
 from web.telemetry.latency import Latency
@@ -87,6 +93,16 @@ def _engine_of(settings: Settings) -> Engine:
     )
 
 
+def _read(engine: Engine, load: CatalogLoader) -> tuple[Catalog, str | None]:
+    """Return the installed application and the stamp of its declaration.
+
+    :raises FrontviewError: it cannot be read.
+    """
+    with operator_connection(engine) as connection:
+        stamp = active_stamp(connection)  # First, so that no later change is missed.
+        return load(connection), stamp
+
+
 class _Running:
     """The parts of a started worker."""
 
@@ -94,22 +110,27 @@ class _Running:
         self,
         settings: Settings,
         engine: Engine,
-        catalog: Catalog,
-        statistics: Callable[[], WorkerStatistics],
+        catalog: Catalog | CatalogLoader,
         report: Callable[[], WorkerReport],
     ) -> None:
-        self.numbers = SharedNumbers(statistics, settings.metrics_dir)
-        self.engine, self.catalog = engine, catalog
+        """Make the parts, and read the application.
+
+        :raises FrontviewError: it cannot be read.
+        """
+        load = None if isinstance(catalog, Catalog) else catalog
+        first, stamp = (catalog, None) if isinstance(catalog, Catalog) else _read(engine, catalog)
+        self.engine, self._regions = engine, settings.regions
         self.deadlines = Deadlines()
         # PostgreSQL's own timeout comes first if its answer reaches this process.
         limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
-        limits = region_limits(catalog.regions, settings.regions)
-        self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds)
+        limits = region_limits(first.regions, settings.regions)
+        self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds, declaration=first.declaration)
         self.event_hub = EventHub(settings.event_streams, settings.event_streams_per_user)
         self.follower = FeedFollower(
             direct_url(settings),
             self.cache,
             poll_seconds=settings.poll_seconds,
+            on_declaration=self._follow,
             on_applied=self.event_hub.applied,
             deadlines=self.deadlines,
         )
@@ -119,7 +140,7 @@ class _Running:
         self.read_path = ReadPath(
             self.engine,
             self.cache,
-            catalog,
+            first,
             statement_timeout_seconds=settings.statement_timeout_seconds,
             stale_if_error_seconds=settings.stale_if_error_seconds,
             admission=admitted(settings.pool_size),
@@ -128,10 +149,16 @@ class _Running:
             on_answered=self.accesses.note,
         )
         self.reporter = AccessReporter(self.engine, self.accesses, self.deadlines)
-        self._plan = WarmPlan(self.engine, catalog)
+        self.application = InstalledApplication(
+            Serving(first, self.read_path, WarmPlan(engine, first)),
+            stamp,
+            load,
+            serve=self._serve,
+            withdraw=lambda: self.cache.renew(None, ()),
+        )
         self.warmer = Warmer(
             self.cache,
-            self.read_path.warm,
+            self._warm,
             self._read_plan,
             warming_policy(settings),
             stopping=lambda: self._warming.stopping,
@@ -161,14 +188,33 @@ class _Running:
         self.reporter.thread.start()
         self._warming.start()
 
+    def _serve(self, catalog: Catalog) -> Serving:
+        """Make the front cache that of another catalog, and return what requests under it work with."""
+        self.cache.renew(catalog.declaration, limits_of_another(catalog.regions, self._regions))
+        return Serving(catalog, self.read_path.of(catalog), WarmPlan(self.engine, catalog))
+
+    def _follow(self, connection: Connection, stamp: str | None) -> None:
+        self.application.follow(connection, stamp)
+
+    def _warm(self, wanted: Sequence[WantedFill]) -> list[str]:
+        return self.application.serving.read_path.warm(wanted)
+
+    def reread(self) -> Serving:
+        """Return what serves the declaration that is active now.
+
+        :raises FrontviewError: it cannot be read, or not be served.
+        """
+        with operator_connection(self.engine) as connection:
+            self.application.reread(connection)
+        return self.application.serving
+
     def _read_plan(self) -> list[Planned] | None:
-        return self._plan.read() if has_free_connection(self.engine) else None
+        return self.application.serving.plan.read() if has_free_connection(self.engine) else None
 
     def stop(self) -> None:
         """Stop the threads and close the idle connections."""
         self._stopping.set()
         self.event_hub.stop()
-        self.numbers.stop()
         threads = (self.reports.thread, self._warming, self.reporter.thread)
         for thread in threads:
             thread.ask_to_stop()
@@ -188,7 +234,8 @@ class _Running:
 class Worker:
     """The parts of Frontview that run in one web process.
 
-    :param catalog: what the application declares, or what reads it from the database when the worker starts.
+    :param catalog: what the application declares, or what reads it from the database when the worker starts and when
+        another declaration is active.
     :param on_engine: called with the engine of each process before it connects.
     :param key_statistics: returns what the verification of tokens counts about its keys.
     :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
@@ -208,6 +255,9 @@ class Worker:
         self._settings, self._catalog = settings, catalog
         self._lock = threading.Lock()
         self._running: _Running | None = None
+        self._made_at = time.time()
+        self._numbers: SharedNumbers | None = None
+        self._numbers_lock = threading.Lock()
         self.latency = Latency()
         self._inherited: list[_Running] = []
         forget = weakref.WeakMethod(self._forget_inherited)
@@ -219,13 +269,15 @@ class Worker:
         :raises ConfigurationError: no database is configured and none can be embedded.
         :raises FrontviewError: the application has to be read from the database, and cannot be.
         """
-        self._started()
+        self._started().application.serving  # noqa: B018  raises where it cannot be served any more
 
     def stop(self) -> None:
         """Stop the threads and close the idle connections.
 
         Requests that still run are answered: without a feed the cache is soon untrusted, and reads are exact.
         """
+        if self._numbers is not None:
+            self._numbers.stop()
         running = self._running
         if running is not None:
             running.stop()
@@ -264,23 +316,46 @@ class Worker:
         return self._started().event_hub
 
     @property
+    def serving(self) -> Serving:
+        """What a request works with, all of one declaration.
+
+        :raises FrontviewError: the application was not read yet, or the active declaration cannot be served.
+        """
+        return self._started().application.serving
+
+    def reread(self) -> Serving:
+        """Return what serves the declaration that is active now, which it asks the database.
+
+        :raises FrontviewError: it cannot be read, or not be served.
+        """
+        return self._started().reread()
+
+    @property
     def read_path(self) -> ReadPath:
         """The path that answers reads."""
-        return self._started().read_path
+        return self.serving.read_path
 
     @property
     def served(self) -> ServedApplication | None:
         """What the installed declaration serves; None: the application's own dashboards."""
-        return self._started().catalog.served
+        return self.serving.served
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The names of the regions of the front cache."""
-        return tuple(region.name for region in self._started().catalog.regions)
+        return self.serving.regions
 
     def statistics(self) -> WorkerStatistics:
         """Return everything that this process counts; each call also records it in the history."""
-        parts = self._started()
+        parts = self._running
+        if parts is None:  # It has not reached the database yet.
+            return WorkerStatistics(
+                pid=os.getpid(),
+                started_at=self._made_at,
+                latency=self.latency.statistics(),
+                process=process_statistics(),
+                keys=self._key_statistics(),
+            )
         statistics = WorkerStatistics(
             pid=os.getpid(),
             started_at=parts.started_at,
@@ -304,11 +379,16 @@ class Worker:
         return WorkerReport(self.statistics(), self._started().history.statistics())
 
     def server_numbers(self) -> ServerNumbers:
-        """Return the metrics of all processes of this server.
+        """Return the metrics of all processes of this server, also before this one has reached the database."""
+        return self._own_numbers().of_server()
 
-        :raises ConfigurationError: as for :meth:`ensure_started`.
-        """
-        return self._started().numbers.of_server()
+    def _own_numbers(self) -> SharedNumbers:
+        with self._numbers_lock:
+            if self._numbers is None:
+                self._numbers = SharedNumbers(self.statistics, self._settings.metrics_dir)
+                self._numbers.open()
+                self._numbers.start()
+            return self._numbers
 
     def _started(self) -> _Running:
         running = self._running
@@ -321,24 +401,25 @@ class Worker:
                 engine = _engine_of(self._settings)
                 if self._on_engine is not None:
                     self._on_engine(engine)
-                running = _Running(self._settings, engine, self._read_catalog(engine), self.statistics, self.report)
-                running.start()
-                if self._settings.metrics_enabled:
-                    running.numbers.open()  # Before any request can ask for them.
-                self._running = running
-                running.numbers.start()  # Its thread asks for statistics, which only a started worker has.
+                self._running = self._made(engine)
             return self._running
         finally:
             self._lock.release()
 
-    def _read_catalog(self, engine: Engine) -> Catalog:
-        if isinstance(self._catalog, Catalog):
-            return self._catalog
+    def _made(self, engine: Engine) -> _Running:
+        """Return the parts, started.
+
+        :raises FrontviewError: the application cannot be read.
+        """
         try:
-            return self._catalog(engine)
+            running = _Running(self._settings, engine, self._catalog, self.report)
         except FrontviewError:
             engine.dispose()
             raise
+        running.start()
+        if self._settings.metrics_enabled:
+            self._own_numbers()  # Before any request can ask for them.
+        return running
 
     def claim(self) -> str:
         """Return the claim of a token that holds the user's key.
@@ -346,14 +427,14 @@ class Worker:
         :raises FrontviewError: as :meth:`ensure_started`.
         """
         served = self.served
-        return "sub" if served is None else served.claim
+        return SUBJECT if served is None else served.claim
 
     def _forget_inherited(self) -> None:
         """Start again in a forked child: the inherited lock may be held, and the connections belong to the parent.
 
         The inherited parts are kept unused, because their garbage collection would write to the parent's connections.
         """
-        self._lock = threading.Lock()
+        self._lock, self._numbers_lock, self._numbers = threading.Lock(), threading.Lock(), None
         self.latency.forget()
         if self._running is not None:
             self._inherited.append(self._running)

@@ -67,7 +67,11 @@ class BackgroundFills:
         """Return the outcome if the answer need not or cannot be computed, or None."""
         key = wanted.key
         dashboard = self._dashboards.get(key.dashboard)
-        if dashboard is None or dashboard.region != key.region or len(dashboard.arguments) != len(key.arguments):
+        if dashboard is None or (dashboard.region, dashboard.declaration, len(dashboard.arguments)) != (
+            key.region,
+            key.declaration,
+            len(key.arguments),
+        ):
             return "failed"
         if wanted.reason != RENEWAL and self._cache.holds(key):
             return "held"

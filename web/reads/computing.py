@@ -145,7 +145,7 @@ class Computing:
         """Return the result of ``fill``, which then also the cache and the waiting requests have.
 
         :param begin_by: until when to wait for a connection.
-        :raises NotFound: there is no such user, or nothing of that kind for the user.
+        :raises NotFound: there is no such user, or nothing for the user that the arguments name.
         :raises FrontviewError: as :meth:`ExactReads.ask` does.
         """
         try:
@@ -188,7 +188,7 @@ class Computing:
             database_ms=answer.database_ms,
         )
         if fill.result is None:
-            raise NotFound("There is nothing of that kind for this user.")
+            raise NotFound(f"There is no user {fill.key.user}: the application's table of users has no such key.")
         return fill.result
 
 
@@ -205,17 +205,18 @@ def make_entry(
     days = answer.first_day, answer.last_day
     dated = answer.valid_seconds is not None
     seen = answer.epoch, answer.source, answer.patched_days
-    question = _question(dashboard, key.arguments, *days, dated, *seen, answer.today)
+    question = _question(dashboard, key.arguments, *days, dated, *seen, (answer.zone, answer.today))
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
         key._replace(arguments=question.arguments),
         data if len(data) < compress_from_bytes else compressed(data),
         question,
-        make_digest(key, question.parameters, data),
+        make_digest(key, question.parameters, data, answer.user_name),
         answer.drain_id,
         began=answer.sent,
         expires=answer.sent + lifetime,
         calculated_at=answer.calculated_at,
+        user_name=answer.user_name,
     )
 
 
@@ -229,7 +230,7 @@ def _question(
     epoch: int,
     computed_by: str,
     patched_days: int,
-    today: date | None = None,
+    shown: tuple[str | None, date | None] = (None, None),
 ) -> Question:
     """Return what entries with these facts have in common: the same object for all of them while it is in use."""
     given = dict(zip(dashboard.arguments, arguments, strict=True))
@@ -246,8 +247,7 @@ def _question(
         dashboard.sources(given, dated),
         first_day,
         last_day,
-        dashboard.zone,
-        today,
+        *shown,
         dashboard.live(given),
     )
 
@@ -267,12 +267,14 @@ def resolved_parameters(
     return resolved
 
 
-def make_digest(key: EntryKey, parameters: str, data: bytes) -> bytes:
-    """Return the digest for an answer's ``ETag``, made of user, question and data, but not of the watermark.
+def make_digest(key: EntryKey, parameters: str, data: bytes, user_name: str | None = None) -> bytes:
+    """Return the digest for an answer's ``ETag``, made of user, question, what declares it, and data, but not of the
+    watermark.
 
     :param parameters: as they were resolved, a JSON object as text.
     """
-    digest = hashlib.blake2b(json.dumps([str(key.user), key.dashboard, parameters]).encode(), digest_size=12)
+    question = [str(key.user), key.declaration, key.dashboard, parameters, user_name]
+    digest = hashlib.blake2b(json.dumps(question).encode(), digest_size=12)
     digest.update(b"\0")
     digest.update(data)
     return digest.digest()

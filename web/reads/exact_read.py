@@ -35,10 +35,12 @@ SELECT
     {{place}} AS place, a.body, a.epoch, a.drain_id, a.source,
     COALESCE(a.patched_days, 0) AS patched_days, COALESCE(a.undrained, TRUE) AS undrained,
     {python_day("a.first_day")} AS first_day, {python_day("a.last_day")} AS last_day,
-    EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds, {{today}} AS today
-FROM {{function}}({{parameters}}) a
+    EXTRACT(EPOCH FROM a.valid_until - clock_timestamp())::float8 AS valid_seconds, {{shown}}
+FROM {{function}}({{parameters}}) a{{of_user}}
 """  # noqa: S608  constant names of columns # nosec B608
-_TODAY = "(now() AT TIME ZONE %s)::date"
+_SHOWS_NOTHING = "NULL::date AS today, NULL AS zone, NULL AS user_name"
+_SHOWN = "u.today, u.zone, u.name AS user_name"
+_SHOWN_OF_ZONE = "(now() AT TIME ZONE %s)::date AS today, %s AS zone, u.name AS user_name"
 
 
 class ReadQuestion(NamedTuple):
@@ -53,9 +55,10 @@ class ReadQuestion(NamedTuple):
 class Answer:
     """What one statement returned.
 
-    :param body: JSON of the data; None: there is nothing of that kind for this user.
+    :param body: JSON of the data; None: there is no such user, or nothing for the user that the arguments name.
     :param valid_seconds: until the user's day ends by the database's clock; None: the answer does not depend on today.
-    :param today: the day in the dashboard's zone, if it has one.
+    :param today: the day in ``zone``, which is the one that the answer shows with ``user_name``, the user's name;
+        all None where the answer shows nothing of its user.
     :param sent: monotonic time, and ``calculated_at`` Unix time, just before the statement was sent.
     """
 
@@ -72,6 +75,8 @@ class Answer:
     calculated_at: float
     database_ms: float
     today: date | None = None
+    zone: str | None = None
+    user_name: str | None = None
 
 
 class ExactReads:
@@ -198,10 +203,19 @@ def statement_of(questions: Sequence[ReadQuestion], base: bool) -> tuple[str, tu
     for place, (dashboard, user, arguments) in enumerate(questions):
         given = (user, *(list(it) if isinstance(it, tuple) else it for it in arguments), base)
         parameters = ", ".join(["%s"] * len(given))
-        today, zone = ("NULL::date", ()) if dashboard.zone is None else (_TODAY, (dashboard.zone,))
-        parts.append(_STATEMENT.format(place=place, function=dashboard.function, parameters=parameters, today=today))
-        values += [*zone, *given]
+        shown, zones = _shown(dashboard)
+        of_user = "" if dashboard.shown is None else f", {dashboard.shown}(%s) u"
+        names = {"function": dashboard.function, "parameters": parameters, "shown": shown, "of_user": of_user}
+        parts.append(_STATEMENT.format(place=place, **names))
+        values += [*zones, *given, *([user] if of_user else [])]
     return "UNION ALL".join(parts), tuple(values)
+
+
+def _shown(dashboard: Dashboard) -> tuple[str, tuple[str, ...]]:
+    """Return the columns of what an answer shows of its user, and the values of their parameters."""
+    if dashboard.shown is None:
+        return _SHOWS_NOTHING, ()
+    return (_SHOWN, ()) if dashboard.zone is None else (_SHOWN_OF_ZONE, (dashboard.zone, dashboard.zone))
 
 
 def _answer(row: Mapping[Any, Any], sent: float, calculated_at: float, milliseconds: float) -> Answer:

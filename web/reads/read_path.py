@@ -9,6 +9,7 @@ request computes what a running computation will answer for it, and every wait f
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +128,7 @@ def _reading(
 def _more(entry: Entry) -> str:
     """Return the members of ``meta`` about the user and the measures, of an answer that says what day it is."""
     question = entry.question
-    user = {"id": entry.key.user, "name": None, "zone": question.zone, "today": str(question.today)}
+    user = {"id": entry.key.user, "name": entry.user_name, "zone": question.zone, "today": str(question.today)}
     return f',"user":{json.dumps(user)},"live":{json.dumps(question.live)}'
 
 
@@ -170,7 +171,6 @@ class ReadPath:
     ) -> None:
         self.monotonic, self._cache, self._on_answered = monotonic, cache, on_answered
         self._counter = EventCounter()
-        self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
         seconds = statement_timeout_seconds
         self.admission = Admission(admission, patience_seconds=seconds, database_answers=database_answers)
         reads = ExactReads(
@@ -182,12 +182,22 @@ class ReadPath:
             database_answers=database_answers,
         )
         self._computing = Computing(reads, cache, compress_from_bytes)
-        self._background = BackgroundFills(
-            cache, self._computing, self.admission, self._dashboards, self._counter, monotonic=monotonic
-        )
+        self._answer_dashboards_of(catalog)
         self._patience_seconds = seconds
         self._wait_seconds = 2 * seconds + 5  # The other request may have waited before its statement began.
         self._stale_if_error_seconds = stale_if_error_seconds
+
+    def of(self, catalog: Catalog) -> "ReadPath":
+        """Return the read path of another catalog, which shares everything else with this one: places and counters."""
+        other = copy(self)
+        other._answer_dashboards_of(catalog)
+        return other
+
+    def _answer_dashboards_of(self, catalog: Catalog) -> None:
+        self._dashboards = {dashboard.name: dashboard for dashboard in catalog.dashboards}
+        self._background = BackgroundFills(
+            self._cache, self._computing, self.admission, self._dashboards, self._counter, monotonic=self.monotonic
+        )
 
     def read(
         self,
@@ -199,10 +209,11 @@ class ReadPath:
         """Return the answer of ``dashboard`` for one user.
 
         :param parameters: by the names in ``Dashboard.arguments``; missing ones are None.
-        :raises NotFound: there is no such user, or nothing of that kind for the user.
+        :raises NotFound: there is no such user, or nothing for the user that the parameters name.
         :raises InvalidParameters: the database refuses them.
         :raises DatabaseUnavailable: the database is gone or too slow, and nothing older was allowed.
         :raises NotMigrated: the database lacks the dashboard's function, because its schema is older.
+        :raises DeclarationChanging: it lacks what an installed declaration has.
         :raises StatementFailed: the dashboard's function has a defect, which no older answer hides.
         """
         reading = self._read(dashboard, user_id, parameters, policy)
@@ -231,7 +242,8 @@ class ReadPath:
     def key(self, dashboard: str, user_id: UserKey, parameters: Mapping[str, Any]) -> EntryKey:
         """Return the key under which the front cache keeps that answer."""
         declared = self._dashboards[dashboard]
-        return EntryKey(declared.region, user_id, dashboard, tuple(map(parameters.get, declared.arguments)))
+        arguments = tuple(map(parameters.get, declared.arguments))
+        return EntryKey(declared.region, user_id, dashboard, arguments, declared.declaration)
 
     def hit(self, key: EntryKey, arrived: float) -> Entry | None:
         """Return the front cache's answer to a plain request that arrived then, or None; computes nothing.

@@ -6,7 +6,7 @@
  * exact read (`Cache-Control: no-cache`), so requests accept an answer of any age explicitly.
  */
 
-import { parseExactly } from "./exact_json.js";
+import { parseExactly, writeExactly } from "./exact_json.js";
 import { token } from "./token.js";
 
 const kept = new Map();
@@ -45,7 +45,7 @@ export async function get(path, { signal } = {}) {
 /** Send JSON; return the answer. */
 export async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
-  return (await whole(path, { method: "POST", headers, body: JSON.stringify(body) })).body;
+  return (await whole(path, { method: "POST", headers, body: writeExactly(body) })).body;
 }
 
 /** Return a response and its JSON, or `unchanged` for a 304; a network that does not answer is a Problem, too. */

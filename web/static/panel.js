@@ -11,9 +11,9 @@ export class Panel {
   #hasFailed = false;
   #isOld = false;
 
-  /** @param {string} id The id of the panel's section in the page. */
-  constructor(id) {
-    this.section = byId(id);
+  /** @param {string|Element} section The panel's section in the page, or its id. */
+  constructor(section) {
+    this.section = typeof section === "string" ? byId(section) : section;
     this.body = this.section.querySelector(".panel-body");
     this.fault = this.section.querySelector(".panel-fault");
   }

@@ -9,7 +9,7 @@ import { h } from "./dom.js";
 
 /**
  * @typedef {{name: string, colour: string, pattern?: string, line?: boolean, axis?: string,
- *   format: function(*): string}} Series
+ *   isDrawn?: boolean, format: function(*): string}} Series `isDrawn`: false for one that only the table has.
  */
 export class Plot {
   #latest = null;
@@ -21,6 +21,7 @@ export class Plot {
    */
   constructor(shape) {
     this.shape = shape;
+    this.drawn = shape.series.map((series, place) => ({ ...series, place })).filter(({ isDrawn = true }) => isDrawn);
     this.picture = new ChartCanvas();
     this.legend = h("ul", { class: "legend" });
     this.table = h("tbody");
@@ -63,15 +64,15 @@ export class Plot {
     const { labels, values } = this.#latest;
     const grew = labels.length !== chart.data.labels.length;
     chart.data.labels = labels;
-    chart.data.datasets.forEach((dataset, place) => {
-      dataset.data = values[place].map((value) => (value === null ? null : Number(value)));
+    chart.data.datasets.forEach((dataset, index) => {
+      dataset.data = values[this.drawn[index].place].map((value) => (value === null ? null : Number(value)));
       dataset.pointRadius = labels.length > 62 ? 0 : 2;
     });
     chart.update(grew || this.shape.moving || prefersNoMotion() ? "none" : undefined);
   }
 
   #datasets() {
-    return this.shape.series.map((series) => ({
+    return this.drawn.map((series) => ({
       label: series.name,
       type: series.line ? "line" : "bar",
       yAxisID: series.axis ?? "y",
@@ -124,12 +125,12 @@ export class Plot {
   }
 
   #tooltip({ datasetIndex, dataIndex }) {
-    const { name, format } = this.shape.series[datasetIndex];
-    return ` ${name}: ${format(this.#latest.values[datasetIndex][dataIndex])}`;
+    const { name, format, place } = this.drawn[datasetIndex];
+    return ` ${name}: ${format(this.#latest.values[place][dataIndex])}`;
   }
 
   #drawLegend() {
-    this.legend.replaceChildren(...this.shape.series.map(({ name, colour: named, pattern, line }, place) => h("li", {}, swatch(named, pattern, line && !this.shape.area), name, this.#total(place))));
+    this.legend.replaceChildren(...this.drawn.map(({ name, colour: named, pattern, line, place }) => h("li", {}, swatch(named, pattern, line && !this.shape.area), name, this.#total(place))));
   }
 
   #total(place) {

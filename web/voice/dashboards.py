@@ -7,6 +7,7 @@ decided before anything is looked up.
 from apiflask import APIBlueprint
 from flask import Response, abort
 
+from models.errors import NotFound
 from web.context import context
 from web.endpoints.reading import answer_read, authenticate
 from web.http.openapi import documented_read
@@ -62,7 +63,10 @@ def agents(parameters: AgentsParameters) -> Response:
 @takes(dashboards_blueprint, AgentParameters)
 def agent(parameters: AgentParameters, **_path: str) -> Response:
     """One agent, in total and day by day."""
-    return answer("agent", parameters)
+    try:
+        return answer("agent", parameters)
+    except NotFound:
+        raise NotFound(f"There is no agent {parameters.agent_id} of this user.") from None
 
 
 @dashboards_blueprint.get("/performance")
@@ -75,4 +79,4 @@ def performance(parameters: PeriodBesideEarlier) -> Response:
 
 def answer(dashboard: str, parameters: Parameters) -> Response:
     """Return the response to a read of ``dashboard`` by the current caller."""
-    return answer_read(dashboard, parameters.user_id, parameters.arguments())
+    return answer_read(context().worker.serving, dashboard, parameters.user_id, parameters.arguments())

@@ -51,5 +51,6 @@ class WarmPlan:
     def planned(self, user: Any, dashboard: str, reason: str, since: datetime) -> Planned:
         """Return a row of the plan with its key, which equals that of a request without arguments."""
         declared = self._plain[dashboard]
-        key = EntryKey(declared.region, plain_key(user), declared.name, declared.plain_arguments or ())
+        arguments = declared.plain_arguments or ()
+        key = EntryKey(declared.region, plain_key(user), declared.name, arguments, declared.declaration)
         return Planned(key, reason, since)

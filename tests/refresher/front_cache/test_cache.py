@@ -11,6 +11,7 @@ from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import EntryKey
 from refresher.front_cache.feed import Bulk, Poll, Position
 from refresher.front_cache.fill import Fill
+from refresher.front_cache.limits import RegionLimits
 from refresher.front_cache.statistics import InvalidationStatistics
 from refresher.front_cache.upkeep import USERS_A_BATCH
 from tests.refresher.front_cache.cache_fakes import (
@@ -538,3 +539,39 @@ def test_the_last_day_of_an_entry_is_included(cache: FrontCache, feed: Feed) -> 
     fill(cache, KEY, make_entry(first_day=MARCH_1, last_day=MARCH_9))
     feed.apply(changed(11, day=MARCH_9))
     assert not served(cache)
+
+
+# --- another declaration
+
+
+def test_another_declaration_drops_everything_and_ends_trust_until_the_next_poll(
+    cache: FrontCache, feed: Feed, clock: Clock
+) -> None:
+    fill(cache, KEY, make_entry())
+    cache.renew("other", [RegionLimits("dashboard", 9, 10**6), RegionLimits("new", 9, 10**6)])
+    assert why_not(cache) == "absent"
+    assert not cache.may_answer(clock.now)
+    assert cache.statistics().flushes["declaration"] == 1
+    feed.apply()
+    assert cache.may_answer(clock.now)
+    statistics = cache.statistics().regions
+    assert statistics["new"].max_entries == statistics["dashboard"].max_entries == 9
+
+
+def test_no_answer_of_another_declaration_is_kept(cache: FrontCache, feed: Feed) -> None:
+    before = begin(cache, KEY)
+    cache.renew("other", ())
+    feed.apply()
+    assert cache.finish(before, make_entry(), epoch=1, drain_id=10, undrained=False) == "dropped"
+    late = begin(cache, KEY)  # Of a request that took the application before it became another one.
+    assert cache.finish(late, make_entry(), epoch=1, drain_id=10, undrained=False) == "declaration"
+    assert why_not(cache) == "absent"
+    key = KEY._replace(declaration="other")
+    assert fill(cache, key, make_entry(key=key)) is None
+    assert served(cache, key)
+
+
+def test_where_no_declaration_can_be_served_nothing_is_kept(cache: FrontCache, feed: Feed) -> None:
+    cache.renew(None, ())
+    feed.apply()
+    assert cache.finish(begin(cache, KEY), make_entry(), epoch=1, drain_id=10, undrained=False) == "declaration"

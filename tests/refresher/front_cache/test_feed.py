@@ -131,11 +131,11 @@ def _every_second_day(count: int) -> list[date]:
 
 
 def state_row(drain_id: int, drains: int) -> tuple[object, ...]:
-    return (drain_id, None, None, None, None, 3, 8, 900.0, 900.2, 0.2, drains)
+    return (drain_id, None, None, None, None, 3, 8, 900.0, 900.2, 0.2, drains, "2-731")
 
 
 def test_a_poll_is_read_whatever_the_order_of_its_rows() -> None:
-    nothing = (None,) * 6
+    nothing = (None,) * 7
     rows = [
         (12, [7], "calls", MARCH_1, MARCH_1, *nothing),
         state_row(12, 2),
@@ -144,23 +144,25 @@ def test_a_poll_is_read_whatever_the_order_of_its_rows() -> None:
     poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
     assert poll.newest == Position(3, 8, 12)
     assert poll.drains_since == 2
+    assert poll.declaration == "2-731"
     assert poll.rows == [FeedRow(11, None, "users", None, None), FeedRow(12, 7, "calls", MARCH_1, MARCH_1)]
     assert not poll.truncated
 
 
 def test_a_poll_without_any_drain_says_so() -> None:
-    assert read_poll(10, [], 50.0, 50.1, INTEGER) == Poll(10, None, None)
+    state = (*[None] * 11, "2-731")
+    assert read_poll(10, [state], 50.0, 50.1, INTEGER) == Poll(10, None, None, declaration="2-731")
 
 
 def test_more_rows_than_a_worker_takes_in_are_a_flood() -> None:
-    row = (12, list(range(MAX_ROWS_A_POLL + 1)), "calls", MARCH_1, MARCH_1, *(None,) * 6)
+    row = (12, list(range(MAX_ROWS_A_POLL + 1)), "calls", MARCH_1, MARCH_1, *(None,) * 7)
     poll = read_poll(10, [state_row(12, 2), row], 50.0, 50.1, INTEGER)
     assert poll.truncated
 
 
 def test_many_users_of_one_change_stay_together() -> None:
     few, many = list(range(1, MOST_USERS_APART + 1)), list(range(1, MOST_USERS_APART + 2))
-    nothing = (None,) * 6
+    nothing = (None,) * 7
     rows = [
         state_row(12, 2),
         (11, few, "calls", MARCH_1, MARCH_1, *nothing),
@@ -172,7 +174,7 @@ def test_many_users_of_one_change_stay_together() -> None:
 
 
 def test_very_many_rows_become_one_change_of_each_source() -> None:
-    users, others, nothing = [1, 2], [2, 3], (None,) * 6
+    users, others, nothing = [1, 2], [2, 3], (None,) * 7
     days = _every_second_day(MOST_ROWS_APART // 2 + 1)
     rows = [
         state_row(12, 2),
@@ -192,15 +194,15 @@ def test_very_many_rows_become_one_change_of_each_source() -> None:
 
 @pytest.mark.parametrize("days", [(MARCH_1, None), (None, MARCH_1), (None, None)], ids=["end", "begin", "both"])
 def test_very_many_rows_with_a_bound_that_is_not_known_concern_every_day(days: tuple[date | None, date | None]) -> None:
-    known = (12, list(range(MOST_ROWS_APART)), "calls", MARCH_1, MARCH_9, *(None,) * 6)
-    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "calls", *days, *(None,) * 6)], 50.0, 50.1, INTEGER)
+    known = (12, list(range(MOST_ROWS_APART)), "calls", MARCH_1, MARCH_9, *(None,) * 7)
+    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "calls", *days, *(None,) * 7)], 50.0, 50.1, INTEGER)
     assert [(len(bulk.users), *bulk[2:]) for bulk in poll.bulks] == [(MOST_ROWS_APART, "calls", None, None)]
 
 
 def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
     rows = [
         state_row(12, 2),
-        *((12, list(range(1, 25_001)), "calls", day, day, *(None,) * 6) for day in _every_second_day(10)),
+        *((12, list(range(1, 25_001)), "calls", day, day, *(None,) * 7) for day in _every_second_day(10)),
     ]
     poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
 
@@ -210,6 +212,6 @@ def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
 
 def test_every_user_among_many_is_every_user() -> None:
     users = [*range(1, MOST_USERS_APART + 2), None]
-    poll = read_poll(10, [state_row(12, 2), (12, users, "users", None, None, *(None,) * 6)], 50.0, 50.1, INTEGER)
+    poll = read_poll(10, [state_row(12, 2), (12, users, "users", None, None, *(None,) * 7)], 50.0, 50.1, INTEGER)
     assert {row.user for row in poll.rows} == set(users)
     assert not poll.bulks

@@ -7,6 +7,7 @@ import pytest
 from refresher.watch.coverage import adopt_partitions, check_coverage
 from tests.fix_postgres import Server
 from tests.views_sql.declared_stage import MAKE, NOON, SCHEMA, Stage, T, captured, of_kind
+from views_sql.declaration.proven import TableKind
 
 LEAF = f'"{SCHEMA}"."New 1%"'
 PARTITION = f"CREATE TABLE {LEAF} PARTITION OF {T} FOR VALUES FROM (1000) TO (2000)"
@@ -65,6 +66,16 @@ def test_one_that_holds_rows_is_marked_once(stage: Stage) -> None:
     assert alarms(stage) == ["capture_changed"]
     stage.run(f"DELETE FROM {LEAF}")
     assert stage.logged() == [(1, "2026-03-01")]
+
+
+@pytest.mark.parametrize("kind", ["partitioned", "inherited"])
+def test_one_that_joins_before_anybody_looked_is_marked(any_server: Server, url: str, kind: TableKind) -> None:
+    with captured(any_server, url, MAKE[kind], [of_kind(kind)]) as stage:
+        make(stage)
+        stage.insert((1000, 1, NOON), table=LEAF)
+        stage.logged()
+
+        assert [look(stage), look(stage)] == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def look(c: Connection) -> list[str]:
     return [row[0] for row in c.execute(MARKED)]
 
 
-def test_the_first_look_at_a_healthy_capture_only_remembers(connection: Connection) -> None:
+def test_a_healthy_capture_is_noted_when_it_is_installed(connection: Connection) -> None:
+    assert connection.execute("SELECT count(*) FROM frontview.capture_state").fetchone() == (len(CATALOG.sources),)
     assert look(connection) == []
     assert alarms(connection) == []
-    assert connection.execute("SELECT count(*) FROM frontview.capture_state").fetchone() == (len(CATALOG.sources),)
 
 
 def test_later_looks_find_nothing_when_nothing_happened(c: Connection) -> None:

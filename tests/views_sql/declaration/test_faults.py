@@ -73,7 +73,7 @@ NOT_TOML = {
 @pytest.mark.parametrize(("text", "sentences"), list(cases()))
 def test_is_said_in_its_sentence(tmp_path: Path, text: str, sentences: list[str]) -> None:
     (tmp_path / "sql").mkdir()
-    (tmp_path / "sql" / "y.sql").write_text("SELECT 1")
+    (tmp_path / "sql" / "y_v01.sql").write_text("SELECT 1")
     assert faults(tmp_path, text) == [f"frontview.toml: {sentence}" for sentence in sentences]
 
 

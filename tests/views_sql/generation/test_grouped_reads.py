@@ -1,5 +1,6 @@
 """A grouped read answers exactly, whatever is stale, and refuses what it cannot answer."""
 
+import hashlib
 from dataclasses import replace
 from datetime import date
 
@@ -203,6 +204,29 @@ def test_null_stays_one_group_when_another_label_comes_first_and_labels_are_rena
         answer, _, _ = declared.read(ORDERS, "Bob", question)
         assert [row["order"] for row in answer["rows"]] == ["settled", "refunded", None]
         declared.refresh()
+    declared.check_tiers()
+
+
+def test_a_text_that_no_index_has_room_for_is_a_group_of_its_own_under_a_shorter_name(declared: Stage) -> None:
+    long = "é" * 300 + "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))
+    texts = (long, f"{long}b", "é" * 250)
+    for text in texts:
+        declared.execute(
+            'INSERT INTO "Shop"."Order" ("customerId", "createdAt", "shipCountry", status, email) '
+            "VALUES ('Bob', '2026-01-20', %s, 'paid', %s)", text, text,
+        )  # fmt: skip
+    shown = [f"{'é' * 108}...{hashlib.sha256(text.encode()).hexdigest()}" for text in texts[:2]] + ["é" * 250]
+    question = Question(group_by=("country",), measures=("orders", "buyers"), granularity="total")
+
+    for _ in ("live", "stored"):
+        rows = {row["country"]: row for row in declared.read(ORDERS, "Bob", question)[0]["rows"]}
+        assert [rows[text]["orders"] for text in shown] == [rows[text]["buyers"] for text in shown] == [1, 1, 1]
+        for text, label in zip(texts, shown, strict=True):
+            for value in (text, label):
+                asked = replace(question, measures=("orders", "p90"), filters=(("country", (value, "us")),))
+                answer = declared.read(ORDERS, "Bob", asked)[0]
+                assert sorted(row["country"] for row in answer["rows"]) == sorted([label, "us"])
+        assert set(declared.refresh()) == {"refreshed"}
     declared.check_tiers()
 
 

@@ -1,4 +1,7 @@
-"""One database for every refusal: judging rolls back, so tests cannot see each other."""
+"""One database for every refusal: judging rolls back, so tests cannot see each other.
+
+Invariant: each verdict of each test leaves the database as it was, whatever is refused or accepted.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +16,14 @@ from views_sql.declaration.application import Application, Measure, UserTable, V
 from views_sql.proof.judge import judge
 from views_sql.proof.verdict import Verdict
 
+CATALOGS = ("class", "proc", "type", "constraint", "trigger", "namespace", "rewrite", "collation", "cast", "operator")
+# Each row of the catalogs that is not PostgreSQL's own, with the transaction that wrote it.
+EVERYTHING = " UNION ALL ".join(
+    [f"SELECT '{it}', oid::text, xmin::text FROM pg_{it} WHERE oid >= 16384" for it in CATALOGS]
+    + ["SELECT 'attribute', attrelid || ' ' || attnum, xmin::text FROM pg_attribute WHERE attrelid >= 16384"]
+    + ["SELECT 'index', indexrelid::text, xmin::text FROM pg_index WHERE indexrelid >= 16384"]
+    + ["SELECT 'depend', d::text, xmin::text FROM pg_depend d WHERE objid >= 16384 OR refobjid >= 16384"]
+)
 COUNT = {"orders": Measure(verb="count")}
 
 
@@ -25,7 +36,14 @@ class Court:
 
     def judge(self, *views: View, user: UserTable | None = None, priced: bool = False) -> Verdict:
         users = user or UserTable(table="public.Customer")
-        return judge(self.connection, Application(user=users, views=views, regions=()), priced=priced)
+        before = self.everything()
+        verdict = judge(self.connection, Application(user=users, views=views, regions=()), priced=priced)
+        assert self.everything() == before
+        return verdict
+
+    def everything(self) -> set[tuple[str, ...]]:
+        """Return what is in the catalogs, so that two of them can be compared."""
+        return set(self.connection.execute(EVERYTHING.encode()))
 
     def faults(self, users: UserTable | None = None, /, **view: Any) -> dict[str, str]:
         """Judge one view of Prisma's orders, and return the faults by their path."""
@@ -56,6 +74,8 @@ def court(any_server: Server) -> Iterator[Court]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS proof_stranger")
         connection.execute((Path(__file__).parent / "hosts.sql").read_text())
+        # Rolled back rows stay, so that later ones lie behind them in the order in which they were written.
+        connection.execute('ALTER TABLE public."Order" SET (autovacuum_enabled = off)')
         if any_server.version >= 180000:
             connection.execute(
                 'ALTER TABLE public."Order" ADD COLUMN doubled numeric(12, 2) GENERATED ALWAYS AS (fee * 2) VIRTUAL, '

@@ -7,6 +7,7 @@ import pytest
 
 from tests.views_sql.proof.conftest import Court, order_view
 from views_sql.declaration.application import UserTable
+from views_sql.proof.zones import Zones, rails_zones
 
 
 def faults_of(court: Court, table: str, **view: Any) -> dict[str, str]:
@@ -260,9 +261,16 @@ def test_a_zone_that_is_a_place(court: Court, zone: str) -> None:
     [
         ("europe/paris", "there is no time zone europe/paris in pg_timezone_names (capitals count); did you mean Euro"),
         ("America/NewYork", "did you mean America/New_York"),
-        ("Eastern Time (US & Canada)", "there is no time zone"),
+        (
+            "Eastern Time (US & Canada)",
+            "is Rails' own name of a time zone; write the one of pg_timezone_names, America/New_York",
+        ),
+        ("International Date Line West", "there is no time zone International Date Line West"),
         *((name, "is no place with rules of its own") for name in ("CET", "EST", "MET", "HST", "Factory", "PST")),
-        *((name, "is no place with rules of its own") for name in ("Etc/GMT+5", "posix/Europe/Paris", "localtime")),
+        *(
+            (name, "is no place with rules of its own")
+            for name in ("Etc/GMT+5", "posix/Europe/Paris", "right/Europe/Paris", "localtime")
+        ),
         ("'; SELECT 1", "there is no time zone"),
     ],
 )
@@ -282,3 +290,32 @@ def test_a_database_without_an_encoding_is_refused(court: Court) -> None:
         assert "has the encoding SQL_ASCII" in faults["user"]
     finally:
         court.connection.execute(f"DROP DATABASE {name}")
+
+
+def test_what_rails_calls_zones_are_zones_of_the_server(court: Court) -> None:
+    known = Zones(court.connection)
+    unknown = {zone for name, zone in rails_zones().items() if not known.known(zone)}
+    assert unknown == {"Etc/GMT+12"}  # A fixed offset.
+    assert len(rails_zones()) > 140
+
+
+@pytest.mark.parametrize("name", ["email", "coalesce(name, email)", "left(name, 1)"])
+def test_a_user_is_called_by_a_column_or_an_expression(court: Court, name: str) -> None:
+    verdict = court.judge(order_view(), user=UserTable(table="public.Customer", name=name))
+    assert verdict.proven is not None
+    assert verdict.proven.users_select is not None
+    assert {it.column for it in verdict.proven.users_watched} <= {"name", "email"}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("createdAt", "createdAt is of type timestamp(3) without time zone: a name is a text; write one, with || for"),
+        ("nmae", "there is no column nmae in public.Customer; did you mean name?"),
+        ("name || now()", "depends on the moment"),
+        ("name) FROM app.parent; SELECT (1", "PostgreSQL says: syntax error"),
+    ],
+)
+def test_a_name_that_is_none(court: Court, name: str, sentence: str) -> None:
+    verdict = court.judge(order_view(), user=UserTable(table="public.Customer", name=name))
+    assert any(fault.path == "user.name" and sentence in fault.sentence for fault in verdict.faults), verdict.faults

@@ -103,13 +103,3 @@ def test_a_percentile_is_of_integers_and_of_numeric_with_a_scale(court: Court) -
     assert court.sum_of("total", "percentile") == court.sum_of("priority", "percentile") == ""
     assert "has no percentile" in court.sum_of("fee", "percentile")
     assert "has no percentile" in court.sum_of("dueOn", "percentile")
-
-
-def test_a_dimension_that_may_be_too_long_for_a_key_has_a_warning(court: Court) -> None:
-    def warned(expression: str) -> list[str]:
-        return [it.sentence for it in court.judge(order_view(dimensions={"d": expression})).warnings]
-
-    (sentence,) = warned("productId")
-    assert 'write "\\"productId\\"::varchar(500)"' in sentence
-    assert len(warned('"productId"::varchar(501)')) == 1
-    assert warned('"productId"::varchar(500)') == warned("status") == warned("priority") == []

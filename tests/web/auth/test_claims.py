@@ -56,6 +56,15 @@ def test_a_token_without_a_user_in_it_is_refused(claims: dict[str, object], kind
     assert raised.value.status == 401
 
 
+def test_a_verified_token_names_another_user_once_another_claim_is_declared() -> None:
+    declared = ["sub"]
+    verifier = TokenVerifier(SharedSecret(SECRET), claim=lambda: declared[0])
+    token = f"Bearer {jwt.encode({'sub': '7', 'shop': '8', 'exp': FAR}, SECRET)}"
+    for claim, user in (("sub", 7), ("shop", 8), ("sub", 7)):
+        declared[0] = claim
+        assert verifier.caller(token).user_id == user
+
+
 def test_an_issued_token_has_the_user_where_it_is_looked_for() -> None:
     token = issue_token(SECRET, "o'b/ :Ü*", claim="app.user")
     assert claim_at(jwt.decode(token, SECRET, algorithms=["HS256"]), "app.user") == "o'b/ :Ü*"

@@ -30,7 +30,7 @@ from web.process.worker import Worker
 TABLES = """
 CREATE SCHEMA shop;
 CREATE TYPE shop.state AS ENUM ('paid', 'sent', 'lost, or "late"');
-CREATE TABLE shop.customer (id text PRIMARY KEY);
+CREATE TABLE shop.customer (id text PRIMARY KEY, first_name text, last_name text, notes text);
 CREATE TABLE shop.purchase (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer text NOT NULL REFERENCES shop.customer (id),
     at timestamptz NOT NULL, country text, state shop.state NOT NULL, gift boolean NOT NULL, product smallint NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE shop.purchase (
 );
 CREATE INDEX ON shop.purchase (customer, at);
 CREATE INDEX ON shop.purchase (at);
-INSERT INTO shop.customer VALUES ('ann'), ('Bob''; --'), ('none');
+INSERT INTO shop.customer VALUES ('ann', 'Ann', 'Ångström'), ('Bob''; --', 'Bob', NULL), ('none', NULL, NULL);
 INSERT INTO shop.purchase (customer, at, country, state, gift, product, basket, due, rate, total, cost)
 SELECT c, now() - n * '5 hours'::interval, (ARRAY['DE', 'ÑU, 1', '', NULL])[1 + n % 4],
     (enum_range(NULL::shop.state))[1 + n % 3], n % 2 = 0, n % 5 - 2, md5((n % 3)::text)::uuid,
@@ -48,6 +48,7 @@ FROM unnest(ARRAY['ann', 'Bob''; --']) c, generate_series(0, 200) n;
 DECLARED = """
 [user]
 table = "shop.customer"
+name = "first_name || ' ' || last_name"
 zone = "Pacific/Auckland"
 
 [view.purchases]
@@ -125,7 +126,7 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
     url = server.create(None)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.encode())
-        _install(url, folder)
+        install(url, folder)
         term = try_to_lead(connection)
         assert term is not None
         drain_once(connection, term)
@@ -142,8 +143,9 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
     server.drop(url)
 
 
-def _install(url: str, folder: Path) -> None:
-    (folder / "frontview.toml").write_text(DECLARED)
+def install(url: str, folder: Path, declared: str = DECLARED) -> None:
+    """Install a declaration in a database, as its author does."""
+    (folder / "frontview.toml").write_text(declared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRONTVIEW_DATABASE_URL", url)
         patch.chdir(folder)

@@ -5,7 +5,7 @@ import pytest
 from tests.web.declared.conftest import Site
 from tests.web.endpoints.test_documents import references
 from tests.web.web_fakes import FakeWorker, bearer, make_app
-from views_sql.declaration.served import from_json, to_json
+from web.endpoints.shells import POLICY
 from web.http.view_parameters import parameters_of
 
 PATHS = ("/openapi.json", "/docs", "/api/v1/application")
@@ -13,7 +13,8 @@ PATHS = ("/openapi.json", "/docs", "/api/v1/application")
 
 @pytest.mark.parametrize("path", PATHS)
 def test_it_is_told_only_to_who_has_a_token_and_once(site: Site, path: str) -> None:
-    assert site.client.get(path).status_code == 401
+    assert site.client.get(path).status_code == (200 if path == "/docs" else 401)
+    assert site.client.get(path, headers={"Authorization": "Bearer a.b.c"}).status_code == 401
 
     first = site.get(path)
 
@@ -60,15 +61,48 @@ def test_the_page_has_an_example_that_is_served(site: Site) -> None:
     assert '/api/v1/view/purchases"' in site.get("/docs").text
 
 
-def test_what_is_served_goes_through_json_unchanged(site: Site) -> None:
-    served = site.worker.served
-    assert served is not None
-    assert from_json(to_json(served)) == served
+def test_a_browser_without_a_token_gets_a_shell_that_tells_nothing_and_can_sign_in(site: Site) -> None:
+    shell = site.client.get("/docs")
+
+    assert (shell.headers["Vary"], shell.headers["Content-Security-Policy"]) == ("Authorization", POLICY)
+    assert not [word for word in ("purchases", "lifetime", "/api/v1/view") if word in shell.text]
+    assert 'id="sign-in-form"' in shell.text
+    again = {"If-None-Match": shell.headers["ETag"]}
+    assert site.client.get("/docs", headers=again).status_code == 304
+    assert site.get("/docs", **again).status_code == 200  # The description is another page than its shell.
 
 
-@pytest.mark.parametrize("path", ["/api/v1/application", "/api/v1/view/orders"])
-def test_the_bundled_application_serves_no_views(path: str) -> None:
+def test_the_users_page_is_the_one_of_the_declaration(site: Site) -> None:
+    page = site.client.get("/")
+
+    assert 'id="views"' in page.text
+    assert "purchases" not in page.text
+    assert page.headers["Content-Security-Policy"] == POLICY
+
+
+def test_it_says_who_the_caller_is_in_the_kind_of_keys_that_there_are(site: Site) -> None:
+    assert site.get("/api/v1/application", user="Bob'; --").json["caller"] == {"id": "Bob'; --", "admin": False}
+    admin = site.client.get("/api/v1/application", headers=bearer("ann", admin=True)).json
+    assert (admin["caller"], admin["user"]["key"]) == ({"id": "ann", "admin": True}, "text")
+
+
+def test_an_unknown_user_is_named_and_nothing_else_is_told(site: Site) -> None:
+    unknown = site.get("lifetime", user="nobody")
+    assert unknown.json["detail"] == "There is no user nobody: the application's table of users has no such key."
+    asked = site.client.get("/api/v1/view/week?user_id=no%20one", headers=bearer("root", admin=True))
+    assert asked.json["detail"].startswith("There is no user no one: ")
+
+
+def test_the_bundled_application_serves_no_views_and_still_says_who_asks() -> None:
     client = make_app(FakeWorker()).test_client()
 
-    assert client.get(path).status_code == 401
-    assert client.get(path, headers=bearer()).status_code == 404
+    for path in ("/api/v1/application", "/api/v1/view/orders"):
+        assert client.get(path).status_code == 401
+    assert client.get("/api/v1/view/orders", headers=bearer()).status_code == 404
+    assert client.get("/api/v1/application", headers=bearer(7)).json == {
+        "caller": {"id": 7, "admin": False},
+        "declaration": None,
+        "user": {"key": "integer", "zone": None},
+        "views": {},
+        "regions": [],
+    }

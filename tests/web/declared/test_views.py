@@ -42,12 +42,38 @@ def test_an_answer_is_the_data_and_how_it_came_to_be(site: Site) -> None:
     data, meta = response.json["data"], response.json["meta"]
     assert (data["from"], data["to"], data["granularity"], len(data["rows"])) == (first, today, "day", 30)
     assert list(data["totals"]) == ["purchases", "revenue", "mean", "middle", "latest_state"]
-    assert meta["user"] == {"id": "ann", "name": None, "zone": "Pacific/Auckland", "today": today}
+    assert meta["user"] == {"id": "ann", "name": "Ann Ångström", "zone": "Pacific/Auckland", "today": today}
     assert meta["live"] == ["middle"]
     assert meta["source"] in ("cache", "materialized_view")
     assert meta["parameters"] == {
         "from": first, "to": today, "granularity": "day", "group_by": [], "measures": list(data["totals"]),
     }  # fmt: skip
+
+
+def test_a_user_without_a_name_has_none(site: Site) -> None:
+    assert site.get("purchases", user="Bob'; --").json["meta"]["user"]["name"] is None
+
+
+def test_a_rename_of_the_user_shows_in_exact_reads_at_once_and_in_hits_after_the_drain(site: Site) -> None:
+    site.get("week")
+    before = site.get("week")
+    site.rows("UPDATE shop.customer SET last_name = repeat('é', 300) WHERE id = 'ann' RETURNING id")
+    exact = site.get("week", **{"Cache-Control": "no-cache"})
+    site.drain_and_follow()
+    after = site.get("week")
+    hit = site.get("week", **{"If-None-Match": before.headers["ETag"]})
+    site.rows("UPDATE shop.customer SET notes = 'x' WHERE id = 'ann' RETURNING id")
+    site.drain_and_follow()
+    unnoticed = site.get("week")
+    site.rows("UPDATE shop.customer SET last_name = 'Ångström' WHERE id = 'ann' RETURNING id")
+    site.drain_and_follow()
+
+    assert before.json["meta"]["user"]["name"] == "Ann Ångström"
+    assert exact.json["meta"]["user"]["name"] == after.json["meta"]["user"]["name"] == "Ann " + 196 * "é"
+    assert exact.json["data"] == before.json["data"]
+    assert hit.status_code == 200
+    assert unnoticed.json["meta"]["source"] == "cache"
+    assert site.get("week").json["meta"]["user"]["name"] == "Ann Ångström"
 
 
 def test_a_row_whose_user_key_is_too_long_has_no_user_and_fails_no_writer(site: Site) -> None:

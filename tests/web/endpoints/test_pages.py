@@ -7,9 +7,10 @@ from urllib.parse import urljoin
 
 import pytest
 
+from models.errors import DatabaseUnavailable
 from tests.web.web_fakes import FakeWorker, bearer, make_app
 from web.endpoints.assets import CHART_LIBRARY, Assets
-from web.endpoints.pages import POLICY
+from web.endpoints.shells import POLICY
 
 WORKER = FakeWorker()
 CLIENT = make_app(WORKER).test_client()
@@ -51,6 +52,20 @@ def test_a_page_comes_under_a_policy_that_lets_only_our_own_files_in(path):
     assert answer.headers["Content-Security-Policy"] == POLICY
     assert "unsafe" not in POLICY
     assert "http" not in POLICY
+
+
+def test_until_the_application_is_known_there_is_a_page_that_finds_out():
+    class Unreached(FakeWorker):
+        @property
+        def served(self):
+            raise DatabaseUnavailable("It was never reached.")
+
+        @served.setter
+        def served(self, value):
+            pass
+
+    page = make_app(Unreached()).test_client().get("/")
+    assert (page.status_code, 'src="./static' in page.text, "/home/main.js" in page.text) == (200, True, True)
 
 
 @pytest.mark.parametrize("path", PAGES)

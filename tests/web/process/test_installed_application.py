@@ -1,4 +1,4 @@
-"""What a web worker serves is what the database's declaration says when the worker starts."""
+"""What a web worker serves is what the database's active declaration says, when it starts and while it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,12 @@ from models.settings import load_settings
 from tests.fix_app import SECRET
 from tests.fix_postgres import Server, migrate
 from tests.migrations.project_stage import Project, project
+from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.auth.verifier import make_verifier
-from web.process.installed_application import installed_or
+from web.process.installed_application import InstalledApplication, installed_or
 from web.process.worker import Worker
 
 
@@ -69,7 +70,7 @@ def test_a_declaration_that_is_newer_than_the_code_is_503(shop: Project) -> None
         assert late.get("/readyz").status_code == 200
 
 
-def test_a_declaration_that_was_taken_back_is_503_and_no_defect(shop: Project) -> None:
+def test_what_is_missing_while_a_declaration_changes_is_503_and_no_outage(shop: Project) -> None:
     with client(shop.url) as http:
         assert read(http, "/api/v1/view/visits").status_code == 200
         shop.c.execute("ALTER FUNCTION frontview.visits_1_read RENAME TO gone")
@@ -77,7 +78,83 @@ def test_a_declaration_that_was_taken_back_is_503_and_no_defect(shop: Project) -
             refused = read(http, "/api/v1/view/visits?granularity=total")
         finally:
             shop.c.execute("ALTER FUNCTION frontview.gone RENAME TO visits_1_read")
-        assert refused.status_code == 503
+        assert (refused.status_code, refused.json["type"]) == (503, "urn:frontview:problem:declaration-changing")
+        assert refused.headers["Retry-After"] == "1"
+
+
+@contextmanager
+def another(shop: Project, *, function: str = "visits_2_read") -> Iterator[None]:
+    """Make a declaration active under which ``visits`` is answered by another function, then take it back."""
+    copied = "SELECT pg_get_functiondef('frontview.visits_1_read'::regproc)"
+    [(text,)] = shop.rows(copied)
+    with shop.c.transaction():
+        shop.c.execute(text.replace("visits_1_read", function).encode())
+        shop.c.execute("UPDATE frontview.declaration SET active = FALSE")
+        shop.c.execute(
+            "INSERT INTO frontview.declaration (number, format, hash, resolved, ddl, active) SELECT 2, format, 'other',"
+            " jsonb_set(jsonb_set(resolved, '{views,1,number}', '2'), '{declared,views,1,ttl_seconds}', '601'),"
+            " ddl, TRUE FROM frontview.declaration"
+        )
+        shop.c.execute("ALTER FUNCTION frontview.visits_1_read RENAME TO gone")
+    try:
+        yield
+    finally:
+        with shop.c.transaction():
+            shop.c.execute("ALTER FUNCTION frontview.gone RENAME TO visits_1_read")
+            shop.c.execute("DELETE FROM frontview.declaration WHERE number = 2")
+            shop.c.execute("UPDATE frontview.declaration SET active = TRUE")
+            shop.c.execute(f"DROP FUNCTION frontview.{function}".encode())
+
+
+def test_a_read_that_meets_the_change_is_asked_once_more_by_the_new_declaration(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InstalledApplication, "follow", lambda *_: None)  # The poll is too late.
+    with client(shop.url) as http:
+        first = read(http, "/api/v1/view/visits?granularity=total")
+        with another(shop):
+            second = read(http, "/api/v1/view/visits?granularity=total")
+            assert (second.status_code, second.json["data"]) == (200, first.json["data"])
+            assert second.headers["ETag"] != first.headers["ETag"]
+        assert read(http, "/api/v1/view/visits?granularity=total").headers["ETag"] == first.headers["ETag"]
+
+
+def test_a_worker_learns_of_another_declaration_by_its_poll(shop: Project) -> None:
+    with client(shop.url) as http:
+        first = read(http, "/api/v1/application").json["declaration"]
+        with another(shop):
+            until(lambda: read(http, "/api/v1/application").json["declaration"] != first, "the other declaration")
+        until(lambda: read(http, "/api/v1/application").json["declaration"] == first, "the first declaration again")
+
+
+def test_a_running_worker_says_that_the_declaration_became_newer_than_its_code_or_is_gone(shop: Project) -> None:
+    with client(shop.url) as http:
+        assert read(http, "/api/v1/view/visits").status_code == 200
+        for change, back, kind in (
+            ("format = 99", "format = 1", "declaration-newer"),
+            ("active = FALSE", "active = TRUE", "not-installed"),
+        ):
+            shop.c.execute(f"UPDATE frontview.declaration SET {change}".encode())
+            try:
+                said = {"type": f"urn:frontview:problem:{kind}"}
+                until(lambda said=said: said.items() <= read(http, "/api/v1/view/visits").json.items(), kind)
+                assert http.get("/readyz").status_code == 503
+            finally:
+                shop.c.execute(f"UPDATE frontview.declaration SET {back}".encode())
+            until(lambda: read(http, "/api/v1/view/visits").status_code == 200, "an answer again")
+
+
+def test_metrics_are_served_before_the_database_was_ever_reached() -> None:
+    settings = load_settings(database_url="postgresql://127.0.0.1:1/none", jwt_secret=SECRET, pool_size=2)
+    worker = Worker(settings, installed_or(CATALOG))
+    try:
+        http = create_app(worker, settings).test_client()
+        assert read(http, "/api/v1/dashboard/overview").status_code == 503
+        answered = http.get("/metrics")
+        assert answered.status_code == 200
+        assert 'frontview_http_responses_total{route="/api/v1/dashboard/overview",status="503"} 1.0' in answered.text
+    finally:
+        worker.stop()
 
 
 def test_a_database_without_an_application_is_503(embedded_server: Server) -> None:

@@ -1,13 +1,13 @@
 /** The user's dashboard: four reads of the JSON API and their panels, kept current. */
 
 import { Problem, read } from "../api.js";
-import { byId, h } from "../dom.js";
+import { byId } from "../dom.js";
 import { isTimeZone } from "../figures.js";
 import { Live } from "../live.js";
-import { notice, offerPause, showLive } from "../live_state.js";
+import { offerPause, showLive } from "../live_state.js";
 import { Panel } from "../panel.js";
+import { together } from "../several_reads.js";
 import { signOut, signedIn, whySignedOut } from "../sign_in.js";
-import { claims } from "../token.js";
 import { Account, RecentCalls } from "./account.js";
 import { Agents } from "./agents.js";
 import { followControls, offerDates, showControls } from "./controls.js";
@@ -44,15 +44,8 @@ let period = null; // The days that are shown.
 async function refresh(signal) {
   const overview = fill(READS[0], signal);
   if (!user) await overview.catch(() => null); // The current day is that of the user's time zone, not the browser's.
-  const outcomes = await Promise.allSettled([overview, ...READS.slice(1).map((item) => fill(item, signal))]);
-  signal.throwIfAborted();
-  const problems = outcomes.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
-  const forbidden = problems.find(({ status }) => status === 403);
-  showWhose(forbidden);
-  const serious = forbidden ?? problems.find(({ status }) => status === 401) ?? (problems.length === READS.length && problems[0]);
-  if (serious) throw serious;
-  const watermarks = outcomes.map(({ value }) => value).filter(Boolean);
-  return { watermark: watermarks.sort(olderFirst)[0] ?? null, complete: problems.length === 0 };
+  const reads = [overview, ...READS.slice(1).map((item) => fill(item, signal))];
+  return together(reads, signal, `./${queryOf({ ...question, user: null })}`);
 }
 
 /** Read one answer into its panels; return its watermark. */
@@ -90,15 +83,6 @@ function learnPeriod({ from, to }) {
 
 const zone = () => user?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** Show that the address is of another user's dashboard, which the token does not allow to read. */
-function showWhose(problem) {
-  const own = problem && h("a", { href: `./${queryOf({ ...question, user: null })}` }, "Show your own dashboard");
-  const who = claims().sub;
-  const text = problem ? `This link is of another user's dashboard. You are signed in as user ${who}, who may not read it.` : "";
-  notice("not-yours", text, "bad", own);
-  document.querySelector(".grid").hidden = Boolean(problem);
-}
-
 function ask(change) {
   question = { ...question, ...change };
   history.pushState(null, "", location.pathname + queryOf(question));
@@ -109,11 +93,6 @@ function showQuestion() {
   showControls(question, period);
   for (const id of ["headline", "calls", "leads", "agents"]) panels[id].section.setAttribute("aria-busy", "true");
   live.refresh();
-}
-
-function olderFirst(one, other) {
-  const [a, b] = [one, other].map((watermark) => watermark.split("-").map(Number));
-  return a[0] - b[0] || a[1] - b[1];
 }
 
 const live = new Live({

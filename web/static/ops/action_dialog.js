@@ -92,7 +92,7 @@ export class ActionDialog {
 
   #refuse(faults) {
     this.fault.replaceChildren(...faults.map((text) => h("p", {}, text)));
-    const chosen = this.fields.querySelector(".option:has([type=radio]:checked) > :is(input, select)");
+    const chosen = this.fields.querySelector(".option:has([type=radio]:checked) > :is(input, select, textarea)");
     (chosen ?? this.fields.querySelector("input:checked, select"))?.focus();
   }
 

@@ -3,7 +3,7 @@
 import { post } from "../api.js";
 import { h } from "../dom.js";
 import { age, count, took } from "../figures.js";
-import { choice, offer, userKey, userKeys } from "./choices.js";
+import { choice, helpWithKeys, offer, userKey, userKeys } from "./choices.js";
 import { ended } from "./task.js";
 import { levelOf } from "./words.js";
 
@@ -13,12 +13,15 @@ const WAITING = { waiting: "Waiting for the leader", running: "The leader is wor
 /** Put answers into the caches ahead of need. */
 export function warming() {
   const most = h("input", { type: "number", min: 1, max: 10000, value: 100, inputmode: "numeric", required: true });
-  const users = h("input", { type: "text", autocomplete: "off", spellcheck: "false" });
+  const users = h("textarea", { rows: 2, autocomplete: "off", spellcheck: "false" });
+  const help = h("span");
+  let kind = "text";
   const who = choice("warm", "Whose answers", [
     { value: "most", label: "This number of the most active users", field: most },
-    { value: "users", label: "These users", field: users, help: "User ids, with commas or spaces between them." },
+    { value: "users", label: "These users", field: users, help },
   ]);
   const byCount = () => who.chosen === "most";
+  const named = () => userKeys(users.value, kind);
   return {
     id: "warm-dialog",
     kind: "warm",
@@ -26,13 +29,17 @@ export function warming() {
     confirm: "Warm",
     fields: [who.element],
     names: { most_active: "Most active users", user_ids: "Users" },
-    fault: () => (byCount() ? (Number(most.value) >= 1 ? "" : "Enter the number of users.") : userKeys(users.value).length ? "" : "Name at least one user."),
+    fault: () => (byCount() ? (Number(most.value) >= 1 ? "" : "Enter the number of users.") : named().length ? "" : "Name at least one user."),
     effect() {
-      const whose = byCount() ? `the ${most.value || "…"} most active users` : userKeys(users.value).length === 1 ? "this user" : `these ${count(userKeys(users.value).length)} users`;
+      const whose = byCount() ? `the ${most.value || "…"} most active users` : named().length === 1 ? "this user" : `these ${count(named().length)} users`;
       return `Every worker will compute the dashboards of ${whose} ahead of need and keep them for five minutes; nothing is dropped, and answers stay exact.`;
     },
+    know(_stats, { user }) {
+      kind = user.key;
+      help.textContent = helpWithKeys(kind);
+    },
     async send(say) {
-      const { tasks } = await post(`${ADMIN}/cache/warm`, byCount() ? { most_active: Number(most.value) } : { user_ids: userKeys(users.value) });
+      const { tasks } = await post(`${ADMIN}/cache/warm`, byCount() ? { most_active: Number(most.value) } : { user_ids: named() });
       const outcomes = [];
       for (const task of tasks) outcomes.push(await outcomeOf(task, say));
       return { level: outcomes.find(({ level }) => level !== "good")?.level ?? "good", text: outcomes.map(({ text }) => text).join(" ") };
@@ -44,6 +51,7 @@ export function warming() {
 export function invalidation() {
   const [pattern, user] = ["text", "text"].map((type) => h("input", { type, autocomplete: "off", spellcheck: "false" }));
   const region = h("select");
+  let kind = "text";
   const what = choice("invalidate", "What to drop", [
     { value: "user", label: "Everything of one user", field: user },
     { value: "region", label: "A whole region", field: region },
@@ -51,7 +59,7 @@ export function invalidation() {
     { value: "everything", label: "Everything" },
   ]);
   const bodies = {
-    user: () => ({ user_id: userKey(user.value.trim()) }),
+    user: () => ({ user_id: userKey(user.value, kind) }),
     region: () => ({ region: region.value }),
     pattern: () => ({ pattern: pattern.value.trim() }),
     everything: () => ({ everything: true }),
@@ -72,7 +80,10 @@ export function invalidation() {
     names: { pattern: "Pattern", user_id: "User", region: "Region", everything: "Everything" },
     fault: () => (isEmpty() ? { user: "Name the user.", region: "Choose a region.", pattern: "Give a pattern." }[what.chosen] : ""),
     effect: () => `Every worker will drop ${subjects[what.chosen]()} from its cache; the next read of each answer is computed, which takes longer, and no number changes.`,
-    know: ({ regions = [] }) => offer(region, regions.map((one) => one.region)),
+    know({ regions = [] }, application) {
+      kind = application.user.key;
+      offer(region, regions.map((one) => one.region));
+    },
     async send() {
       const { pattern: dropped, watermark } = await post(`${ADMIN}/cache/invalidate`, bodies[what.chosen]());
       if (!watermark) return { level: "busy", text: `Noted: ${dropped}. No drain has included it within a second; the next one will. The list of invalidations shows when.` };

@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 /**
  * Return a choice: {element, chosen}.
  * @param {string} name of the radio buttons.
- * @param {{value: string, label: string, field?: Element, help?: string}[]} options The first one is chosen at the beginning.
+ * @param {{value: string, label: string, field?: Element, help?: string|Element}[]} options The first one is chosen at the beginning.
  */
 export function choice(name, legend, options) {
   const rows = options.map(({ value, label, field, help }, place) => {
@@ -42,12 +42,26 @@ export function offer(select, values) {
   if (values.includes(before)) select.value = before;
 }
 
-/** Return a user id for JSON: as a number if JSON numbers can hold it, otherwise as text. */
-export function userKey(text) {
-  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
+/** What lies between user ids in a text. Ids that are texts may have commas and spaces in them, but no line breaks. */
+const BETWEEN = { text: /\n/, integer: /[\s,;]+/, uuid: /[\s,;]+/ };
+const HELP = { text: "User ids, each on a line of its own.", integer: "User ids, with commas, spaces or line breaks between them." };
+
+/**
+ * Return a user id for JSON; what is none is left for the server to refuse.
+ * @param {string} kind What ids are in this application: `integer`, `uuid` or `text`.
+ */
+export function userKey(text, kind) {
+  const trimmed = text.trim();
+  if (kind !== "integer" || !/^\d+$/.test(trimmed)) return trimmed;
+  return Number.isSafeInteger(Number(trimmed)) ? Number(trimmed) : BigInt(trimmed);
 }
 
-/** Return the user ids in a text, separated by commas or spaces. */
-export function userKeys(text) {
-  return text.split(/[\s,;]+/).filter(Boolean).map(userKey);
+/** Return the user ids in a text. */
+export function userKeys(text, kind) {
+  return text.split(BETWEEN[kind]).map((part) => userKey(part, kind)).filter((key) => key !== "");
+}
+
+/** Return how to write several user ids. */
+export function helpWithKeys(kind) {
+  return HELP[kind] ?? HELP.integer;
 }

@@ -1,13 +1,14 @@
 /** The operator's page: reads everything every 5 s, and has panels and three actions. */
 
 import { get } from "../api.js";
+import { application } from "../application.js";
 import { byId, h } from "../dom.js";
 import { took } from "../figures.js";
 import { Live } from "../live.js";
 import { offerPause, showLive } from "../live_state.js";
 import { Panel } from "../panel.js";
 import { signOut, signedIn, whySignedOut } from "../sign_in.js";
-import { claims, isAdmin } from "../token.js";
+import { isAdmin } from "../token.js";
 import { ActionDialog } from "./action_dialog.js";
 import { invalidation, refreshing, warming } from "./actions.js";
 import { Freshness } from "./freshness.js";
@@ -49,10 +50,11 @@ const PARTS = [
 
 async function refresh(signal) {
   const began = performance.now();
-  const stats = await get(STATISTICS, { signal });
+  const [stats, described] = await Promise.all([get(STATISTICS, { signal }), application({ signal })]);
   const context = { timeZone, trustSeconds, at: stats.now ?? new Date().toISOString(), milliseconds: performance.now() - began };
   for (const { part, needs, panel } of PARTS) showPart(part, needs, panel, stats, context);
-  for (const action of Object.values(actions)) action.know?.(stats);
+  for (const action of Object.values(actions)) action.know?.(stats, described);
+  showWho(described.caller);
 }
 
 /** Show one panel; a fault in it does not affect the other panels. */
@@ -65,6 +67,10 @@ function showPart(part, needs, panel, stats, context) {
     return reportError(error);
   }
   return sayWhen(panel, `as of ${clock(context.at, timeZone)}, read in ${took(context.milliseconds)}`);
+}
+
+function showWho({ id, admin }) {
+  byId("who").textContent = `User ${id}${admin ? ", operator" : ""}, times in ${timeZone}`;
 }
 
 function sayWhen({ section }, words) {
@@ -107,9 +113,11 @@ const live = new Live({ refresh, show, onSignedOut: (why) => signOut(why) });
 
 await signedIn(whySignedOut());
 byId("page").hidden = false;
-byId("who").textContent = `User ${claims().sub}${isAdmin() ? ", operator" : ""}, times in ${timeZone}`;
 if (isAdmin()) {
   for (const button of byId("actions").querySelectorAll("button")) button.onclick = () => open(button.dataset.action);
   offerPause(live);
   live.start();
-} else refuse();
+} else {
+  refuse();
+  application().then(({ caller }) => showWho(caller), () => null); // It only adds who is signed in.
+}

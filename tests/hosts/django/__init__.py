@@ -1,0 +1,1 @@
+"""A help desk whose tables Django made."""

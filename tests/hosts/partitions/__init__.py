@@ -1,0 +1,1 @@
+"""Events in partitions that a job makes each month."""

@@ -1,0 +1,1 @@
+"""A store whose tables Rails made."""
