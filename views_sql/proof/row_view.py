@@ -7,7 +7,7 @@ a temporary view, and read back from the parse tree: only that text is ever froz
 from dataclasses import dataclass
 
 from models.user_key import LONGEST_TEXT
-from views_sql.declaration.local_day import local_day
+from views_sql.declaration.day_of_time import day_of_time
 from views_sql.declaration.proven import RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
@@ -46,7 +46,7 @@ class RowView:
         shown = [f"{_cast(self.user)} AS user_key"]
         if self.time:
             shown.append(f"{_cast(self.time)} AS at")
-            day = local_day(_cast(self.time), TIMES[self.time.type.base], self.zone, self.stored_zone)
+            day = day_of_time(_cast(self.time), TIMES[self.time.type.base], self.zone, self.stored_zone)
             shown.append(f"{day} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
         where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
