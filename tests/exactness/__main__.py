@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import Process, SimpleQueue
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep
 from traceback import format_exception_only, format_tb
 
 import click
@@ -65,10 +66,10 @@ def _binaries() -> Path:
 
 def _progress(console: Console, servers: list[str], seeds: range) -> Iterator[Result]:
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar, _running(servers, seeds) as results:
+    with _running(servers, seeds) as next_result, Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("applications", total=len(servers) * len(seeds))
         for number in range(len(servers) * len(seeds)):
-            result = results.get()
+            result = next_result()
             bar.advance(task)
             if not console.is_terminal and number % 25 == 24:
                 console.print(f"{number + 1} of {len(servers) * len(seeds)} applications")
@@ -76,14 +77,22 @@ def _progress(console: Console, servers: list[str], seeds: range) -> Iterator[Re
 
 
 @contextmanager
-def _running(servers: list[str], seeds: range) -> Iterator["SimpleQueue[Result]"]:
-    """Run the seeds on each server in a process of its own."""
+def _running(servers: list[str], seeds: range) -> Iterator[Callable[[], Result]]:
+    """Run the seeds on each server in a process of its own; what is yielded waits for the next result."""
     results: SimpleQueue[Result] = SimpleQueue()
     processes = [Process(target=_run_all, args=(server, seeds, results)) for server in servers]
     for process in processes:
         process.start()
+
+    def next_result() -> Result:
+        while results.empty():
+            if any(process.exitcode for process in processes):
+                raise click.ClickException("a process ended before its time")
+            sleep(0.05)
+        return results.get()
+
     try:
-        yield results
+        yield next_result
     finally:
         for process in processes:
             process.join(20)

@@ -64,7 +64,7 @@ class Expression:
     pool: tuple[str | None, ...]
 
     def shown(self, most: int) -> str:
-        """Return the oracle's, as an answer shows it in a group: beyond so many bytes, its beginning and its hash."""
+        """Return the oracle's, as an answer shows it in a group: beyond ``most`` bytes, its beginning and its hash."""
         if not self.type.startswith("text"):
             return self.sql
         start = (most - 67) // 4

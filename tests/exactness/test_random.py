@@ -8,7 +8,7 @@ import pytest
 
 from tests.exactness import sabotage
 from tests.exactness.installation import Differs, Installation, installed
-from tests.exactness.storm import Storm
+from tests.exactness.storm import LEAST, LONGEST_SECONDS, Storm
 from tests.fix_postgres import Server
 
 SEEDS, COMPARISONS, AT_ONCE = range(4), 100, 4
@@ -81,4 +81,10 @@ def test_a_storm_of_writers_and_ddl_fails_nobody_and_answers_exactly(
         storm = Storm(made)
         storm.rage(STORM_SECONDS)
 
-    assert min(storm.done.values()) >= 3, storm.done
+    assert min(storm.done.values()) >= LEAST, storm.done
+
+
+@pytest.mark.proof
+def test_a_storm_finds_what_is_broken(embedded_server: Server, tmp_path: Path) -> None:
+    with installed(embedded_server, STORMS[0], tmp_path, sabotage.nothing_is_watched) as made, pytest.raises(Differs):
+        Storm(made).rage(LONGEST_SECONDS)

@@ -45,7 +45,7 @@ class Applications:
         assert not self.failures, self.failures
 
     def wait_for_more(self, rows: int = 40) -> None:
-        """Wait until both threads have written so many rows more."""
+        """Wait until both threads have written at least ``rows`` rows more."""
         wanted = [done + rows for done in self.written]
         until(lambda: self.failures or all(a >= b for a, b in zip(self.written, wanted, strict=True)), "writes")
 

@@ -1,4 +1,4 @@
-"""What a test knows of a host's database: its users, how its rows are written, and its views in the oracle's SQL.
+"""What a test knows about a host's database: its users, how its rows are written, and its views in the oracle's SQL.
 
 Invariant: nothing here comes from the product; what the oracle computes is spelled otherwise than in `frontview.toml`.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.exactness.description import Column, Description, Expression, Measure
 
 FOLDER = Path(__file__).parent
-AROUND = (1, 20, 45, 150)  # Questions ask around the days that are so many days ago.
+AROUND = (1, 20, 45, 150)  # Questions ask around the days that are this number of days ago.
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rename:
 
 @dataclass(frozen=True)
 class Host:
-    """A host; made anew for each test, since its columns change their names.
+    """A host; each test makes its own, since its columns change their names.
 
     :param users: keys; the last one has no rows.
     :param fill: statements that write its rows, with the keys as ``%(users)s``.

@@ -29,7 +29,7 @@ OVERVIEW = "/api/v1/dashboard/overview"
 LAYERS = ("models", "views_sql", "refresher", "web")
 # What happens whenever any code takes a connection out of the pool.
 POOL = {"models/deadlines.py", "models/engine.py", "web/background.py"}
-MOST_FILES = {"miss": 21, "hit": 12}
+MOST_FILES = {"miss": 22, "hit": 13}
 
 
 class Entered:

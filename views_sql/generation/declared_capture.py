@@ -8,7 +8,7 @@ so that dropping one is not refused.
 """
 
 from models.user_key import LONGEST_TEXT
-from views_sql.declaration.local_day import local_day, zone_literal
+from views_sql.declaration.day_of_time import day_of_time, zone_literal
 from views_sql.declaration.maintained_view import EVENTS
 from views_sql.declaration.proven import ProvenSource, ProvenTable
 from views_sql.generation.names import dollar_quoted, identifier, literal, quoted
@@ -144,7 +144,7 @@ def _day(source: ProvenSource, row: str) -> str:
     if source.time_column is None or source.time_kind is None:
         return "'-infinity'::date"
     zone = zone_literal(source.zone)
-    return local_day(f"{row}.{quoted(source.time_column)}", source.time_kind, zone, source.stored_zone)
+    return day_of_time(f"{row}.{quoted(source.time_column)}", source.time_kind, zone, source.stored_zone)
 
 
 def _moved(source: ProvenSource, old: str, new: str) -> str:

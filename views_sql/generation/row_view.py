@@ -5,7 +5,7 @@ asked for, and the condition on the day is exact. Where days are those of users'
 join with the users, and those of one user by that user's zone: joined, it would be looked up again for each row.
 """
 
-from views_sql.declaration.local_day import local_day
+from views_sql.declaration.day_of_time import day_of_time
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.names import dollar_quoted, identifier, literal
 from views_sql.generation.stored_columns import frozen_zeros
@@ -59,7 +59,7 @@ def _with_days(view: ProvenView, zone: str, rows: str) -> str:
     """Return the SELECT of rows ``r`` with their days in a zone, an expression."""
     names = [*(column.name for column in view.columns), *frozen_zeros(view)]
     columns = "".join(f", r.{identifier(name)}" for name in names)
-    day = local_day("r.at", view.source.time_kind or "date", zone, view.source.stored_zone)
+    day = day_of_time("r.at", view.source.time_kind or "date", zone, view.source.stored_zone)
     return f"SELECT r.user_key, r.at, {day} AS day{columns} FROM {rows} r"  # nosec B608  # names and literals are checked
 
 

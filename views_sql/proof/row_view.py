@@ -7,7 +7,7 @@ a temporary view, and read back from the parse tree: only that text is ever froz
 from dataclasses import dataclass
 
 from models.user_key import LONGEST_TEXT
-from views_sql.declaration.local_day import local_day, zone_literal
+from views_sql.declaration.day_of_time import day_of_time, zone_literal
 from views_sql.declaration.proven import RowColumn
 from views_sql.proof.columns import Column, columns_of
 from views_sql.proof.expressions import Expression
@@ -53,7 +53,7 @@ class RowView:
             shown.append(f"{_cast(self.time)} AS at")
         if self.time and days:
             kind, zone = TIMES[self.time.type.base], zone_literal(self.zone)
-            shown.append(f"{local_day(_cast(self.time), kind, zone, self.stored_zone)} AS day")
+            shown.append(f"{day_of_time(_cast(self.time), kind, zone, self.stored_zone)} AS day")
         shown += [f"{_value(of)} AS {quoted(name)}" for name, of in self.columns.items()]
         where = " AND ".join([*_short_key(self.user), *(inner(of.text) for of in self.where)])
         return f"SELECT {', '.join(shown)} FROM {self.origin} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol

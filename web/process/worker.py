@@ -376,7 +376,8 @@ class Worker:
 
     def report(self) -> WorkerReport:
         """Return what this process reports to the database."""
-        return WorkerReport(self.statistics(), self._started().history.statistics())
+        parts = self._started()  # First: what is reported is counted by a worker that has started.
+        return WorkerReport(self.statistics(), parts.history.statistics())
 
     def server_numbers(self) -> ServerNumbers:
         """Return the metrics of all processes of this server, also before this one has reached the database."""
@@ -402,6 +403,8 @@ class Worker:
                 if self._on_engine is not None:
                     self._on_engine(engine)
                 self._running = self._made(engine)
+                if self._settings.metrics_enabled:
+                    self._own_numbers()  # Before any request can ask for them.
             return self._running
         finally:
             self._lock.release()
@@ -417,8 +420,6 @@ class Worker:
             engine.dispose()
             raise
         running.start()
-        if self._settings.metrics_enabled:
-            self._own_numbers()  # Before any request can ask for them.
         return running
 
     def claim(self) -> str:

@@ -14,7 +14,7 @@ KINDS = ("sale", "visit", "it's", "")
 
 
 def month(distance: int) -> str:
-    """Return the first day of the month that lies so many months from this one."""
+    """Return the first day of the month that lies ``distance`` months from this one."""
     number = date.today().year * 12 + date.today().month - 1 + distance
     return f"{number // 12}-{number % 12 + 1:02}-01"
 

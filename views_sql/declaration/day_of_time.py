@@ -7,7 +7,7 @@ raise errors in some zone.
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, TimeKind
 
 
-def local_day(time: str, kind: TimeKind, zone: str, stored_zone: str) -> str:
+def day_of_time(time: str, kind: TimeKind, zone: str, stored_zone: str) -> str:
     """Return the expression of the local day of a time; NULL for a row that has none.
 
     :param time: the time, as SQL.
