@@ -19,7 +19,7 @@ from typing import Any
 from bench.system.seeded import ROOT
 
 SECRET = "the benchmarks' secret, of more than 32 bytes"  # noqa: S105  signs tokens of this run only
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 @contextmanager
