@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from views_sql.declaration import words
 from views_sql.declaration.agreement import MOST_DIMENSIONS, MOST_MEASURES
-from views_sql.declaration.application import VERBS, Declared, Measure, Region, SourceTable, UserTable, View
+from views_sql.declaration.application import VERBS, Declared, Measure, Region, SourceTable, UserTable, UserZone, View
 
 PREFACE = """
 An application is declared in one file, `frontview.toml`, in the folder that `FRONTVIEW_PROJECT` names or else in the
@@ -51,12 +51,14 @@ for _name, _text in (
     PREFACE = PREFACE.replace(_name, _text)
 HEADINGS = (
     (UserTable, "[user]"),
+    (UserZone, "Users' own time zones"),
     (View, "[view.NAME]"),
     (Measure, "Measures"),
     (SourceTable, "A SELECT of one's own"),
     (Region, "[region.NAME]"),
 )
 TYPES: dict[Any, str] = {
+    UserZone: "name or table",
     words.name: "name",
     words.line: "text",
     words.claim: "text",
@@ -70,6 +72,11 @@ TYPES: dict[Any, str] = {
     float: "number",
 }
 AMOUNTS = ("duration", "size")
+ZONES = """`[user].zone` is the name of a time zone, or a table with these fields. Days are then those of each user's own
+zone, also of rows that were written while it was another one: a change of the zone is a change of all days of the user.
+Zones have the full names of PostgreSQL (`America/New_York`, in exact case), `UTC` and `GMT`, or the names that Ruby on
+Rails stores (`Eastern Time (US & Canada)`). A view with a `zone` of its own has the days of that one, and a date is no
+zone's. Days of users' own zones cannot be sealed."""
 MEASURES = """A measure is a table with one verb and its argument, a column or SQL over one row, and any of the fields
 below; the text `"count"` is short for `{ count = true }`."""
 SELECTS = """Where rows of one table do not say enough, `select` names a file with one SELECT whose rows take their
@@ -112,7 +119,7 @@ def lines() -> Iterator[str]:
     """Return the lines of all tables."""
     for model, heading in HEADINGS:
         yield f"## {heading}"
-        yield {Measure: MEASURES, SourceTable: SELECTS}.get(model) or f"{_first_sentence(model)}."
+        yield {Measure: MEASURES, SourceTable: SELECTS, UserZone: ZONES}.get(model) or f"{_first_sentence(model)}."
         yield ""
         if model is Measure:
             yield from ("| verb | measure | example |", "|---|---|---|")
