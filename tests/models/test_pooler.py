@@ -21,8 +21,9 @@ from tests.acceptance.test_reads import EXACT, OVERVIEW, QUESTIONS, all_time_cal
 from tests.faults.deployment.binaries import run_as
 from tests.faults.deployment.cluster import Cluster
 from tests.faults.deployment.ports import stable_port
-from tests.fix_app import BIN, ROOT, SECRET, System, fill
+from tests.fix_app import BIN, ROOT, SECRET, System
 from tests.fix_postgres import migrate
+from tests.voice_stage import VOICE, fill
 from tests.waiting import until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -97,7 +98,7 @@ def answers(url: str) -> bool:
 @pytest.fixture
 def pooled(cluster: Cluster, pooler: Pooler, tmp_path: Path) -> Iterator[System]:
     """A system whose reads go through the pool and whose other connections go around it."""
-    system = System(cluster.url(), tmp_path)
+    system = System(cluster.url(), tmp_path, VOICE)
     system.environment |= {
         "FRONTVIEW_DATABASE_URL": pooler(),
         "FRONTVIEW_DIRECT_URL": cluster.url(),

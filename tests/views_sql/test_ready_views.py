@@ -19,6 +19,7 @@ from refresher.refreshing.refresh import refresh
 from tests.concurrency.sabotage import rewrite_function
 from tests.fix_postgres import Server
 from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
+from tests.voice_stage import VOICE
 from views_sql.voice.catalog import CATALOG
 
 STATE = "SELECT (s).* FROM (SELECT frontview.begin_read(%s, %s, '-infinity', 'infinity', FALSE) AS s) s"
@@ -62,7 +63,7 @@ class Clean:
 
 @pytest.fixture
 def clean(any_server: Server) -> Iterator[Clean]:
-    url = any_server.create(any_server.template)
+    url = any_server.create(any_server.template_of(VOICE))
     with psycopg.connect(url, autocommit=True) as connection:
         yield Clean(url, connection)
     any_server.drop(url)

@@ -10,9 +10,9 @@ from sqlalchemy.engine import make_url
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.views_sql.roles_stage import Cast, Connection, cast
+from tests.voice_stage import fill
 from views_sql.voice.catalog import CATALOG
 
 VERSION_TABLE = "public.frontview_alembic_version"

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fix_app import BIN, ROOT, System, fill
+from tests.fix_app import BIN, ROOT, System
 from tests.fix_postgres import Server
 from tests.views_sql.roles_stage import Cast, cast
+from tests.voice_stage import fill
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof  # each test starts processes
@@ -101,7 +102,7 @@ def test_reads_come_from_base_tables_views_and_cache(separated: Separated) -> No
             until(lambda path=path: meta(client, path)["source"] == "cache", path)
 
         before = client.get(OVERVIEW).json()["data"]["calls"]["all_time"]["calls"]
-        separated.add_call(1)
+        separated.add(1)
         exact = client.get(OVERVIEW, headers=EXACT).json()["data"]
         assert exact["calls"]["all_time"]["calls"] == before + 1
     assert separated.refusals() == []
@@ -112,7 +113,7 @@ def test_everything_the_refresher_does_is_done(running: Separated) -> None:
     until(lambda: (running.value(watch) or 0) > 0, "audit", seconds=30)
     horizons = "SELECT count(*) FROM frontview.view_state WHERE tier = 'recent' AND isfinite(first_day)"
     until(lambda: running.value(horizons) == 3, "horizons moved")
-    running.add_call(1)
+    running.add(1)
     refreshed = "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'refreshed'"
     until(lambda: running.value(refreshed) > 0, "concurrent refresh", seconds=30)
     until(lambda: running.value("SELECT count(*) FROM frontview.change_log") == 0, "pruned log", seconds=30)

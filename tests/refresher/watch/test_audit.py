@@ -18,9 +18,9 @@ from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user, recent_user
 from refresher.watch.comparison import compare
-from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.oracle.reads import compare_every_read
+from tests.voice_stage import VOICE, fill
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.voice.catalog import CATALOG
 from web.cli import main
@@ -96,7 +96,7 @@ def _populate(url: str) -> None:
 
 @contextmanager
 def _site_url(server: Server) -> Iterator[str]:
-    url = server.create_prepared("audited site", _populate, server.template)
+    url = server.create_prepared("audited site", _populate, server.template_of(VOICE))
     yield url
     server.drop(url)
 

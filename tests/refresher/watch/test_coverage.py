@@ -13,10 +13,10 @@ from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh
 from refresher.watch.coverage import check_coverage, check_queue
-from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.oracle.reads import Tally, compare_view
 from tests.refresher.leading import drain_in, session_of
+from tests.voice_stage import VOICE, fill
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 
@@ -42,7 +42,7 @@ BACK = "SELECT frontview.install_triggers('calls')"
 @pytest.fixture
 def c(any_server: Server) -> Iterator[Connection]:
     """A connection to a database with data, on each server in turn; the capture was looked at once."""
-    url = any_server.create(any_server.template)
+    url = any_server.create(any_server.template_of(VOICE))
     with psycopg.connect(url, autocommit=True) as opened:
         fill(opened, users=2)
         check_coverage(opened)

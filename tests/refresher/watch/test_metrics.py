@@ -12,8 +12,9 @@ from refresher.refreshing.refresh_log import RefreshResult
 from refresher.watch.leader_gauges import LeaderGauges
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
-from tests.fix_app import System, fill, free_port
+from tests.fix_app import System, free_port
 from tests.scraping import Scraped, parse
+from tests.voice_stage import fill
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof  # each test starts processes
@@ -44,7 +45,7 @@ def test_drains_and_refreshes_are_counted(led: System) -> None:
         lambda: told(led).value("frontview_refreshes_total", view="call_daily", tier="recent", outcome="populated"), "1"
     )
     before = told(led)
-    led.add_call(1)
+    led.add(1)
     until(lambda: led.value("SELECT count(*) FROM frontview.stale_key") == 0, "refreshed views")
     outcome = {"view": "call_daily", "tier": "recent", "outcome": "refreshed"}
     after = until(lambda: now if (now := told(led)).value("frontview_refreshes_total", **outcome) else None, "refresh")

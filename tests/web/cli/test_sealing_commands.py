@@ -15,6 +15,7 @@ from refresher.refreshing.refresh import refresh
 from refresher.refreshing.steps import gates
 from tests.fix_postgres import Server
 from tests.refresher.refreshing.refreshed import CALLS, Refreshed, fail, populate
+from tests.voice_stage import VOICE
 from web.cli import main
 from web.cli import sealing as sealing_module
 
@@ -22,7 +23,7 @@ from web.cli import sealing as sealing_module
 @pytest.fixture
 def db(monkeypatch: pytest.MonkeyPatch, embedded_server: Server) -> Iterator[Refreshed]:
     """A populated database, whose leader does not act by itself."""
-    url = embedded_server.create_prepared("refreshed", populate, embedded_server.template)
+    url = embedded_server.create_prepared("refreshed", populate, embedded_server.template_of(VOICE))
     monkeypatch.setenv("FRONTVIEW_DATABASE_URL", url)
     monkeypatch.setattr(sealing_module, "LEADERLESS_SECONDS", 0.2)
     with connect(url, "frontview-refresher-drain") as connection:

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from models.engine import connect
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from views_sql.generation.archive import STORAGE_OPTIONS
 from web.doctor import archive
 from web.doctor.archive import vacuumed
@@ -103,7 +104,7 @@ def test_a_session_that_holds_vacuum_back_is_named_once_it_is_old(
 def test_a_prepared_transaction_that_holds_vacuum_back_is_named(
     system_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = system_server.create(system_server.template)
+    url = system_server.create(system_server.template_of(VOICE))
     monkeypatch.setattr(archive, "HELD_SECONDS", 0.0)
     with connect(url, "a-writer") as connection:
         leave_dead_rows(connection, monkeypatch)

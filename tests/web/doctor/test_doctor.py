@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from models.engine import connect
 from models.settings import Settings, load_settings
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.voice.catalog import CATALOG
 from web.cli import main
@@ -251,7 +252,7 @@ def test_a_transaction_pooler_is_found(connection: psycopg.Connection) -> None:
 
 
 def test_every_server_version_passes_the_same_checks(any_server: Server) -> None:
-    url = any_server.create(any_server.template)
+    url = any_server.create(any_server.template_of(VOICE))
     try:
         with psycopg.connect(url, autocommit=True) as connection:
             drain(connection)

@@ -9,8 +9,9 @@ import pytest
 
 from models.errors import ConfigurationError
 from models.settings import load_settings
-from tests.fix_app import SECRET, fill
+from tests.fix_app import SECRET
 from tests.fix_postgres import ROOT
+from tests.voice_stage import fill
 from tests.waiting import until
 from tests.web.web_fakes import HELD, FakeWorker
 from views_sql.voice.catalog import CATALOG

@@ -19,7 +19,7 @@ from refresher.front_cache.entry import EntryKey
 from refresher.process import RefresherProcess
 from refresher.warming.asked import plan_asked
 from refresher.warming.plan import WarmingPlanner, capacity_of
-from tests.fix_app import fill
+from tests.voice_stage import fill
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.cli import main

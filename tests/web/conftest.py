@@ -1,0 +1,3 @@
+"""Not yet on the neutral application."""
+
+from tests.voice_stage import voice_application  # noqa: F401  a fixture
