@@ -6,7 +6,6 @@ import psycopg
 import pytest
 
 from refresher.leader.leadership import Term, try_to_lead
-from tests.voice_stage import voice_application  # noqa: F401  a fixture
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import pytest
 from models.engine import connect
 from tests.fix_postgres import Server
 from tests.refresher.refreshing.refreshed import Refreshed, populate
-from tests.voice_stage import VOICE
 
 
 @pytest.fixture
 def db(any_server: Server) -> Iterator[Refreshed]:
-    url = any_server.create_prepared("refreshed", populate, any_server.template_of(VOICE))
+    url = any_server.create_prepared("refreshed", populate, any_server.template)
     with connect(url, "frontview-test") as connection:
         yield Refreshed(url, connection)
     any_server.drop(url)

@@ -7,7 +7,6 @@ import pytest
 from refresher.watch.coverage import adopt_partitions, check_coverage
 from tests.fix_postgres import Server
 from tests.views_sql.declared_stage import MAKE, NOON, SCHEMA, Stage, T, captured, of_kind
-from tests.voice_stage import VOICE
 
 LEAF = f'"{SCHEMA}"."New 1%"'
 PARTITION = f"CREATE TABLE {LEAF} PARTITION OF {T} FOR VALUES FROM (1000) TO (2000)"
@@ -18,7 +17,7 @@ ALARMS = "SELECT kind FROM frontview.alarm ORDER BY kind"
 
 @pytest.fixture(scope="module")
 def url(any_server: Server) -> Iterator[str]:
-    made = any_server.create(any_server.template_of(VOICE))
+    made = any_server.create(any_server.template)
     yield made
     any_server.drop(made)
 
