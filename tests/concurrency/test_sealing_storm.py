@@ -8,14 +8,13 @@ import pytest
 from tests.concurrency import sabotage
 from tests.concurrency.sealing_storm import SEALS, SealingStorm
 from tests.fix_postgres import Server
-from tests.voice_stage import VOICE
 
 COMPARISONS = 1000
 
 
 @pytest.fixture
 def stormy_url(any_server: Server) -> Iterator[str]:
-    url = any_server.create(any_server.template_of(VOICE))
+    url = any_server.create(any_server.template)
     yield url
     any_server.drop(url)
 

@@ -9,7 +9,6 @@ from refresher.refreshing import compaction
 from tests.concurrency.sabotage import mark_backlogs_of_few_changes
 from tests.concurrency.storm import Storm
 from tests.fix_postgres import Server
-from tests.voice_stage import VOICE
 
 pytestmark = pytest.mark.every_change
 COMPARISONS, COMPARISONS_IN_PROOF = 400, 700
@@ -17,7 +16,7 @@ COMPARISONS, COMPARISONS_IN_PROOF = 400, 700
 
 @pytest.fixture(params=[False, True], ids=["few at once", "in backlogs and chunks"])
 def stormy_url(any_server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    url = any_server.create(any_server.template_of(VOICE))
+    url = any_server.create(any_server.template)
     if request.param:
         mark_backlogs_of_few_changes(url)
         monkeypatch.setattr(compaction, "CHUNK_KEYS", 3)
