@@ -45,7 +45,11 @@ SERVED = ServedApplication(
             900,
             "renewals_1",
             (ServedDimension("desk", "integer", True),),
-            (ServedMeasure("renewals", "count", "bigint"), ServedMeasure("books", "distinct", "bigint")),
+            (
+                ServedMeasure("renewals", "count", "bigint"),
+                ServedMeasure("books", "distinct", "bigint"),
+                ServedMeasure("furthest", "max", "integer", live=True),
+            ),
             EXISTENCE,
         ),
         ServedView(

@@ -89,7 +89,13 @@ def _of_renewals(data: dict[str, Any], facts: dict[str, Any], today: date) -> Fi
     weeks = Counter(max(day - timedelta(day.weekday()), today - timedelta(44)) for day, _, _ in found)
     given = +Counter({date.fromisoformat(row["period"]): row["renewals"] for row in data["rows"]})
     books = len({loan for _, _, loan in found})
-    return (given, _measures(data["totals"])), (weeks, +Counter(renewals=len(found), books=books))
+    furthest = max((desk for _, desk, _ in found), default=None)
+    totals = data["totals"]
+    return (given, _measures(totals), totals["furthest"]), (
+        weeks,
+        +Counter(renewals=len(found), books=books),
+        furthest,
+    )
 
 
 def _of_desks(data: dict[str, Any], facts: dict[str, Any], today: date) -> Figures:

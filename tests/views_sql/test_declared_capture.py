@@ -9,7 +9,6 @@ import pytest
 
 from tests.fix_postgres import Server
 from tests.views_sql.declared_stage import COLUMNS, KINDS, MAKE, NOON, ORDERS, SCHEMA, Stage, T, captured, of_kind
-from tests.voice_stage import VOICE
 from views_sql.declaration.proven import ProvenSource, ProvenTable, TableKind, Watched
 from views_sql.generation.declared_capture import capture_declared, stop_declared
 from web.doctor.schema import TRIGGERS
@@ -21,7 +20,7 @@ FIRST, SECOND = (1, "2026-03-01"), (2, "2026-03-01")
 
 @pytest.fixture(scope="module")
 def url(any_server: Server) -> Iterator[str]:
-    made = any_server.create(any_server.template_of(VOICE))
+    made = any_server.create(any_server.template)
     yield made
     any_server.drop(made)
 

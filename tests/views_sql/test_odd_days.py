@@ -13,7 +13,6 @@ from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
 from tests.oracle.relations import merged_read
-from tests.voice_stage import VOICE
 from views_sql.voice.catalog import CATALOG
 
 USER = 2**63 - 1
@@ -33,7 +32,7 @@ DASHBOARDS = (
 
 @pytest.fixture
 def c(embedded_server: Server) -> Iterator[Connection]:
-    url = embedded_server.create(embedded_server.template_of(VOICE))
+    url = embedded_server.create(embedded_server.template)
     with psycopg.connect(url, autocommit=True, options="-c timezone=UTC") as opened:
         yield opened
     embedded_server.drop(url)

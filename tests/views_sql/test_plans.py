@@ -17,7 +17,6 @@ from refresher.refreshing.policy import TierState
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.tier_states import Failures, read_tier_states
 from tests.fix_postgres import Server
-from tests.voice_stage import VOICE
 from views_sql.voice.catalog import CATALOG
 
 USERS, DAYS = 300, 800
@@ -59,7 +58,7 @@ PARAMETERS = {
 @pytest.fixture(scope="module")
 def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
     """A long history, populated views, and on top of them drained and undrained changes of user 7."""
-    url = any_server.create(any_server.template_of(VOICE))
+    url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as c:
         c.execute(FILL)
         for trigger in CAPTURE:
@@ -197,7 +196,7 @@ def test_looks_at_the_log_go_by_their_index(
     any_server: Server, emptied: bool, function: str, looked_for: str, times: int
 ) -> None:
     """Left empty, both indexes seem to cost the same, and the wrong one is walked from end to end."""
-    url = any_server.create(any_server.template_of(VOICE))
+    url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as c:
         look = re.search(LOOKS[function], body_of(c, function), re.DOTALL)
         assert look is not None

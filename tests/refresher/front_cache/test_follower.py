@@ -344,7 +344,7 @@ def test_refusals_of_the_functions_become_our_errors(database_url: str, led: Cal
             worker.read_path.read("view.loans", 999, {})
         reading = worker.read_path.read("view.renewals", 1, {"from": date(2026, 3, 2), "to": date(2026, 3, 8)})
         dates = {"from": "2026-03-02", "to": "2026-03-08"}
-        assert json.loads(reading.parameters) == dates | {"group_by": [], "measures": ["renewals", "books"]}
+        assert json.loads(reading.parameters) == dates | {"group_by": [], "measures": ["renewals", "books", "furthest"]}
 
 
 def test_an_empty_database_is_not_migrated(empty_url: str) -> None:

@@ -11,7 +11,6 @@ from tests.fix_postgres import Server
 from tests.views_sql.generation.oracle import Question, all_measures
 from tests.views_sql.generation.shapes import APPLICATION, EVENTS, ORDERS, SHAPES, Shape
 from tests.views_sql.generation.stage import NUMBER, Stage
-from tests.voice_stage import VOICE
 from views_sql.declaration.proven import (
     ProvenApplication,
     ProvenMeasure,
@@ -132,7 +131,7 @@ SALES = Shape(
 
 def test_narrow_integers_are_users_of_a_database_with_bigint_keys(any_server: Server) -> None:
     application = ProvenApplication("integer", "sub", ProvenTable("public", "person", "plain"), "id", "UTC", ())
-    url = any_server.create(any_server.template_of(VOICE))
+    url = any_server.create(any_server.template)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES)
         for statement in (*create_users(application, NUMBER), *create_declared_view(application, SALES.view, NUMBER)):
