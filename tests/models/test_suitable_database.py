@@ -160,7 +160,7 @@ def test_a_view_reads_with_its_owners_rights_unless_it_says_otherwise(stage: Cas
 
 
 def test_a_migration_that_is_refused_leaves_nothing_and_its_undoing_is_not_refused(any_server: Server) -> None:
-    with cast(any_server, migrated=False) as found:
+    with cast(any_server, install=None) as found:
         migrate(found.owner, "app_0001")
         with secured(found.owner, FORCED):
             before = schema_snapshot(found.owner)

@@ -30,15 +30,27 @@ FILL = (
 
 def install(url: str) -> None:
     """Make the tables in an empty database, and everything that is declared over them."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_tables(url)
+        for command in ("plan --write", "migrate"):
+            in_project(url, Path(folder), command)
+
+
+def make_tables(url: str) -> None:
+    """Make the tables, with nothing of Frontview."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute((HERE / "tables.sql").read_bytes())
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        shutil.copy(HERE / "frontview.toml", folder)
+
+
+def in_project(url: str, folder: Path, command: str) -> str:
+    """Run a command in a folder that has the declaration, and return what it prints."""
+    shutil.copy(HERE / "frontview.toml", folder)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRONTVIEW_DATABASE_URL", url)
         patch.chdir(folder)
-        for command in (["plan", "--write"], ["migrate"]):
-            result = CliRunner().invoke(main, command, catch_exceptions=False)
-            assert result.exit_code == 0, result.output
+        result = CliRunner().invoke(main, command.split(), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def fill(connection: Connection, members: int = 5) -> None:
