@@ -31,9 +31,14 @@ FILL = (
 def install(url: str) -> None:
     """Make the tables in an empty database, and everything that is declared over them."""
     with tempfile.TemporaryDirectory() as folder:
-        make_tables(url)
-        for command in ("plan --write", "migrate"):
-            in_project(url, Path(folder), command)
+        install_from(url, Path(folder))
+
+
+def install_from(url: str, folder: Path) -> None:
+    """Do the same, and leave the project's revisions in a folder."""
+    make_tables(url)
+    for command in ("plan --write", "migrate"):
+        in_project(url, folder, command)
 
 
 def make_tables(url: str) -> None:

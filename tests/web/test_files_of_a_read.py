@@ -19,7 +19,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from tests.fix_app import SECRET
 from tests.fix_postgres import ROOT
-from tests.voice_stage import fill
+from tests.voice_stage import fill, voice_application  # noqa: F401  a fixture
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.app import create_app

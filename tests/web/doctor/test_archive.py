@@ -6,12 +6,11 @@ from psycopg import sql
 
 from models.engine import connect
 from tests.fix_postgres import Server
-from tests.voice_stage import VOICE
 from views_sql.generation.archive import STORAGE_OPTIONS
 from web.doctor import archive
 from web.doctor.archive import vacuumed
 
-TABLE = "frontview.call_daily_total"
+TABLE = "frontview.loans_1_total"
 
 
 def reloptions(connection: psycopg.Connection) -> list[str]:
@@ -68,7 +67,7 @@ def leave_dead_rows(connection: psycopg.Connection, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(archive, "_to_restore", lambda _: "")  # which would name the option that this sets
     connection.execute(f"ALTER TABLE {TABLE} SET (autovacuum_enabled = off)".encode())
     connection.execute(
-        f"INSERT INTO {TABLE} (user_id, archive_rows) SELECT g, 1 FROM generate_series(1, 30) g".encode()
+        f"INSERT INTO {TABLE} (user_key, archive_rows) SELECT g, 1 FROM generate_series(1, 30) g".encode()
     )
     connection.execute(f"DELETE FROM {TABLE}".encode())
     connection.execute("SELECT pg_stat_force_next_flush()")
@@ -104,7 +103,7 @@ def test_a_session_that_holds_vacuum_back_is_named_once_it_is_old(
 def test_a_prepared_transaction_that_holds_vacuum_back_is_named(
     system_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = system_server.create(system_server.template_of(VOICE))
+    url = system_server.create(system_server.template)
     monkeypatch.setattr(archive, "HELD_SECONDS", 0.0)
     with connect(url, "a-writer") as connection:
         leave_dead_rows(connection, monkeypatch)

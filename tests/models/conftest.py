@@ -1,3 +1,0 @@
-"""Not yet on the neutral application."""
-
-from tests.voice_stage import voice_application  # noqa: F401  a fixture
