@@ -13,8 +13,8 @@ from refresher.watch.leader_gauges import LeaderGauges
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
 from tests.fix_app import System, free_port
+from tests.neutral.application import fill
 from tests.scraping import Scraped, parse
-from tests.voice_stage import fill
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof  # each test starts processes

@@ -68,7 +68,7 @@ def test_what_is_served_goes_through_json_unchanged(site: Site) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/application", "/api/v1/view/orders"])
 def test_the_bundled_application_serves_no_views(path: str) -> None:
-    client = make_app(FakeWorker()).test_client()
+    client = make_app(FakeWorker(served=None)).test_client()
 
     assert client.get(path).status_code == 401
     assert client.get(path, headers=bearer()).status_code == 404

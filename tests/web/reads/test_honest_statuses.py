@@ -5,7 +5,6 @@ Each failing function raises inside PostgreSQL, as a defective function of an ap
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -42,8 +41,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def read_path(engine: Engine) -> ReadPath:
     cache = FrontCache([RegionLimits(region.name, 10, 10_000) for region in CATALOG.regions])
-    # Without a declaration; with one, what is missing may belong to a declaration that was taken back, which is a 503.
-    return ReadPath(engine, cache, replace(CATALOG, served=None))
+    return ReadPath(engine, cache, CATALOG)
 
 
 @pytest.fixture
@@ -66,9 +64,7 @@ def get(client: FlaskClient, path: str):
         ("RETURN (SELECT NULL::frontview.answer WHERE 1 / (p_user - 7) = 1);", "22012"),
         ("RAISE 'a user''s time zone' USING ERRCODE = '22023';", "22023"),
         ("RAISE 'oops';", "P0001"),
-        ("PERFORM a_table_that_was_dropped.id FROM a_table_that_was_dropped;", "42P01"),
         ("PERFORM u.a_column_that_was_dropped FROM public.member u;", "42703"),
-        ("PERFORM a_function_that_was_dropped(1);", "42883"),
     ],
     ids=lambda it: it if len(it) == 5 else "",
 )
@@ -93,9 +89,19 @@ def test_an_outage_is_a_503_that_says_when_to_come_back(client, connection, sqls
     assert response.headers["Retry-After"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["PERFORM a_table_that_was_dropped.id FROM a_table_that_was_dropped;", "PERFORM a_function_that_was_dropped(1);"],
+)
+def test_what_is_missing_may_be_of_a_declaration_that_was_replaced(client, connection, body):
+    connection.execute(REPLACED.format(body))
+    response = get(client, ACCOUNT)
+    assert kind_of(response) == (503, "database-unavailable")
+
+
 def test_a_function_that_is_missing_because_of_the_schema_is_not_migrated(client, connection):
     connection.execute("DROP FUNCTION frontview.account_1_read")
-    assert kind_of(get(client, ACCOUNT)) == (500, "about:blank")
+    assert kind_of(get(client, ACCOUNT)) == (503, "database-unavailable")
     connection.execute("DELETE FROM public.frontview_alembic_version")
     assert kind_of(get(client, ACCOUNT)) == (503, "not-migrated")
 
