@@ -118,7 +118,7 @@ def test_the_overhead_of_an_entry_is_not_understated() -> None:
             body=str(user).encode() * 25,
             arguments=arguments,
             computed_by=f"view {user}",
-            parameters=f'{{"from":"2026-{user}","to":"2027-{user}","granularity":"g{user}","agent_id":{user}}}',
+            parameters=f'{{"from":"2026-{user}","to":"2027-{user}","granularity":"g{user}","branch":{user}}}',
             sources=frozenset({"members", "annexes", "loans", "renewals"}),
             first_day=date(2026, 2, 1 + user % 28),
             last_day=date(2026, 3, 1 + user % 28),

@@ -30,7 +30,11 @@ def told_at(port: str) -> Scraped:
 @pytest.fixture
 def led(system: System) -> System:
     """A refresher that leads and tells, with JSON lines."""
-    system.environment |= {"FRONTVIEW_REFRESHER_METRICS_PORT": str(free_port()), "FRONTVIEW_LOG_FORMAT": "json"}
+    system.environment |= {
+        "FRONTVIEW_REFRESHER_METRICS_PORT": str(free_port()),
+        "FRONTVIEW_LOG_FORMAT": "json",
+        "FRONTVIEW_REFRESH_DUTY": "1",  # Tests wait for refreshes, on a machine that may be busy.
+    }
     system.start_refresher()
     system.wait_for_views()
     return system
