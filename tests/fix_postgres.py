@@ -55,11 +55,11 @@ def migrate(url: str, revision: str = "heads", *, down: bool = False, user_key: 
 
 @dataclass(frozen=True)
 class Application:
-    """Somebody's tables with Frontview installed over them.
+    """An application's tables with Frontview installed over them.
 
     :param install: does so in an empty database.
-    :param fill: writes rows of so many users.
-    :param add: writes one row of a user, so many days ago and with an amount in cents.
+    :param fill: writes rows of a number of users.
+    :param add: writes one row of a user: how many days ago, and with which amount in cents.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What tests of the bundled voice application take in place of the neutral one: a test file imports the fixture.
+"""The bundled voice application for the tests that are about it: a test file imports the fixture.
 
 Invariant: a file that does not import :func:`voice_application`, or have a conftest.py that does, finds a database
 without one table of the voice application.

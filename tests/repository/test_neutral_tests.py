@@ -29,7 +29,7 @@ OF_THE_BUNDLED = (
     "tests/voice_stage.py",
     "tests/web/voice",
 )
-# Tests of the core that name it all the same.
+# Tests of the core that name it, and why.
 EXCEPTIONS = {
     "tests/neutral/test_catalog.py": "what is loaded where no declaration is installed",
     "tests/refresher/test_bundled_chores.py": "only a catalog that is written by hand has chores",
