@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from models.user_key import UserKey
-from tests.fix_postgres import Server
+from tests.fix_postgres import NEUTRAL, Application, Server
 from tests.waiting import until
 from web.auth.claims import SUBJECT
 from web.auth.tokens import issue_token
@@ -40,8 +40,8 @@ def free_port() -> int:
 class System:
     """A database with some data, and the processes around it."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.folder = url, folder
+    def __init__(self, url: str, folder: Path, application: Application = NEUTRAL) -> None:
+        self.url, self.folder, self.application = url, folder, application
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
@@ -127,49 +127,21 @@ class System:
             limits=httpx.Limits(max_connections=1),
         )
 
-    def add_call(self, user: int, *, days_ago: int = 0, cost_cents: int = 1) -> None:
-        self.sql.execute(
-            "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-            "SELECT user_id, min(id), now() - make_interval(days => %s), 'completed', 60, %s FROM agents "
-            "WHERE user_id = %s GROUP BY user_id",
-            (days_ago, cost_cents, user),
-        )
-
-
-def fill(connection: psycopg.Connection[Any], users: int = 5) -> None:
-    connection.execute(
-        "INSERT INTO users (email, name, timezone, credits_cents) SELECT 'u' || g || '@example.org', 'User ' || g, "
-        "(ARRAY['UTC', 'Europe/Berlin', 'America/New_York'])[1 + g %% 3], g * 100 FROM generate_series(1, %s) g",
-        (users,),
-    )
-    connection.execute(
-        "INSERT INTO agents (user_id, name) SELECT u.id, 'Agent ' || g FROM users u, generate_series(1, 3) g"
-    )
-    connection.execute(
-        "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-        "SELECT a.user_id, a.id, now() - g * interval '17 hours', "
-        "(ARRAY['completed', 'failed', 'no_answer', 'busy'])[1 + (g * a.id) % 4], 30 + g, 5 + g % 7 "
-        "FROM agents a, generate_series(1, 120) g"
-    )
-    connection.execute(
-        "INSERT INTO lead_analytics (call_id, user_id, agent_id, analyzed_at, score, stage) "
-        "SELECT id, user_id, agent_id, started_at, id % 101, "
-        "(ARRAY['new', 'engaged', 'qualified', 'converted', 'lost'])[1 + id % 5] FROM calls WHERE id % 3 = 0"
-    )
-    connection.execute(
-        "INSERT INTO agent_analytics (agent_id, user_id, day, csat_points, csat_answers, talk_seconds, transfers) "
-        "SELECT id, user_id, CURRENT_DATE - g, 9, 2, 300, 1 FROM agents, generate_series(0, 80) g"
-    )
+    def add(self, user: int, *, days_ago: int = 0, cents: int = 1) -> None:
+        """Write one row more of a user, with an amount."""
+        self.application.add(self.sql, user, days_ago, cents)
 
 
 @contextmanager
-def filled_system(server: Server, folder: Path, *, users: int = 5, front_layer: str = "true") -> Iterator[System]:
+def filled_system(
+    server: Server, folder: Path, *, users: int = 5, front_layer: str = "true", application: Application = NEUTRAL
+) -> Iterator[System]:
     """Yield a system on a database of its own with data in it, and no process yet; they end with it."""
-    url = server.create(server.template)
-    system = System(url, folder)
+    url = server.create(server.template_of(application))
+    system = System(url, folder, application)
     system.environment["FRONTVIEW_FRONT_LAYER"] = front_layer
     try:
-        fill(system.sql, users)
+        application.fill(system.sql, users)
         yield system
     finally:
         try:
@@ -185,9 +157,9 @@ def front_layer() -> str:
 
 
 @pytest.fixture
-def system(embedded_server: Server, tmp_path: Path, front_layer: str) -> Iterator[System]:
+def system(embedded_server: Server, tmp_path: Path, front_layer: str, application: Application) -> Iterator[System]:
     """The database with data in it, and no process yet."""
-    with filled_system(embedded_server, tmp_path, front_layer=front_layer) as system:
+    with filled_system(embedded_server, tmp_path, front_layer=front_layer, application=application) as system:
         yield system
 
 
@@ -198,9 +170,12 @@ def running(system: System) -> System:
 
 
 @pytest.fixture(scope="module")
-def shared(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory, front_layer: str) -> Iterator[System]:
+def shared(
+    embedded_server: Server, tmp_path_factory: pytest.TempPathFactory, front_layer: str, application: Application
+) -> Iterator[System]:
     """A system that runs, for tests that compare with what they found; who stops or configures takes ``running``."""
-    with filled_system(embedded_server, tmp_path_factory.mktemp("shared"), front_layer=front_layer) as system:
+    folder = tmp_path_factory.mktemp("shared")
+    with filled_system(embedded_server, folder, front_layer=front_layer, application=application) as system:
         yield start_everything(system)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: a real PostgreSQL, migrated once into a template database that each test clones.
+"""Fixtures: a real PostgreSQL; an application is installed once in a template database that each test clones.
 
 The embedded server always; and, where the machine has PostgreSQL 15 to 17 of its own, the newest of those.
 """
@@ -10,6 +10,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from tests.data_folders import data_folder
+from tests.neutral import application as neutral
 
 ROOT = Path(__file__).resolve().parent.parent
 FAST = {
@@ -52,21 +54,54 @@ def migrate(url: str, revision: str = "heads", *, down: bool = False, user_key: 
     engine.dispose()
 
 
+@dataclass(frozen=True)
+class Application:
+    """An application's tables with Frontview installed over them.
+
+    :param install: does so in an empty database.
+    :param fill: writes rows of a number of users.
+    :param add: writes one row of a user: how many days ago, and with which amount in cents.
+    """
+
+    name: str
+    install: Callable[[str], None]
+    fill: Callable[..., None]
+    add: Callable[[psycopg.Connection[Any], int, int, int], object]
+
+
+NEUTRAL = Application("neutral", neutral.install, neutral.fill, neutral.lend)
+
+
 class Server:
-    """A running PostgreSQL with a migrated template database."""
+    """A running PostgreSQL with a template database for each application that a test asks for."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.template = "frontview_template"
         self._prepared: dict[str, str] = {}
         with psycopg.connect(url, autocommit=True) as connection:
             for name, value in FAST.items():
                 connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             connection.execute("SELECT pg_reload_conf()")
-            connection.execute(f'DROP DATABASE IF EXISTS "{self.template}"')
-            connection.execute(f'CREATE DATABASE "{self.template}"')
             self.version = connection.info.server_version
-        migrate(at_database(url, self.template))
+
+    def template_of(self, application: Application) -> str:
+        """Return the name of a database that has an application and no rows; it is made when first asked for."""
+        name = f"frontview_{application.name}"
+        if name not in self._prepared:
+            self._prepared[name] = self._empty(name)
+            application.install(at_database(self.url, name))
+        return name
+
+    @property
+    def template(self) -> str:
+        """The template with the application that the core's tests stand on."""
+        return self.template_of(NEUTRAL)
+
+    def _empty(self, name: str) -> str:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return name
 
     def create(self, template: str | None) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
@@ -163,10 +198,16 @@ def any_server(request: pytest.FixtureRequest) -> Server:
     return request.getfixturevalue(f"{request.param}_server")
 
 
+@pytest.fixture(scope="session")
+def application() -> Application:
+    """What is installed in ``database_url`` and in systems: the neutral application, where no file says otherwise."""
+    return NEUTRAL
+
+
 @pytest.fixture
-def database_url(embedded_server: Server) -> Iterator[str]:
-    """A migrated, empty database of the embedded server."""
-    url = embedded_server.create(embedded_server.template)
+def database_url(embedded_server: Server, application: Application) -> Iterator[str]:
+    """A database of the embedded server with an application and no rows."""
+    url = embedded_server.create(embedded_server.template_of(application))
     yield url
     embedded_server.drop(url)
 

@@ -14,6 +14,7 @@ from refresher.operator_tasks import LOST
 from tests.acceptance.test_reads import OVERVIEW, fresh_hit, hit, source_of
 from tests.fix_app import BIN, ROOT, System, filled_system
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from tests.waiting import until
 
 ADMIN = 900
@@ -84,7 +85,7 @@ def test_two_workers_both_drop_what_was_invalidated_and_nothing_else(system: Sys
 @pytest.fixture(scope="module")
 def one_worker(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A leader and one worker, for tests that look at nothing but what they ask for."""
-    with filled_system(embedded_server, tmp_path_factory.mktemp("one-worker")) as system:
+    with filled_system(embedded_server, tmp_path_factory.mktemp("one-worker"), application=VOICE) as system:
         system.start_refresher()
         system.wait_for_views()
         system.start_web(workers=1)

@@ -38,11 +38,11 @@ def test_a_write_is_told_to_all_of_its_user_and_to_nobody_else(running: System, 
         listener.wait_for("state", TRUSTED)
     before = [len(listener.events) for listener in (*mine, *others)]
 
-    running.add_call(USER, cost_cents=987_654)
+    running.add(USER, cents=987_654)
 
     told = [listener.wait_for("changed", after=seen).id for listener, seen in zip(mine, before, strict=False)]
     assert all(re.fullmatch(r"\d+-\d+", id_ or "") for id_ in told)
-    running.add_call(OTHER)
+    running.add(OTHER)
     for listener, seen in zip(others[:2], before[len(mine) :], strict=False):
         first = listener.wait_for("changed", after=seen)
         assert drain_of(first.id) > max(map(drain_of, told)), "that was told before there was anything"
@@ -62,12 +62,12 @@ def test_what_came_during_a_cut_is_told_to_who_comes_back(running: System, liste
     first.cut()
     with Listener(running, OTHER) as witness:
         witness.wait_for("state", TRUSTED)
-        running.add_call(OTHER)
+        running.add(OTHER)
         witness.wait_for("changed")
 
     missed_nothing = listen(USER, last_event_id=last_id)
     missed_nothing.wait_for("state", TRUSTED)
-    running.add_call(USER)
+    running.add(USER)
     change = missed_nothing.wait_for("changed")
     assert missed_nothing.named("changed") == [change]
 
@@ -84,7 +84,7 @@ def test_without_a_refresher_clients_are_told_to_ask_by_themselves(running: Syst
     assert running.end("refresher") == 0
     listener.wait_for("state", UNTRUSTED)
     seen = len(listener.events)
-    running.add_call(USER)
+    running.add(USER)
     running.start_refresher()
     listener.wait_for("state", TRUSTED, after=seen)
     listener.wait_for("changed", after=seen)
@@ -150,7 +150,7 @@ def test_requests_are_answered_while_every_place_is_taken(system: System, listen
 
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(ask, range(40))) == {200}
-    system.add_call(USER)
+    system.add(USER)
     for listener in listeners:
         listener.wait_for("changed")
         assert len(listener.named("end")) == 0

@@ -54,7 +54,7 @@ def test_events_come_at_once_through_a_proxy_that_compresses(system: System, beh
     with until(lambda: listen(system, behind), f"answer of haproxy; log: {system.log('haproxy')}") as listener:
         listener.wait_for("state", TRUSTED)
         for seen in (0, 1):
-            system.add_call(USER)
+            system.add(USER)
             until(lambda seen=seen: len(listener.named("changed")) > seen, "change")
         assert "Content-Encoding" not in listener.response.headers
     page = httpx.get(behind)

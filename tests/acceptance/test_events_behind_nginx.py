@@ -44,7 +44,7 @@ def test_events_come_through_one_by_one_and_a_client_that_is_gone_is_noticed(sys
         listener.wait_for("state", TRUSTED)
         last_id = listener.last_id
         for seen in (0, 1):
-            system.add_call(USER)
+            system.add(USER)
             until(lambda seen=seen: len(listener.named("changed")) > seen, "change")
 
     def again() -> Listener | None:

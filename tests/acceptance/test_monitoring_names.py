@@ -11,6 +11,7 @@ from tests.acceptance.test_reads import OVERVIEW
 from tests.fix_app import filled_system, free_port
 from tests.fix_postgres import ROOT, Server
 from tests.scraping import Scraped, parse, scrape
+from tests.voice_stage import VOICE
 from tests.waiting import until
 
 METRIC = re.compile(r"\b(?:frontview|process)_[a-z0-9_]+\b")
@@ -30,13 +31,13 @@ def queries() -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def told(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     """Everything that a leader and a web server tell, once there is something to tell."""
-    with filled_system(embedded_server, tmp_path_factory.mktemp("told")) as system:
+    with filled_system(embedded_server, tmp_path_factory.mktemp("told"), application=VOICE) as system:
         port = free_port()
         system.environment |= {"FRONTVIEW_REFRESHER_METRICS_PORT": str(port), "FRONTVIEW_AUDIT_DUTY": "0.5"}
         system.start_refresher()
         system.wait_for_views()
         system.start_web(workers=1)
-        system.add_call(1)
+        system.add(1)
 
         def refresher() -> Scraped | None:
             scraped = parse(httpx.get(f"http://127.0.0.1:{port}/metrics").text)

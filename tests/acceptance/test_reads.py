@@ -89,7 +89,7 @@ def test_an_exact_read_has_every_commit_and_a_cached_one_has_it_within_h(shared:
         calls = all_time_calls(exact.get(OVERVIEW, headers=EXACT))
         hit(cached, OVERVIEW)
         for _ in range(40):
-            shared.add_call(USER)
+            shared.add(USER)
             committed = time.monotonic()
             calls += 1
             assert all_time_calls(exact.get(OVERVIEW, headers=EXACT)) == calls
@@ -106,7 +106,7 @@ def test_an_exact_read_has_every_commit_and_a_cached_one_has_it_within_h(shared:
 
 
 def test_both_workers_answer_and_agree(shared: System) -> None:
-    shared.add_call(USER)
+    shared.add(USER)
     answers = []
     for _ in range(20):
         with shared.client(USER) as client:  # a new connection, so either worker
@@ -120,13 +120,13 @@ def test_analytics_of_a_closed_month_stay_cached_while_calls_of_today_arrive(sha
     with shared.client(USER) as client:
         before = fresh_hit(client, closed)
         overview = fresh_hit(client, OVERVIEW)
-        shared.add_call(USER)
+        shared.add(USER)
         until(lambda: calculated_at(client.get(OVERVIEW)) != calculated_at(overview), "invalidation of the overview")
         after = client.get(closed)
         assert source_of(after) == "cache"
         assert calculated_at(after) == calculated_at(before)
 
-        shared.add_call(USER, days_ago=40)
+        shared.add(USER, days_ago=40)
         until(lambda: data_of(client.get(closed)) != data_of(before), "the late call in the closed month")
 
 
@@ -143,7 +143,7 @@ def test_agents_with_and_without_their_daily_calls_are_two_entries_and_both_have
             assert same == one
             assert (len(numbers), sum(numbers)) == (30, one["calls"])
 
-        shared.add_call(USER)
+        shared.add(USER)
         now = client.get(f"{AGENTS}?series=calls", headers=EXACT).json()["data"]["agents"][0]
         assert sum(now["daily_calls"]) == now["calls"] == plain["data"]["agents"][0]["calls"] + 1
         until(lambda: hit(client, AGENTS).json()["data"]["agents"][0]["calls"] == now["calls"], "the call in the list")
@@ -154,7 +154,7 @@ def test_another_users_change_leaves_an_entry_alone(shared: System) -> None:
     with shared.client(bystander) as one, shared.client(2) as two:
         before = fresh_hit(one, OVERVIEW)
         others = fresh_hit(two, OVERVIEW)
-        shared.add_call(2)
+        shared.add(2)
         until(lambda: calculated_at(two.get(OVERVIEW)) != calculated_at(others), "invalidation of the other's overview")
         assert calculated_at(one.get(OVERVIEW)) == calculated_at(before)
 
@@ -166,7 +166,7 @@ def test_not_modified_when_the_data_is_the_same_and_200_when_it_is_not(shared: S
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["ETag"] == tag
 
-        shared.add_call(USER)
+        shared.add(USER)
         changed = client.get(OVERVIEW, headers={"If-None-Match": tag, **EXACT})
         assert changed.status_code == 200
         assert changed.headers["ETag"] != tag
@@ -192,7 +192,7 @@ def test_without_a_refresher_answers_are_exact_and_say_that_they_are_no_hits(run
         hit(client, OVERVIEW)
         running.end("refresher", signal.SIGKILL)
         until(lambda: source_of(client.get(OVERVIEW)) != "cache", "lapse of trust")
-        running.add_call(USER)
+        running.add(USER)
         calls = running.value("SELECT count(*) FROM calls WHERE user_id = %s", USER)
         answer = client.get(OVERVIEW)
         assert all_time_calls(answer) == calls
@@ -263,8 +263,8 @@ def test_a_user_sees_only_their_own_data_and_an_admin_any(shared: System) -> Non
 
 
 def test_sums_beyond_what_a_float_holds_stay_integers(shared: System) -> None:
-    shared.add_call(USER, cost_cents=2**62)
-    shared.add_call(USER, cost_cents=2**62)
+    shared.add(USER, cents=2**62)
+    shared.add(USER, cents=2**62)
     with shared.client(USER) as client:
         text = client.get(OVERVIEW, headers=EXACT).text
     total = shared.value("SELECT sum(cost_cents)::text FROM calls WHERE user_id = %s", USER)

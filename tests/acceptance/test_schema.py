@@ -9,6 +9,7 @@ import pytest
 
 from tests.fix_app import BIN, ROOT, SECRET, System, filled_system, start_everything
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from web.auth.tokens import issue_token
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -18,7 +19,7 @@ EXAMPLES = "25"
 @pytest.fixture(scope="module")
 def asked(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system that runs and refuses nobody for asking often."""
-    with filled_system(embedded_server, tmp_path_factory.mktemp("asked")) as system:
+    with filled_system(embedded_server, tmp_path_factory.mktemp("asked"), application=VOICE) as system:
         system.environment["FRONTVIEW_ADMIN_POSTS_PER_MINUTE"] = "10000"
         system.environment["FRONTVIEW_EVENT_STREAM_SECONDS"] = "0.05"  # the fuzzer waits for the end of each answer
         yield start_everything(system)

@@ -28,7 +28,7 @@ def test_gunicorn_serves_it_with_and_without_preloading(system: System, options:
     system.wait_for_web()
     with system.client(USER) as client:
         hit(client, OVERVIEW)
-        system.add_call(USER)
+        system.add(USER)
         calls = system.value("SELECT count(*) FROM calls WHERE user_id = %s", USER)
         assert all_time_calls(client.get(OVERVIEW, headers=EXACT)) == calls
 

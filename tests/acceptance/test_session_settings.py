@@ -22,11 +22,11 @@ from models.preconditions import require_usable_database
 from models.settings import Settings, load_settings
 from refresher.process import RefresherProcess
 from tests.acceptance.session_settings import Drawing, Hostile, hostile_database
-from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.models.test_suitable_database import encoded
 from tests.oracle.base_tables import facts_of
 from tests.oracle.reads import FIGURES
+from tests.voice_stage import fill
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.app import create_app

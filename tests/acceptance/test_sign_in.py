@@ -11,6 +11,7 @@ import pytest
 from tests.acceptance.test_admin import frontview
 from tests.fix_app import SECRET, System, filled_system
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from web.auth.sign_in_codes import digest_of, seal
 from web.auth.tokens import issue_token
 
@@ -20,7 +21,7 @@ OVERVIEW = "/api/v1/dashboard/overview"
 
 @pytest.fixture(scope="module")
 def two_workers(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with filled_system(embedded_server, tmp_path_factory.mktemp("two-workers")) as system:
+    with filled_system(embedded_server, tmp_path_factory.mktemp("two-workers"), application=VOICE) as system:
         system.start_web(workers=2)
         yield system
 

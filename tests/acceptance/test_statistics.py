@@ -74,7 +74,7 @@ def test_a_patched_read_is_counted_as_one(running: System) -> None:
     running.start_refresher()
     until(lambda: stats(running)["leader"], "leader", seconds=30)
     with running.client(1) as client:
-        running.add_call(1)
+        running.add(1)
         for _ in range(3):
             assert client.get(OVERVIEW, headers=EXACT).json()["meta"]["patched_days"] == 1
         running_ones = client.get("/metrics").text
@@ -102,11 +102,11 @@ def test_a_refresh_comes_when_it_was_told(system: System) -> None:
         return found if found["code"] in codes else None
 
     until(lambda: code_is("clean"), "clean tier", seconds=30)
-    system.add_call(1)
+    system.add(1)
     # the last refresh may be longer ago than it must be: then the next change finds it just refreshed
     if until(lambda: code_is("min_interval", "stale", "refreshing"), "decision")["code"] != "min_interval":
         until(lambda: code_is("clean"), "refresh")
-        system.add_call(1)
+        system.add(1)
     told = until(lambda: code_is("min_interval"), "tier that waits")
     looked = time.monotonic()
     through = "SELECT through FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'recent'"

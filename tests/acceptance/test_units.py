@@ -14,9 +14,10 @@ import pytest
 from tests.acceptance.test_reads import EXACT, OVERVIEW, all_time_calls, hit
 from tests.faults.deployment.cluster import Cluster
 from tests.faults.deployment.ports import stable_port
-from tests.fix_app import SECRET, fill
+from tests.fix_app import SECRET
 from tests.nginx_example import NGINX, example
 from tests.units_of_systemd import ROOT, Service
+from tests.voice_stage import fill
 from tests.waiting import until
 from web.auth.tokens import issue_token
 

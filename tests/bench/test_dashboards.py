@@ -7,7 +7,7 @@ import pytest
 
 from bench.system.dashboards import NO_ARGUMENTS, Question, an_agent_of
 from bench.system.seeded import leading, refresh_everything
-from tests.fix_app import fill
+from tests.voice_stage import fill
 
 
 @pytest.mark.parametrize("dashboard", NO_ARGUMENTS)

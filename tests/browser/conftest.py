@@ -10,6 +10,7 @@ from tests.browser.project import running_project
 from tests.browser.visit import TIMEOUT_MS, Visits
 from tests.fix_app import System, filled_system, start_everything
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE, voice_application  # noqa: F401  a fixture
 
 expect.set_options(timeout=TIMEOUT_MS)  # what is promised within a time says so itself
 
@@ -33,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def shared(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system that runs, for tests that look, or write for a user of their own; who stops a part takes ``running``."""
-    with filled_system(embedded_server, tmp_path_factory.mktemp("shared"), users=20) as system:
+    with filled_system(embedded_server, tmp_path_factory.mktemp("shared"), users=20, application=VOICE) as system:
         system.sql.execute(MORE_LEADS)
         yield start_everything(system)
 

@@ -148,12 +148,12 @@ def test_each_chart_is_described_and_has_its_table(visits: Visits, shared: Syste
 
 def test_nothing_moves_for_who_wants_no_motion(visits: Visits, shared: System) -> None:
     visit = visits.dashboard(shared, 9, reduced_motion="reduce")
-    shared.add_call(9)
+    shared.add(9)
     expect(visit.figure("calls_today")).to_have_class("number changed")
     moving = "document.getAnimations().filter((it) => it.playState === 'running').length"
     assert visit.page.evaluate(moving) == 0
     with_motion = visits.dashboard(shared, 9, reduced_motion="no-preference")
-    shared.add_call(9)
+    shared.add(9)
     expect(with_motion.figure("calls_today")).to_have_class("number changed")
     assert with_motion.page.evaluate(moving) > 0
 

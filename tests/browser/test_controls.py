@@ -146,7 +146,7 @@ def test_an_admin_may_look_at_another_users_dashboard(visits: Visits, shared: Sy
     expect(visit.page.locator("#who")).to_have_text("Dashboard of user 2, times in America/New_York")
     shows(visit, 2, 30)
     expect(visit.state).to_have_text("Live")
-    shared.add_call(2)
+    shared.add(2)
     shows(visit, 2, 30)
 
 

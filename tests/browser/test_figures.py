@@ -75,7 +75,7 @@ def test_better_and_worse_are_told_by_word_sign_and_colour(visits: Visits, share
 
 
 def test_credits_and_today_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
-    shared.add_call(4)
+    shared.add(4)
     visit = visits.dashboard(shared, 4)
     today = today_of(shared, 4)
     cents = shared.value("SELECT credits_cents FROM users WHERE id = 4")
@@ -113,7 +113,7 @@ def test_agents_are_those_of_the_base_tables(visits: Visits, shared: System) -> 
 
 
 def test_recent_calls_are_the_newest_with_times_of_the_users_zone(visits: Visits, shared: System) -> None:
-    shared.add_call(6)
+    shared.add(6)
     visit = visits.dashboard(shared, 6)
     rows = visit.panel("recent").locator("tbody tr")
     newest = [

@@ -34,7 +34,7 @@ def test_a_write_appears_on_the_open_page_within_two_seconds(visits: Visits, sha
     visit = live(visits, shared, user)
     visit.page.evaluate("window.untouched = true")
     for _ in range(5):
-        shared.add_call(user)
+        shared.add(user)
         committed = time.monotonic()
         today, month = calls_today(shared, user), headline(shared, user, *last_days(shared, user))["calls"]
         newest = str(shared.value("SELECT max(id) FROM calls WHERE user_id = %s", user))
@@ -50,7 +50,7 @@ def test_a_write_appears_on_the_open_page_within_two_seconds(visits: Visits, sha
 def test_after_a_change_it_asks_again_of_a_worker_that_may_have_been_behind(visits: Visits, shared: System) -> None:
     visit = live(visits, shared, 18)
     with visit.page.expect_request("**/dashboard/overview"):
-        shared.add_call(18)
+        shared.add(18)
     expect(visit.figure("calls_today")).to_have_text(calls_today(shared, 18))
     with visit.page.expect_request("**/dashboard/overview"):
         pass  # once H has passed; by itself it would be a minute
@@ -72,7 +72,7 @@ def test_a_write_of_somebody_else_asks_for_nothing(visits: Visits, shared: Syste
     quiet, busy = live(visits, shared, 14), live(visits, shared, 15)
     before = {visit: len(visit.watch.requests) for visit in (quiet, busy)}
     for _ in range(6):
-        shared.add_call(15)
+        shared.add(15)
         expect(busy.figure("calls_today")).to_have_text(calls_today(shared, 15))
     asked = {visit: len(visit.watch.requests) - count for visit, count in before.items()}
     assert asked[busy] >= 6 * READS
@@ -87,7 +87,7 @@ def test_a_pause_holds_the_page_and_going_on_catches_up(visits: Visits, shared: 
     expect(paused.state).to_have_text(re.compile(r"^Paused at \d"))
     expect(button).to_have_attribute("aria-pressed", "true")
     asked = len(paused.watch.requests)
-    shared.add_call(16)
+    shared.add(16)
     expect(other.figure("calls_today")).to_have_text(calls_today(shared, 16))
     expect(paused.figure("calls_today")).to_have_text(before)
     assert len(paused.watch.requests) == asked, "it asks for nothing"
@@ -102,7 +102,7 @@ def test_a_tab_that_nobody_looks_at_takes_no_room_and_catches_up(visits: Visits,
     before = calls_today(shared, 17)
     hidden.page.evaluate(HIDE, True)
     asked = len(hidden.watch.requests)
-    shared.add_call(17)
+    shared.add(17)
     expect(other.figure("calls_today")).to_have_text(calls_today(shared, 17))
     expect(hidden.figure("calls_today")).to_have_text(before)
     assert len(hidden.watch.requests) == asked

@@ -83,7 +83,7 @@ def test_the_views_are_those_of_the_database(visits: Visits, shared: System) -> 
 def test_a_change_shows_by_itself(visits: Visits, shared: System) -> None:
     visit = operations(visits, shared)
     drain = shared.value("SELECT max(drain_id) FROM frontview.drain")
-    shared.add_call(1)
+    shared.add(1)
     until(lambda: shared.value("SELECT max(drain_id) FROM frontview.drain") > drain, "drain of the call")
     expect(visit.figure("freshness.watermark")).not_to_have_text(f"1-{drain}")
     expect(visit.panel("invalidations").locator("tr[data-source-of-change]").first).to_be_visible()

@@ -30,7 +30,7 @@ def test_a_page_whose_reads_fail_is_not_live_however_good_its_stream_is(visits: 
     visit = live(visits, shared, 1)
     visit.watch.allow(REFUSED)
     visit.page.route(READS, refuse)
-    shared.add_call(1)
+    shared.add(1)
     expect(visit.state).to_have_text(OFFLINE)
     expect(visit.page.locator(".outdated")).to_have_count(6)
     before = asked(visit, "overview")
@@ -105,7 +105,7 @@ def test_where_the_source_is_told_keeps_the_focus(visits: Visits, shared: System
     visit = live(visits, shared, 6)
     summary = visit.panel("recent").locator("details.source summary")
     summary.focus()
-    shared.add_call(6)
+    shared.add(6)
     expect(visit.figure("calls_today")).to_have_text(calls_today(shared, 6))
     expect(summary).to_be_focused()
 
@@ -133,7 +133,7 @@ def test_a_chart_that_could_not_be_loaded_says_so_and_comes_later(visits: Visits
     expect(missing).to_have_count(2)
     expect(missing.first).to_be_visible()
     visit.page.unroute("**/chart.js*")
-    shared.add_call(9)
+    shared.add(9)
     expect(missing.first).to_be_hidden()
 
 

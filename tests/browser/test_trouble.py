@@ -24,7 +24,7 @@ def link(shared: System) -> Iterator[Link]:
 
 
 def write_shows(visit: Visit, user: int) -> None:
-    visit.system.add_call(user)
+    visit.system.add(user)
     expect(visit.figure("calls_today")).to_have_text(calls_today(visit.system, user))
 
 
@@ -118,7 +118,7 @@ def test_without_a_server_the_page_is_marked_and_comes_back_with_it(visits: Visi
     for panel in ("headline", "calls", "credits", "leads", "recent", "agents"):
         expect(visit.panel(panel)).to_have_class(re.compile("outdated"))
         expect(visit.panel(panel).get_by_role("alert")).to_contain_text("These are the earlier numbers.")
-    running.add_call(1)
+    running.add(1)
     running.start_web()
     expect(visit.figure("calls_today")).to_have_text(calls_today(running, 1), timeout=30_000)
     expect(visit.state).to_have_text("Live", timeout=70_000)

@@ -9,7 +9,7 @@ import psycopg
 from refresher.refreshing import compaction as compaction_module
 from refresher.refreshing import refresh as refresh_module
 from refresher.refreshing.steps import announce_end
-from views_sql.voice.catalog import CATALOG
+from tests.neutral.catalog import CATALOG
 
 
 def rewrite_function(url: str, signature: str, old: str, new: str) -> None:
@@ -36,16 +36,15 @@ def use_notes_whatever_is_marked(url: str) -> None:
 
 
 def log_only_new_keys(url: str) -> None:
-    rewrite_function(
-        url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION"
-    )
+    old_key = "old_user IS NOT NULL AND old_day IS NOT NULL"
+    rewrite_function(url, "frontview.capture_loans_1()", old_key, f"FALSE AND {old_key}")
 
 
 def read_with_volatile_functions(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for (signature,) in connection.execute(
             "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'frontview'::regnamespace "
-            "AND (p.proname LIKE 'dashboard%' OR p.proname LIKE '%merged')"
+            "AND p.proname ~ '_1_read$|merged$'"
         ).fetchall():
             connection.execute(f"ALTER FUNCTION {signature} VOLATILE")
 

@@ -15,9 +15,10 @@ import psycopg
 from models.engine import connect
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.refresh_log import RefreshResult
-from tests.concurrency.storm import DAYS, USERS, Storm
-from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
-from views_sql.voice.catalog import CATALOG
+from tests.concurrency.storm import BRANCHES, DAYS, USERS, Storm
+from tests.neutral.catalog import CATALOG
+from tests.neutral.reads import ORACLE, READS
+from tests.oracle.comparisons import Tally
 
 DAILY = tuple(view for view in CATALOG.views if view.day_column)
 SEALS = 6  # How many seals a storm without a difference has at least.
@@ -44,18 +45,18 @@ SELECT l.* FROM {live} l WHERE l.{key} = {user}
 AND l.day >= (SELECT s.first_day FROM frontview.view_state s WHERE s.view = {name} AND s.tier = 'archive')
 UNION ALL SELECT o.* FROM {oracle} o WHERE o.{key} = {user}
 """
-# A call that nobody has changed since: its transaction had an id when the seal was requested, and ended after it.
+# A loan that nobody has changed since: its transaction had an id when the seal was requested, and ended after it.
 _MISSED = """
-SELECT s.before, c.local_day, c.xmin FROM storm_seal s JOIN calls c ON c.local_day < s.before
-WHERE s.view = 'call_daily' AND c.xmin::text::xid8 < s.asked_xid
-AND NOT pg_visible_in_snapshot(c.xmin::text::xid8, s.snapshot)
+SELECT s.before, l.day, l.xmin FROM storm_seal s JOIN loan l ON l.day < s.before
+WHERE s.view = 'loans_1' AND l.xmin::text::xid8 < s.asked_xid
+AND NOT pg_visible_in_snapshot(l.xmin::text::xid8, s.snapshot)
 """
 
 
-# The first day that the next seal of the calls seals.
+# The first day that the next seal of the loans seals.
 _NEXT = """
 SELECT GREATEST(a.first_day, CURRENT_DATE - %s) FROM frontview.view_state a
-WHERE a.view = 'call_daily' AND a.tier = 'archive'
+WHERE a.view = 'loans_1' AND a.tier = 'archive'
 """
 
 
@@ -69,8 +70,8 @@ class SealingStorm(Storm):
             for view in DAILY:
                 c.execute(f"CREATE TABLE storm_{view.name} AS SELECT * FROM frontview.{view.name}_live".encode())
                 c.execute(f"TRUNCATE storm_{view.name}".encode())
-            c.execute("CREATE TABLE storm_account_summary AS SELECT * FROM frontview.account_summary_live")
-            c.execute("TRUNCATE storm_account_summary")
+            c.execute("CREATE TABLE storm_account_1 AS SELECT * FROM frontview.account_1_live")
+            c.execute("TRUNCATE storm_account_1")
 
     def _enough(self) -> bool:
         return super()._enough() and self.refreshes.get("sealed", 0) >= SEALS
@@ -88,9 +89,8 @@ class SealingStorm(Storm):
 
     def _insert_at(self, c: psycopg.Connection[Any], chance: random.Random, day: Any) -> None:
         c.execute(
-            "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-            "SELECT user_id, id, %s::date + interval '12 hours', 'busy', 30, 7 FROM agents WHERE id = %s",
-            (day, self._agent(chance)),
+            "INSERT INTO loan (member_id, day, branch, fee_cents) VALUES (%s, %s, %s, 7)",
+            (self._member(chance), day, chance.choice(BRANCHES)),
         )
 
     def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
@@ -102,7 +102,7 @@ class SealingStorm(Storm):
         at_once = asked and chance.random() < 0.5
         result = refresh(c, view, ("archive",), 1) if at_once else super()._one_refresh(c, chance)
         for day_before, day, xid in c.execute(_MISSED).fetchall():
-            tally = Tally(differences=[f"a call of {day} by {xid} is missing before {day_before}"])
+            tally = Tally(differences=[f"a loan of {day} by {xid} is missing before {day_before}"])
             self.tallies.append(tally)
         self.refreshes["sealed"] = self.refreshes.get("sealed", 0) + self._seals(c) - before
         return result
@@ -129,8 +129,10 @@ class SealingStorm(Storm):
             while not self.over.is_set():
                 user = chance.randint(1, USERS)
                 if chance.random() < 0.3:
-                    compare_dashboard(c, chance.choice(tuple(DASHBOARDS)), user, tally, figures=False)
+                    ORACLE.compare_read(c, chance.choice(tuple(READS)), user, tally, figures=False)
                     continue
-                view = chance.choice(VIEWS)
+                view = chance.choice(ORACLE.views)
                 daily = CATALOG.view(view).day_column is not None
-                compare_view(c, view, user, tally, _WANTED.replace("{oracle}", f"storm_{view}") if daily else None)
+                ORACLE.compare_view(
+                    c, view, user, tally, _WANTED.replace("{oracle}", f"storm_{view}") if daily else None
+                )

@@ -17,11 +17,12 @@ from refresher.leader.drain import Drain
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.steps import gates
-from tests.oracle.base_tables import OUTCOMES
-from tests.oracle.reads import DASHBOARDS, VIEWS, Tally, compare_dashboard, compare_view
-from views_sql.voice.catalog import CATALOG
+from tests.neutral.catalog import CATALOG
+from tests.neutral.reads import ORACLE, READS
+from tests.oracle.comparisons import Tally
 
-USERS, AGENTS_EACH, DAYS = 4, 2, 45
+USERS, DAYS = 4, 45
+BRANCHES = ("north", "south", None)
 EXPECTED = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.ForeignKeyViolation,
@@ -93,19 +94,12 @@ class Storm:
 
     def _fill(self) -> None:
         with connect(self.url, "storm-fill") as c:
+            c.execute("INSERT INTO member (name) SELECT 'Member ' || g FROM generate_series(1, %s) g", (USERS,))
             c.execute(
-                "INSERT INTO users (email, name) SELECT 'u' || g || '@example.org', 'User ' || g "
-                "FROM generate_series(1, %s) g",
-                (USERS,),
-            )
-            c.execute(
-                "INSERT INTO agents (user_id, name) SELECT u.id, 'Agent ' || g FROM users u, generate_series(1, %s) g",
-                (AGENTS_EACH,),
-            )
-            c.execute(
-                "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-                "SELECT a.user_id, a.id, now() - random() * interval '44 days', 'completed', 60, 5 "
-                "FROM agents a, generate_series(1, 40)"
+                "INSERT INTO loan (member_id, day, branch, fee_cents) "
+                "SELECT m.id, CURRENT_DATE - floor(random() * 44)::integer, b, 5 "
+                "FROM member m, unnest(%s::text[]) b, generate_series(1, 27)",
+                (list(BRANCHES),),
             )
 
     # Writers
@@ -150,8 +144,8 @@ class Storm:
                 self._insert,
                 self._move,
                 self._delete,
-                self._lead,
-                self._quality,
+                self._renew,
+                self._fees,
                 self._account,
                 self._savepoint,
                 self._truncate,
@@ -164,57 +158,47 @@ class Storm:
         days = 0.0 if chance.random() < 0.5 else chance.random() * (DAYS - 1)
         return datetime.now(UTC) - timedelta(days=days)
 
-    def _agent(self, chance: random.Random) -> int:
-        return chance.randint(1, USERS * AGENTS_EACH)
+    def _member(self, chance: random.Random) -> int:
+        return chance.randint(1, USERS)
 
     def _insert(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         c.execute(
-            "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-            "SELECT user_id, id, %s, %s, 30, %s FROM agents WHERE id = %s",
-            (
-                self._moment(chance),
-                chance.choice(OUTCOMES),
-                chance.randint(1, 99),
-                self._agent(chance),
-            ),
+            "INSERT INTO loan (member_id, day, branch, fee_cents) VALUES (%s, %s, %s, %s)",
+            (self._member(chance), self._moment(chance).date(), chance.choice(BRANCHES), chance.randint(0, 99)),
         )
 
     def _move(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
-        """Move calls (and with them keys) to another user and day."""
-        agent = self._agent(chance)
+        """Move loans (and with them keys) to another user and day."""
         c.execute(
-            "UPDATE calls SET user_id = a.user_id, agent_id = a.id, started_at = %s FROM agents a "
-            "WHERE a.id = %s AND calls.id IN ("
-            "SELECT id FROM calls WHERE id %% 7 = %s ORDER BY id DESC LIMIT 2 FOR UPDATE SKIP LOCKED)",
-            (self._moment(chance), agent, chance.randint(0, 6)),
+            "UPDATE loan SET member_id = %s, day = %s, branch = %s WHERE id IN ("
+            "SELECT id FROM loan WHERE id %% 7 = %s ORDER BY id DESC LIMIT 2 FOR UPDATE SKIP LOCKED)",
+            (self._member(chance), self._moment(chance).date(), chance.choice(BRANCHES), chance.randint(0, 6)),
         )
 
     def _delete(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         c.execute(
-            "DELETE FROM calls WHERE id IN ("
-            "SELECT id FROM calls WHERE id %% 11 = %s ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED)",
+            "DELETE FROM loan WHERE id IN ("
+            "SELECT id FROM loan WHERE id %% 11 = %s ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED)",
             (chance.randint(0, 10),),
         )
 
-    def _lead(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+    def _renew(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         c.execute(
-            "INSERT INTO lead_analytics (call_id, user_id, agent_id, analyzed_at, score, stage) "
-            "SELECT id, user_id, agent_id, started_at, 50, 'converted' FROM calls "
-            "WHERE id %% 13 = %s ORDER BY id DESC LIMIT 1 ON CONFLICT (call_id) DO UPDATE "
-            "SET stage = 'lost', user_id = excluded.user_id, analyzed_at = excluded.analyzed_at",
-            (chance.randint(0, 12),),
+            "INSERT INTO renewal (loan_id, member_id, renewed_at, desk) SELECT id, member_id, %s, %s FROM loan "
+            "WHERE id %% 13 = %s ORDER BY id DESC LIMIT 1 ON CONFLICT (loan_id) DO UPDATE "
+            "SET desk = excluded.desk, member_id = excluded.member_id, renewed_at = excluded.renewed_at",
+            (self._moment(chance), chance.randint(1, 3), chance.randint(0, 12)),
         )
 
-    def _quality(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
+    def _fees(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         c.execute(
-            "INSERT INTO agent_analytics (agent_id, user_id, day, csat_points, csat_answers, talk_seconds) "
-            "SELECT id, user_id, %s, 4, 1, 60 FROM agents WHERE id = %s ON CONFLICT (agent_id, day) DO UPDATE "
-            "SET csat_points = agent_analytics.csat_points + 4, csat_answers = agent_analytics.csat_answers + 1",
-            (self._moment(chance).date(), self._agent(chance)),
+            "UPDATE loan SET fee_cents = fee_cents + 4 WHERE id IN ("
+            "SELECT id FROM loan WHERE member_id = %s AND day = %s LIMIT 3 FOR UPDATE SKIP LOCKED)",
+            (self._member(chance), self._moment(chance).date()),
         )
 
     def _account(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
-        c.execute("UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %s", (chance.randint(1, USERS),))
+        c.execute("UPDATE member SET points = points + 1 WHERE id = %s", (self._member(chance),))
 
     def _savepoint(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
         with c.transaction(force_rollback=True):
@@ -223,7 +207,7 @@ class Storm:
             self._insert(c, chance)
 
     def _truncate(self, c: psycopg.Connection[Any], chance: random.Random) -> None:
-        c.execute(chance.choice(("TRUNCATE lead_analytics", "TRUNCATE agent_analytics", "TRUNCATE calls CASCADE")))
+        c.execute(chance.choice(("TRUNCATE renewal", "TRUNCATE loan CASCADE")))
 
     # Refreshes and readers
 
@@ -267,6 +251,6 @@ class Storm:
             while not self.over.is_set():
                 user = chance.randint(1, USERS)
                 if chance.random() < 0.75:
-                    compare_dashboard(c, chance.choice(tuple(DASHBOARDS)), user, tally)
+                    ORACLE.compare_read(c, chance.choice(tuple(READS)), user, tally)
                 else:
-                    compare_view(c, chance.choice(VIEWS), user, tally)
+                    ORACLE.compare_view(c, chance.choice(ORACLE.views), user, tally)

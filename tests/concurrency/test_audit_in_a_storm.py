@@ -10,8 +10,8 @@ from models.engine import connect
 from refresher.watch.audit import Audit
 from tests.concurrency import sabotage
 from tests.concurrency.storm import Storm
-from tests.oracle.reads import Tally
-from views_sql.voice.catalog import CATALOG
+from tests.neutral.catalog import CATALOG
+from tests.oracle.comparisons import Tally
 
 VISITS = 1500
 

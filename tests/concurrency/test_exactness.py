@@ -10,6 +10,7 @@ import pytest
 from models.engine import connect
 from tests.concurrency import sabotage
 from tests.concurrency.storm import Storm
+from tests.neutral.reads import READS
 
 
 @pytest.mark.parametrize(
@@ -65,21 +66,16 @@ def read_while_a_truncate_commits(url: str) -> dict[str, object]:
     result: dict[str, object] = {}
     with ExitStack() as stack:
         writer, reader, watcher = (stack.enter_context(connect(url, f"truncate-{n}")) for n in range(3))
-        watcher.execute("INSERT INTO users (email, name) VALUES ('a@example.org', 'A')")
-        watcher.execute("INSERT INTO agents (user_id, name) SELECT id, 'B' FROM users")
-        watcher.execute("INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'completed' FROM agents")
-        watcher.execute(
-            "INSERT INTO lead_analytics (call_id, user_id, agent_id, score, stage) "
-            "SELECT id, user_id, agent_id, 50, 'new' FROM calls"
-        )
-        user = watcher.execute("SELECT min(id) FROM users").fetchone()[0]  # type: ignore[index]
+        watcher.execute("INSERT INTO member (name) VALUES ('A')")
+        watcher.execute("INSERT INTO loan (member_id) SELECT id FROM member")
+        watcher.execute("INSERT INTO renewal (loan_id, member_id) SELECT id, member_id FROM loan")
+        loans, renewals = (READS[name].format(user=1, base=False) for name in ("loans", "renewals"))
 
         def read() -> None:
             try:
                 row = reader.execute(
-                    "SELECT body::json #>> '{calls,all_time,calls}', body::json #>> '{leads,all_time,leads}' "
-                    "FROM frontview.dashboard_overview(%s, FALSE)",
-                    (user,),
+                    "SELECT l.body::json #>> '{totals,loans}', r.body::json #>> '{totals,renewals}' "
+                    f"FROM {loans} l, {renewals} r"
                 ).fetchone()
                 result["row"] = row
             except psycopg.errors.SerializationFailure as error:
@@ -87,7 +83,7 @@ def read_while_a_truncate_commits(url: str) -> dict[str, object]:
 
         thread = threading.Thread(target=read)
         with writer.transaction():
-            writer.execute("TRUNCATE lead_analytics")
+            writer.execute("TRUNCATE renewal")
             thread.start()
             waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'truncate-1' AND wait_event_type = 'Lock'"
             while watcher.execute(waiting).fetchone() is None:
@@ -105,4 +101,4 @@ def test_without_the_check_for_rewrites_that_read_would_be_a_mixture(database_ur
 
     result = read_while_a_truncate_commits(database_url)
 
-    assert result["row"] == ("1", "0")  # the earlier call, the later leads
+    assert result["row"] == ("1", "0")  # the earlier loan, the later renewals

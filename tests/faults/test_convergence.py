@@ -18,7 +18,7 @@ from tests.faults.database.convergence import (
     tier_rows,
 )
 from tests.faults.database.observer import Observer
-from tests.fix_app import fill
+from tests.voice_stage import fill
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 

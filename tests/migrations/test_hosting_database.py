@@ -8,8 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.engine import make_url
 
+from models.errors import UnsuitableDatabase
 from tests.fix_postgres import Server
+from tests.fix_postgres import migrate as migrate_to
+from tests.models.test_suitable_database import FORCED, run_as, secured
 from tests.schema_snapshot import schema_snapshot
+from tests.views_sql.roles_stage import cast
 from web.cli import main
 
 LANDED = "SELECT to_regclass('public.calls'), to_regclass('public.frontview_alembic_version')"
@@ -106,3 +110,16 @@ def test_what_stands_in_the_way_is_said_in_one_sentence_and_nothing_is_made(
     assert words.format(name=hosted.name) in result.output
     assert result.output.count("\n") == 1
     assert schema_snapshot(hosted.url) == before
+
+
+def test_a_migration_that_is_refused_leaves_nothing_and_its_undoing_is_not_refused(any_server: Server) -> None:
+    with cast(any_server, install=None) as found:
+        migrate_to(found.owner, "app_0001")
+        with secured(found.owner, FORCED, "public.calls"):
+            before = schema_snapshot(found.owner)
+            with pytest.raises(UnsuitableDatabase, match="hides rows"):
+                migrate_to(found.owner)
+            assert schema_snapshot(found.owner) == before
+        migrate_to(found.owner)
+        run_as(found.owner, FORCED.format(table="calls"))
+        migrate_to(found.owner, "app_0001", down=True)

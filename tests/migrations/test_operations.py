@@ -20,6 +20,7 @@ from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import ROOT, Server
 from tests.schema_snapshot import schema_snapshot
+from tests.voice_stage import VOICE
 from views_sql import loader
 from views_sql.declaration.maintained_view import MaintainedView, Source
 from views_sql.generation import capture, merged_reads, sql_objects
@@ -57,7 +58,7 @@ def own_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def url(any_server: Server) -> Iterator[str]:
-    made = any_server.create(any_server.template)
+    made = any_server.create(any_server.template_of(VOICE))
     yield made
     any_server.drop(made)
 

@@ -20,6 +20,7 @@ from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import ROOT, Server
 from tests.migrations.project_stage import DECLARED, KEYS, Project, project
 from tests.oracle.relations import tiers
+from tests.voice_stage import VOICE
 from views_sql.operations.catalog import catalog_of, load_application
 from views_sql.operations.database import newest_declaration
 from views_sql.operations.installed import installed_of
@@ -341,7 +342,7 @@ def test_nothing_is_written_beside_a_revision_that_waits(shop: Project) -> None:
 def test_a_project_without_revisions_and_another_database_are_refused_in_a_sentence(
     shop: Project, any_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    voice = any_server.create(any_server.template)
+    voice = any_server.create(any_server.template_of(VOICE))
     monkeypatch.setenv("FRONTVIEW_DATABASE_URL", voice)
     assert "a project needs a database without them" in shop.run("migrate", ends=1)
     any_server.drop(voice)

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -17,18 +16,26 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from models.engine import make_engine
-from tests.acceptance.test_reads import EXACT, OVERVIEW, QUESTIONS, all_time_calls, data_of, hit, source_of
+from tests.acceptance.test_reads import EXACT, data_of, hit, source_of
 from tests.faults.deployment.binaries import run_as
 from tests.faults.deployment.cluster import Cluster
 from tests.faults.deployment.ports import stable_port
-from tests.fix_app import BIN, ROOT, SECRET, System, fill
-from tests.fix_postgres import migrate
+from tests.fix_app import BIN, ROOT, SECRET, System
+from tests.fix_postgres import NEUTRAL
+from tests.neutral import application as neutral
 from tests.waiting import until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="this machine has no pgbouncer")
 USERS = 5
+LOANS = "/api/v1/view/loans?from=2026-01-01"
+QUESTIONS = (LOANS, "/api/v1/view/renewals", "/api/v1/view/account")
 SESSIONS = 3  # fewer than reads at once, so that they are handed around
+
+
+def loans_of(answer: httpx.Response) -> int:
+    loans: int = answer.json()["data"]["totals"]["loans"]
+    return loans
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +45,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster.connect("postgres") as connection:
         connection.execute("CREATE DATABASE frontview")
         connection.execute("ALTER DATABASE frontview SET timezone = 'Asia/Tokyo'")
-    migrate(cluster.url())
+    neutral.install(cluster.url())
     with cluster.connect() as connection:
-        fill(connection, USERS)
+        neutral.fill(connection, USERS)
     yield cluster
     cluster.close()
 
@@ -97,7 +104,7 @@ def answers(url: str) -> bool:
 @pytest.fixture
 def pooled(cluster: Cluster, pooler: Pooler, tmp_path: Path) -> Iterator[System]:
     """A system whose reads go through the pool and whose other connections go around it."""
-    system = System(cluster.url(), tmp_path)
+    system = System(cluster.url(), tmp_path, NEUTRAL)
     system.environment |= {
         "FRONTVIEW_DATABASE_URL": pooler(),
         "FRONTVIEW_DIRECT_URL": cluster.url(),
@@ -135,16 +142,16 @@ def test_every_exact_read_has_its_writers_last_commit_while_sessions_are_handed_
     def write_and_read(user: int) -> set[str]:
         sources = set()
         with psycopg.connect(pooled.url, autocommit=True) as sql, pooled.client(user) as client:
-            calls = all_time_calls(client.get(OVERVIEW, headers=EXACT))
+            loans = loans_of(client.get(LOANS, headers=EXACT))
             for _ in range(40):
-                add_call(sql, user)
-                calls += 1
-                exact = client.get(OVERVIEW, headers=EXACT)
-                assert all_time_calls(exact) == calls
-                cached = client.get(OVERVIEW)
-                assert all_time_calls(cached) <= calls
+                neutral.lend(sql, user)
+                loans += 1
+                exact = client.get(LOANS, headers=EXACT)
+                assert loans_of(exact) == loans
+                cached = client.get(LOANS)
+                assert loans_of(cached) <= loans
                 sources |= {source_of(exact), source_of(cached)}
-            sources.add(source_of(hit(client, OVERVIEW)))
+            sources.add(source_of(hit(client, LOANS)))
         return sources
 
     with ThreadPoolExecutor(USERS) as threads:
@@ -155,34 +162,26 @@ def test_every_exact_read_has_its_writers_last_commit_while_sessions_are_handed_
     assert "view_failed" not in pooled.log("web")
 
 
-def add_call(sql: psycopg.Connection[Any], user: int) -> None:
-    sql.execute(
-        "INSERT INTO calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents) "
-        "SELECT user_id, min(id), now(), 'completed', 60, 1 FROM agents WHERE user_id = %s GROUP BY user_id",
-        (user,),
-    )
-
-
 def test_a_read_that_takes_too_long_is_ended_by_the_server(cluster: Cluster, pooled: System) -> None:
     pooled.start_web(workers=1)
     with psycopg.connect(pooled.url) as holder, pooled.client(1) as client:
-        holder.execute("LOCK TABLE calls")
-        answer = client.get(OVERVIEW, headers=EXACT)
+        holder.execute("LOCK TABLE loan")
+        answer = client.get(LOANS, headers=EXACT)
         assert answer.status_code == 503
     assert "frontview-web ERROR:  canceling statement due to statement timeout" in cluster.log()
     with pooled.client(1) as client:
-        assert client.get(OVERVIEW, headers=EXACT).status_code == 200
+        assert client.get(LOANS, headers=EXACT).status_code == 200
 
 
 def test_a_pooler_that_falls_silent_costs_a_read_its_time_and_no_more(pooled: System, pooler: Pooler) -> None:
     pooled.start_web(workers=1)
     (silent,) = pooler.running
     with pooled.client(1) as client:
-        assert client.get(OVERVIEW, headers=EXACT).status_code == 200
+        assert client.get(LOANS, headers=EXACT).status_code == 200
         silent.send_signal(signal.SIGSTOP)
-        assert client.get(OVERVIEW, headers=EXACT).status_code == 503
+        assert client.get(LOANS, headers=EXACT).status_code == 503
         silent.send_signal(signal.SIGCONT)
-        until(lambda: client.get(OVERVIEW, headers=EXACT).status_code == 200, "exact read again")
+        until(lambda: client.get(LOANS, headers=EXACT).status_code == 200, "exact read again")
     assert pooled.end("web") == 0
     assert "Traceback" not in pooled.log("web")
 

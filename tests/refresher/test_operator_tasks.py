@@ -11,9 +11,9 @@ import pytest
 from refresher.leader.leadership import Term
 from refresher.operator_tasks import LOST, OperatorTasks
 from refresher.refreshing.maintenance import Maintenance
+from tests.neutral.catalog import CATALOG
 from tests.refresher.leading import drain_in, session_of
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 
 
 class Warming:
@@ -74,17 +74,17 @@ def value(connection: psycopg.Connection[Any], query: str, *values: object) -> A
 def test_a_refresh_by_hand_refreshes_every_tier_and_is_logged(
     leading: Leading, connection: psycopg.Connection[Any]
 ) -> None:
-    task, _ = ask(connection, "refresh", '{"view": "call_daily"}')
+    task, _ = ask(connection, "refresh", '{"view": "loans_1"}')
     leading.tasks.run_waiting()
     assert outcomes(connection) == {task: "populated"}
-    horizon = "SELECT CURRENT_DATE - first_day FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'recent'"
+    horizon = "SELECT CURRENT_DATE - first_day FROM frontview.view_state WHERE view = 'loans_1' AND tier = 'recent'"
     assert value(connection, horizon) == 45
-    again, is_new = ask(connection, "refresh", '{"view": "call_daily"}')
+    again, is_new = ask(connection, "refresh", '{"view": "loans_1"}')
     assert is_new
     leading.tasks.run_waiting()
     assert outcomes(connection)[again] == "refreshed", "though nothing was stale"
     logged = connection.execute("SELECT tier, outcome FROM frontview.refresh_log ORDER BY refresh_id").fetchall()
-    assert sorted(logged[4:]) == sorted((tier, "refreshed") for tier in CATALOG.view("call_daily").tiers)
+    assert sorted(logged[4:]) == sorted((tier, "refreshed") for tier in CATALOG.view("loans_1").tiers)
     times = "SELECT started_at <= ended_at AND started_at >= asked_at FROM frontview.operator_task WHERE task_id = %s"
     assert value(connection, times, again)
 
@@ -94,12 +94,12 @@ def test_a_refresh_of_a_view_that_does_not_exist_says_so(leading: Leading, conne
     leading.tasks.run_waiting()
     outcome = outcomes(connection)[task]
     assert outcome is not None
-    assert outcome.startswith("failed: no view 'nothing'; there are call_daily, ")
+    assert outcome.startswith("failed: no view 'nothing'; there are loans_1, ")
 
 
 def test_a_refresh_that_fails_says_so(leading: Leading, connection: psycopg.Connection[Any]) -> None:
-    connection.execute("DROP MATERIALIZED VIEW frontview.account_summary_whole CASCADE")
-    task, _ = ask(connection, "refresh", '{"view": "account_summary"}')
+    connection.execute("DROP MATERIALIZED VIEW frontview.account_1_whole CASCADE")
+    task, _ = ask(connection, "refresh", '{"view": "account_1"}')
     leading.tasks.run_waiting()
     assert outcomes(connection)[task] == "failed: 42P01"
 
@@ -138,7 +138,7 @@ def test_a_task_that_fails_stops_no_other(
 ) -> None:
     leading.warming.failing = failing
     one, _ = ask(connection, "warm", '{"most_active": 1}')
-    other, _ = ask(connection, "refresh", '{"view": "account_summary"}')
+    other, _ = ask(connection, "refresh", '{"view": "account_1"}')
     leading.tasks.run_waiting()
     assert outcomes(connection) == {one: outcome, other: "populated"}
 
@@ -148,7 +148,7 @@ def test_a_task_that_takes_its_connection_down_is_tried_once_a_term(
 ) -> None:
     leading.warming.failing = "SELECT pg_terminate_backend(pg_backend_pid())"
     task, _ = ask(connection, "warm", '{"most_active": 1}')
-    other, _ = ask(connection, "refresh", '{"view": "account_summary"}')
+    other, _ = ask(connection, "refresh", '{"view": "account_1"}')
     leading.tasks.run_waiting()
     assert outcomes(connection) == {task: None, other: None}
     leading.tasks.run_waiting()
@@ -168,7 +168,7 @@ def test_a_task_of_a_leader_that_died_is_begun_again_by_the_next(
     leading: Leading, connection: psycopg.Connection[Any], database_url: str, term: Term
 ) -> None:
     task, _ = ask(connection, "warm", '{"most_active": 1}')
-    later, _ = ask(connection, "refresh", '{"view": "account_summary"}')
+    later, _ = ask(connection, "refresh", '{"view": "account_1"}')
     leading.warming.go_on.clear()
     thread = threading.Thread(target=leading.tasks.run_waiting)
     thread.start()

@@ -16,7 +16,8 @@ from models.engine import connect
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.fix_postgres import ROOT, Server
 from tests.migrations.project_stage import project
-from tests.oracle.reads import compare_every_read
+from tests.neutral.application import lend
+from tests.neutral.reads import ORACLE
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof  # each test starts processes
@@ -115,7 +116,7 @@ def test_a_signal_stops_it_while_a_refresh_waits_for_a_lock(
     refreshers: Refreshers, watcher: psycopg.Connection[Any], database_url: str
 ) -> None:
     with psycopg.connect(database_url) as blocker:
-        blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+        blocker.execute("LOCK TABLE loan IN ACCESS EXCLUSIVE MODE")
         process = refreshers.start()
         blocked = (
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frontview-refresher-maintenance' "
@@ -127,25 +128,6 @@ def test_a_signal_stops_it_while_a_refresh_waits_for_a_lock(
         assert process.wait(5) == 0, refreshers.log(process)
         assert leader(watcher) is None
         until(lambda: value(watcher, blocked) == 0, "end of its connection")
-
-
-def test_chores_run_while_a_refresh_waits(
-    refreshers: Refreshers, watcher: psycopg.Connection[Any], database_url: str
-) -> None:
-    waits_since = (
-        "SELECT query_start FROM pg_stat_activity WHERE application_name = 'frontview-refresher-maintenance' "
-        "AND wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    watcher.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
-    with psycopg.connect(database_url) as blocker:
-        blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
-        refreshers.start()
-        since = until(lambda: value(watcher, waits_since), "refresh that waits", seconds=20)
-        watcher.execute("INSERT INTO frontview.timezone_change (user_id) SELECT id FROM users")
-
-        until(lambda: value(watcher, "SELECT seen_at FROM frontview.timezone_change"), "chore", seconds=20)
-
-        assert value(watcher, waits_since) == since, "the refresh no longer waited"
 
 
 def test_after_a_kill_of_the_leader_the_standby_leads(refreshers: Refreshers, watcher: psycopg.Connection[Any]) -> None:
@@ -185,30 +167,25 @@ def test_what_is_written_is_drained_refreshed_and_forgotten(
     refreshers: Refreshers, watcher: psycopg.Connection[Any]
 ) -> None:
     refreshers.start()
-    watcher.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
-    watcher.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
+    watcher.execute("INSERT INTO member (name) VALUES ('A')")
     for days in (0, 20, 400):
-        watcher.execute(
-            "INSERT INTO calls (user_id, agent_id, started_at, status) "
-            "VALUES (1, 1, now() - %s * interval '1 day', 'busy')",
-            (days,),
-        )
+        lend(watcher, 1, days)
     settled = (
         "SELECT (SELECT count(*) FROM frontview.stale_key) = 0 AND (SELECT count(*) FROM frontview.change_log) = 0 "
         "AND (SELECT bool_and(through IS NOT NULL) FROM frontview.view_state)"
     )
     until(lambda: value(watcher, settled), "end of staleness", seconds=30)
 
-    watcher.execute("UPDATE calls SET cost_cents = 9")
-    assert value(watcher, "SELECT sum(cost_cents) FROM frontview.call_daily_live") == 27
+    watcher.execute("UPDATE loan SET fee_cents = 9")
+    assert value(watcher, "SELECT sum(m_fees) FROM frontview.loans_1_live") == 27
     until(lambda: value(watcher, settled), "end of staleness", seconds=30)
 
     tiers = (
-        "SELECT (SELECT sum(cost_cents) FROM frontview.call_daily_recent) "
-        "+ (SELECT sum(cost_cents) FROM frontview.call_daily_archive)"
+        "SELECT (SELECT sum(m_fees) FROM frontview.loans_1_recent) "
+        "+ (SELECT sum(m_fees) FROM frontview.loans_1_archive)"
     )
     assert value(watcher, tiers) == 27
-    tally = compare_every_read(watcher, [1])
+    tally = ORACLE.compare_every_read(watcher, [1])
     assert tally.differences == []
     assert set(tally.sources) == {"materialized_view"}
     outcomes = "SELECT count(*) FROM frontview.refresh_log WHERE outcome LIKE 'failed%%'"

@@ -10,7 +10,7 @@ from models.settings import load_settings
 from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
 from refresher.process import RefresherProcess
-from views_sql.voice.catalog import CATALOG
+from tests.neutral.catalog import CATALOG
 
 SECONDS = 20  # For a busy machine.
 

@@ -42,7 +42,7 @@ DISASTERS = {
     "all_is_well": 1,
 }
 OTHERS_WEIGHT = 3
-ELSEWHERE = Change(2, "calls", DAYS[0])  # concerns nobody who asks
+ELSEWHERE = Change(2, "loans", DAYS[0])  # concerns nobody who asks
 keys, changes, degrees = st.sampled_from(KEYS), st.sampled_from(CHANGES), st.integers(0, 5)
 
 

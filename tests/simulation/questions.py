@@ -15,9 +15,9 @@ USERS = (1, 2)
 DAYS = tuple(date(2026, 3, day) for day in (1, 2, 3))
 TTL_SECONDS = 3
 SOURCES = {  # sources and days that each dashboard depends on
-    "first": (frozenset({"calls"}), DAYS[0], DAYS[0]),
-    "later": (frozenset({"calls", "leads"}), DAYS[1], DAYS[2]),
-    "all": (frozenset({"leads"}), None, None),
+    "first": (frozenset({"loans"}), DAYS[0], DAYS[0]),
+    "later": (frozenset({"loans", "renewals"}), DAYS[1], DAYS[2]),
+    "all": (frozenset({"renewals"}), None, None),
 }
 REGION = Region("dashboard", 3, 40_000)
 CATALOG = Catalog(
@@ -41,10 +41,10 @@ class Change(NamedTuple):
 
 
 CHANGES = (
-    *(Change(user, source, day) for user in (1, 1, 2) for source in ("calls", "leads") for day in DAYS),
-    *(Change(1, source, None) for source in ("calls", "leads")),
-    Change(None, "calls", DAYS[1]),
-    Change(None, "leads", None),
+    *(Change(user, source, day) for user in (1, 1, 2) for source in ("loans", "renewals") for day in DAYS),
+    *(Change(1, source, None) for source in ("loans", "renewals")),
+    Change(None, "loans", DAYS[1]),
+    Change(None, "renewals", None),
 )
 GLOBS = (
     Change(None, "cache:*", None),

@@ -1,7 +1,7 @@
 """The stage of the roles' tests: an ordinary owner migrates, and each role has a login of its own."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from models.connection import Connection
-from tests.fix_postgres import Server, migrate
+from tests.fix_postgres import NEUTRAL, Server
 
 ROLES = ("frontview_owner", "frontview_refresher", "frontview_web")
 
@@ -43,8 +43,13 @@ def as_login(url: str, name: str) -> str:
 
 
 @contextmanager
-def cast(server: Server, *, may_create_roles: bool = True, migrated: bool = True) -> Iterator[Cast]:
-    """Make a database owned by an ordinary role, which migrates it, and logins with one role each."""
+def cast(
+    server: Server, *, may_create_roles: bool = True, install: Callable[[str], None] | None = NEUTRAL.install
+) -> Iterator[Cast]:
+    """Make a database owned by an ordinary role, which migrates it, and logins with one role each.
+
+    :param install: how it migrates; None: it does not.
+    """
     url, mark = server.create(None), uuid.uuid4().hex[:8]
     names = {who: f"{who}_{mark}" for who in ("owner", "refresher", "web", "stranger")}
     found = Cast(url, **{who: as_login(url, name) for who, name in names.items()})
@@ -54,8 +59,8 @@ def cast(server: Server, *, may_create_roles: bool = True, migrated: bool = True
             admin.execute(f"CREATE ROLE {name} LOGIN {option}".encode())
         admin.execute(f"ALTER DATABASE {make_url(url).database} OWNER TO {names['owner']}".encode())
         try:
-            if migrated:
-                migrate(found.owner)
+            if install is not None:
+                install(found.owner)
                 grant_roles(found)
             yield found
         finally:

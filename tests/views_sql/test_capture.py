@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from tests.waiting import until
 from web.voice.load import BASE_TABLES
 
@@ -17,7 +18,7 @@ NOON = "2026-03-01 12:00:00+00"
 
 @pytest.fixture
 def url(any_server: Server) -> Iterator[str]:
-    made = any_server.create(any_server.template)
+    made = any_server.create(any_server.template_of(VOICE))
     yield made
     any_server.drop(made)
 

@@ -1,11 +1,12 @@
 """When a user's day ends: at the first instant of the next one, whatever the clocks of the time zone do at midnight."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from models.connection import Connection
+from tests.neutral.reads import READS
 
 # Moment and end are in UTC; what the clocks do is said in local time.
 ENDS = [
@@ -77,16 +78,13 @@ def test_the_time_zone_of_the_session_does_not_matter(connection: Connection) ->
     assert connection.execute(call).fetchone() == (utc("2026-10-25 00:00").timestamp(),)
 
 
-def test_an_answer_about_today_stands_until_the_first_of_two_midnights(connection: Connection) -> None:
-    """The user's zone is made for the day of the test: the next midnight comes an hour ahead of UTC, then again."""
-    tomorrow = (datetime.now(UTC) + timedelta(hours=25)).date()
-    first_midnight = datetime.combine(tomorrow, datetime.min.time(), UTC) - timedelta(hours=1)
-    day = tomorrow.timetuple().tm_yday - 1
-    zone = f"STD0DST,{(day + 265) % 365}/0,{day}/1"
-    connection.execute("SET timezone = 'UTC'")
-    connection.execute("INSERT INTO users (email, name, timezone) VALUES ('a', 'A', %s)", (zone,))
-    for call in ("dashboard_overview(1, FALSE)", "dashboard_agents(1, NULL, NULL, NULL, FALSE)"):
-        assert connection.execute(f"SELECT valid_until FROM frontview.{call}").fetchone() == (first_midnight,)
+def test_an_answer_about_today_stands_until_the_day_of_its_zone_ends(connection: Connection) -> None:
+    connection.execute("INSERT INTO member (name) VALUES ('A')")
+    for read, zone in (("loans", "UTC"), ("renewals", "America/New_York")):
+        call = READS[read].format(user=1, base=False).encode()
+        query = b"SELECT a.valid_until, frontview.end_of_day(now(), %s) FROM " + call + b" a"
+        (stands_until, ends) = connection.execute(query, (zone,)).fetchone() or ()
+        assert stands_until == ends, read
 
 
 @pytest.mark.proof  # millions of clock times are looked up

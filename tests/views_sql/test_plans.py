@@ -17,25 +17,24 @@ from refresher.refreshing.policy import TierState
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.tier_states import Failures, read_tier_states
 from tests.fix_postgres import Server
-from views_sql.voice.catalog import CATALOG
+from tests.neutral.catalog import CATALOG
+from tests.neutral.reads import READS
 
 USERS, DAYS = 300, 800
 RECENT_DAYS = 45
-CAPTURE = [f"frontview_capture_calls_{event}" for event in ("insert", "update", "delete", "truncate")]
+CAPTURE = [f"frontview_capture_loans_1_{event}" for event in ("insert", "update", "delete", "truncate")]
 FILL = f"""
-INSERT INTO users (email, name) SELECT g::text, 'n' FROM generate_series(1, {USERS}) g;
-INSERT INTO agents (user_id, name) SELECT u.id, 'a' FROM users u;
-ALTER TABLE calls DISABLE TRIGGER ALL;
-INSERT INTO calls (user_id, agent_id, started_at, local_day, status, duration_seconds, cost_cents)
-SELECT a.user_id, a.id, d + interval '12 hours', d, 'completed', 5, 5
-FROM generate_series(CURRENT_DATE - {DAYS - 1}, CURRENT_DATE, interval '1 day') d, agents a;
-ALTER TABLE calls ENABLE TRIGGER ALL;
-ALTER TABLE calls ENABLE ALWAYS TRIGGER set_call_day;
+INSERT INTO member (name) SELECT 'n' FROM generate_series(1, {USERS});
+ALTER TABLE loan DISABLE TRIGGER ALL;
+INSERT INTO loan (member_id, day, branch, fee_cents)
+SELECT m.id, d, 'north', 5 FROM generate_series(CURRENT_DATE - {DAYS - 1}, CURRENT_DATE, interval '1 day') d, member m;
+ALTER TABLE loan ENABLE TRIGGER ALL;
 """
 # Relations that grow with calls, users or time.
-LARGE = ("calls", "call_daily_recent", "call_daily_archive", "change_log", "stale_key")
+LARGE = ("loan", "loans_1_recent", "loans_1_archive", "change_log", "stale_key")
 LOG_KEYS = """
-INSERT INTO frontview.change_log (source, user_id, day) SELECT 'calls', g, '2026-01-01' FROM generate_series(1, 5000) g
+INSERT INTO frontview.change_log (source, user_id, day)
+SELECT 'loans_1', g, '2026-01-01' FROM generate_series(1, 5000) g
 """
 SCANS = """
 SELECT relname, COALESCE(seq_scan, 0), COALESCE(idx_tup_fetch, 0) FROM pg_stat_xact_all_tables
@@ -62,23 +61,23 @@ def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(url, autocommit=True) as c:
         c.execute(FILL)
         for trigger in CAPTURE:
-            c.execute(f"ALTER TABLE calls ENABLE ALWAYS TRIGGER {trigger}")
-        c.execute("VACUUM ANALYZE calls")
+            c.execute(f"ALTER TABLE loan ENABLE ALWAYS TRIGGER {trigger}")
+        c.execute("VACUUM ANALYZE loan")
         term = try_to_lead(c)
         assert term is not None
         horizon = c.execute("SELECT CURRENT_DATE").fetchone()[0] - timedelta(days=RECENT_DAYS)  # type: ignore[index]
         for view in CATALOG.views:
             refresh(c, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
-        c.execute("UPDATE calls SET cost_cents = 6 WHERE local_day BETWEEN CURRENT_DATE - 70 AND CURRENT_DATE - 50")
+        c.execute("UPDATE loan SET fee_cents = 6 WHERE day BETWEEN CURRENT_DATE - 70 AND CURRENT_DATE - 50")
         c.execute("SELECT frontview.drain_changes(%s, %s)", (term.epoch, term.nonce))
-        c.execute("UPDATE calls SET cost_cents = 7 WHERE user_id = 7 AND local_day > CURRENT_DATE - 3")
+        c.execute("UPDATE loan SET fee_cents = 7 WHERE member_id = 7 AND day > CURRENT_DATE - 3")
         c.execute("ANALYZE frontview.change_log; ANALYZE frontview.stale_key")
         yield c
     any_server.drop(url)
 
 
 def plan(c: psycopg.Connection[Any], query: str, types: str, values: str, *settings: str, generic: bool = True) -> str:
-    """Return the plan of a query with parameters, as PL/pgSQL would have it after some calls.
+    """Return the plan of a query with parameters, as PL/pgSQL would have it after it ran a few times.
 
     :param settings: ``name=value``, as a function carries them.
     """
@@ -126,39 +125,39 @@ def settings_of(c: psycopg.Connection[Any], function: str) -> list[str]:
 def test_the_live_patch_reaches_the_index_on_user_and_day(filled: psycopg.Connection[Any], generic: bool) -> None:
     found = plan(
         filled,
-        "SELECT v.* FROM frontview.call_daily_live v WHERE v.user_id = $1 AND v.day = ANY ($2)",
-        "frontview.user_key, date[]",
-        "7, ARRAY[CURRENT_DATE, CURRENT_DATE - 50]",
+        "SELECT v.* FROM frontview.loans_1_days($1, $2, $3) v",
+        "frontview.user_key, date, date",
+        "7, CURRENT_DATE - 50, CURRENT_DATE",
         generic=generic,
     )
 
-    assert "ix_calls_user_id_local_day" in found
-    assert re.search(r"Index Cond: .*user_id.*local_day.*= ANY", found), found
-    assert "Filter" not in found
+    assert "loan_member_id_day_idx" in found
+    assert re.search(r"Index Cond: .*member_id.*day >= .*day <= ", found), found
+    assert "Seq Scan" not in found
 
 
 def test_every_statement_of_the_merged_reads_goes_by_user_and_day(filled: psycopg.Connection[Any]) -> None:
-    for function in ("call_daily_merged", "call_daily_by_day_merged"):
+    for function in ("loans_1_merged", "loans_1_by_day_merged"):
         statements = re.findall(r"RETURN QUERY\s+(SELECT .*?);", body_of(filled, function), re.DOTALL)
         assert len(statements) >= 2
         for statement in statements:
-            if "call_daily_merged(" in statement:
+            if "loans_1_merged(" in statement:
                 continue  # the other function's statements
             query = re.sub("|".join(PARAMETERS), lambda match: PARAMETERS[match.group()], statement)
             values = "7, CURRENT_DATE - 29, CURRENT_DATE, ARRAY[CURRENT_DATE], CURRENT_DATE - 45, CURRENT_DATE - 90"
             found = plan(filled, query, "frontview.user_key, date, date, date[], date, date", values)
             # one row a user: of so few users a scan is cheaper
-            assert set(re.findall(r"Seq Scan on (\w+)", found)) <= {"call_daily_total"}, found
-            for tier in re.findall(r"frontview\.call_daily_(recent|archive) ", query):
-                assert f"call_daily_{tier}_key" in found
-            if "call_daily_live" in query:
-                assert "ix_calls_user_id_local_day" in found
+            assert set(re.findall(r"Seq Scan on (\w+)", found)) <= {"loans_1_total"}, found
+            for tier in re.findall(r"frontview\.loans_1_(recent|archive) ", query):
+                assert f"loans_1_{tier}_key" in found
+            if "loans_1_days" in query:
+                assert "loan_member_id_day_idx" in found
 
 
 def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycopg.Connection[Any]) -> None:
     """With both, PostgreSQL 15 uses the range and reads all of it where one day is stale."""
-    state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 399, CURRENT_DATE, FALSE)"
-    read = f"SELECT count(*) FROM frontview.call_daily_merged(7, CURRENT_DATE - 399, CURRENT_DATE, ({state}).views[1])"
+    state = "frontview.begin_read(7, '{loans_1}', CURRENT_DATE - 399, CURRENT_DATE, FALSE)"
+    read = f"SELECT count(*) FROM frontview.loans_1_merged(7, CURRENT_DATE - 399, CURRENT_DATE, ({state}).views[1])"
     with filled.transaction(force_rollback=True):
         before = scans(filled)
         rows = filled.execute(read).fetchone()
@@ -166,7 +165,7 @@ def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycop
 
     assert rows == (400,)
     stale_days = 21 + 3
-    assert fetched["calls"] == (0, stale_days)
+    assert fetched["loan"] == (0, stale_days)
 
 
 @pytest.mark.parametrize(("since", "days_of_archive"), [(29, 0), (99, 54)], ids=["recent", "before the horizon"])
@@ -189,8 +188,8 @@ def test_sums_of_all_time_fetch_the_days_that_are_shown_and_stale_ones(
 
 
 def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled: psycopg.Connection[Any]) -> None:
-    state = "frontview.begin_read(7, '{call_daily}', CURRENT_DATE - 59, CURRENT_DATE, FALSE)"
-    part = "frontview.call_daily_merged(7, CURRENT_DATE - 52, CURRENT_DATE - 1, (s).views[1])"
+    state = "frontview.begin_read(7, '{loans_1}', CURRENT_DATE - 59, CURRENT_DATE, FALSE)"
+    part = "frontview.loans_1_merged(7, CURRENT_DATE - 52, CURRENT_DATE - 1, (s).views[1])"
 
     days = filled.execute(
         f"SELECT CURRENT_DATE - min(m.day), CURRENT_DATE - max(m.day), count(*) FROM (SELECT {state} AS s) s, {part} m"
@@ -233,44 +232,18 @@ def test_looks_at_the_log_go_by_their_index(
     assert "Filter" not in found
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "dashboard_overview(7, FALSE)",
-        "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, FALSE)",
-        "dashboard_agents(7, NULL, NULL, NULL, FALSE)",
-        "dashboard_agents(7, NULL, NULL, 'calls', FALSE)",
-        "dashboard_agents(7, CURRENT_DATE - 149, CURRENT_DATE, 'calls', FALSE)",
-        "dashboard_agent(7, 7, NULL, NULL, FALSE)",
-        "dashboard_performance(7, NULL, NULL, FALSE)",
-        "dashboard_analytics(7, CURRENT_DATE - 60, CURRENT_DATE, 'week', NULL, TRUE)",
-    ],
-)
-def test_no_read_scans_a_large_table(filled: psycopg.Connection[Any], call: str) -> None:
+@pytest.mark.parametrize("base", [False, True])
+@pytest.mark.parametrize("read", READS)
+def test_no_read_scans_a_large_table(filled: psycopg.Connection[Any], read: str, base: bool) -> None:
     with filled.transaction(force_rollback=True):
         before = scans(filled)
-        row = filled.execute(f"SELECT a.source FROM frontview.{call} a").fetchone()
+        row = filled.execute(f"SELECT a.source FROM {READS[read].format(user=7, base=base)} a").fetchone()
         found = scans_since(filled, before)
 
-    from_base_tables = call.endswith("TRUE)")
-    assert row == ("database" if from_base_tables else "materialized_view",)
+    assert row == ("database" if base else "materialized_view",)
     assert {name for name, (sequential, _) in found.items() if sequential} == set()
     assert all(fetched <= 2 * DAYS for _, fetched in found.values()), found
-    assert from_base_tables or found["calls"][1] < DAYS / 4, "the user's history stays unread"
-
-
-def test_the_calls_of_each_day_cost_no_second_read_of_the_view(filled: psycopg.Connection[Any]) -> None:
-    read = []
-    for series in (None, "calls"):
-        with filled.transaction(force_rollback=True):
-            before = scans(filled)
-            filled.execute(
-                "SELECT FROM frontview.dashboard_agents(7, CURRENT_DATE - 99, CURRENT_DATE, %s, FALSE)", (series,)
-            )
-            read.append(scans_since(filled, before))
-
-    assert read[0] == read[1]
-    assert read[1]["call_daily_recent"][1] >= RECENT_DAYS - 3
+    assert base or found["loan"][1] < DAYS / 4, "the user's history stays unread"
 
 
 def test_a_drain_touches_only_what_became_visible(filled: psycopg.Connection[Any]) -> None:
@@ -300,24 +273,24 @@ def test_what_is_due_is_decided_without_reading_the_marks_of_others(
     with filled.transaction(force_rollback=True):
         filled.execute(
             "DELETE FROM frontview.stale_key; INSERT INTO frontview.stale_key "
-            f"SELECT n, 'calls', {days}, 1000000, 0 FROM generate_series(1, 20000) n"
+            f"SELECT n, 'loans_1', {days}, 1000000, 0 FROM generate_series(1, 20000) n"
         )
         if analyzed:
             filled.execute("ANALYZE frontview.stale_key")
         before = scans(filled)
         stale = of_tiers(read_tier_states(filled, Failures(), 0.0))
-        due = compaction.rebuild_is_due(filled, "lead_daily")
-        compacted = filled.execute("SELECT keys FROM frontview.lead_daily_compact(NULL, NULL, 1000)").fetchone()
+        due = compaction.rebuild_is_due(filled, "renewals_1")
+        compacted = filled.execute("SELECT keys FROM frontview.renewals_1_compact(NULL, NULL, 1000)").fetchone()
         sequential, fetched = scans_since(filled, before)["stale_key"]
 
     recent, late = ("n % 40" in days), ("n % 700" in days)
-    assert {name: stale[name] for name in stale if name[0] != "account_summary"} == {
-        ("call_daily", "recent"): recent,
-        ("call_daily", "archive"): late,
-        ("lead_daily", "recent"): False,
-        ("lead_daily", "archive"): False,
-        ("agent_quality_daily", "recent"): False,
-        ("agent_quality_daily", "archive"): False,
+    assert {name: stale[name] for name in stale if name[0] != "account_1"} == {
+        ("loans_1", "recent"): recent,
+        ("loans_1", "archive"): late,
+        ("renewals_1", "recent"): False,
+        ("renewals_1", "archive"): False,
+        ("renewals_1_books_values", "recent"): False,
+        ("renewals_1_books_values", "archive"): False,
     }
     assert (due, compacted) == (False, (0,))
     assert sequential == 0
@@ -325,18 +298,18 @@ def test_what_is_due_is_decided_without_reading_the_marks_of_others(
 
 
 def test_a_refresh_of_the_recent_tier_skips_history(filled: psycopg.Connection[Any]) -> None:
-    definition = filled.execute("SELECT pg_get_viewdef('frontview.call_daily_recent'::regclass)").fetchone()
+    definition = filled.execute("SELECT pg_get_viewdef('frontview.loans_1_recent'::regclass)").fetchone()
     assert definition is not None
 
     found = "\n".join(row[0] for row in filled.execute(f"EXPLAIN (COSTS OFF) {definition[0]}").fetchall())
 
-    assert "Bitmap Index Scan on ix_calls_local_day_brin" in found
+    assert "Bitmap Index Scan on loan_day_idx" in found
     assert "Seq Scan" not in found
 
 
 def test_the_refresh_of_the_recent_tier_reads_few_blocks_of_history(filled: psycopg.Connection[Any]) -> None:
-    definition = filled.execute("SELECT pg_get_viewdef('frontview.call_daily_recent'::regclass)").fetchone()
-    blocks = filled.execute("SELECT relpages FROM pg_class WHERE oid = 'calls'::regclass").fetchone()
+    definition = filled.execute("SELECT pg_get_viewdef('frontview.loans_1_recent'::regclass)").fetchone()
+    blocks = filled.execute("SELECT relpages FROM pg_class WHERE oid = 'loan'::regclass").fetchone()
     assert definition is not None
     assert blocks is not None
     rows = filled.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) {definition[0]}").fetchone()

@@ -1,7 +1,6 @@
 """Tables that are given new storage while a refresh, or a read, waits for them."""
 
 import threading
-from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -10,26 +9,22 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.oracle.reads import Tally, compare_view
+from tests.neutral.catalog import CATALOG, LOANS
+from tests.neutral.reads import ORACLE
+from tests.oracle.comparisons import Tally
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 
-CALLS = CATALOG.view("call_daily")
-REWRITE = "ALTER TABLE calls ADD COLUMN mark uuid DEFAULT gen_random_uuid()"
+REWRITE = "ALTER TABLE loan ADD COLUMN mark uuid DEFAULT gen_random_uuid()"
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frontview-waiting' AND wait_event_type = 'Lock'"
 )
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def epoch(connection: psycopg.Connection) -> int:
-    """One user with calls, a leader, everything populated."""
-    connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
-    connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
-    connection.execute(
-        "INSERT INTO calls (user_id, agent_id, started_at, status) VALUES (1, 1, %s, 'completed')", (NOON,)
-    )
+    """One member with loans, a leader, everything populated."""
+    connection.execute("INSERT INTO member (name) VALUES ('A')")
+    connection.execute("INSERT INTO loan (member_id, day) VALUES (1, '2026-03-01')")
     term = try_to_lead(connection)
     assert term is not None
     for view in CATALOG.views:
@@ -45,7 +40,7 @@ def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(
 
     def run() -> None:
         with connect(database_url, "frontview-waiting") as own:
-            outcomes.append(refresh(own, CALLS, CALLS.tiers, epoch).outcome)
+            outcomes.append(refresh(own, LOANS, LOANS.tiers, epoch).outcome)
 
     with psycopg.connect(database_url) as rewriter:
         rewriter.execute(REWRITE)
@@ -56,7 +51,7 @@ def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(
     thread.join()
     assert outcomes == ["failed: 40001"]
     tally = Tally()
-    compare_view(connection, CALLS.name, 1, tally)
+    ORACLE.compare_view(connection, LOANS.name, 1, tally)
     assert (tally.comparisons, tally.differences) == (1, [])
 
 
@@ -64,11 +59,11 @@ def test_a_refresh_that_waited_for_a_rewrite_does_not_keep_what_it_read(
 def test_a_rewritten_child_of_a_table_counts_too(
     connection: psycopg.Connection, database_url: str, parent: bool
 ) -> None:
-    connection.execute("CREATE TABLE calls_2025 () INHERITS (calls)")
-    rewritten = "SELECT frontview.rewritten(ARRAY['calls'::regclass::oid])"
+    connection.execute("CREATE TABLE loan_2025 () INHERITS (loan)")
+    rewritten = "SELECT frontview.rewritten(ARRAY['loan'::regclass::oid])"
     with psycopg.connect(database_url) as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         assert reader.execute(rewritten).fetchone() == (False,)
-        connection.execute(REWRITE if parent else "VACUUM FULL calls_2025")
-        reader.execute("SELECT count(*) FROM calls")  # its locks, taken after the snapshot, bring the news
+        connection.execute(REWRITE if parent else "VACUUM FULL loan_2025")
+        reader.execute("SELECT count(*) FROM loan")  # its locks, taken after the snapshot, bring the news
         assert reader.execute(rewritten).fetchone() == (True,)

@@ -3,18 +3,19 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 
 from models.settings import load_settings
 from tests.fix_postgres import ROOT, Server, migrate
+from tests.neutral.application import in_project, make_tables
+from tests.neutral.catalog import CATALOG
+from tests.neutral.reads import READS
 from tests.schema_snapshot import schema_snapshot
 from tests.views_sql.roles_stage import ROLES, Cast, cast, existing_roles, grant_roles, without_roles
-from views_sql.voice.catalog import CATALOG
-from web.cli import main
 from web.doctor import examine
 
 pytestmark = pytest.mark.proof  # roles belong to a whole server
@@ -29,6 +30,11 @@ def bare_cluster(any_server: Server) -> Iterator[Server]:
         yield any_server
 
 
+def migrate_core(url: str) -> None:
+    """Migrate the core alone: it makes the roles."""
+    migrate(url, "core@head")
+
+
 def missing(found: Cast) -> Any:
     with found.session("owner") as owner:
         row = owner.execute(MISSING).fetchone()
@@ -36,9 +42,9 @@ def missing(found: Cast) -> Any:
 
 
 def test_a_migrating_role_that_may_create_roles_makes_them_and_takes_them_away(bare_cluster: Server) -> None:
-    with cast(bare_cluster, migrated=False) as found:
+    with cast(bare_cluster, install=None) as found:
         before = schema_snapshot(found.admin)
-        migrate(found.owner)
+        migrate_core(found.owner)
         assert existing_roles(bare_cluster) == set(ROLES)
         assert missing(found) == 0
         with found.session("admin") as admin:
@@ -46,33 +52,34 @@ def test_a_migrating_role_that_may_create_roles_makes_them_and_takes_them_away(b
                 "SELECT 1 FROM pg_roles WHERE rolname = ANY (%s) AND rolcanlogin", (list(ROLES),)
             ).fetchall()
 
-        migrate(found.owner, "base", down=True)
+        migrate(found.owner, "core@base", down=True)
 
         assert existing_roles(bare_cluster) == set()
         assert schema_snapshot(found.admin) == before
 
 
 def test_roles_that_have_members_stay(bare_cluster: Server) -> None:
-    with cast(bare_cluster) as found:
-        migrate(found.owner, "base", down=True)
+    with cast(bare_cluster, install=migrate_core) as found:
+        migrate(found.owner, "core@base", down=True)
 
         assert existing_roles(bare_cluster) == {"frontview_refresher", "frontview_web"}
 
 
 def test_roles_that_another_database_uses_stay(bare_cluster: Server) -> None:
-    with cast(bare_cluster) as other, cast(bare_cluster, migrated=False) as found:
-        migrate(found.owner)
-        migrate(found.owner, "base", down=True)
+    with cast(bare_cluster, install=migrate_core) as other, cast(bare_cluster, install=None) as found:
+        migrate_core(found.owner)
+        migrate(found.owner, "core@base", down=True)
 
         assert {"frontview_refresher", "frontview_web"} <= existing_roles(bare_cluster)
         assert missing(other) == 0
         with other.session("web") as web:
-            assert web.execute("SELECT count(*) FROM frontview.feed").fetchone() == (0,)
+            read = READS["loans"].format(user=1, base=False)
+            assert web.execute(f"SELECT body FROM {read}".encode()).fetchone() == (None,)
 
 
 def test_two_databases_that_create_the_roles_at_once(bare_cluster: Server, environment: Callable[[str], Any]) -> None:
-    with cast(bare_cluster, migrated=False) as one, cast(bare_cluster, migrated=False) as another:
-        command = [sys.executable, "-m", "alembic", "upgrade", "heads"]
+    with cast(bare_cluster, install=None) as one, cast(bare_cluster, install=None) as another:
+        command = [sys.executable, "-m", "alembic", "upgrade", "core@head"]
         started = [
             subprocess.Popen(command, cwd=ROOT, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             for url in (one.owner, another.owner)
@@ -92,13 +99,13 @@ def environment() -> Callable[[str], dict[str, str]]:
 
 
 def test_without_the_right_to_create_roles_one_role_does_everything_until_they_come(
-    bare_cluster: Server, monkeypatch: pytest.MonkeyPatch
+    bare_cluster: Server, tmp_path: Path
 ) -> None:
-    with cast(bare_cluster, may_create_roles=False, migrated=False) as found:
-        monkeypatch.setenv("FRONTVIEW_DATABASE_URL", found.owner)
-        result = CliRunner().invoke(main, ["migrate"])
-        assert result.exit_code == 0, result.output
-        assert "no role frontview_owner, frontview_refresher, frontview_web" in result.output
+    with cast(bare_cluster, may_create_roles=False, install=None) as found:
+        make_tables(found.owner)
+        in_project(found.owner, tmp_path, "plan --write")
+        said = in_project(found.owner, tmp_path, "migrate")
+        assert "no role frontview_owner, frontview_refresher, frontview_web" in said
         assert existing_roles(bare_cluster) == set()
         assert findings(found.owner)["roles"].outcome == "warn"
         assert findings(found.owner)["may refresh"].outcome == "pass"
@@ -107,14 +114,15 @@ def test_without_the_right_to_create_roles_one_role_does_everything_until_they_c
             for role in ROLES:
                 admin.execute(f"CREATE ROLE {role}".encode())
         assert "CREATE ROLE" not in findings(found.owner)["roles"].remedy
-        result = CliRunner().invoke(main, ["migrate"])
+        said = in_project(found.owner, tmp_path, "migrate")
 
-        assert "Rights given to roles" in result.output
+        assert "Rights given to roles" in said
         assert missing(found) == 0
         grant_roles(found)
         assert findings(found.owner)["roles"].outcome == "pass"
         with found.session("web") as web:
-            assert web.execute("SELECT body FROM frontview.dashboard_overview(1, FALSE)").fetchone() == (None,)
+            read = f"SELECT body FROM {READS['loans'].format(user=1, base=False)}"
+            assert web.execute(read.encode()).fetchone() == (None,)
 
 
 def findings(url: str) -> dict[str, Any]:
@@ -127,7 +135,7 @@ def findings(url: str) -> dict[str, Any]:
 
 def test_an_owner_without_login_owns_everything(any_server: Server) -> None:
     """docs/security.md: who migrates becomes `frontview_owner` for it."""
-    with cast(any_server, may_create_roles=False, migrated=False) as found:
+    with cast(any_server, may_create_roles=False, install=None) as found:
         name = found.owner.split("//")[1].split("@")[0].split(":")[0]
         with found.session("admin") as admin:
             database = admin.info.dbname
@@ -138,7 +146,7 @@ def test_an_owner_without_login_owns_everything(any_server: Server) -> None:
                 f"ALTER ROLE {name} IN DATABASE {database} SET role = 'frontview_owner'",
             ):
                 admin.execute(statement.encode())
-        migrate(found.owner)
+        migrate_core(found.owner)
         with found.session("admin") as admin:
             owners = admin.execute(
                 "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace IN "

@@ -17,8 +17,9 @@ from flask.testing import FlaskClient
 from models.settings import load_settings
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
-from tests.fix_app import SECRET, fill
+from tests.fix_app import SECRET
 from tests.fix_postgres import ROOT
+from tests.voice_stage import fill, voice_application  # noqa: F401  a fixture
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.app import create_app

@@ -14,7 +14,7 @@ from web.auth.verifier import LONGEST_CACHED_SECONDS
 from web.front import Generations
 from web.reads.read_path import cached_reading
 
-OVERVIEW = "/api/v1/dashboard/overview"
+LOANS = "/api/v1/view/loans"
 VARYING = {"X-Request-Id", "Server-Timing"}
 
 
@@ -37,8 +37,8 @@ def client(worker):
 
 def test_a_repetition_does_not_reach_flask_and_is_answered_alike(client, worker):
     headers = bearer()
-    by_flask = client.get(OVERVIEW, headers=headers)
-    by_front = client.get(OVERVIEW, headers=headers)
+    by_flask = client.get(LOANS, headers=headers)
+    by_front = client.get(LOANS, headers=headers)
 
     assert len(worker.read_path.asked) == 1
     assert (by_front.status, by_front.data) == (by_flask.status, by_flask.data)
@@ -49,8 +49,8 @@ def test_a_repetition_does_not_reach_flask_and_is_answered_alike(client, worker)
 
 def test_not_modified_is_answered_alike(client, worker):
     headers = bearer() | {"If-None-Match": HIT.etag}
-    by_flask = client.get(OVERVIEW, headers=headers)
-    by_front = client.get(OVERVIEW, headers=headers)
+    by_flask = client.get(LOANS, headers=headers)
+    by_front = client.get(LOANS, headers=headers)
 
     assert len(worker.read_path.asked) == 1
     assert (by_front.status, by_front.data) == (by_flask.status, by_flask.data) == ("304 NOT MODIFIED", b"")
@@ -70,9 +70,9 @@ def test_not_modified_is_answered_alike(client, worker):
 )
 def test_what_is_not_a_plain_repetition_reaches_flask(client, worker, change):
     headers = bearer()
-    client.get(OVERVIEW, headers=headers)
+    client.get(LOANS, headers=headers)
 
-    client.open(OVERVIEW, headers=headers | change.pop("headers", {}), **change)
+    client.open(LOANS, headers=headers | change.pop("headers", {}), **change)
 
     assert len(worker.read_path.asked) == 2
 
@@ -80,43 +80,43 @@ def test_what_is_not_a_plain_repetition_reaches_flask(client, worker, change):
 @pytest.mark.parametrize("pragma", [{}, {"Pragma": "no-cache"}])
 def test_a_page_that_keeps_answers_itself_asks_for_any_age_and_is_answered_here(client, worker, pragma):
     headers = bearer() | {"Cache-Control": "max-age=31536000"} | pragma
-    client.get(OVERVIEW, headers=headers)
-    client.get(OVERVIEW, headers=headers)
+    client.get(LOANS, headers=headers)
+    client.get(LOANS, headers=headers)
     [(_, _, _, policy)] = worker.read_path.asked
     assert (policy.exact, policy.max_age_seconds) == (False, None)
 
 
 def test_another_user_never_gets_the_first_ones_entry(client, worker):
-    client.get(OVERVIEW, headers=bearer(7))
-    client.get(OVERVIEW, headers=bearer(8))
+    client.get(LOANS, headers=bearer(7))
+    client.get(LOANS, headers=bearer(8))
 
     assert [user for _, user, *_ in worker.read_path.asked] == [7, 8]
 
 
 def test_a_token_is_verified_anew_when_its_claims_may_no_longer_be_used(client, worker, monkeypatch):
     headers = bearer()
-    assert client.get(OVERVIEW, headers=headers).status_code == 200
+    assert client.get(LOANS, headers=headers).status_code == 200
     monkeypatch.setattr("web.front.TokenVerifier.verified", refuse)
-    assert client.get(OVERVIEW, headers=headers).status_code == 200
+    assert client.get(LOANS, headers=headers).status_code == 200
 
     monkeypatch.setattr(worker.read_path, "monotonic", lambda: time.monotonic() + LONGEST_CACHED_SECONDS)
-    assert client.get(OVERVIEW, headers=headers).status_code == 401
+    assert client.get(LOANS, headers=headers).status_code == 401
 
 
 def test_an_expired_token_gets_no_hit(client, worker, monkeypatch):
     headers = bearer()
-    assert client.get(OVERVIEW, headers=headers).status_code == 200
+    assert client.get(LOANS, headers=headers).status_code == 200
     monkeypatch.setattr("web.front.TokenVerifier.verified", refuse)
     monkeypatch.setattr("web.front.time", lambda: time.time() + 60)
-    assert client.get(OVERVIEW, headers=headers).status_code == 401
+    assert client.get(LOANS, headers=headers).status_code == 401
 
 
 def test_a_new_entry_is_answered_with_what_it_says(client, worker):
     headers = bearer()
-    first = [client.get(OVERVIEW, headers=headers).get_json() for _ in range(2)][1]
-    worker.read_path.held = make_held(b'{"user_id":7,"credits_cents":1}', drain_id=1843)
-    second = client.get(OVERVIEW, headers=headers).get_json()
-    assert (first["data"]["credits_cents"], second["data"]["credits_cents"]) == (9007199254740993, 1)
+    first = [client.get(LOANS, headers=headers).get_json() for _ in range(2)][1]
+    worker.read_path.held = make_held(b'{"user_id":7,"fees":1}', drain_id=1843)
+    second = client.get(LOANS, headers=headers).get_json()
+    assert (first["data"]["fees"], second["data"]["fees"]) == (9007199254740993, 1)
     assert (first["meta"]["watermark"], second["meta"]["watermark"]) == ("3-1842", "3-1843")
     assert len(worker.read_path.asked) == 1
 
@@ -136,30 +136,30 @@ def test_what_was_learnt_under_another_declaration_is_learnt_anew(client, worker
     for asked, declaration in enumerate(["one", "two", "one"], 1):
         active[0] = declaration
         for _ in range(3):
-            assert client.get(OVERVIEW, headers=headers).status_code == 200
+            assert client.get(LOANS, headers=headers).status_code == 200
         assert len(path.asked) == asked
 
 
 def test_without_an_entry_flask_computes(client, worker):
     headers = bearer()
-    client.get(OVERVIEW, headers=headers)
+    client.get(LOANS, headers=headers)
     worker.read_path.held = None
-    client.get(OVERVIEW, headers=headers)
+    client.get(LOANS, headers=headers)
 
     assert len(worker.read_path.asked) == 2
 
 
 def test_an_error_is_never_remembered(client, worker):
     headers = bearer()
-    assert client.get(OVERVIEW, query_string="x=1", headers=headers).status_code == 422
-    assert client.get(OVERVIEW, query_string="x=1", headers=headers).status_code == 422
+    assert client.get(LOANS, query_string="x=1", headers=headers).status_code == 422
+    assert client.get(LOANS, query_string="x=1", headers=headers).status_code == 422
 
 
 def test_a_stale_answer_is_no_not_modified(client, worker):
     worker.read_path.outcome = replace(HIT, stale=True)
     worker.read_path.held = None
     headers = bearer() | {"If-None-Match": HIT.etag}
-    assert client.get(OVERVIEW, headers=headers).status_code == 200
+    assert client.get(LOANS, headers=headers).status_code == 200
 
 
 ENCODINGS = st.sampled_from(["gzip", "br", "gzip;q=0", "identity", "*", ""])
@@ -195,8 +195,8 @@ def test_with_and_without_the_layer_every_answer_is_alike(headers, large, query,
         worker = FakeWorker()
         worker.read_path.held, worker.read_path.outcome = held, cached_reading(held, NOW)
         client = make_app(worker, access_log=False, front_layer=front_layer).test_client()
-        client.get(OVERVIEW, query_string=query, headers=given_headers)
-        answer = client.open(OVERVIEW, method=method, query_string=query, headers=given_headers)
+        client.get(LOANS, query_string=query, headers=given_headers)
+        answer = client.open(LOANS, method=method, query_string=query, headers=given_headers)
         told = {name: value for name, value in answer.headers.items() if name != "Server-Timing"}
         if not headers.get("X-Request-Id") or told["X-Request-Id"] != headers["X-Request-Id"]:
             assert len(told.pop("X-Request-Id")) == 32

@@ -29,13 +29,13 @@ def serve(path: str, outcome: Exception | None = None, **settings):
 
 
 def test_a_request_is_one_line(capsys):
-    response = serve("/api/v1/agents/987654?from=2024-01-01")
+    response = serve("/api/v1/view/renewals?desk=987654&from=2024-01-01")
     (line,) = lines(capsys)
     assert {key: line[key] for key in ("event", "level", "method", "path", "status", "source", "request_id")} == {
         "event": "request",
         "level": "info",
         "method": "GET",
-        "path": "/api/v1/agents/<agent_id>",
+        "path": "/api/v1/view/renewals",
         "status": 200,
         "source": "cache",
         "request_id": response.headers["X-Request-Id"],
@@ -44,7 +44,7 @@ def test_a_request_is_one_line(capsys):
     assert line["timestamp"].endswith("Z")
 
 
-@pytest.mark.parametrize(("path", "source"), [("/api/v1/agents/<agent_id>", "cache"), (None, None), ('/"\\', None)])
+@pytest.mark.parametrize(("path", "source"), [("/api/v1/view/renewals", "cache"), (None, None), ('/"\\', None)])
 def test_the_short_way_of_a_request_s_line_says_what_the_long_way_says(capsys, monkeypatch, path, source):
     configure_logs(load_settings(log_format="json"))
     facts = ("GET", path, 200, 0.01234, source, "an-id.of_3")
@@ -58,7 +58,7 @@ def test_the_short_way_of_a_request_s_line_says_what_the_long_way_says(capsys, m
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/agents/987654?from=2024-01-01", "/987654?from=2024-01-01", "/api/v1/agents?x"]
+    "path", ["/api/v1/view/renewals?desk=987654&from=2024-01-01", "/987654?from=2024-01-01", "/api/v1/view/renewals?x"]
 )
 def test_no_line_holds_user_data_tokens_or_queries(capsys, path):
     serve(path)
@@ -68,7 +68,7 @@ def test_no_line_holds_user_data_tokens_or_queries(capsys, path):
 
 
 def test_a_defect_is_logged_with_its_traceback_and_request_id(capsys):
-    response = serve("/api/v1/agents", ZeroDivisionError("boom"))
+    response = serve("/api/v1/view/renewals", ZeroDivisionError("boom"))
     defect, request = lines(capsys)
     assert defect["level"] == "error"
     assert "ZeroDivisionError: boom" in defect["exception"]
@@ -87,7 +87,7 @@ def test_every_line_within_a_request_has_its_id_and_no_other(capsys):
     configure_logs(load_settings(log_format="json"))
     client = app.test_client()
     for given in ("first", "second"):
-        client.get("/api/v1/agents", headers=bearer() | {"X-Request-Id": given})
+        client.get("/api/v1/view/renewals", headers=bearer() | {"X-Request-Id": given})
     structlog.get_logger("a.thread").warning("afterwards")
     found = [(line["event"], line.get("request_id")) for line in lines(capsys)]
     of_each = ("view_failed", "something", "request")
@@ -103,7 +103,7 @@ def test_every_line_names_its_process(capsys):
 
 
 def test_unavailability_is_a_warning_without_details(capsys):
-    serve("/api/v1/agents", DatabaseUnavailable("to 10.0.0.7"))
+    serve("/api/v1/view/renewals", DatabaseUnavailable("to 10.0.0.7"))
     warning, _ = lines(capsys)
     assert (warning["level"], warning["reason"]) == ("warning", "database-unavailable")
     assert "10.0.0.7" not in json.dumps(warning)

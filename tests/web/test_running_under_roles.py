@@ -10,23 +10,23 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fix_app import BIN, ROOT, System, fill
-from tests.fix_postgres import Server
+from tests.fix_app import BIN, ROOT, System
+from tests.fix_postgres import NEUTRAL, Server
 from tests.views_sql.roles_stage import Cast, cast
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof  # each test starts processes
 
-OVERVIEW = "/api/v1/dashboard/overview"
+LOANS = "/api/v1/view/loans"
 EXACT = {"Cache-Control": "no-cache"}
-READS = (OVERVIEW, "/api/v1/dashboard/analytics", "/api/v1/agents", "/api/v1/agents/1", "/api/v1/performance")
+READS = (LOANS, "/api/v1/view/renewals", "/api/v1/view/account")
 
 
 class Separated(System):
     """A system whose processes connect as logins of one role each; ``sql`` is the owner's."""
 
     def __init__(self, found: Cast, folder: Path) -> None:
-        super().__init__(found.owner, folder)
+        super().__init__(found.owner, folder, NEUTRAL)
         self.cast = found
         self.environment |= {"FRONTVIEW_LOG_FORMAT": "json", "FRONTVIEW_COVERAGE_SECONDS": "1"}
 
@@ -55,7 +55,7 @@ class Separated(System):
 def separated_system(server: Server, folder: Path) -> Iterator[Separated]:
     with cast(server) as found:
         system = Separated(found, folder)
-        fill(system.sql)
+        NEUTRAL.fill(system.sql)
         yield system
         system.close()
 
@@ -78,7 +78,7 @@ def running(any_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield system
 
 
-def meta(client: httpx.Client, path: str = OVERVIEW, **headers: str) -> dict[str, Any]:
+def meta(client: httpx.Client, path: str = LOANS, **headers: str) -> dict[str, Any]:
     response = client.get(path, headers=headers)
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()["meta"]
@@ -100,10 +100,10 @@ def test_reads_come_from_base_tables_views_and_cache(separated: Separated) -> No
             )
             until(lambda path=path: meta(client, path)["source"] == "cache", path)
 
-        before = client.get(OVERVIEW).json()["data"]["calls"]["all_time"]["calls"]
-        separated.add_call(1)
-        exact = client.get(OVERVIEW, headers=EXACT).json()["data"]
-        assert exact["calls"]["all_time"]["calls"] == before + 1
+        before = client.get(LOANS).json()["data"]["totals"]["loans"]
+        separated.add(1)
+        exact = client.get(LOANS, headers=EXACT).json()["data"]
+        assert exact["totals"]["loans"] == before + 1
     assert separated.refusals() == []
 
 
@@ -112,14 +112,12 @@ def test_everything_the_refresher_does_is_done(running: Separated) -> None:
     until(lambda: (running.value(watch) or 0) > 0, "audit", seconds=30)
     horizons = "SELECT count(*) FROM frontview.view_state WHERE tier = 'recent' AND isfinite(first_day)"
     until(lambda: running.value(horizons) == 3, "horizons moved")
-    running.add_call(1)
+    running.add(1)
     refreshed = "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'refreshed'"
     until(lambda: running.value(refreshed) > 0, "concurrent refresh", seconds=30)
     until(lambda: running.value("SELECT count(*) FROM frontview.change_log") == 0, "pruned log", seconds=30)
-    running.sql.execute("UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 2")
-    until(lambda: running.value("SELECT count(*) FROM frontview.timezone_change") == 0, "the chore", seconds=30)
     assert running.value(
-        "SELECT count(*) FROM pg_stats WHERE schemaname = 'frontview' AND tablename = 'call_daily_recent'"
+        "SELECT count(*) FROM pg_stats WHERE schemaname = 'frontview' AND tablename = 'loans_1_recent'"
     )
     assert running.refusals() == []
 
@@ -128,7 +126,7 @@ def test_operators_ask_through_the_webs_role(running: Separated) -> None:
     with running.client(1) as client, running.cast.session("web") as web:
         until(lambda: meta(client)["source"] == "cache", "a hit")
         first = meta(client)["calculated_at"]
-        web.execute("SELECT frontview.request_invalidation('dashboard:*', 'an admin')")
+        web.execute("SELECT frontview.request_invalidation('shelf:*', 'an admin')")
         until(lambda: meta(client)["calculated_at"] != first, "the answer computed anew")
         task = web.execute("SELECT is_new FROM frontview.request_task('refresh', '{}', 'an admin')").fetchone()
         assert task == (True,)
@@ -153,12 +151,12 @@ def test_status_doctor_and_audit_work_for_each_role(running: Separated) -> None:
 
 
 def test_alarms_are_raised_and_shown(running: Separated) -> None:
-    running.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
+    running.sql.execute("ALTER TABLE loan DISABLE TRIGGER frontview_capture_loans_1_update")
 
     def shown() -> list[str]:
         body = httpx.get(f"http://127.0.0.1:{running.port}/readyz").json()
         return [alarm["kind"] for alarm in body["alarms"]]
 
     until(lambda: "uncaptured" in shown(), "alarm on /readyz", seconds=30)
-    running.sql.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_update")
+    running.sql.execute("ALTER TABLE loan ENABLE ALWAYS TRIGGER frontview_capture_loans_1_update")
     assert running.refusals() == []

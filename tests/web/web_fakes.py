@@ -14,6 +14,7 @@ from refresher.front_cache.body import Body
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.entry import Entry, EntryKey, Question
 from refresher.front_cache.statistics import FollowerStatistics
+from tests.neutral.catalog import SERVED
 from views_sql.declaration.served import ServedApplication
 from web.app import create_app
 from web.auth.tokens import issue_token
@@ -29,12 +30,12 @@ CALCULATED = time.monotonic()  # when the other clock says CALCULATED_AT
 NOW = CALCULATED + 16.98765
 
 
-def make_held(body: Body = b'{"user_id":7,"credits_cents":9007199254740993}', drain_id: int = 1842) -> Entry:
+def make_held(body: Body = b'{"user_id":7,"fees":9007199254740993}', drain_id: int = 1842) -> Entry:
     """Return what a front cache holds when it answers :data:`HIT`."""
     return Entry(
-        EntryKey("dashboard", 7, "overview", ()),
+        EntryKey("dashboard", 7, "view.loans", ()),
         body,
-        Question((), 3, "materialized_view", 1, '{"granularity":"day"}', frozenset({"calls"}), None, None),
+        Question((), 3, "materialized_view", 1, '{"granularity":"day"}', frozenset({"loans_1"}), None, None),
         b"of 12 bytes.",
         drain_id,
         began=CALCULATED,
@@ -96,7 +97,7 @@ class FakeWorker:
     regions: tuple[str, ...] = ("dashboard",)
     starts: int = 0
     failure: Exception | None = None
-    served: ServedApplication | None = None
+    served: ServedApplication | None = SERVED
     kind: UserKind = INTEGER
 
     @property

@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from flask import g, request
 from sqlalchemy import Engine, event
 
 from models.errors import ConfigurationError
@@ -43,7 +44,7 @@ class Tracing:
         from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
 
         FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
-            app, tracer_provider=self._provider, enable_commenter=False
+            app, tracer_provider=self._provider, enable_commenter=False, response_hook=_name_by_rule
         )
 
     def trace_statements(self, engine: Engine) -> None:
@@ -77,6 +78,13 @@ class Tracing:
     def flush(self) -> None:
         """Send the remaining spans."""
         self._processor.force_flush()
+
+
+def _name_by_rule(span: Any, *_response: Any) -> None:
+    """Call a request's span as logs and latencies call the request, where that is not Flask's own rule."""
+    if rule := g.get("rule"):
+        span.update_name(f"{request.method} {rule}")
+        span.set_attribute("http.route", rule)
 
 
 def make_tracing() -> Tracing:

@@ -30,7 +30,7 @@ class Clock:
         self.now += seconds
 
 
-def make_key(user: int = 7, dashboard: str = "overview", region: str = "dashboard", *arguments: Any) -> EntryKey:
+def make_key(user: int = 7, dashboard: str = "summary", region: str = "dashboard", *arguments: Any) -> EntryKey:
     return EntryKey(region, user, dashboard, arguments)
 
 
@@ -41,13 +41,13 @@ def make_entry(drain_id: int = 10, *, began: float = 1000.0, key: EntryKey | Non
         "computed_by": "materialized_view",
         "patched_days": 0,
         "parameters": "{}",
-        "sources": frozenset({"calls"}),
+        "sources": frozenset({"loans"}),
         "first_day": MARCH_1,
         "last_day": MARCH_2,
     }
     question |= {name: facts.pop(name) for name in question.keys() & facts.keys()}
     standard: dict[str, Any] = {
-        "body": b'{"calls":1}',
+        "body": b'{"loans":1}',
         "digest": b"of 12 bytes.",
         "began": began,
         "expires": began + 600,
@@ -56,7 +56,7 @@ def make_entry(drain_id: int = 10, *, began: float = 1000.0, key: EntryKey | Non
     return Entry(key or make_key(), question=Question(**question), drain_id=drain_id, **standard | facts)
 
 
-def changed(drain_id: int, user: int | None = 7, source: str = "calls", day: date | None = MARCH_1) -> FeedRow:
+def changed(drain_id: int, user: int | None = 7, source: str = "loans", day: date | None = MARCH_1) -> FeedRow:
     return FeedRow(drain_id, user, source, day, day)
 
 
@@ -68,7 +68,7 @@ def make_cache(
     **limits: Any,
 ) -> FrontCache:
     standard = {"max_entries": 100, "max_bytes": 1_000_000}
-    regions = [RegionLimits(name, **standard | limits) for name in ("dashboard", "agent")]
+    regions = [RegionLimits(name, **standard | limits) for name in ("dashboard", "annex")]
     return FrontCache(regions, trust_seconds=1.0, monotonic=clock, memory=memory, make_event=make_event)
 
 

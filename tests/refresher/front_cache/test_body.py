@@ -53,7 +53,7 @@ def test_the_data_comes_back_however_it_is_kept(data: bytes) -> None:
 
 
 def test_text_is_compressed_well() -> None:
-    text = b'{"calls":1},' * 2000
+    text = b'{"loans":1},' * 2000
     kept = compressed(text)
     assert isinstance(kept, Deflated)
     assert len(kept) < len(text) / 20

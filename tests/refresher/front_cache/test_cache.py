@@ -130,7 +130,7 @@ def test_a_fill_that_missed_an_applied_change_is_refused(cache: FrontCache, feed
 
 @pytest.mark.parametrize(
     "row",
-    [changed(11, user=8), changed(11, source="leads"), changed(11, day=MARCH_9)],
+    [changed(11, user=8), changed(11, source="renewals"), changed(11, day=MARCH_9)],
     ids=["another user", "another source", "another day"],
 )
 def test_a_change_of_something_else_refuses_no_fill(cache: FrontCache, feed: Feed, row: object) -> None:
@@ -184,13 +184,13 @@ def test_an_entry_ahead_of_the_worker_outlives_the_rows_it_saw(cache: FrontCache
 
 
 def test_a_change_evicts_only_answers_that_depend_on_it(cache: FrontCache, feed: Feed) -> None:
-    today, march_9, agents = make_key(7, "a"), make_key(7, "b"), make_key(7, "c", "agent")
+    today, march_9, annexes = make_key(7, "a"), make_key(7, "b"), make_key(7, "c", "annex")
     fill(cache, today, make_entry())
     fill(cache, march_9, make_entry(first_day=MARCH_9, last_day=MARCH_9))
-    fill(cache, agents, make_entry(sources=frozenset({"agents"})))
+    fill(cache, annexes, make_entry(sources=frozenset({"annexes"})))
     fill(cache, OTHER, make_entry())
     feed.apply(changed(11))
-    assert [served(cache, key) for key in (today, march_9, agents, OTHER)] == [False, True, True, True]
+    assert [served(cache, key) for key in (today, march_9, annexes, OTHER)] == [False, True, True, True]
     assert cache.statistics().regions["dashboard"].evictions == {"invalidated": 1}
 
 
@@ -209,11 +209,11 @@ def test_a_change_of_everyone_evicts_everyones(cache: FrontCache, feed: Feed) ->
 
 
 def test_a_manual_invalidation_evicts_what_its_pattern_names(cache: FrontCache, feed: Feed) -> None:
-    agents = make_key(7, "agents", "agent")
-    for key in (KEY, OTHER, agents):
+    annexes = make_key(7, "annexes", "annex")
+    for key in (KEY, OTHER, annexes):
         fill(cache, key, make_entry())
-    feed.apply(changed(11, user=None, source="cache:agent:*", day=None))
-    assert [served(cache, key) for key in (KEY, OTHER, agents)] == [True, True, False]
+    feed.apply(changed(11, user=None, source="cache:annex:*", day=None))
+    assert [served(cache, key) for key in (KEY, OTHER, annexes)] == [True, True, False]
     feed.apply(changed(12, user=7, source="cache:*", day=None))
     assert [served(cache, key) for key in (KEY, OTHER)] == [False, True]
 
@@ -233,7 +233,7 @@ def test_invalidations_are_counted_by_source_and_by_hand(cache: FrontCache, feed
     feed.apply(changed(11), changed(11, day=MARCH_2), changed(11, user=9))
     feed.apply(changed(12, user=None, source="cache:*", day=None), changed(12, source="cache:*:user:7", day=None))
     assert cache.statistics().invalidations == InvalidationStatistics(
-        rows={"calls": 3, "by_hand": 2}, dropped={"calls": 1, "by_hand": 1}
+        rows={"loans": 3, "by_hand": 2}, dropped={"loans": 1, "by_hand": 1}
     )
 
 
@@ -253,7 +253,7 @@ def test_an_invalidation_by_hand_is_told_without_naming_anybody(cache: FrontCach
     assert "7" not in str([{k: v for k, v in line.items() if k != "drain_id"} for line in lines])
 
 
-def bulk(drain_id: int, users: Iterable[int] = range(1, 5_000), source: str = "calls") -> Bulk:
+def bulk(drain_id: int, users: Iterable[int] = range(1, 5_000), source: str = "loans") -> Bulk:
     return Bulk(drain_id, frozenset(users), source, MARCH_1, MARCH_1)
 
 
@@ -263,14 +263,14 @@ def apply_bulk(feed: Feed, *bulks: Bulk) -> bool:
 
 
 def test_a_change_of_many_users_evicts_their_answers_and_nobody_elses(cache: FrontCache, feed: Feed) -> None:
-    spared, unrelated = make_key(9_999), make_key(8, "analytics")
+    spared, unrelated = make_key(9_999), make_key(8, "history")
     for key in (KEY, OTHER, spared):
         fill(cache, key, make_entry())
-    fill(cache, unrelated, make_entry(sources=frozenset({"lead_analytics"})))
+    fill(cache, unrelated, make_entry(sources=frozenset({"renewals"})))
     assert not apply_bulk(feed, bulk(11))
     assert (served(cache), served(cache, OTHER)) == (False, False)
     assert (served(cache, spared), served(cache, unrelated)) == (True, True)
-    assert cache.statistics().invalidations == InvalidationStatistics({"calls": 4_999}, {"calls": 2})
+    assert cache.statistics().invalidations == InvalidationStatistics({"loans": 4_999}, {"loans": 2})
 
 
 def test_a_fill_that_missed_a_change_of_many_users_is_refused(cache: FrontCache, feed: Feed) -> None:
@@ -320,7 +320,7 @@ def test_a_fill_that_ends_between_two_bites_is_refused_if_it_missed_the_change(
     feed = Feed(crowded, clock)
     crowd_in(crowded)
     for change in ({"bulks": (bulk(11),)}, {"rows": [changed(12, user) for user in range(1, USERS_A_BATCH + 2)]}):
-        keys = [make_key(user, "analytics") for user in range(1, USERS_A_BATCH + 2)]
+        keys = [make_key(user, "history") for user in range(1, USERS_A_BATCH + 2)]
         running = [begin(crowded, key) for key in keys]
         drain_id = feed.drain_id
 
@@ -530,9 +530,9 @@ def test_evicted_entries_leave_the_index(clock: Clock) -> None:
 
 
 def test_a_region_may_impose_its_ttl(clock: Clock) -> None:
-    assert make_cache(clock, ttl_seconds=60).ttl_seconds("agent", 900) == 60
-    assert make_cache(clock).ttl_seconds("agent", 900) == 900
-    assert make_cache(clock, ttl_seconds=0).ttl_seconds("agent", 900) == 0
+    assert make_cache(clock, ttl_seconds=60).ttl_seconds("annex", 900) == 60
+    assert make_cache(clock).ttl_seconds("annex", 900) == 900
+    assert make_cache(clock, ttl_seconds=0).ttl_seconds("annex", 900) == 0
 
 
 def test_the_last_day_of_an_entry_is_included(cache: FrontCache, feed: Feed) -> None:

@@ -11,26 +11,26 @@ from refresher.front_cache.feed import Bulk, Changes, FeedRow, Poll, Position, b
 from refresher.front_cache.follower import MAX_ROWS_A_POLL, MOST_ROWS_APART, MOST_USERS_APART, read_poll
 from tests.refresher.front_cache.cache_fakes import MARCH_1, MARCH_2, MARCH_9, changed, make_key
 
-ANSWER = Dependence(make_key(), frozenset({"calls", "users"}), MARCH_1, MARCH_2)
-EVERY_DAY = Dependence(make_key(), frozenset({"calls"}), None, None)
+ANSWER = Dependence(make_key(), frozenset({"loans", "members"}), MARCH_1, MARCH_2)
+EVERY_DAY = Dependence(make_key(), frozenset({"loans"}), None, None)
 APPLIED = Position(epoch=3, nonce=8, drain_id=100)
 
 
 @pytest.mark.parametrize(
     ("source", "first", "last", "matches"),
     [
-        ("calls", MARCH_1, MARCH_1, True),
-        ("calls", MARCH_2, MARCH_9, True),
-        ("calls", MARCH_9, MARCH_9, False),
-        ("users", None, None, True),
-        ("agents", None, None, False),
+        ("loans", MARCH_1, MARCH_1, True),
+        ("loans", MARCH_2, MARCH_9, True),
+        ("loans", MARCH_9, MARCH_9, False),
+        ("members", None, None, True),
+        ("annexes", None, None, False),
         ("cache:*", None, None, True),
         ("cache:dashboard:*", None, None, True),
         ("cache:*:user:7", None, None, True),
         ("cache:*:user:8", None, None, False),
-        ("cache:dashboard:user:7:overview", None, None, True),
-        ("cache:dashboard:user:7:analytics", None, None, False),
-        ("cache:agent:*", None, None, False),
+        ("cache:dashboard:user:7:summary", None, None, True),
+        ("cache:dashboard:user:7:history", None, None, False),
+        ("cache:annex:*", None, None, False),
     ],
 )
 def test_a_row_concerns_an_answer_of_its_source_and_days(
@@ -40,7 +40,7 @@ def test_a_row_concerns_an_answer_of_its_source_and_days(
 
 
 def test_an_answer_about_all_time_is_concerned_by_every_day() -> None:
-    assert concerns("calls", MARCH_9, MARCH_9, EVERY_DAY)
+    assert concerns("loans", MARCH_9, MARCH_9, EVERY_DAY)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_the_first_poll_of_all_is_a_start() -> None:
 def test_the_memory_finds_later_rows_of_the_user_and_of_everyone() -> None:
     memory = FeedMemory()
     memory.reset(10)
-    memory.remember([changed(11), changed(12, user=None, source="users", day=None)], 12)
+    memory.remember([changed(11), changed(12, user=None, source="members", day=None)], 12)
     assert memory.overtakes(ANSWER, 10)
     assert memory.overtakes(ANSWER, 11)
     assert not memory.overtakes(ANSWER, 12)
     other = ANSWER._replace(key=make_key(8))
     assert memory.overtakes(other, 11)
-    assert not memory.overtakes(other._replace(sources=frozenset({"calls"})), 10)
+    assert not memory.overtakes(other._replace(sources=frozenset({"loans"})), 10)
 
 
 def test_the_latest_drain_of_a_key_is_what_counts() -> None:
@@ -137,15 +137,15 @@ def state_row(drain_id: int, drains: int) -> tuple[object, ...]:
 def test_a_poll_is_read_whatever_the_order_of_its_rows() -> None:
     nothing = (None,) * 7
     rows = [
-        (12, [7], "calls", MARCH_1, MARCH_1, *nothing),
+        (12, [7], "loans", MARCH_1, MARCH_1, *nothing),
         state_row(12, 2),
-        (11, [None], "users", None, None, *nothing),
+        (11, [None], "members", None, None, *nothing),
     ]
     poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
     assert poll.newest == Position(3, 8, 12)
     assert poll.drains_since == 2
     assert poll.declaration == "2-731"
-    assert poll.rows == [FeedRow(11, None, "users", None, None), FeedRow(12, 7, "calls", MARCH_1, MARCH_1)]
+    assert poll.rows == [FeedRow(11, None, "members", None, None), FeedRow(12, 7, "loans", MARCH_1, MARCH_1)]
     assert not poll.truncated
 
 
@@ -155,7 +155,7 @@ def test_a_poll_without_any_drain_says_so() -> None:
 
 
 def test_more_rows_than_a_worker_takes_in_are_a_flood() -> None:
-    row = (12, list(range(MAX_ROWS_A_POLL + 1)), "calls", MARCH_1, MARCH_1, *(None,) * 7)
+    row = (12, list(range(MAX_ROWS_A_POLL + 1)), "loans", MARCH_1, MARCH_1, *(None,) * 7)
     poll = read_poll(10, [state_row(12, 2), row], 50.0, 50.1, INTEGER)
     assert poll.truncated
 
@@ -165,12 +165,12 @@ def test_many_users_of_one_change_stay_together() -> None:
     nothing = (None,) * 7
     rows = [
         state_row(12, 2),
-        (11, few, "calls", MARCH_1, MARCH_1, *nothing),
-        (12, many, "users", None, None, *nothing),
+        (11, few, "loans", MARCH_1, MARCH_1, *nothing),
+        (12, many, "members", None, None, *nothing),
     ]
     poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
-    assert poll.rows == [FeedRow(11, user, "calls", MARCH_1, MARCH_1) for user in few]
-    assert poll.bulks == [Bulk(12, frozenset(many), "users", None, None)]
+    assert poll.rows == [FeedRow(11, user, "loans", MARCH_1, MARCH_1) for user in few]
+    assert poll.bulks == [Bulk(12, frozenset(many), "members", None, None)]
 
 
 def test_very_many_rows_become_one_change_of_each_source() -> None:
@@ -178,31 +178,31 @@ def test_very_many_rows_become_one_change_of_each_source() -> None:
     days = _every_second_day(MOST_ROWS_APART // 2 + 1)
     rows = [
         state_row(12, 2),
-        *((11, users, "calls", day, day, *nothing) for day in days),
-        (12, others, "calls", MARCH_1, MARCH_9, *nothing),
-        (12, others, "users", None, None, *nothing),
+        *((11, users, "loans", day, day, *nothing) for day in days),
+        (12, others, "loans", MARCH_1, MARCH_9, *nothing),
+        (12, others, "members", None, None, *nothing),
         (12, [None], "cache:dashboard:*", None, None, *nothing),
     ]
     poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
 
     assert set(poll.rows) == {
-        *(FeedRow(12, user, "calls", MARCH_1, days[-1]) for user in (1, 2, 3)),
-        *(FeedRow(12, user, "users", None, None) for user in others),
+        *(FeedRow(12, user, "loans", MARCH_1, days[-1]) for user in (1, 2, 3)),
+        *(FeedRow(12, user, "members", None, None) for user in others),
         FeedRow(12, None, "cache:dashboard:*", None, None),
     }
 
 
 @pytest.mark.parametrize("days", [(MARCH_1, None), (None, MARCH_1), (None, None)], ids=["end", "begin", "both"])
 def test_very_many_rows_with_a_bound_that_is_not_known_concern_every_day(days: tuple[date | None, date | None]) -> None:
-    known = (12, list(range(MOST_ROWS_APART)), "calls", MARCH_1, MARCH_9, *(None,) * 7)
-    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "calls", *days, *(None,) * 7)], 50.0, 50.1, INTEGER)
-    assert [(len(bulk.users), *bulk[2:]) for bulk in poll.bulks] == [(MOST_ROWS_APART, "calls", None, None)]
+    known = (12, list(range(MOST_ROWS_APART)), "loans", MARCH_1, MARCH_9, *(None,) * 7)
+    poll = read_poll(10, [state_row(12, 2), known, (12, [1], "loans", *days, *(None,) * 7)], 50.0, 50.1, INTEGER)
+    assert [(len(bulk.users), *bulk[2:]) for bulk in poll.bulks] == [(MOST_ROWS_APART, "loans", None, None)]
 
 
 def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
     rows = [
         state_row(12, 2),
-        *((12, list(range(1, 25_001)), "calls", day, day, *(None,) * 7) for day in _every_second_day(10)),
+        *((12, list(range(1, 25_001)), "loans", day, day, *(None,) * 7) for day in _every_second_day(10)),
     ]
     poll = read_poll(10, rows, 50.0, 50.1, INTEGER)
 
@@ -212,6 +212,6 @@ def test_a_change_of_250000_keys_concerns_nobody_else() -> None:
 
 def test_every_user_among_many_is_every_user() -> None:
     users = [*range(1, MOST_USERS_APART + 2), None]
-    poll = read_poll(10, [state_row(12, 2), (12, users, "users", None, None, *(None,) * 7)], 50.0, 50.1, INTEGER)
+    poll = read_poll(10, [state_row(12, 2), (12, users, "members", None, None, *(None,) * 7)], 50.0, 50.1, INTEGER)
     assert {row.user for row in poll.rows} == set(users)
     assert not poll.bulks

@@ -80,7 +80,7 @@ def test_the_second_request_shares_what_the_first_one_owns(cache: FrontCache) ->
 def test_different_questions_are_computed_at_once(cache: FrontCache) -> None:
     assert join(cache)[0] is Turn.OWN
     assert join(cache, OTHER)[0] is Turn.OWN
-    assert join(cache, make_key(7, "analytics"))[0] is Turn.OWN
+    assert join(cache, make_key(7, "history"))[0] is Turn.OWN
     assert cache.running == 3
 
 

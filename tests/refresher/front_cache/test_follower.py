@@ -26,9 +26,10 @@ from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
 from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import ROOT
+from tests.neutral.application import lend
+from tests.neutral.catalog import CATALOG
 from tests.refresher.front_cache.cache_fakes import fill, make_entry, make_key
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 from web.process.worker import Worker
 from web.reads.read_path import ReadPath, ReadPolicy
 
@@ -81,10 +82,10 @@ def test_a_notification_wakes_the_follower(database_url: str, connection: psycop
     append_drain(connection, drain_id=1)
     with following(database_url, poll_seconds=NEVER_BY_ITSELF) as (_, cache):
         cache.next_poll()
-        append_drain(connection, (7, "calls", "2026-03-01", "2026-03-02"), drain_id=2)
+        append_drain(connection, (7, "loans_1", "2026-03-01", "2026-03-02"), drain_id=2)
         poll, flushed = cache.next_poll()
     assert not flushed
-    assert poll.rows == [FeedRow(2, 7, "calls", date(2026, 3, 1), date(2026, 3, 2))]
+    assert poll.rows == [FeedRow(2, 7, "loans_1", date(2026, 3, 1), date(2026, 3, 2))]
     assert (poll.since, poll.drains_since) == (1, 1)
 
 
@@ -102,8 +103,8 @@ def test_who_waits_for_changes_is_told_after_the_cache_has_them(
     follower.start()
     try:
         until(lambda: told == [([], True, True)], "start")
-        append_drain(connection, (7, "calls", "2026-03-01", "2026-03-01"), drain_id=2)
-        row = FeedRow(2, 7, "calls", date(2026, 3, 1), date(2026, 3, 1))
+        append_drain(connection, (7, "loans_1", "2026-03-01", "2026-03-01"), drain_id=2)
+        row = FeedRow(2, 7, "loans_1", date(2026, 3, 1), date(2026, 3, 1))
         until(lambda: told[1:] == [([row], False, True)], "change")
     finally:
         assert follower.stop(SECONDS)
@@ -137,8 +138,8 @@ def test_changes_of_everyone_and_without_a_day_come_through(
     append_drain(connection, drain_id=1)
     with following(database_url, poll_seconds=NEVER_BY_ITSELF) as (_, cache):
         cache.next_poll()
-        append_drain(connection, (None, "users", "-infinity", "-infinity"), drain_id=2)
-        assert cache.next_poll()[0].rows == [FeedRow(2, None, "users", None, None)]
+        append_drain(connection, (None, "account_1", "-infinity", "-infinity"), drain_id=2)
+        assert cache.next_poll()[0].rows == [FeedRow(2, None, "account_1", None, None)]
 
 
 def test_the_age_of_the_newest_drain_is_the_databases(database_url: str, connection: psycopg.Connection[Any]) -> None:
@@ -183,7 +184,7 @@ def test_the_feed_of_fifty_thousand_users_is_read_in_well_under_a_second(
     with following(database_url, poll_seconds=NEVER_BY_ITSELF) as (_, cache):
         cache.next_poll()
         connection.execute(
-            "INSERT INTO frontview.feed SELECT 2, n, 'calls', '2026-03-01', '2026-03-01'"
+            "INSERT INTO frontview.feed SELECT 2, n, 'loans_1', '2026-03-01', '2026-03-01'"
             " FROM generate_series(1, 50000) n"
         )
         append_drain(connection, drain_id=2)
@@ -268,8 +269,7 @@ def test_the_database_counts_as_answering_until_polls_are_overdue(database_url: 
 @pytest.fixture
 def led(database_url: str, connection: psycopg.Connection[Any]) -> Callable[[], None]:
     """A database with one user and a leader; the result drains once and wakes everybody."""
-    connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
-    connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x')")
+    connection.execute("INSERT INTO member (name) VALUES ('A')")
     term = try_to_lead(connection)
     assert term is not None
 
@@ -302,15 +302,15 @@ def test_a_drained_write_takes_the_cached_answer_away(
     with worker_of(database_url) as worker:
         worker.ensure_started()
         until(lambda: trusted(worker), "trust")
-        first = until(lambda: (r := worker.read_path.read("overview", 1, {})).source == "cache" and r, "hit")
-        connection.execute("INSERT INTO calls (user_id, agent_id, status, cost_cents) VALUES (1, 1, 'completed', 5)")
+        first = until(lambda: (r := worker.read_path.read("view.loans", 1, {})).source == "cache" and r, "hit")
+        lend(connection, 1)
         led()
-        fresh = until(lambda: (r := worker.read_path.read("overview", 1, {})).data != first.data and r, "change")
+        fresh = until(lambda: (r := worker.read_path.read("view.loans", 1, {})).data != first.data and r, "change")
         assert fresh.etag != first.etag
-        exact = worker.read_path.read("overview", 1, {}, ReadPolicy(exact=True))
+        exact = worker.read_path.read("view.loans", 1, {}, ReadPolicy(exact=True))
         assert exact.data == fresh.data
         statistics = worker.statistics()
-        assert statistics.cache.regions["dashboard"].evictions["invalidated"] >= 1
+        assert statistics.cache.regions["shelf"].evictions["invalidated"] >= 1
         assert statistics.feed.connected
 
 
@@ -323,11 +323,11 @@ def test_a_day_outside_of_pythons_calendar_takes_the_entries_of_its_own_user_onl
         for day in ODD_DAYS:
             applied = cache.applied
             assert applied is not None
-            facts = {"epoch": applied.epoch, "sources": frozenset({"agent_analytics"}), "began": time.monotonic()}
+            facts = {"epoch": applied.epoch, "sources": frozenset({"loans_1"}), "began": time.monotonic()}
             for key in (mine, another):
                 fill(cache, key, make_entry(applied.drain_id, key=key, **facts))
                 assert cache.holds(key), day
-            connection.execute("INSERT INTO agent_analytics (agent_id, user_id, day) VALUES (1, 1, %s)", (day,))
+            connection.execute("INSERT INTO loan (member_id, day) VALUES (1, %s)", (day,))
             led()
             _, flushed = cache.next_poll()
             assert (flushed, cache.holds(mine), cache.holds(another)) == (False, False, True), day
@@ -338,12 +338,13 @@ def test_refusals_of_the_functions_become_our_errors(database_url: str, led: Cal
     with worker_of(database_url) as worker:
         wrong = {"from": date(2026, 3, 2), "to": date(2026, 3, 1)}
         with pytest.raises(InvalidParameters) as caught:
-            worker.read_path.read("agents", 1, wrong)
+            worker.read_path.read("view.loans", 1, wrong)
         assert caught.value.detail
         with pytest.raises(NotFound):
-            worker.read_path.read("overview", 999, {})
-        reading = worker.read_path.read("performance", 1, {"from": date(2026, 3, 2), "to": date(2026, 3, 8)})
-        assert json.loads(reading.parameters) == {"from": "2026-03-02", "to": "2026-03-08"}
+            worker.read_path.read("view.loans", 999, {})
+        reading = worker.read_path.read("view.renewals", 1, {"from": date(2026, 3, 2), "to": date(2026, 3, 8)})
+        dates = {"from": "2026-03-02", "to": "2026-03-08"}
+        assert json.loads(reading.parameters) == dates | {"group_by": [], "measures": ["renewals", "books", "furthest"]}
 
 
 def test_an_empty_database_is_not_migrated(empty_url: str) -> None:
@@ -351,7 +352,7 @@ def test_an_empty_database_is_not_migrated(empty_url: str) -> None:
     cache = FrontCache([RegionLimits(region.name, 10, 10_000) for region in CATALOG.regions])
     try:
         with pytest.raises(NotMigrated):
-            ReadPath(engine, cache, CATALOG).read("overview", 1, {})
+            ReadPath(engine, cache, CATALOG).read("view.loans", 1, {})
     finally:
         engine.dispose()
 
@@ -369,19 +370,19 @@ def test_a_forked_child_starts_parts_of_its_own(database_url: str, led: Callable
         child = os.fork()
         if child == 0:  # no assertion here may reach pytest
             try:
-                right = worker.read_path is not ours and worker.read_path.read("overview", 1, {}).data
+                right = worker.read_path is not ours and worker.read_path.read("view.loans", 1, {}).data
                 right = right and bool(until(lambda: trusted(worker), "trust in the child")) and worker.follower.stop()
                 os._exit(0 if right else 3)
             finally:
                 os._exit(4)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert worker.read_path is ours
-        assert worker.read_path.read("overview", 1, {}, ReadPolicy(exact=True)).data
+        assert worker.read_path.read("view.loans", 1, {}, ReadPolicy(exact=True)).data
 
 
 def test_a_process_that_forgets_to_stop_it_ends_all_the_same(database_url: str) -> None:
     program = (
-        "import sys; from models.settings import load_settings; from views_sql.voice.catalog import CATALOG;"
+        "import sys; from models.settings import load_settings; from tests.neutral.catalog import CATALOG;"
         "from web.process.worker import Worker;"
         "Worker(load_settings(database_url=sys.argv[1]), CATALOG).ensure_started()"
     )
@@ -393,5 +394,5 @@ def test_reads_still_in_work_when_the_worker_stops_are_answered(database_url: st
     with worker_of(database_url) as worker:
         read_path = worker.read_path
         worker.stop()
-        assert read_path.read("overview", 1, {}, ReadPolicy(exact=True)).data
+        assert read_path.read("view.loans", 1, {}, ReadPolicy(exact=True)).data
         assert worker.read_path is read_path

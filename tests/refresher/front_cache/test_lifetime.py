@@ -268,7 +268,7 @@ def test_entries_are_told_by_age(cache: FrontCache, feed: Feed, clock: Clock) ->
     for user, age in enumerate((0, 1, 1.5, 60, 299, 301, 10_000)):
         fill(cache, make_key(user), make_entry(began=clock.now - age, expires=clock.now + 5))
     assert counted(cache).ages == {"1": 2, "10": 1, "60": 1, "300": 1, "900": 1, "inf": 1}
-    assert sum(cache.statistics().regions["agent"].ages.values()) == 0
+    assert sum(cache.statistics().regions["annex"].ages.values()) == 0
 
 
 def test_the_hit_ratio_is_that_of_the_lookups_counted(cache: FrontCache, feed: Feed) -> None:

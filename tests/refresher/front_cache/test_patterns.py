@@ -19,7 +19,7 @@ from refresher.front_cache.patterns import (
 KEYS = [
     EntryKey(region, user, dashboard, ())
     for (region, dashboard), user in product(
-        [("dashboard", "overview"), ("dashboard", "analytics"), ("agent", "agents"), ("performance", "performance")],
+        [("dashboard", "summary"), ("dashboard", "history"), ("annex", "annexes"), ("speed", "speed")],
         [7, 70, 17, 8],
     )
 ]
@@ -37,7 +37,7 @@ def those(regions: set[str], users: set[int], dashboards: set[str] | None = None
     }
 
 
-ALL = {"dashboard", "agent", "performance"}
+ALL = {"dashboard", "annex", "speed"}
 EVERYONE = {7, 70, 17, 8}
 
 
@@ -49,12 +49,12 @@ EVERYONE = {7, 70, 17, 8}
         ("*:user:7", those(ALL, {7})),
         ("*:user:7*", those(ALL, {7, 70})),
         ("*:user:?7", those(ALL, {17})),
-        ("agent:user:7:*", those({"agent"}, {7})),
-        ("agent:user:7", those({"agent"}, {7})),
-        ("*:user:7:overview", those(ALL, {7}, {"overview"})),
-        ("*:overview", those(ALL, EVERYONE, {"overview"})),
+        ("annex:user:7:*", those({"annex"}, {7})),
+        ("annex:user:7", those({"annex"}, {7})),
+        ("*:user:7:summary", those(ALL, {7}, {"summary"})),
+        ("*:summary", those(ALL, EVERYONE, {"summary"})),
         ("*:user:[78]", those(ALL, {7, 8})),
-        ("[ad]*:user:7", those({"agent", "dashboard"}, {7})),
+        ("[ad]*:user:7", those({"annex", "dashboard"}, {7})),
         ("*:user:[!7]", those(ALL, {8})),
         ("Dashboard:*", set()),
         ("dashboard", set()),
@@ -62,7 +62,7 @@ EVERYONE = {7, 70, 17, 8}
         ("", set()),
         ("[", set()),
         (pattern_for_user(70), those(ALL, {70})),
-        (pattern_for_region("agent"), those({"agent"}, EVERYONE)),
+        (pattern_for_region("annex"), those({"annex"}, EVERYONE)),
     ],
 )
 def test_a_pattern_matches_either_label_of_an_entry(pattern: str, expected: set[tuple[str, int, str]]) -> None:
@@ -73,7 +73,7 @@ def test_a_pattern_matches_either_label_of_an_entry(pattern: str, expected: set[
     ("pattern", "user"),
     [
         ("*:user:7", 7),
-        ("agent:user:7:*", 7),
+        ("annex:user:7:*", 7),
         ("a?e*:user:70:x[", None),
         ("*:user:7*", None),
         ("*:user:?", None),
@@ -89,7 +89,7 @@ def test_a_pattern_that_spells_out_a_user_says_so(pattern: str, user: int | None
     assert user_named(pattern, INTEGER) == user
 
 
-PARTS = ["*", "?", "[78]", "[!7]", "dashboard", "agent", "d*", ":user:7", ":user:8", ":user:*", ":*", ":overview", ":"]
+PARTS = ["*", "?", "[78]", "[!7]", "dashboard", "annex", "d*", ":user:7", ":user:8", ":user:*", ":*", ":summary", ":"]
 
 
 def test_looking_only_at_the_user_it_spells_out_misses_no_entry() -> None:
@@ -113,12 +113,12 @@ def test_a_key_that_is_text_is_named_and_found_whatever_is_in_it(user: str) -> N
     assert len(pattern) <= LONGEST_PATTERN
     assert pattern.isascii()
     assert pattern.isprintable()
-    assert found.matches(EntryKey("dashboard", user, "overview", ()))
-    for other in ("bob", "a", "b", "alice:overview", "Alice", "x", "*x", "A:B", "%2a", user + "*", user + "x"):
-        assert not found.matches(EntryKey("dashboard", other, "overview", ()))
+    assert found.matches(EntryKey("dashboard", user, "summary", ()))
+    for other in ("bob", "a", "b", "alice:summary", "Alice", "x", "*x", "A:B", "%2a", user + "*", user + "x"):
+        assert not found.matches(EntryKey("dashboard", other, "summary", ()))
 
 
-HOSTILE = ["alice", "alice:overview", "*", "?", "%2A", "%2a", "a:user:b", "a", "b", "ALICE", "[a-z]*", "x y"]
+HOSTILE = ["alice", "alice:summary", "*", "?", "%2A", "%2a", "a:user:b", "a", "b", "ALICE", "[a-z]*", "x y"]
 
 
 @pytest.mark.parametrize("named", HOSTILE)
@@ -128,16 +128,16 @@ def test_a_pattern_that_names_one_text_matches_no_entry_of_another(named: str) -
         whose = user_named(pattern, TEXT)
         if whose is not None:
             found = compile_pattern(pattern)
-            assert {user for user in HOSTILE if found.matches(EntryKey("r", user, "overview", ()))} <= {whose}
+            assert {user for user in HOSTILE if found.matches(EntryKey("r", user, "summary", ()))} <= {whose}
 
 
-@pytest.mark.parametrize(("source", "user"), [("cache:*:user:7", 7), ("cache:*", None), ("calls", None)])
+@pytest.mark.parametrize(("source", "user"), [("cache:*:user:7", 7), ("cache:*", None), ("loans", None)])
 def test_a_row_of_the_feed_is_narrowed_to_the_user_its_pattern_spells_out(source: str, user: int | None) -> None:
     assert FeedRow(11, None, source, None, None).narrowed(INTEGER) == FeedRow(11, user, source, None, None)
 
 
 def test_a_row_of_a_change_keeps_its_user() -> None:
-    row = FeedRow(11, 9, "calls", None, None)
+    row = FeedRow(11, 9, "loans", None, None)
     assert row.narrowed(INTEGER) is row
 
 
@@ -145,10 +145,10 @@ def test_a_row_of_a_change_keeps_its_user() -> None:
     ("pattern", "said"),
     [
         ("*:user:7", "*:user:*"),
-        ("agent:user:somebody:*", "agent:user:*:*"),
+        ("annex:user:somebody:*", "annex:user:*:*"),
         ("*7*", "***"),
         ("dashboard:*", "dashboard:*"),
-        ("dashboard:user:alice:overview", "dashboard:user:*:*"),
+        ("dashboard:user:alice:summary", "dashboard:user:*:*"),
         ("*:user:alice%3Asmith", "*:user:*"),
         ("*alice*", "***"),
         ("alice", "*"),

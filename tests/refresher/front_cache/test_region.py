@@ -16,7 +16,7 @@ from tests.refresher.front_cache.cache_fakes import Clock, Feed, fill, make_cach
 from views_sql.declaration.maintained_view import Region as DeclaredRegion
 
 MANY_USERS = range(1000, 3000)
-DECLARED = (DeclaredRegion("dashboard", 500, 50_000_000), DeclaredRegion("agent", 1000, 30_000_000))
+DECLARED = (DeclaredRegion("dashboard", 500, 50_000_000), DeclaredRegion("annex", 1000, 30_000_000))
 
 
 def region(max_entries: int = 3, max_bytes: int = 1_000_000) -> Region:
@@ -114,12 +114,12 @@ def test_the_overhead_of_an_entry_is_not_understated() -> None:
     def of(user: int) -> Entry:
         arguments = (date(2026, 1, 1 + user % 28), None, f"g{user}", user)
         return make_entry(
-            key=EntryKey("dashboard", user, "analytics", arguments),
+            key=EntryKey("dashboard", user, "history", arguments),
             body=str(user).encode() * 25,
             arguments=arguments,
             computed_by=f"view {user}",
-            parameters=f'{{"from":"2026-{user}","to":"2027-{user}","granularity":"g{user}","agent_id":{user}}}',
-            sources=frozenset({"users", "agents", "calls", "lead_analytics"}),
+            parameters=f'{{"from":"2026-{user}","to":"2027-{user}","granularity":"g{user}","branch":{user}}}',
+            sources=frozenset({"members", "annexes", "loans", "renewals"}),
             first_day=date(2026, 2, 1 + user % 28),
             last_day=date(2026, 3, 1 + user % 28),
             digest=f"{user:012d}".encode(),
@@ -137,7 +137,7 @@ def test_an_entry_of_a_question_that_others_ask_costs_at_most_410_bytes_beyond_i
     bodies = {user: str(user).encode() * 25 for user in MANY_USERS}
 
     def of(user: int) -> Entry:
-        key = EntryKey("dashboard", user * 1000, "overview", question.arguments)
+        key = EntryKey("dashboard", user * 1000, "summary", question.arguments)
         times = {"began": 1000.0 + user / 1e6, "expires": 1600.0, "calculated_at": user + 0.5}
         return Entry(key, bodies[user], question, f"{user:012d}".encode(), user, **times)
 
@@ -168,18 +168,18 @@ def memory_of_entries(of: Callable[[int], Entry]) -> tuple[float, float]:
 
 
 def test_overrides_replace_declared_limits() -> None:
-    limits = region_limits(DECLARED, {"agent": {"max_entries": 5, "ttl_seconds": 60}})
+    limits = region_limits(DECLARED, {"annex": {"max_entries": 5, "ttl_seconds": 60}})
     assert limits == (
         RegionLimits("dashboard", 500, 50_000_000),
-        RegionLimits("agent", 5, 30_000_000, 60),
+        RegionLimits("annex", 5, 30_000_000, 60),
     )
 
 
 def test_every_wrong_override_is_reported_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        region_limits(DECLARED, {"agents": {}, "agent": {"max_entrys": 1, "max_bytes": -1}})
+        region_limits(DECLARED, {"annexes": {}, "annex": {"max_entrys": 1, "max_bytes": -1}})
     assert caught.value.faults == [
-        "FRONTVIEW_REGIONS: no region 'agents'; there are agent, dashboard",
-        "FRONTVIEW_REGIONS: agent: no limit 'max_entrys'; there are max_bytes, max_entries, ttl_seconds",
-        "FRONTVIEW_REGIONS: agent: max_bytes is negative",
+        "FRONTVIEW_REGIONS: no region 'annexes'; there are annex, dashboard",
+        "FRONTVIEW_REGIONS: annex: no limit 'max_entrys'; there are max_bytes, max_entries, ttl_seconds",
+        "FRONTVIEW_REGIONS: annex: max_bytes is negative",
     ]

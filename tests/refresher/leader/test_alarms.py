@@ -14,7 +14,8 @@ from models.engine import make_engine
 from models.settings import load_settings
 from refresher.leader.alarms import EXACTNESS, UNCAPTURED, clear_alarms, count_alarms, raise_alarm
 from tests.fix_app import System, free_port
-from tests.oracle.reads import Tally, compare_view
+from tests.neutral.reads import ORACLE
+from tests.oracle.comparisons import Tally
 from tests.waiting import until
 from web.cli import main
 from web.endpoints.health import check_database
@@ -64,62 +65,62 @@ def alarm_kinds() -> set[tuple[str, str]]:
 
 def test_a_gap_in_the_capture_shows_everywhere_and_ends(watched: System) -> None:
     watched.start_web(workers=1)
-    watched.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
-    watched.sql.execute("UPDATE calls SET cost_cents = cost_cents + 1000 WHERE user_id = 1")
+    watched.sql.execute("ALTER TABLE loan DISABLE TRIGGER frontview_capture_loans_1_update")
+    watched.sql.execute("UPDATE loan SET fee_cents = fee_cents + 1000 WHERE member_id = 1")
 
-    wanted = (UNCAPTURED, "public.calls")
+    wanted = (UNCAPTURED, "public.loan")
     until(lambda: wanted in alarm_kinds(), "alarm in status")
     with watched.client(1) as client:
         until(lambda: client.get("/readyz").json()["alarms"], "alarm in /readyz")
         ready = client.get("/readyz")
-        data = client.get("/api/v1/dashboard/overview", headers={"Cache-Control": "no-cache"}).json()["data"]
+        data = client.get("/api/v1/view/loans?from=2026-01-01", headers={"Cache-Control": "no-cache"}).json()["data"]
     shown = {(alarm["kind"], alarm["subject"]): alarm["since"] for alarm in ready.json()["alarms"]}
     assert ready.status_code == 200
     assert datetime.now(UTC) - datetime.fromisoformat(shown[wanted]) < timedelta(minutes=1)
-    cost = watched.value("SELECT sum(cost_cents) FROM calls WHERE user_id = 1")
-    assert data["calls"]["all_time"]["cost_cents"] == cost
+    fees = watched.value("SELECT sum(fee_cents) FROM loan WHERE member_id = 1")
+    assert data["totals"]["fees"] == fees
     until(lambda: metrics(watched).get('frontview_alarms{kind="uncaptured"}') == 1, "alarm in the metrics")
 
-    watched.sql.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_update")
+    watched.sql.execute("ALTER TABLE loan ENABLE ALWAYS TRIGGER frontview_capture_loans_1_update")
     until(lambda: wanted not in alarm_kinds(), "end of the alarm")
-    assert ("capture_changed", "public.calls") in alarm_kinds()
+    assert ("capture_changed", "public.loan") in alarm_kinds()
     assert "alarm_cleared" in watched.log("refresher")
 
 
 def test_what_happened_while_nobody_led_is_seen_when_a_term_begins(watched: System) -> None:
     watched.end("refresher")
     with watched.sql.transaction():
-        watched.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
-        watched.sql.execute("UPDATE calls SET cost_cents = cost_cents + 1000 WHERE user_id = 1")
-        watched.sql.execute("ALTER TABLE calls ENABLE ALWAYS TRIGGER frontview_capture_calls_update")
+        watched.sql.execute("ALTER TABLE loan DISABLE TRIGGER frontview_capture_loans_1_update")
+        watched.sql.execute("UPDATE loan SET fee_cents = fee_cents + 1000 WHERE member_id = 1")
+        watched.sql.execute("ALTER TABLE loan ENABLE ALWAYS TRIGGER frontview_capture_loans_1_update")
     assert alarm_kinds() == set()
 
     watched.environment |= {"FRONTVIEW_COVERAGE_SECONDS": "3600", "FRONTVIEW_AUDIT_DUTY": "0"}
     watched.start_refresher()
 
-    until(lambda: alarm_kinds() == {("capture_changed", "public.calls")}, "alarm")
+    until(lambda: alarm_kinds() == {("capture_changed", "public.loan")}, "alarm")
     tally = Tally()
     until(lambda: watched.value(EMPTY) == 0, "refreshed views")
-    compare_view(watched.sql, "call_daily", 1, tally)
+    ORACLE.compare_view(watched.sql, "loans_1", 1, tally)
     assert (tally.comparisons, tally.differences) == (1, [])
 
 
 def test_the_audit_runs_by_itself_and_tells_what_it_found(watched: System) -> None:
-    checks = 'frontview_exactness_checks_total{view="call_daily"}'
+    checks = 'frontview_exactness_checks_total{view="loans_1"}'
     until(lambda: metrics(watched).get(checks, 0) >= 5, "checks", seconds=30)
     until(lambda: metrics(watched)["frontview_leader"] == 1, "leader")
-    assert metrics(watched)['frontview_exactness_violations_total{view="call_daily"}'] == 0
+    assert metrics(watched)['frontview_exactness_violations_total{view="loans_1"}'] == 0
     until(lambda: watched.value(EMPTY) == 0, "views without stale keys")
 
     with watched.sql.transaction():  # past the capture, and so that its fingerprint stays what it was
-        watched.sql.execute("UPDATE calls SET cost_cents = cost_cents + 1000 WHERE user_id = 2")
+        watched.sql.execute("UPDATE loan SET fee_cents = fee_cents + 1000 WHERE member_id = 2")
         watched.sql.execute("DELETE FROM frontview.change_log WHERE xid = pg_current_xact_id()")
 
-    until(lambda: ("exactness", "call_daily") in alarm_kinds(), "alarm", seconds=30)
-    total = next(row for row in status()["audit"] if row["view"] == "call_daily")
+    until(lambda: ("exactness", "loans_1") in alarm_kinds(), "alarm", seconds=30)
+    total = next(row for row in status()["audit"] if row["view"] == "loans_1")
     assert total["violations"] >= 1
     assert total["checks"] >= 5
-    counted = 'frontview_exactness_violations_total{view="call_daily"}'
+    counted = 'frontview_exactness_violations_total{view="loans_1"}'
     until(lambda: metrics(watched)[counted] >= 1, "violation in the metrics")
 
 
@@ -141,7 +142,7 @@ def test_a_standby_tells_that_it_does_not_lead(watched: System) -> None:
 def test_a_role_that_may_not_read_alarms_is_ready_all_the_same(
     connection: psycopg.Connection, database_url: str
 ) -> None:
-    raise_alarm(connection, EXACTNESS, "call_daily", "wrong")
+    raise_alarm(connection, EXACTNESS, "loans_1", "wrong")
     role = f"blind_{connection.info.dbname}"
     connection.execute(f"CREATE ROLE {role} LOGIN")
     connection.execute(f"GRANT USAGE ON SCHEMA frontview TO {role}")

@@ -11,19 +11,19 @@ from refresher.leader.drain import DrainResult, drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.concurrency.sabotage import DRAIN, rewrite_function
-from views_sql.voice.catalog import CATALOG
+from tests.neutral.catalog import CATALOG
 
 USERS, DAYS = 100, 60
 CHANGES = USERS * DAYS  # More than are marked at once.
 LOG = (
     "INSERT INTO frontview.change_log (source, user_id, day) "
-    "SELECT 'calls', u, '2026-01-01'::date + d FROM generate_series(1, %s) u, generate_series(0, %s) d"
+    "SELECT 'loans_1', u, '2026-01-01'::date + d FROM generate_series(1, %s) u, generate_series(0, %s) d"
 )
 LEFT = "SELECT marking IS NOT NULL FROM frontview.drain ORDER BY drain_id DESC LIMIT 1"
 MARKS = "SELECT count(*) FROM frontview.stale_key WHERE user_id IS NOT NULL"
 STATE = """
 SELECT r.undrained, cardinality(r.views[1].days)
-FROM frontview.begin_read(%s, '{call_daily}', '2026-01-01', '2026-03-01', FALSE) r
+FROM frontview.begin_read(%s, '{loans_1}', '2026-01-01', '2026-03-01', FALSE) r
 """
 
 
@@ -93,7 +93,7 @@ def test_reads_take_what_is_not_marked_yet_for_stale_and_for_drained(c: Connecti
 def test_changes_beside_a_backlog_are_fed_at_once_and_marked_after_it(c: Connection, term: Term) -> None:
     log_many(c)
     drain_once(c, term)
-    c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', 7, '2026-06-01')")
+    c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('loans_1', 7, '2026-06-01')")
 
     assert drain_once(c, term).changed_keys == 1
 

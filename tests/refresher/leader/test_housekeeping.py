@@ -15,7 +15,7 @@ from refresher.leader.leadership import Term
 LOGGED = "SELECT count(*) FROM frontview.change_log"
 LOG = (
     "INSERT INTO frontview.change_log (source, user_id, day) "
-    "SELECT 'calls', u, CURRENT_DATE - d FROM generate_series(1, %s) u, generate_series(1, %s) d"
+    "SELECT 'loans_1', u, CURRENT_DATE - d FROM generate_series(1, %s) u, generate_series(1, %s) d"
 )
 FEED = """
 SELECT d.drain_id, d.key_count = (SELECT count(*) FROM frontview.feed f WHERE f.drain_id = d.drain_id)
@@ -137,7 +137,7 @@ class TestForgetting:
 
 def test_a_batch_of_collecting_deletes_as_many_keys_as_asked_for_even_of_one_drain(c: Connection, term: Term) -> None:
     c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('no view', NULL, '-infinity')")
-    c.execute(LOG.replace("'calls'", "'no view'"), (2, 5))
+    c.execute(LOG.replace("'loans_1'", "'no view'"), (2, 5))
     drain_once(c, term)
     sizes: list[int] = []
     key: list[Any] = [None, None, None]
@@ -175,7 +175,7 @@ class TestBudget:
     def test_a_backlog_of_one_kind_does_not_stop_the_others(
         self, c: Connection, term: Term, housekeeping: Housekeeping
     ) -> None:
-        c.execute(LOG.replace("'calls'", "'no view'"), (2, 1))
+        c.execute(LOG.replace("'loans_1'", "'no view'"), (2, 1))
         drain_once(c, term)
         c.execute("UPDATE frontview.drain SET drained_at = now() - interval '1 day'")
         c.execute(LOG, (BATCH, 5))

@@ -13,12 +13,12 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.oracle.reads import DASHBOARDS, VIEWS, compare_every_read
+from tests.neutral.application import lend
+from tests.neutral.catalog import CATALOG, LOANS
+from tests.neutral.reads import ORACLE, READS
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 
-CALLS = CATALOG.view("call_daily")
-INSERT = "INSERT INTO calls (user_id, agent_id, started_at, status, cost_cents) VALUES (%s, %s, now() - %s, 'busy', 5)"
+EVERY_LOAN = READS["every loan"]
 
 
 class Refreshed:
@@ -32,8 +32,8 @@ class Refreshed:
         self.today: date = self.value("SELECT CURRENT_DATE")
         self.horizon = self.today - timedelta(days=45)
 
-    def call(self, user: int, days_ago: int, connection: psycopg.Connection[Any] | None = None) -> None:
-        (connection or self.c).execute(INSERT, (user, user, timedelta(days=days_ago)))
+    def lend(self, user: int, days_ago: int, connection: psycopg.Connection[Any] | None = None) -> None:
+        lend(connection or self.c, user, days_ago, 5)
 
     def value(self, query: str, *values: object) -> Any:
         row = self.c.execute(query, values).fetchone()
@@ -46,7 +46,7 @@ class Refreshed:
     def refresh(self, view: str, *tiers: str, horizon: date | None = None, epoch: int | None = None) -> str:
         return refresh(self.c, CATALOG.view(view), tiers, epoch or self.term.epoch, horizon=horizon).outcome
 
-    def state(self, tier: str, view: str = "call_daily") -> SimpleNamespace:
+    def state(self, tier: str, view: str = "loans_1") -> SimpleNamespace:
         row = self.c.execute(
             "SELECT through, epoch, attempts, duration_ms, "
             "NULLIF(first_day, '-infinity') AS first_day, NULLIF(before_day, 'infinity') AS before_day "
@@ -57,10 +57,10 @@ class Refreshed:
         names = ("through", "epoch", "attempts", "duration_ms", "first_day", "before_day")
         return SimpleNamespace(**dict(zip(names, row, strict=True)))
 
-    def calls_in(self, tier: str) -> int:
-        return int(self.value(f"SELECT COALESCE(sum(calls), 0) FROM frontview.call_daily_{tier}"))
+    def loans_in(self, tier: str) -> int:
+        return int(self.value(f"SELECT COALESCE(sum(m_loans), 0) FROM frontview.loans_1_{tier}"))
 
-    def stale_days(self, user: int = 1, source: str = "calls") -> list[str]:
+    def stale_days(self, user: int = 1, source: str = "loans_1") -> list[str]:
         rows = self.c.execute(
             "SELECT day::text FROM frontview.stale_key WHERE user_id = %s AND source = %s ORDER BY 1", (user, source)
         )
@@ -79,17 +79,14 @@ class Refreshed:
 
     def check_reads(self) -> None:
         """Compare every kind of read of both users with the base tables."""
-        tally = compare_every_read(self.c, (1, 2))
+        tally = ORACLE.compare_every_read(self.c, (1, 2))
         assert tally.differences == []
-        assert tally.comparisons == 2 * (len(DASHBOARDS) + len(VIEWS))
+        assert tally.comparisons == 2 * (len(READS) + len(CATALOG.views))
 
-    def overview(self, user: int = 1) -> tuple[str, int]:
-        """Return the source of the user's overview, and the calls it counts."""
-        row = self.c.execute(
-            "SELECT a.source, (a.body::json #>> '{calls,all_time,calls}')::int "
-            "FROM frontview.dashboard_overview(%s, FALSE) a",
-            (user,),
-        ).fetchone()
+    def read(self, user: int = 1, *, base: bool = False) -> tuple[str, int]:
+        """Return the source of an answer about all of a user's loans, and how many it counts."""
+        read = EVERY_LOAN.format(user=user, base=base)
+        row = self.c.execute(f"SELECT a.source, (a.body::json #>> '{{totals,loans}}')::int FROM {read} a").fetchone()
         assert row is not None
         return row[0], row[1]
 
@@ -106,7 +103,7 @@ class Refreshed:
 
         def run() -> None:
             with connect(self.url, "frontview-held") as connection:
-                outcomes.append(refresh(connection, CALLS, tiers, self.term.epoch).outcome)
+                outcomes.append(refresh(connection, LOANS, tiers, self.term.epoch).outcome)
 
         self.c.execute("SELECT pg_advisory_lock(77)")
         thread = threading.Thread(target=run)
@@ -123,11 +120,10 @@ class Refreshed:
 def populate(url: str) -> None:
     """Fill and populate a migrated database, of which tests get clones."""
     with connect(url, "frontview-test") as connection:
-        connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A'), ('b', 'B')")
-        connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'x'), (2, 'y')")
+        connection.execute("INSERT INTO member (name) VALUES ('A'), ('B')")
         for days in (0, 1, 5, 60, 100):
             for user in (1, 2):
-                connection.execute(INSERT, (user, user, timedelta(days=days)))
+                lend(connection, user, days, 5)
         db = Refreshed(url, connection)  # leads from now on, so that its first drain has seen all that
         for view in CATALOG.views:
             db.refresh(view.name, *view.tiers, horizon=db.horizon if view.day_column else None)

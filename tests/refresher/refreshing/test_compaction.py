@@ -12,12 +12,14 @@ from models.engine import connect
 from refresher.refreshing import compaction
 from refresher.refreshing.compaction import LONGEST_REBUILD_SECONDS, rebuild_is_cheaper, rebuild_is_due
 from refresher.refreshing.refresh import refresh
+from tests.neutral.catalog import BOOKS, LOANS
+from tests.neutral.reads import READS
 from tests.oracle.relations import tiers
-from tests.refresher.refreshing.refreshed import CALLS, Refreshed
+from tests.refresher.refreshing.refreshed import EVERY_LOAN, Refreshed
 from tests.schema_snapshot import schema_snapshot
 from tests.waiting import until
 
-PLACE = "SELECT 'frontview.call_daily_archive'::regclass::oid"
+PLACE = "SELECT 'frontview.loans_1_archive'::regclass::oid"
 LEAVE_TO_COMPACTION = "UPDATE frontview.view_state SET rebuild_ms = NULL"  # So few keys are cheaper to build again.
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frontview-compacting' AND wait_event_type = 'Lock'"
@@ -32,18 +34,18 @@ def compacted(db: Refreshed) -> Refreshed:
 
 
 def check_tiers(db: Refreshed) -> None:
-    """Compare every tier of the calls with the base tables, when nothing is stale."""
-    assert {name: str(difference) for name, difference in tiers(db.c, CALLS) if difference} == {}
+    """Compare every tier of the loans with the base tables, when nothing is stale."""
+    assert {name: str(difference) for name, difference in tiers(db.c, LOANS) if difference} == {}
 
 
 def compact(db: Refreshed) -> str:
     db.drain()
-    return db.refresh("call_daily", "archive")
+    return db.refresh("loans_1", "archive")
 
 
 def write_old_days(db: Refreshed, count: int) -> None:
     for days in range(count):
-        db.call(1 + days % 2, 50 + days)
+        db.lend(1 + days % 2, 50 + days)
 
 
 @contextmanager
@@ -51,11 +53,11 @@ def row_stopped(db: Refreshed, days_ago: int, statement: str) -> Iterator[None]:
     """Execute a statement of PL/pgSQL whenever the archive's row of a day is written."""
     db.c.execute(
         f"CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {statement}; RETURN NEW; END$$;"
-        "CREATE TRIGGER stop BEFORE INSERT OR UPDATE ON frontview.call_daily_archive "
+        "CREATE TRIGGER stop BEFORE INSERT OR UPDATE ON frontview.loans_1_archive "
         f"FOR EACH ROW WHEN (NEW.day = '{db.today - timedelta(days=days_ago)}') EXECUTE FUNCTION stop()"
     )
     yield
-    db.c.execute("DROP TRIGGER stop ON frontview.call_daily_archive; DROP FUNCTION stop()")
+    db.c.execute("DROP TRIGGER stop ON frontview.loans_1_archive; DROP FUNCTION stop()")
 
 
 def in_a_thread(db: Refreshed, *, rebuild: bool = False) -> tuple[threading.Thread, list[str]]:
@@ -64,7 +66,7 @@ def in_a_thread(db: Refreshed, *, rebuild: bool = False) -> tuple[threading.Thre
 
     def run() -> None:
         with connect(db.url, "frontview-compacting") as connection:
-            outcomes.append(refresh(connection, CALLS, ("archive",), db.term.epoch, rebuild=rebuild).outcome)
+            outcomes.append(refresh(connection, LOANS, ("archive",), db.term.epoch, rebuild=rebuild).outcome)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -75,12 +77,12 @@ class TestKeys:
     def test_rows_that_disappear_leave_the_archive_and_its_sums(self, compacted: Refreshed) -> None:
         db = compacted
         place = db.value(PLACE)
-        db.c.execute("DELETE FROM calls WHERE user_id = 1 AND local_day = %s", (db.today - timedelta(days=100),))
+        db.c.execute("DELETE FROM loan WHERE member_id = 1 AND day = %s", (db.today - timedelta(days=100),))
 
         assert compact(db) == "refreshed"
 
         assert db.c.execute(
-            "SELECT user_id, archive_rows, calls FROM frontview.call_daily_total ORDER BY 1"
+            "SELECT user_key, archive_rows, m_loans FROM frontview.loans_1_total ORDER BY 1"
         ).fetchall() == [
             (1, 1, 1),
             (2, 2, 2),
@@ -91,20 +93,20 @@ class TestKeys:
 
     def test_a_user_without_any_row_has_no_sums(self, compacted: Refreshed) -> None:
         db = compacted
-        db.c.execute("DELETE FROM calls WHERE user_id = 2 AND local_day < %s", (db.horizon,))
+        db.c.execute("DELETE FROM loan WHERE member_id = 2 AND day < %s", (db.horizon,))
 
         assert compact(db) == "refreshed"
 
-        assert db.c.execute("SELECT user_id FROM frontview.call_daily_total").fetchall() == [(1,)]
+        assert db.c.execute("SELECT user_key FROM frontview.loans_1_total").fetchall() == [(1,)]
         check_tiers(db)
         db.check_reads()
 
     def test_a_row_that_stays_the_same_is_not_written(self, compacted: Refreshed) -> None:
         db = compacted
-        versions = "SELECT array_agg(xmin::text || ctid ORDER BY ctid) FROM frontview.call_daily_archive"
+        versions = "SELECT array_agg(xmin::text || ctid ORDER BY ctid) FROM frontview.loans_1_archive"
         before = db.value(versions)
-        db.c.execute("UPDATE calls SET cost_cents = cost_cents + 1 WHERE local_day < %s", (db.horizon,))
-        db.c.execute("UPDATE calls SET cost_cents = cost_cents - 1 WHERE local_day < %s", (db.horizon,))
+        db.c.execute("UPDATE loan SET fee_cents = fee_cents + 1 WHERE day < %s", (db.horizon,))
+        db.c.execute("UPDATE loan SET fee_cents = fee_cents - 1 WHERE day < %s", (db.horizon,))
 
         assert compact(db) == "refreshed"
 
@@ -115,9 +117,9 @@ class TestKeys:
         db = compacted
         write_old_days(db, 4)
         with db.c.transaction():
-            db.c.execute("UPDATE calls SET cost_cents = 70 WHERE user_id = 1 AND local_day < %s", (db.horizon,))
+            db.c.execute("UPDATE loan SET fee_cents = 70 WHERE member_id = 1 AND day < %s", (db.horizon,))
             db.c.execute("DELETE FROM frontview.change_log WHERE xid = pg_current_xact_id()")
-        db.c.execute("INSERT INTO frontview.change_log (user_id, source, day) VALUES (1, 'calls', '-infinity')")
+        db.c.execute("INSERT INTO frontview.change_log (user_id, source, day) VALUES (1, 'loans_1', '-infinity')")
 
         assert compact(db) == "refreshed"
 
@@ -128,36 +130,36 @@ class TestKeys:
         db = compacted
         write_old_days(db, 20)
         assert compact(db) == "refreshed"
-        db.c.execute("ANALYZE frontview.call_daily_archive, frontview.call_daily_total")
+        db.c.execute("ANALYZE frontview.loans_1_archive, frontview.loans_1_total")
         db.c.execute(
-            "INSERT INTO frontview.change_log (user_id, source, day) VALUES (1, 'calls', '-infinity'), "
-            "(2, 'calls', '-infinity')"
+            "INSERT INTO frontview.change_log (user_id, source, day) VALUES (1, 'loans_1', '-infinity'), "
+            "(2, 'loans_1', '-infinity')"
         )
         db.drain()
-        rows = db.value("SELECT count(*) FROM frontview.call_daily_archive")
+        rows = db.value("SELECT count(*) FROM frontview.loans_1_archive")
         at_last = (
             "UPDATE frontview.view_state SET rebuild_ms = 2000, rebuilt_rows = NULL, key_us = 2000000 / %s "
             "WHERE tier = 'archive'"
         )
 
-        assert db.value("SELECT keys FROM frontview.call_daily_compact(NULL, NULL, 1000)") == 2 + rows
+        assert db.value("SELECT keys FROM frontview.loans_1_compact(NULL, NULL, 1000)") == 2 + rows
         db.c.execute(at_last, (2 + rows,))
-        assert not rebuild_is_due(db.c, "call_daily")
+        assert not rebuild_is_due(db.c, "loans_1")
         db.c.execute(at_last, (1 + rows,))
-        assert rebuild_is_due(db.c, "call_daily")
+        assert rebuild_is_due(db.c, "loans_1")
 
     def test_keys_of_several_sources_are_compacted_once_each_in_one_order(self, compacted: Refreshed) -> None:
         db = compacted
-        db.c.execute("UPDATE frontview.view_state SET sources = '{calls,agents}' WHERE view = 'call_daily'")
+        db.c.execute("UPDATE frontview.view_state SET sources = '{loans_1,account_1}' WHERE view = 'loans_1'")
         days = [db.today - timedelta(days=n) for n in (100, 60, 70)]
-        for source, day in (("calls", days[0]), ("agents", days[0]), ("agents", days[2]), ("calls", days[1])):
+        for source, day in (("loans_1", days[0]), ("account_1", days[0]), ("account_1", days[2]), ("loans_1", days[1])):
             db.c.execute("INSERT INTO frontview.change_log VALUES (%s, 1, %s)", (source, day))
         db.drain()
 
         chunk: tuple[object, ...] = (None, None)
         chunks = []
         while not chunks or chunk[0] is not None:
-            row = db.c.execute("SELECT * FROM frontview.call_daily_compact(%s, %s, 1)", chunk[:2]).fetchone()
+            row = db.c.execute("SELECT * FROM frontview.loans_1_compact(%s, %s, 1)", chunk[:2]).fetchone()
             assert row is not None
             chunk = row
             chunks.append(row[:3])
@@ -167,7 +169,7 @@ class TestKeys:
     def test_many_users_without_a_day_are_compacted_some_at_a_time(self, compacted: Refreshed) -> None:
         compacted.c.execute(
             "INSERT INTO frontview.change_log (user_id, source, day) "
-            "SELECT n, 'calls', '-infinity' FROM generate_series(1, 50) n"
+            "SELECT n, 'loans_1', '-infinity' FROM generate_series(1, 50) n"
         )
 
         assert compact(compacted) == "refreshed"
@@ -184,7 +186,7 @@ class TestPieces:
         return compacted
 
     def test_each_piece_is_a_transaction_of_its_own(self, pieces: Refreshed) -> None:
-        transactions = "SELECT count(DISTINCT xmin::text) FROM frontview.call_daily_archive"
+        transactions = "SELECT count(DISTINCT xmin::text) FROM frontview.loans_1_archive"
         assert pieces.value(transactions) == 1
 
         assert compact(pieces) == "refreshed"
@@ -194,11 +196,11 @@ class TestPieces:
         pieces.check_reads()
 
     def test_a_failure_in_the_middle_leaves_whole_pieces_and_what_was_covered(self, pieces: Refreshed) -> None:
-        before, calls = pieces.state("archive").through, pieces.calls_in("archive")
+        before, loans = pieces.state("archive").through, pieces.loans_in("archive")
         with row_stopped(pieces, 54, "RAISE EXCEPTION 'no' USING ERRCODE = 'FVX01'"):
             assert compact(pieces) == "failed: FVX01"
 
-        assert pieces.calls_in("archive") == pieces.calls_in("total") == calls + 3
+        assert pieces.loans_in("archive") == pieces.loans_in("total") == loans + 3
         assert pieces.state("archive").through == pieces.state("total").through == before
         pieces.check_reads()
         assert compact(pieces) == "refreshed"
@@ -212,8 +214,8 @@ class TestPieces:
             drained = pieces.drain()
             thread, outcomes = in_a_thread(pieces)
             until(lambda: pieces.value(WAITING), "compaction that waits")
-            pieces.call(1, 59)  # its key was compacted in the first piece
-            pieces.call(2, 51)  # and this one's will be in the last
+            pieces.lend(1, 59)  # its key was compacted in the first piece
+            pieces.lend(2, 51)  # and this one's will be in the last
             assert pieces.drain() > drained
             pieces.check_reads()
             pieces.c.execute("SELECT pg_advisory_unlock(78)")
@@ -232,7 +234,7 @@ class TestPieces:
             pieces.drain()
             thread, outcomes = in_a_thread(pieces)
             until(lambda: pieces.value(WAITING), "compaction that waits")
-            pieces.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'call_daily'")
+            pieces.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'loans_1'")
             pieces.c.execute("SELECT pg_advisory_unlock(78)")
             thread.join(20)
 
@@ -245,12 +247,12 @@ class TestRebuild:
     def test_a_mark_of_every_key_builds_it_again(self, compacted: Refreshed) -> None:
         db = compacted
         place = db.value(PLACE)
-        db.c.execute("TRUNCATE calls CASCADE")
+        db.c.execute("TRUNCATE loan CASCADE")
 
         assert compact(db) == "refreshed"
 
         assert db.value(PLACE) != place
-        assert db.calls_in("archive") == db.calls_in("total") == 0
+        assert db.loans_in("archive") == db.loans_in("total") == 0
         db.check_reads()
 
     def test_a_mark_of_every_key_that_comes_after_the_decision_to_compact_stays(
@@ -260,18 +262,18 @@ class TestRebuild:
 
         def decide_and_truncate(connection: psycopg.Connection, view: str) -> bool:
             due = rebuild_is_due(connection, view)
-            db.c.execute("TRUNCATE calls CASCADE")
+            db.c.execute("TRUNCATE loan CASCADE")
             db.drain()
             return due
 
-        db.call(1, 60)
+        db.lend(1, 60)
         with monkeypatch.context() as patch:
             patch.setattr(compaction, "rebuild_is_due", decide_and_truncate)
             assert compact(db) == "refreshed"
 
         db.check_reads()
         assert compact(db) == "refreshed"
-        assert db.calls_in("archive") == db.calls_in("total") == 0
+        assert db.loans_in("archive") == db.loans_in("total") == 0
         db.check_reads()
 
     @pytest.mark.parametrize(
@@ -308,11 +310,11 @@ class TestRebuild:
 
     def test_it_leaves_the_schema_as_it_was(self, db: Refreshed) -> None:
         """Rights, comments, storage options, keys and their names."""
-        db.c.execute("GRANT SELECT ON frontview.call_daily_archive TO PUBLIC")
-        db.c.execute("GRANT SELECT ON frontview.call_daily_total TO frontview_web WITH GRANT OPTION")
+        db.c.execute("GRANT SELECT ON frontview.loans_1_archive TO PUBLIC")
+        db.c.execute("GRANT SELECT ON frontview.loans_1_total TO frontview_web WITH GRANT OPTION")
         before, place = schema_snapshot(db.url), db.value(PLACE)
 
-        result = refresh(db.c, CALLS, ("archive",), db.term.epoch, rebuild=True)
+        result = refresh(db.c, LOANS, ("archive",), db.term.epoch, rebuild=True)
 
         assert result.outcome == "refreshed"
         assert db.value(PLACE) != place
@@ -325,16 +327,16 @@ class TestRebuild:
         def read() -> None:
             with connect(db.url, "frontview-compacting") as reader:
                 try:
-                    reader.execute("SELECT body FROM frontview.dashboard_overview(1, FALSE)")
+                    reader.execute(f"SELECT body FROM {READS['renewals'].format(user=1, base=False)}")
                 except psycopg.Error as error:
                     states.append(error.sqlstate)
 
         with psycopg.connect(db.url) as holding:
-            holding.execute("REFRESH MATERIALIZED VIEW frontview.account_summary_whole")  # the overview reads it first
+            holding.execute("REFRESH MATERIALIZED VIEW frontview.renewals_1_recent")  # the read looks at it first
             thread = threading.Thread(target=read)
             thread.start()
             until(lambda: db.value(WAITING), "read that waits")
-            assert refresh(db.c, CALLS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
+            assert refresh(db.c, BOOKS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
             holding.rollback()
         thread.join(20)
 
@@ -346,18 +348,18 @@ class TestRebuild:
         with psycopg.connect(db.url) as reader:
             reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             reader.execute("SELECT FROM frontview.drain")  # takes the snapshot, and no lock of a tier
-            assert refresh(db.c, CALLS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
+            assert refresh(db.c, LOANS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
 
             with pytest.raises(psycopg.errors.SerializationFailure):
-                reader.execute("SELECT body FROM frontview.dashboard_overview(1, FALSE)")
+                reader.execute(f"SELECT body FROM {EVERY_LOAN.format(user=1, base=False)}")
 
     def test_it_gives_way_to_a_read_that_holds_one_table_and_wants_the_other(self, db: Refreshed) -> None:
         """Neither is the victim of a deadlock."""
         with psycopg.connect(db.url) as reader:
-            reader.execute("SELECT FROM frontview.call_daily_total")
+            reader.execute("SELECT FROM frontview.loans_1_total")
             thread, outcomes = in_a_thread(db, rebuild=True)
             until(lambda: db.value(WAITING), "rebuild that waits for the sums")
-            reader.execute("SELECT FROM frontview.call_daily_archive")
+            reader.execute("SELECT FROM frontview.loans_1_archive")
             reader.commit()
         thread.join(20)
 
@@ -371,33 +373,33 @@ class TestMoves:
         place = db.value(PLACE)
         for days in (0, 61, 3, 400, 101, 45):
             horizon = db.today - timedelta(days=days)
-            assert db.refresh("call_daily", *CALLS.tiers, horizon=horizon) == "moved"
+            assert db.refresh("loans_1", *LOANS.tiers, horizon=horizon) == "moved"
             check_tiers(db)
         db.check_reads()
         assert db.value(PLACE) == place
 
     def test_a_user_whose_rows_all_move_to_the_recent_tier_has_no_sums(self, compacted: Refreshed) -> None:
         db = compacted
-        db.c.execute("DELETE FROM calls WHERE user_id = 2 AND local_day < %s", (db.today - timedelta(days=60),))
+        db.c.execute("DELETE FROM loan WHERE member_id = 2 AND day < %s", (db.today - timedelta(days=60),))
         assert compact(db) == "refreshed"
-        assert db.value("SELECT count(*) FROM frontview.call_daily_total") == 2
+        assert db.value("SELECT count(*) FROM frontview.loans_1_total") == 2
 
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=db.today - timedelta(days=70)) == "moved"
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=db.today - timedelta(days=70)) == "moved"
 
-        assert db.c.execute("SELECT user_id FROM frontview.call_daily_total").fetchall() == [(1,)]
+        assert db.c.execute("SELECT user_key FROM frontview.loans_1_total").fetchall() == [(1,)]
 
     def test_what_was_stale_stays_so_and_what_passes_is_up_to_date(self, compacted: Refreshed) -> None:
         db = compacted
-        db.call(1, 100)  # stays in the archive
-        db.call(1, 5)  # passes to it
+        db.lend(1, 100)  # stays in the archive
+        db.lend(1, 5)  # passes to it
         db.drain()
         before = db.state("archive").through
 
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=db.today - timedelta(days=2)) == "moved"
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=db.today - timedelta(days=2)) == "moved"
 
         assert db.state("archive").through == before
         assert (
-            db.value("SELECT calls FROM frontview.call_daily_archive WHERE user_id = 1 AND day = CURRENT_DATE - 5") == 2
+            db.value("SELECT m_loans FROM frontview.loans_1_archive WHERE user_key = 1 AND day = CURRENT_DATE - 5") == 2
         )
         db.check_reads()
         assert compact(db) == "refreshed"

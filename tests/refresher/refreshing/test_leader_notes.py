@@ -14,9 +14,9 @@ from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.policy import TierState, decide
 from tests.fix_postgres import Server
+from tests.neutral.catalog import CATALOG
 from tests.refresher.leading import drain_in, session_of
 from tests.views_sql.roles_stage import cast
-from views_sql.voice.catalog import CATALOG
 from web.operators.operator_state import operator_state
 
 TIER = TierState(
@@ -89,19 +89,18 @@ def test_every_tier_has_a_decision_and_its_sums_share_it(
     before = {row.next_refresh.code for row in operator_state(connection).views}
     assert before == {"undecided"}
     maintenance.refresh_due()
-    connection.execute("INSERT INTO users (email, name) VALUES ('a@b.c', 'A')")
-    connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Ava')")
-    connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
+    connection.execute("INSERT INTO member (name) VALUES ('A')")
+    connection.execute("INSERT INTO loan (member_id) VALUES (1)")
     connection.execute("SELECT frontview.drain_changes(%s, %s)", (term.epoch, term.nonce))
     maintenance.refresh_due()
     found = {(row.view, row.tier): row.next_refresh for row in operator_state(connection).views}
     assert {it.code for it in found.values()} == {"clean", "duty"}
-    recent, sums = found["call_daily", "recent"], found["call_daily", "by_day"]
+    recent, sums = found["loans_1", "recent"], found["loans_1", "by_day"]
     assert recent.code == "duty"
     assert recent.in_seconds is not None
     assert recent.in_seconds > 60
     assert replace(sums, in_seconds=None) == replace(recent, with_tier="recent", in_seconds=None)
-    assert found["call_daily", "archive"].in_seconds is None
+    assert found["loans_1", "archive"].in_seconds is None
     connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, LEADER_LOCK))
     after = {row.next_refresh.code for row in operator_state(connection).views}
     assert after == {"no_leader"}
@@ -115,16 +114,16 @@ def test_a_horizon_that_cannot_move_is_told_for_all_tiers_of_its_view(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "'BEGIN RAISE EXCEPTION ''no'' USING ERRCODE = ''FVX01''; END';"
         "CREATE TRIGGER refuse BEFORE UPDATE OF through ON frontview.view_state FOR EACH ROW "
-        "WHEN (OLD.view = 'call_daily') EXECUTE FUNCTION refuse();"
-        "UPDATE frontview.view_state SET first_day = first_day - 1000 WHERE view = 'call_daily' AND tier = 'recent'"
+        "WHEN (OLD.view = 'loans_1') EXECUTE FUNCTION refuse();"
+        "UPDATE frontview.view_state SET first_day = first_day - 1000 WHERE view = 'loans_1' AND tier = 'recent'"
     )
     maintenance.refresh_due()
     found = {it["view"] + "/" + it["tier"]: (it["code"], it["why"]) for it in note(connection)[1]}
     for tier in ("recent", "archive"):
-        code, why = found[f"call_daily/{tier}"]
+        code, why = found[f"loans_1/{tier}"]
         assert code == "failed"
         assert "1 in a row" in why
-    assert found["lead_daily/recent"][0] == "clean"
+    assert found["renewals_1/recent"][0] == "clean"
 
 
 def test_with_separate_roles_the_web_knows_from_the_leader_how_long_refreshers_are_connected(

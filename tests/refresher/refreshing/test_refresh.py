@@ -16,32 +16,32 @@ from refresher.refreshing import maintenance as maintenance_module
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.tier_states import Failures, read_tier_states
+from tests.neutral.catalog import BOOKS, CATALOG, LOANS
 from tests.refresher.leading import drain_in, session_of
-from tests.refresher.refreshing.refreshed import CALLS, Refreshed, fail
+from tests.refresher.refreshing.refreshed import Refreshed, fail
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 
 
 class TestOneRefresh:
     def test_contents_and_watermark_become_visible_together(self, db: Refreshed) -> None:
-        before, calls = db.state("recent").through, db.calls_in("recent")
-        db.call(1, 0)
+        before, loans = db.state("recent").through, db.loans_in("recent")
+        db.lend(1, 0)
         drained = db.drain()
 
         with db.refresh_held_before_its_end("recent") as outcomes:
-            assert (db.state("recent").through, db.calls_in("recent")) == (before, calls)
+            assert (db.state("recent").through, db.loans_in("recent")) == (before, loans)
             db.check_reads()
 
         assert outcomes == ["refreshed"]
-        assert (db.state("recent").through, db.calls_in("recent")) == (drained, calls + 1)
+        assert (db.state("recent").through, db.loans_in("recent")) == (drained, loans + 1)
         db.check_reads()
 
     def test_it_covers_no_drain_later_than_its_snapshot(self, db: Refreshed) -> None:
-        db.call(1, 0)
+        db.lend(1, 0)
         drained = db.drain()
 
         with db.refresh_held_before_its_end("recent"):
-            db.call(1, 1)
+            db.lend(1, 1)
             later = db.drain()
             assert later > drained
 
@@ -51,24 +51,24 @@ class TestOneRefresh:
         db.check_reads()
 
     def test_a_later_epoch_fences_it(self, db: Refreshed) -> None:
-        db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'call_daily'")
-        before, calls = db.state("recent").through, db.calls_in("recent")
-        db.call(1, 0)
+        db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'loans_1'")
+        before, loans = db.state("recent").through, db.loans_in("recent")
+        db.lend(1, 0)
         db.drain()
 
-        assert db.refresh("call_daily", "recent") == "fenced"
+        assert db.refresh("loans_1", "recent") == "fenced"
 
-        assert (db.state("recent").through, db.calls_in("recent")) == (before, calls)
+        assert (db.state("recent").through, db.loans_in("recent")) == (before, loans)
         assert db.state("recent").epoch == 9
         db.check_reads()
 
     def test_one_fenced_tier_fences_all_tiers_of_the_refresh(self, db: Refreshed) -> None:
-        db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'call_daily' AND tier = 'total'")
+        db.c.execute("UPDATE frontview.view_state SET epoch = 9 WHERE view = 'loans_1' AND tier = 'total'")
         before = db.state("archive").through
-        db.call(1, 100)
+        db.lend(1, 100)
         db.drain()
 
-        assert db.refresh("call_daily", "archive", "total") == "fenced"
+        assert db.refresh("loans_1", "archive", "total") == "fenced"
 
         assert db.state("archive").through == before
         db.check_reads()
@@ -76,11 +76,11 @@ class TestOneRefresh:
     def test_a_taken_gate_makes_it_busy_and_lets_go_of_the_other_gates(self, db: Refreshed) -> None:
         attempts = db.state("archive").attempts
         with connect(db.url, "frontview-other") as other:
-            other.execute("SELECT pg_advisory_lock(%s, hashtext('call_daily/total'))", (LOCK_CLASS,))
+            other.execute("SELECT pg_advisory_lock(%s, hashtext('loans_1/total'))", (LOCK_CLASS,))
 
-            assert db.refresh("call_daily", "archive", "total") == "busy"
+            assert db.refresh("loans_1", "archive", "total") == "busy"
             assert other.execute(
-                "SELECT pg_try_advisory_lock(%s, hashtext('call_daily/archive'))", (LOCK_CLASS,)
+                "SELECT pg_try_advisory_lock(%s, hashtext('loans_1/archive'))", (LOCK_CLASS,)
             ).fetchone() == (True,)
 
         assert db.state("archive").attempts == attempts
@@ -96,45 +96,44 @@ class TestOneRefresh:
 
     def test_each_tier_is_logged_with_its_rows(self, db: Refreshed) -> None:
         db.c.execute("DELETE FROM frontview.refresh_log")
-        db.call(1, 100)
+        db.lend(1, 100)
         db.drain()
 
-        db.refresh("call_daily", "archive", "total")
+        db.refresh("loans_1", "archive", "total")
 
         rows = db.c.execute(
             "SELECT view, tier, row_count, outcome, duration_ms >= 0, now() - started_at < interval '1 minute' "
             "FROM frontview.refresh_log ORDER BY tier"
         ).fetchall()
         assert rows == [
-            ("call_daily", "archive", 4, "refreshed", True, True),
-            ("call_daily", "total", 2, "refreshed", True, True),
+            ("loans_1", "archive", 4, "refreshed", True, True),
+            ("loans_1", "total", 2, "refreshed", True, True),
         ]
 
     def test_the_number_of_rows_is_known_without_counting_them(self, db: Refreshed) -> None:
         """Rows come, change and go; what the log says beforehand is wrong by 1000, and stays wrong by 1000."""
 
         def logged() -> dict[str, int]:
-            query = "SELECT tier, row_count FROM frontview.refresh_log WHERE view = 'call_daily' ORDER BY refresh_id"
+            query = "SELECT tier, row_count FROM frontview.refresh_log WHERE view = 'loans_1' ORDER BY refresh_id"
             return dict(db.c.execute(query).fetchall())
 
         def counted() -> dict[str, int]:
-            return {it: db.value(f"SELECT count(*) FROM frontview.call_daily_{it}") for it in CALLS.tiers}
+            return {it: db.value(f"SELECT count(*) FROM frontview.loans_1_{it}") for it in LOANS.tiers}
 
         assert logged() == counted()
         db.c.execute("UPDATE frontview.refresh_log SET row_count = row_count + 1000")
         for statement in (
-            "INSERT INTO calls (user_id, agent_id, started_at, status) "
-            "SELECT 1, 1, now() - interval '9 days' * n, 'busy' FROM generate_series(0, 9) n",
-            "UPDATE calls SET cost_cents = cost_cents + 1",
-            "DELETE FROM calls WHERE user_id = 2",
+            "INSERT INTO loan (member_id, day) SELECT 1, CURRENT_DATE - 9 * n FROM generate_series(0, 9) n",
+            "UPDATE loan SET fee_cents = fee_cents + 1",
+            "DELETE FROM loan WHERE member_id = 2",
         ):
             db.c.execute(statement)
             db.drain()
-            assert db.refresh("call_daily", *CALLS.tiers) == "refreshed"
+            assert db.refresh("loans_1", *LOANS.tiers) == "refreshed"
             assert logged() == {tier: rows + 1000 for tier, rows in counted().items()}
 
         moved_to = db.horizon - timedelta(days=30)
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=moved_to) == "moved"
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=moved_to) == "moved"
         wrong = {"archive": 1000, "total": 1000}
         known = {tier: rows + wrong.get(tier, 0) for tier, rows in counted().items()}
         assert logged() == known, "a move of the horizon counts the recent tier"
@@ -145,10 +144,10 @@ class TestOneRefresh:
 
         def run() -> None:
             with connect(db.url, "frontview-late") as connection:
-                refresh(connection, CALLS, ("recent", "by_day"), db.term.epoch)
+                refresh(connection, LOANS, ("recent", "by_day"), db.term.epoch)
 
         with connect(db.url, "frontview-holding") as holding, holding.transaction():
-            holding.execute("ANALYZE frontview.call_daily_by_day")
+            holding.execute("ANALYZE frontview.loans_1_by_day")
             thread = threading.Thread(target=run)
             thread.start()
             until(lambda: db.value(waiting, "relation"), "refresh that waits for the lock")
@@ -168,23 +167,23 @@ class TestOneRefresh:
         assert db.value("SELECT max(duration_ms) FROM frontview.refresh_log WHERE outcome = 'refreshed'") >= 250
 
     def test_a_failure_is_logged_with_its_sqlstate_and_changes_nothing(self, db: Refreshed) -> None:
-        before, calls = db.state("recent"), db.calls_in("recent")
-        db.call(1, 0)
+        before, loans = db.state("recent"), db.loans_in("recent")
+        db.lend(1, 0)
         db.drain()
         fail(db)
 
-        assert db.refresh("call_daily", "recent") == "failed: FVX01"
+        assert db.refresh("loans_1", "recent") == "failed: FVX01"
 
         after = db.state("recent")
-        assert (after.through, after.duration_ms, db.calls_in("recent")) == (before.through, before.duration_ms, calls)
+        assert (after.through, after.duration_ms, db.loans_in("recent")) == (before.through, before.duration_ms, loans)
         assert after.attempts % 2 == 0
         assert db.value("SELECT outcome FROM frontview.refresh_log ORDER BY refresh_id DESC LIMIT 1") == "failed: FVX01"
         db.check_reads()
 
     def test_its_gates_are_free_after_success_and_failure(self, db: Refreshed) -> None:
-        db.refresh("call_daily", "recent")
+        db.refresh("loans_1", "recent")
         fail(db)
-        db.refresh("call_daily", "recent")
+        db.refresh("loans_1", "recent")
 
         mine = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid <> 0"
         assert db.value(mine, LOCK_CLASS) == 0
@@ -192,10 +191,10 @@ class TestOneRefresh:
     @pytest.mark.parametrize("tier", ["archive", "total"])
     def test_the_archive_is_never_refreshed_without_its_totals(self, db: Refreshed, tier: str) -> None:
         """A read takes the totals less the stale days of the archive: both must cover the same drain."""
-        db.call(1, 100)
+        db.lend(1, 100)
         drained = db.drain()
 
-        assert db.refresh("call_daily", tier) == "refreshed"
+        assert db.refresh("loans_1", tier) == "refreshed"
 
         assert db.state("archive").through == db.state("total").through == drained
         db.check_reads()
@@ -210,23 +209,23 @@ class TestHorizon:
     @pytest.mark.parametrize("days", [0, 3, 61, 400])
     def test_a_move_divides_the_days_anew_and_stays_exact(self, db: Refreshed, days: int) -> None:
         horizon = db.today - timedelta(days=days)
-        db.call(1, 60)
+        db.lend(1, 60)
         db.drain()
-        db.call(2, 100)
+        db.lend(2, 100)
 
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=horizon) == "moved"
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=horizon) == "moved"
 
         assert db.state("recent").first_day == horizon
         assert db.state("archive").before_day == db.state("total").before_day == horizon
-        assert db.value("SELECT bool_and(day >= %s) IS NOT FALSE FROM frontview.call_daily_recent", horizon)
-        assert db.value("SELECT bool_and(day < %s) IS NOT FALSE FROM frontview.call_daily_archive", horizon)
-        assert db.calls_in("total") == db.calls_in("archive")
+        assert db.value("SELECT bool_and(day >= %s) IS NOT FALSE FROM frontview.loans_1_recent", horizon)
+        assert db.value("SELECT bool_and(day < %s) IS NOT FALSE FROM frontview.loans_1_archive", horizon)
+        assert db.loans_in("total") == db.loans_in("archive")
         db.check_reads()
 
     def test_a_failed_move_leaves_the_horizon(self, db: Refreshed) -> None:
         fail(db)
 
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=db.today).startswith("failed")
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=db.today).startswith("failed")
 
         assert db.state("recent").first_day == db.horizon
         db.check_reads()
@@ -259,48 +258,48 @@ class TestMaintenance:
         maintenance.refresh_due()
         assert self.refreshes(db) == []
 
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
         maintenance.refresh_due()
 
-        assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
+        assert self.refreshes(db) == [("loans_1", tier, "refreshed") for tier in ("by_day", "recent")]
 
     @pytest.mark.parametrize("wait", [0.0, 3600.0])
     def test_a_move_by_a_day_that_may_wait_comes_with_a_refresh_that_is_due(
         self, db: Refreshed, maintenance: Maintenance, monkeypatch: pytest.MonkeyPatch, wait: float
     ) -> None:
         yesterdays = db.horizon - timedelta(days=1)
-        for view in ("call_daily", "lead_daily"):
+        for view in ("loans_1", "renewals_1"):
             db.refresh(view, *CATALOG.view(view).tiers, horizon=yesterdays)
         monkeypatch.setattr(maintenance_module, "move_waits_seconds", lambda *_: wait)
         db.c.execute("UPDATE frontview.view_state SET refreshed_at = now() - interval '1 hour'")
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
         self.refreshes(db)
 
         maintenance.refresh_due()
 
         assert {(view, outcome) for view, tier, outcome in self.refreshes(db) if tier == "recent"} == (
-            {("call_daily", "moved")} if wait else {("call_daily", "moved"), ("lead_daily", "moved")}
+            {("loans_1", "moved")} if wait else {("loans_1", "moved"), ("renewals_1", "moved")}
         )
         assert db.state("recent").first_day == db.horizon
-        assert db.state("recent", "lead_daily").first_day == (yesterdays if wait else db.horizon)
+        assert db.state("recent", "renewals_1").first_day == (yesterdays if wait else db.horizon)
         db.check_reads()
 
     def test_a_failed_refresh_is_tried_again_later_and_not_before(
         self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
     ) -> None:
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
         fail(db)
         self.refreshes(db)
 
         maintenance.refresh_due()
         maintenance.refresh_due()
-        assert self.refreshes(db) == [("call_daily", tier, "failed: FVX01") for tier in ("by_day", "recent")]
+        assert self.refreshes(db) == [("loans_1", tier, "failed: FVX01") for tier in ("by_day", "recent")]
         clock.now += 2.1
         maintenance.refresh_due()
-        assert self.refreshes(db) == [("call_daily", tier, "failed: FVX01") for tier in ("by_day", "recent")]
+        assert self.refreshes(db) == [("loans_1", tier, "failed: FVX01") for tier in ("by_day", "recent")]
         clock.now += 2.1  # the second wait is longer
         maintenance.refresh_due()
         assert self.refreshes(db) == []
@@ -308,7 +307,7 @@ class TestMaintenance:
         clock.now += 2.1
         maintenance.refresh_due()
 
-        assert self.refreshes(db) == [("call_daily", tier, "refreshed") for tier in ("by_day", "recent")]
+        assert self.refreshes(db) == [("loans_1", tier, "refreshed") for tier in ("by_day", "recent")]
 
     def test_a_refresh_that_takes_its_connection_down_waits_and_raises_the_alarm(
         self, db: Refreshed, maintenance: Maintenance, clock: SimpleNamespace
@@ -319,7 +318,7 @@ class TestMaintenance:
             "CREATE TRIGGER die BEFORE UPDATE OF through ON frontview.view_state "
             "FOR EACH ROW EXECUTE FUNCTION die()"
         )
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
         attempts = [db.state("recent").attempts]
         for seconds in (0.0, 0.1, 10.0, 20.0):
@@ -340,7 +339,7 @@ class TestMaintenance:
         assert db.value(alarm) == 0
 
     def test_who_does_not_lead_refreshes_nothing(self, db: Refreshed, drain: Drain, maintenance: Maintenance) -> None:
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
         self.refreshes(db)
         drain.term = None
@@ -357,50 +356,50 @@ class TestMaintenance:
 
         states = {(it.view, it.tier): it.duration_seconds for it in read_tier_states(db.c, Failures(), 0.0)}
 
-        assert states["call_daily", "archive"] == 1.2
-        assert states["call_daily", "recent"] == 0.034
-        assert states["account_summary", "whole"] == 0.005
+        assert states["loans_1", "archive"] == 1.2
+        assert states["loans_1", "recent"] == 0.034
+        assert states["account_1", "whole"] == 0.005
 
     def test_a_dropped_view_is_left_alone(self, db: Refreshed) -> None:
-        db.c.execute("DROP MATERIALIZED VIEW frontview.call_daily_recent CASCADE")
+        db.c.execute("DROP MATERIALIZED VIEW frontview.loans_1_recent CASCADE")
 
         states = read_tier_states(db.c, Failures(), 0.0)
 
-        assert ("call_daily", "recent") not in {(state.view, state.tier) for state in states}
-        assert ("call_daily", "archive") in {(state.view, state.tier) for state in states}
+        assert ("loans_1", "recent") not in {(state.view, state.tier) for state in states}
+        assert ("loans_1", "archive") in {(state.view, state.tier) for state in states}
 
     def test_a_truncate_makes_every_key_stale(self, db: Refreshed) -> None:
-        db.c.execute("TRUNCATE lead_analytics")
+        db.c.execute("TRUNCATE renewal")
         db.drain()
 
         states = {(s.view, s.tier): s for s in read_tier_states(db.c, Failures(), 0.0)}
 
-        assert states["lead_daily", "recent"].every_key
-        assert states["lead_daily", "archive"].every_key
-        assert not states["call_daily", "recent"].stale
+        assert states["renewals_1", "recent"].every_key
+        assert states["renewals_1", "archive"].every_key
+        assert not states["loans_1", "recent"].stale
 
 
 class TestCollecting:
     def test_a_key_is_forgotten_once_the_tier_of_its_day_has_it(self, db: Refreshed) -> None:
-        db.call(1, 0)
-        db.call(1, 100)
+        db.lend(1, 0)
+        db.lend(1, 100)
         db.drain()
         db.collect()
         assert len(db.stale_days()) == 2, "nothing has covered them yet"
 
-        db.refresh("call_daily", "recent")
+        db.refresh("loans_1", "recent")
         db.collect()
         assert db.stale_days() == [str(db.today - timedelta(days=100))]
 
-        db.refresh("call_daily", "archive", "total")
+        db.refresh("loans_1", "archive", "total")
         db.collect()
         assert db.stale_days() == []
 
     def test_a_key_changed_again_after_the_refresh_stays(self, db: Refreshed) -> None:
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
-        db.refresh("call_daily", "recent")
-        db.call(1, 0)
+        db.refresh("loans_1", "recent")
+        db.lend(1, 0)
         db.drain()
 
         db.collect()
@@ -410,33 +409,34 @@ class TestCollecting:
 
     @pytest.mark.parametrize("order", [("recent", "archive"), ("archive", "recent")])
     def test_an_every_key_mark_stays_until_every_tier_has_it(self, db: Refreshed, order: tuple[str, str]) -> None:
-        db.c.execute("TRUNCATE lead_analytics")
+        db.c.execute("TRUNCATE renewal")
         db.drain()
-        marks = "SELECT count(*) FROM frontview.stale_key WHERE user_id IS NULL AND source = 'lead_analytics'"
+        marks = "SELECT count(*) FROM frontview.stale_key WHERE user_id IS NULL AND source = 'renewals_1'"
+        db.refresh(BOOKS.name, *BOOKS.tiers)
 
-        db.refresh("lead_daily", order[0])
+        db.refresh("renewals_1", order[0])
         db.collect()
         assert db.value(marks) == 1
-        db.refresh("lead_daily", order[1])
+        db.refresh("renewals_1", order[1])
         db.collect()
 
         assert db.value(marks) == 0
 
     def test_a_source_that_no_view_names_is_forgotten_at_once(self, db: Refreshed) -> None:
-        db.c.execute("INSERT INTO users (email, name) VALUES ('c', 'C')")
+        db.c.execute("INSERT INTO member (name) VALUES ('C')")
         db.drain()
-        assert db.stale_days(3, "user_presence")
+        assert db.stale_days(3, "existence_1_of_user")
 
         db.collect()
 
-        assert not db.stale_days(3, "user_presence")
-        assert db.stale_days(3, "users")
+        assert not db.stale_days(3, "existence_1_of_user")
+        assert db.stale_days(3, "account_1")
 
     def test_a_pass_in_small_batches_reaches_every_key(self, db: Refreshed) -> None:
         for days in range(12):
-            db.call(1, days)
+            db.lend(1, days)
             db.drain()
-        db.refresh("call_daily", "recent")
+        db.refresh("loans_1", "recent")
 
         assert db.collect(batch=3) > 2
 
@@ -455,10 +455,10 @@ class TestPruning:
         seen = self.prune(db)
         assert self.log_size(db) == 0
         with connect(db.url, "frontview-open") as other, other.transaction():
-            db.call(1, 3, other)  # open across everything below
-            db.call(2, 0)
+            db.lend(1, 3, other)  # open across everything below
+            db.lend(2, 0)
             db.drain()
-            db.call(2, 1)  # committed, not drained
+            db.lend(2, 1)  # committed, not drained
             seen = self.prune(db, seen if incremental else None)
             assert self.log_size(db) == 1
             db.drain()
@@ -478,7 +478,7 @@ class TestPruning:
 
     def test_before_any_drain_nothing_is_deleted(self, database_url: str) -> None:
         with connect(database_url, "frontview-test") as c:
-            c.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+            c.execute("INSERT INTO member (name) VALUES ('A')")
             c.execute("SELECT frontview.prune_change_log(NULL, 1000)")
             assert c.execute("SELECT count(*) FROM frontview.change_log").fetchone() == (2,)
 
@@ -486,7 +486,7 @@ class TestPruning:
 class TestForgetting:
     def test_the_newest_drain_stays_however_old_it_is(self, db: Refreshed) -> None:
         for days in range(3):
-            db.call(1, days)
+            db.lend(1, days)
             newest = db.drain()
         db.c.execute("UPDATE frontview.drain SET drained_at = now() - interval '1 day'")
 
@@ -498,7 +498,7 @@ class TestForgetting:
 
     def test_nothing_younger_than_asked_for_is_forgotten(self, db: Refreshed) -> None:
         for _ in range(3):
-            db.call(1, 0)
+            db.lend(1, 0)
             db.drain()
         drains = db.value("SELECT count(*) FROM frontview.drain")
         rows = db.value("SELECT count(*) FROM frontview.feed")
@@ -511,7 +511,7 @@ class TestForgetting:
     def test_what_is_kept_has_no_holes(self, db: Refreshed) -> None:
         """A follower takes a hole for lost invalidations and drops everything."""
         for days in range(5):
-            db.call(1, days)
+            db.lend(1, days)
             newest = db.drain()
         db.c.execute(
             "UPDATE frontview.drain SET drained_at = now() - interval '1 day' WHERE drain_id IN (%s, %s)",
@@ -530,24 +530,24 @@ class TestRestoredElsewhere:
     def restore(self, db: Refreshed) -> None:
         db.c.execute("UPDATE frontview.drain SET system_identifier = system_identifier + 1")
         with db.c.transaction():
-            db.c.execute("ALTER TABLE calls DISABLE TRIGGER USER")
-            db.c.execute("INSERT INTO calls (user_id, agent_id, local_day, status) VALUES (1, 1, CURRENT_DATE, 'busy')")
-            db.c.execute("ALTER TABLE calls ENABLE TRIGGER USER")
+            db.c.execute("ALTER TABLE loan DISABLE TRIGGER USER")
+            db.c.execute("INSERT INTO loan (member_id) VALUES (1)")
+            db.c.execute("ALTER TABLE loan ENABLE TRIGGER USER")
 
     def test_reads_come_from_the_base_tables_until_the_leader_has_reset(self, db: Refreshed) -> None:
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
 
         self.restore(db)
-        assert db.overview() == ("database", 6), "nothing logged that change"
+        assert db.read() == ("database", 6), "nothing logged that change"
         db.check_reads()
         before = db.value("SELECT max(drain_id) FROM frontview.drain")
         assert db.drain() == before + 1
-        assert db.overview() == ("database", 6), "every key is stale now"
+        assert db.read() == ("database", 6), "every key is stale now"
         db.check_reads()
         for view in CATALOG.views:
             assert db.refresh(view.name, *view.tiers) == "refreshed"
 
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
         db.check_reads()
 
     def test_the_reset_tells_every_cache(self, db: Refreshed) -> None:
@@ -560,13 +560,13 @@ class TestRestoredElsewhere:
 
     def test_a_change_while_restored_and_not_reset_is_not_lost(self, db: Refreshed) -> None:
         self.restore(db)
-        db.call(1, 0)
+        db.lend(1, 0)
         db.drain()
-        db.call(1, 0)
+        db.lend(1, 0)
         for view in CATALOG.views:
             db.refresh(view.name, *view.tiers)
 
-        assert db.overview() == ("materialized_view", 8)
+        assert db.read() == ("materialized_view", 8)
         db.check_reads()
 
 
@@ -612,20 +612,20 @@ def test_a_heartbeat_says_that_nothing_is_undrained(db: Refreshed) -> None:
         return beats() > count
 
     until(beaten, "heartbeat")
-    db.call(1, 0)
+    db.lend(1, 0)
     assert db.drain() == newest + 1
 
 
 def test_a_view_whose_key_is_proven_no_longer_is_not_refreshed(db: Refreshed) -> None:
     """Rows twice, each equal to one that the tier holds: the comparison with the tier finds nothing to change."""
-    select = db.value("SELECT pg_get_viewdef('frontview.call_daily_live')").rstrip("; \n")
-    db.c.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select} UNION ALL ({select})")
+    select = db.value("SELECT pg_get_viewdef('frontview.loans_1_live')").rstrip("; \n")
+    db.c.execute(f"CREATE OR REPLACE VIEW frontview.loans_1_live AS {select} UNION ALL ({select})")
     before = db.state("recent").through
-    db.call(1, 0)
+    db.lend(1, 0)
     db.drain()
-    db.c.execute("DELETE FROM calls WHERE started_at > now() - interval '1 hour'")
+    db.c.execute("DELETE FROM loan WHERE day = CURRENT_DATE AND id = (SELECT max(id) FROM loan)")
     db.drain()
-    assert db.refresh("call_daily", "recent") == "failed: 42P16"
+    assert db.refresh("loans_1", "recent") == "failed: 42P16"
     assert db.state("recent").through == before
-    db.c.execute(f"CREATE OR REPLACE VIEW frontview.call_daily_live AS {select}")
-    assert db.refresh("call_daily", "recent") == "refreshed"
+    db.c.execute(f"CREATE OR REPLACE VIEW frontview.loans_1_live AS {select}")
+    assert db.refresh("loans_1", "recent") == "refreshed"

@@ -14,16 +14,13 @@ from refresher.refreshing.sealing import ChangesUnderWay, erase, seal_if_due, un
 from refresher.refreshing.tier_states import Failures, read_tier_states
 from refresher.watch.comparison import compare
 from refresher.watch.coverage import check_sealed_days
-from tests.refresher.refreshing.refreshed import CALLS, Refreshed
+from tests.neutral.catalog import CATALOG
+from tests.refresher.refreshing.refreshed import LOANS, Refreshed
 from tests.refresher.refreshing.test_compaction import LEAVE_TO_COMPACTION, check_tiers
 from views_sql.generation.tiers import drop_maintained_view
-from views_sql.voice.catalog import CATALOG
 
-SEALED = "SELECT first_day::text FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive'"
-CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'call_daily'"
-BASE_OVERVIEW = (
-    "SELECT a.source, (a.body::json #>> '{calls,all_time,calls}')::int FROM frontview.dashboard_overview(1, TRUE) a"
-)
+SEALED = "SELECT first_day::text FROM frontview.view_state WHERE view = 'loans_1' AND tier = 'archive'"
+CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'loans_1'"
 
 
 def seal_day(db: Refreshed) -> date:
@@ -31,7 +28,7 @@ def seal_day(db: Refreshed) -> date:
 
 
 def ask(db: Refreshed, before: date | None = None) -> None:
-    db.c.execute("SELECT frontview.request_seal('call_daily', %s)", (before or seal_day(db),))
+    db.c.execute("SELECT frontview.request_seal('loans_1', %s)", (before or seal_day(db),))
 
 
 def drain_backlog(db: Refreshed) -> None:
@@ -46,17 +43,17 @@ def sealed_before(db: Refreshed) -> str:
 
 
 def sealed(db: Refreshed) -> Refreshed:
-    """Seal the calls of the first of the two days in the archive."""
+    """Seal the loans of the first of the two days in the archive."""
     db.c.execute(LEAVE_TO_COMPACTION)
     ask(db)
     db.drain()
-    assert db.refresh("call_daily", "archive") == "refreshed"
+    assert db.refresh("loans_1", "archive") == "refreshed"
     assert sealed_before(db) == str(seal_day(db))
     return db
 
 
 def differences(db: Refreshed) -> int:
-    compared = compare(db.c, CALLS, "1")
+    compared = compare(db.c, LOANS, "1")
     assert compared is not None
     return compared.differences
 
@@ -65,7 +62,7 @@ class TestSealing:
     def test_a_refresh_seals_what_was_asked_for(self, db: Refreshed) -> None:
         sealed(db)
 
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
         assert db.value("SELECT pattern FROM frontview.invalidation") == "*"
         db.check_reads()
         check_tiers(db)
@@ -73,16 +70,16 @@ class TestSealing:
     def test_days_are_like_all_others_until_transactions_of_that_time_have_ended(self, db: Refreshed) -> None:
         with connect(db.url, "frontview-writer") as writer:
             with writer.transaction():
-                db.call(1, 90, writer)
+                db.lend(1, 90, writer)
                 ask(db)
                 db.drain()
-                db.refresh("call_daily", "archive")
+                db.refresh("loans_1", "archive")
                 assert sealed_before(db) == "-infinity"
             db.drain()
-            db.refresh("call_daily", "archive")
+            db.refresh("loans_1", "archive")
 
         assert sealed_before(db) == str(seal_day(db))
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
         db.collect()
         assert db.value(CHANGES) == 0
         check_tiers(db)
@@ -92,39 +89,39 @@ class TestSealing:
             pytest.skip("this server has no prepared transactions")
         with connect(db.url, "frontview-writer") as writer:
             writer.execute("BEGIN")
-            db.call(1, 90, writer)
+            db.lend(1, 90, writer)
             writer.execute("PREPARE TRANSACTION 'sealing'")
             ask(db)
             db.drain()
-            db.refresh("call_daily", "archive")
+            db.refresh("loans_1", "archive")
             assert sealed_before(db) == "-infinity"
             writer.execute("COMMIT PREPARED 'sealing'")
 
     def test_a_seal_takes_what_no_drain_has_found_yet(self, db: Refreshed) -> None:
         ask(db)
         db.drain()
-        db.call(1, 90)
-        db.c.execute("DELETE FROM calls WHERE user_id = 2 AND local_day = %s", (db.today - timedelta(days=100),))
+        db.lend(1, 90)
+        db.c.execute("DELETE FROM loan WHERE member_id = 2 AND day = %s", (db.today - timedelta(days=100),))
 
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         assert sealed_before(db) == str(seal_day(db))
-        assert db.overview(1) == ("materialized_view", 6)
-        assert db.overview(2) == ("materialized_view", 4)
+        assert db.read(1) == ("materialized_view", 6)
+        assert db.read(2) == ("materialized_view", 4)
         check_tiers(db)
 
     def test_a_backlog_puts_the_seal_off(self, db: Refreshed) -> None:
         ask(db)
         db.c.execute(
             "INSERT INTO frontview.change_log (source, user_id, day) "
-            "SELECT 'calls', n, CURRENT_DATE FROM generate_series(1, 5001) n"
+            "SELECT 'loans_1', n, CURRENT_DATE FROM generate_series(1, 5001) n"
         )
         db.drain()
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
         assert sealed_before(db) == "-infinity"
 
         drain_backlog(db)
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         assert sealed_before(db) == str(seal_day(db))
 
@@ -133,13 +130,13 @@ class TestSealing:
         db.drain()
         db.c.execute(
             "INSERT INTO frontview.change_log (source, user_id, day) "
-            "SELECT 'calls', n, CURRENT_DATE - 100 FROM generate_series(1, 5001) n"
+            "SELECT 'loans_1', n, CURRENT_DATE - 100 FROM generate_series(1, 5001) n"
         )
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
         assert sealed_before(db) == "-infinity"
 
         drain_backlog(db)
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         assert sealed_before(db) == str(seal_day(db))
 
@@ -148,10 +145,10 @@ class TestSealing:
         db.c.execute(LEAVE_TO_COMPACTION)
         ask(db)
         db.drain()
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=db.horizon + timedelta(days=1)) == "moved"
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=db.horizon + timedelta(days=1)) == "moved"
         assert sealed_before(db) == "-infinity"
 
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         assert sealed_before(db) == str(seal_day(db))
 
@@ -159,26 +156,26 @@ class TestSealing:
         db.c.execute("UPDATE frontview.drain SET system_identifier = 1")
         with connect(db.url, "frontview-writer") as writer:
             with writer.transaction():
-                db.call(1, 90, writer)
+                db.lend(1, 90, writer)
                 ask(db)
                 db.drain()
-                db.refresh("call_daily", *CALLS.tiers)
+                db.refresh("loans_1", *LOANS.tiers)
                 assert sealed_before(db) == "-infinity"
             db.drain()
-            db.refresh("call_daily", "archive")
+            db.refresh("loans_1", "archive")
 
         assert sealed_before(db) == str(seal_day(db))
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
 
     def test_an_undrained_every_key_change_puts_the_seal_off(self, db: Refreshed) -> None:
         ask(db)
         db.drain()
-        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', NULL, '-infinity')")
-        assert db.refresh("call_daily", "archive") == "failed: 55000"
+        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('loans_1', NULL, '-infinity')")
+        assert db.refresh("loans_1", "archive") == "failed: 55000"
         assert sealed_before(db) == "-infinity"
 
         db.drain()
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         assert sealed_before(db) == str(seal_day(db))
 
@@ -186,10 +183,10 @@ class TestSealing:
         ("view", "days_ago", "sentence"),
         [
             ("no_view", 80, "There is no view 'no_view'."),
-            ("account_summary", 80, "account_summary has no days"),
-            ("call_daily", 0, "is not in the past"),
-            ("call_daily", -5, "is not in the past"),
-            ("call_daily", 44, "in its recent tier"),
+            ("account_1", 80, "account_1 has no days"),
+            ("loans_1", 0, "is not in the past"),
+            ("loans_1", -5, "is not in the past"),
+            ("loans_1", 44, "in its recent tier"),
         ],
     )
     def test_it_is_refused_with_a_sentence(self, db: Refreshed, view: str, days_ago: int, sentence: str) -> None:
@@ -204,15 +201,15 @@ class TestSealing:
 
     def test_a_later_seal_seals_more(self, db: Refreshed) -> None:
         sealed(db)
-        db.call(1, 100)
-        db.call(1, 60)
+        db.lend(1, 100)
+        db.lend(1, 60)
         ask(db, db.horizon)
         db.drain()
 
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         assert sealed_before(db) == str(db.horizon)
-        assert db.overview() == ("materialized_view", 6)  # Not the late call.
+        assert db.read() == ("materialized_view", 6)  # Not the late call.
         assert db.value(CHANGES) == 1
         db.collect()
         assert db.value(CHANGES) == 1
@@ -221,74 +218,74 @@ class TestSealing:
 class TestReads:
     def test_sealed_days_stand_when_their_rows_are_deleted(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
 
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
         db.drain()
-        assert db.overview() == ("materialized_view", 5)
-        assert db.refresh("call_daily", "archive") == "refreshed"
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
+        assert db.refresh("loans_1", "archive") == "refreshed"
+        assert db.read() == ("materialized_view", 5)
 
     def test_a_read_of_the_base_tables_takes_sealed_days_from_the_archive(self, db: Refreshed) -> None:
-        assert db.c.execute(BASE_OVERVIEW).fetchone() == ("database", 5)
+        assert db.read(base=True) == ("database", 5)
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
 
-        assert db.c.execute(BASE_OVERVIEW).fetchone() == ("materialized_view", 5)
+        assert db.read(base=True) == ("materialized_view", 5)
 
     def test_an_every_key_mark_is_one_of_unsealed_days(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
-        db.call(1, 60)
-        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', NULL, '-infinity')")
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
+        db.lend(1, 60)
+        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('loans_1', NULL, '-infinity')")
 
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
         db.drain()
-        assert db.overview() == ("materialized_view", 6)
-        assert db.refresh("call_daily", "archive", "recent") == "refreshed"  # It is rebuilt.
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
+        assert db.refresh("loans_1", "archive", "recent") == "refreshed"  # It is rebuilt.
+        assert db.read() == ("materialized_view", 6)
         assert differences(db) == 0
 
     def test_a_change_without_a_day_is_one_of_unsealed_days(self, db: Refreshed) -> None:
         sealed(db)
         with db.c.transaction():
-            db.c.execute("DELETE FROM calls WHERE user_id = 1 AND local_day < %s", (db.horizon,))
+            db.c.execute("DELETE FROM loan WHERE member_id = 1 AND day < %s", (db.horizon,))
             db.c.execute("DELETE FROM frontview.change_log WHERE xid = pg_current_xact_id()")
-            db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', 1, '-infinity')")
+            db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('loans_1', 1, '-infinity')")
 
-        assert db.overview() == ("materialized_view", 4)
+        assert db.read() == ("materialized_view", 4)
         db.drain()
-        assert db.refresh("call_daily", "archive") == "refreshed"
-        assert db.overview() == ("materialized_view", 4)
+        assert db.refresh("loans_1", "archive") == "refreshed"
+        assert db.read() == ("materialized_view", 4)
         assert differences(db) == 0
 
     def test_an_archive_that_is_not_populated_keeps_them(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
-        db.c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = 'call_daily'")
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
+        db.c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = 'loans_1'")
 
-        assert db.overview() == ("materialized_view", 5)
-        assert db.refresh("call_daily", *CALLS.tiers) == "populated"
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
+        assert db.refresh("loans_1", *LOANS.tiers) == "populated"
+        assert db.read() == ("materialized_view", 5)
 
     def test_a_restored_cluster_keeps_them(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
         db.c.execute("UPDATE frontview.drain SET system_identifier = 1")
 
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
         db.drain()
-        assert db.overview() == ("materialized_view", 5)
-        assert db.refresh("call_daily", *CALLS.tiers) == "refreshed"
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
+        assert db.refresh("loans_1", *LOANS.tiers) == "refreshed"
+        assert db.read() == ("materialized_view", 5)
 
     def test_the_audit_leaves_them_out(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
         db.drain()
         assert differences(db) == 0
 
-        db.c.execute("UPDATE frontview.call_daily_total SET calls = calls + 1")
+        db.c.execute("UPDATE frontview.loans_1_total SET m_loans = m_loans + 1")
 
         assert differences(db) > 0
 
@@ -296,30 +293,30 @@ class TestReads:
 class TestRefreshes:
     def test_a_rebuild_copies_sealed_rows(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day < %s", (seal_day(db),))
+        db.c.execute("DELETE FROM loan WHERE day < %s", (seal_day(db),))
         db.drain()
 
-        assert refresh(db.c, CALLS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
+        assert refresh(db.c, LOANS, ("archive",), db.term.epoch, rebuild=True).outcome == "refreshed"
 
-        assert db.overview() == ("materialized_view", 5)
+        assert db.read() == ("materialized_view", 5)
         assert differences(db) == 0
 
     def test_late_changes_are_never_applied_but_counted(self, db: Refreshed) -> None:
         sealed(db)
-        db.call(1, 100)
-        db.call(2, 100)
-        db.call(1, 60)
+        db.lend(1, 100)
+        db.lend(2, 100)
+        db.lend(1, 60)
         db.drain()
-        assert db.refresh("call_daily", "archive") == "refreshed"
+        assert db.refresh("loans_1", "archive") == "refreshed"
 
         db.collect()
 
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
         assert db.value(CHANGES) == 2
         check_sealed_days(db.c)
         check_sealed_days(db.c)
         assert db.c.execute("SELECT kind, subject, times FROM frontview.alarm").fetchall() == [
-            ("sealed_changed", "call_daily", 1)
+            ("sealed_changed", "loans_1", 1)
         ]
 
     def test_a_late_change_of_a_key_that_the_seal_found_marked_is_counted(
@@ -328,41 +325,41 @@ class TestRefreshes:
         """Without the seal's announcement a drain would leave the mark alone, whose number is too small."""
 
         def after_a_drain(*arguments: Any) -> bool:
-            db.call(1, 100)
+            db.lend(1, 100)
             db.drain()
             return seal_if_due(*arguments)
 
         monkeypatch.setattr(refresh_module, "seal_if_due", after_a_drain)
         sealed(db)
-        assert db.overview() == ("materialized_view", 6)
-        db.call(1, 100)
+        assert db.read() == ("materialized_view", 6)
+        db.lend(1, 100)
         db.drain()
 
         db.collect()
 
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
         assert db.value(CHANGES) == 1
 
     def test_a_truncation_is_counted_and_raises_the_alarm(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("TRUNCATE calls CASCADE")
+        db.c.execute("TRUNCATE loan CASCADE")
         db.drain()
-        for view in ("call_daily", "lead_daily", "account_summary"):
+        for view in ("loans_1", "renewals_1", "account_1"):
             db.refresh(view, *CATALOG.view(view).tiers)
 
         db.collect()
         db.collect()
 
-        assert db.overview() == ("materialized_view", 1)
+        assert db.read() == ("materialized_view", 1)
         assert db.value(CHANGES) == 1
         check_sealed_days(db.c)
         assert db.value("SELECT kind FROM frontview.alarm") == "sealed_changed"
 
     def test_a_change_without_a_day_is_counted(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('calls', 1, '-infinity')")
+        db.c.execute("INSERT INTO frontview.change_log (source, user_id, day) VALUES ('loans_1', 1, '-infinity')")
         db.drain()
-        for view in ("call_daily", "account_summary"):
+        for view in ("loans_1", "account_1"):
             db.refresh(view, *CATALOG.view(view).tiers)
 
         db.collect()
@@ -372,10 +369,10 @@ class TestRefreshes:
     def test_counting_waits_for_no_open_request(self, db: Refreshed) -> None:
         """The leader's drain connection counts: while it waited, no drain would come."""
         sealed(db)
-        db.call(1, 100)
+        db.lend(1, 100)
         db.drain()
         with connect(db.url, "frontview-operator") as operator, operator.transaction():
-            operator.execute("SELECT frontview.request_seal('call_daily', %s)", (db.horizon,))
+            operator.execute("SELECT frontview.request_seal('loans_1', %s)", (db.horizon,))
             db.c.execute("SET lock_timeout = '1s'")
 
             db.collect()
@@ -387,7 +384,7 @@ class TestRefreshes:
         assert db.stale_days() == []
 
     def test_marks_of_before_the_seal_are_not_late(self, db: Refreshed) -> None:
-        db.call(1, 100)
+        db.lend(1, 100)
         sealed(db)
 
         db.collect()
@@ -396,19 +393,19 @@ class TestRefreshes:
 
     def test_late_changes_make_nothing_due(self, db: Refreshed) -> None:
         sealed(db)
-        db.call(1, 100)
+        db.lend(1, 100)
         db.drain()
 
         states = {(it.view, it.tier): it for it in read_tier_states(db.c, Failures(), 0.0)}
-        assert not states["call_daily", "archive"].stale
-        assert states["lead_daily", "archive"].stale is False
+        assert not states["loans_1", "archive"].stale
+        assert states["renewals_1", "archive"].stale is False
 
     def test_the_horizon_stays_after_sealed_days(self, db: Refreshed) -> None:
         sealed(db)
 
-        outcome = db.refresh("call_daily", *CALLS.tiers, horizon=seal_day(db) - timedelta(days=1))
+        outcome = db.refresh("loans_1", *LOANS.tiers, horizon=seal_day(db) - timedelta(days=1))
         assert outcome == "failed: 23514"
-        assert db.refresh("call_daily", *CALLS.tiers, horizon=seal_day(db)) == "moved"
+        assert db.refresh("loans_1", *LOANS.tiers, horizon=seal_day(db)) == "moved"
 
         assert db.state("archive").before_day == seal_day(db)
         db.check_reads()
@@ -417,20 +414,20 @@ class TestRefreshes:
         sealed(db)
 
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="unseal"):
-            db.c.execute(drop_maintained_view("call_daily")[0].encode())
+            db.c.execute(drop_maintained_view("loans_1")[0].encode())
 
 
 class TestUnsealing:
     def test_equal_days_are_unsealed(self, db: Refreshed) -> None:
         sealed(db)
 
-        assert unseal(db.c, "call_daily", None) == 0
+        assert unseal(db.c, "loans_1", None) == 0
 
         assert sealed_before(db) == "-infinity"
-        db.call(1, 100)
+        db.lend(1, 100)
         db.check_reads()
         db.drain()
-        assert db.refresh("call_daily", "archive", "recent") == "refreshed"
+        assert db.refresh("loans_1", "archive", "recent") == "refreshed"
         db.check_reads()
         check_tiers(db)
 
@@ -440,15 +437,15 @@ class TestUnsealing:
     ) -> None:
         """The rows equalled the numbers when they were compared, and are gone now."""
         sealed(db)
-        db.call(1, 60)
-        db.call(1, 100)
-        db.c.execute("DELETE FROM calls WHERE user_id = 1 AND id = (SELECT max(id) FROM calls)")
+        db.lend(1, 60)
+        db.lend(1, 100)
+        db.c.execute("DELETE FROM loan WHERE member_id = 1 AND id = (SELECT max(id) FROM loan)")
         db.drain()  # It marks a key that the deletion marks again.
         compared = sealing_module._compared
 
         def then_delete(*arguments: Any) -> tuple[Any, ...]:
             found = compared(*arguments)
-            db.c.execute("DELETE FROM calls WHERE user_id = 1 AND local_day < %s", (seal_day(db),))
+            db.c.execute("DELETE FROM loan WHERE member_id = 1 AND day < %s", (seal_day(db),))
             if drained:
                 db.drain()
                 db.c.execute("SELECT frontview.prune_change_log(NULL, 1000)")
@@ -461,18 +458,18 @@ class TestUnsealing:
         monkeypatch.setattr(sealing_module, "_compared", then_delete)
 
         with connect(db.url, "frontview-unsealing") as other, pytest.raises(ChangesUnderWay, match="try again"):
-            unseal(other, "call_daily", None)
+            unseal(other, "loans_1", None)
 
         assert sealed_before(db) == str(seal_day(db))
-        assert db.overview() == ("materialized_view", 6)
+        assert db.read() == ("materialized_view", 6)
         assert db.state("archive").attempts % 2 == 0
 
     def test_a_change_that_is_drained_meanwhile_only_repeats_the_comparison(
         self, db: Refreshed, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sealed(db)
-        db.call(1, 100)
-        db.c.execute("DELETE FROM calls WHERE id = (SELECT max(id) FROM calls)")
+        db.lend(1, 100)
+        db.c.execute("DELETE FROM loan WHERE id = (SELECT max(id) FROM loan)")
         compared, compared_at = sealing_module._compared, []
 
         def then_drain(*arguments: Any) -> tuple[Any, ...]:
@@ -482,7 +479,7 @@ class TestUnsealing:
 
         monkeypatch.setattr(sealing_module, "_compared", then_drain)
 
-        assert unseal(db.c, "call_daily", None) == 0
+        assert unseal(db.c, "loans_1", None) == 0
         assert len(compared_at) == 2
 
     def test_a_truncation_after_the_comparison_keeps_them_sealed(
@@ -493,45 +490,45 @@ class TestUnsealing:
 
         def then_truncate(*arguments: Any) -> tuple[Any, ...]:
             found = compared(*arguments)
-            db.c.execute("TRUNCATE calls CASCADE")
+            db.c.execute("TRUNCATE loan CASCADE")
             return found
 
         monkeypatch.setattr(sealing_module, "ATTEMPTS", 1)
         monkeypatch.setattr(sealing_module, "_compared", then_truncate)
 
         with pytest.raises(ChangesUnderWay):
-            unseal(db.c, "call_daily", None)
+            unseal(db.c, "loans_1", None)
 
     def test_days_that_differ_stay_sealed(self, db: Refreshed) -> None:
         sealed(db)
-        db.call(1, 100)
-        db.c.execute("DELETE FROM calls WHERE user_id = 2 AND local_day < %s", (seal_day(db),))
+        db.lend(1, 100)
+        db.c.execute("DELETE FROM loan WHERE member_id = 2 AND day < %s", (seal_day(db),))
 
-        assert unseal(db.c, "call_daily", None) == 2
+        assert unseal(db.c, "loans_1", None) == 2
 
         assert sealed_before(db) == str(seal_day(db))
 
     def test_some_days_can_stay_sealed(self, db: Refreshed) -> None:
         sealed(db)
-        db.c.execute("DELETE FROM calls WHERE local_day = %s", (db.today - timedelta(days=100),))
+        db.c.execute("DELETE FROM loan WHERE day = %s", (db.today - timedelta(days=100),))
         before = db.today - timedelta(days=90)
 
-        assert unseal(db.c, "call_daily", before) == 0
+        assert unseal(db.c, "loans_1", before) == 0
 
         assert sealed_before(db) == str(before)
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="is sealed"):
-            unseal(db.c, "call_daily", before)
+            unseal(db.c, "loans_1", before)
 
 
 class TestErasing:
     def test_a_persons_sealed_rows_and_sums_go(self, db: Refreshed) -> None:
         sealed(db)
 
-        assert erase(db.c, "call_daily", "1", "*:user:1") == 1
+        assert erase(db.c, "loans_1", "1", "*:user:1") == 1
 
-        assert db.overview(1) == ("materialized_view", 4)
-        assert db.overview(2) == ("materialized_view", 5)
+        assert db.read(1) == ("materialized_view", 4)
+        assert db.read(2) == ("materialized_view", 5)
         assert differences(db) == 0
         assert db.value("SELECT pattern FROM frontview.invalidation ORDER BY 1 DESC LIMIT 1") == "*:user:1"
         assert db.value("SELECT row_count FROM frontview.refresh_log WHERE outcome = 'erased'") == 3
-        assert db.value("SELECT count(*) FROM frontview.call_daily_archive") == 3
+        assert db.value("SELECT count(*) FROM frontview.loans_1_archive") == 3

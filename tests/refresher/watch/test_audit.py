@@ -18,14 +18,13 @@ from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user, recent_user
 from refresher.watch.comparison import compare
-from tests.fix_app import fill
 from tests.fix_postgres import Server
-from tests.oracle.reads import compare_every_read
+from tests.neutral.application import fill
+from tests.neutral.catalog import CATALOG, LOANS
+from tests.neutral.reads import ORACLE
 from views_sql.declaration.maintained_view import MaintainedView
-from views_sql.voice.catalog import CATALOG
 from web.cli import main
 
-CALL_DAILY = CATALOG.view("call_daily")
 USERS = 6
 ODD_USER = 918273645
 ALARMS = "SELECT kind, subject, times FROM frontview.alarm ORDER BY kind, subject"
@@ -53,7 +52,7 @@ class Site:
         with self.c.transaction():
             for action in ("DISABLE", "ENABLE ALWAYS"):
                 for event in ("insert", "update", "delete"):
-                    self.c.execute(f"ALTER TABLE calls {action} TRIGGER frontview_capture_calls_{event}")
+                    self.c.execute(f"ALTER TABLE loan {action} TRIGGER frontview_capture_loans_1_{event}")
                 if action == "DISABLE":
                     self.c.execute(query, values)
 
@@ -73,7 +72,7 @@ class Site:
 
     def wrong_reads(self, users: Iterable[int] = (1, 2)) -> list[str]:
         """Return what the tests' own oracle finds, usually for the user that tests tamper with and for a neighbour."""
-        return compare_every_read(self.c, users).differences
+        return ORACLE.compare_every_read(self.c, users).differences
 
     def alarms(self) -> list[tuple[Any, ...]]:
         return self.c.execute(ALARMS).fetchall()
@@ -82,12 +81,11 @@ class Site:
 def _populate(url: str) -> None:
     """Fill a migrated database before anybody leads, and populate its views."""
     with psycopg.connect(url, autocommit=True) as connection:
-        fill(connection, users=USERS)
+        fill(connection, members=USERS)
         connection.execute(
-            "INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE VALUES (%s, 'odd@example.org', 'Odd')",
+            "INSERT INTO member (id, name) OVERRIDING SYSTEM VALUE VALUES (%s, 'Odd')",
             (ODD_USER,),
         )
-        connection.execute("UPDATE users SET timezone = 'UTC'")
         horizon = connection.execute("SELECT CURRENT_DATE - 30").fetchone()
         assert horizon is not None
         Site(connection).compact(horizon[0])
@@ -135,12 +133,12 @@ def test_right_reads_are_compared_with_tiers_and_nothing_is_told(site_of_each: S
 def test_right_reads_stay_right_whatever_is_stale(site: Site) -> None:
     """Undrained, drained, moved, truncated: what the audit compares is never late."""
     writes = (
-        "UPDATE calls SET cost_cents = cost_cents + 1 WHERE user_id = 1",
-        "UPDATE calls SET user_id = 2, agent_id = (SELECT min(id) FROM agents WHERE user_id = 2) WHERE user_id = 3",
-        "DELETE FROM calls WHERE user_id = 2 AND local_day < CURRENT_DATE - 40",
-        "UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 1",
-        "DELETE FROM users WHERE id = 4",
-        "TRUNCATE calls CASCADE",
+        "UPDATE loan SET fee_cents = fee_cents + 1 WHERE member_id = 1",
+        "UPDATE loan SET member_id = 2, branch = NULL WHERE member_id = 3",
+        "DELETE FROM loan WHERE member_id = 2 AND day < CURRENT_DATE - 40",
+        "UPDATE loan SET day = day - 1 WHERE member_id = 1",
+        "DELETE FROM member WHERE id = 4",
+        "TRUNCATE loan CASCADE",
     )
     for write in writes:
         site.c.execute(write)
@@ -152,37 +150,37 @@ def test_right_reads_stay_right_whatever_is_stale(site: Site) -> None:
 
 
 def write_unseen(site: Site) -> None:
-    site.unseen("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1")
+    site.unseen("UPDATE loan SET fee_cents = fee_cents + 7 WHERE member_id = 1")
 
 
 def lose_the_log(site: Site) -> None:
-    site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1")
+    site.c.execute("UPDATE loan SET fee_cents = fee_cents + 7 WHERE member_id = 1")
     site.c.execute("DELETE FROM frontview.change_log")
 
 
 def lose_a_mark(site: Site) -> None:
-    site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1 AND local_day < CURRENT_DATE - 40")
+    site.c.execute("UPDATE loan SET fee_cents = fee_cents + 7 WHERE member_id = 1 AND day < CURRENT_DATE - 40")
     site.drain()
     site.c.execute("DELETE FROM frontview.stale_key")
 
 
 def refresh_a_tier_without_its_sums(site: Site) -> None:
     """The archive alone: its rows stay right beside the stale days, only the total is not their sum any more."""
-    site.c.execute("UPDATE calls SET cost_cents = cost_cents + 7 WHERE user_id = 1 AND local_day < CURRENT_DATE - 40")
+    site.c.execute("UPDATE loan SET fee_cents = fee_cents + 7 WHERE member_id = 1 AND day < CURRENT_DATE - 40")
     site.drain()
     site.c.execute(
-        "UPDATE frontview.call_daily_archive a SET cost_cents = l.cost_cents FROM frontview.call_daily_live l "
-        "WHERE (l.user_id, l.day, l.agent_id) = (a.user_id, a.day, a.agent_id)"
+        "UPDATE frontview.loans_1_archive a SET m_fees = l.m_fees FROM frontview.loans_1_live l "
+        "WHERE (l.user_key, l.day, l.d_branch, l.n_branch) = (a.user_key, a.day, a.d_branch, a.n_branch)"
     )
 
 
 def lose_sums(site: Site) -> None:
-    site.c.execute("DELETE FROM frontview.call_daily_total WHERE user_id = 1")
+    site.c.execute("DELETE FROM frontview.loans_1_total WHERE user_key = 1")
 
 
 def delete_a_user_unseen(site: Site) -> None:
     """A user whom only tiers hold."""
-    site.unseen("DELETE FROM calls WHERE user_id = 1")
+    site.unseen("DELETE FROM loan WHERE member_id = 1")
 
 
 @pytest.mark.parametrize(
@@ -201,42 +199,34 @@ def test_a_wrong_read_is_found_put_right_and_told(site_of_each: Site, tamper: Ca
     tamper(site)
     assert site.wrong_reads(), "else it proves nothing"
 
-    assert ("call_daily", "1") in site.round()
+    assert ("loans_1", "1") in site.round()
 
     assert site.wrong_reads() == [], "undrained: the user's reads are computed"
-    assert ("exactness", "call_daily", 1) in site.alarms()
+    assert ("exactness", "loans_1", 1) in site.alarms()
     site.drain()
     assert site.wrong_reads() == [], "drained: still"
     site.compact()
     assert site.wrong_reads() == [], "healed by the refresh"
     assert site.round() == []
-    checks = site.c.execute("SELECT violations FROM frontview.audit WHERE view = 'call_daily'").fetchone()
+    checks = site.c.execute("SELECT violations FROM frontview.audit WHERE view = 'loans_1'").fetchone()
     assert checks == (1,)
 
 
 def test_a_user_whom_no_tier_holds_is_visited(site: Site) -> None:
     """A user none of whose rows was captured: neither tiers nor marks have that user."""
-    site.c.execute("INSERT INTO agents (user_id, name) VALUES (%s, 'New')", (ODD_USER,))
     site.compact()
-    site.unseen(
-        "INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents WHERE user_id = %s",
-        ODD_USER,
-    )
+    site.unseen("INSERT INTO loan (member_id) VALUES (%s)", ODD_USER)
 
-    assert site.round() == [("call_daily", str(ODD_USER))]
+    assert site.round() == [("loans_1", str(ODD_USER))]
 
 
 def test_nothing_says_whose_read_it_was(site: Site) -> None:
-    test_data = (
-        "INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents WHERE user_id = %s"
-    )
-    site.c.execute("INSERT INTO agents (user_id, name) VALUES (%s, 'New')", (ODD_USER,))
-    site.c.execute(test_data, (ODD_USER,))
+    site.c.execute("INSERT INTO loan (member_id) VALUES (%s)", (ODD_USER,))
     site.compact()
-    site.unseen("UPDATE calls SET cost_cents = 77 WHERE user_id = %s", ODD_USER)
+    site.unseen("UPDATE loan SET fee_cents = 77 WHERE member_id = %s", ODD_USER)
 
     with capture_logs() as logs:
-        assert site.round() == [("call_daily", str(ODD_USER))]
+        assert site.round() == [("loans_1", str(ODD_USER))]
 
     assert {line["event"] for line in logs} == {"exactness_violated", "alarm_raised"}
     assert str(ODD_USER) not in str(logs)
@@ -244,18 +234,18 @@ def test_nothing_says_whose_read_it_was(site: Site) -> None:
 
 
 def test_with_the_third_user_every_key_is_marked(site: Site) -> None:
-    site.unseen("UPDATE calls SET cost_cents = cost_cents + 7")
+    site.unseen("UPDATE loan SET fee_cents = fee_cents + 7")
 
     found = site.round()
 
-    assert found == [("call_daily", "1"), ("call_daily", "2"), ("call_daily", "3")]
+    assert found == [("loans_1", "1"), ("loans_1", "2"), ("loans_1", "3")]
     assert site.wrong_reads(range(1, USERS + 1)) == []
 
 
 def test_turns_go_round_all_users_and_between_them_to_those_changed_lately(site: Site) -> None:
-    site.c.execute("UPDATE calls SET cost_cents = 1 WHERE user_id = 5")
+    site.c.execute("UPDATE loan SET fee_cents = 1 WHERE member_id = 5")
     site.compact()
-    audit = Audit((CALL_DAILY,))
+    audit = Audit((LOANS,))
 
     visits = [audit.visit_next(site.c) for _ in range(4 * USERS)]
 
@@ -265,12 +255,12 @@ def test_turns_go_round_all_users_and_between_them_to_those_changed_lately(site:
 
 
 def test_a_round_goes_on_where_the_last_leader_was(site: Site) -> None:
-    first = Audit((CALL_DAILY,))
+    first = Audit((LOANS,))
     for _ in range(5):
         first.visit_next(site.c)
     first.save(site.c)
 
-    visit = Audit((CALL_DAILY,)).visit_next(site.c)
+    visit = Audit((LOANS,)).visit_next(site.c)
 
     assert visit is not None
     assert visit.user == "6", "nobody changed lately, so every turn was the round's"
@@ -278,43 +268,43 @@ def test_a_round_goes_on_where_the_last_leader_was(site: Site) -> None:
 
 
 def test_users_are_found_once_each_in_order(site: Site) -> None:
-    found, user = [], next_user(site.c, CATALOG.view("account_summary"), None)
+    found, user = [], next_user(site.c, CATALOG.view("account_1"), None)
     while user is not None:
         found.append(user)
-        user = next_user(site.c, CATALOG.view("account_summary"), user)
+        user = next_user(site.c, CATALOG.view("account_1"), user)
     assert found == [*(str(n) for n in range(1, USERS + 1)), str(ODD_USER)]
-    assert count_users(site.c, CATALOG.view("account_summary")) == len(found)
+    assert count_users(site.c, CATALOG.view("account_1")) == len(found)
 
 
 def test_a_database_without_users_is_audited_in_no_time(connection: Connection) -> None:
     audit = Audit(CATALOG.views)
     assert audit.visit_next(connection) is None
-    assert recent_user(connection, CALL_DAILY) is None
+    assert recent_user(connection, LOANS) is None
 
 
 def test_a_read_from_base_tables_alone_does_not_count(connection: Connection) -> None:
-    fill(connection, users=1)
-    compared = compare(connection, CALL_DAILY, "1")
+    fill(connection, members=1)
+    compared = compare(connection, LOANS, "1")
     assert compared is not None
     assert (compared.differences, compared.from_tiers) == (0, False)
 
 
 def test_a_view_that_the_database_has_in_another_version_is_left_alone(site: Site) -> None:
-    newer = MaintainedView("call_daily", 2, ("calls",), ("user_id", "day"), ("nothing",))
+    newer = MaintainedView("loans_1", 2, ("loans_1",), ("user_key", "day"), ("nothing",))
     assert Audit((newer,)).visit_next(site.c) is None
 
 
 def test_an_audit_that_cannot_compare_is_told_until_it_can(site: Site) -> None:
-    audit = Audit((CALL_DAILY,))
-    site.c.execute("ALTER FUNCTION frontview.call_daily_merged RENAME TO gone")
+    audit = Audit((LOANS,))
+    site.c.execute("ALTER FUNCTION frontview.loans_1_merged RENAME TO gone")
     for _ in range(3):
         visit = audit.visit_next(site.c)
         assert visit is not None
         assert visit.compared is None
-    assert site.alarms() == [("audit_failing", "call_daily", 1)]
+    assert site.alarms() == [("audit_failing", "loans_1", 1)]
 
-    site.c.execute("ALTER FUNCTION frontview.gone RENAME TO call_daily_merged")
-    Audit((CALL_DAILY,)).visit_next(site.c)
+    site.c.execute("ALTER FUNCTION frontview.gone RENAME TO loans_1_merged")
+    Audit((LOANS,)).visit_next(site.c)
     assert site.alarms() == [], "whoever raised it"
 
 
@@ -335,7 +325,7 @@ class TestCommand:
     def test_no_difference_is_exit_code_0(self, site: Site) -> None:
         code, shown = self.audit("--all")
         assert code == 0, shown
-        assert f"call_daily: {USERS} compared, no difference" in shown
+        assert f"loans_1: {USERS} compared, no difference" in shown
         assert self.audit()[0] == 0
 
     def test_a_difference_is_named_with_its_users_and_is_exit_code_1(self, site: Site) -> None:
@@ -344,7 +334,7 @@ class TestCommand:
         code, shown = self.audit("--all")
 
         assert code == 1
-        assert f"call_daily: {USERS} compared, 1 user with differences: 1" in shown
+        assert f"loans_1: {USERS} compared, 1 user with differences: 1" in shown
         assert site.wrong_reads() == []
         assert self.audit("--all")[0] == 0
 
@@ -372,9 +362,9 @@ class TestCommand:
         assert code == 1
         assert found["violations"] == 1
         assert {view["view"] for view in found["views"]} == {view.name for view in CATALOG.views}
-        wrong = next(view for view in found["views"] if view["view"] == "call_daily")
+        wrong = next(view for view in found["views"] if view["view"] == "loans_1")
         assert wrong == {
-            "view": "call_daily",
+            "view": "loans_1",
             "visited": USERS,
             "compared": USERS,
             "failed": 0,
@@ -383,10 +373,10 @@ class TestCommand:
         }
 
     def test_a_view_that_cannot_be_audited_is_no_success(self, connection: Connection) -> None:
-        connection.execute("UPDATE frontview.view_state SET version = 2 WHERE view = 'lead_daily'")
+        connection.execute("UPDATE frontview.view_state SET version = 2 WHERE view = 'renewals_1'")
         result = CliRunner().invoke(main, ["audit"])
         assert result.exit_code == 1
-        assert "lead_daily" in result.stderr
+        assert "renewals_1" in result.stderr
 
     def test_a_database_without_schema_is_one_line(self, monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", empty_url)

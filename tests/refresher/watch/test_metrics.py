@@ -12,7 +12,8 @@ from refresher.refreshing.refresh_log import RefreshResult
 from refresher.watch.leader_gauges import LeaderGauges
 from refresher.watch.metrics import Metrics
 from refresher.watch.sample import take_sample
-from tests.fix_app import System, fill, free_port
+from tests.fix_app import System, free_port
+from tests.neutral.application import fill
 from tests.scraping import Scraped, parse
 from tests.waiting import until
 
@@ -29,7 +30,11 @@ def told_at(port: str) -> Scraped:
 @pytest.fixture
 def led(system: System) -> System:
     """A refresher that leads and tells, with JSON lines."""
-    system.environment |= {"FRONTVIEW_REFRESHER_METRICS_PORT": str(free_port()), "FRONTVIEW_LOG_FORMAT": "json"}
+    system.environment |= {
+        "FRONTVIEW_REFRESHER_METRICS_PORT": str(free_port()),
+        "FRONTVIEW_LOG_FORMAT": "json",
+        "FRONTVIEW_REFRESH_DUTY": "1",  # Tests wait for refreshes, on a machine that may be busy.
+    }
     system.start_refresher()
     system.wait_for_views()
     return system
@@ -40,17 +45,15 @@ def told(system: System) -> Scraped:
 
 
 def test_drains_and_refreshes_are_counted(led: System) -> None:
-    until(
-        lambda: told(led).value("frontview_refreshes_total", view="call_daily", tier="recent", outcome="populated"), "1"
-    )
+    until(lambda: told(led).value("frontview_refreshes_total", view="loans_1", tier="recent", outcome="populated"), "1")
     before = told(led)
-    led.add_call(1)
+    led.add(1)
     until(lambda: led.value("SELECT count(*) FROM frontview.stale_key") == 0, "refreshed views")
-    outcome = {"view": "call_daily", "tier": "recent", "outcome": "refreshed"}
+    outcome = {"view": "loans_1", "tier": "recent", "outcome": "refreshed"}
     after = until(lambda: now if (now := told(led)).value("frontview_refreshes_total", **outcome) else None, "refresh")
     assert after.value("frontview_drained_keys_total") > before.value("frontview_drained_keys_total")
     assert after.value("frontview_drain_seconds_count") > after.value("frontview_drains_total") > 0
-    assert after.value("frontview_refresh_seconds_count", view="call_daily") >= 2
+    assert after.value("frontview_refresh_seconds_count", view="loans_1") >= 2
     assert after.fallen_since(before) == {}
     assert after.value("frontview_leader_epoch") == led.value("SELECT max(epoch) FROM frontview.drain")
 
@@ -89,10 +92,10 @@ def parse_names(gauges: LeaderGauges) -> list[str]:
 
 
 def test_a_sample_counts_what_is_undrained_and_stale(connection: psycopg.Connection[Any]) -> None:
-    fill(connection, users=2)
+    fill(connection, members=2)
     connection.execute("SELECT frontview.drain_changes(1, 1)")
     first = take_sample(connection)
-    connection.execute("UPDATE calls SET cost_cents = cost_cents + 1 WHERE user_id = 1")
+    connection.execute("UPDATE loan SET fee_cents = fee_cents + 1 WHERE member_id = 1")
     second = take_sample(connection)
     connection.execute("SELECT frontview.drain_changes(1, 1)")
     third = take_sample(connection)
@@ -100,7 +103,7 @@ def test_a_sample_counts_what_is_undrained_and_stale(connection: psycopg.Connect
     assert second.undrained_rows > 0
     assert third.undrained_rows == 0
     assert third.drain_id > second.drain_id
-    assert third.stale_keys["call_daily"] > 0
+    assert third.stale_keys["loans_1"] > 0
     assert not any(populated for populated, _ in third.tiers.values())
 
 
@@ -115,9 +118,9 @@ def test_the_sqlstate_of_a_failed_refresh_is_no_label() -> None:
 
 
 def test_every_line_names_its_process_and_none_a_user(led: System) -> None:
-    led.sql.execute("UPDATE users SET email = 'somebody-' || id || '@example.org', name = 'Secret Name ' || id")
-    led.sql.execute("ALTER TABLE calls DISABLE TRIGGER frontview_capture_calls_update")
-    led.sql.execute("UPDATE calls SET cost_cents = cost_cents + 424242 WHERE user_id = 3")
+    led.sql.execute("UPDATE member SET name = 'Secret Name ' || id || ' of example.org'")
+    led.sql.execute("ALTER TABLE loan DISABLE TRIGGER frontview_capture_loans_1_update")
+    led.sql.execute("UPDATE loan SET fee_cents = fee_cents + 424242 WHERE member_id = 3")
     led.end("refresher")
     led.environment["FRONTVIEW_COVERAGE_SECONDS"] = "1"
     led.start_refresher()

@@ -34,7 +34,10 @@ BOGUS = token("RS256", kid="bogus", key=STRANGER)
 
 def ask(client: FlaskClient, *tokens: str) -> list[int]:
     """Return the status that each token is answered with."""
-    return [client.get("/api/v1/agents", headers={"Authorization": f"Bearer {token}"}).status_code for token in tokens]
+    return [
+        client.get("/api/v1/view/renewals", headers={"Authorization": f"Bearer {token}"}).status_code
+        for token in tokens
+    ]
 
 
 def another(number: int = 2) -> str:
@@ -161,7 +164,7 @@ def test_the_set_is_fetched_again_without_any_request(monkeypatch, server, statu
 @pytest.mark.parametrize(("status", "body"), [(500, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')])
 def test_an_issuer_that_is_down_is_a_503_and_not_a_401(client, server, status, body):
     server.status, server.body = status, body
-    response = client.get("/api/v1/agents", headers={"Authorization": f"Bearer {token('RS256')}"})
+    response = client.get("/api/v1/view/renewals", headers={"Authorization": f"Bearer {token('RS256')}"})
     assert response.status_code == 503
     assert response.headers["Retry-After"] == str(RETRY_KEYS_SECONDS)
     assert response.json["type"] == "urn:frontview:problem:keys-unavailable"
@@ -302,7 +305,7 @@ def test_a_server_whose_keys_cannot_be_fetched_starts_and_says_why(server):
     from web.context import context_of
     from web.wsgi import started_app
     app = started_app()
-    response = app.test_client().get("/api/v1/agents", headers={"Authorization": "Bearer " + input()})
+    response = app.test_client().get("/api/v1/view/renewals", headers={"Authorization": "Bearer " + input()})
     print(response.status_code, context_of(app).verifier.key_statistics().fetch_failed > 0)
     """
     environment = os.environ | {

@@ -36,7 +36,7 @@ def refused(token: str, **settings: object) -> str:
     """Return the description in the challenge of the 401 that ``token`` is answered with."""
     worker = FakeWorker()
     client = make_app(worker, **settings).test_client()
-    response = client.get("/api/v1/agents", headers={"Authorization": f"Bearer {token}"})
+    response = client.get("/api/v1/view/renewals", headers={"Authorization": f"Bearer {token}"})
     assert response.status_code == 401
     assert response.content_type == "application/problem+json"
     challenge = response.headers["WWW-Authenticate"]
@@ -74,7 +74,7 @@ def test_an_issued_token_is_believed():
 
 
 def test_no_token_is_a_401_that_says_how_to_come_back():
-    response = make_app(FakeWorker()).test_client().get("/api/v1/agents?from=bad")
+    response = make_app(FakeWorker()).test_client().get("/api/v1/view/renewals?from=bad")
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="frontview"'
     assert response.json["type"] == "urn:frontview:problem:no-token"
@@ -86,7 +86,7 @@ def test_no_token_is_a_401_that_says_how_to_come_back():
 )
 def test_a_header_without_a_bearer_token_is_a_401(header):
     encoded = header.encode().decode("latin-1")
-    response = make_app(FakeWorker()).test_client().get("/api/v1/agents", headers={"Authorization": encoded})
+    response = make_app(FakeWorker()).test_client().get("/api/v1/view/renewals", headers={"Authorization": encoded})
     assert response.status_code == 401
     assert "invalid_token" in response.headers["WWW-Authenticate"]
 
@@ -94,7 +94,7 @@ def test_a_header_without_a_bearer_token_is_a_401(header):
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_the_scheme_is_case_insensitive(scheme):
     headers = {"Authorization": bearer()["Authorization"].replace("Bearer", scheme)}
-    assert make_app(FakeWorker()).test_client().get("/api/v1/agents", headers=headers).status_code == 200
+    assert make_app(FakeWorker()).test_client().get("/api/v1/view/renewals", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_audience_and_issuer_are_required_when_configured():
     assert "issuer" in refused(signed(GOOD | {"aud": "frontview", "iss": "x"}), **settings)
     token = issue_token(SECRET, 7, audience="frontview", issuer="https://issuer.example")
     client = make_app(FakeWorker(), **settings).test_client()
-    assert client.get("/api/v1/agents", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert client.get("/api/v1/view/renewals", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_whose_data_a_caller_gets():

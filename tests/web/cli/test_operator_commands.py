@@ -58,7 +58,7 @@ def one_line(text: str) -> str:
     [
         (["--pattern", "dashboard:user:7:*"], "dashboard:user:7:*"),
         (["--user", "7"], "*:user:7"),
-        (["--region", "agent"], "agent:*"),
+        (["--region", "desk"], "desk:*"),
         (["--everything"], "*"),
     ],
 )
@@ -90,7 +90,7 @@ def test_without_a_leader_an_invalidation_waits(connection: psycopg.Connection) 
         (["--pattern", ""], "expected 1 to 3200 printable ASCII characters"),
         (["--pattern", "x" * 3201], "expected 1 to 3200 printable ASCII characters"),
         (["--user", "x"], "a user id is a positive whole number"),
-        (["--region", "nowhere"], "no region 'nowhere'; there are agent, dashboard, performance"),
+        (["--region", "nowhere"], "no region 'nowhere'; there are default, desk, shelf"),
     ],
 )
 def test_what_cannot_be_invalidated_is_a_usage_error(
@@ -103,24 +103,24 @@ def test_what_cannot_be_invalidated_is_a_usage_error(
 
 
 def test_a_refresh_is_asked_for_once(connection: psycopg.Connection) -> None:
-    first, second = run("refresh", "call_daily"), run("refresh", "call_daily")
+    first, second = run("refresh", "loans_1"), run("refresh", "loans_1")
     alone = "; no refresher leads, so it waits for one\n"
-    assert first.stdout == f"Task 1, refresh of call_daily: waiting{alone}"
-    assert second.stdout == f"Task 1, refresh of call_daily: waiting, requested earlier{alone}"
+    assert first.stdout == f"Task 1, refresh of loans_1: waiting{alone}"
+    assert second.stdout == f"Task 1, refresh of loans_1: waiting, requested earlier{alone}"
     assert (first.exit_code, second.exit_code) == (0, 0)
-    told = json.loads(run("refresh", "lead_daily", "--json").stdout)
-    assert (told["argument"], told["state"], told["already_waiting"]) == ({"view": "lead_daily"}, "waiting", False)
+    told = json.loads(run("refresh", "renewals_1", "--json").stdout)
+    assert (told["argument"], told["state"], told["already_waiting"]) == ({"view": "renewals_1"}, "waiting", False)
 
 
 def test_a_refresh_of_an_unknown_view_is_a_usage_error(connection: psycopg.Connection) -> None:
     result = run("refresh", "nothing")
     assert result.exit_code == 2
-    assert "no view 'nothing'; there are account_summary, " in result.stderr
+    assert "no view 'nothing'; there are account_1, " in result.stderr
     assert connection.execute("SELECT FROM frontview.operator_task").fetchall() == []
 
 
 def test_waiting_for_a_refresh_without_a_leader_ends_with_an_error() -> None:
-    result = run("refresh", "call_daily", "--wait")
+    result = run("refresh", "loans_1", "--wait")
     assert result.exit_code == 1
     assert one_line(result.stderr) == "Error: No refresher leads; task 1 waits for one.\n"
 
@@ -136,10 +136,10 @@ def test_waiting_for_a_refresh_tells_how_it_ended(connection: psycopg.Connection
 
     leader = threading.Thread(target=do_it)
     leader.start()
-    result = run("refresh", "call_daily", "--wait")
+    result = run("refresh", "loans_1", "--wait")
     leader.join()
     assert result.exit_code == code
-    assert result.stdout == f"Task 1, refresh of call_daily: {outcome}\n"
+    assert result.stdout == f"Task 1, refresh of loans_1: {outcome}\n"
 
 
 def test_stats_of_a_fresh_database() -> None:
@@ -153,10 +153,10 @@ def test_stats_of_a_fresh_database() -> None:
 
 def test_stats_tell_what_was_asked(connection: psycopg.Connection) -> None:
     run("invalidate", "--user", "7")
-    run("refresh", "call_daily")
+    run("refresh", "loans_1")
     connection.execute(
         "INSERT INTO frontview.warm_plan (user_id, dashboard, wanted_from, wanted_until, priority, reason) "
-        "VALUES (7, 'overview', now(), now() + interval '1 hour', 1, 'predicted')"
+        "VALUES (7, 'view.loans', now(), now() + interval '1 hour', 1, 'predicted')"
     )
     told = json.loads(run("stats", "--json").stdout)
     assert [row["pattern"] for row in told["invalidations"]["by_hand"]] == ["*:user:7"]
@@ -167,7 +167,7 @@ def test_stats_tell_what_was_asked(connection: psycopg.Connection) -> None:
         assert words in shown
 
 
-@pytest.mark.parametrize("command", [["invalidate", "--everything"], ["refresh", "call_daily"], ["stats"]])
+@pytest.mark.parametrize("command", [["invalidate", "--everything"], ["refresh", "loans_1"], ["stats"]])
 def test_a_database_without_schema_is_one_line(
     monkeypatch: pytest.MonkeyPatch, empty_url: str, command: list[str]
 ) -> None:

@@ -14,7 +14,7 @@ from refresher.refreshing import sealing as refresher_sealing
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.steps import gates
 from tests.fix_postgres import Server
-from tests.refresher.refreshing.refreshed import CALLS, Refreshed, fail, populate
+from tests.refresher.refreshing.refreshed import LOANS, Refreshed, fail, populate
 from web.cli import main
 from web.cli import sealing as sealing_module
 
@@ -32,14 +32,14 @@ def db(monkeypatch: pytest.MonkeyPatch, embedded_server: Server) -> Iterator[Ref
 
 @pytest.fixture
 def refreshing(db: Refreshed) -> Iterator[None]:
-    """The leader drains, and refreshes the calls' archive."""
+    """The leader drains, and refreshes the loans' archive."""
     stopping = threading.Event()
 
     def work() -> None:
         with connect(db.url, "frontview-refresher") as connection:
             while not stopping.wait(0.02):
                 drain_once(db.c, db.term)
-                refresh(connection, CALLS, ("archive",), db.term.epoch)
+                refresh(connection, LOANS, ("archive",), db.term.epoch)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -48,7 +48,7 @@ def refreshing(db: Refreshed) -> Iterator[None]:
     thread.join()
 
 
-LEADS = {"cascades_to": ["lead_analytics"], "cascading_views": ["lead_daily"]}
+RENEWALS = {"cascades_to": ["renewal"], "cascading_views": ["renewals_1", "renewals_1_books_values"]}
 
 
 def day(db: Refreshed, days_ago: int) -> str:
@@ -61,22 +61,22 @@ def run(*arguments: str) -> Result:
 
 @pytest.mark.usefixtures("refreshing")
 def test_a_seal_says_when_it_holds_and_which_rows_may_go(db: Refreshed) -> None:
-    result = run("seal", "call_daily", "--before", day(db, 80))
+    result = run("seal", "loans_1", "--before", day(db, 80))
 
     assert result.exit_code == 0, result.output
     assert result.stdout == (
-        f"call_daily: the days before {day(db, 80)} are sealed.\n"
-        f"Keep the rows of calls with local_day < {day(db, 80)}: deleting them also deletes or changes rows of "
-        "lead_analytics, which lead_daily counts by days of their own. Only those may go that rows of no unsealed day "
-        "there refer to.\n"
+        f"loans_1: the days before {day(db, 80)} are sealed.\n"
+        f"Keep the rows of loan with day < {day(db, 80)}: deleting them also deletes or changes rows of "
+        "renewal, which renewals_1, renewals_1_books_values counts by days of their own. Only those may go that rows "
+        "of no unsealed day there refer to.\n"
     )
 
 
 def test_without_waiting_it_is_only_requested(db: Refreshed) -> None:
-    told = json.loads(run("seal", "call_daily", "--before", day(db, 80), "--no-wait", "--json").stdout)
+    told = json.loads(run("seal", "loans_1", "--before", day(db, 80), "--no-wait", "--json").stdout)
 
     assert (told["sealed"], told["sealed_before"], told["sealing_before"]) == (False, None, day(db, 80))
-    assert told["tables"] == [{"name": "calls", "day_column": "local_day", "unsealed_views": ["call_daily"]} | LEADS]
+    assert told["tables"] == [{"name": "loan", "day_column": "day", "unsealed_views": ["loans_1"]} | RENEWALS]
 
 
 def test_a_request_that_was_replaced_is_waited_for_no_longer(db: Refreshed) -> None:
@@ -86,7 +86,7 @@ def test_a_request_that_was_replaced_is_waited_for_no_longer(db: Refreshed) -> N
         "CREATE TRIGGER replace BEFORE INSERT ON frontview.seal FOR EACH ROW EXECUTE FUNCTION replace()"
     )
 
-    result = run("seal", "call_daily", "--before", day(db, 80))
+    result = run("seal", "loans_1", "--before", day(db, 80))
 
     assert (result.exit_code, result.stderr) == (
         1,
@@ -98,22 +98,22 @@ def test_a_request_that_was_replaced_is_waited_for_no_longer(db: Refreshed) -> N
 def test_failures_of_the_refresh_are_told(monkeypatch: pytest.MonkeyPatch, db: Refreshed) -> None:
     fail(db)
     for _ in range(2):
-        assert refresh(db.c, CALLS, ("archive",), db.term.epoch).outcome == "failed: FVX01"
+        assert refresh(db.c, LOANS, ("archive",), db.term.epoch).outcome == "failed: FVX01"
     monkeypatch.setattr(sealing_module, "LINE_SECONDS", 0.0)
     monkeypatch.setattr(sealing_module, "has_leader", lambda _: False)
 
-    result = run("seal", "call_daily", "--before", day(db, 80))
+    result = run("seal", "loans_1", "--before", day(db, 80))
 
     line = "Waiting for the refresher; 2 refreshes of the archive failed in a row: see its log."
     assert line in result.stderr.splitlines()
 
 
 def test_the_status_shows_a_request(db: Refreshed) -> None:
-    run("seal", "call_daily", "--before", day(db, 80), "--no-wait")
+    run("seal", "loans_1", "--before", day(db, 80), "--no-wait")
 
     tiers = json.loads(run("status", "--json").stdout)["views"]
 
-    (asked,) = (it["sealing_before"] for it in tiers if (it["view"], it["tier"]) == ("call_daily", "archive"))
+    (asked,) = (it["sealing_before"] for it in tiers if (it["view"], it["tier"]) == ("loans_1", "archive"))
     assert asked == day(db, 80)
     assert "are to be sealed" in run("status").stdout
 
@@ -131,9 +131,9 @@ def test_without_a_terminal_erasing_has_to_be_confirmed(db: Refreshed) -> None:
     ("view", "days_ago", "sentence"),
     [
         ("nothing", 80, "There is no view 'nothing'."),
-        ("account_summary", 80, "account_summary has no days, so there is nothing to seal."),
-        ("call_daily", -1, "only past days can be sealed."),
-        ("call_daily", 10, "in its recent tier"),
+        ("account_1", 80, "account_1 has no days, so there is nothing to seal."),
+        ("loans_1", -1, "only past days can be sealed."),
+        ("loans_1", 10, "in its recent tier"),
     ],
 )
 def test_what_cannot_be_sealed_is_one_sentence(db: Refreshed, view: str, days_ago: int, sentence: str) -> None:
@@ -145,70 +145,70 @@ def test_what_cannot_be_sealed_is_one_sentence(db: Refreshed, view: str, days_ag
 
 
 def test_a_day_that_is_none_is_a_usage_error(db: Refreshed) -> None:
-    assert run("seal", "call_daily", "--before", "last year").exit_code == 2
+    assert run("seal", "loans_1", "--before", "last year").exit_code == 2
 
 
 @pytest.mark.usefixtures("refreshing")
 class TestSealed:
     def test_equal_days_are_unsealed(self, db: Refreshed) -> None:
-        run("seal", "call_daily", "--before", day(db, 80))
+        run("seal", "loans_1", "--before", day(db, 80))
 
-        result = run("unseal", "call_daily")
+        result = run("unseal", "loans_1")
 
         assert (result.exit_code, result.stdout) == (
             0,
-            "call_daily: the days from the first one on are no longer sealed.\n",
+            "loans_1: the days from the first one on are no longer sealed.\n",
         )
-        assert run("unseal", "call_daily").stderr == "Error: No day of call_daily is sealed.\n"
+        assert run("unseal", "loans_1").stderr == "Error: No day of loans_1 is sealed.\n"
 
     def test_days_that_differ_stay_sealed(self, db: Refreshed) -> None:
-        run("seal", "call_daily", "--before", day(db, 80))
+        run("seal", "loans_1", "--before", day(db, 80))
         with connect(db.url, "frontview-test") as connection:
-            connection.execute("DELETE FROM calls WHERE local_day < CURRENT_DATE - 80")
+            connection.execute("DELETE FROM loan WHERE day < CURRENT_DATE - 80")
 
-        result = run("unseal", "call_daily", "--json")
+        result = run("unseal", "loans_1", "--json")
 
         assert result.exit_code == 1
-        assert json.loads(result.stdout) == {"view": "call_daily", "unsealed": False, "differing_keys": 2}
+        assert json.loads(result.stdout) == {"view": "loans_1", "unsealed": False, "differing_keys": 2}
 
     def test_what_is_sealed_already_is_a_success(self, db: Refreshed) -> None:
-        first = run("seal", "call_daily", "--before", day(db, 80))
+        first = run("seal", "loans_1", "--before", day(db, 80))
 
-        assert run("seal", "call_daily", "--before", day(db, 80)).stdout == first.stdout
-        assert run("seal", "call_daily", "--before", day(db, 90)).exit_code == 0
+        assert run("seal", "loans_1", "--before", day(db, 80)).stdout == first.stdout
+        assert run("seal", "loans_1", "--before", day(db, 90)).exit_code == 0
         assert db.value("SELECT sealing_before FROM frontview.seal") is None
 
     def test_what_was_erased_is_told_where_a_later_archive_is_busy(
         self, monkeypatch: pytest.MonkeyPatch, db: Refreshed
     ) -> None:
-        run("seal", "call_daily", "--before", day(db, 80))
+        run("seal", "loans_1", "--before", day(db, 80))
         db.c.execute(
             "UPDATE frontview.view_state SET first_day = CURRENT_DATE - 80 "
-            "WHERE view = 'lead_daily' AND tier IN ('archive', 'total')"
+            "WHERE view = 'renewals_1' AND tier IN ('archive', 'total')"
         )
         monkeypatch.setattr(refresher_sealing, "GATE_CHECK_SECONDS", 0.01)
         monkeypatch.setattr(refresher_sealing, "GATE_WAIT_SECONDS", 1.0)
-        with connect(db.url, "frontview-test") as other, gates(other, "lead_daily", ("archive",)):
+        with connect(db.url, "frontview-test") as other, gates(other, "renewals_1", ("archive",)):
             result = run("erase", "1", "--yes")
 
         assert result.exit_code == 1
-        assert result.stdout.startswith("call_daily: 1 sealed rows removed.\nlead_daily: nothing removed, other work")
+        assert result.stdout.startswith("loans_1: 1 sealed rows removed.\nrenewals_1: nothing removed, other work")
 
     def test_a_person_is_erased(self, db: Refreshed) -> None:
-        run("seal", "call_daily", "--before", day(db, 80))
+        run("seal", "loans_1", "--before", day(db, 80))
 
         told = json.loads(run("erase", "1", "--yes", "--json").stdout)
 
-        assert told["erased"] == {"call_daily": 1}
-        assert "public.calls" in told["tables_with_rows"]
+        assert told["erased"] == {"loans_1": 1}
+        assert "public.loan" in told["tables_with_rows"]
         assert run("erase", "1", "--yes").stdout.startswith(
-            "call_daily: 0 sealed rows removed.\nRows of the user are still in "
+            "loans_1: 0 sealed rows removed.\nRows of the user are still in "
         )
 
 
 def test_without_a_leader_a_seal_says_so(monkeypatch: pytest.MonkeyPatch, db: Refreshed) -> None:
     db.c.execute("SELECT pg_advisory_unlock_all()")
 
-    result = run("seal", "call_daily", "--before", day(db, 80))
+    result = run("seal", "loans_1", "--before", day(db, 80))
 
     assert (result.exit_code, result.stderr) == (1, "Error: No refresher leads; the days are sealed once one does.\n")

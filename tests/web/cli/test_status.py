@@ -28,9 +28,8 @@ def leading(url: str) -> Iterator[psycopg.Connection]:
 
 
 def add_user(connection: psycopg.Connection) -> None:
-    connection.execute("INSERT INTO users (email, name) VALUES ('a@b.c', 'A')")
-    connection.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Ava')")
-    connection.execute("INSERT INTO calls (user_id, agent_id, status) VALUES (1, 1, 'busy')")
+    connection.execute("INSERT INTO member (name) VALUES ('A')")
+    connection.execute("INSERT INTO loan (member_id) VALUES (1)")
 
 
 def test_a_fresh_database_has_no_leader_and_nothing_populated(connection: psycopg.Connection) -> None:
@@ -63,10 +62,10 @@ def test_undrained_rows_become_stale_keys_of_the_tiers_that_hold_them(
         state = system_state(connection)
         assert state.watermark.undrained_rows == 0
         stale = {(row.view, row.tier): row.stale_keys for row in state.views}
-        assert stale["call_daily", "recent"] == 1
-        assert stale["call_daily", "archive"] == 0
-        assert stale["lead_daily", "recent"] == 0
-        assert stale["account_summary", "whole"] == 2
+        assert stale["loans_1", "recent"] == 1
+        assert stale["loans_1", "archive"] == 0
+        assert stale["renewals_1", "recent"] == 0
+        assert stale["account_1", "whole"] == 1
 
 
 def test_json_holds_everything(database_url: str) -> None:
@@ -79,32 +78,32 @@ def test_json_holds_everything(database_url: str) -> None:
 
 def test_alarms_are_the_first_lines(connection: psycopg.Connection) -> None:
     connection.execute(
-        "INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('uncaptured', 'public.calls', 'calls: no [b]')"
+        "INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('uncaptured', 'public.loan', 'loans_1: no [b]')"
     )
     lines = CliRunner().invoke(main, ["status"]).stdout.splitlines()
-    assert lines[0].startswith("ALARM uncaptured: public.calls: calls: no [b] (since ")
+    assert lines[0].startswith("ALARM uncaptured: public.loan: loans_1: no [b] (since ")
     assert lines[1].startswith("Leader: ")
 
     (alarm,) = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)["alarms"]
-    assert (alarm["kind"], alarm["subject"], alarm["times"]) == ("uncaptured", "public.calls", 1)
+    assert (alarm["kind"], alarm["subject"], alarm["times"]) == ("uncaptured", "public.loan", 1)
 
 
 def test_the_audits_totals(connection: psycopg.Connection) -> None:
-    connection.execute("INSERT INTO frontview.audit (view, checks, violations) VALUES ('call_daily', 4321, 7)")
+    connection.execute("INSERT INTO frontview.audit (view, checks, violations) VALUES ('loans_1', 4321, 7)")
     (total,) = system_state(connection).audit
-    assert (total.view, total.checks, total.violations) == ("call_daily", 4321, 7)
+    assert (total.view, total.checks, total.violations) == ("loans_1", 4321, 7)
     assert "4,321" in CliRunner().invoke(main, ["status"]).stdout
 
 
 def test_people_get_tables(connection: psycopg.Connection, database_url: str) -> None:
     connection.execute(
         "INSERT INTO frontview.refresh_log (view, tier, started_at, duration_ms, row_count, outcome) "
-        "VALUES ('call_daily', 'recent', now(), 1234, 56789, 'refreshed')"
+        "VALUES ('loans_1', 'recent', now(), 1234, 56789, 'refreshed')"
     )
     with leading(database_url):
         result = CliRunner().invoke(main, ["status"])
     assert result.exit_code == 0
-    for words in ("Leader: frontview-refresher-drain", "Watermark: 1-", "call_daily v1", "1.23 s", "56,789"):
+    for words in ("Leader: frontview-refresher-drain", "Watermark: 1-", "loans_1 v1", "1.23 s", "56,789"):
         assert words in result.stdout
 
 

@@ -94,7 +94,7 @@ def test_an_unknown_user_is_named_and_nothing_else_is_told(site: Site) -> None:
 
 
 def test_the_bundled_application_serves_no_views_and_still_says_who_asks() -> None:
-    client = make_app(FakeWorker()).test_client()
+    client = make_app(FakeWorker(served=None)).test_client()
 
     for path in ("/api/v1/application", "/api/v1/view/orders"):
         assert client.get(path).status_code == 401

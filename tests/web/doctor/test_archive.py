@@ -10,7 +10,7 @@ from views_sql.generation.archive import STORAGE_OPTIONS
 from web.doctor import archive
 from web.doctor.archive import vacuumed
 
-TABLE = "frontview.call_daily_total"
+TABLE = "frontview.loans_1_total"
 
 
 def reloptions(connection: psycopg.Connection) -> list[str]:
@@ -67,7 +67,7 @@ def leave_dead_rows(connection: psycopg.Connection, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(archive, "_to_restore", lambda _: "")  # which would name the option that this sets
     connection.execute(f"ALTER TABLE {TABLE} SET (autovacuum_enabled = off)".encode())
     connection.execute(
-        f"INSERT INTO {TABLE} (user_id, archive_rows) SELECT g, 1 FROM generate_series(1, 30) g".encode()
+        f"INSERT INTO {TABLE} (user_key, archive_rows) SELECT g, 1 FROM generate_series(1, 30) g".encode()
     )
     connection.execute(f"DELETE FROM {TABLE}".encode())
     connection.execute("SELECT pg_stat_force_next_flush()")

@@ -12,8 +12,8 @@ from sqlalchemy.engine import make_url
 from models.engine import connect
 from models.settings import Settings, load_settings
 from tests.fix_postgres import Server
+from tests.neutral.catalog import CATALOG
 from views_sql.declaration.maintained_view import Catalog
-from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.doctor import Finding, examine
 from web.doctor.server import session
@@ -76,33 +76,37 @@ def test_a_leader_that_stopped_draining(connection: psycopg.Connection, findings
 @pytest.mark.parametrize(
     ("damage", "subject", "words"),
     [
-        ("DROP TRIGGER frontview_capture_calls_update ON calls", "capture triggers", "missing: calls: update on calls"),
         (
-            "ALTER TABLE agents ENABLE TRIGGER frontview_capture_agents_truncate",
+            "DROP TRIGGER frontview_capture_loans_1_update ON loan",
             "capture triggers",
-            "not ENABLE ALWAYS: agents: truncate on agents",
+            "missing: loans_1: update on loan",
         ),
-        ("ALTER TABLE users DISABLE TRIGGER USER", "capture triggers", "not ENABLE ALWAYS: user"),
-        ("CREATE TABLE child () INHERITS (calls)", "capture triggers", "on child"),
         (
-            "DROP MATERIALIZED VIEW frontview.lead_daily_recent CASCADE",
+            "ALTER TABLE renewal ENABLE TRIGGER frontview_capture_renewals_1_truncate",
+            "capture triggers",
+            "not ENABLE ALWAYS: renewals_1: truncate on renewal",
+        ),
+        ("ALTER TABLE member DISABLE TRIGGER USER", "capture triggers", "not ENABLE ALWAYS: account_1"),
+        ("CREATE TABLE child () INHERITS (loan)", "capture triggers", "on child"),
+        (
+            "DROP MATERIALIZED VIEW frontview.renewals_1_recent CASCADE",
             "materialized views",
-            "frontview.lead_daily_recent",
+            "frontview.renewals_1_recent",
         ),
-        ("DELETE FROM frontview.source WHERE source = 'agents'", "sources", "not captured: agents"),
+        ("DELETE FROM frontview.source WHERE source = 'renewals_1'", "sources", "not captured: renewals_1"),
         (
-            "INSERT INTO frontview.source VALUES ('x', 'calls', 'user_id', 'local_day', '{}')",
+            "INSERT INTO frontview.source VALUES ('x', 'loan', 'member_id', 'day', '{}')",
             "sources",
             "not declared: x",
         ),
         ("UPDATE frontview.drain SET system_identifier = 5", "cluster", "another cluster"),
         (
-            "INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('exactness', 'call_daily', 'wrong')",
+            "INSERT INTO frontview.alarm (kind, subject, detail) VALUES ('exactness', 'loans_1', 'wrong')",
             "alarms",
-            "exactness (call_daily)",
+            "exactness (loans_1)",
         ),
         ("DELETE FROM frontview_alembic_version", "migrations", "not applied"),
-        ("DROP FUNCTION frontview.dashboard_agent", "may read", "frontview.dashboard_agent"),
+        ("DROP FUNCTION frontview.account_1_read", "may read", "frontview.account_1_read"),
     ],
 )
 def test_damage_is_found_and_named(
@@ -136,11 +140,11 @@ def test_a_partition_without_triggers(connection: psycopg.Connection, findings: 
 def test_a_view_without_unique_index(connection: psycopg.Connection, findings: Callable[[], Findings]) -> None:
     names = connection.execute(
         "SELECT indexrelid::regclass::text FROM pg_index WHERE indisunique "
-        "AND indrelid = 'frontview.call_daily_recent'::regclass"
+        "AND indrelid = 'frontview.loans_1_recent'::regclass"
     ).fetchall()
     for (name,) in names:
         connection.execute(f"DROP INDEX {name}")
-    assert "frontview.call_daily_recent" in findings()["materialized views"].detail
+    assert "frontview.loans_1_recent" in findings()["materialized views"].detail
 
 
 def test_a_subscription_into_a_captured_table(
@@ -148,15 +152,15 @@ def test_a_subscription_into_a_captured_table(
 ) -> None:
     assert findings()["logical replication"].outcome == "pass"
     with psycopg.connect(empty_url, autocommit=True) as publisher:
-        publisher.execute("CREATE TABLE calls (LIKE pg_class)")
-        publisher.execute("CREATE PUBLICATION everything FOR TABLE calls")
+        publisher.execute("CREATE TABLE loan (LIKE pg_class)")
+        publisher.execute("CREATE PUBLICATION everything FOR TABLE loan")
     options = "create_slot = false, enabled = false, copy_data = false, slot_name = NONE"
     there = psycopg.conninfo.make_conninfo(empty_url)
     connection.execute(
         f"CREATE SUBSCRIPTION copied CONNECTION '{there}' PUBLICATION everything WITH ({options})".encode()
     )
     try:
-        assert "copied into calls" in findings()["logical replication"].detail
+        assert "copied into loan" in findings()["logical replication"].detail
     finally:
         connection.execute("DROP SUBSCRIPTION copied")
 
@@ -179,16 +183,16 @@ def test_a_role_that_may_only_read_is_warned_about_refreshing(
     connection.execute(f"GRANT USAGE ON SCHEMA frontview TO {reader}")
     known = "frontview.role_right, frontview.view_state, frontview.declaration, frontview.source"
     connection.execute(f"GRANT SELECT ON {known} TO {reader}")
-    assert "frontview.dashboard_overview" in by_subject(settings, url)["may read"].detail
+    assert "frontview.loans_1_read" in by_subject(settings, url)["may read"].detail
     connection.execute(f"GRANT frontview_web TO {reader}")
     found = by_subject(settings, url)
     assert found["may read"].outcome == "pass"
     assert found["may refresh"].outcome == "warn"
 
-    connection.execute(f"GRANT SELECT ON public.calls, frontview.call_daily_recent TO {reader}")
+    connection.execute(f"GRANT SELECT ON public.loan, frontview.loans_1_recent TO {reader}")
     found = by_subject(settings, url)
     assert found["may read"].outcome == "warn"
-    assert "more than the web needs: calls, frontview.call_daily_recent" in found["may read"].detail
+    assert "more than the web needs: frontview.loans_1_recent, loan" in found["may read"].detail
 
 
 def test_a_role_that_lacks_a_right_and_a_function_open_to_all(

@@ -230,7 +230,7 @@ def test_an_answer_carries_the_security_headers():
 class TestDocumentation:
     @pytest.fixture
     def document(self):
-        return CLIENT.get("/openapi.json").json
+        return CLIENT.get("/openapi.json", headers=bearer()).json
 
     @pytest.mark.parametrize("path", POSTS)
     def test_an_action_is_documented_completely(self, document, path):
@@ -257,6 +257,6 @@ class TestDocumentation:
         assert document["components"]["schemas"]["InvalidateBody"]["maxProperties"] == 1
 
     def test_the_page_shows_what_to_send(self):
-        page = CLIENT.get("/docs").text
+        page = CLIENT.get("/docs", headers=bearer()).text
         assert "<code>POST /api/v1/admin/cache/invalidate</code>" in page
         assert "dashboard:*" in page

@@ -8,7 +8,7 @@ import pytest
 
 from tests.web.web_fakes import FakeWorker, make_app
 
-APP = make_app(FakeWorker())
+APP = make_app(FakeWorker(served=None))
 CLIENT = APP.test_client()
 READS = {
     "/api/v1/dashboard/overview": {"user_id"},
@@ -89,7 +89,7 @@ def test_the_security_scheme_is_a_bearer_jwt(document):
 
 
 def test_no_request_can_put_its_own_host_into_the_document():
-    client = make_app(FakeWorker()).test_client()
+    client = make_app(FakeWorker(served=None)).test_client()
     assert "evil.example" not in client.get("/openapi.json", headers={"Host": "evil.example"}).text
     assert client.get("/openapi.json").json["servers"] == [{"url": "/"}]
 

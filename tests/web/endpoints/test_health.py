@@ -49,7 +49,7 @@ def ready_with(alarms):
 
 
 def test_an_alarm_is_listed_and_is_no_reason_to_send_reads_elsewhere():
-    alarm = {"kind": "uncaptured", "subject": "public.calls", "since": "2026-05-04T10:11:12+00:00"}
+    alarm = {"kind": "uncaptured", "subject": "public.loan", "since": "2026-05-04T10:11:12+00:00"}
     response = ready_with((alarm,))
     assert response.status_code == 200
     assert (response.json["status"], response.json["alarms"]) == ("ready", [alarm])

@@ -15,7 +15,7 @@ OVERVIEW = "/api/v1/dashboard/overview"
 
 @pytest.fixture
 def worker() -> FakeWorker:
-    return FakeWorker()
+    return FakeWorker(served=None)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from tests.web.web_fakes import FakeWorker, bearer, make_app
 
-WORKER = FakeWorker()
+WORKER = FakeWorker(served=None)
 CLIENT = make_app(WORKER).test_client()
 
 

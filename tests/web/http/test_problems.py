@@ -8,7 +8,7 @@ from werkzeug.exceptions import BadRequest, ImATeapot, RequestTimeout, Unsupport
 from models.errors import DatabaseUnavailable, InvalidParameters, NotFound, NotMigrated
 from tests.web.web_fakes import FakeWorker, bearer, make_app
 
-OVERVIEW = "/api/v1/dashboard/overview"
+LOANS = "/api/v1/view/loans"
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
 
 
@@ -16,7 +16,7 @@ def answer(outcome: Exception):
     """Return the response to a read that ends in ``outcome``."""
     worker = FakeWorker()
     worker.read_path.outcome = outcome
-    return make_app(worker, log_level="error").test_client().get(OVERVIEW, headers=bearer())
+    return make_app(worker, log_level="error").test_client().get(LOANS, headers=bearer())
 
 
 def assert_problem(response, status: int) -> dict:
@@ -33,7 +33,7 @@ def assert_problem(response, status: int) -> dict:
 
 
 def test_no_such_data_is_a_404_with_its_reason():
-    assert assert_problem(answer(NotFound("no such agent")), 404)["detail"] == "no such agent"
+    assert assert_problem(answer(NotFound("no such member")), 404)["detail"] == "no such member"
 
 
 def test_parameters_that_only_the_database_can_refuse_are_a_422():
@@ -58,12 +58,12 @@ def test_a_database_that_cannot_be_read_is_a_503_that_says_when_to_come_back(err
 
 def test_a_worker_that_cannot_start_is_a_503():
     app = make_app(FakeWorker(failure=DatabaseUnavailable("no server")), log_level="error")
-    assert_problem(app.test_client().get(OVERVIEW, headers=bearer()), 503)
+    assert_problem(app.test_client().get(LOANS, headers=bearer()), 503)
     assert app.test_client().get("/healthz").status_code == 200
 
 
 def test_a_defect_is_a_500_without_a_traceback():
-    response = answer(ZeroDivisionError("SELECT * FROM users WHERE email = 'ann@example.org'"))
+    response = answer(ZeroDivisionError("SELECT * FROM member WHERE name = 'ann@example.org'"))
     assert_problem(response, 500)
     assert not any(word in response.text for word in ("Traceback", "ZeroDivision", "SELECT", "ann@", ".py"))
 
@@ -75,10 +75,12 @@ def test_a_defect_is_a_500_however_flask_is_set(testing, debug):
     worker.read_path.outcome = KeyError("x")
     app = make_app(worker, log_level="error")
     app.testing, app.debug = testing, debug
-    assert_problem(app.test_client().get(OVERVIEW, headers=bearer()), 500)
+    assert_problem(app.test_client().get(LOANS, headers=bearer()), 500)
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/", "/api/v1/agents/", "/api/v1/agents/1/2", "/healthz//", "/é"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/api/v1/", "/api/v1/view/renewals/", "/api/v1/view/renewals/1", "/healthz//", "/é"]
+)
 def test_no_such_address_is_a_404(path):
     body = assert_problem(make_app(FakeWorker()).test_client().get(path), 404)
     assert body["type"] == "about:blank"
@@ -86,7 +88,7 @@ def test_no_such_address_is_a_404(path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-@pytest.mark.parametrize("path", [OVERVIEW, "/api/v1/agents/1", "/healthz", "/docs"])
+@pytest.mark.parametrize("path", [LOANS, "/api/v1/view/renewals", "/healthz", "/docs"])
 def test_another_method_is_a_405_that_lists_those_allowed(path, method):
     response = make_app(FakeWorker()).test_client().open(path, method=method)
     assert_problem(response, 405)
@@ -109,8 +111,8 @@ def test_whatever_werkzeug_raises_is_a_problem(error, status):
 
 
 def test_the_instance_is_the_path_without_its_query():
-    response = make_app(FakeWorker()).test_client().get("/api/v1/agents/1?from=secret", headers=bearer())
-    assert response.json["instance"] == "/api/v1/agents/1"
+    response = make_app(FakeWorker()).test_client().get("/api/v1/view/renewals?from=secret", headers=bearer())
+    assert response.json["instance"] == "/api/v1/view/renewals"
     assert "secret" not in response.text
 
 

@@ -11,7 +11,7 @@ from tests.web.web_fakes import HELD, HIT, FakeWorker, bearer, make_app
 from web.http.openapi import READ_RESPONSES
 from web.http.rate_limit import RateLimit
 
-OVERVIEW = "/api/v1/dashboard/overview"
+LOANS = "/api/v1/view/loans"
 
 
 class Clock:
@@ -97,7 +97,7 @@ class TestOverHttp:
         return make_app(worker, access_log=False, rate_limit_per_second=0.001, rate_limit_burst=3).test_client()
 
     def test_the_request_after_the_burst_is_a_429_that_says_when_to_come_back(self, client: FlaskClient) -> None:
-        answers = [client.get(OVERVIEW, headers=bearer(7)) for _ in range(4)]
+        answers = [client.get(LOANS, headers=bearer(7)) for _ in range(4)]
 
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         problem = answers[-1].get_json()
@@ -105,12 +105,12 @@ class TestOverHttp:
         assert answers[-1].content_type == "application/problem+json"
         assert 990 < int(answers[-1].headers["Retry-After"]) <= 1000
         assert "7" not in problem["detail"]
-        assert client.get(OVERVIEW, headers=bearer(8)).status_code == 200
+        assert client.get(LOANS, headers=bearer(8)).status_code == 200
 
     def test_hits_before_flask_count_as_well_and_once_each(self, client: FlaskClient, worker: FakeWorker) -> None:
         worker.read_path.held = HELD
         headers = bearer(7)
-        assert [client.get(OVERVIEW, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert [client.get(LOANS, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
         assert len(worker.read_path.asked) == 1
 
     def test_a_request_that_the_layer_before_flask_passes_on_counts_once(
@@ -118,22 +118,22 @@ class TestOverHttp:
     ) -> None:
         headers = bearer(7)
         worker.read_path.outcome = replace(HIT, source="database")
-        assert [client.get(OVERVIEW, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert [client.get(LOANS, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
         assert len(worker.read_path.asked) == 3
 
     def test_nobody_is_counted_without_a_good_token(self, client: FlaskClient) -> None:
         for _ in range(10):
-            assert client.get(OVERVIEW, headers={"Authorization": "Bearer nonsense"}).status_code == 401
-        assert client.get(OVERVIEW, headers=bearer(7)).status_code == 200
+            assert client.get(LOANS, headers={"Authorization": "Bearer nonsense"}).status_code == 401
+        assert client.get(LOANS, headers=bearer(7)).status_code == 200
 
     def test_what_is_wrong_with_a_request_does_not_make_it_free(self, client: FlaskClient) -> None:
-        path = f"{OVERVIEW}?nonsense=1"
+        path = f"{LOANS}?nonsense=1"
         assert [client.get(path, headers=bearer(7)).status_code for _ in range(4)] == [422, 422, 422, 429]
 
     def test_an_admin_is_counted_as_who_asks(self, client: FlaskClient) -> None:
         for user in (1, 2, 3):
-            assert client.get(f"{OVERVIEW}?user_id={user}", headers=bearer(7, admin=True)).status_code == 200
-        assert client.get(f"{OVERVIEW}?user_id=4", headers=bearer(7, admin=True)).status_code == 429
+            assert client.get(f"{LOANS}?user_id={user}", headers=bearer(7, admin=True)).status_code == 200
+        assert client.get(f"{LOANS}?user_id=4", headers=bearer(7, admin=True)).status_code == 429
 
     def test_health_is_not_limited(self, client: FlaskClient) -> None:
         assert {client.get("/healthz").status_code for _ in range(10)} == {200}

@@ -12,6 +12,7 @@ from models.settings import load_settings
 from tests.fix_app import SECRET
 from tests.fix_postgres import Server, migrate
 from tests.migrations.project_stage import Project, project
+from tests.voice_stage import voice_application  # noqa: F401  a fixture
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
 from web.app import create_app

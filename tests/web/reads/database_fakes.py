@@ -8,7 +8,7 @@ from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
 ANSWER: dict[str, Any] = {
-    "body": '{"calls":1}',
+    "body": '{"loans":1}',
     "epoch": 1,
     "drain_id": 10,
     "source": "materialized_view",

@@ -15,7 +15,7 @@ from web.reads.background_fills import RENEWAL, WantedFill
 from web.reads.read_path import ReadPolicy
 from web.reads.statistics import ReadStatistics
 
-KEY = EntryKey("dashboard", 7, "overview", ())
+KEY = EntryKey("dashboard", 7, "summary", ())
 
 
 def warm(stage: Stage, key: EntryKey = KEY, *, renew: bool = False) -> str:
@@ -79,7 +79,7 @@ def test_hits_go_on_from_the_old_entry_while_it_is_renewed() -> None:
     stage = Stage(ANSWER, SECOND)
     stage.read()
     warming = Warming(stage, renew=True)
-    assert (stage.read().source, stage.read().data) == ("cache", b'{"calls":1}')
+    assert (stage.read().source, stage.read().data) == ("cache", b'{"loans":1}')
     assert warming.end() == "stored"
     assert stage.read().data == b"2"
 
@@ -149,12 +149,12 @@ def test_a_request_that_waited_for_a_failure_tries_itself() -> None:
     warming = Warming(stage)
     waiter = warming.hold.join()
     assert warming.end() == "failed"
-    assert waiter.result().data == b'{"calls":1}'
+    assert waiter.result().data == b'{"loans":1}'
 
 
 @pytest.mark.parametrize(
     "key",
-    [KEY._replace(dashboard="unknown"), KEY._replace(region="agent"), KEY._replace(arguments=(1,))],
+    [KEY._replace(dashboard="unknown"), KEY._replace(region="annex"), KEY._replace(arguments=(1,))],
     ids=["dashboard", "region", "arguments"],
 )
 def test_a_question_that_nobody_can_ask_fails_and_harms_nothing(key: EntryKey) -> None:
@@ -176,7 +176,7 @@ def test_a_read_fails_as_ever_when_a_background_computation_runs() -> None:
 
 # --- several at once
 
-MANY = [WantedFill(EntryKey("dashboard", user, "overview", ()), "predicted") for user in range(5)]
+MANY = [WantedFill(EntryKey("dashboard", user, "summary", ()), "predicted") for user in range(5)]
 
 
 def test_several_answers_are_one_statement() -> None:

@@ -14,7 +14,7 @@ from tests.web.reads.database_fakes import ANSWER, FakeEngine, Outcome, Refusal,
 from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import MAX_ATTEMPTS, Answer, ExactReads
 
-ASKED = Dashboard("agents", "agent", 900, "frontview.dashboard_agents", ("from", "to"), lambda *_: frozenset())
+ASKED = Dashboard("shelves", "annex", 900, "frontview.dashboard_shelves", ("from", "to"), lambda *_: frozenset())
 FROM_BASE = ANSWER | {"source": "database"}
 
 
@@ -32,7 +32,7 @@ def test_the_parameters_are_bound_in_order_and_never_spliced() -> None:
     engine = FakeEngine()
     ask(engine)
     statement, values = engine.statements[0]
-    assert "FROM frontview.dashboard_agents(%s, %s, %s, %s) a" in statement
+    assert "FROM frontview.dashboard_shelves(%s, %s, %s, %s) a" in statement
     assert values == (7, "2026-03-01", None, False)
 
 
@@ -46,7 +46,7 @@ def test_the_times_of_an_answer_are_from_before_its_statement() -> None:
 @pytest.mark.parametrize("error", [errors.SerializationFailure, errors.DeadlockDetected])
 def test_a_rewritten_table_is_read_again(error: type[Exception]) -> None:
     engine = FakeEngine(failure(error), failure(error), ANSWER)
-    assert ask(engine).body == b'{"calls":1}'
+    assert ask(engine).body == b'{"loans":1}'
     assert base_flags(engine) == [False, False, False]
 
 

@@ -15,17 +15,19 @@ from structlog.testing import capture_logs
 from models.engine import make_engine
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.limits import RegionLimits
+from tests.neutral.catalog import CATALOG, SERVED
 from tests.web.web_fakes import FakeWorker, bearer, make_app
-from views_sql.voice.catalog import CATALOG
 from web.reads.read_path import ReadPath
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 USER = 7
-OVERVIEW, AGENTS = "/api/v1/dashboard/overview", "/api/v1/agents"
+ACCOUNT, RENEWALS = "/api/v1/view/account", "/api/v1/view/renewals"
 REPLACED = """
-CREATE OR REPLACE FUNCTION frontview.dashboard_overview(p_user frontview.user_key, p_base boolean)
-RETURNS frontview.answer LANGUAGE plpgsql STABLE AS $$ BEGIN {} END $$
+CREATE OR REPLACE FUNCTION frontview.account_1_read(
+    p_user frontview.user_key, p_group_by text[], p_measures text[], p_order text, p_limit integer, p_other boolean,
+    p_base boolean
+) RETURNS frontview.answer LANGUAGE plpgsql STABLE AS $$ BEGIN {} END $$
 """
 
 
@@ -44,10 +46,8 @@ def read_path(engine: Engine) -> ReadPath:
 
 @pytest.fixture
 def client(engine: Engine, read_path: ReadPath, connection: Connection) -> FlaskClient:
-    connection.execute(
-        "INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE VALUES (7, 'ann@example.org', 'Ann')"
-    )
-    return make_app(FakeWorker(read_path=read_path, engine=engine), log_level="error").test_client()
+    connection.execute("INSERT INTO member (id, name) OVERRIDING SYSTEM VALUE VALUES (7, 'ann@example.org')")
+    return make_app(FakeWorker(read_path=read_path, engine=engine, served=SERVED), log_level="error").test_client()
 
 
 def kind_of(response) -> tuple[int, str]:
@@ -64,43 +64,51 @@ def get(client: FlaskClient, path: str):
         ("RETURN (SELECT NULL::frontview.answer WHERE 1 / (p_user - 7) = 1);", "22012"),
         ("RAISE 'a user''s time zone' USING ERRCODE = '22023';", "22023"),
         ("RAISE 'oops';", "P0001"),
-        ("PERFORM a_table_that_was_dropped.id FROM a_table_that_was_dropped;", "42P01"),
-        ("PERFORM u.a_column_that_was_dropped FROM public.users u;", "42703"),
-        ("PERFORM a_function_that_was_dropped(1);", "42883"),
+        ("PERFORM u.a_column_that_was_dropped FROM public.member u;", "42703"),
     ],
     ids=lambda it: it if len(it) == 5 else "",
 )
 def test_a_defect_in_a_function_is_a_500_with_its_sqlstate_in_the_log(client, connection, body, sqlstate):
     connection.execute(REPLACED.format(body))
     with capture_logs() as logs:
-        response = get(client, OVERVIEW)
+        response = get(client, ACCOUNT)
     assert kind_of(response) == (500, "about:blank")
     assert "Retry-After" not in response.headers
     (error,) = (line for line in logs if line["log_level"] == "error")
     assert (error["event"], error["sqlstate"]) == ("statement_failed", sqlstate)
     assert error["request_id"] == response.headers["X-Request-Id"]
-    assert error["function"].startswith("PL/pgSQL function frontview.dashboard_overview(")
+    assert error["function"].startswith("PL/pgSQL function frontview.account_1_read(")
     assert not any(word in json.dumps(logs) for word in ("ann@example.org", "SELECT", "time zone"))
 
 
 @pytest.mark.parametrize("sqlstate", ["53200", "57014", "58030", "XX001", "55P03", "40001"])
 def test_an_outage_is_a_503_that_says_when_to_come_back(client, connection, sqlstate):
     connection.execute(REPLACED.format(f"RAISE 'x' USING ERRCODE = '{sqlstate}';"))
-    response = get(client, OVERVIEW)
+    response = get(client, ACCOUNT)
     assert kind_of(response) == (503, "database-unavailable")
     assert response.headers["Retry-After"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["PERFORM a_table_that_was_dropped.id FROM a_table_that_was_dropped;", "PERFORM a_function_that_was_dropped(1);"],
+)
+def test_what_is_missing_may_be_of_a_declaration_that_was_replaced(client, connection, body):
+    connection.execute(REPLACED.format(body))
+    response = get(client, ACCOUNT)
+    assert kind_of(response) == (503, "database-unavailable")
+
+
 def test_a_function_that_is_missing_because_of_the_schema_is_not_migrated(client, connection):
-    connection.execute("DROP FUNCTION frontview.dashboard_overview")
-    assert kind_of(get(client, OVERVIEW)) == (500, "about:blank")
+    connection.execute("DROP FUNCTION frontview.account_1_read")
+    assert kind_of(get(client, ACCOUNT)) == (503, "database-unavailable")
     connection.execute("DELETE FROM public.frontview_alembic_version")
-    assert kind_of(get(client, OVERVIEW)) == (503, "not-migrated")
+    assert kind_of(get(client, ACCOUNT)) == (503, "not-migrated")
 
 
 def test_a_defect_is_counted_and_asked_of_the_base_tables_once(client, connection, read_path):
     connection.execute(REPLACED.format("RAISE division_by_zero;"))
-    get(client, OVERVIEW)
+    get(client, ACCOUNT)
     statistics = read_path.statistics()
     assert (statistics.view_failed, statistics.statement_failed, statistics.unavailable) == (1, 1, 0)
 
@@ -109,7 +117,7 @@ def test_a_defect_is_counted_and_asked_of_the_base_tables_once(client, connectio
     ("query", "detail"), [("?from=9999-12-31", "is after"), ("?from=2001-01-01", "at most 400 are allowed")]
 )
 def test_only_the_database_knows_the_users_today_so_it_may_refuse_a_range(client, query, detail):
-    response = get(client, AGENTS + query)
+    response = get(client, RENEWALS + query)
     assert response.status_code == 422
     (fault,) = response.json["errors"]
     assert (fault["in"], fault["field"]) == ("query", "from")
@@ -118,7 +126,7 @@ def test_only_the_database_knows_the_users_today_so_it_may_refuse_a_range(client
 
 def test_a_role_without_a_right_gets_a_500_for_reads_and_for_operators(client, connection):
     connection.execute(REPLACED.format("RAISE insufficient_privilege;"))
-    assert kind_of(get(client, OVERVIEW)) == (500, "not-permitted")
+    assert kind_of(get(client, ACCOUNT)) == (500, "not-permitted")
     connection.execute(
         "CREATE OR REPLACE FUNCTION frontview.request_invalidation(p_pattern text, p_asked_by text) RETURNS bigint "
         "LANGUAGE plpgsql AS $$ BEGIN RAISE insufficient_privilege; END $$"

@@ -8,8 +8,8 @@ from refresher.front_cache.body import compressed
 from tests.web.web_fakes import NOW, FakeWorker, bearer, make_app, make_held
 from web.reads.read_path import cached_reading
 
-OVERVIEW = "/api/v1/dashboard/overview"
-DATA = b'{"credits_cents":9007199254740993,"series":[' + b",".join([b'{"day":1}'] * 3000) + b"]}"
+LOANS = "/api/v1/view/loans"
+DATA = b'{"fees":9007199254740993,"series":[' + b",".join([b'{"day":1}'] * 3000) + b"]}"
 LARGE = make_held(compressed(DATA))
 VARYING = {"X-Request-Id", "Server-Timing"}
 
@@ -24,7 +24,7 @@ def client():
 @pytest.mark.parametrize("accepted", ["gzip, br", "identity", None])
 def test_both_ways_in_answer_alike(client, accepted):
     headers = bearer() | ({"Accept-Encoding": accepted} if accepted else {})
-    by_flask, by_front = (client.get(OVERVIEW, headers=headers) for _ in range(2))
+    by_flask, by_front = (client.get(LOANS, headers=headers) for _ in range(2))
     assert by_front.data == by_flask.data
     assert {name: value for name, value in by_front.headers.items() if name not in VARYING} == {
         name: value for name, value in by_flask.headers.items() if name not in VARYING
@@ -32,8 +32,8 @@ def test_both_ways_in_answer_alike(client, accepted):
 
 
 def test_who_takes_gzip_gets_the_same_text_as_who_does_not(client):
-    plain = client.get(OVERVIEW, headers=bearer() | {"Accept-Encoding": "gzip;q=0"})
-    packed = client.get(OVERVIEW, headers=bearer() | {"Accept-Encoding": "gzip"})
+    plain = client.get(LOANS, headers=bearer() | {"Accept-Encoding": "gzip;q=0"})
+    packed = client.get(LOANS, headers=bearer() | {"Accept-Encoding": "gzip"})
     assert gzip.decompress(packed.data) == plain.data
     assert plain.data.startswith(b'{"data":' + DATA + b',"meta":{')
     assert len(packed.data) < len(plain.data) / 10
@@ -44,7 +44,7 @@ def test_who_takes_gzip_gets_the_same_text_as_who_does_not(client):
 
 def test_a_small_answer_goes_out_as_it_is(client):
     worker = FakeWorker()
-    answer = make_app(worker, access_log=False).test_client().get(OVERVIEW, headers=bearer() | {"Accept-Encoding": "*"})
+    answer = make_app(worker, access_log=False).test_client().get(LOANS, headers=bearer() | {"Accept-Encoding": "*"})
     assert answer.headers["Vary"] == "Authorization"
     assert "Content-Encoding" not in answer.headers
     assert answer.json["data"]["user_id"] == 7
@@ -53,7 +53,7 @@ def test_a_small_answer_goes_out_as_it_is(client):
 def test_not_modified_says_what_it_varies_by_and_has_no_coding(client):
     headers = bearer() | {"Accept-Encoding": "gzip", "If-None-Match": LARGE.etag}
     for _ in range(2):
-        answer = client.get(OVERVIEW, headers=headers)
+        answer = client.get(LOANS, headers=headers)
         assert (answer.status_code, answer.data) == (304, b"")
         assert answer.headers["Vary"] == "Authorization, Accept-Encoding"
         assert "Content-Encoding" not in answer.headers
@@ -61,6 +61,6 @@ def test_not_modified_says_what_it_varies_by_and_has_no_coding(client):
 
 def test_head_tells_the_length_that_get_has(client):
     headers = bearer() | {"Accept-Encoding": "gzip"}
-    head, got = client.head(OVERVIEW, headers=headers), client.get(OVERVIEW, headers=headers)
+    head, got = client.head(LOANS, headers=headers), client.get(LOANS, headers=headers)
     assert head.headers["Content-Length"] == str(len(got.data))
     assert head.headers["Content-Encoding"] == "gzip"

@@ -23,10 +23,10 @@ from web.reads.statistics import ReadStatistics
 CATALOG = Catalog(
     (),
     (),
-    (DeclaredRegion("dashboard", 100, 1_000_000), DeclaredRegion("agent", 100, 1_000_000)),
+    (DeclaredRegion("dashboard", 100, 1_000_000), DeclaredRegion("annex", 100, 1_000_000)),
     (
-        Dashboard("overview", "dashboard", 600, "f.overview", (), lambda *_: frozenset({"calls"})),
-        Dashboard("agents", "agent", 900, "f.agents", ("from", "to"), lambda *_: frozenset({"calls"})),
+        Dashboard("summary", "dashboard", 600, "f.summary", (), lambda *_: frozenset({"loans"})),
+        Dashboard("shelves", "annex", 900, "f.shelves", ("from", "to"), lambda *_: frozenset({"loans"})),
     ),
 )
 SECOND = ANSWER | {"body": "2"}
@@ -66,7 +66,7 @@ class Stage:
         )
 
     def read(self, policy: ReadPolicy = ANY, user: int = 7) -> Reading:
-        return self.path.read("overview", user, {}, policy)
+        return self.path.read("summary", user, {}, policy)
 
     def in_thread(self, policy: ReadPolicy = ANY) -> "Reader":
         return Reader(lambda: self.read(policy))
@@ -135,7 +135,7 @@ def test_the_second_read_is_a_hit_that_remembers_its_fill() -> None:
     second = stage.read()
     assert (first.source, first.stored, first.miss_reason) == ("materialized_view", True, "uri-miss")
     assert (second.source, second.computed_by, second.miss_reason) == ("cache", "materialized_view", None)
-    assert (second.data, second.etag, second.watermark) == (b'{"calls":1}', first.etag, "1-10")
+    assert (second.data, second.etag, second.watermark) == (b'{"loans":1}', first.etag, "1-10")
     assert (second.patched_days, second.calculated_at, second.expires_at) == (
         first.patched_days,
         first.calculated_at,
@@ -219,7 +219,7 @@ def test_requests_that_arrive_while_it_is_computed_share_one_computation() -> No
     waiters = [hold.join() for _ in range(5)]
     hold.go_on.set()
     readings = [reader.result() for reader in (owner, *waiters)]
-    assert {reading.data for reading in readings} == {b'{"calls":1}'}
+    assert {reading.data for reading in readings} == {b'{"loans":1}'}
     assert statements(stage) == 1
     assert stage.path.statistics().shared == 5
 
@@ -231,7 +231,7 @@ def test_an_exact_read_does_not_share_what_began_before_it_arrived() -> None:
     stage.clock.advance(0.1)
     exact = hold.join(EXACT)
     hold.go_on.set()
-    assert owner.result().data == b'{"calls":1}'
+    assert owner.result().data == b'{"loans":1}'
     assert exact.result().data == b"2"
 
 
@@ -280,7 +280,7 @@ def test_a_request_after_a_change_does_not_share_what_began_before_it() -> None:
     stage.feed.apply(changed(11))
     later = hold.join()
     hold.go_on.set()
-    assert owner.result().data == b'{"calls":1}'
+    assert owner.result().data == b'{"loans":1}'
     assert later.result().data == b"2"
 
 
@@ -292,7 +292,7 @@ def test_those_who_waited_on_a_refused_fill_do_not_get_it() -> None:
     waiter = hold.join()
     stage.feed.apply(changed(11))
     hold.go_on.set()
-    assert (owner.result().data, owner.result().stored) == (b'{"calls":1}', False)
+    assert (owner.result().data, owner.result().stored) == (b'{"loans":1}', False)
     assert waiter.result().data == b"2"
 
 
@@ -316,7 +316,7 @@ def test_the_failure_of_an_owner_frees_those_who_wait_to_try_themselves() -> Non
     hold.go_on.set()
     with pytest.raises(DatabaseUnavailable):
         owner.result()
-    assert {reader.result().data for reader in waiters} == {b'{"calls":1}'}
+    assert {reader.result().data for reader in waiters} == {b'{"loans":1}'}
     assert statements(stage) == 2
 
 
@@ -477,7 +477,7 @@ def test_a_failure_to_end_a_computation_wakes_everyone_who_waits_for_it(monkeypa
     waiters = [hold.join() for _ in range(3)]
     monkeypatch.setattr(RunningFills, "forget", fail)
     hold.go_on.set()
-    assert owner.result().data == b'{"calls":1}'
+    assert owner.result().data == b'{"loans":1}'
     assert {waiter.result().data for waiter in waiters} == {b"2"}, "what the cache could not check is not shared"
 
 
@@ -485,7 +485,7 @@ def test_a_failure_to_end_a_computation_wakes_everyone_who_waits_for_it(monkeypa
 
 
 def test_data_is_compressed_from_a_size_on() -> None:
-    text = '{"calls":1},' * 100
+    text = '{"loans":1},' * 100
     at_least, below = (Stage(ANSWER | {"body": text}, compress_from_bytes=len(text) + more) for more in (0, 1))
     assert isinstance(at_least.read().body, Deflated)
     assert below.read().body == text.encode()
@@ -494,7 +494,7 @@ def test_data_is_compressed_from_a_size_on() -> None:
 def test_parameters_are_told_as_the_answer_resolved_them() -> None:
     march = ANSWER | {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 30)}
     stage = Stage(march)
-    reading = stage.path.read("agents", 7, {"from": None, "to": date(2026, 3, 30)})
+    reading = stage.path.read("shelves", 7, {"from": None, "to": date(2026, 3, 30)})
     assert json.loads(reading.parameters) == {"from": "2026-03-01", "to": "2026-03-30"}
 
 
@@ -510,6 +510,6 @@ def test_of_several_periods_the_last_one_is_from_and_to() -> None:
 def test_an_etag_depends_on_user_question_and_data_only() -> None:
     same = Stage(ANSWER, ANSWER | {"drain_id": 11, "epoch": 1, "patched_days": 0})
     assert same.read(EXACT).etag == same.read(EXACT).etag
-    other = Stage(ANSWER, ANSWER | {"body": '{"calls":2}'})
+    other = Stage(ANSWER, ANSWER | {"body": '{"loans":2}'})
     assert other.read(EXACT).etag != other.read(EXACT).etag
     assert other.read().etag.startswith('"')

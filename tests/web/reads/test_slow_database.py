@@ -7,18 +7,18 @@ from typing import Any
 import psycopg
 
 from models.settings import load_settings
+from tests.neutral.catalog import CATALOG
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 from web.process.worker import Worker, admitted
 from web.reads.computing import STALLED_SECONDS
 
-DASHBOARDS = ("overview", "agents", "performance")
+DASHBOARDS = ("view.loans", "view.renewals", "view.account")
 
 
 def test_while_every_place_is_taken_by_slow_reads_another_read_waits_for_one(
     database_url: str, connection: psycopg.Connection[Any]
 ) -> None:
-    connection.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+    connection.execute("INSERT INTO member (name) VALUES ('A')")
     worker = Worker(load_settings(database_url=database_url, pool_size=1), CATALOG)
     assert len(DASHBOARDS) == admitted(1) + 1
     admission = worker.read_path.admission
@@ -26,7 +26,7 @@ def test_while_every_place_is_taken_by_slow_reads_another_read_waits_for_one(
     try:
         with ThreadPoolExecutor() as threads:
             with connection.transaction():
-                connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+                connection.execute("LOCK TABLE member IN ACCESS EXCLUSIVE MODE")
                 readings = [threads.submit(read, name, 1, {}) for name in DASHBOARDS[:2]]
                 until(lambda: admission.statistics().inside == 2, "reads that take all places")
                 stalled_at = time.monotonic() + STALLED_SECONDS

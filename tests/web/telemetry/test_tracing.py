@@ -9,17 +9,18 @@ import pytest
 
 from models.errors import ConfigurationError
 from models.settings import load_settings
-from tests.fix_app import SECRET, fill
+from tests.fix_app import SECRET
 from tests.fix_postgres import ROOT
+from tests.neutral.application import fill
+from tests.neutral.catalog import CATALOG
 from tests.waiting import until
 from tests.web.web_fakes import HELD, FakeWorker
-from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.process.worker import Worker
 
-OVERVIEW = "/api/v1/dashboard/overview"
-AGENT = "/api/v1/agents/{}?from=2026-01-02&user_id={}"
+LOANS = "/api/v1/view/loans"
+RENEWALS = "/api/v1/view/renewals?desk={}&from=2026-01-02&user_id={}"
 USER_AGENT = "a-browser-of-somebody"
 
 
@@ -65,9 +66,9 @@ def everything_of(span: Any) -> str:
 
 
 def test_a_request_and_its_statement_are_one_trace(traced: Traced) -> None:
-    assert traced.get(OVERVIEW).status_code == 200
+    assert traced.get(LOANS).status_code == 200
     spans = traced.spans()
-    (request,) = [span for span in spans if span.name == f"GET {OVERVIEW}"]
+    (request,) = [span for span in spans if span.name == f"GET {LOANS}"]
     statements = [span for span in spans if span.parent and span.parent.span_id == request.context.span_id]
     assert any("frontview" in span.attributes["db.statement"] for span in statements)
     assert request.attributes["http.status_code"] == 200
@@ -76,12 +77,18 @@ def test_a_request_and_its_statement_are_one_trace(traced: Traced) -> None:
 
 def test_a_caller_that_traces_is_joined(traced: Traced) -> None:
     trace_id = "0af7651916cd43dd8448eb211c80319c"
-    traced.get(OVERVIEW, traceparent=f"00-{trace_id}-b7ad6b7169203331-01")
+    traced.get(LOANS, traceparent=f"00-{trace_id}-b7ad6b7169203331-01")
     assert {f"{span.context.trace_id:032x}" for span in traced.spans() if span.kind.name == "SERVER"} == {trace_id}
 
 
 def test_no_span_holds_anything_of_the_user(traced: Traced) -> None:
-    for path in (OVERVIEW, AGENT.format(987654, 2), AGENT.format(4, 2), AGENT.format(4, 55555), "/nowhere/987654"):
+    for path in (
+        LOANS,
+        RENEWALS.format(987654, 2),
+        RENEWALS.format(4, 2),
+        RENEWALS.format(4, 55555),
+        "/nowhere/987654",
+    ):
         traced.get(path)
     spans = traced.spans()
     assert len([span for span in spans if span.kind.name == "SERVER"]) == 5
@@ -107,15 +114,15 @@ def test_an_error_of_the_database_leaves_only_its_class(traced: Traced) -> None:
 
 
 def test_a_hit_before_flask_is_a_span_too(traced: Traced) -> None:
-    worker = FakeWorker()
+    worker = FakeWorker(served=CATALOG.served)
     worker.read_path.held = HELD
     app = create_app(worker, load_settings(jwt_secret=SECRET, access_log=False), tracing=traced.tracing)
     client = app.test_client()
     for _ in range(2):  # the second is answered from what the first one led to
-        assert client.get(OVERVIEW, headers=traced.headers).status_code == 200
+        assert client.get(LOANS, headers=traced.headers).status_code == 200
     assert len(worker.read_path.asked) == 1
     spans = traced.spans()
-    assert [span.name for span in spans] == [f"GET {OVERVIEW}"] * 2
+    assert [span.name for span in spans] == [f"GET {LOANS}"] * 2
     assert all(span.end_time > span.start_time for span in spans)
 
 

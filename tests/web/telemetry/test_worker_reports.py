@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from models.engine import make_engine
 from models.settings import load_settings
+from tests.neutral.catalog import CATALOG
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 from web.process.worker import Worker
 from web.telemetry.worker_reports import WorkerReports
 from web.telemetry.worker_statistics import WorkerReport, WorkerStatistics
@@ -92,5 +92,5 @@ def test_a_worker_reports_its_statistics(database_url: str, connection: psycopg.
         worker.stop()
     assert pid == os.getpid()
     assert set(statistics) == set(json.loads(worker.report().as_json()))
-    assert set(statistics["cache"]["regions"]) == {"dashboard", "agent", "performance"}
-    assert worker.regions == ("dashboard", "agent", "performance")
+    assert set(statistics["cache"]["regions"]) == {"default", "desk", "shelf"}
+    assert worker.regions == ("default", "desk", "shelf")

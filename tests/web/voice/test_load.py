@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.fix_postgres import Server
+from tests.voice_stage import VOICE
 from web.cli import main
 from web.voice.load import LoadError, load_csv
 from web.voice.load.csv_file import CsvFile
@@ -26,7 +27,7 @@ def filled(connection: psycopg.Connection) -> psycopg.Connection:
 
 @pytest.fixture
 def on_any_server(any_server: Server) -> Iterator[psycopg.Connection]:
-    url = any_server.create(any_server.template)
+    url = any_server.create(any_server.template_of(VOICE))
     with psycopg.connect(url, autocommit=True) as opened:
         yield _fill(opened)
     any_server.drop(url)

@@ -15,10 +15,10 @@ from models.connection import Connection
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
-from tests.fix_app import fill
 from tests.fix_postgres import Server
 from tests.oracle.base_tables import OUTCOMES, facts_of
 from tests.oracle.reads import outcomes_of
+from tests.voice_stage import VOICE, fill
 from views_sql.voice.catalog import CATALOG
 
 USER, WITHOUT_CALLS = 1, "Idle"
@@ -27,7 +27,7 @@ USER, WITHOUT_CALLS = 1, "Idle"
 @pytest.fixture(scope="module", params=["base tables", "patched view"])
 def filled(embedded_server: Server, request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Calls of every outcome, read from the base tables, or from the views with days drained and undrained on top."""
-    url = embedded_server.create(embedded_server.template)
+    url = embedded_server.create(embedded_server.template_of(VOICE))
     with psycopg.connect(url, autocommit=True) as connection:
         _fill(connection, patched=request.param == "patched view")
         yield connection

@@ -19,9 +19,9 @@ from refresher.front_cache.entry import EntryKey
 from refresher.process import RefresherProcess
 from refresher.warming.asked import plan_asked
 from refresher.warming.plan import WarmingPlanner, capacity_of
-from tests.fix_app import fill
+from tests.neutral.application import fill
+from tests.neutral.catalog import CATALOG
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
 from web.cli import main
 from web.process.worker import Worker
 from web.reads.background_fills import WantedFill
@@ -44,7 +44,7 @@ class Site:
 
     def __init__(self, url: str, connection: psycopg.Connection[Any], **settings: Any) -> None:
         self.c = connection
-        fill(connection, users=USERS)
+        fill(connection, members=USERS)
         self.settings = load_settings(database_url=url, refresh_min_seconds=0.5, warming_duty=1.0, **settings)
         self.refresher = RefresherProcess(self.settings, CATALOG, url)
         self.refresher.start()
@@ -64,13 +64,13 @@ class Site:
         row = self.c.execute(query.encode(), parameters).fetchone()
         return row[0] if row else None
 
-    def read(self, user: int, dashboard: str = "overview") -> str:
+    def read(self, user: int, dashboard: str = "view.loans") -> str:
         return self.worker.read_path.read(dashboard, user, CATALOG.dashboard(dashboard).defaults).source
 
-    def key(self, user: int, dashboard: str = "overview") -> EntryKey:
+    def key(self, user: int, dashboard: str = "view.loans") -> EntryKey:
         return self.worker.read_path.key(dashboard, user, CATALOG.dashboard(dashboard).defaults)
 
-    def holds(self, user: int, dashboard: str = "overview") -> bool:
+    def holds(self, user: int, dashboard: str = "view.loans") -> bool:
         return self.worker.cache.holds(self.key(user, dashboard))
 
     def warming(self) -> WarmingStatistics:
@@ -79,7 +79,9 @@ class Site:
     def plan(self) -> list[tuple[int, str, str]]:
         return self.c.execute(PLANNED.encode()).fetchall()
 
-    def add_access(self, user: int, dashboard: str = "overview", weight: float = 50.0, hour: int | None = None) -> None:
+    def add_access(
+        self, user: int, dashboard: str = "view.loans", weight: float = 50.0, hour: int | None = None
+    ) -> None:
         """A habit of this hour, or of hour ``hour`` of the week."""
         self.c.execute(
             "INSERT INTO frontview.access VALUES (%s, %s, COALESCE(%s, (EXTRACT(ISODOW FROM now()) - 1) * 24 "
@@ -88,7 +90,11 @@ class Site:
         )
 
     def change(self, user: int) -> None:
-        self.c.execute("UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %s", (user,))
+        with self.c.transaction():
+            self.c.execute("UPDATE member SET points = points + 1 WHERE id = %s", (user,))
+            self.c.execute(
+                "UPDATE loan SET fee_cents = fee_cents + 1 WHERE member_id = %s AND day > CURRENT_DATE - 2", (user,)
+            )
 
 
 @pytest.fixture
@@ -105,21 +111,21 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
         site.read(1)
     assert site.worker.read_path.hit(site.key(1), time.monotonic()) is not None  # as the layer before Flask asks
     assert site.worker.read_path.hit(site.key(3), time.monotonic()) is None
-    site.read(2, "agents")
+    site.read(2, "view.renewals")
     site.worker.stop()  # reports at the orderly stop
     assert site.c.execute("SELECT user_id, dashboard, weight FROM frontview.access ORDER BY 1").fetchall() == [
-        (1, "overview", 3.0),
-        (2, "agents", 1.0),
+        (1, "view.loans", 3.0),
+        (2, "view.renewals", 1.0),
     ]
     assert site.value("SELECT sum(reads) FROM frontview.traffic") == 4
 
     WarmingPlanner(CAPACITY).work(site.c)
-    assert [(user, dashboard) for user, dashboard, _ in site.plan()] == [(1, "overview"), (2, "agents")]
+    assert [(user, dashboard) for user, dashboard, _ in site.plan()] == [(1, "view.loans"), (2, "view.renewals")]
     site.worker = Worker(site.settings, CATALOG)
     site.start_worker()
-    until(lambda: site.holds(1) and site.holds(2, "agents"), "planned answers in the cache")
+    until(lambda: site.holds(1) and site.holds(2, "view.renewals"), "planned answers in the cache")
     assert site.read(1) == "cache"
-    assert site.read(2, "agents") == "cache"
+    assert site.read(2, "view.renewals") == "cache"
 
 
 def test_what_is_asked_together_is_what_each_question_says_alone(site: Site) -> None:
@@ -139,17 +145,18 @@ def test_what_is_asked_together_is_what_each_question_says_alone(site: Site) -> 
 def test_what_is_asked_together_has_one_snapshot(site: Site) -> None:
     """A change that commits while they are computed is in none of the answers, or in all."""
     reads = site.worker.read_path._computing._reads
-    overview = CATALOG.dashboard("overview")
+    account = CATALOG.dashboard("view.account")
     (waiting,) = site.c.execute("SELECT pg_advisory_lock(77) IS NOT NULL").fetchone() or (None,)
     assert waiting
     site.c.execute(
-        "CREATE FUNCTION frontview.wait_here(p_user frontview.user_key, p_base boolean) RETURNS frontview.answer "
+        "CREATE FUNCTION frontview.wait_here(p_user frontview.user_key, text[], text[], text, integer, boolean, "
+        "p_base boolean) RETURNS frontview.answer "
         "LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM pg_advisory_lock(77), pg_advisory_unlock(77); "
-        "RETURN frontview.dashboard_overview(p_user, p_base); END $$"
+        "RETURN frontview.account_1_read(p_user, $2, $3, $4, $5, $6, p_base); END $$"
     )
-    slow = replace(overview, function="frontview.wait_here")
+    slow = replace(account, function="frontview.wait_here")
     found: list[Any] = []
-    asked = [ReadQuestion(slow, 1, ()), ReadQuestion(overview, 1, ())]
+    asked = [ReadQuestion(it, 1, (None,) * 5) for it in (slow, account)]
     thread = threading.Thread(target=lambda: found.extend(reads.ask_together(asked)))
     thread.start()
     until(lambda: site.value(WAITING_FOR_ADVICE), "the first question")
@@ -244,7 +251,7 @@ def test_an_answer_that_nobody_read_again_is_filled_once(site: Site) -> None:
 
 
 def test_what_is_read_is_renewed_before_it_expires(database_url: str, connection: psycopg.Connection[Any]) -> None:
-    limits = {name: {"ttl_seconds": 12} for name in ("dashboard", "agent", "performance")}
+    limits = {name: {"ttl_seconds": 12} for name in ("default", "desk", "shelf")}
     site = Site(database_url, connection, regions=limits, refresh_threshold=0.1)
     try:
         site.start_worker()
@@ -291,15 +298,15 @@ def test_a_system_without_habits_of_this_hour_warms_the_most_active(site: Site) 
     site.add_access(3, weight=50.0, hour=other_hour % 168)
     site.add_access(4, weight=5.0, hour=other_hour % 168)
     WarmingPlanner(CAPACITY, predictive=True).work(site.c)
-    assert site.plan() == [(3, "overview", "most_active"), (4, "overview", "most_active")]
+    assert site.plan() == [(3, "view.loans", "most_active"), (4, "view.loans", "most_active")]
 
 
 def test_habits_of_the_hour_are_not_planned_unless_predictions_are_switched_on(site: Site) -> None:
     site.add_access(3)
     WarmingPlanner(CAPACITY, predictive=True).work(site.c)
-    assert site.plan() == [(3, "overview", "predicted")]
+    assert site.plan() == [(3, "view.loans", "predicted")]
     WarmingPlanner(CAPACITY).work(site.c)
-    assert site.plan() == [(3, "overview", "most_active")]
+    assert site.plan() == [(3, "view.loans", "most_active")]
 
 
 def test_low_traffic_widens_the_plan(site: Site) -> None:
@@ -322,14 +329,14 @@ def test_low_traffic_widens_the_plan(site: Site) -> None:
     few = capacity_of(CATALOG, {}, 5)  # Half a user's worth of the most active: none.
     planner = WarmingPlanner(few, predictive=True)
     planner.work(site.c, now)
-    assert site.plan() == [(6, "overview", "predicted"), (5, "overview", "low_traffic")]
+    assert site.plan() == [(6, "view.loans", "predicted"), (5, "view.loans", "low_traffic")]
 
 
 def test_what_was_asked_by_hand_outlives_the_next_plan(site: Site) -> None:
     assert plan_asked(site.c, {"user_ids": [4, "5"]}, CAPACITY) == "planned 2 users"
     asked = site.plan()
     assert {(user, reason) for user, _, reason in asked} == {(4, "asked"), (5, "asked")}
-    assert {dashboard for _, dashboard, _ in asked} == {"overview", "analytics", "agents", "performance"}
+    assert {dashboard for _, dashboard, _ in asked} == {"view.loans", "view.account", "view.renewals"}
     site.add_access(4)
     WarmingPlanner(CAPACITY).work(site.c)
     assert site.plan() == asked
@@ -350,9 +357,9 @@ def test_frontview_warm_reaches_the_workers(site: Site, monkeypatch: pytest.Monk
     document = next(line for line in asked.stdout.splitlines() if line.startswith("{"))  # the refresher logs beside it
     (task,) = json.loads(document)["tasks"]
     assert (task["argument"], task["outcome"]) == ({"user_ids": [4, 5]}, "planned 2 users")
-    until(lambda: site.holds(4, "analytics") and site.holds(5), "answers that were asked for")
+    until(lambda: site.holds(4, "view.account") and site.holds(5), "answers that were asked for")
     assert site.read(5) == "cache"
-    assert site.read(4, "analytics") == "cache"
+    assert site.read(4, "view.account") == "cache"
 
 
 def test_frontview_warm_says_what_it_asked_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +387,7 @@ def test_old_habits_and_traffic_are_forgotten(site: Site) -> None:
     site.c.execute("INSERT INTO frontview.traffic VALUES (now() - interval '9 days', 5), (now(), 5)")
     site.c.execute(
         "INSERT INTO frontview.warm_plan "
-        "SELECT 3, 'overview', now() - interval '2 h', now() - interval '1 h', 1, 'asked'"
+        "SELECT 3, 'view.loans', now() - interval '2 h', now() - interval '1 h', 1, 'asked'"
     )
     WarmingPlanner(CAPACITY).work(site.c)
     assert site.value("SELECT string_agg(user_id::text, ' ') FROM frontview.access") == "1"

@@ -1,0 +1,3 @@
+"""The benchmarks ask the bundled voice application."""
+
+from tests.voice_stage import voice_application  # noqa: F401  a fixture

@@ -1,0 +1,36 @@
+"""The chores of the bundled application run in the refresher's process; declared applications have none.
+
+Invariant: no test here is about anything but chores.
+"""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.refresher.test_refresher_process import Refreshers, refreshers, value, watcher  # noqa: F401  fixtures
+from tests.voice_stage import voice_application  # noqa: F401  a fixture
+from tests.waiting import until
+
+pytestmark = pytest.mark.proof  # each test starts processes
+
+
+def test_chores_run_while_a_refresh_waits(
+    refreshers: Refreshers,  # noqa: F811
+    watcher: psycopg.Connection[Any],  # noqa: F811
+    database_url: str,
+) -> None:
+    waits_since = (
+        "SELECT query_start FROM pg_stat_activity WHERE application_name = 'frontview-refresher-maintenance' "
+        "AND wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    watcher.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+    with psycopg.connect(database_url) as blocker:
+        blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+        refreshers.start()
+        since = until(lambda: value(watcher, waits_since), "refresh that waits", seconds=20)
+        watcher.execute("INSERT INTO frontview.timezone_change (user_id) SELECT id FROM users")
+
+        until(lambda: value(watcher, "SELECT seen_at FROM frontview.timezone_change"), "chore", seconds=20)
+
+        assert value(watcher, waits_since) == since, "the refresh no longer waited"
