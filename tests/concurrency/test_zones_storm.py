@@ -53,6 +53,7 @@ def test_answers_are_exact_while_users_change_their_zones(
         sabotage.read_from_midnight_to_midnight,
     ],
 )
+@pytest.mark.parametrize("any_server", ["embedded"], indirect=True)
 def test_the_storm_finds_what_is_left_out(members_url: str, leave_out: Callable[[str], None]) -> None:
     leave_out(members_url)
 

@@ -31,14 +31,17 @@ OF_THE_BUNDLED = (
 )
 # Tests of the core that name it, and why.
 EXCEPTIONS = {
+    "tests/hosts/rails/host.py": "a table of users, as Rails calls it",
     "tests/neutral/test_catalog.py": "what is loaded where no declaration is installed",
     "tests/refresher/test_bundled_chores.py": "only a catalog that is written by hand has chores",
     "tests/repository/test_architecture.py": "it lists the words",
     "tests/repository/test_neutral_tests.py": "it lists the words",
     "tests/repository/test_prose.py": "a word of plain English",
     "tests/views_sql/test_capture.py": "capture that is written by hand, and the days of the bundled application",
+    "tests/web/cli/test_operators_of_a_project.py": "what is loaded where no declaration is installed",
     "tests/web/declared/conftest.py": "what is loaded where no declaration is installed",
     "tests/web/declared/test_documents.py": "what a declared application does not serve",
+    "tests/web/doctor/test_declaration.py": "what is loaded where no declaration is installed",
     "tests/web/endpoints/test_documents.py": "dashboards that are written by hand, in the document",
     "tests/web/endpoints/test_reads.py": "dashboards that are written by hand, over HTTP",
     "tests/web/http/test_parameters.py": "parameters of dashboards that are written by hand",

@@ -172,10 +172,10 @@ def test_a_live_patch_of_a_long_range_names_its_days_and_no_range(filled: psycop
 def test_sums_of_all_time_fetch_the_days_that_are_shown_and_stale_ones(
     filled: psycopg.Connection[Any], since: int, days_of_archive: int
 ) -> None:
-    state = "frontview.begin_read(7, '{call_daily}', '-infinity', 'infinity', FALSE)"
+    state = "frontview.begin_read(7, '{loans_1}', '-infinity', 'infinity', FALSE)"
     read = (
-        "SELECT sum(m.calls), count(DISTINCT m.day), count(m.day), max(m.calls) FILTER (WHERE m.day IS NOT NULL) "
-        f"FROM frontview.call_daily_by_day_merged(7, CURRENT_DATE - {since}, ({state}).views[1]) m"
+        "SELECT sum(m.m_loans), count(DISTINCT m.day), count(m.day), max(m.m_loans) FILTER (WHERE m.day IS NOT NULL) "
+        f"FROM frontview.loans_1_by_day_merged(7, CURRENT_DATE - {since}, ({state}).views[1]) m"
     )
     with filled.transaction(force_rollback=True):
         before = scans(filled)
@@ -184,7 +184,7 @@ def test_sums_of_all_time_fetch_the_days_that_are_shown_and_stale_ones(
 
     assert rows == (DAYS, since + 1, since + 1, 1)
     # Days that are shown leave the total and are shown; stale ones leave it.
-    assert fetched["call_daily_archive"] == (0, 2 * days_of_archive + 21)
+    assert fetched["loans_1_archive"] == (0, 2 * days_of_archive + 21)
 
 
 def test_days_that_are_stale_outside_of_a_part_of_the_range_are_not_in_it(filled: psycopg.Connection[Any]) -> None:

@@ -42,7 +42,7 @@ def create_users(application: ProvenApplication, number: int) -> list[str]:
 
 
 def _users(application: ProvenApplication) -> str | None:
-    """Return the SELECT of the declared users with what is known of each; None without them."""
+    """Return the SELECT of the declared users with what else there is about each; None without them."""
     if application.users is None or application.user_key is None:
         return None
     select = application.users_select

@@ -67,7 +67,7 @@ def rows_of_user(view: ProvenView, number: int, rows: str, user: str, first: str
     """Return the item of a FROM clause with a user's rows of the days ``first`` to ``last``, and its conditions.
 
     :param rows: what the query calls the rows.
-    :param zone: an expression of the user's own zone, if it is at hand.
+    :param zone: an expression of the user's own zone, if the caller has it already.
     """
     name = identifier(f"{view.name}_{number}")
     if view.source.default_zone is None:

@@ -23,7 +23,7 @@ ALWAYS = frozenset({"UTC", "GMT"})
 NAMES = "SELECT name FROM pg_timezone_names"
 ABBREVIATIONS = "SELECT abbrev FROM pg_timezone_abbrevs"
 OF_RAILS = re.compile(r"\('((?:[^']|'')+)', '([A-Za-z_/+0-9-]+)'\)")
-MOST_USERS = 1_000_000  # So many are looked at, for zones that nobody knows.
+MOST_USERS = 1_000_000  # At most this number of users is looked at, for zones that nobody knows.
 UNKNOWN_SHARE = 0.01  # More users with such a zone than this share are a fault.
 
 
