@@ -18,7 +18,7 @@ from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.steps import gates
 from tests.concurrency.storm import EXPECTED, Storm
-from tests.oracle.reads import Tally
+from tests.oracle.comparisons import Tally
 from views_sql.declaration.project import read_project
 from views_sql.operations.catalog import catalog_of
 from views_sql.operations.plan import plan
