@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -20,6 +20,7 @@ from refresher.refreshing.steps import gates
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import ORACLE, READS
 from tests.oracle.comparisons import Tally
+from views_sql.declaration.maintained_view import MaintainedView
 
 USERS, DAYS = 4, 45
 BRANCHES = ("north", "south", None)
@@ -32,7 +33,12 @@ EXPECTED = (
 
 
 class Storm:
-    """One run against one database."""
+    """One run against one database.
+
+    :ivar views: what is refreshed.
+    """
+
+    views: tuple[MaintainedView, ...] = CATALOG.views
 
     def __init__(
         self, url: str, *, seed: int = 1, seconds: float = 60.0, comparisons: int = 3000, drain_pause: float = 0.005
@@ -213,7 +219,7 @@ class Storm:
 
     def _refresh(self, chance: random.Random) -> None:
         with connect(self.url, "storm-refresh") as c:
-            for view in CATALOG.views:
+            for view in self.views:
                 self._note_refresh(refresh(c, view, view.tiers, 1))
             while not self.over.is_set():
                 self._note_refresh(self._one_refresh(c, chance))
@@ -223,7 +229,7 @@ class Storm:
         with connect(self.url, "storm-populate") as c:
             while not self.over.is_set():
                 self._await_commits(chance.randint(10, 60))
-                view = chance.choice(CATALOG.views)
+                view = chance.choice(self.views)
                 with gates(c, view.name, view.tiers) as entered:
                     if entered:  # Otherwise a refresh of it runs.
                         c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = %s", (view.name,))
@@ -231,13 +237,15 @@ class Storm:
                 self._note_refresh(refresh(c, view, view.tiers, 1))
 
     def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
-        view = chance.choice(CATALOG.views)
+        view = chance.choice(self.views)
         if view.day_column and chance.random() < 0.3:
-            horizon = datetime.now(UTC).date() - timedelta(days=chance.randint(0, DAYS))
-            return refresh(c, view, view.tiers, 1, horizon=horizon)
+            return refresh(c, view, view.tiers, 1, horizon=self._horizon(chance))
         if view.day_column and chance.random() < 0.1:
             return refresh(c, view, ("archive",), 1, rebuild=True)
         return refresh(c, view, tiers_together(chance.choice(view.tiers)), 1)
+
+    def _horizon(self, chance: random.Random) -> date:
+        return datetime.now(UTC).date() - timedelta(days=chance.randint(0, DAYS))
 
     def _note_refresh(self, result: RefreshResult) -> None:
         assert result.outcome != "failed: None", "an error of psycopg's own: a sabotage that cannot act proves nothing"

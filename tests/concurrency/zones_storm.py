@@ -14,13 +14,12 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from models.engine import connect
-from refresher.refreshing.refresh import refresh, tiers_together
-from refresher.refreshing.refresh_log import RefreshResult
-from refresher.refreshing.steps import gates
 from tests.concurrency.storm import EXPECTED, Storm
 from tests.oracle.comparisons import Tally
+from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.project import read_project
 from views_sql.operations.catalog import catalog_of
+from views_sql.operations.database import active_declaration
 from views_sql.operations.plan import plan
 from views_sql.operations.steps import steps
 from views_sql.proof.judge import judge
@@ -102,7 +101,7 @@ class ZonesStorm(Storm):
 
     def _fill(self) -> None:
         with connect(self.url, "storm-fill") as c:
-            self.views = _views(self.url)
+            self.views = _views(c)
             for member, zone in enumerate(AT_FIRST, 1):
                 c.execute("INSERT INTO member (id, name, timezone) VALUES (%s, 'Somebody', %s)", (member, zone))
                 c.execute(
@@ -180,31 +179,8 @@ class ZonesStorm(Storm):
 
     # Refreshes and readers
 
-    def _refresh(self, chance: random.Random) -> None:
-        with connect(self.url, "storm-refresh") as c:
-            for view in self.views:
-                self._note_refresh(refresh(c, view, view.tiers, 1))
-            while not self.over.is_set():
-                self._note_refresh(self._one_refresh(c, chance))
-
-    def _populate(self, chance: random.Random) -> None:
-        with connect(self.url, "storm-populate") as c:
-            while not self.over.is_set():
-                self._await_commits(chance.randint(10, 60))
-                view = chance.choice(self.views)
-                with gates(c, view.name, view.tiers) as entered:
-                    if entered:
-                        c.execute("UPDATE frontview.view_state SET through = NULL WHERE view = %s", (view.name,))
-                self._await_commits(chance.randint(0, 20))
-                self._note_refresh(refresh(c, view, view.tiers, 1))
-
-    def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
-        view = chance.choice(self.views)
-        if chance.random() < 0.3:
-            return refresh(c, view, view.tiers, 1, horizon=FIRST + timedelta(days=chance.randint(0, 31)))
-        if chance.random() < 0.1:
-            return refresh(c, view, ("archive",), 1, rebuild=True)
-        return refresh(c, view, tiers_together(chance.choice(view.tiers)), 1)
+    def _horizon(self, chance: random.Random) -> date:
+        return FIRST + timedelta(days=chance.randint(0, 31))
 
     def _read(self, chance: random.Random) -> None:
         tally = Tally()
@@ -238,11 +214,8 @@ class ZonesStorm(Storm):
             tally.differences.append(f"{view} of {member} in {zone[0]}, {first} to {last}, {row[1:6]}: {wrong}")
 
 
-def _views(url: str) -> tuple[Any, ...]:
-    from views_sql.operations.database import active_declaration  # noqa: PLC0415
-
-    with connect(url, "storm-catalog") as c:
-        installed = active_declaration(c)
+def _views(c: psycopg.Connection[Any]) -> tuple[MaintainedView, ...]:
+    installed = active_declaration(c)
     assert installed is not None
     return catalog_of(installed).views
 
