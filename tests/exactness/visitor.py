@@ -27,6 +27,7 @@ from web.app import create_app
 from web.process.worker import Worker
 
 KEPT = 8
+LONGEST = 1000  # Characters of a value that an address may hold.
 OPTIONS: dict[str, Any] = {
     "jwt_secret": SECRET, "trust_seconds": 60, "rate_limit_per_second": 0, "access_log": False,
     "warming_enabled": False, "pool_size": 2,
@@ -52,7 +53,8 @@ class Visitor:
     def again(self, asked: Question, chance: Random) -> Question:
         """Return the question, or one that was asked before; one that no address can hold is left out."""
         values = {it for _, chosen in asked.filters for it in chosen}
-        if len(self.kept) == KEPT or values & NO_NUMBERS:
+        long = any(len(it) > LONGEST for it in values if it is not None)
+        if len(self.kept) == KEPT or long or values & NO_NUMBERS:
             return chance.choice(self.kept) if self.kept else _plain(asked)
         self.kept.append(asked)
         return asked

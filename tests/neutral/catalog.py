@@ -26,7 +26,7 @@ SERVED = ServedApplication(
             4000,
             "shelf",
             600,
-            "loans_1",
+            ("loans_1",),
             (ServedDimension("branch", "text", True),),
             (
                 ServedMeasure("loans", "count", "bigint"),
@@ -43,7 +43,7 @@ SERVED = ServedApplication(
             400,
             "desk",
             900,
-            "renewals_1",
+            ("renewals_1",),
             (ServedDimension("desk", "integer", True),),
             (
                 ServedMeasure("renewals", "count", "bigint"),
@@ -60,7 +60,7 @@ SERVED = ServedApplication(
             400,
             "shelf",
             600,
-            "account_1",
+            ("account_1",),
             (),
             (ServedMeasure("points", "sum", "numeric"),),
             EXISTENCE,

@@ -48,7 +48,7 @@ for _view in CATALOG.views:
 
 BOTH = {"request_invalidation", "request_task", "missing_rights", "tier_holds"}
 WEB_ALONE = {"report_worker", "report_accesses", "redeem_sign_in_code"}
-WEB_FUNCTIONS = BOTH | WEB_ALONE | {d.function.split(".")[1] for d in CATALOG.dashboards}
+WEB_FUNCTIONS = BOTH | WEB_ALONE | {"user_1_shown"} | {d.function.split(".")[1] for d in CATALOG.dashboards}
 REFRESHER_FUNCTIONS = BOTH | {
     *(
         "begin_read",
@@ -69,6 +69,7 @@ REFRESHER_FUNCTIONS = BOTH | {
         "capture_coverage",
         "check_capture",
         "adopt_partitions",
+        "load_zones",
         "refresh_tier",
         "analyze_tier",
     ),

@@ -35,6 +35,7 @@ from web.reads.read_path import ReadPath, ReadPolicy
 
 SECONDS = 10
 NEVER_BY_ITSELF = 60.0
+LOGGED = "INSERT INTO frontview.change_log (source, user_id, day) VALUES ('loans_1', 1, %s)"
 ODD_DAYS = ("20000-01-01", "5874897-12-31", "infinity", "-infinity", "0044-03-15 BC", "4714-11-24 BC")
 
 
@@ -327,7 +328,7 @@ def test_a_day_outside_of_pythons_calendar_takes_the_entries_of_its_own_user_onl
             for key in (mine, another):
                 fill(cache, key, make_entry(applied.drain_id, key=key, **facts))
                 assert cache.holds(key), day
-            connection.execute("INSERT INTO loan (member_id, day) VALUES (1, %s)", (day,))
+            connection.execute(LOGGED, (day,))
             led()
             _, flushed = cache.next_poll()
             assert (flushed, cache.holds(mine), cache.holds(another)) == (False, False, True), day

@@ -132,7 +132,7 @@ def test_the_overhead_of_an_entry_is_not_understated() -> None:
     assert used <= charged, f"an entry costs {used:.0f} bytes, charged {charged:.0f}; {sys.version}"
 
 
-def test_an_entry_of_a_question_that_others_ask_costs_at_most_410_bytes_beyond_its_body() -> None:
+def test_an_entry_of_a_question_that_others_ask_costs_at_most_420_bytes_beyond_its_body() -> None:
     question = make_entry().question
     bodies = {user: str(user).encode() * 25 for user in MANY_USERS}
 
@@ -142,7 +142,7 @@ def test_an_entry_of_a_question_that_others_ask_costs_at_most_410_bytes_beyond_i
         return Entry(key, bodies[user], question, f"{user:012d}".encode(), user, **times)
 
     used, charged = memory_of_entries(of)
-    assert used <= 410, f"an entry costs {used:.0f} bytes; {sys.version}"
+    assert used <= 420, f"an entry costs {used:.0f} bytes; {sys.version}"
     assert used <= charged
 
 

@@ -86,10 +86,12 @@ def test_what_is_missing_while_a_declaration_changes_is_503_and_no_outage(shop: 
 @contextmanager
 def another(shop: Project, *, function: str = "visits_2_read") -> Iterator[None]:
     """Make a declaration active under which ``visits`` is answered by another function, then take it back."""
-    copied = "SELECT pg_get_functiondef('frontview.visits_1_read'::regproc)"
-    [(text,)] = shop.rows(copied)
+    functions = "'{frontview.visits_1_read,frontview.user_1_shown}'::text[]"
+    copied = f"SELECT pg_get_functiondef(f::regproc) FROM unnest({functions}) f"
+    read_text, shown_text = (text for (text,) in shop.rows(copied))
     with shop.c.transaction():
-        shop.c.execute(text.replace("visits_1_read", function).encode())
+        shop.c.execute(read_text.replace("visits_1_read", function).encode())
+        shop.c.execute(shown_text.replace("user_1_shown", "user_2_shown").encode())
         shop.c.execute("UPDATE frontview.declaration SET active = FALSE")
         shop.c.execute(
             "INSERT INTO frontview.declaration (number, format, hash, resolved, ddl, active) SELECT 2, format, 'other',"
@@ -104,7 +106,7 @@ def another(shop: Project, *, function: str = "visits_2_read") -> Iterator[None]
             shop.c.execute("ALTER FUNCTION frontview.gone RENAME TO visits_1_read")
             shop.c.execute("DELETE FROM frontview.declaration WHERE number = 2")
             shop.c.execute("UPDATE frontview.declaration SET active = TRUE")
-            shop.c.execute(f"DROP FUNCTION frontview.{function}".encode())
+            shop.c.execute(f"DROP FUNCTION frontview.{function}, frontview.user_2_shown".encode())
 
 
 def test_a_read_that_meets_the_change_is_asked_once_more_by_the_new_declaration(
