@@ -100,9 +100,10 @@ JOIN public."Customer" c ON c.id = o."customerId" AND NOT c.paused
 
 * PostgreSQL proves what it can: it is one SELECT; it gives the columns of `user` and `time` under the names and in the
   types that `table` has them; it reads `table` and every one of `sources` and no other relation, by its own immutable
-  functions or those in `trust`; it holds no literal that depends on the session; and every key that is stored is proven
-  as for other views. What runs is PostgreSQL's own text of it, frozen by `frontview plan --write`; a change of the file
-  is a change of the declaration, so it gets the next number in its name.
+  functions or those in `trust`; it has no LIMIT, and no literal that depends on the session; and every key that is
+  stored is proven as for other views. Its rows must be the same however it is run: no window without an order, no sum
+  of floats. What runs is PostgreSQL's own text of it, frozen by `frontview plan --write`; a change of the file is a
+  change of the declaration, so it gets the next number in its name.
 * What PostgreSQL cannot prove is the author's word, `locality = "asserted"`: that a row of some user depends on nothing
   but rows of this user. A row's day is that of `table`'s time, and of `table` only rows of that day decide it. A change
   of a row of a source **without** `time` makes all days of its user stale, which is right whichever of them it counts

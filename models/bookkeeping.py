@@ -42,6 +42,9 @@ source = sa.Table(
         server_default="0",
         comment="days on both sides of a logged one it is of",
     ),
+    sa.Column(
+        "zones", ARRAY(sa.Text), nullable=False, server_default="{}", comment="by whose rules its days are taken"
+    ),
     schema=SCHEMA,
 )
 

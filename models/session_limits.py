@@ -7,7 +7,7 @@ from models.connection import Connection
 from models.session_settings import of_transaction
 
 # Drain, refreshes, chores, inspection, warm plan, and one that looks after a slow statement.
-REFRESHER_CONNECTIONS = 7
+REFRESHER_CONNECTIONS = 6
 
 _NOT_PINNED = """
 SELECT s.key, current_setting(s.key, true), s.value FROM json_each_text(%s::json) s

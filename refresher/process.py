@@ -78,7 +78,6 @@ class RefresherProcess:
         self._maintenance_session = LeaderSession("maintenance", lambda: connect_maintenance(url), self.drain)
         self._chores_session = LeaderSession("chores", lambda: connect_chores(url), self.drain)
         self._inspection_session = LeaderSession("inspection", lambda: connect_inspection(url), self.drain)
-        self._zones_session = LeaderSession("zones", lambda: connect_inspection(url), self.drain)
         self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
         self._wall_clock = WallClock()
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
@@ -112,7 +111,7 @@ class RefresherProcess:
         self._chores = Chores(self._chores_session, catalog.chores)
         self._add_job(self._chores.run, CHORES_SECONDS, "chores")
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
-        self._add_job(ZoneCheck(self._zones_session).tick, ZONES_TICK_SECONDS, "zones")
+        self._add_job(ZoneCheck(self._maintenance_session).tick, ZONES_TICK_SECONDS, "zones")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
         self._warming = WarmingPlan(self._warming_session, self._capacity, predictive=settings.warming_predictive)
         if settings.warming_enabled:
@@ -170,7 +169,6 @@ class RefresherProcess:
             self._chores_session,
             self._inspection_session,
             self._warming_session,
-            self._zones_session,
         ):
             session.stop()
         self._scheduler.shutdown(wait=False)

@@ -35,6 +35,7 @@ OBJECTS = (
     "tier_holds",
     "end_of_day",
     "rails_zone",
+    "zone_offsets",
     "load_zones",
     "install_triggers",
     "remove_triggers",
@@ -141,6 +142,13 @@ def create_capture_tables() -> None:
             nullable=False,
             server_default="0",
             comment="days on both sides of a logged one it is of",
+        ),
+        sa.Column(
+            "zones",
+            postgresql.ARRAY(sa.Text),
+            nullable=False,
+            server_default="{}",
+            comment="by whose rules its days are taken",
         ),
         schema=SCHEMA,
     )

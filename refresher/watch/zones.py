@@ -1,7 +1,8 @@
 """Keeps the bookkeeping's time zones those of the server: what a zone's name means changes with its tzdata.
 
-Invariant: users whose days a change moves are marked in the transaction that notes the change. It is looked for in a
-session of its own, because a session of PostgreSQL reads the rules of a zone once.
+Invariant: keys whose days a change moves are marked in the transaction that notes the change. A session of PostgreSQL
+reads the rules of a zone once. So the comparison begins a new session, and that one makes the refreshes from then on:
+tiers are never written by older rules than those that were noted.
 """
 
 import time
@@ -19,7 +20,10 @@ log = structlog.get_logger(__name__)
 
 
 class ZoneCheck:
-    """One job of the scheduler; it is due at the beginning of a term, and then each hour."""
+    """One job of the scheduler; it is due at the beginning of a term, and then each hour.
+
+    :param session: the one that refreshes.
+    """
 
     def __init__(self, session: LeaderSession) -> None:
         self._session = session

@@ -60,6 +60,14 @@ class ProvenSource:
     default_zone: str | None = None
 
     @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones by whose rules its days are taken, but for users' own."""
+        if self.time_kind in (None, "date"):
+            return ()
+        stored = self.stored_zone if self.time_kind == "timestamp" else None
+        return tuple(dict.fromkeys(zone for zone in (self.default_zone or self.zone, stored) if zone))
+
+    @property
     def day_slack(self) -> int:
         """How many days before and after a logged day a change may count on: no zone is a day away from UTC."""
         return 0 if self.default_zone is None else 1

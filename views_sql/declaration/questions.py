@@ -17,7 +17,7 @@ NULL = ".null"  # Behind a dimension's name: the parameter that asks for rows wi
 
 def questions(application: ServedApplication) -> tuple[Dashboard, ...]:
     """Return a dashboard for each view."""
-    return tuple(question(view, application.zone, application.fingerprint) for view in application.views)
+    return tuple(question(view, application.fingerprint) for view in application.views)
 
 
 def question_name(view: str) -> str:
@@ -25,11 +25,8 @@ def question_name(view: str) -> str:
     return f"view.{view}"
 
 
-def question(view: ServedView, users_zone: str, declaration: str) -> Dashboard:
-    """Return the dashboard that stands for questions about a view of a declaration, which its hash names.
-
-    :param users_zone: the zone of the users, whose days are counted unless the view has another one.
-    """
+def question(view: ServedView, declaration: str) -> Dashboard:
+    """Return the dashboard that stands for questions about a view of a declaration, which its hash names."""
     sources = frozenset(view.sources if view.users_source is None else (*view.sources, view.users_source))
     return Dashboard(
         question_name(view.name),
@@ -39,7 +36,7 @@ def question(view: ServedView, users_zone: str, declaration: str) -> Dashboard:
         arguments(view),
         lambda _given, _dated: sources,
         defaults=canonical(view, {}),
-        zone=None if view.zone in (None, users_zone) else view.zone,
+        zone=view.zone,
         shown=view.user_shown,
         resolved=lambda given, last_day: resolved(view, given, last_day),
         live=lambda given: live_measures(view, given),

@@ -32,9 +32,10 @@ def capture_declared(source: ProvenSource, template_version: int = 1) -> list[st
     watched = ", ".join(literal(it.column) for it in source.watched)
     columns = f"{literal(source.user_column)}, {literal(source.time_column) if source.time_column else 'NULL'}"
     register = (
-        "INSERT INTO frontview.source (source, relation, user_column, day_column, events, watched, day_slack) VALUES ("  # nosec B608  # names and literals are checked
-        f"{literal(name)}, {literal(table)}::regclass, {columns}, "
-        f"ARRAY[{', '.join(map(literal, EVENTS))}], ARRAY[{watched}]::text[], {source.day_slack})"
+        "INSERT INTO frontview.source (source, relation, user_column, day_column, events, watched, day_slack, zones) "  # nosec B608  # names and literals are checked
+        f"VALUES ({literal(name)}, {literal(table)}::regclass, {columns}, "
+        f"ARRAY[{', '.join(map(literal, EVENTS))}], ARRAY[{watched}]::text[], {source.day_slack}, "
+        f"ARRAY[{', '.join(map(literal, source.zones))}]::text[])"
     )
     return [
         _by_name(source, template_version),

@@ -49,7 +49,7 @@ def _users(application: ProvenApplication) -> str | None:
     if select is None:
         columns = f"u.{quoted(application.user_key)} AS user_key"
         if application.zone_column is not None:
-            columns += f", u.{quoted(application.zone_column)}::text AS zone_name"
+            columns += f', u.{quoted(application.zone_column)}::text COLLATE "default" AS zone_name'
         select = f"SELECT {columns} FROM {quoted_table(application.users)} u"  # nosec B608  # names are quoted
     if application.zone_column is None:
         return select

@@ -7,7 +7,8 @@
 CREATE FUNCTION frontview.{{name}}_by_day_merged(
     p_user frontview.user_key, p_since date, p_stale frontview.staleness
 ) RETURNS TABLE (day date, {{measure_columns}})
-LANGUAGE plpgsql STABLE ROWS 40
+LANGUAGE plpgsql STABLE ROWS 40 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off

@@ -6,7 +6,8 @@
 CREATE FUNCTION frontview.{{name}}_merged(
     p_user frontview.user_key, p_stale frontview.staleness
 ) RETURNS SETOF frontview.{{name}}_live
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off

@@ -7,6 +7,7 @@ tables with a time of its day, is the author's word; ``check`` counts how many v
 It is made a temporary view, on which expressions are probed as on a table; the view is gone with the transaction.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from views_sql.proof.session import (
     SESSION_WEST,
     Connection,
     attempt,
+    rows,
     run_author_text,
     set_locally,
     value,
@@ -37,9 +39,19 @@ VIEW = "frontview_select"
 NEVER = {
     "{ROWMARKCLAUSE ": "locks rows (FOR UPDATE or FOR SHARE): a read of a dashboard locks nothing; leave it out",
     "{TABLESAMPLECLAUSE ": "takes a sample, which is another one each time: leave TABLESAMPLE out",
+    ":limitCount {": "has LIMIT: which rows are left then depends on how they are read; leave it out",
+    ":limitOffset {": "has OFFSET: which rows are left then depends on how they are read; leave it out",
     ":varattno 0 ": "uses a whole row: nothing says which columns it reads; name the columns",
     ":varattno -": "uses a system column, which changes without the row's own change: name a column of the table",
 }
+
+RELATIONS = re.compile(r":relid (\d+)")
+# pg_depend does not list what every database has.
+SYSTEM_TABLES = """
+SELECT DISTINCT c.oid::regclass::text FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relnamespace IN (
+    'pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,10 @@ def _depends_on_rows_alone(connection: Connection, text: str, zone: str, place: 
     """Return whether the rows are the same in every session and at every moment; otherwise faults were added."""
     tree = value(connection, RULE, f"pg_temp.{VIEW}")
     sentences = [sentence for sign, sentence in NEVER.items() if sign in tree]
+    sentences += [
+        f"reads {name}, a system table, whose changes nobody would capture: leave it out"
+        for (name,) in rows(connection, SYSTEM_TABLES, [int(oid) for oid in RELATIONS.findall(tree)])
+    ]
     sentences += session_dependence.sentences(connection, tree, zone)
     sentences += session_dependence.casts_by_text(connection, tree)
     if not sentences and _literals(connection, text, SESSION_WEST) != _literals(connection, text, SESSION_EAST):

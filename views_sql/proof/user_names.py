@@ -23,6 +23,6 @@ def user_name(connection: Connection, declared: UserTable, of: Users, place: Pla
         place.refuse(f"{name.spelled} is of type {name.type.name}: a name is a text; write one, with || for its parts")
         return None
     text = f"{inner(name.text)}::text"
-    zone = f", {quoted(of.zone_column.name)}::text AS zone_name" if of.zone_column else ""
+    zone = f', {quoted(of.zone_column.name)}::text COLLATE "default" AS zone_name' if of.zone_column else ""
     select = f"SELECT {quoted(key.name)} AS user_key, {text} AS name{zone} FROM {users.sql}"  # nosec B608  # the author's text goes as one expression, by the extended protocol
     return UserName(read_back(connection, select)[0], watched_columns(users, name.reads))

@@ -54,9 +54,9 @@ class Zones:
         column = table.columns.get(declared.column or "")
         if column is None:
             (place / "column").refuse(no_column(table, declared.column or ""))
-        elif column.generated == "v" or (column.type.base not in TEXTS and column.type.kind != "e"):
+        elif column.generated == "v" or column.type.base not in TEXTS:
             (place / "column").refuse(
-                f"{column.name} is of type {column.type.name}: a user's zone is a text or an enum, in a stored column"
+                f"{column.name} is of type {column.type.name}: the zone of a user is a text, in a stored column"
             )
         else:
             self._count_unknown(table, column, declared, place)

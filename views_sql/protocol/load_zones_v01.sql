@@ -1,7 +1,7 @@
--- load_zones, version 1: brings frontview.zone up to this server's time zones; marks the users whose days that changes
--- returns the names that some user may have and that mean something else than before: new ones, gone ones, other offsets
--- reads pg_timezone_names, which reads a file for each; writes zone, change_log. A session reads the rules of a zone
--- once: call it in a new one. Offsets are compared hour by hour over four years, of the zones that users have
+-- load_zones, version 1: brings frontview.zone up to this server's time zones; marks the keys whose days that changes
+-- returns the names that mean something else than before: new ones, gone ones, other offsets
+-- reads pg_timezone_names, which reads a file for each, source; writes zone, change_log. A session reads the rules of a
+-- zone once: call it in a new one, which refreshes tiers afterwards. Offsets are compared of the zones that are in use
 -- only full names count, and UTC and GMT: PostgreSQL takes other abbreviations for zones without summer time
 -- change: first version
 CREATE FUNCTION frontview.load_zones() RETURNS text []
@@ -17,7 +17,7 @@ DECLARE
     );
     declaration integer;
     names text[];
-    in_use text[] := '{}';
+    in_use text[] := ARRAY(SELECT DISTINCT unnest(s.zones) FROM frontview.source s);
     changed text[];
 BEGIN
     WITH place AS MATERIALIZED (
@@ -45,21 +45,23 @@ BEGIN
         EXECUTE format('SELECT array_agg(DISTINCT u.zone_name) FROM frontview.user_%s u', declaration) INTO names;
         in_use := in_use || names;
     END LOOP;
-    UPDATE frontview.zone z SET since = DEFAULT, offsets = NULL WHERE z.since < now() - interval '3 years';
     WITH compared AS (
         UPDATE frontview.zone z SET offsets = n.offsets
         FROM (
-            SELECT o.name, o.offsets AS before, (
-                SELECT sum(timestamp_hash_extended(t AT TIME ZONE o.zone, 0))
-                FROM generate_series(o.since, o.since + interval '4 years', '1 hour') t
-            ) AS offsets
+            SELECT o.name, o.offsets AS before, frontview.zone_offsets(o.zone, o.since) AS offsets
             FROM frontview.zone o WHERE o.name = ANY (in_use) OFFSET 0
         ) n
         WHERE n.name = z.name AND n.offsets IS DISTINCT FROM z.offsets
         RETURNING CASE WHEN n.before IS NOT NULL THEN z.name END AS name
     )
     SELECT changed || ARRAY(SELECT c.name FROM compared c WHERE c.name IS NOT NULL) INTO changed;
+    -- The years move on once they have been compared, by the rules that this session has read.
+    UPDATE frontview.zone z SET since = y.since, offsets = frontview.zone_offsets(z.zone, y.since)
+    FROM (SELECT date_trunc('year', now()) - interval '2 years' AS since) y
+    WHERE z.since < now() - interval '3 years' AND z.offsets IS NOT NULL;
 
+    INSERT INTO frontview.change_log (source, user_id, day)
+    SELECT s.source, NULL, '-infinity' FROM frontview.source s WHERE s.zones && changed;
     FOREACH declaration IN ARRAY declarations LOOP
         EXECUTE format(
             'INSERT INTO frontview.change_log (source, user_id, day) '

@@ -180,20 +180,21 @@ class TokenVerifier:
         """Return what was counted about the keys."""
         return self._keys.statistics()
 
-    def caller(self, authorization: str | None) -> Caller:
+    def caller(self, authorization: str | None, claim: str | None = None) -> Caller:
         """Return the caller that the ``Authorization`` header identifies.
 
+        :param claim: the one that holds the user's key; None: the present one.
         :raises Problem: 401; or 503, the keys that verify the token are not available.
         """
-        return self.verified(authorization).value
+        return self.verified(authorization, claim).value
 
-    def verified(self, authorization: str | None) -> Verified[Caller]:
+    def verified(self, authorization: str | None, claim: str | None = None) -> Verified[Caller]:
         """Return the caller, and how long the token need not be verified again.
 
         :raises Problem: as :meth:`caller`.
         """
         token = _bearer_token(authorization)
-        claim = self._claim()
+        claim = claim or self._claim()
         if (known := self._cache.get(token, claim)) is not None:
             return known
         caller = _caller(self._verified_claims(token, claim), self._user_kind(), claim)

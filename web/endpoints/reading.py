@@ -11,10 +11,13 @@ from models.errors import DatabaseUnavailable, FrontviewError
 from models.user_key import UserKey
 from web.context import ANSWERED, Answered, context, settle_caller
 from web.http.answers import read_policy, read_response
+from web.http.problems import Problem
 from web.request_hooks import elapsed_ms, rule_of_request
 
 if TYPE_CHECKING:
     from web.process.installed_application import Serving
+
+NOT_DECLARED = (404, 422)  # What is answered about views and parameters that no declaration has.
 
 
 def authenticate() -> None:
@@ -30,15 +33,21 @@ def answer_by(respond: "Callable[[Serving], Response]") -> Response:
     worker = context().worker
     serving = worker.serving
     try:
-        return respond(serving)
+        return _respond(respond, serving)
     except FrontviewError as error:
         newer = serving
-        if may_come_from_a_change(error):
+        if may_come_from_a_change(error) or (isinstance(error, Problem) and error.status in NOT_DECLARED):
             with suppress(DatabaseUnavailable):  # Then the first error says more.
                 newer = worker.reread()
         if newer is serving:
             raise
-    return respond(newer)
+    return _respond(respond, newer)
+
+
+def _respond(respond: "Callable[[Serving], Response]", serving: "Serving") -> Response:
+    """Return the response to the caller whom the token identifies under this declaration, which names the claim."""
+    g.caller = context().verifier.caller(request.headers.get("Authorization"), serving.claim)
+    return respond(serving)
 
 
 def answer_read(serving: "Serving", dashboard: str, user_id: UserKey | None, arguments: Mapping[str, Any]) -> Response:

@@ -18,6 +18,7 @@ from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
 from views_sql.operations.catalog import CatalogLoader, load_application
 from views_sql.operations.database import active_stamp
+from web.auth.claims import SUBJECT
 from web.reads.read_path import ReadPath
 from web.warming.warm_plan import WarmPlan
 
@@ -36,6 +37,11 @@ class Serving:
     def served(self) -> ServedApplication | None:
         """What the installed declaration serves; None: the application's own dashboards."""
         return self.catalog.served
+
+    @property
+    def claim(self) -> str:
+        """The claim of a token that holds the user's key."""
+        return SUBJECT if self.served is None else self.served.claim
 
     @property
     def regions(self) -> tuple[str, ...]:

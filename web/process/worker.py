@@ -9,7 +9,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
@@ -47,6 +49,7 @@ from web.warming.accesses import AccessCounter, AccessReporter
 from web.warming.warm_plan import Planned, WarmPlan
 from web.warming.warmer import TICK_SECONDS, Warmer, WarmingPolicy
 
+ASK_SECONDS = 1.0  # How often a worker without a feed asks which declaration is active.
 BEYOND_TIMEOUT_SECONDS = 2
 OPENING_SECONDS = 2.0
 SPARE_THREADS = 4
@@ -177,6 +180,7 @@ class _Running:
             target=open_connections, args=(self.engine, settings.pool_size, self._stopping), name="frontview-pool"
         )
         self.started_at = time.time()
+        self.asked_at = time.monotonic()  # When it last asked, without a feed, which declaration is active.
         self.reports = WorkerReports(self.engine, report, self.started_at, deadlines=self.deadlines)
 
     def start(self) -> None:
@@ -319,9 +323,17 @@ class Worker:
     def serving(self) -> Serving:
         """What a request works with, all of one declaration.
 
+        Without a feed, which tells of another declaration, the database is asked for the active one, each second.
+
         :raises FrontviewError: the application was not read yet, or the active declaration cannot be served.
         """
-        return self._started().application.serving
+        running = self._started()
+        now = time.monotonic()
+        if not running.cache.may_answer(now) and now >= running.asked_at + ASK_SECONDS:
+            running.asked_at = now
+            with suppress(FrontviewError, psycopg.Error):
+                running.reread()
+        return running.application.serving
 
     def reread(self) -> Serving:
         """Return what serves the declaration that is active now, which it asks the database.

@@ -211,7 +211,7 @@ def make_entry(
         key._replace(arguments=question.arguments),
         data if len(data) < compress_from_bytes else compressed(data),
         question,
-        make_digest(key, question.parameters, data, answer.user_name),
+        make_digest(key, question.parameters, data, (answer.user_name, answer.zone, answer.today)),
         answer.drain_id,
         began=answer.sent,
         expires=answer.sent + lifetime,
@@ -267,14 +267,15 @@ def resolved_parameters(
     return resolved
 
 
-def make_digest(key: EntryKey, parameters: str, data: bytes, user_name: str | None = None) -> bytes:
+def make_digest(key: EntryKey, parameters: str, data: bytes, shown: tuple[object, ...] = ()) -> bytes:
     """Return the digest for an answer's ``ETag``, made of user, question, what declares it, and data, but not of the
     watermark.
 
     :param parameters: as they were resolved, a JSON object as text.
+    :param shown: what the answer shows of the user.
     """
-    question = [str(key.user), key.declaration, key.dashboard, parameters, user_name]
-    digest = hashlib.blake2b(json.dumps(question).encode(), digest_size=12)
+    question = [str(key.user), key.declaration, key.dashboard, parameters, *shown]
+    digest = hashlib.blake2b(json.dumps(question, default=str).encode(), digest_size=12)
     digest.update(b"\0")
     digest.update(data)
     return digest.digest()

@@ -70,6 +70,8 @@ def test_every_table_that_it_reads_is_captured_with_what_it_reads(court: Court) 
         (f"SELECT {ROWS}, o.tags[1]::date AS due {ORDERS}", "casts text to date by its text"),
         (f"SELECT {ROWS} {ORDERS} WHERE random() > 0.5", "random() has another value each time"),
         (f"SELECT {ROWS} {ORDERS} FOR UPDATE", "locks rows (FOR UPDATE or FOR SHARE)"),
+        (f"SELECT {ROWS} {ORDERS} LIMIT 100", "has LIMIT: which rows are left"),
+        (f"SELECT {ROWS}, (SELECT count(*) FROM pg_class) AS n {ORDERS}", "reads pg_class, a system table"),
         (f"SELECT {ROWS} {ORDERS} TABLESAMPLE SYSTEM (1)", "takes a sample, which is another one each time"),
         (f"SELECT {ROWS}, o AS o {ORDERS}", "uses a whole row: nothing says which columns it reads"),
         (f"SELECT {ROWS}, o.xmin::text AS x {ORDERS}", "uses a system column"),

@@ -54,7 +54,7 @@ def test_a_zone_of_the_view_and_a_date_are_nobodys(zoned: Court, changed: dict[s
     ("column", "sentence"),
     [
         ("zone", "there is no column zone in public.zoned"),
-        ("number", "number is of type integer: a user's zone is a text or an enum"),
+        ("number", "number is of type integer: the zone of a user is a text"),
     ],
 )
 def test_a_column_that_holds_no_zone(zoned: Court, column: str, sentence: str) -> None:
