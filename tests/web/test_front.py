@@ -121,7 +121,7 @@ def test_a_new_entry_is_answered_with_what_it_says(client, worker):
     assert len(worker.read_path.asked) == 1
 
 
-def refuse(_verifier, _authorization):
+def refuse(_verifier, _authorization, _claim=None):
     from web.auth.verifier import _invalid  # noqa: PLC0415
 
     raise _invalid("The token has expired.")

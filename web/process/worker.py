@@ -323,7 +323,7 @@ class Worker:
     def serving(self) -> Serving:
         """What a request works with, all of one declaration.
 
-        Without a feed, which tells of another declaration, the database is asked for the active one, each second.
+        Without a feed, which names the active declaration, the database is asked for it, at most once a second.
 
         :raises FrontviewError: the application was not read yet, or the active declaration cannot be served.
         """
