@@ -11,7 +11,7 @@ from tests.concurrency.sabotage import mark_backlogs_of_few_changes
 from tests.concurrency.zones_storm import ZonesStorm, install_members
 from tests.fix_postgres import Server, migrate
 
-COMPARISONS, COMPARISONS_IN_PROOF = 200, 700
+COMPARISONS, COMPARISONS_IN_PROOF = 120, 500
 
 
 @pytest.fixture
