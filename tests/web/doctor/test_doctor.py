@@ -297,3 +297,12 @@ def test_what_limits_sessions_and_options_that_are_not_followed_are_named(
     assert "temp_file_limit is 64MB" in found.detail
     assert "options set search_path" in found.detail
     assert "work_mem" not in found.detail
+
+
+def test_a_region_of_the_settings_that_nothing_declares_is_named(database_url: str) -> None:
+    typo = load_settings(database_url=database_url, jwt_secret=SECRET, regions={"dashbord": {"max_entries": 5}})
+
+    found = by_subject(typo, database_url)["regions"]
+
+    assert found.outcome == "warn"
+    assert found.detail.startswith("FRONTVIEW_REGIONS: no region 'dashbord'; there are ")
