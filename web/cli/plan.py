@@ -113,7 +113,7 @@ def _refuse_to_drop(kept: list[str], *, write: bool) -> None:
     """Refuse to write what `frontview migrate` would refuse to run; without writing, say so."""
     unseal = ", ".join(f"`frontview unseal {name}`" for name in kept)
     said = (
-        f"Days of {', '.join(kept)} are sealed, which perhaps nothing else has, so no migration replaces or drops this: "
+        f"Days of {', '.join(kept)} are sealed, which perhaps nothing else has, so no migration replaces or drops it: "
         f"run {unseal} while its rows are there, or leave the declaration of the view as it is"
     )
     if write:
