@@ -64,7 +64,7 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
     found = findings()
     assert {subject for subject, f in found.items() if f.outcome == "fail"} == {"leader", "views populated"}
-    assert "python -m refresher" in found["leader"].remedy
+    assert "frontview refresher" in found["leader"].remedy
 
 
 def test_a_leader_that_stopped_draining(connection: psycopg.Connection, findings: Callable[[], Findings]) -> None:
