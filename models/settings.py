@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     regions: Annotated[dict[str, dict[str, int]], NoDecode] = Field(
         default_factory=dict,
         description='Limits of cache regions, e.g. `{"dashboard": {"max_entries": 500, "max_bytes": 50000000, '
-        '"ttl_seconds": 60}}`; what is not named stays as declared.',
+        '"ttl_seconds": 60}}`; what is not named stays as declared, and what is not declared is left out.',
     )
     compress_from_bytes: int = Field(
         16_384, ge=0, le=2**31 - 1, description="Answers of at least this size are kept compressed."

@@ -22,6 +22,7 @@ from models.calendar_day import python_day
 from models.connection import Connection
 from models.deadlines import Deadlines
 from models.engine import connect
+from models.errors import FrontviewError
 from models.event_counter import EventCounter
 from models.user_key import UserKind, read_user_kind
 from refresher.front_cache.cache import FrontCache
@@ -156,7 +157,7 @@ class FeedFollower:
                 ):
                     self._connection = connection
                     self._follow(connection)
-            except (psycopg.Error, SQLAlchemyError, OSError) as error:
+            except (psycopg.Error, SQLAlchemyError, OSError, FrontviewError) as error:
                 self._note("reconnects", error)
             except Exception as error:  # A defect: trust nothing, and continue.
                 self._note("failures", error)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from models.errors import ConfigurationError
 from views_sql.declaration.maintained_view import Region as DeclaredRegion
 
@@ -28,34 +30,55 @@ def region_limits(
 
     :raises ConfigurationError: unknown regions or keys, negative values; all of them at once.
     """
-    limits = {it.name: RegionLimits(it.name, it.max_entries, it.max_bytes) for it in declared}
-    faults: list[str] = []
-    for name, values in overrides.items():
-        if name not in limits:
-            faults.append(f"FRONTVIEW_REGIONS: no region {name!r}; there are {', '.join(sorted(limits))}")
-            continue
-        wrong = _wrong_values(name, values)
-        faults += wrong
-        if not wrong:
-            limits[name] = replace(limits[name], **values)
-    if faults:
+    declared = tuple(declared)
+    if faults := [*unknown_regions(declared, overrides), *_wrong_values(overrides)]:
         raise ConfigurationError(faults)
-    return tuple(limits.values())
+    return tuple(
+        replace(RegionLimits(it.name, it.max_entries, it.max_bytes), **overrides.get(it.name, {})) for it in declared
+    )
 
 
-def limits_of_another(
+def limits_of_installed(
     declared: Iterable[DeclaredRegion], overrides: Mapping[str, Mapping[str, Any]]
 ) -> tuple[RegionLimits, ...]:
-    """Return the limits of another declaration than that with which the process began; it may lack a region that the
-    operator's ``overrides`` name.
+    """Return the limits of what is installed now; it may lack a region that the operator's ``overrides`` name.
+
+    Declarations change without a restart, and settings do not: what another declaration dropped or will bring stops no
+    worker. It is logged, and ``frontview doctor`` says it.
+
+    :raises ConfigurationError: as :func:`check_limits`.
     """
     regions = tuple(declared)
+    if unknown := unknown_regions(regions, overrides):
+        structlog.get_logger(__name__).warning("unknown_regions", regions=unknown)
     there = {region.name for region in regions}
     return region_limits(regions, {name: values for name, values in overrides.items() if name in there})
 
 
-def _wrong_values(name: str, values: Mapping[str, int]) -> list[str]:
+def unknown_regions(declared: Iterable[DeclaredRegion], overrides: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each region of ``overrides`` that is not declared."""
+    there = sorted(region.name for region in declared)
+    return [
+        f"FRONTVIEW_REGIONS: no region {name!r}; there are {', '.join(there)}"
+        for name in overrides
+        if name not in there
+    ]
+
+
+def check_limits(overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check what is wrong whatever is declared.
+
+    :raises ConfigurationError: unknown keys or negative values; all of them at once.
+    """
+    if faults := _wrong_values(overrides):
+        raise ConfigurationError(faults)
+
+
+def _wrong_values(overrides: Mapping[str, Mapping[str, int]]) -> list[str]:
     known = ("max_bytes", "max_entries", "ttl_seconds")
-    unknown = [f"no limit {key!r}; there are {', '.join(known)}" for key in sorted(values.keys() - known)]
-    negative = [f"{key} is negative" for key in known if values.get(key, 0) < 0]
-    return [f"FRONTVIEW_REGIONS: {name}: {fault}" for fault in unknown + negative]
+    faults: list[str] = []
+    for name, values in overrides.items():
+        wrong = [f"no limit {key!r}; there are {', '.join(known)}" for key in sorted(values.keys() - known)]
+        wrong += [f"{key} is negative" for key in known if values.get(key, 0) < 0]
+        faults += [f"FRONTVIEW_REGIONS: {name}: {fault}" for fault in wrong]
+    return faults

@@ -119,7 +119,7 @@ def test_without_a_leader_it_says_what_that_means_and_what_to_do(visits: Visits,
     running.end("refresher")
     entry = visit.page.locator("[data-alarm=no_leader]")
     expect(entry).to_contain_text("No refresher leads", timeout=30_000)
-    expect(entry).to_contain_text("What to do: Start python -m refresher")
+    expect(entry).to_contain_text("What to do: Start frontview refresher")
     expect(visit.page.locator("#verdict-words")).to_have_text("One thing to act on")
     assert visit.page.title().startswith("(1) ")
     running.start_refresher()

@@ -105,3 +105,6 @@ def _of_names(view: View, views: list[View]) -> Iterator[tuple[str, str]]:
     for other in views:
         if re.fullmatch(rf"{other.name}_[0-9]+_[a-z].*", view.name):
             yield "table", f"a view called {view.name} would meet parts of the view {other.name}; rename one of them"
+        if re.fullmatch(rf"{other.name}_[0-9]+", view.name):
+            sentence = f"{view.name} is also a name under which the view {other.name} may be stored; rename one of them"
+            yield "table", sentence

@@ -23,7 +23,7 @@ from views_sql.generation.stored_columns import (
     values_name,
     view_name,
 )
-from views_sql.generation.tiers import create_from_live_rows, drop_maintained_view
+from views_sql.generation.tiers import create_from_live_rows, drop_maintained_view, refuse_to_drop_sealed_days
 from views_sql.loader import fill_in, read_sql
 
 
@@ -84,10 +84,17 @@ def create_declared_view(application: ProvenApplication, view: ProvenView, numbe
 
 def drop_declared_view(view: ProvenView, number: int) -> list[str]:
     """Return the DDL that drops what :func:`create_declared_view` makes."""
-    hidden = [
-        statement
-        for measure in distinct_measures(view)
-        for statement in drop_maintained_view(values_name(view, measure, number))
-    ]
-    name = identifier(view_name(view, number))
-    return [*drop_grouped_read(name), *hidden, *drop_maintained_view(name), *drop_row_view(name)]
+    names = maintained_names(view, number)
+    maintained_views = [statement for name in names for statement in drop_maintained_view(name)]
+    return [*drop_grouped_read(names[-1]), *maintained_views, *drop_row_view(names[-1])]
+
+
+def refuse_to_drop_declared_view(view: ProvenView, number: int) -> list[str]:
+    """Return what fails, before anything is changed, where :func:`drop_declared_view` would for sealed days."""
+    return [refuse_to_drop_sealed_days(name) for name in maintained_names(view, number)]
+
+
+def maintained_names(view: ProvenView, number: int) -> list[str]:
+    """Return the names of the maintained views that are made of a declared one; its own is the last."""
+    hidden = [values_name(view, measure, number) for measure in distinct_measures(view)]
+    return [*hidden, identifier(view_name(view, number))]

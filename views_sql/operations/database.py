@@ -10,6 +10,10 @@ NEWEST: LiteralString = "SELECT number, format, resolved, ddl FROM frontview.dec
 ACTIVE: LiteralString = "SELECT number, format, resolved, ddl FROM frontview.declaration WHERE active"
 # Changes with every change of which declaration is active, also where one returns or is made again under its number.
 STAMP: LiteralString = "SELECT a.number || '-' || a.xmin FROM frontview.declaration a WHERE a.active"
+STATED = "SELECT to_regclass('frontview.view_state') IS NOT NULL"
+SEALED: LiteralString = (
+    "SELECT v.view FROM frontview.view_state v WHERE v.tier = 'archive' AND v.first_day > '-infinity'"
+)
 
 
 def active_stamp(connection: Connection) -> str | None:
@@ -32,6 +36,13 @@ def active_declaration(connection: Connection) -> Installed | None:
     :raises DeclarationNewer: a newer version of Frontview wrote it.
     """
     return _declaration(connection, ACTIVE)
+
+
+def sealed_views(connection: Connection) -> frozenset[str]:
+    """Return the stored names of the views with sealed days."""
+    if connection.execute(STATED).fetchone() != (True,):
+        return frozenset()
+    return frozenset(row[0] for row in connection.execute(SEALED))
 
 
 def _declaration(connection: Connection, query: LiteralString) -> Installed | None:

@@ -50,6 +50,11 @@ class Plan:
     changes: tuple[Change, ...]
 
     @property
+    def gone(self) -> list[InstalledView]:
+        """The installed views whose objects are dropped."""
+        return [it.old for it in self.changes if it.old and it.action in {"replace", "drop"}]
+
+    @property
     def is_empty(self) -> bool:
         """Whether the database is as the file says."""
         return (

@@ -1,6 +1,7 @@
 """The steps of a migration: each is one revision and one transaction, statement by statement in both directions.
 
-Invariant: a captured table is locked in a step of its own, so no writer of one table waits for another table.
+Invariant: a captured table is locked in a step of its own, so no writer of one table waits for another table. No
+other declaration becomes active while days are sealed that a later step would drop.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -9,13 +10,15 @@ from itertools import groupby
 
 from views_sql.declaration.proven import ProvenSource
 from views_sql.generation.declared_capture import quoted_table, stop_declared
-from views_sql.generation.declared_view import drop_declared_view, drop_users
+from views_sql.generation.declared_view import drop_declared_view, drop_users, refuse_to_drop_declared_view
 from views_sql.generation.grouped_read import drop_grouped_read
 from views_sql.generation.names import literal
 from views_sql.generation.rights import GRANT_RIGHTS
 from views_sql.generation.stored_columns import view_name
 from views_sql.operations.installed import FORMAT, Installed, InstalledView, row_of
 from views_sql.operations.plan import Plan, users_source
+
+SWITCH = "declaration"  # The slug of the step that makes another declaration the active one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def steps(plan: Plan) -> list[Step]:
     if plan.is_empty:
         return []
     made = [it.new for it in plan.changes if it.new and it.action in {"create", "replace"}]
-    gone = [it.old for it in plan.changes if it.old and it.action in {"replace", "drop"}]
+    gone = plan.gone
     kept = {view.number for view in plan.new.views}
     captured = list(_captured(made, plan.new, ()))
     released = list(_captured(gone, plan.old, kept)) if plan.old else []
@@ -66,7 +69,26 @@ def steps(plan: Plan) -> list[Step]:
         *_drops(gone, plan.old, kept),
         *_releases(released),
     ]
-    return [replace(it, upgrade=_granting(it.upgrade), downgrade=_granting(it.downgrade)) for it in made_and_gone]
+    granting = [replace(it, upgrade=_granting(it.upgrade), downgrade=_granting(it.downgrade)) for it in made_and_gone]
+    return _refusing_seals(granting, made, gone)
+
+
+def _refusing_seals(steps: list[Step], made: list[InstalledView], gone: list[InstalledView]) -> list[Step]:
+    """Return the steps so that they refuse to drop sealed days before the first one, and where declarations switch.
+
+    The other declaration would be active otherwise, without these days, when the step fails that drops them.
+    """
+    up, down = (
+        tuple(it for v in views for it in refuse_to_drop_declared_view(v.proven, v.number)) for views in (gone, made)
+    )
+    return [
+        replace(
+            step,
+            upgrade=(*up, *step.upgrade) if place == 0 or step.slug == SWITCH else step.upgrade,
+            downgrade=(*down, *step.downgrade) if place == len(steps) - 1 or step.slug == SWITCH else step.downgrade,
+        )
+        for place, step in enumerate(steps)
+    ]
 
 
 def _granting(statements: tuple[str, ...]) -> tuple[str, ...]:
@@ -149,7 +171,7 @@ def _declaration(plan: Plan) -> Step:
     )
     activate = () if before is None else (f"UPDATE frontview.declaration SET active = TRUE WHERE number = {before}",)  # nosec B608  # names and literals are checked
     return Step(
-        "declaration",
+        SWITCH,
         f"Records declaration {number} and makes it the active one",
         "nobody waits",
         (*upgrade, "UPDATE frontview.declaration SET active = FALSE WHERE active", insert),

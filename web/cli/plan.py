@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -36,7 +37,7 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
     from views_sql.declaration.fault import DeclarationError  # noqa: PLC0415
     from views_sql.declaration.files import find_project  # noqa: PLC0415
     from views_sql.declaration.project import read_project  # noqa: PLC0415
-    from views_sql.operations.database import newest_declaration  # noqa: PLC0415
+    from views_sql.operations.database import newest_declaration, sealed_views  # noqa: PLC0415
     from views_sql.operations.plan import plan as planned  # noqa: PLC0415
     from views_sql.operations.revisions import revisions_of  # noqa: PLC0415
     from views_sql.operations.steps import steps as steps_of  # noqa: PLC0415
@@ -56,6 +57,7 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
         old = newest_declaration(connection)
         if is_halfway(written, applied, old.number if old else 0):
             _halfway(written[applied - 1], write=write)
+        sealed = sealed_views(connection)
         verdict = judge(connection, application, priced=not as_sql)
     if verdict.proven is None:
         _refuse([*map(str, verdict.faults)], as_json)
@@ -72,6 +74,8 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
             click.echo(line)
     if steps and (waiting := written[applied:]):
         _waiting(waiting[0].path.name, write=write)
+    elif steps and (kept := _sealed(found, sealed)):
+        _refuse_to_drop(kept, write=write)
     elif write and steps:
         _write(project, found, steps, as_json)
 
@@ -95,6 +99,26 @@ def _waiting(name: str, *, write: bool) -> None:
             "before others are written."
         )
     click.echo(f"revisions/{name} is not applied yet; the plan compares with what is applied.", err=True)
+
+
+def _sealed(found: "Plan", sealed: Container[str]) -> list[str]:
+    """Return the views whose sealed days would be dropped."""
+    from views_sql.generation.declared_view import maintained_names  # noqa: PLC0415
+
+    names = [name for view in found.gone for name in maintained_names(view.proven, view.number)]
+    return [name for name in names if name in sealed]
+
+
+def _refuse_to_drop(kept: list[str], *, write: bool) -> None:
+    """Refuse to write what `frontview migrate` would refuse to run; without writing, say so."""
+    unseal = ", ".join(f"`frontview unseal {name}`" for name in kept)
+    said = (
+        f"Days of {', '.join(kept)} are sealed, which perhaps nothing else has, so no migration replaces or drops it: "
+        f"run {unseal} while its rows are there, or leave the declaration of the view as it is"
+    )
+    if write:
+        raise click.ClickException(f"{said}. Nothing was written.")
+    click.echo(f"{said}.", err=True)
 
 
 def _refuse(faults: list[str], as_json: bool) -> NoReturn:

@@ -61,7 +61,7 @@ def _alarm(alarm: "Alarm") -> str:
 def _leader_and_watermark(leader: "Refresher | None", watermark: "Watermark | None") -> str:
     """Return who leads, and how far behind the drain is."""
     if leader is None:
-        who = "Leader: none; start one with `python -m refresher`"
+        who = "Leader: none; start one with `frontview refresher`"
     else:
         name = leader.application_name or "of another role"  # PostgreSQL hides the name from other roles.
         who = f"Leader: {name} (backend {leader.pid}, {duration(leader.connected_seconds)})"

@@ -28,6 +28,11 @@ UNION ALL
 SELECT p.proname::text || '()', p.prosrc FROM pg_proc p WHERE p.pronamespace = to_regnamespace('frontview')
 """
 STORED = "SELECT s FROM frontview.declaration d, unnest(d.ddl) s WHERE d.active AND strpos(s, 'frontview.{}') > 0"
+# Nothing that uses the function is dropped for it: the triggers of captured tables stay.
+REPLACING = (
+    "SELECT regexp_replace(s, '^CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION', 'n') FROM frontview.declaration d, "
+    r"unnest(d.ddl) s WHERE d.active AND s ~ '(?n)^CREATE FUNCTION frontview\.{}\('"
+)
 
 
 def objects(connection: Connection) -> Finding:
@@ -44,7 +49,7 @@ def objects(connection: Connection) -> Finding:
         return failed(OBJECTS, f"missing: {listed(gone)}", f"{remedy}, then SELECT frontview.grant_rights().")
     if altered := [name for name, body in made.items() if body is not None and there[name] != body]:
         first = altered[0].removesuffix("()")
-        remedy = f"DROP FUNCTION frontview.{first}, and as the owner run again what made it, `{STORED.format(first)}`"
+        remedy = f"As the owner run what made it in the place of what is there, `{REPLACING.replace('{}', first)}`"
         return failed(OBJECTS, f"altered: {listed(altered)}", f"{remedy}, then SELECT frontview.grant_rights().")
     return passed(OBJECTS, f"{len(made)} of declaration {installed.number}, all as they were made")
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from models.connection import Connection
 from models.errors import CatalogError, DeclarationNewer, NotInstalled
 from models.settings import Settings, questionable_settings
+from refresher.front_cache.limits import unknown_regions
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
 from web.doctor import archive, declaration, roles, running, schema, server, session_limits
@@ -50,6 +51,7 @@ def examine(
                 yield not_checked("application", error)
                 return
             yield passed("application", application_of(catalog))
+            yield regions(settings, catalog)
             if catalog.served is not None:
                 for subject, check in _declaration_checks(project):
                     yield attempt(subject, check, connection)
@@ -71,6 +73,13 @@ def variables() -> Finding:
     if sentences := questionable_settings():
         return warned("variables", listed(sentences), "Correct their names, or remove them.")
     return passed("variables", "every FRONTVIEW_ variable is a setting")
+
+
+def regions(settings: Settings, catalog: Catalog) -> Finding:
+    """Check that the application has each region that the settings give limits: web workers leave others out."""
+    if sentences := unknown_regions(catalog.regions, settings.regions):
+        return warned("regions", listed(sentences), "Correct the name, or remove it; web workers leave it out.")
+    return passed("regions", "all that FRONTVIEW_REGIONS names are there")
 
 
 def attempt(subject: str, check: Check, connection: Connection) -> Finding:

@@ -7,7 +7,7 @@ from web.doctor.finding import Finding, failed, listed, passed, warned
 from web.operators.system_state import LEADER
 
 LEADER_AGE_SECONDS = 2.0  # With an older newest drain, there is no leader or it does not drain.
-_START = "Start the refresher: `python -m refresher` (several may run; one leads)."
+_START = "Start the refresher: `frontview refresher` (several may run; one leads)."
 
 
 def leader(connection: Connection) -> Finding:

@@ -131,6 +131,6 @@ def populated(connection: Connection) -> Finding:
     """Check that all views are populated; until then reads use the base tables: exact, but slow."""
     rows = connection.execute(VIEWS).fetchall()
     if empty := [row[0] for row in rows if not row[2]]:
-        remedy = "Start the refresher (`python -m refresher`) and wait a moment."
+        remedy = "Start the refresher (`frontview refresher`) and wait a moment."
         return failed("views populated", f"not yet: {listed(empty)}", remedy)
     return passed("views populated", "all")

@@ -135,7 +135,8 @@ def read_task(connection: Connection, task_id: int) -> OperatorTask | None:
 def stored_view(connection: Connection, name: str) -> str | None:
     """Return the name under which a view is stored, given that or the one that the project declares; None: no view.
 
-    The stored name of a declared view ends in the number of the declaration that made it.
+    The stored name of a declared view ends in the number of the declaration that made it, and no declared view may have
+    a name that is another one's with a number.
     """
     installed = active_declaration(connection)
     declared = installed.view(name) if installed else None

@@ -25,7 +25,7 @@ from models.settings import Settings
 from models.user_key import UserKind
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.follower import FeedFollower
-from refresher.front_cache.limits import limits_of_another, region_limits
+from refresher.front_cache.limits import check_limits, limits_of_installed, region_limits
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
 from views_sql.operations.catalog import CatalogLoader
@@ -126,7 +126,7 @@ class _Running:
         self.deadlines = Deadlines()
         # PostgreSQL's own timeout comes first if its answer reaches this process.
         limit_use(self.engine, self.deadlines, settings.statement_timeout_seconds + BEYOND_TIMEOUT_SECONDS)
-        limits = region_limits(first.regions, settings.regions)
+        limits = limits_of_installed(first.regions, settings.regions)
         self.cache = FrontCache(limits, trust_seconds=settings.trust_seconds, declaration=first.declaration)
         self.event_hub = EventHub(settings.event_streams, settings.event_streams_per_user)
         self.follower = FeedFollower(
@@ -194,7 +194,7 @@ class _Running:
 
     def _serve(self, catalog: Catalog) -> Serving:
         """Make the front cache that of another catalog, and return what requests under it work with."""
-        self.cache.renew(catalog.declaration, limits_of_another(catalog.regions, self._regions))
+        self.cache.renew(catalog.declaration, limits_of_installed(catalog.regions, self._regions))
         return Serving(catalog, self.read_path.of(catalog), WarmPlan(self.engine, catalog))
 
     def _follow(self, connection: Connection, stamp: str | None) -> None:
@@ -242,7 +242,7 @@ class Worker:
         another declaration is active.
     :param on_engine: called with the engine of each process before it connects.
     :param key_statistics: returns what the verification of tokens counts about its keys.
-    :raises ConfigurationError: the regions of ``settings`` do not fit the catalog.
+    :raises ConfigurationError: the regions of ``settings`` do not fit a catalog that is given, or no catalog at all.
     """
 
     def __init__(
@@ -254,6 +254,7 @@ class Worker:
         key_statistics: Callable[[], KeyStatistics] = KeyStatistics,
     ) -> None:
         self._on_engine, self._key_statistics = on_engine, key_statistics
+        check_limits(settings.regions)
         if isinstance(catalog, Catalog):
             region_limits(catalog.regions, settings.regions)  # Raises before anything starts.
         self._settings, self._catalog = settings, catalog

@@ -17,7 +17,7 @@ import pytest
 
 from models.deadlines import Deadlines
 from models.engine import make_engine
-from models.errors import InvalidParameters, NotFound, NotMigrated
+from models.errors import DatabaseUnavailable, InvalidParameters, NotFound, NotMigrated
 from models.settings import load_settings
 from refresher.front_cache.cache import FrontCache
 from refresher.front_cache.feed import FeedRow, Poll
@@ -224,6 +224,25 @@ def test_it_stops_at_once_while_a_poll_is_blocked(database_url: str, connection:
         began = time.monotonic()
         assert follower.stop(5)
         assert time.monotonic() - began < 1.0
+
+
+def test_a_declaration_that_another_thread_still_reads_is_no_defect(
+    database_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    append_drain(connection, drain_id=1)
+    refusals: list[Exception] = []
+
+    def read_declaration(_connection: psycopg.Connection[Any], _stamp: str | None) -> None:
+        if refusals:
+            raise refusals.pop()
+
+    with following(database_url, poll_seconds=0.02, on_declaration=read_declaration) as (follower, cache):
+        cache.next_poll()
+        refusals.append(DatabaseUnavailable("The declaration is being read from the database."))
+        until(lambda: follower.status().reconnects or follower.status().failures, "refusal")
+        until(lambda: follower.status().connected, "another connection")
+        assert (follower.status().reconnects, follower.status().failures) == (1, 0)
+        assert "failure" not in cache.statistics().flushes
 
 
 def test_it_stops_while_there_is_no_database() -> None:

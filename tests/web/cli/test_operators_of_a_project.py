@@ -12,7 +12,7 @@ from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user
 from tests.fix_postgres import Server
-from tests.migrations.project_stage import Project, project
+from tests.migrations.project_stage import DECLARED, Project, project
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
 from views_sql.voice.catalog import CATALOG
@@ -104,3 +104,27 @@ def test_a_refresh_is_asked_for_by_the_declared_name(shop: Shop) -> None:
     task = json.loads(shop.project.run("refresh", "orders", "--json"))
     assert task["argument"] == {"view": "orders_1"}
     assert "no view 'nothing'" in shop.project.run("refresh", "nothing", ends=2)
+
+
+def test_a_declaration_that_would_lose_sealed_days_never_answers(shop: Shop) -> None:
+    """Whether it was written before the days were sealed, or would be after."""
+    project, c = shop.project, shop.project.c
+    [(before, first)] = project.rows("SELECT current_date - 90, current_date - 310")
+    call = f"frontview.orders_1_read(1, '{first}', '{before}', 'day'{', NULL' * 8}, FALSE)"
+    totals = f"SELECT body::json ->> 'totals' FROM {call}"
+    counted = project.rows(totals)
+    project.declare(DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }'))
+    project.run("plan", "--write")
+    for view in ("orders_1", "orders_1_buyers_values"):
+        project.run("seal", view, "--before", str(before), "--no-wait")
+        shop.seal(view)
+    c.execute('DELETE FROM "Shop"."Order" WHERE "createdAt" < %s - interval \'2 days\'', (before,))
+    drain_once(c, shop.term)
+
+    assert "run frontview unseal first" in project.run("migrate", ends=1)
+
+    assert project.rows("SELECT number FROM frontview.declaration WHERE active") == [(1,)]
+    assert project.rows(totals) == counted
+    for path in sorted((project.folder / "revisions").glob("*.py"))[5:]:
+        path.unlink()
+    assert "Days of orders_1_buyers_values, orders_1 are sealed" in project.run("plan", "--write", ends=1)

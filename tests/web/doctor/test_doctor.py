@@ -58,13 +58,13 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
     populate(connection)
     found = findings()
     assert {subject: f.detail for subject, f in found.items() if f.outcome != "pass"} == {}
-    assert len(found) == 26
+    assert len(found) == 30
 
 
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
     found = findings()
     assert {subject for subject, f in found.items() if f.outcome == "fail"} == {"leader", "views populated"}
-    assert "python -m refresher" in found["leader"].remedy
+    assert "frontview refresher" in found["leader"].remedy
 
 
 def test_a_leader_that_stopped_draining(connection: psycopg.Connection, findings: Callable[[], Findings]) -> None:
@@ -276,7 +276,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 27
+        assert len(lines) == 31
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:
@@ -297,3 +297,12 @@ def test_what_limits_sessions_and_options_that_are_not_followed_are_named(
     assert "temp_file_limit is 64MB" in found.detail
     assert "options set search_path" in found.detail
     assert "work_mem" not in found.detail
+
+
+def test_a_region_of_the_settings_that_nothing_declares_is_named(database_url: str) -> None:
+    typo = load_settings(database_url=database_url, jwt_secret=SECRET, regions={"dashbord": {"max_entries": 5}})
+
+    found = by_subject(typo, database_url)["regions"]
+
+    assert found.outcome == "warn"
+    assert found.detail.startswith("FRONTVIEW_REGIONS: no region 'dashbord'; there are ")

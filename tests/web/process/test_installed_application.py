@@ -7,7 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
+from models.errors import ConfigurationError
 from models.settings import load_settings
 from tests.fix_app import SECRET
 from tests.fix_postgres import Server, migrate
@@ -23,8 +25,8 @@ from web.process.worker import Worker
 
 
 @contextmanager
-def client(url: str) -> Iterator[FlaskClient]:
-    settings = load_settings(database_url=url, jwt_secret=SECRET, pool_size=2, metrics_enabled=False)
+def client(url: str, **more: Any) -> Iterator[FlaskClient]:
+    settings = load_settings(database_url=url, jwt_secret=SECRET, pool_size=2, metrics_enabled=False, **more)
     worker = Worker(settings, installed_or(CATALOG))
     verifier = make_verifier(settings, worker.user_kind, claim=worker.claim)
     try:
@@ -55,6 +57,19 @@ def test_a_declared_view_answers(shop: Project) -> None:
         assert answered.json["data"]["totals"] == {"pages": 3}
         assert read(http, "/api/v1/view/orders").status_code == 200
         assert http.get("/readyz").json["migrations"] is True
+
+
+def test_a_region_that_another_declaration_had_stops_no_worker_that_starts_later(shop: Project) -> None:
+    limits = {"dropped": {"max_entries": 5}, "shop": {"max_entries": 5}}
+    with capture_logs() as logs, client(shop.url, regions=limits) as http:
+        assert read(http, "/api/v1/view/visits?granularity=total").status_code == 200
+    said = "FRONTVIEW_REGIONS: no region 'dropped'; there are default, shop"
+    assert [it["regions"] for it in logs if it["event"] == "unknown_regions"] == [[said]]
+
+
+def test_a_limit_that_no_region_can_have_stops_the_process_at_its_start(shop: Project) -> None:
+    with pytest.raises(ConfigurationError, match="FRONTVIEW_REGIONS: dropped: max_entries is negative"):
+        Worker(load_settings(database_url=shop.url, regions={"dropped": {"max_entries": -1}}), installed_or(CATALOG))
 
 
 def test_a_declaration_that_is_newer_than_the_code_is_503(shop: Project) -> None:

@@ -9,7 +9,7 @@ export class Refreshers {
   constructor() {
     this.table = new Table({
       label: "Refreshers",
-      empty: "No refresher is connected. Start one with python -m refresher; until then answers are exact but slower.",
+      empty: "No refresher is connected. Start one with frontview refresher; until then answers are exact but slower.",
       columns: [
         { name: "Database session", cell: ({ pid }) => String(pid) },
         { name: "Does", cell: ({ leads }) => (leads ? state("good", "leads") : state("plain", "stands by")) },

@@ -47,7 +47,7 @@ export const RUNBOOK = {
   no_leader: {
     title: "No refresher leads",
     meaning: "Every answer is exact, but computed for its request; the change log grows.",
-    todo: "Start python -m refresher, or look at its log: the first line says why it does not start. If one runs and logs nothing, it hangs: end it and start another.",
+    todo: "Start frontview refresher, or look at its log: the first line says why it does not start. If one runs and logs nothing, it hangs: end it and start another.",
   },
   refresher_silent: {
     title: "The refresher leads but does not drain",
