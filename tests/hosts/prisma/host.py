@@ -70,7 +70,7 @@ def host() -> Host:
                 {
                     "product": product,
                     "country": value(country, "CASE WHEN $c IS NULL THEN '??' ELSE upper($c) END"),
-                    "status": value(column("status", "text", "PAID", "DRAFT", "REFUNDED")),
+                    "status": value(column("status", "text", "PAID", "DRAFT", "REFUNDED"), "$c", '"OrderStatus"'),
                     "gift": value(column("gift", "boolean", "true", "false")),
                     "coupon": value(coupon, "left($c, 500)"),
                 },
@@ -93,7 +93,7 @@ def host() -> Host:
                 names["user"],
                 None,
                 ZONE,
-                {"status": value(column("status", "text", "PAID", "DRAFT"))},
+                {"status": value(column("status", "text", "PAID", "DRAFT"), "$c", '"OrderStatus"')},
                 measures(
                     Measure("orders", "count"), Measure("revenue", "sum", total), Measure("biggest", "max", total)
                 ),
