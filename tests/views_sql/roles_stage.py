@@ -91,14 +91,16 @@ def grant_roles(found: Cast) -> None:
 @contextmanager
 def without_roles(server: Server) -> Iterator[None]:
     """Let the cluster have none of the roles for a while; those that were made meanwhile are dropped."""
+    there = existing_roles(server)
     with psycopg.connect(server.url, autocommit=True) as admin:
-        for role in ROLES:
+        for role in there:
             admin.execute(sql.SQL("ALTER ROLE {} RENAME TO {}").format(*map(sql.Identifier, (role, f"{role}_parked"))))
         try:
             yield
         finally:
             for role in ROLES:
                 admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+            for role in there:
                 admin.execute(
                     sql.SQL("ALTER ROLE {} RENAME TO {}").format(*map(sql.Identifier, (f"{role}_parked", role)))
                 )

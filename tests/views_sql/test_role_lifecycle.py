@@ -66,7 +66,7 @@ def test_roles_that_have_members_stay(bare_cluster: Server) -> None:
 
 
 def test_roles_that_another_database_uses_stay(bare_cluster: Server) -> None:
-    with cast(bare_cluster, install=migrate_core) as other, cast(bare_cluster, install=None) as found:
+    with cast(bare_cluster) as other, cast(bare_cluster, install=None) as found:
         migrate_core(found.owner)
         migrate(found.owner, "core@base", down=True)
 
@@ -135,6 +135,7 @@ def findings(url: str) -> dict[str, Any]:
 
 def test_an_owner_without_login_owns_everything(any_server: Server) -> None:
     """docs/security.md: who migrates becomes `frontview_owner` for it."""
+    assert any_server.template  # Its migration has made the roles.
     with cast(any_server, may_create_roles=False, install=None) as found:
         name = found.owner.split("//")[1].split("@")[0].split(":")[0]
         with found.session("admin") as admin:
