@@ -36,8 +36,15 @@ def use_notes_whatever_is_marked(url: str) -> None:
 
 
 def log_only_new_keys(url: str) -> None:
-    old_key = "old_user IS NOT NULL AND old_day IS NOT NULL"
-    rewrite_function(url, "frontview.capture_loans_1()", old_key, f"FALSE AND {old_key}")
+    moved = "IF frontview.captured_moved_loans_1(old, new) THEN"
+    rewrite_function(url, "frontview.capture_loans_1()", moved, "IF FALSE THEN")
+
+
+def log_only_new_keys_of_calls(url: str) -> None:
+    """Do the same to the bundled application, whose capture is written by hand."""
+    rewrite_function(
+        url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION"
+    )
 
 
 def read_with_volatile_functions(url: str) -> None:

@@ -85,7 +85,7 @@ SEEDED_BUGS = (
         "an UPDATE logs where a row went, not where it was",
         when.PLAIN,
         frozenset({"I1", "I3"}),
-        in_database=sabotage.log_only_new_keys,
+        in_database=sabotage.log_only_new_keys_of_calls,
     ),
     SeededBug(
         "log_read_by_highest_id",
