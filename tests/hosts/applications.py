@@ -62,6 +62,8 @@ class Applications:
             while not self._ends.wait(0.002):
                 try:
                     self._one(connection, chance.choice(writes), number)
+                except psycopg.errors.SerializationFailure:
+                    continue  # Of two writers that move one row between partitions, PostgreSQL always refuses one.
                 except psycopg.Error as error:
                     self.failures.append(f"{type(error).__name__}: {error}")
                     return

@@ -61,10 +61,10 @@ def with_views(document: dict[str, Any], application: ServedApplication, replace
     :param replaced: paths that are not served beside them.
     """
     paths = {path: item for path, item in document["paths"].items() if path not in replaced}
-    for path in ("/openapi.json", "/docs"):
+    for path, security in (("/openapi.json", _SECURITY), ("/docs", [{}, *_SECURITY])):  # The page can sign in.
         get = paths[path]["get"]
         responses = get["responses"] | _by_status(TOKEN_RESPONSES)
-        paths[path] = {"get": get | {"security": _SECURITY, "responses": responses}}
+        paths[path] = {"get": get | {"security": security, "responses": responses}}
     views = {f"/api/v1/view/{view.name}": {"get": _operation(view)} for view in application.views}
     describe_user_keys(views, user_kind())
     paths |= views
