@@ -40,13 +40,6 @@ def log_only_new_keys(url: str) -> None:
     rewrite_function(url, "frontview.capture_loans_1()", moved, "IF FALSE THEN")
 
 
-def log_only_new_keys_of_calls(url: str) -> None:
-    """Do the same to the bundled application, whose capture is written by hand."""
-    rewrite_function(
-        url, "frontview.capture_calls()", "FROM old_rows o\n        UNION", "FROM old_rows o WHERE FALSE\n        UNION"
-    )
-
-
 def read_with_volatile_functions(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for (signature,) in connection.execute(
