@@ -72,9 +72,8 @@ def create_declared_view(application: ProvenApplication, view: ProvenView, numbe
 
     It fails unless PostgreSQL proves every key that it makes.
     """
-    name = view_name(view, number)
     rows = declared_rows(view, maintained(view, number), partial(select_rows, view))
-    statements = [*create_row_view(view, name, number), *create_from_live_rows(rows.view, rows, TEMPLATE_VERSION)]
+    statements = [*create_row_view(view, number), *create_from_live_rows(rows.view, rows, TEMPLATE_VERSION)]
     for measure in distinct_measures(view):
         hidden = maintained_values(view, measure, number)
         values = declared_rows(view, hidden, partial(select_values, view, measure))

@@ -8,7 +8,7 @@ join with the users, and those of one user by that user's zone: joined, it would
 from views_sql.declaration.day_of_time import day_of_time
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.names import dollar_quoted, identifier, literal
-from views_sql.generation.stored_columns import frozen_zeros
+from views_sql.generation.stored_columns import frozen_zeros, view_name
 
 FIRST, LAST = f"'{FIRST_DAY}'::date", f"'{LAST_DAY}'::date"
 # The first instants of a day may lie before its midnight: in Havana and the Azores an autumn day begins an hour early.
@@ -25,19 +25,24 @@ def users_view(number: int) -> str:
 
 def row_view(view: ProvenView, number: int) -> str:
     """Return the name of the row view."""
-    return f"frontview.{identifier(f'{view.name}_{number}')}_row"
+    return f"frontview.{view_name(view, number)}_row"
 
 
-def create_row_view(view: ProvenView, name: str, number: int) -> list[str]:
-    """Return the DDL of the row view ``frontview.<name>_row``, with a constant for the NULL of each enum.
+def _undated(view: ProvenView, number: int) -> str:
+    """Return the name of the view of its rows before they have the days of their users' zones."""
+    return f"frontview.{view_name(view, number)}_undated"
+
+
+def create_row_view(view: ProvenView, number: int) -> list[str]:
+    """Return the DDL of the row view, with a constant for the NULL of each enum.
 
     The constant is the label that is first now, kept by its number: another may come before it, or rename it.
     """
-    create, select = f"CREATE VIEW frontview.{identifier(name)}_row AS\n", view.row_select.strip().rstrip(";")
+    create, select = f"CREATE VIEW {row_view(view, number)} AS\n", view.row_select.strip().rstrip(";")
     if view.source.default_zone is not None:
-        joined = _with_days(view, f"COALESCE(u.zone, {literal(view.source.default_zone)})", f"frontview.{name}_undated")
+        joined = _with_days(view, f"COALESCE(u.zone, {literal(view.source.default_zone)})", _undated(view, number))
         users = f"LEFT JOIN {users_view(number)} u ON u.user_key = r.user_key"
-        undated = f"CREATE VIEW frontview.{identifier(name)}_undated AS\n"
+        undated = f"CREATE VIEW {_undated(view, number)} AS\n"
         return [*_with_zeros(view, undated, select), f"{create}{joined} {users}"]
     return _with_zeros(view, create, select)
 
@@ -69,14 +74,14 @@ def rows_of_user(view: ProvenView, number: int, rows: str, user: str, first: str
     :param rows: what the query calls the rows.
     :param zone: an expression of the user's own zone, if the caller has it already.
     """
-    name = identifier(f"{view.name}_{number}")
     if view.source.default_zone is None:
-        return f"frontview.{name}_row {rows} WHERE {rows}.user_key = {user} AND {days_between(view, rows, first, last)}"
+        days = days_between(view, rows, first, last)
+        return f"{row_view(view, number)} {rows} WHERE {rows}.user_key = {user} AND {days}"
     found, place = "", zone
     if zone is None:
         found, place = f"(SELECT {zone_of(number, user, view.source.default_zone)} AS zone OFFSET 0) z, ", "z.zone"
     bounds = f"r.user_key = {user} AND {_at_between(view, 'r', first, last, place)}"
-    dated = _with_days(view, place or "", f"{found}frontview.{name}_undated")
+    dated = _with_days(view, place or "", f"{found}{_undated(view, number)}")
     return f"({dated} WHERE {bounds}) {rows} WHERE {rows}.day >= {first} AND {rows}.day <= {last}"
 
 
