@@ -25,12 +25,18 @@ def test_chores_run_while_a_refresh_waits(
         "AND wait_event_type = 'Lock' AND datname = current_database()"
     )
     watcher.execute("INSERT INTO users (email, name) VALUES ('a', 'A')")
+
+    def chore_was_done_within_one_wait() -> bool:
+        since = until(lambda: value(watcher, waits_since), "refresh that waits", seconds=20)
+        watcher.execute(
+            "INSERT INTO frontview.timezone_change (user_id) SELECT id FROM users "
+            "ON CONFLICT (user_id) DO UPDATE SET seen_at = NULL"
+        )
+        until(lambda: value(watcher, "SELECT seen_at FROM frontview.timezone_change"), "chore", seconds=20)
+        return value(watcher, waits_since) == since
+
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
         refreshers.start()
-        since = until(lambda: value(watcher, waits_since), "refresh that waits", seconds=20)
-        watcher.execute("INSERT INTO frontview.timezone_change (user_id) SELECT id FROM users")
-
-        until(lambda: value(watcher, "SELECT seen_at FROM frontview.timezone_change"), "chore", seconds=20)
-
-        assert value(watcher, waits_since) == since, "the refresh no longer waited"
+        # a wait ends by itself after ten seconds: a chore on a busy machine may need the next one
+        assert any(chore_was_done_within_one_wait() for _ in range(4)), "chores wait for the refresh"
