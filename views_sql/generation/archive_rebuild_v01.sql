@@ -17,13 +17,15 @@ BEGIN
     -- Keeps autovacuum away, and no reader. Its worker gives way to a wait of a second, and not to the short ones below.
     LOCK TABLE frontview.{{name}}_archive, frontview.{{name}}_total IN SHARE UPDATE EXCLUSIVE MODE;
     SELECT s.* INTO STRICT tier FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive';
-    -- Measured, INSERT into a table that is there takes 1.7 times as long.
+    -- Measured, INSERT into a table that is there takes 1.7 times as long. In the order of the key a user's rows are on
+    -- few pages, so reads take half the time; the key and the sums are made faster, by as much as the order costs.
     CREATE TABLE frontview.{{name}}_archive_new{{storage}} AS
     SELECT {{columns_of_v}}
     FROM frontview.{{name}}_live v WHERE v.{{day}} >= tier.first_day AND v.{{day}} < tier.before_day
     UNION ALL
     SELECT {{columns_of_v}} FROM frontview.{{name}}_archive v
-    WHERE tier.first_day > '-infinity' AND v.{{day}} < tier.first_day;
+    WHERE tier.first_day > '-infinity' AND v.{{day}} < tier.first_day
+    ORDER BY {{key}};
     COMMENT ON TABLE frontview.{{name}}_archive_new IS {{comment}};
     ALTER TABLE frontview.{{name}}_archive_new ADD CONSTRAINT {{name}}_archive_new_key PRIMARY KEY ({{key}});
     CREATE TABLE frontview.{{name}}_total_new (LIKE frontview.{{name}}_total){{storage}};
