@@ -6,7 +6,6 @@ schema-qualified names; names of columns are the catalog's.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
 # A row with a time outside of these days has none: conversions of later and earlier instants raise errors in some zone.
@@ -15,8 +14,18 @@ KeyKind = Literal["integer", "text", "uuid"]
 TimeKind = Literal["date", "timestamp", "timestamptz"]
 TableKind = Literal["plain", "partitioned", "inherited"]
 PanelKind = Literal["facts", "compare", "periods", "series", "groups", "list"]
-PERIODS = ("today", "yesterday", "last_7_days", "last_30_days", "last_90_days", "last_365_days", "this_week",
-           "this_month", "this_year", "all_time")
+PERIODS = (
+    "today",
+    "yesterday",
+    "last_7_days",
+    "last_30_days",
+    "last_90_days",
+    "last_365_days",
+    "this_week",
+    "this_month",
+    "this_year",
+    "all_time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +223,11 @@ class MeasureOf:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """An operation on two values; the value is NULL where a divisor is 0 or an operand is NULL."""
+    """An operation on two values, of which a text is a number; NULL where a divisor is 0 or an operand is NULL."""
 
     operator: Literal["+", "-", "*", "/"]
-    left: "Formula | MeasureOf | Decimal"
-    right: "Formula | MeasureOf | Decimal"
+    left: "Formula | MeasureOf | str"
+    right: "Formula | MeasureOf | str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +249,7 @@ class ShownMeasure:
         return tuple(dict.fromkeys(_measures_in(self.value)))
 
 
-def _measures_in(value: "Formula | MeasureOf | Decimal") -> Iterator[MeasureOf]:
+def _measures_in(value: "Formula | MeasureOf | str") -> Iterator[MeasureOf]:
     if isinstance(value, MeasureOf):
         yield value
     elif isinstance(value, Formula):
