@@ -102,7 +102,7 @@ def _waiting(name: str, *, write: bool) -> None:
 
 
 def _sealed(found: "Plan", sealed: Container[str]) -> list[str]:
-    """Return the views whose sealed days would be dropped, or those of a hidden view of theirs."""
+    """Return the views whose sealed days would be dropped, with those of hidden views."""
     from views_sql.generation.declared_view import maintained_names  # noqa: PLC0415
 
     names = [maintained_names(view.proven, view.number) for view in found.gone]

@@ -164,7 +164,7 @@ def read_seal(connection: Connection, views: Sequence[str]) -> SealState | None:
 
 
 def with_seal(connection: Connection, views: Sequence[str], before: date | None) -> list[str]:
-    """Return those of the views of which a day from ``before`` on (None: any) is sealed, or is to be."""
+    """Return those of the views of which a day from ``before`` on (None: any) is sealed or requested to be."""
     day = "-infinity" if before is None else before
     return [view for (view,) in connection.execute(REQUESTED, (list(views), day, day))]
 
