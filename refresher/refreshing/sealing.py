@@ -4,11 +4,12 @@ Invariant: sealed rows, and which days are sealed, change only under the gates o
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, LiteralString
 
+import psycopg
 from psycopg import sql
 
 from models.connection import Connection
@@ -71,38 +72,54 @@ def seal_if_due(
     return sealed
 
 
-def unseal(connection: Connection, view: str, before: date | None) -> int:
+def unseal(connection: Connection, views: Sequence[str], before: date | None) -> int:
     """Unseal the days from ``before`` on (None: all) if they equal the base tables; return how many keys differ.
+
+    All views are unsealed together or none is; what is only requested is withdrawn.
 
     A change that commits while the days are compared must not make its rows' numbers vanish: a second transaction,
     which unseals, looks for one.
 
     :raises ArchiveBusy: refreshes left no moment for it.
     :raises ChangesUnderWay: the days changed after they were compared.
-    :raises psycopg.errors.InvalidParameterValue: none of these days is sealed.
     """
     day = "-infinity" if before is None else before
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(GATE_CHECK_SECONDS)
-        differing = _unseal_once(connection, view, day)
+        differing = _unseal_once(connection, views, day)
         if differing is not None:
             return differing
-    raise ChangesUnderWay(view)
+    raise ChangesUnderWay(", ".join(views))
 
 
-def _unseal_once(connection: Connection, view: str, day: date | str) -> int | None:
+def _unseal_once(connection: Connection, views: Sequence[str], day: date | str) -> int | None:
     """Unseal the days from ``day`` on if they equal their rows; return how many keys differ, None: they changed."""
-    with _archive_alone(connection, view):
-        # So that no drain leaves an earlier mark alone: its number would not tell that the day has changed since.
-        announce(connection, view, ARCHIVE_TIERS)
-        try:
-            differing, *compared = _compared(connection, view, day)
-            unsealed = not differing and value_of(connection, UNSEAL, view, day, *compared)
-        finally:
-            if not connection.broken:
-                announce_end(connection, view, ARCHIVE_TIERS)
-    return int(differing) if differing or unsealed else None
+    with ExitStack() as announced:
+        for view in views:
+            announced.enter_context(_archive_alone(connection, view))
+            # So that no drain leaves an earlier mark alone: its number would not tell that the day has changed since.
+            announce(connection, view, ARCHIVE_TIERS)
+            announced.callback(_announce_end, connection, view)
+        found = {view: _compared(connection, view, day) for view in views}
+        if differing := sum(int(count) for count, *_ in found.values()):
+            return differing
+        return 0 if _unseal_all(connection, found, day) else None
+
+
+def _unseal_all(connection: Connection, compared: Mapping[str, tuple[Any, ...]], day: date | str) -> bool:
+    """Unseal views that equalled their rows, all or none; return whether it did: not where one has changed since."""
+    with connection.transaction() as unsealing:
+        for view, (_, *found) in compared.items():
+            if not value_of(connection, UNSEAL, view, day, *found):
+                raise psycopg.Rollback(unsealing)
+        return True
+    return False
+
+
+def _announce_end(connection: Connection, view: str) -> None:
+    if not connection.broken:
+        announce_end(connection, view, ARCHIVE_TIERS)
 
 
 def _compared(connection: Connection, view: str, day: date | str) -> tuple[Any, ...]:

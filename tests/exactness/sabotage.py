@@ -54,7 +54,7 @@ def names_are_trusted(text: str) -> str:
 
 def nothing_is_watched(text: str) -> str:
     """Overlook changes of what is measured."""
-    text = re.sub(r" OR ROW\([^\n]*\)::record \*<> ROW\([^\n]*\)::record", "", text)
+    text = re.sub(r" OR record_image_ne\(ROW\([^\n]*\), ROW\([^\n]*?\)\)", "", text)
     return re.sub(r"ARRAY\['[^\]]*\]::text\[\]", "ARRAY[]::text[]", text)
 
 

@@ -4,6 +4,7 @@ Invariant: no text of the author's is in here. What stands in DDL was deparsed b
 schema-qualified names; names of columns are the catalog's.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,19 @@ FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"
 KeyKind = Literal["integer", "text", "uuid"]
 TimeKind = Literal["date", "timestamp", "timestamptz"]
 TableKind = Literal["plain", "partitioned", "inherited"]
+PanelKind = Literal["facts", "compare", "periods", "series", "groups", "list"]
+PERIODS = (
+    "today",
+    "yesterday",
+    "last_7_days",
+    "last_30_days",
+    "last_90_days",
+    "last_365_days",
+    "this_week",
+    "this_month",
+    "this_year",
+    "all_time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class ProvenSource:
     """What is captured of one table for one consumer.
 
     :param name: of the source: that of its consumer.
-    :param user_column: holds the user key.
+    :param user_column: holds the user key; None: a change of a row concerns every user.
     :param time_column: None: the source has no day.
     :param zone: the zone whose days are counted; None for a date column.
     :param stored_zone: the zone that a timestamp without time zone is in.
@@ -50,7 +64,7 @@ class ProvenSource:
 
     name: str
     table: ProvenTable
-    user_column: str
+    user_column: str | None
     time_column: str | None
     time_kind: TimeKind | None
     zone: str | None
@@ -133,6 +147,170 @@ class ProvenView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenLabel:
+    """What answers show of a dimension's values beside them: columns of another table, read by its key.
+
+    :param dimension: its name; views, lists and filters that call a dimension so mean this one.
+    :param source: what is captured of the table; without a day.
+    :param select: the deparsed SELECT of ``label_key``, ``user_key`` if the table has one, and the shown columns, each
+        called ``l_<name>``.
+    :param columns: the shown columns under these names; an answer calls them ``<dimension>_<name>``.
+    :param key_type: of the dimension and of ``label_key``, as ``format_type`` prints it.
+    :param all: whether groups by this dimension also have those of the user's values that no row has.
+    """
+
+    dimension: str
+    source: ProvenSource
+    select: str
+    columns: tuple[RowColumn, ...]
+    key_type: str
+    all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenFacts:
+    """Columns of the user's own row.
+
+    :param select: the deparsed SELECT of ``user_key`` and the facts, each called ``f_<name>``.
+    """
+
+    source: ProvenSource
+    select: str
+    columns: tuple[RowColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenOrder:
+    """A column of a list's row view by which its rows are ordered; NULL comes where PostgreSQL puts it."""
+
+    column: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenList:
+    """The newest, largest or next rows of one table.
+
+    :param source: without a day; it watches everything that the list shows, filters or is ordered by.
+    :param select: the deparsed SELECT of ``user_key``, shown columns ``c_<name>``, dimensions ``d_<name>`` that can be
+        filtered by or whose labels are shown, and columns ``o_<place>`` of the order.
+    :param columns: those shown that are columns or expressions of the row; in the order of ``shown``.
+    :param shown: the name in the answer and where the value is: the name of a column of ``select``, or
+        ``<dimension>.<label column>``.
+    :param order: ends in a unique key, so that it is total.
+    :param limit: how many rows a request that says nothing gets.
+    """
+
+    name: str
+    source: ProvenSource
+    select: str
+    columns: tuple[RowColumn, ...]
+    shown: tuple[tuple[str, str], ...]
+    dimensions: dict[str, RowColumn]
+    order: tuple[ProvenOrder, ...]
+    limit: int
+    region: str
+    ttl_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOf:
+    """A measure of a view, in a panel or a formula."""
+
+    view: str
+    measure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An operation on two values, of which a text is a number; NULL where a divisor is 0 or an operand is NULL."""
+
+    operator: Literal["+", "-", "*", "/"]
+    left: "Formula | MeasureOf | str"
+    right: "Formula | MeasureOf | str"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMeasure:
+    """A measure or metric in a panel.
+
+    :param name: in the answer: its own, or ``<view>_<name>`` where two in the panel would have the same.
+    :param value: a measure, or the formula of a metric.
+    :param decimals: of a metric: it is rounded to them.
+    """
+
+    name: str
+    value: MeasureOf | Formula
+    decimals: int | None = None
+
+    @property
+    def measures(self) -> tuple[MeasureOf, ...]:
+        """The measures that it is computed from, each once."""
+        return tuple(dict.fromkeys(_measures_in(self.value)))
+
+
+def _measures_in(value: "Formula | MeasureOf | str") -> Iterator[MeasureOf]:
+    if isinstance(value, MeasureOf):
+        yield value
+    elif isinstance(value, Formula):
+        yield from _measures_in(value.left)
+        yield from _measures_in(value.right)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenPanel:
+    """One part of a dashboard's answer.
+
+    :param of: of ``facts``: ``user``, or the name of a view without time and dimensions.
+    :param compared_with: of ``compare``.
+    :param periods: of ``periods``.
+    :param by: of ``groups``: dimensions that all views of its measures have with the same type.
+    :param sparkline: of ``groups``: a measure whose values of each day each group has.
+    :param order: of ``groups``, where a request names none: a measure's name in the answer or a dimension, ``-`` first
+        where it descends.
+    :param limit: of ``groups``: how many there are where a request does not say.
+    :param listed: of ``list``: the list's name.
+    :param filters: those filters of the dashboard that it heeds.
+    """
+
+    name: str
+    kind: PanelKind
+    measures: tuple[ShownMeasure, ...] = ()
+    of: str | None = None
+    compared_with: Literal["previous_period", "previous_year"] | None = None
+    periods: tuple[str, ...] = ()
+    totals: bool = False
+    by: tuple[str, ...] = ()
+    sparkline: ShownMeasure | None = None
+    order: str | None = None
+    limit: int = 100
+    listed: str | None = None
+    filters: tuple[str, ...] = ()
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views that it is computed from, each once."""
+        shown = (*self.measures, *((self.sparkline,) if self.sparkline else ()))
+        of = (self.of,) if self.of not in (None, "user") else ()
+        return tuple(dict.fromkeys([*(it.view for one in shown for it in one.measures), *of]))  # type: ignore[list-item]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenDashboard:
+    """Panels that are answered together, in one snapshot.
+
+    :param filters: dimensions by which a request may filter; the same type in every panel that heeds them.
+    """
+
+    name: str
+    filters: tuple[str, ...]
+    panels: tuple[ProvenPanel, ...]
+    longest_days: int
+    region: str
+    ttl_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProvenApplication:
     """A declaration that may be installed.
 
@@ -153,3 +331,7 @@ class ProvenApplication:
     users_select: str | None = None
     users_watched: tuple[Watched, ...] = ()
     zone_column: str | None = None
+    labels: tuple[ProvenLabel, ...] = ()
+    facts: ProvenFacts | None = None
+    lists: tuple[ProvenList, ...] = ()
+    dashboards: tuple[ProvenDashboard, ...] = ()

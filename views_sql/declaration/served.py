@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from models.errors import CatalogError
 from views_sql.declaration.application import Application, View
-from views_sql.declaration.proven import KeyKind, ProvenApplication, ProvenView
+from views_sql.declaration.proven import KeyKind, PanelKind, ProvenApplication, ProvenView
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 LONGEST_USER_NAME = 200  # Characters of the name that answers show; each entry of the cache keeps one.
@@ -86,6 +86,106 @@ class ServedView:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedColumn:
+    """A column of a list, of facts or of a label; ``type`` is PostgreSQL's, as ``format_type`` prints it."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPanel:
+    """A panel of a dashboard, as its documentation and the pages need it.
+
+    :param heeds: names of parameters, filters included.
+    :param measures: under their names in the answer; a metric has the verb ``metric``.
+    :param dimensions: of groups, in the order of their columns.
+    :param columns: of facts or of a list; of groups those of labels, as ``<dimension>_<column>``.
+    """
+
+    name: str
+    kind: PanelKind
+    heeds: tuple[str, ...]
+    label: str | None = None
+    measures: tuple[ServedMeasure, ...] = ()
+    dimensions: tuple[ServedDimension, ...] = ()
+    columns: tuple[ServedColumn, ...] = ()
+    periods: tuple[str, ...] = ()
+    compared_with: str | None = None
+    totals: bool = False
+    sparkline: ServedMeasure | None = None
+    order: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ServedDashboard:
+    """A dashboard that may be asked.
+
+    :param filters: dimensions; a request may give values of each.
+    :param sources: the captured sources that its answer depends on.
+    :param zone: the zone whose days are counted; None: each user's own.
+    """
+
+    name: str
+    number: int
+    zone: str | None
+    longest_days: int
+    region: str
+    ttl_seconds: int
+    filters: tuple[ServedDimension, ...]
+    panels: tuple[ServedPanel, ...]
+    sources: tuple[str, ...]
+    label: str | None = None
+    users_source: str | None = None
+
+    @property
+    def function(self) -> str:
+        """The function that answers it."""
+        return f"frontview.{self.name}_{self.number}_dashboard"
+
+    @property
+    def user_shown(self) -> str:
+        """The function that says what answers show of their user."""
+        return f"frontview.user_{self.number}_shown"
+
+    def heeds(self, parameter: str) -> bool:
+        """Return whether some panel heeds a parameter."""
+        return any(parameter in panel.heeds for panel in self.panels)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedList:
+    """A list that may be asked for itself.
+
+    :param filters: the dimensions that its table has.
+    """
+
+    name: str
+    number: int
+    zone: str | None
+    limit: int
+    region: str
+    ttl_seconds: int
+    filters: tuple[ServedDimension, ...]
+    columns: tuple[ServedColumn, ...]
+    sources: tuple[str, ...]
+    label: str | None = None
+    users_source: str | None = None
+
+    @property
+    def function(self) -> str:
+        """The function that answers it."""
+        return f"frontview.{self.name}_{self.number}_list"
+
+    @property
+    def user_shown(self) -> str:
+        """The function that says what answers show of their user."""
+        return f"frontview.user_{self.number}_shown"
+
+
+@dataclass(frozen=True, slots=True)
 class ServedApplication:
     """Everything that an installed declaration serves; ``fingerprint`` names the declaration.
 
@@ -98,6 +198,8 @@ class ServedApplication:
     zone: str
     views: tuple[ServedView, ...]
     claim: str = "sub"
+    dashboards: tuple[ServedDashboard, ...] = ()
+    lists: tuple[ServedList, ...] = ()
 
     def __post_init__(self) -> None:
         for view in self.views:

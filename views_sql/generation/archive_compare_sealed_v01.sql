@@ -2,7 +2,7 @@
 -- one row: how many keys (user, day) differ, and under which snapshot: that, its newest drain, and the late changes
 -- counted so far, which unseal needs to know what has changed since
 -- reads {{name}}_archive, the live rows, view_state, seal, drain; runs as their owner. The caller holds the gates, has
--- announced an attempt, and is REPEATABLE READ. Raises 22023 if none of these days is sealed
+-- announced an attempt, and is REPEATABLE READ. Where none of these days is sealed, none differs
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_compare_sealed(p_before date)
 RETURNS TABLE (differing bigint, snapshot pg_snapshot, drain_id bigint, changes bigint)
@@ -14,9 +14,6 @@ DECLARE
     tier frontview.view_state;
 BEGIN
     SELECT v.* INTO STRICT tier FROM frontview.view_state v WHERE v.view = '{{name}}' AND v.tier = 'archive';
-    IF p_before >= tier.first_day THEN
-        RAISE EXCEPTION 'No day of {{name}} from % on is sealed.', p_before USING ERRCODE = 'invalid_parameter_value';
-    END IF;
     SELECT count(DISTINCT (d.{{user}}, d.{{day}})) INTO differing FROM (
         (
             SELECT {{columns_of_v}} FROM frontview.{{name}}_archive v

@@ -157,13 +157,14 @@ def _moved(source: ProvenSource, old: str, new: str) -> str:
 def _change(source: ProvenSource) -> str:
     """Return the condition that a row's user, time or a watched value is another, byte by byte.
 
+    By the function: PostgreSQL writes the operator ``*<>`` into a dump without the types that it needs to be read back.
     A WHEN of the trigger would be read from its text again in each statement, which costs more than the whole call.
     """
     moved = f"frontview.captured_moved_{source.name}($1, $2)"
     if not source.watched:
         return moved
     old, new = (", ".join(f"({row}).{quoted(it.column)}" for it in source.watched) for row in ("$1", "$2"))
-    return f"{moved} OR ROW({old})::record *<> ROW({new})::record"
+    return f"{moved} OR record_image_ne(ROW({old}), ROW({new}))"
 
 
 def _renamed(columns: tuple[str, ...], first: int) -> str:

@@ -7,6 +7,9 @@ CREATE FUNCTION frontview.{{function}}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS {{quote}}
+DECLARE
+    written_user frontview.user_key;
+    written_day date;
 BEGIN
     IF TG_OP = 'TRUNCATE'
         OR {{unknown}}
@@ -14,14 +17,18 @@ BEGIN
         INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, NULL, '-infinity');
     ELSIF TG_LEVEL = 'ROW' THEN
         IF {{change}} THEN
-            INSERT INTO frontview.change_log (source, user_id, day)
-            SELECT {{source}}, {{user_of_new}}, {{day_of_new}}
-            WHERE {{user_of_new}} IS NOT NULL AND {{day_of_new}} IS NOT NULL;
+            -- Plain expressions, then VALUES: a SELECT with conditions costs the writer more to set up.
+            written_user := {{user_of_new}};
+            written_day := {{day_of_new}};
+            IF written_user IS NOT NULL AND written_day IS NOT NULL THEN
+                INSERT INTO frontview.change_log (source, user_id, day)
+                VALUES ({{source}}, written_user, written_day);
+            END IF;
             IF {{moved}} THEN
                 INSERT INTO frontview.change_log (source, user_id, day)
                 SELECT {{source}}, {{user_of_old}}, {{day_of_old}}
                 WHERE {{user_of_old}} IS NOT NULL AND {{day_of_old}} IS NOT NULL
-                AND ({{user_of_old}}, {{day_of_old}}) IS DISTINCT FROM ({{user_of_new}}, {{day_of_new}});
+                AND ({{user_of_old}}, {{day_of_old}}) IS DISTINCT FROM (written_user, written_day);
             END IF;
         END IF;
     ELSIF TG_OP = 'INSERT' THEN

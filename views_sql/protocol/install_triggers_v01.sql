@@ -40,7 +40,7 @@ BEGIN
             SELECT
                 string_agg(quote_literal(COALESCE(a.attnum, 0)), ', ' ORDER BY w.place),
                 CASE WHEN bool_and(a.attnum IS NOT NULL) THEN format(
-                    'WHEN (ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record)',
+                    'WHEN (pg_catalog.record_image_ne(ROW(%s), ROW(%s)))',
                     string_agg(format('OLD.%I', w.name), ', ' ORDER BY w.place),
                     string_agg(format('NEW.%I', w.name), ', ' ORDER BY w.place)
                 ) END

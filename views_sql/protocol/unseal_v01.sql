@@ -1,5 +1,6 @@
 -- unseal, version 1: lets the sealed days of a view from p_before on be computed from their rows again
 -- returns whether it did: not where such a day has changed since the comparison, as log, marks or the count tell
+-- a request to seal more is withdrawn, also where none of these days is sealed
 -- p_snapshot, p_drain, p_changes: what <view>_compare_sealed found, after an announcement: so no drain has left an
 -- earlier mark alone since. Writes view_state, seal, change_log; the caller still holds the gates. READ COMMITTED
 -- change: first version
@@ -21,13 +22,15 @@ BEGIN
         AND k.day < tier.first_day AND (k.day >= p_before OR k.day = '-infinity')
     ) OR EXISTS (
         SELECT FROM frontview.change_log l INNER JOIN frontview.source s USING (source)
-        WHERE l.xid >= pg_snapshot_xmin(p_snapshot) AND NOT pg_visible_in_snapshot(l.xid, p_snapshot)
+        -- This transaction logs nothing but what stands below, of a view that it unsealed before.
+        WHERE l.xid <> pg_current_xact_id() AND l.xid >= pg_snapshot_xmin(p_snapshot) AND NOT pg_visible_in_snapshot(l.xid, p_snapshot)
         AND l.source = ANY (tier.sources) AND l.day - s.day_slack < tier.first_day
         AND (l.day + s.day_slack >= p_before OR l.day = '-infinity')
     ) THEN
         RETURN FALSE;
     END IF;
-    UPDATE frontview.view_state v SET first_day = p_before WHERE v.view = p_view AND v.tier IN ('archive', 'total');
+    UPDATE frontview.view_state v SET first_day = LEAST(v.first_day, p_before)
+    WHERE v.view = p_view AND v.tier IN ('archive', 'total');
     DELETE FROM frontview.seal s WHERE s.view = p_view AND p_before = '-infinity';
     UPDATE frontview.seal s SET sealing_before = NULL, asked_xid = NULL WHERE s.view = p_view;
     -- Marks of sealed days may have been collected: every key becomes stale, and the next refresh rebuilds the archive.

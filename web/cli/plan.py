@@ -102,11 +102,11 @@ def _waiting(name: str, *, write: bool) -> None:
 
 
 def _sealed(found: "Plan", sealed: Container[str]) -> list[str]:
-    """Return the views whose sealed days would be dropped."""
+    """Return the views whose sealed days would be dropped, with those of hidden views."""
     from views_sql.generation.declared_view import maintained_names  # noqa: PLC0415
 
-    names = [name for view in found.gone for name in maintained_names(view.proven, view.number)]
-    return [name for name in names if name in sealed]
+    names = [maintained_names(view.proven, view.number) for view in found.gone]
+    return [together[-1] for together in names if any(name in sealed for name in together)]
 
 
 def _refuse_to_drop(kept: list[str], *, write: bool) -> None:

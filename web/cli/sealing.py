@@ -43,21 +43,21 @@ def seal(view: str, before: date, no_wait: bool, as_json: bool) -> None:
     """Seal the days of VIEW before DAY: their numbers stay, whatever becomes of their rows.
 
     The leader seals once all transactions that have written something by now have ended. The command then says which
-    rows may be deleted. A later change of a row of these days is counted, and never applied.
+    rows may be deleted. A later change of a row of these days is counted, and never applied. What is stored for
+    `distinct` measures of a declared view is sealed with it.
     """
-    from web.operators.operator_requests import stored_view  # noqa: PLC0415
-    from web.operators.seals import ask_seal, read_seal, sealed_tables  # noqa: PLC0415
+    from web.operators.seals import ask_seal, is_sealed, read_seal, sealed_tables, sealed_together  # noqa: PLC0415
 
     with operator_connection() as connection:
-        view = stored_view(connection, view) or view
-        state = read_seal(connection, view)
-        if not _is_sealed(state, before):
-            ask_seal(connection, view, before)
-            state = read_seal(connection, view) if no_wait else _await_seal(connection, view, before)
+        views = sealed_together(connection, view)
+        view, state = views[0], read_seal(connection, views)
+        if not is_sealed(state, before):
+            ask_seal(connection, views, before)
+            state = read_seal(connection, views) if no_wait else _await_seal(connection, views, before)
         tables = sealed_tables(connection, view, before)
     if state is None:
         raise click.ClickException(f"The view {view} is gone.")
-    done = _is_sealed(state, before)
+    done = is_sealed(state, before)
     if as_json:
         click.echo(json.dumps(asdict(state) | {"sealed": done, "tables": [asdict(table) for table in tables]}))
         return
@@ -78,23 +78,17 @@ def seal(view: str, before: date, no_wait: bool, as_json: bool) -> None:
 def unseal(view: str, before: date | None, as_json: bool) -> None:
     """Let the sealed days of VIEW be computed from their rows again, if these still give the same numbers.
 
-    The exit code is 1, and nothing is changed, if any key (a user and a day) differs.
+    A request to seal is withdrawn. The exit code is 1, and nothing is changed, if any key (a user and a day) differs.
     """
-    import psycopg  # noqa: PLC0415
-
     from refresher.refreshing import sealing  # noqa: PLC0415
-    from web.operators.operator_requests import stored_view  # noqa: PLC0415
-    from web.operators.seals import read_seal  # noqa: PLC0415
+    from web.operators.seals import sealed_together, with_seal  # noqa: PLC0415
 
     with operator_connection() as connection:
-        view = stored_view(connection, view) or view
-        state = read_seal(connection, view)
-        if state is None or state.sealed_before is None:
-            raise click.ClickException(f"No day of {view} is sealed.")
-        try:
-            differing = sealing.unseal(connection, view, before)
-        except psycopg.errors.InvalidParameterValue as error:
-            raise click.ClickException(str(error.diag.message_primary)) from None
+        views = sealed_together(connection, view)
+        view = views[0]
+        if not (sealed := with_seal(connection, views, before)):
+            raise click.ClickException(f"No day of {view}{f' from {before} on' if before else ''} is sealed.")
+        differing = sealing.unseal(connection, sealed, before)
     if as_json:
         click.echo(json.dumps({"view": view, "unsealed": differing == 0, "differing_keys": differing}))
     elif differing == 0:
@@ -165,17 +159,17 @@ def _erase_everywhere(connection: "Connection", user: "UserKey") -> tuple[dict[s
     return erased, busy
 
 
-def _await_seal(connection: "Connection", view: str, before: date) -> "SealState | None":
-    """Wait until the days are sealed; None: the view was dropped.
+def _await_seal(connection: "Connection", views: list[str], before: date) -> "SealState | None":
+    """Wait until the days are sealed in all views; None: one was dropped.
 
     :raises click.ClickException: no refresher led for :data:`LEADERLESS_SECONDS`, or the request was replaced.
     """
-    from web.operators.seals import read_seal  # noqa: PLC0415
+    from web.operators.seals import is_sealed, read_seal  # noqa: PLC0415
 
     led_at = said_at = time.monotonic()
     while True:
-        state, now = read_seal(connection, view), time.monotonic()
-        if state is None or _is_sealed(state, before):
+        state, now = read_seal(connection, views), time.monotonic()
+        if state is None or is_sealed(state, before):
             return state
         if state.sealing_before != before.isoformat():
             raise click.ClickException(_replaced(state, before))
@@ -187,10 +181,6 @@ def _await_seal(connection: "Connection", view: str, before: date) -> "SealState
             said_at = now
             click.echo(_waits_for(state), err=True)
         time.sleep(CHECK_SECONDS)
-
-
-def _is_sealed(state: "SealState | None", before: date) -> bool:
-    return state is not None and state.sealed_before is not None and state.sealed_before >= before.isoformat()
 
 
 def _replaced(state: "SealState", before: date) -> str:

@@ -3,6 +3,7 @@
 Invariant: a request is committed before anything waits for it; the leader seals.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
@@ -12,22 +13,28 @@ from psycopg import sql
 
 from models.connection import Connection
 from models.errors import FrontviewError
+from views_sql.generation.declared_view import maintained_names
+from views_sql.operations.database import active_declaration
 from views_sql.operations.user_places import USER_PLACES
 from web.operators.system_state import read_rows
 
 STATE: LiteralString = """
-SELECT v.view, NULLIF(v.first_day, '-infinity')::text AS sealed_before, s.sealing_before::text,
-    COALESCE(s.sealed_changes, 0) AS sealed_changes,
-    (SELECT count(*) FROM pg_snapshot_xip(pg_current_snapshot()) x WHERE x < s.asked_xid) AS waits_for,
-    (
+SELECT %s::text AS view, NULLIF(min(v.first_day), '-infinity')::text AS sealed_before,
+    max(s.sealing_before)::text AS sealing_before, COALESCE(max(s.sealed_changes), 0) AS sealed_changes,
+    (SELECT count(*) FROM pg_snapshot_xip(pg_current_snapshot()) x WHERE x < max(s.asked_xid)) AS waits_for,
+    max((
         SELECT count(*) FROM frontview.refresh_log l
         WHERE l.view = v.view AND l.tier = v.tier AND l.outcome LIKE 'failed%%' AND l.refresh_id > COALESCE((
             SELECT max(g.refresh_id) FROM frontview.refresh_log g
             WHERE g.view = v.view AND g.tier = v.tier AND g.outcome IN ('refreshed', 'populated', 'moved')
         ), 0)
-    ) AS failures
+    )) AS failures
 FROM frontview.view_state v LEFT JOIN frontview.seal s ON s.view = v.view
-WHERE v.tier = 'archive' AND v.view = %s
+WHERE v.tier = 'archive' AND v.view = ANY (%s) HAVING count(*) = %s
+"""
+REQUESTED: LiteralString = """
+SELECT s.view FROM frontview.seal s JOIN frontview.view_state v ON v.view = s.view AND v.tier = 'archive'
+WHERE s.view = ANY (%s) AND (v.first_day > %s OR s.sealing_before > %s) ORDER BY s.view
 """
 # A view without days has no archive, and needs all rows. A foreign key of a partition or child is one of its parents,
 # too. What a key sets to NULL or a default may change further rows, where keys follow updates.
@@ -82,8 +89,9 @@ class SealRefused(FrontviewError):
 
 @dataclass(frozen=True, slots=True)
 class SealState:
-    """How far a view is sealed.
+    """How far a view is sealed, together with the hidden ones of its distinct measures.
 
+    :param view: the stored name of the declared view.
     :param sealed_before: the first day that is not sealed; None: no day is.
     :param sealing_before: the requested one; None: nothing is requested.
     :param sealed_changes: keys of sealed days that changed since.
@@ -115,21 +123,50 @@ class SealedTable:
     cascading_views: list[str]
 
 
-def ask_seal(connection: Connection, view: str, before: date) -> None:
-    """Request that the days of a view before ``before`` be sealed.
+def sealed_together(connection: Connection, name: str) -> list[str]:
+    """Return the stored names of a view and of the hidden ones of its distinct measures, its own first.
 
-    :raises SealRefused: they cannot be.
+    They count the same rows, so none of them may have days sealed that another one has not.
+
+    :param name: as the project declares it, or of one of them as it is stored; any other stands alone.
+    """
+    installed = active_declaration(connection)
+    for view in installed.views if installed else ():
+        *hidden, own = maintained_names(view.proven, view.number)
+        if name in (view.proven.name, own, *hidden):
+            return [own, *hidden]
+    return [name]
+
+
+def ask_seal(connection: Connection, views: Sequence[str], before: date) -> None:
+    """Request that the days before ``before`` be sealed in each of the views where they are not.
+
+    :raises SealRefused: they cannot be in one of them; then nothing is requested.
     """
     try:
-        connection.execute("SELECT frontview.request_seal(%s, %s)", (view, before))
+        with connection.transaction():
+            for view in views:
+                if not is_sealed(read_seal(connection, [view]), before):
+                    connection.execute("SELECT frontview.request_seal(%s, %s)", (view, before))
     except psycopg.errors.InvalidParameterValue as error:
         raise SealRefused(str(error.diag.message_primary)) from None
 
 
-def read_seal(connection: Connection, view: str) -> SealState | None:
-    """Return how far a view is sealed; None: it has no days, or does not exist."""
-    found = read_rows(connection, SealState, STATE, view)
+def is_sealed(state: SealState | None, before: date) -> bool:
+    """Return whether all days before ``before`` are sealed."""
+    return state is not None and state.sealed_before is not None and state.sealed_before >= before.isoformat()
+
+
+def read_seal(connection: Connection, views: Sequence[str]) -> SealState | None:
+    """Return how far views are sealed together; None: one of them has no days, or does not exist."""
+    found = read_rows(connection, SealState, STATE, views[0], list(views), len(views))
     return found[0] if found else None
+
+
+def with_seal(connection: Connection, views: Sequence[str], before: date | None) -> list[str]:
+    """Return those of the views of which a day from ``before`` on (None: any) is sealed or requested to be."""
+    day = "-infinity" if before is None else before
+    return [view for (view,) in connection.execute(REQUESTED, (list(views), day, day))]
 
 
 def sealed_tables(connection: Connection, view: str, before: date) -> list[SealedTable]:

@@ -91,7 +91,7 @@ class SealedRowsGo(Fault):
         for statement in _PUT_BACK.split(";"):
             if statement.strip():
                 scene.sql.execute(statement.encode())
-        self.differing = unseal(scene.sql, VIEW, None)
+        self.differing = unseal(scene.sql, [VIEW], None)
         scene.sql.execute(f"DELETE FROM calls WHERE tableoid = '{CHILD}'::regclass".encode())
         scene.sql.execute(f"DROP TABLE {CHILD}".encode())
 
