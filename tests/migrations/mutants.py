@@ -107,7 +107,7 @@ def _change(tree: dict[str, Any], dice: random.Random) -> None:
 
 
 def _show(tree: dict[str, Any], dice: random.Random) -> None:
-    """Declare what is shown of the views, most of it over what there is."""
+    """Declare what is shown of the views, most of it over views that are left."""
     if dice.random() < 0.4:
         tree["user"]["facts"] = {"fact": dice.choice((*COLUMNS["Shop.User"], *EXPRESSIONS["Shop.User"]))}
     if dice.random() < 0.4 and "orders" in tree["view"]:
@@ -135,7 +135,7 @@ def _panels(tree: dict[str, Any], dice: random.Random) -> dict[str, Any]:
     """Return a few panels of all kinds, over measures and dimensions of the views that are left."""
     measures = [f"{view}.{name}" for view, it in tree["view"].items() for name in it["measures"]]
     dimensions = [name for it in tree["view"].values() for name in it["dimensions"]] or ["country"]
-    some = dice.sample(measures, dice.randint(1, min(3, len(measures)))) + [*tree.get("metric", ())]
+    some = [*dice.sample(measures, dice.randint(1, min(3, len(measures)))), *tree.get("metric", ())]
     panels = {
         "facts": {"kind": "facts", "of": "user"},
         "glance": {"kind": "compare", "measures": some, "with": dice.choice(("previous_period", "previous_year"))},

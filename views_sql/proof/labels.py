@@ -45,7 +45,7 @@ def judge_label(connection: Connection, declared: LabelledDimension, users: User
 def _user(
     connection: Connection, declared: LabelledDimension, table: Table, users: Users, place: Place
 ) -> Column | None:
-    """Return the column that says whose a row is; None: its label is everybody's, or a fault was added."""
+    """Return the column that says whose a row is; None: all users see its label, or a fault was added."""
     named = declared.user
     if named is None and not declared.shared and (users.table is None or users.table.oid != table.oid):
         found = keys.references(connection, table, users)
