@@ -24,7 +24,7 @@ def name(text: str) -> str:
     if len(text) > LONGEST_NAME:
         raise ValueError(f"a name has at most {LONGEST_NAME} characters, and this one has {len(text):,}")
     if not _NAME.fullmatch(text):
-        near = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()).strip("_")
+        near = snake(text)
         hint = f", such as {near}" if _NAME.fullmatch(near) and near not in RESERVED else ""
         raise ValueError(f"a name begins with a letter and has only a to z, 0 to 9 and _{hint}")
     if text in RESERVED:
@@ -78,6 +78,32 @@ def script(text: str) -> str:
     return text
 
 
+def order(text: str) -> str:
+    """Return the columns of an order, each with its direction."""
+    for part in line(text).split(","):
+        if not part.strip() or part.strip().lower() in {"asc", "desc"}:
+            raise ValueError(
+                'expected columns with asc or desc, separated by commas, such as "createdAt desc, id desc"'
+            )
+    return text
+
+
+def ordered(text: str) -> list[tuple[str, bool]]:
+    """Return the columns of an order, each with whether it descends."""
+    found = []
+    for part in text.split(","):
+        column, _, direction = part.strip().rpartition(" ")
+        if not column or direction.lower() not in {"asc", "desc"}:
+            column, direction = part.strip(), "asc"
+        found.append((column.strip(), direction.lower() == "desc"))
+    return found
+
+
+def snake(text: str) -> str:
+    """Return a name in lower case for one with capitals or other characters; it may be none."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()).strip("_")
+
+
 def duration(value: object, info: ValidationInfo) -> object:
     """Return seconds for a text such as ``10m``; a number is possible only where no file is read (no context)."""
     if not isinstance(value, str) and not info.context:
@@ -106,7 +132,7 @@ def size(value: object, info: ValidationInfo) -> object:
 
 def nearest(text: str, known: Iterable[str]) -> str:
     """Return the end of a sentence: the name that is most like ``text``, or else all names that are known."""
-    known = sorted(it for it in known if _NAME.fullmatch(it) and len(it) <= LONGEST_NAME)
+    known = sorted({it for it in known if _NAME.fullmatch(it) and len(it) <= LONGEST_NAME})
     if near := get_close_matches(text[:60].lower(), known, n=1):
         return f"did you mean {near[0]}?"
     return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"
