@@ -7,7 +7,7 @@ from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.generation.names import identifier, literal
 from views_sql.generation.read_groups import filter_checks, filter_parameters
 from views_sql.generation.read_measures import settings, sort_value
-from views_sql.generation.read_range import ReadRange, read_range
+from views_sql.generation.read_range import read_range
 from views_sql.generation.read_statements import statements
 from views_sql.generation.rights import allow, close
 from views_sql.generation.row_view import users_view
@@ -39,12 +39,12 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "name": view_name(view, number),
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
-        "filter_parameters": filter_parameters(view),
-        "filter_checks": filter_checks(view) + shortened_filters(view),
+        "filter_parameters": filter_parameters(view.dimensions),
+        "filter_checks": filter_checks(view.dimensions) + shortened_filters(view),
         "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),
-        "no_user": _no_user(application, number, days),
+        "no_user": no_user(application, number, days.names["no_answer"]),
         "can_be_ordered_by": _can_be_ordered_by(view),
         "statements": statements(view, number, days),
     } | days.names
@@ -66,12 +66,16 @@ def _hidden_views(view: ProvenView, number: int) -> str:
     )
 
 
-def _no_user(application: ProvenApplication, number: int, days: ReadRange) -> str:
+def no_user(application: ProvenApplication, number: int, days: str) -> str:
+    """Return the statement that ends a read about a user who is not there.
+
+    :param days: what the answer depends on, and until when.
+    """
     if application.users is None:
         return ""
     return (
         f"IF NOT EXISTS (SELECT FROM {users_view(number)} u WHERE u.user_key = p_user) THEN\n"  # nosec B608  # a number
-        f"        RETURN frontview.end_read(state, NULL, {days.names['no_answer']});\n    END IF;"
+        f"        RETURN frontview.end_read(state, NULL, {days});\n    END IF;"
     )
 
 
