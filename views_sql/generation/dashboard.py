@@ -9,10 +9,10 @@ from views_sql.generation.dashboard_groups import order_names, order_variables
 from views_sql.generation.dashboard_panels import Panels
 from views_sql.generation.dashboard_values import Values
 from views_sql.generation.grouped_read import no_user
-from views_sql.generation.names import identifier, literal
+from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import filter_checks, filter_parameters
 from views_sql.generation.read_range import ASKED_DAYS, DEFAULT_STEP, RANGE_CHECK, STEP, STEP_CHECK, ZONE, read_zone
-from views_sql.generation.rights import allow, close
+from views_sql.generation.rights import function_of_web
 from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.shown_rows import Numbers, list_array, object_of
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
@@ -39,8 +39,8 @@ def create_dashboard(
     :param number: of the declaration that made it; the users' view of that number is there.
     """
     name = f"{dashboard.name}_{number}"
-    names = _Dashboard(application, dashboard, number, numbers).names()
-    return _function(f"{name}_dashboard", fill_in(read_sql("dashboard", TEMPLATE_VERSION), {"name": name, **names}))
+    names = {"name": name, **_Dashboard(application, dashboard, number, numbers).names()}
+    return function_of_web(f"{name}_dashboard", fill_in(read_sql("dashboard", TEMPLATE_VERSION), names))
 
 
 def create_list(application: ProvenApplication, listed: ProvenList, number: int, numbers: Numbers) -> list[str]:
@@ -56,20 +56,7 @@ def create_list(application: ProvenApplication, listed: ProvenList, number: int,
         "no_user": no_user(application, number, "'-infinity', 'infinity', frontview.end_of_day(now(), zone)"),
         "array": list_array(application, listed, numbers, listed.dimensions, "p_limit"),
     }
-    return _function(f"{name}_list", fill_in(read_sql("list", TEMPLATE_VERSION), names))
-
-
-def drop_function(name: str) -> list[str]:
-    """Return the DDL that drops a function that web workers may call."""
-    function = f"frontview.{identifier(name)}"
-    return [
-        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION IF EXISTS {function}",
-    ]
-
-
-def _function(name: str, text: str) -> list[str]:
-    return [text, close(name), *allow("frontview_web", (name,), ("EXECUTE",), as_owner=True)]
+    return function_of_web(f"{name}_list", fill_in(read_sql("list", TEMPLATE_VERSION), names))
 
 
 class _Dashboard:

@@ -75,9 +75,11 @@ def _columns(panel: ProvenPanel, shown: Values) -> dict[str, RowColumn]:
 
 
 def _keys(by: dict[str, RowColumn], rows: str) -> list[str]:
-    return [
-        f"{rows}.{key}" for name, it in by.items() for key in ((f"d_{name}", f"n_{name}") if it.nullable else (f"d_{name}",))
-    ]  # fmt: skip
+    return [f"{rows}.{key}" for name, it in by.items() for key in _key_names(name, it)]
+
+
+def _key_names(name: str, column: RowColumn) -> tuple[str, ...]:
+    return (f"d_{name}", f"n_{name}") if column.nullable else (f"d_{name}",)
 
 
 def _same(by: dict[str, RowColumn], one: str, other: str) -> str:
@@ -150,7 +152,8 @@ def _sparks(name: str, sparks: Values, by: dict[str, RowColumn]) -> str:
     return (
         f"{name}_days AS (\n    SELECT f.place, '[' || string_agg({value}, ',' ORDER BY f.day) || ']' AS days\n"  # nosec B608  # names are checked
         f"    FROM (\n        SELECT k.place, t.day, {', '.join(sparks.columns())}\n"
-        f"        FROM {name} k CROSS JOIN (SELECT first_day + n AS day FROM generate_series(0, last_day - first_day) n) t"
+        f"        FROM {name} k\n"
+        "        CROSS JOIN (SELECT first_day + n AS day FROM generate_series(0, last_day - first_day) n) t"
         f"{joined}\n        OFFSET 0\n    ) f\n    GROUP BY f.place\n)"
     )
 

@@ -125,7 +125,8 @@ class Panels:
         columns = ", ".join(["t.period", *values.columns()])
         return (
             f"""(SELECT '{{"rows":[' || {rows} || ']'{totals} || '}}'\n"""
-            f"        FROM (\n            SELECT {columns}\n            FROM {spine}{joined}\n            OFFSET 0\n        ) f)"  # nosec B608  # names are checked
+            f"        FROM (\n            SELECT {columns}\n"  # nosec B608  # names are checked
+            f"            FROM {spine}{joined}\n            OFFSET 0\n        ) f)"
         )
 
     def _by_period(self, place: int, source: Source, *, totals: bool) -> str:
@@ -136,7 +137,8 @@ class Panels:
         if source.stored:
             name = f"panel_{place}_{source.alias}"
             self.parts.append(
-                f"{name} AS MATERIALIZED (\n    SELECT c.period, {source.aggregates()}\n    FROM {rows} GROUP BY c.period\n)"  # nosec B608  # names are checked
+                f"{name} AS MATERIALIZED (\n    SELECT c.period, {source.aggregates()}\n"  # nosec B608  # names are checked
+                f"    FROM {rows} GROUP BY c.period\n)"
             )
             return (
                 f"(SELECT c.* FROM {name} c UNION ALL SELECT '-infinity', {source.aggregates()} FROM {name} c)"  # nosec B608  # names are checked

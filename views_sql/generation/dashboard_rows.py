@@ -174,7 +174,8 @@ class Readings:
         view = self.views[key.view]
         name = view_name(view, self.numbers[key.view])
         columns = ", ".join(["v.day", *(f"v.{it.name}" for it in value_columns(view) if it.merge == "sum")])
-        since = f"LEAST({', '.join(dict.fromkeys([first for first, _ in self._intervals[key] if first != EVER[0]] or [EVER[1]]))})"
+        firsts = dict.fromkeys(first for first, _ in self._intervals[key] if first != EVER[0])
+        since = f"LEAST({', '.join(firsts)})" if firsts else EVER[1]
         state = f"state.views[{self._place(name)}]"
         text = f"SELECT {columns} FROM frontview.{name}_by_day_merged(p_user, {since}, {state}) v"  # nosec B608  # names are checked
         if not key.filters:

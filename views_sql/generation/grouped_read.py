@@ -4,12 +4,12 @@ Invariant: the function's text is static; what a request says reaches it as valu
 """
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
-from views_sql.generation.names import identifier, literal
+from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import filter_checks, filter_parameters
 from views_sql.generation.read_measures import settings, sort_value
 from views_sql.generation.read_range import read_range
 from views_sql.generation.read_statements import statements
-from views_sql.generation.rights import allow, close
+from views_sql.generation.rights import function_of_web
 from views_sql.generation.row_view import users_view
 from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
@@ -20,16 +20,7 @@ def create_grouped_read(application: ProvenApplication, view: ProvenView, number
     """Return the DDL of the function that answers questions about a view; web workers may call it."""
     name = f"{view_name(view, number)}_read"
     text = fill_in(read_sql("grouped_read", TEMPLATE_VERSION), _names(application, view, number))
-    return [text, close(name), *allow("frontview_web", (name,), ("EXECUTE",), as_owner=True)]
-
-
-def drop_grouped_read(name: str) -> list[str]:
-    """Return the DDL that drops the function of a view, and who may call it."""
-    function = f"frontview.{identifier(name)}_read"
-    return [
-        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION IF EXISTS {function}",
-    ]
+    return function_of_web(name, text)
 
 
 def _names(application: ProvenApplication, view: ProvenView, number: int) -> dict[str, str]:

@@ -163,7 +163,8 @@ def ranked(row: Row, order: str, by: tuple[str, ...]) -> Any:
         value = [sign * ord(letter) for letter in value] + [sign * -1]
     else:
         value = None if value is None else sign * value
-    return (value is None, 0 if value is None else value, [(row[it] is None, row[it] or "" if it == "country" else row[it] or 0) for it in by])  # fmt: skip
+    groups = [(row[it] is None, row[it] or ("" if it == "country" else 0)) for it in by]
+    return (value is None, 0 if value is None else value, groups)
 
 
 __all__ = ["Asked", "DashboardOracle"]
