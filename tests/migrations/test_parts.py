@@ -55,9 +55,13 @@ filters = ["product"]
 [dashboard.start.panels]
 account = { kind = "facts", of = "user" }
 sums = { kind = "periods", periods = ["today", "all_time"], measures = ["orders.orders", "basket"] }
-products = { kind = "groups", by = ["product"], measures = ["orders.revenue", "orders.orders"], sparkline = "orders.orders" }
 countries = { kind = "groups", by = ["country"], measures = ["orders.orders"] }
 latest = { kind = "list", list = "latest" }
+[dashboard.start.panels.products]
+kind = "groups"
+by = ["product"]
+measures = ["orders.revenue", "orders.orders"]
+sparkline = "orders.orders"
 """
 )
 
