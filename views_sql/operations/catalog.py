@@ -12,7 +12,8 @@ from models.errors import CatalogError, NotInstalled
 from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
 from views_sql.declaration.proven import ProvenSource
 from views_sql.declaration.questions import questions
-from views_sql.declaration.served import ServedApplication, ServedView, served
+from views_sql.declaration.served import ServedApplication, ServedView
+from views_sql.declaration.serving import served
 from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values

@@ -93,16 +93,20 @@ def test_an_unknown_user_is_named_and_nothing_else_is_told(site: Site) -> None:
     assert asked.json["detail"].startswith("There is no user no one: ")
 
 
-def test_the_bundled_application_serves_no_views_and_still_says_who_asks() -> None:
+def test_the_bundled_application_serves_nothing_declared_and_still_says_who_asks() -> None:
     client = make_app(FakeWorker(served=None)).test_client()
 
-    for path in ("/api/v1/application", "/api/v1/view/orders"):
+    reads = ("/api/v1/view/orders", "/api/v1/list/orders", "/api/v1/dashboard/home")
+    for path in ("/api/v1/application", *reads):
         assert client.get(path).status_code == 401
-    assert client.get("/api/v1/view/orders", headers=bearer()).status_code == 404
+    for path in reads:
+        assert client.get(path, headers=bearer()).json["detail"].startswith("The bundled application has no declared ")
     assert client.get("/api/v1/application", headers=bearer(7)).json == {
         "caller": {"id": 7, "admin": False},
         "declaration": None,
         "user": {"key": "integer", "zone": None},
+        "dashboards": {},
+        "lists": {},
         "views": {},
         "regions": [],
     }
