@@ -8,8 +8,10 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from views_sql.declaration import words
-from views_sql.declaration.agreement import MOST_DIMENSIONS, MOST_MEASURES
-from views_sql.declaration.application import VERBS, Declared, Measure, Region, SourceTable, UserTable, UserZone, View
+from views_sql.declaration.agreement import MOST_MEASURES
+from views_sql.declaration.application import VERBS, Measure, Region, SourceTable, UserTable, UserZone, View
+from views_sql.declaration.declared import Declared
+from views_sql.declaration.panels import MOST_DIMENSIONS
 
 PREFACE = """
 An application is declared in one file, `frontview.toml`, in the folder that `FRONTVIEW_PROJECT` names or else in the

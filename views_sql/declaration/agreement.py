@@ -4,46 +4,58 @@ Invariant: only well-formed values are compared here; what a table alone cannot 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from views_sql.declaration.application import Application, Measure, Region, UserTable, View
+from views_sql.declaration.application import Application, Measure, Region, View
+from views_sql.declaration.dashboards import Dashboard, LabelledDimension, Listing
 from views_sql.declaration.fault import Fault
+from views_sql.declaration.home import home
+from views_sql.declaration.panels import MOST_DIMENSIONS, disagreements_of_panels
+from views_sql.declaration.references import References
 from views_sql.declaration.sentences import dotted
-from views_sql.declaration.words import nearest
 
-MOST_DIMENSIONS = 8  # A key has up to two columns a dimension beside user and day, and an index at most 32 columns.
 MOST_MEASURES = 50
 MOST_SOURCES = 8  # The name of the last one's capture has room for one digit.
 DEFAULT_REGION = Region(name="default")
 
 
-def disagreements(user: UserTable, views: Iterable[View], regions: Iterable[str]) -> Iterator[Fault]:
+def disagreements(application: Application, names: Mapping[str, frozenset[str]]) -> Iterator[Fault]:
     """Return what is wrong between tables.
 
-    :param regions: the names of all declared regions, those included that cannot be used.
+    :param application: what of the tables can be used.
+    :param names: of the tables of each kind, those included that cannot be used.
     """
-    views, regions = list(views), {*regions, DEFAULT_REGION.name}
+    known = References(application, {**names, "region": names["region"] | {DEFAULT_REGION.name}})
+    user = application.user
     if user.table is None:
-        for field, value in (("key", user.key), ("name", user.name), ("zone.column", user.zone.column)):
+        given = (
+            ("key", user.key),
+            ("name", user.name),
+            ("zone.column", user.zone.column),
+            ("facts", user.facts or None),
+        )
+        for field, value in given:
             if value is not None:
                 yield Fault(user.file, f"user.{field}", "it belongs to the table of users, and user.table is missing")
-    for view in views:
+    for view in application.views:
         path = dotted(("view", view.name))
         if view.user is None and user.table is None:
             sentence = "the field is missing: there is no user.table to which a foreign key could lead"
             yield Fault(view.file, f"{path}.user", sentence)
-        if view.region not in regions:
-            yield Fault(view.file, f"{path}.region", f"no region has this name; {nearest(view.region, regions)}")
-        for place, sentence in (*_of_view(view), *_of_measures(view), *_of_names(view, views)):
+        if fault := known.missing("region", view.region):
+            yield Fault(view.file, f"{path}.region", fault)
+        for place, sentence in (*_of_view(view), *_of_measures(view)):
             yield Fault(view.file, f"{path}.{place}", sentence)
+    yield from _of_names(application)
+    yield from disagreements_of_panels(known)
 
 
-def completed(user: UserTable, views: Iterable[View], regions: Iterable[Region]) -> Application:
-    """Return the application, with the region that every declaration has."""
-    regions = tuple(regions)
+def completed(application: Application) -> Application:
+    """Return the application with the region that every declaration has, and with a dashboard."""
+    regions, dashboards = application.regions, application.dashboards
     if all(region.name != DEFAULT_REGION.name for region in regions):
         regions = (*regions, DEFAULT_REGION)
-    return Application(user=user, views=tuple(views), regions=regions)
+    return application.model_copy(update={"regions": regions, "dashboards": dashboards or (home(application),)})
 
 
 def _of_view(view: View) -> Iterator[tuple[str, str]]:
@@ -78,6 +90,9 @@ def _of_select(view: View) -> Iterator[tuple[str, str]]:
 
 
 def _of_measures(view: View) -> Iterator[tuple[str, str]]:
+    for name in view.measures:
+        if name in view.dimensions:
+            yield f"measures.{name}", "a dimension of the view has this name too; rename one of them"
     for name, measure in view.measures.items():
         for field, sentence in _of_measure(view, measure):
             yield f"measures.{name}.{field}", sentence
@@ -97,14 +112,30 @@ def _of_measure(view: View, measure: Measure) -> Iterator[tuple[str, str]]:
         yield "live", "a live measure is computed from the rows of some days, and the view has no time"
 
 
-def _of_names(view: View, views: list[View]) -> Iterator[tuple[str, str]]:
-    """Return names that two fields of an answer, or two relations, would have."""
-    for name in view.measures:
-        if name in view.dimensions:
-            yield f"measures.{name}", "a dimension of the view has this name too; rename one of them"
-    for other in views:
-        if re.fullmatch(rf"{other.name}_[0-9]+_[a-z].*", view.name):
-            yield "table", f"a view called {view.name} would meet parts of the view {other.name}; rename one of them"
-        if re.fullmatch(rf"{other.name}_[0-9]+", view.name):
-            sentence = f"{view.name} is also a name under which the view {other.name} may be stored; rename one of them"
-            yield "table", sentence
+def _of_names(application: Application) -> Iterator[Fault]:
+    """Return names that two relations or functions of the database would have.
+
+    Each kind's objects are called after it, the declaration's number and a word.
+    """
+    named = [(kind, it.name, it.file) for kind, of in _with_objects(application) for it in of]
+    for kind, name, file in named:
+        path = f"{kind}.{name}" + ".table" * (kind == "view")
+        for other, owner, _ in named:
+            if re.fullmatch(rf"{owner}_[0-9]+_[a-z].*", name):
+                sentence = f"a {kind} called {name} would meet parts of the {other} {owner}; rename one of them"
+                yield Fault(file, path, sentence)
+            if re.fullmatch(rf"{owner}_[0-9]+", name):
+                sentence = f"{name} is also a name under which the {other} {owner} may be stored; rename one of them"
+                yield Fault(file, path, sentence)
+
+
+def _with_objects(
+    application: Application,
+) -> list[tuple[str, Sequence[View | Listing | LabelledDimension | Dashboard]]]:
+    """Return what has objects of its own in the database, by kind."""
+    return [
+        ("view", application.views),
+        ("list", application.lists),
+        ("dimension", application.dimensions),
+        ("dashboard", application.dashboards),
+    ]

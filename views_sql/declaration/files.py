@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from views_sql.declaration.application import FIRST_FILE
+from views_sql.declaration.declared import FIRST_FILE
 from views_sql.declaration.fault import Fault
 from views_sql.declaration.sentences import dotted, expected, quoted
 from views_sql.declaration.toml_text import WHOLE_FILE, parsed
 from views_sql.declaration.words import nearest
 
 LARGEST_FILE_BYTES = 500_000
-KINDS = ("user", "view", "region")
-LATER = ("list", "dashboard", "metric", "dimension")
+KINDS = ("user", "view", "region", "dimension", "metric", "list", "dashboard")
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def _tables(path: Path, file: str) -> Iterator[Table | Fault]:
         yield content
         return
     for kind, table in content.items():
-        if kind in LATER:
-            yield Fault(file, kind, f"the table [{kind}.NAME] comes with a later version")
-        elif kind not in KINDS:
+        if kind not in KINDS:
             called = kind if re.fullmatch(r"[a-z_]{1,40}", kind) else quoted(kind)
             yield Fault(file, dotted((kind,)), f"there is no table [{called}]; {nearest(kind, KINDS)}")
         elif kind == "user":

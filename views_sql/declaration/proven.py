@@ -6,7 +6,7 @@ schema-qualified names; names of columns are the catalog's.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 # A row with a time outside of these days has none: conversions of later and earlier instants raise errors in some zone.
 FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"
@@ -14,7 +14,7 @@ KeyKind = Literal["integer", "text", "uuid"]
 TimeKind = Literal["date", "timestamp", "timestamptz"]
 TableKind = Literal["plain", "partitioned", "inherited"]
 PanelKind = Literal["facts", "compare", "periods", "series", "groups", "list"]
-PERIODS = (
+Period = Literal[
     "today",
     "yesterday",
     "last_7_days",
@@ -25,7 +25,8 @@ PERIODS = (
     "this_month",
     "this_year",
     "all_time",
-)
+]
+PERIODS: tuple[str, ...] = get_args(Period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,15 +247,16 @@ class ShownMeasure:
     @property
     def measures(self) -> tuple[MeasureOf, ...]:
         """The measures that it is computed from, each once."""
-        return tuple(dict.fromkeys(_measures_in(self.value)))
+        return tuple(dict.fromkeys(measures_in(self.value)))
 
 
-def _measures_in(value: "Formula | MeasureOf | str") -> Iterator[MeasureOf]:
+def measures_in(value: "Formula | MeasureOf | str") -> Iterator[MeasureOf]:
+    """Yield the measures of a formula, as often as it has them."""
     if isinstance(value, MeasureOf):
         yield value
     elif isinstance(value, Formula):
-        yield from _measures_in(value.left)
-        yield from _measures_in(value.right)
+        yield from measures_in(value.left)
+        yield from measures_in(value.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,7 @@ class ProvenPanel:
         """The views that it is computed from, each once."""
         shown = (*self.measures, *((self.sparkline,) if self.sparkline else ()))
         of = (self.of,) if self.of not in (None, "user") else ()
-        return tuple(dict.fromkeys([*(it.view for one in shown for it in one.measures), *of]))  # type: ignore[list-item]
+        return tuple(dict.fromkeys([*(it.view for one in shown for it in one.measures), *of]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,17 @@ class ProvenDashboard:
     longest_days: int
     region: str
     ttl_seconds: int
+
+
+def zone_of(source: ProvenSource, zone: str, zone_column: str | None) -> str | None:
+    """Return the zone whose days a view counts; None: each user's own.
+
+    :param source: of the view.
+    :param zone: of ``[user]``, with ``zone_column`` that of users who have none there.
+    """
+    if source.default_zone or (source.zone is None and zone_column):
+        return None
+    return source.zone or zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from views_sql.declaration.application import Declared, SourceTable
+from views_sql.declaration.application import SourceTable
+from views_sql.declaration.declared import Declared
 from views_sql.declaration.fault import Fault
 from views_sql.declaration.words import nearest
 

@@ -9,16 +9,17 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from views_sql.declaration.application import VERBS, Declared, Measure, Region, UserTable, UserZone, View
+from views_sql.declaration.application import VERBS, Measure, Region, UserTable, UserZone, View
+from views_sql.declaration.dashboards import Dashboard, LabelledDimension, Listing, Metric, Panel
+from views_sql.declaration.declared import Declared
 from views_sql.declaration.fault import Fault
 from views_sql.declaration.sentences import Path, dotted, expected, faults_of, quoted
 from views_sql.declaration.words import nearest
 
 Model = TypeVar("Model", bound=Declared)
 LATER = {
-    "user": {"facts": "facts of a user come"},
     "view": {"via": "a user and time one table away come"},
-    "measure": {"formula": "formulas over measures, in [metric.NAME], come", "function": "a function comes"},
+    "measure": {"function": "a function comes"},
 }
 UNKNOWN_SHOWN = 20  # Unknown fields of a table beyond this number are only counted.
 AVERAGE_DECIMALS = 2
@@ -41,6 +42,28 @@ class Reader:
     def region(self, name: str, table: Any) -> Region | None:
         """Return what ``[region.NAME]`` says, or None."""
         return self._value(Region, ("region", name), table, {"name": name, "file": self.file})
+
+    def dimension(self, name: str, table: Any) -> LabelledDimension | None:
+        """Return what ``[dimension.NAME]`` says, or None."""
+        return self._value(LabelledDimension, ("dimension", name), table, {"name": name, "file": self.file})
+
+    def metric(self, name: str, table: Any) -> Metric | None:
+        """Return what ``[metric.NAME]`` says, or None."""
+        return self._value(Metric, ("metric", name), table, {"name": name, "file": self.file})
+
+    def listing(self, name: str, table: Any) -> Listing | None:
+        """Return what ``[list.NAME]`` says, or None."""
+        return self._value(Listing, ("list", name), table, {"name": name, "file": self.file})
+
+    def dashboard(self, name: str, table: Any) -> Dashboard | None:
+        """Return what ``[dashboard.NAME]`` says, or None; panels that cannot be used are not in it."""
+        path: Path = ("dashboard", name)
+        if isinstance(table, dict) and isinstance(panels := table.get("panels"), dict):
+            read = {key: self._value(Panel, (*path, "panels", key), it, {}) for key, it in panels.items()}
+            table = table | {"panels": {key: panel for key, panel in read.items() if panel is not None}}
+            if not panels:
+                self.fault((*path, "panels"), "a dashboard has at least one panel")
+        return self._value(Dashboard, path, table, {"name": name, "file": self.file})
 
     def view(self, name: str, table: Any) -> View | None:
         """Return what ``[view.NAME]`` says, or None; measures that cannot be used are not in it."""

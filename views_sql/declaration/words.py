@@ -24,7 +24,7 @@ def name(text: str) -> str:
     if len(text) > LONGEST_NAME:
         raise ValueError(f"a name has at most {LONGEST_NAME} characters, and this one has {len(text):,}")
     if not _NAME.fullmatch(text):
-        near = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()).strip("_")
+        near = snake(text)
         hint = f", such as {near}" if _NAME.fullmatch(near) and near not in RESERVED else ""
         raise ValueError(f"a name begins with a letter and has only a to z, 0 to 9 and _{hint}")
     if text in RESERVED:
@@ -76,6 +76,32 @@ def script(text: str) -> str:
     if not re.search(r"_v\d{2,3}\.sql$", text):
         raise ValueError(f'its name ends in its version: write "{text.removesuffix(".sql")}_v01.sql"')
     return text
+
+
+def order(text: str) -> str:
+    """Return the columns of an order, each with its direction."""
+    for part in line(text).split(","):
+        if not part.strip() or part.strip().lower() in {"asc", "desc"}:
+            raise ValueError(
+                'expected columns with asc or desc, separated by commas, such as "createdAt desc, id desc"'
+            )
+    return text
+
+
+def ordered(text: str) -> list[tuple[str, bool]]:
+    """Return the columns of an order, each with whether it descends."""
+    found = []
+    for part in text.split(","):
+        column, _, direction = part.strip().rpartition(" ")
+        if not column or direction.lower() not in {"asc", "desc"}:
+            column, direction = part.strip(), "asc"
+        found.append((column.strip(), direction.lower() == "desc"))
+    return found
+
+
+def snake(text: str) -> str:
+    """Return a name in lower case for one with capitals or other characters; it may be none."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()).strip("_")
 
 
 def duration(value: object, info: ValidationInfo) -> object:

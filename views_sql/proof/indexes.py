@@ -1,8 +1,10 @@
-"""The two indexes that a view's reads and refreshes need on its table, with the statements that make them.
+"""The indexes that reads and refreshes need on a table, with the statements that make them.
 
 Reads take one user's range of days: (user, time). A refresh of recent days takes all users' newest rows: an index that
 begins with the time, without which each refresh reads the whole history.
 """
+
+from collections.abc import Sequence
 
 from views_sql.proof.columns import Column
 from views_sql.proof.findings import Place
@@ -13,6 +15,12 @@ LEADING = """
 SELECT m.amname::text, i.indkey[0]::int, CASE WHEN i.indnkeyatts > 1 THEN i.indkey[1]::int END
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
 WHERE i.indrelid = %s AND i.indisvalid AND i.indpred IS NULL
+"""
+# The numbers of an index's columns, and for each whether it descends (1) and has NULL first (2).
+ORDERED_INDEXES = """
+SELECT i.indkey::int2[]::int[], i.indoption::int2[]::int[]
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+WHERE i.indrelid = %s AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree'
 """
 # Of a partitioned table the greatest of its parts: they are read one by one.
 CORRELATION = """
@@ -38,6 +46,27 @@ def advise_indexes(connection: Connection, table: Table, user: Column, time: Col
         _advise(table, [time], method, reason, place)
 
 
+def advise_ordered(
+    connection: Connection, table: Table, user: Column, order: Sequence[tuple[Column, bool]], place: Place
+) -> None:
+    """Advise the index of a list, (user, order…), if none has its columns in that order.
+
+    :param order: columns with whether they descend; those after them only break ties.
+    """
+    if any(column.generated == "v" for column, _ in order):
+        return  # No index can hold it.
+    wanted = [user.number, *(column.number for column, _ in order)]
+    directions = [descending for _, descending in order]
+    for numbers, options in rows(connection, ORDERED_INDEXES, table.oid):
+        found = [option == 3 for option in options[1 : len(wanted)]]
+        plain = all(option in {0, 3} for option in options[1 : len(wanted)])  # NULL where ORDER BY puts it
+        if numbers[: len(wanted)] == wanted and plain and found in (directions, [not it for it in directions]):
+            return
+    mixed = [quoted(column.name) + " DESC" * (descending != directions[0]) for column, descending in order]
+    reason = f"each read of the list takes the first rows of one user of {table.spelled}"
+    _advise_spelled(table, [quoted(user.name), *mixed], "btree", reason, place)
+
+
 def _pruned(connection: Connection, table: Table, time: Column) -> bool:
     """Return whether partitions by range of the time do what an index on it would do."""
     return table.kind == "partitioned" and [("r", time.number)] == rows(connection, PARTITIONED_BY, table.oid)
@@ -49,9 +78,13 @@ def _correlation(connection: Connection, table: Table, time: Column) -> float:
 
 
 def _advise(table: Table, columns: list[Column], method: str, reason: str, place: Place) -> None:
+    _advise_spelled(table, [quoted(column.name) for column in columns], method, reason, place)
+
+
+def _advise_spelled(table: Table, columns: list[str], method: str, reason: str, place: Place) -> None:
     """Advise an index; of a partitioned table, first on each of its parts, without a lock on the others."""
     using = "" if method == "btree" else f"USING {method} "
-    what = f"{using}({', '.join(quoted(column.name) for column in columns)})"
+    what = f"{using}({', '.join(columns)})"
     for leaf in table.leaves:
         place.findings.advise(f"CREATE INDEX CONCURRENTLY ON {leaf} {what};", reason)
     if table.kind == "partitioned":

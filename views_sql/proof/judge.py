@@ -6,15 +6,27 @@ while another table is judged. The connection must be in autocommit mode.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from views_sql.declaration.application import Application, UserTable, View
-from views_sql.declaration.proven import KeyKind, ProvenApplication, Watched
+from views_sql.declaration.proven import (
+    KeyKind,
+    ProvenApplication,
+    ProvenDashboard,
+    ProvenFacts,
+    ProvenLabel,
+    ProvenList,
+    Watched,
+)
+from views_sql.declaration.references import dimensions_of
 from views_sql.proof import keys, rights
+from views_sql.proof.dashboards import Accepted, judge_dashboard, judge_labels, judge_metrics
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
+from views_sql.proof.labels import judge_facts, judge_label
+from views_sql.proof.lists import judge_list
 from views_sql.proof.prices import price_of
 from views_sql.proof.session import Connection, short_transaction
 from views_sql.proof.tables import find_table
@@ -35,14 +47,16 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
         raise ValueError("a declaration is judged on a connection in autocommit mode")
     findings = Findings()
     if not rights.check_database(connection, findings.at(application.user.file, "user")):
-        return _verdict(findings, None, None, application, [])
+        return _verdict(findings, None, None, application, [], Shown())
     users = _judge_users(connection, application.user, findings.at(application.user.file, "user"))
     judged = [_judge_view(connection, view, users, findings) for view in application.views]
+    shown = _judge_shown(connection, application, users, findings)
     with short_transaction(connection):
         kind = keys.agree(connection, users.keys)
     accepted = [one for one in judged if one]
     prices = [price for one in accepted if priced and (price := price_of(connection, one))]
-    verdict = _verdict(findings, users, kind, application, accepted)
+    shown = _judge_dashboards(application, accepted, shown, users, findings)
+    verdict = _verdict(findings, users, kind, application, accepted, shown)
     return replace(verdict, prices=tuple(prices))
 
 
@@ -73,6 +87,52 @@ def _judge_view(connection: Connection, view: View, users: Users, findings: Find
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was accepted beside views."""
+
+    labels: tuple[ProvenLabel, ...] = ()
+    facts: ProvenFacts | None = None
+    lists: tuple[ProvenList, ...] = ()
+    dashboards: tuple[ProvenDashboard, ...] = ()
+
+
+def _judge_shown(connection: Connection, of: Application, users: Users, findings: Findings) -> Shown:
+    """Judge labels, facts and lists, each in a transaction of its own."""
+    labels: list[ProvenLabel] = []
+    lists: list[ProvenList] = []
+    facts = None
+    for dimension in of.dimensions:
+        place = findings.at(dimension.file, f"dimension.{dimension.name}")
+        with short_transaction(connection), _faults_of(place, "label"):
+            labels += filter(None, [judge_label(connection, dimension, users, place)])
+    if of.user.facts:
+        place = findings.at(of.user.file, "user.facts")
+        with short_transaction(connection), _faults_of(findings.at(of.user.file, "user")):
+            facts = judge_facts(connection, of.user, users, place)
+    declared = {dimension.name: dimension for dimension in of.dimensions}
+    for listing in of.lists:
+        place = findings.at(listing.file, f"list.{listing.name}")
+        with short_transaction(connection), _faults_of(place):
+            judged = judge_list(connection, listing, dimensions_of(listing, of), declared, users, place)
+            lists += filter(None, [judged])
+    return Shown(tuple(labels), facts, tuple(lists))
+
+
+def _judge_dashboards(of: Application, views: list[Judged], shown: Shown, users: Users, findings: Findings) -> Shown:
+    """Judge what is made of accepted views, labels and lists."""
+    accepted = Accepted(
+        of,
+        {one.proven.name: one.proven for one in views},
+        {label.dimension: label for label in shown.labels},
+        {listing.name: listing for listing in shown.lists},
+        users,
+    )
+    judge_metrics(accepted, findings)
+    judge_labels(accepted, findings)
+    return replace(shown, dashboards=tuple(judge_dashboard(accepted, it, findings) for it in of.dashboards))
+
+
 def _watched_of(users: Users) -> tuple[Watched, ...]:
     """Return the columns of the table of users that answers depend on."""
     name = users.name.watched if users.name else ()
@@ -82,12 +142,12 @@ def _watched_of(users: Users) -> tuple[Watched, ...]:
 
 
 @contextmanager
-def _faults_of(place: Place) -> Iterator[None]:
+def _faults_of(place: Place, table: str = "table") -> Iterator[None]:
     """Make a fault of a table that others hold locked, and of a missing right."""
     try:
         yield
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
-        (place / "table").refuse(
+        (place / table).refuse(
             "the table could not be looked at: another session holds it locked, or the server is overloaded; "
             "run check again"
         )
@@ -96,7 +156,12 @@ def _faults_of(place: Place) -> Iterator[None]:
 
 
 def _verdict(
-    findings: Findings, users: Users | None, kind: KeyKind | None, of: Application, accepted: list[Judged]
+    findings: Findings,
+    users: Users | None,
+    kind: KeyKind | None,
+    of: Application,
+    accepted: list[Judged],
+    shown: Shown,
 ) -> Verdict:
     proven = None
     if users and kind and not findings.faults:
@@ -110,5 +175,9 @@ def _verdict(
             users_watched=_watched_of(users),
             zone_column=users.zone_column.name if users.zone_column else None,
             views=tuple(one.proven for one in accepted),
+            labels=shown.labels,
+            facts=shown.facts,
+            lists=shown.lists,
+            dashboards=shown.dashboards,
         )
     return Verdict(proven, tuple(findings.faults), tuple(findings.warnings), findings.needed, ())

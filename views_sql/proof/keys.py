@@ -65,57 +65,65 @@ class Users:
 
 def user_key(connection: Connection, declared: UserTable, users: Table, place: Place) -> Column | None:
     """Return the column of the table of users that identifies a user, or None after faults were added."""
-    name = declared.key
+    return key_column(connection, declared.key, users, place, "user")
+
+
+def key_column(connection: Connection, name: str | None, table: Table, place: Place, of: str) -> Column | None:
+    """Return the column that identifies a row, or None after faults were added.
+
+    :param name: None: its primary key, if that is one column.
+    :param of: what a row of the table is.
+    """
     if name is None:
-        primary = rows(connection, PRIMARY_KEY, users.oid)
+        primary = rows(connection, PRIMARY_KEY, table.oid)
         if not primary:
-            place.refuse(f"{users.spelled} has no primary key of one column; name the column that identifies a user")
+            place.refuse(f"{table.spelled} has no primary key of one column; name the column that identifies a {of}")
             return None
         name = primary[0][0]
-    column = users.columns.get(name)
+    column = table.columns.get(name)
     if column is None:
-        place.refuse(no_column(users, name))
+        place.refuse(no_column(table, name))
         return None
-    if _check_type(column, place):
-        _check_unique(connection, users, column, place)
+    if _check_type(column, place, of):
+        _check_unique(connection, table, column, place, of)
     return column
 
 
-def _check_type(column: Column, place: Place) -> bool:
-    """Return whether a column may hold user keys; otherwise a fault was added."""
+def _check_type(column: Column, place: Place, of: str = "user") -> bool:
+    """Return whether a column may hold keys; otherwise a fault was added."""
     if column.generated == "v":
         place.refuse(f"{column.name} is a virtual generated column, which triggers see as NULL; use its expression")
     elif key_kind(column.type) is None:
-        place.refuse(f"{column.name} {_why(column)}")
+        place.refuse(f"{column.name} {_why(column, of)}")
     else:
         return True
     return False
 
 
-def _why(column: Column) -> str:
-    reason = why_no_key(column.type)
-    return f"may be no user key: {reason}" if column.type.base in TEXTS else reason
+def _why(column: Column, of: str) -> str:
+    reason = why_no_key(column.type, of)
+    return f"may be no {of} key: {reason}" if column.type.base in TEXTS else reason
 
 
-def _check_unique(connection: Connection, users: Table, column: Column, place: Place) -> None:
-    indexes = rows(connection, UNIQUE, users.oid, column.number)
+def _check_unique(connection: Connection, table: Table, column: Column, place: Place, of: str) -> None:
+    indexes = rows(connection, UNIQUE, table.oid, column.number)
     name = quoted(column.name)
-    if users.kind == "inherited":
-        place.refuse(f"{users.spelled} has children by inheritance, over which no unique index reaches")
+    if table.kind == "inherited":
+        place.refuse(f"{table.spelled} has children by inheritance, over which no unique index reaches")
     elif not indexes:
-        place.refuse(f"{column.name} has no unique index of its own: a user twice would double every number")
-        concurrently = "CONCURRENTLY " if users.kind == "plain" else ""
+        place.refuse(f"{column.name} has no unique index of its own: a {of} twice would double every number")
+        concurrently = "CONCURRENTLY " if table.kind == "plain" else ""
         place.findings.advise(
-            f"CREATE UNIQUE INDEX {concurrently}ON {users.sql} ({name});",
-            f"so that {column.name} identifies a user",
+            f"CREATE UNIQUE INDEX {concurrently}ON {table.sql} ({name});",
+            f"so that {column.name} identifies a {of}",
         )
     elif not all(indexes[0][1:]):
         index, valid, immediate, _ = indexes[0]
         kind = "is not valid" if not valid else "is deferrable" if not immediate else "holds a part of the rows"
-        place.refuse(f"the unique index {index} of {column.name} {kind}: a user could be there twice; make a plain one")
+        place.refuse(f"the unique index {index} of {column.name} {kind}: a {of} could be there twice; make a plain one")
     if column.nullable:
-        place.refuse(f"{column.name} may be NULL: a user key never is")
-        place.findings.advise(f"ALTER TABLE {users.sql} ALTER COLUMN {name} SET NOT NULL;", "a user key is never NULL")
+        place.refuse(f"{column.name} may be NULL: a {of} key never is")
+        place.findings.advise(f"ALTER TABLE {table.sql} ALTER COLUMN {name} SET NOT NULL;", f"a {of} key is never NULL")
 
 
 def user_column(connection: Connection, named: str | None, table: Table, users: Users, place: Place) -> Column | None:
@@ -139,9 +147,9 @@ def _only_reference(connection: Connection, table: Table, users: Users, place: P
         return None  # Why is a fault of its own.
     if table.oid == users.table.oid:
         return users.key.name
-    found = [row[0] for row in rows(connection, FOREIGN_KEYS, table.oid, users.table.oid, users.key.number)]
+    found = references(connection, table, users)
     if len(found) == 1:
-        return str(found[0])
+        return found[0]
     to = f"to {users.table.spelled}.{users.key.name}"
     if found:
         place.refuse(f"{table.spelled} has several foreign keys {to}; name one of {', '.join(found)}")
@@ -150,6 +158,13 @@ def _only_reference(connection: Connection, table: Table, users: Users, place: P
         guess = there_are(f"{users.table.name}_{users.key.name}", may_hold)
         place.refuse(f"{table.spelled} has no foreign key of one column {to}; name the column of the user{guess}")
     return None
+
+
+def references(connection: Connection, table: Table, users: Users) -> list[str]:
+    """Return the columns of a table's foreign keys to the table of users; none if that is not known."""
+    if users.table is None or users.key is None:
+        return []
+    return [str(row[0]) for row in rows(connection, FOREIGN_KEYS, table.oid, users.table.oid, users.key.number)]
 
 
 def agree(connection: Connection, columns: list[tuple[Column, Place]]) -> KeyKind | None:

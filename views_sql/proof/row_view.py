@@ -1,4 +1,4 @@
-"""The row view of a view: one row for each row of the table that counts, with fixed names of columns.
+"""The row view of a view, list, label or of facts: a row for each row that counts, with fixed names of columns.
 
 Its text is put together here from quoted names and from expressions that PostgreSQL has accepted one by one, created as
 a temporary view, and read back from the parse tree: only that text is ever frozen.
@@ -22,6 +22,7 @@ VIEW = "frontview_row_view"
 class RowView:
     """What a row view is made of.
 
+    :param user: None: its rows are of no single user.
     :param columns: expressions by their name in the row view.
     :param where: only rows for which all of these are true.
     :param own_zones: whether days are those of each user's own zone; ``zone`` is that of users without one.
@@ -29,7 +30,7 @@ class RowView:
     """
 
     table: Table
-    user: Column
+    user: Column | None
     time: Column | None
     zone: str
     stored_zone: str
@@ -48,7 +49,7 @@ class RowView:
 
         :param days: whether it has the column ``day``, which days of users' own zones do not have before the join.
         """
-        shown = [f"{_cast(self.user)} AS user_key"]
+        shown = [f"{_cast(self.user)} AS user_key"] if self.user else []
         if self.time:
             shown.append(f"{_cast(self.time)} AS at")
         if self.time and days:
@@ -59,14 +60,15 @@ class RowView:
         return f"SELECT {', '.join(shown)} FROM {self.origin} {sample}" + (f" WHERE {where}" if where else "")  # nosec B608  # the author's text goes as one expression, by the extended protocol
 
 
-def _short_key(user: Column) -> list[str]:
+def _short_key(user: Column | None) -> list[str]:
     """Return the condition that a text is no longer than a user key may be, if its type allows it.
 
     The key itself stays a column, for its index; of ``<>`` the planner expects that nearly all rows meet it.
     """
+    if user is None or not user.type.long:
+        return []
     over = LONGEST_TEXT + 1
-    start = f'pg_catalog."left"({_cast(user)}, {over})'
-    return [f"pg_catalog.length({start}) <> {over}"] if user.type.long else []
+    return [f'pg_catalog.length(pg_catalog."left"({_cast(user)}, {over})) <> {over}']
 
 
 def _cast(column: Column) -> str:

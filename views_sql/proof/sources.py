@@ -27,11 +27,15 @@ class ViewZones:
     own: bool
 
 
+NO_DAYS = ViewZones("UTC", "UTC", own=False)  # Of what has no time.
+
+
 def source_of(
-    name: str, table: Table, user: Column, time: Column | None, zones: ViewZones, read: Iterable[str]
+    name: str, table: Table, user: Column | None, time: Column | None, zones: ViewZones, read: Iterable[str]
 ) -> ProvenSource:
     """Return what is captured of a table.
 
+    :param user: None: a change of a row concerns every user.
     :param read: names of columns on which rows of the view depend.
     """
     kind = TIMES[time.type.base] if time else None
@@ -39,13 +43,13 @@ def source_of(
     return ProvenSource(
         name=name,
         table=table.proven,
-        user_column=user.name,
+        user_column=user.name if user else None,
         time_column=time.name if time else None,
         time_kind=kind,
         zone=None if kind in {None, "date"} else "UTC" if own else zones.counted,
         stored_zone=zones.stored,
         watched=watched_columns(table, read),
-        long_keys=user.type.long,
+        long_keys=user is not None and user.type.long,
         default_zone=zones.counted if own else None,
     )
 

@@ -18,6 +18,7 @@ TIMES: dict[str, TimeKind] = {"date": "date", "timestamp": "timestamp", "timesta
 OF_ONE_SPELLING = INTEGERS | {"bool", "uuid", "date"}
 ORDERED = INTEGERS | {"date", "timestamp", "timestamptz", "time"}
 IDENTICAL_WHEN_EQUAL = OF_ONE_SPELLING | {"timestamp", "timestamptz", "bytea"}
+SORTED = ORDERED | FLOATS | TEXTS | {"bool", "uuid", "numeric"}  # By which a list may be ordered.
 SUM_TYPES = {"int2": "bigint", "int4": "bigint", "int8": "numeric", "numeric": "numeric"}
 
 
@@ -69,6 +70,11 @@ class ValueType:
         return self.base in ORDERED or self.kind == "e" or self.text or self.scaled
 
     @property
+    def sorted(self) -> bool:
+        """Whether a list may be ordered by it, with PostgreSQL's own operators."""
+        return self.base in SORTED or self.kind == "e"
+
+    @property
     def compared_as_text(self) -> bool:
         """Whether a change is found in its text: its equality misses a difference, or there is none.
 
@@ -86,11 +92,21 @@ def key_kind(of: ValueType) -> KeyKind | None:
     return "uuid" if of.base == "uuid" else None
 
 
-def why_no_key(of: ValueType) -> str:
-    """Return why a type may hold no user key."""
+def why_no_key(of: ValueType, key_of: str = "user") -> str:
+    """Return why a type may hold no key."""
     if of.base in TEXTS:
         return "its collation is nondeterministic: several spellings of one key would escape invalidation"
-    return f"is of type {of.name}: a user key is an integer, a uuid, or text of a deterministic collation"
+    return f"is of type {of.name}: a {key_of} key is an integer, a uuid, or text of a deterministic collation"
+
+
+def kind_of_name(name: str) -> KeyKind | None:
+    """Return the kind of key that values of a type are, whose name ``format_type`` has printed."""
+    base = name.partition("(")[0]
+    if base in {"smallint", "integer", "bigint"}:
+        return "integer"
+    if base in {"text", "character varying"}:
+        return "text"
+    return "uuid" if base == "uuid" else None
 
 
 def group_spelling(of: ValueType, sql: str) -> str | None:

@@ -7,22 +7,42 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.views_sql.declaration.declaring import SHOP
+from tests.views_sql.declaration.declaring import WHOLE
 from views_sql.declaration.application import VERBS, Measure, Region, UserTable, View
-from views_sql.declaration.files import KINDS, LATER
+from views_sql.declaration.dashboards import Dashboard, LabelledDimension, Listing, Metric, Panel
+from views_sql.declaration.files import KINDS
 from views_sql.declaration.words import RESERVED
 
 TOGETHER = 4
-TEXT = (SHOP / "frontview.toml").read_text()
+TEXT = WHOLE
 GOOD = tomllib.loads(TEXT)
-ODD_TEXTS = ("", " ", "\0", "x" * 41, "x" * 5000, "count", "10m", "50 MB", "now()", "'", '"', "ß", "\u202e", "😀")
-TEXTS = st.one_of(st.text(max_size=12), st.sampled_from(ODD_TEXTS))
-FIELDS = {
-    name for model in (UserTable, View, Measure, Region) for name in (*model.model_fields, *model.fields_in_file())
-}
-KEYS = st.one_of(
-    TEXTS, st.sampled_from(sorted({*KINDS, *LATER, *VERBS, *RESERVED, *FIELDS, "via", "facts", "formula"}))
+ODD_TEXTS = (
+    "",
+    " ",
+    "\0",
+    "x" * 41,
+    "x" * 5000,
+    "count",
+    "10m",
+    "50 MB",
+    "now()",
+    "'",
+    '"',
+    "ß",
+    "\u202e",
+    "😀",
+    "product",
+    "orders.orders",
+    "orders.p95 /",
+    "((((",
+    "createdAt desc",
+    "today",
+    "user",
 )
+TEXTS = st.one_of(st.text(max_size=12), st.sampled_from(ODD_TEXTS))
+MODELS = (UserTable, View, Measure, Region, LabelledDimension, Metric, Listing, Dashboard, Panel)
+FIELDS = {name for model in MODELS for name in (*model.model_fields, *model.fields_in_file())}
+KEYS = st.one_of(TEXTS, st.sampled_from(sorted({*KINDS, *VERBS, *RESERVED, *FIELDS, "via", "function"})))
 INSERTED = ("[", "]", "=", '"', "\n[view.orders]\n", "[[view]]\n")
 PLAIN = st.one_of(
     TEXTS,

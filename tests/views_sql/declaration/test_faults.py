@@ -47,7 +47,7 @@ LONG = [
     (
         "in [user]",
         f"'{'k' * 90}' = 1",
-        f'user."{"k" * 59}…": there is no field "{"k" * 59}…"; there are claim, key, name, table, zone',
+        f'user."{"k" * 59}…": there is no field "{"k" * 59}…"; there are claim, facts, key, name, table, zone',
     ),
 ]
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.views_sql.declaration.declaring import SHOP, read
+from tests.views_sql.declaration.declaring import WHOLE, read
 from tests.views_sql.declaration.mutations import GOOD, TOGETHER, spoilt_files, toml
 from views_sql.declaration.fault import DeclarationError
-from views_sql.declaration.project import read_project
 from views_sql.declaration.resolved import resolved, restored
 
 FOREIGN = re.compile(r"pydantic|Input should|validation error|Value error|Traceback|NoneType|<class|object at 0x")
@@ -39,7 +38,7 @@ def check(folder: Path, text: str) -> bool:
 def test_what_is_not_mutated_can_be_used(tmp_path: Path) -> None:
     text = "".join(f"{key} = {toml(value)}\n" for key, value in GOOD.items())
     assert check(tmp_path, text)
-    assert read(tmp_path, text) == read_project(SHOP)
+    assert read(tmp_path, text) == read(tmp_path, WHOLE)
 
 
 @settings(max_examples=200 // TOGETHER, **MANY)

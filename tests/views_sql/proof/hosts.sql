@@ -83,3 +83,10 @@ CREATE TABLE app.other_keys (
 );
 CREATE TABLE app.parent (id bigint PRIMARY KEY, at date);
 CREATE TABLE app.child () INHERITS (app.parent);
+
+-- What labels show: a product of a seller, and a channel of nobody.
+CREATE TABLE public."Product" (
+    id text PRIMARY KEY, name text NOT NULL, "shipCountry" char(2), picture json, "sellerId" text
+    REFERENCES public."Customer" (id)
+);
+CREATE TABLE public."Channel" (code smallint PRIMARY KEY, title public.citext);
