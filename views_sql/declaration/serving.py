@@ -5,7 +5,7 @@ write to something that it does not show makes nothing stale.
 """
 
 from views_sql.declaration.application import Application, View
-from views_sql.declaration.proven import ProvenApplication, ProvenView
+from views_sql.declaration.proven import ProvenApplication, ProvenView, zone_of
 from views_sql.declaration.served import ServedApplication, ServedDimension, ServedMeasure, ServedView
 from views_sql.declaration.serving_panels import Panels
 
@@ -13,7 +13,8 @@ from views_sql.declaration.serving_panels import Panels
 def served(application: Application, proven: ProvenApplication, number: int, fingerprint: str) -> ServedApplication:
     """Return what a declaration serves once it is installed under ``number``."""
     declared = {view.name: view for view in application.views}
-    views = tuple(_view(declared[view.name], view, zone_of(view, proven), number) for view in proven.views)
+    zones = {it.name: zone_of(it.source, proven.zone, proven.zone_column) for it in proven.views}
+    views = tuple(_view(declared[it.name], it, zones[it.name], number) for it in proven.views)
     panels = Panels(application, proven, number, {view.name: view for view in views})
     return ServedApplication(
         fingerprint,
@@ -24,13 +25,6 @@ def served(application: Application, proven: ProvenApplication, number: int, fin
         tuple(map(panels.dashboard, proven.dashboards)),
         tuple(map(panels.listed, proven.lists)),
     )
-
-
-def zone_of(view: ProvenView, application: ProvenApplication) -> str | None:
-    """Return the zone whose days a view counts; None: each user's own."""
-    if view.source.default_zone or (view.source.zone is None and application.zone_column):
-        return None
-    return view.source.zone or application.zone
 
 
 def _view(declared: View, proven: ProvenView, zone: str | None, number: int) -> ServedView:
