@@ -44,7 +44,7 @@ class LabelledDimension(Declared):
         False, "Every user sees every row's label, whoever it belongs to; a change concerns every user.", "true"
     )
     all: bool = declared_field(
-        False, "Groups have also those of the user's rows of that table which nothing was counted for.", "true"
+        False, "Groups by this dimension alone have also those rows of the user for which nothing was counted.", "true"
     )
     file: str = Field(default=FIRST_FILE, exclude=True)
 
