@@ -1,6 +1,6 @@
 """What dashboards and lists answer, as JSON schemas: of each panel exactly the members that it has.
 
-Invariant: it says of each kind what the generated function writes; nothing in it is optional.
+Invariant: each kind has the members that the generated function writes, and none of them is optional.
 """
 
 from collections.abc import Callable

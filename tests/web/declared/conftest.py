@@ -131,7 +131,7 @@ products = { kind = "groups", by = ["product"], measures = ["purchases.revenue"]
 countries = { kind = "groups", by = ["country"], measures = ["purchases.purchases", "purchases.middle"], limit = 3 }
 latest = { kind = "list", list = "latest" }
 
-[dashboard.overview]
+[dashboard.analytics]                     # The bundled application has one of this name, too.
 panels = { times = { kind = "periods", periods = ["yesterday"], measures = ["week.purchases"] } }
 
 [region.shop]

@@ -53,7 +53,7 @@ HOME = ServedDashboard(
     "Home",
     "existence_3_of_user",
 )
-PLAIN = replace(HOME, name="overview", filters=(), panels=(HOME.panels[0],), label=None)  # Heeds nothing.
+PLAIN = replace(HOME, name="analytics", filters=(), panels=(HOME.panels[0],), label=None)  # Heeds nothing.
 LATEST = ServedList(
     "latest",
     3,

@@ -12,7 +12,7 @@ from tests.web.web_fakes import bearer
 from web.reads.background_fills import WantedFill
 from web.warming.warm_plan import WarmPlan
 
-HOME, OVERVIEW, LATEST = "/api/v1/dashboard/home", "/api/v1/dashboard/overview", "/api/v1/list/latest"
+HOME, TIMES, LATEST = "/api/v1/dashboard/home", "/api/v1/dashboard/analytics", "/api/v1/list/latest"
 HIT = "frontview; hit"
 TODAY = "(now() AT TIME ZONE 'Pacific/Auckland')::date"
 DAY = "(at AT TIME ZONE 'Pacific/Auckland')::date"
@@ -95,7 +95,7 @@ def test_a_list_is_the_newest_rows_and_the_same_in_a_panel(site: Site) -> None:
 
 def test_answers_are_as_the_document_says(site: Site) -> None:
     document = site.get("/openapi.json").json
-    for path in (HOME, OVERVIEW, LATEST):
+    for path in (HOME, TIMES, LATEST):
         schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         whole = schema | {"components": document["components"]}
         for user in ("ann", "Bob'; --", "none"):
@@ -137,7 +137,7 @@ def test_an_order_is_that_of_the_panels_that_have_it(site: Site) -> None:
     assert ordered["countries"] == plain["countries"]
 
 
-@pytest.mark.parametrize("path", [HOME, OVERVIEW, LATEST])
+@pytest.mark.parametrize("path", [HOME, TIMES, LATEST])
 def test_each_source_answers_the_same(site: Site, path: str) -> None:
     exact = site.get(path, **SPACE)
     kept = site.get(path)
@@ -196,7 +196,7 @@ NOT_SHOWN = [
 def test_a_write_to_what_is_shown_takes_away_just_those_answers(
     site: Site, statement: str, back: str, stale: set[str]
 ) -> None:
-    before = {path: site.get(path).json["data"] for path in (HOME, OVERVIEW, LATEST)}
+    before = {path: site.get(path).json["data"] for path in (HOME, TIMES, LATEST)}
     with changed(site, statement, back):
         assert {path for path in before if not is_hit(site, path)} == stale
         for path in stale:
@@ -206,12 +206,12 @@ def test_a_write_to_what_is_shown_takes_away_just_those_answers(
 
 @pytest.mark.parametrize("statement", NOT_SHOWN)
 def test_a_write_to_what_is_not_shown_makes_nothing_stale(site: Site, statement: str) -> None:
-    for path in (HOME, OVERVIEW, LATEST):
+    for path in (HOME, TIMES, LATEST):
         site.get(path)
     site.c.execute(statement.encode())
     site.drain_and_follow()
 
-    assert all(is_hit(site, path) for path in (HOME, OVERVIEW, LATEST))
+    assert all(is_hit(site, path) for path in (HOME, TIMES, LATEST))
 
 
 def test_a_users_own_labels_make_no_other_user_stale_and_those_of_everybody_do(site: Site) -> None:
@@ -244,7 +244,7 @@ def test_a_change_of_a_day_that_a_period_holds_takes_an_old_range_away_too(site:
 
 def test_who_may_read_what(site: Site) -> None:
     admin = bearer("root", admin=True)
-    for path in (HOME, OVERVIEW, LATEST):
+    for path in (HOME, TIMES, LATEST):
         assert site.client.get(path).status_code == 401
         assert site.get(path, ("user_id", "Bob'; --")).status_code == 403
         assert site.get(path, ("user_id", "nobody")).status_code == 403
@@ -254,13 +254,12 @@ def test_who_may_read_what(site: Site) -> None:
         assert given.json["meta"]["user"]["id"] == "Bob'; --"
         assert given.json["data"] == site.get(path, user="Bob'; --").json["data"]
     assert site.get("/api/v1/dashboard/nothing").status_code == 404
-    assert site.get("/api/v1/dashboard/analytics").status_code == 404
     assert site.get(HOME, ("product", "99999")).status_code == 422
 
 
 def test_warming_fills_what_a_plain_request_asks_for(site: Site) -> None:
     plan = WarmPlan(site.worker.engine, site.catalog)
-    for name, path in (("home", HOME), ("overview", OVERVIEW), ("list.latest", LATEST)):
+    for name, path in (("home", HOME), ("analytics", TIMES), ("list.latest", LATEST)):
         planned = plan.planned("none", name, "asked", datetime.now(UTC))
         assert site.worker.read_path.warm([WantedFill(planned.key, "asked")]) == ["stored"]
         assert is_hit(site, path, "none")
@@ -272,24 +271,24 @@ def test_warming_fills_what_a_plain_request_asks_for(site: Site) -> None:
         ("shop:*", {HOME, LATEST}),
         ("*:user:ann:home", {HOME}),
         ("*:list.*", {LATEST}),
-        ("default:user:ann", {OVERVIEW}),
+        ("default:user:ann", {TIMES}),
         ("*:user:Bob*", set()),
     ],
 )
 def test_patterns_name_regions_users_dashboards_and_lists(site: Site, pattern: str, gone: set[str]) -> None:
-    for path in (HOME, OVERVIEW, LATEST):
+    for path in (HOME, TIMES, LATEST):
         site.get(path)
     site.rows("SELECT frontview.request_invalidation(%s, 'test')", pattern)
     site.drain_and_follow()
 
-    assert {path for path in (HOME, OVERVIEW, LATEST) if not is_hit(site, path)} == gone
+    assert {path for path in (HOME, TIMES, LATEST) if not is_hit(site, path)} == gone
 
 
 def test_latencies_tell_dashboards_and_lists_apart(site: Site) -> None:
-    for path in (HOME, OVERVIEW, LATEST):
+    for path in (HOME, TIMES, LATEST):
         site.get(path)
 
     regions = {it.route: it.region for it in site.worker.latency.statistics().series}
-    assert {path: regions[path] for path in (HOME, OVERVIEW, LATEST)} == {
-        HOME: "shop", OVERVIEW: "default", LATEST: "shop",
+    assert {path: regions[path] for path in (HOME, TIMES, LATEST)} == {
+        HOME: "shop", TIMES: "default", LATEST: "shop",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is told of dashboards and lists: OpenAPI with the exact shape of each panel, and what a page needs."""
+"""What a declared dashboard or list is described as: OpenAPI with the exact shape of each panel, and what a page needs."""
 
 from typing import Any
 
@@ -60,9 +60,9 @@ def test_the_document_names_dashboards_lists_and_exactly_their_parameters() -> N
     paths = document["paths"]
 
     assert {path for path in paths if path.startswith(("/api/v1/dashboard", "/api/v1/list", "/api/v1/view"))} == {
-        "/api/v1/dashboard/events", "/api/v1/dashboard/home", "/api/v1/dashboard/overview", "/api/v1/list/latest",
+        "/api/v1/dashboard/events", "/api/v1/dashboard/home", "/api/v1/dashboard/analytics", "/api/v1/list/latest",
     }  # fmt: skip
-    assert not {"/api/v1/agents", "/api/v1/performance"} & set(paths)
+    assert not [path for path in paths if path.startswith("/api/v1/performance")]
     for path, known in (
         ("/api/v1/dashboard/home", parameters_of_dashboard(HOME)),
         ("/api/v1/list/latest", parameters_of_list(LATEST)),
@@ -71,7 +71,7 @@ def test_the_document_names_dashboards_lists_and_exactly_their_parameters() -> N
         assert [it["name"] for it in read["parameters"] if it["in"] == "query"] == list(known)
         assert set(read["responses"]) == {"200", "304", "401", "403", "404", "405", "422", "429", "500", "503"}
     assert paths["/api/v1/dashboard/home"]["get"]["summary"] == "One user's Home"
-    assert paths["/api/v1/dashboard/overview"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert paths["/api/v1/dashboard/analytics"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     names = [it["operationId"] for item in paths.values() for it in item.values()]
     assert len(names) == len(set(names))
     for reference in references(document):
@@ -91,7 +91,7 @@ def test_the_description_is_everything_that_a_page_needs() -> None:
     described = CLIENT.get("/api/v1/application", headers=bearer()).json
     home, latest = described["dashboards"]["home"], described["lists"]["latest"]
 
-    assert list(described["dashboards"]) == ["home", "overview"]
+    assert list(described["dashboards"]) == ["home", "analytics"]
     assert described["regions"] == ["desk", "shelf"]
     assert (home["href"], home["label"], home["zone"]) == ("/api/v1/dashboard/home", "Home", "Europe/Berlin")
     assert (home["longest_days"], home["default_days"]) == (400, 30)
@@ -119,7 +119,7 @@ def test_the_description_is_everything_that_a_page_needs() -> None:
     assert (branches["order"], branches["limit"], list(branches["sparkline"])) == ("-loans", 100, ["loans"])
     assert (desks["order"], desks["limit"], desks["sparkline"]) == ("desk", 5, None)
     assert home["panels"]["account"]["columns"]["plan"] == {"type": "other", "nullable": True}
-    assert described["dashboards"]["overview"]["longest_days"] is None
+    assert described["dashboards"]["analytics"]["longest_days"] is None
     assert (latest["href"], latest["label"], latest["limit"]) == ("/api/v1/list/latest", "Latest loans", 10)
     assert latest["columns"]["at"] == {"type": "timestamp with time zone", "nullable": False}
     assert list(latest["filters"]) == ["branch", "desk"]

@@ -1,4 +1,4 @@
-"""Questions about dashboards and lists: their arguments, which are the same, and what an answer says of them."""
+"""Questions about dashboards and lists: their arguments, which are the same, and what an answer has of them."""
 
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ def asked(path: str, query: str = "") -> dict[str, Any]:
 
 
 def test_there_is_a_question_for_each_dashboard_list_and_view() -> None:
-    assert [it.name for it in questions(APPLICATION)] == ["home", "overview", "list.latest"]
+    assert [it.name for it in questions(APPLICATION)] == ["home", "analytics", "list.latest"]
 
 
 def test_arguments_are_those_that_the_generated_function_takes_in_its_order() -> None:
@@ -128,8 +128,8 @@ REFUSED = [
     ("dashboard/home", "limit=0&order=&user_id=x&branch=%00", {"limit", "order", "user_id", "branch"}),
     ("dashboard/home", "limit=1001", {"limit"}),
     ("dashboard/home", "to=2026-01-01&to=2026-01-01", {"to"}),
-    ("dashboard/overview", "from=2026-01-01", {"from"}),
-    ("dashboard/overview", "limit=1&order=desk&granularity=day", {"limit", "order", "granularity"}),
+    ("dashboard/analytics", "from=2026-01-01", {"from"}),
+    ("dashboard/analytics", "limit=1&order=desk&granularity=day", {"limit", "order", "granularity"}),
     ("list/latest", "desk.null=true", {"desk.null"}),
     ("list/latest", "desk=x&limit=01&from=2026-01-01&order=desk", {"desk", "limit", "from", "order"}),
 ]  # fmt: skip
@@ -149,23 +149,23 @@ def test_what_no_panel_heeds_and_what_is_ill_formed_is_refused_all_at_once(
 
 def test_a_name_that_is_not_declared_is_answered_with_those_that_are() -> None:
     client = make_app(FakeWorker(served=APPLICATION)).test_client()
-    unknown = client.get("/api/v1/dashboard/analytics", headers=bearer())
+    unknown = client.get("/api/v1/dashboard/nothing", headers=bearer())
 
     assert unknown.status_code == 404
-    assert unknown.json["detail"] == "There is no dashboard of that name; there are home, overview."
+    assert unknown.json["detail"] == "There is no dashboard of that name; there are home, analytics."
     said = client.get("/api/v1/list/home", headers=bearer()).json["detail"]
     assert said == "There is no list of that name; there are latest."
     assert client.get("/api/v1/view/home", headers=bearer()).json["detail"].endswith("none is declared.")
-    for gone in ("agents", "agents/1", "performance"):
+    for gone in ("performance",):
         assert client.get(f"/api/v1/{gone}", headers=bearer()).status_code == 404
 
 
 def test_whose_data_it_is_is_decided_before_anything_is_looked_up() -> None:
     client = make_app(FakeWorker(served=APPLICATION)).test_client()
 
-    for path in ("dashboard/home", "dashboard/overview", "dashboard/nothing", "list/latest", "list/nothing"):
+    for path in ("dashboard/home", "dashboard/analytics", "dashboard/nothing", "list/latest", "list/nothing"):
         assert client.get(f"/api/v1/{path}").status_code == 401
-    for path in ("dashboard/home", "dashboard/overview", "list/latest"):
+    for path in ("dashboard/home", "dashboard/analytics", "list/latest"):
         assert client.get(f"/api/v1/{path}?user_id=8", headers=bearer()).status_code == 403
         assert client.get(f"/api/v1/{path}?user_id=8", headers=bearer(9, admin=True)).status_code == 200
 

@@ -33,14 +33,14 @@ def panels(application: ServedApplication) -> dict[str, ServedPanel]:
 
 
 def test_dashboards_have_what_is_declared_of_them(application: ServedApplication) -> None:
-    home, overview = application.dashboards
+    home, analytics = application.dashboards
 
     assert (home.name, home.label, home.region, home.longest_days) == ("home", "At home", "shop", 500)
     assert (home.function, home.user_shown, home.zone) == (
         "frontview.home_4_dashboard", "frontview.user_4_shown", "Pacific/Auckland",
     )  # fmt: skip
     assert [(it.name, it.type, it.nullable) for it in home.filters] == [("product", "smallint", True)]
-    assert (overview.name, overview.region, overview.default_days) == ("overview", "default", 30)
+    assert (analytics.name, analytics.region, analytics.default_days) == ("analytics", "default", 30)
 
 
 def test_a_panel_heeds_what_changes_it(panels: dict[str, ServedPanel]) -> None:
@@ -90,8 +90,8 @@ def test_columns_are_those_of_answers(application: ServedApplication, panels: di
 
 
 def test_a_dashboard_depends_on_what_it_shows_and_on_nothing_else(application: ServedApplication) -> None:
-    home, overview = application.dashboards
+    home, analytics = application.dashboards
 
     assert set(home.sources) == {"purchases", "latest", "facts", "product", "country"}
-    assert overview.sources == ("week",)
+    assert analytics.sources == ("week",)
     assert set(application.lists[0].sources) == {"latest", "product"}
