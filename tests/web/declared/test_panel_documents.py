@@ -1,4 +1,4 @@
-"""What a declared dashboard or list is described as: OpenAPI with the exact shape of each panel, and what a page needs."""
+"""What a declared dashboard or list is described as: the exact shape of each panel, and what a page needs."""
 
 from typing import Any
 
