@@ -31,7 +31,7 @@ source = sa.Table(
     metadata,
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("relation", REGCLASS, nullable=False),
-    sa.Column("user_column", sa.Text, nullable=False),
+    sa.Column("user_column", sa.Text, comment="NULL: a change concerns every user"),
     sa.Column("day_column", sa.Text),
     sa.Column("events", ARRAY(sa.Text), nullable=False),
     sa.Column("watched", ARRAY(sa.Text), comment="columns whose UPDATE counts; NULL: every UPDATE does"),

@@ -18,7 +18,7 @@ VERSION_TABLE = "public.frontview_alembic_version"
 WEB, REFRESHER = "frontview_web", "frontview_refresher"
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 REQUESTS = ("request_invalidation", "request_task")
-EVERYBODY = ("missing_rights", "tier_holds")
+EVERYBODY = ("missing_rights", "tier_holds", "rows_of_source")
 REPORTS = ("report_worker", "report_accesses")
 # The protocol's and the audit's functions run with the refresher's own rights, the last ones with the owner's.
 MAINTENANCE = (

@@ -26,14 +26,14 @@ class Source:
 
     :param name: how the change log names it; usually the table's name.
     :param table: the table, schema-qualified or found in ``public``.
-    :param user_column: the column that holds the user key.
+    :param user_column: the column that holds the user key; None: a change concerns every user.
     :param day_column: the column that holds the day (a ``date``), or None when changes have no day.
     :param events: which statements are captured.
     """
 
     name: str
     table: str
-    user_column: str = "user_id"
+    user_column: str | None = "user_id"
     day_column: str | None = None
     events: tuple[str, ...] = EVENTS
 

@@ -16,7 +16,7 @@ def capture_changes(source: Source, template_version: int) -> list[str]:
     events = ", ".join(literal(event) for event in source.events)
     register = (
         "INSERT INTO frontview.source (source, relation, user_column, day_column, events) VALUES ("  # nosec B608  # names and literals are checked
-        f"{literal(name)}, {literal(table)}::regclass, {literal(source.user_column)}, "
+        f"{literal(name)}, {literal(table)}::regclass, {literal(source.user_column or '')}, "
         f"{literal(source.day_column) if source.day_column else 'NULL'}, ARRAY[{events}])"
     )
     return [
@@ -66,7 +66,7 @@ def _capture_function(source: Source, template_version: int) -> str:
         {
             "source": identifier(source.name),
             "table": table_name(source.table),
-            "user": identifier(source.user_column),
+            "user": identifier(source.user_column or ""),
             "new_day": day.replace("{row}", "n"),
             "old_day": day.replace("{row}", "o"),
         },

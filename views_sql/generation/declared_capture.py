@@ -30,7 +30,7 @@ def capture_declared(source: ProvenSource, template_version: int = 1) -> list[st
     """Return the trigger functions, the registration, and the triggers on the table and all its partitions."""
     name, table = identifier(source.name), quoted_table(source.table)
     watched = ", ".join(literal(it.column) for it in source.watched)
-    columns = f"{literal(source.user_column)}, {literal(source.time_column) if source.time_column else 'NULL'}"
+    columns = ", ".join(literal(it) if it else "NULL" for it in (source.user_column, source.time_column))
     register = (
         "INSERT INTO frontview.source (source, relation, user_column, day_column, events, watched, day_slack, zones) "  # nosec B608  # names and literals are checked
         f"VALUES ({literal(name)}, {literal(table)}::regclass, {columns}, "
@@ -75,8 +75,8 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
     """
     table, name = quoted_table(source.table), source.name
     row, rows = f"({table})", f"({table}, {table})"
-    bodies = {
-        f"captured_user_{name}{row}": ("frontview.user_key", _user(source, "($1)")),
+    user = {f"captured_user_{name}{row}": ("frontview.user_key", _user(source, "($1)"))} if source.user_column else {}
+    bodies = user | {
         f"captured_day_{name}{row}": ("date", _day(source, "($1)")),
         f"captured_digest_{name}{row}": ("bytea", _digest(source, "($1)")),
         f"captured_moved_{name}{rows}": ("boolean", _moved(source, "($1)", "($2)")),
@@ -116,7 +116,7 @@ def _by_name(source: ProvenSource, template_version: int) -> str:
         values[f"day_of_{row}"] = _day(source, row)
         values[f"digest_of_{row}"] = _digest(source, row)
     used = captured_columns(source)
-    keys = 1 if source.time_column is None else 2
+    keys = len(_key_columns(source))
     first, others = used[:keys], used[keys:]
     renamed = _renamed(first, 0)
     if others:
@@ -126,9 +126,11 @@ def _by_name(source: ProvenSource, template_version: int) -> str:
 
 def captured_columns(source: ProvenSource) -> tuple[str, ...]:
     """Return the columns that capture reads, each once: the user's, the time's and those that are watched."""
-    time = () if source.time_column is None else (source.time_column,)
-    watched = (it.column for it in source.watched)
-    return tuple(dict.fromkeys((source.user_column, *time, *watched)))
+    return tuple(dict.fromkeys((*_key_columns(source), *(it.column for it in source.watched))))
+
+
+def _key_columns(source: ProvenSource) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(it for it in (source.user_column, source.time_column) if it))
 
 
 def _user(source: ProvenSource, row: str) -> str:
@@ -136,6 +138,8 @@ def _user(source: ProvenSource, row: str) -> str:
 
     No index has room for a text of some kilobytes: the change log's would fail the writer.
     """
+    if source.user_column is None:
+        return "NULL"
     key = f"{row}.{quoted(source.user_column)}"
     return f"CASE WHEN length({key}) <= {LONGEST_TEXT} THEN {key} END" if source.long_keys else key
 
@@ -150,8 +154,8 @@ def _day(source: ProvenSource, row: str) -> str:
 
 def _moved(source: ProvenSource, old: str, new: str) -> str:
     """Return the condition that a row's user or time is another; equality of their types misses nothing."""
-    columns = (source.user_column, source.time_column)
-    return " OR ".join(f"{old}.{quoted(it)} IS DISTINCT FROM {new}.{quoted(it)}" for it in columns if it)
+    columns = _key_columns(source)
+    return " OR ".join(f"{old}.{quoted(it)} IS DISTINCT FROM {new}.{quoted(it)}" for it in columns) or "FALSE"
 
 
 def _change(source: ProvenSource) -> str:
@@ -176,7 +180,7 @@ def _renamed(columns: tuple[str, ...], first: int) -> str:
         f"TG_ARGV[{first + n}]::integer)).object_names[3] IS DISTINCT FROM {literal(column)}"
         for n, column in enumerate(columns)
     )
-    return "\n        OR ".join(names)
+    return "\n        OR ".join(names) or "FALSE"
 
 
 def _digest(source: ProvenSource, row: str) -> str:
@@ -200,7 +204,8 @@ def _trigger_function(
         keys = {"source": names["source"], "user": values["user_of_r"], "day": values["day_of_r"], "rows": rows}
         names[event] = fill_in(select_of("captured_keys", template_version), keys)
     return fill_in(
-        read_sql("declared_capture", template_version), {**names, "quote": dollar_tag("".join(names.values()))}
+        read_sql("shared_capture" if source.user_column is None else "declared_capture", template_version),
+        {**names, "quote": dollar_tag("".join(names.values()))},
     )
 
 

@@ -9,9 +9,9 @@ from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.declaration.served import LONGEST_USER_NAME
 from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.declared_rows import declared_rows
-from views_sql.generation.grouped_read import create_grouped_read, drop_grouped_read
+from views_sql.generation.grouped_read import create_grouped_read
 from views_sql.generation.names import identifier, literal, quoted
-from views_sql.generation.rights import allow, close
+from views_sql.generation.rights import drop_function_of_web, function_of_web
 from views_sql.generation.row_view import create_row_view, drop_row_view, users_view, zone_of
 from views_sql.generation.stored_columns import (
     TEMPLATE_VERSION,
@@ -38,7 +38,7 @@ def create_users(application: ProvenApplication, number: int) -> list[str]:
     statements = [f"CREATE VIEW {users} AS {select}"] if (select := _users(application)) else []
     names = {"number": str(int(number)), "name": found, "zone": zone}
     text = fill_in(read_sql("user_shown", TEMPLATE_VERSION), names)
-    return [*statements, text, close(shown), *allow("frontview_web", (shown,), ("EXECUTE",), as_owner=True)]
+    return [*statements, *function_of_web(shown, text)]
 
 
 def _users(application: ProvenApplication) -> str | None:
@@ -59,11 +59,7 @@ def _users(application: ProvenApplication) -> str | None:
 
 def drop_users(application: ProvenApplication, number: int) -> list[str]:
     """Return the DDL that drops them."""
-    function = f"frontview.user_{number}_shown"
-    drop = [
-        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION IF EXISTS {function}",
-    ]
+    drop = drop_function_of_web(f"user_{number}_shown")
     return drop if application.users is None else [*drop, f"DROP VIEW IF EXISTS {users_view(number)}"]
 
 
@@ -85,7 +81,7 @@ def drop_declared_view(view: ProvenView, number: int) -> list[str]:
     """Return the DDL that drops what :func:`create_declared_view` makes."""
     names = maintained_names(view, number)
     maintained_views = [statement for name in names for statement in drop_maintained_view(name)]
-    return [*drop_grouped_read(names[-1]), *maintained_views, *drop_row_view(names[-1])]
+    return [*drop_function_of_web(f"{names[-1]}_read"), *maintained_views, *drop_row_view(names[-1])]
 
 
 def refuse_to_drop_declared_view(view: ProvenView, number: int) -> list[str]:

@@ -4,12 +4,12 @@ Invariant: the function's text is static; what a request says reaches it as valu
 """
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
-from views_sql.generation.names import identifier, literal
+from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import filter_checks, filter_parameters
 from views_sql.generation.read_measures import settings, sort_value
-from views_sql.generation.read_range import ReadRange, read_range
+from views_sql.generation.read_range import read_range
 from views_sql.generation.read_statements import statements
-from views_sql.generation.rights import allow, close
+from views_sql.generation.rights import function_of_web
 from views_sql.generation.row_view import users_view
 from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
@@ -20,16 +20,7 @@ def create_grouped_read(application: ProvenApplication, view: ProvenView, number
     """Return the DDL of the function that answers questions about a view; web workers may call it."""
     name = f"{view_name(view, number)}_read"
     text = fill_in(read_sql("grouped_read", TEMPLATE_VERSION), _names(application, view, number))
-    return [text, close(name), *allow("frontview_web", (name,), ("EXECUTE",), as_owner=True)]
-
-
-def drop_grouped_read(name: str) -> list[str]:
-    """Return the DDL that drops the function of a view, and who may call it."""
-    function = f"frontview.{identifier(name)}_read"
-    return [
-        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
-        f"DROP FUNCTION IF EXISTS {function}",
-    ]
+    return function_of_web(name, text)
 
 
 def _names(application: ProvenApplication, view: ProvenView, number: int) -> dict[str, str]:
@@ -39,12 +30,12 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "name": view_name(view, number),
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
-        "filter_parameters": filter_parameters(view),
-        "filter_checks": filter_checks(view) + shortened_filters(view),
+        "filter_parameters": filter_parameters(view.dimensions),
+        "filter_checks": filter_checks(view.dimensions) + shortened_filters(view),
         "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),
-        "no_user": _no_user(application, number, days),
+        "no_user": no_user(application, number, days.names["no_answer"]),
         "can_be_ordered_by": _can_be_ordered_by(view),
         "statements": statements(view, number, days),
     } | days.names
@@ -66,12 +57,16 @@ def _hidden_views(view: ProvenView, number: int) -> str:
     )
 
 
-def _no_user(application: ProvenApplication, number: int, days: ReadRange) -> str:
+def no_user(application: ProvenApplication, number: int, days: str) -> str:
+    """Return the statement that ends a read about a user who is not there.
+
+    :param days: what the answer depends on, and until when.
+    """
     if application.users is None:
         return ""
     return (
         f"IF NOT EXISTS (SELECT FROM {users_view(number)} u WHERE u.user_key = p_user) THEN\n"  # nosec B608  # a number
-        f"        RETURN frontview.end_read(state, NULL, {days.names['no_answer']});\n    END IF;"
+        f"        RETURN frontview.end_read(state, NULL, {days});\n    END IF;"
     )
 
 

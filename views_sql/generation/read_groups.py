@@ -3,6 +3,8 @@
 Invariant: a dimension that is not grouped by has the same value in every row, so one GROUP BY serves every question.
 """
 
+from collections.abc import Iterable, Mapping
+
 from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
 from views_sql.generation.short_text import shortened
@@ -28,40 +30,53 @@ def filter_type(column: RowColumn) -> str:
     return "text []" if is_foreign(column) else f"{column.type} []"
 
 
-def filter_parameters(view: ProvenView) -> str:
+def filter_parameters(dimensions: Mapping[str, RowColumn]) -> str:
     """Return the parameters of filters: for each dimension the values that count, and whether NULL does."""
     return "".join(
-        f"f_{identifier(name)} {filter_type(column)}, fn_{name} boolean, " for name, column in view.dimensions.items()
+        f"f_{identifier(name)} {filter_type(column)}, fn_{name} boolean, " for name, column in dimensions.items()
     )
 
 
-def filter_checks(view: ProvenView) -> str:
+def filter_checks(dimensions: Mapping[str, RowColumn]) -> str:
     """Return the checks that filters of enums name labels of them; a label may be added at any time."""
     return "".join(
         f"\n    IF NOT f_{identifier(name)} <@ enum_range(NULL::{column.type})::text[] THEN\n"
         f"        RAISE EXCEPTION 'expected one of %', array_to_string(enum_range(NULL::{column.type}), ', ')\n"
         f"            USING ERRCODE = 'FV002', COLUMN = '{name}';\n    END IF;"
-        for name, column in view.dimensions.items()
+        for name, column in dimensions.items()
         if is_foreign(column)
     )
 
 
-def filter_of(view: ProvenView, *, of_rows: bool) -> str:
+def filter_of(view: ProvenView, *, of_rows: bool, only: Iterable[str] | None = None) -> str:
     """Return the condition that a row ``v`` passes all filters, after AND.
 
     :param of_rows: ``v`` is a row of the row view, not of a tier.
+    :param only: the dimensions that have a filter; None: all.
     """
     conditions = []
-    for name, column in view.dimensions.items():
+    for name in view.dimensions if only is None else only:
+        column = view.dimensions[name]
         value = shortened(view, column, f"v.{identifier(column.name)}") if of_rows else f"v.d_{name}"
         unknown = f"v.{identifier(column.name)} IS NULL" if of_rows else f"v.n_{name}"
-        equal = f"{value}{'::text' if is_foreign(column) else ''} = ANY (f_{name})"
-        given = f"f_{name} IS NULL AND fn_{name} IS NOT TRUE"
-        if column.nullable:
-            conditions.append(f"(({given}) OR (NOT {unknown} AND {equal}) OR (fn_{name} AND {unknown}))")
-        else:
-            conditions.append(f"(({given}) OR {equal})")
+        conditions.append(passes(name, column, value, unknown))
     return "".join(f"\n        AND {condition}" for condition in conditions)
+
+
+def passes(name: str, column: RowColumn, value: str, unknown: str) -> str:
+    """Return the condition that a value of a dimension passes its filter.
+
+    :param unknown: the condition that it is NULL.
+    """
+    equal = f"{value}{'::text' if is_foreign(column) else ''} = ANY (f_{name})"
+    if column.nullable:
+        return f"(({unfiltered(name)}) OR (NOT {unknown} AND {equal}) OR (fn_{name} AND {unknown}))"
+    return f"(({unfiltered(name)}) OR {equal})"
+
+
+def unfiltered(name: str) -> str:
+    """Return the condition that nobody asked for values of a dimension."""
+    return f"f_{identifier(name)} IS NULL AND fn_{name} IS NOT TRUE"
 
 
 def group_columns(view: ProvenView, *, of_rows: bool) -> list[str]:

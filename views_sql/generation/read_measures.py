@@ -32,7 +32,7 @@ class Counted:
     def aggregates(self, sides: tuple[tuple[str, str], ...]) -> str:
         """Return the aggregates of each side over rows ``c``, each after a comma; no sides: over all rows."""
         return "".join(
-            f", {_aggregate(self, measure, side)} AS {prefix}m_{measure.name}"
+            f", {aggregate_of(measure, f'c.side = {side}' if side else '')} AS {prefix}m_{measure.name}"
             for measure in self.measures
             for prefix, side in (sides or (("", ""),))
         )
@@ -84,7 +84,7 @@ def value_of(measure: ProvenMeasure, rows: str, prefix: str = "") -> str:
 
 def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | None:
     """Return the number by which a value of a measure is ordered; None: it cannot be."""
-    kind = _kind(view, measure)
+    kind = kind_of(view, measure)
     if kind in _NUMBERS:
         return f"({value})::numeric"
     if kind == "date":
@@ -94,16 +94,16 @@ def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | No
 
 def settings(view: ProvenView) -> str:
     """Return the setting that instants need: in JSON they are in the zone of the session."""
-    zoned = any(_kind(view, measure) == "timestamp with time zone" for measure in view.measures)
+    zoned = any(kind_of(view, measure) == "timestamp with time zone" for measure in view.measures)
     return "SET timezone = 'UTC'\n" if zoned else ""
 
 
 def members(view: ProvenView, *, compared: bool) -> str:
     """Return the members of a JSON object with the measures of a row ``f``, and what they are compared with."""
-    now = [_member(measure, _json(view, measure, f"f.v_{measure.name}")) for measure in view.measures]
+    now = [_member(measure, json_of(view, measure, f"f.v_{measure.name}")) for measure in view.measures]
     if not compared:
         return ", ".join(now)
-    earlier = ", ".join(_member(it, _json(view, it, f"f.e_{it.name}")) for it in view.measures)
+    earlier = ", ".join(_member(it, json_of(view, it, f"f.e_{it.name}")) for it in view.measures)
     change = ", ".join(_member(it, f"to_json({_change(view, it)})::text") for it in view.measures)
     both = f"""'"previous":{{' || concat_ws(',', {earlier}) || '}},"change":{{' || concat_ws(',', {change}) || '}}'"""
     return ", ".join([*now, both])
@@ -114,12 +114,18 @@ def _member(measure: ProvenMeasure, json: str) -> str:
     return f"""CASE WHEN want_{name} THEN '"{name}":' || COALESCE({json}, 'null') END"""
 
 
-def _json(view: ProvenView, measure: ProvenMeasure, value: str) -> str:
+def json_of(view: ProvenView, measure: ProvenMeasure, value: str) -> str:
     """Return the JSON text of a value. Measured, to_json takes most of the time of an answer of numbers."""
-    summed = argument_type(view, measure) if measure.verb in ("sum", "avg") else _kind(view, measure)
-    if measure.verb in ("count", "distinct") or summed in ("smallint", "integer", "bigint"):
+    if measure.verb in ("count", "distinct"):
+        return json_text("bigint", value)
+    return json_text(argument_type(view, measure) if measure.verb in ("sum", "avg") else kind_of(view, measure), value)
+
+
+def json_text(kind: str, value: str) -> str:
+    """Return the JSON text of a value of a type, NULL where it is NULL."""
+    if kind in ("smallint", "integer", "bigint"):
         return f"{value}::text"
-    if summed == "numeric":  # NaN, which is greater than infinity, is no number in JSON.
+    if kind == "numeric":  # NaN, which is greater than infinity, is no number in JSON.
         finite = f"{value} > '-Infinity' AND {value} < 'Infinity'"
         return f"CASE WHEN {finite} THEN {value}::text ELSE to_json({value})::text END"
     return f"to_json({value})::text"
@@ -127,14 +133,24 @@ def _json(view: ProvenView, measure: ProvenMeasure, value: str) -> str:
 
 def _change(view: ProvenView, measure: ProvenMeasure) -> str:
     """Return how much a measure changed, as a share of what it was; NULL where there is no such number."""
-    if _kind(view, measure) not in _NUMBERS:
+    if not is_number(view, measure):
         return "NULL::numeric"
-    now, earlier = f"f.v_{measure.name}::numeric", f"f.e_{measure.name}::numeric"
+    return change_between(f"f.v_{measure.name}::numeric", f"f.e_{measure.name}::numeric")
+
+
+def change_between(now: str, earlier: str) -> str:
+    """Return how much a number changed, as a share of what it was."""
     return f"trim_scale(round(({now} - {earlier}) / NULLIF({earlier}, 0), 4))"
 
 
-def _aggregate(counted: Counted, measure: ProvenMeasure, side: str) -> str:
-    conditions = [f"c.side = {side}"] if side else []
+def is_number(view: ProvenView, measure: ProvenMeasure) -> bool:
+    """Return whether what an answer shows of a measure is a number."""
+    return kind_of(view, measure) in _NUMBERS
+
+
+def aggregate_of(measure: ProvenMeasure, condition: str) -> str:
+    """Return the aggregate of a counted measure over rows ``c`` that a condition, if there is one, holds for."""
+    conditions = [condition] if condition else []
     if is_live(measure) and measure.where:
         conditions.append(f"c.{identifier(measure.where)}")
     only = f"FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
@@ -155,7 +171,7 @@ def _average(total: str, count: str, measure: ProvenMeasure) -> str:
     return f"round(({total})::numeric / NULLIF({count}, 0), {decimals})"
 
 
-def _kind(view: ProvenView, measure: ProvenMeasure) -> str:
+def kind_of(view: ProvenView, measure: ProvenMeasure) -> str:
     """Return the type of what an answer shows of a measure, without its modifier."""
     if measure.verb not in ("min", "max", "percentile"):
         return "numeric"

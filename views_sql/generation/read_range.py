@@ -12,36 +12,54 @@ from views_sql.declaration.served import DEFAULT_DAYS
 from views_sql.generation.names import literal
 from views_sql.generation.row_view import zone_of
 
-_VARIABLES = """zone CONSTANT text := {zone};
-    last_day date := COALESCE(p_to, (now() AT TIME ZONE zone)::date);
-    first_day date := COALESCE(p_from, last_day - {default_days} + 1);
+ZONE = "zone CONSTANT text := {zone};"
+ASKED_DAYS = """last_day date := COALESCE(p_to, (now() AT TIME ZONE zone)::date);
+    first_day date := COALESCE(p_from, last_day - {default_days} + 1);"""
+STEP = "step interval;"
+_VARIABLES = f"""{ZONE}
+    {ASKED_DAYS}
     unit text;
-    step interval;
+    {STEP}
     earlier_first date;
     earlier_last date;"""
-_CHECKS = """p_granularity := COALESCE(p_granularity, 'day');
-    unit := NULLIF(p_granularity, 'total');
-    step := CASE p_granularity
-        WHEN 'day' THEN '1 day' WHEN 'week' THEN '7 days' WHEN 'month' THEN '1 month' WHEN 'quarter' THEN '3 months'
-        WHEN 'year' THEN '1 year' WHEN 'total' THEN '10000 years'
-    END;
-    IF first_day > last_day THEN
+RANGE_CHECK = """IF first_day > last_day THEN
         RAISE EXCEPTION '"from" (%) is after "to" (%)', first_day, last_day
             USING ERRCODE = 'FV002', COLUMN = 'from';
     ELSIF last_day - first_day >= {longest_days} THEN
         RAISE EXCEPTION 'the range % to % holds % days; at most {longest_days} are allowed',
             first_day, last_day, last_day - first_day + 1 USING ERRCODE = 'FV002', COLUMN = 'from';
-    ELSIF step IS NULL THEN
+    END IF;"""
+_STEPS = """step := CASE p_granularity
+        WHEN 'day' THEN '1 day' WHEN 'week' THEN '7 days' WHEN 'month' THEN '1 month' WHEN 'quarter' THEN '3 months'
+        WHEN 'year' THEN '1 year'{more}
+    END;"""
+STEP_CHECK = """IF step IS NULL THEN
         RAISE EXCEPTION 'there is no granularity "%"', p_granularity USING ERRCODE = 'FV002', COLUMN = 'granularity';
-    ELSIF p_compare NOT IN ('previous_period', 'previous_year') THEN
+    END IF;"""
+DEFAULT_STEP = f"""p_granularity := COALESCE(p_granularity, 'day');
+    {_STEPS.format(more="")}"""
+# The first and last day of the earlier range, by how it is compared.
+EARLIER = {
+    "previous_period": ("first_day - (last_day - first_day + 1)", "first_day - 1"),
+    "previous_year": (
+        "(first_day - '1 year'::interval)::date",
+        "GREATEST((last_day + 1 - '1 year'::interval)::date - 1, (first_day - '1 year'::interval)::date)",
+    ),
+}
+_CHECKS = f"""p_granularity := COALESCE(p_granularity, 'day');
+    unit := NULLIF(p_granularity, 'total');
+    {_STEPS.format(more=" WHEN 'total' THEN '10000 years'")}
+    {RANGE_CHECK}
+    {STEP_CHECK}
+    IF p_compare NOT IN ('previous_period', 'previous_year') THEN
         RAISE EXCEPTION 'nothing is called "%"', p_compare USING ERRCODE = 'FV002', COLUMN = 'compare';
     END IF;
     IF p_compare = 'previous_period' THEN
-        earlier_first := first_day - (last_day - first_day + 1);
-        earlier_last := first_day - 1;
+        earlier_first := {EARLIER["previous_period"][0]};
+        earlier_last := {EARLIER["previous_period"][1]};
     ELSIF p_compare = 'previous_year' THEN
-        earlier_first := (first_day - '1 year'::interval)::date;
-        earlier_last := GREATEST((last_day + 1 - '1 year'::interval)::date - 1, earlier_first);
+        earlier_first := {EARLIER["previous_year"][0]};
+        earlier_last := {EARLIER["previous_year"][1]};
     END IF;"""
 _STARTS = (
     "generate_series(COALESCE(date_trunc(unit, first_day::timestamp), first_day::timestamp), last_day::timestamp, step)"
@@ -77,7 +95,7 @@ class ReadRange:
 
 def read_range(application: ProvenApplication, view: ProvenView, number: int) -> ReadRange:
     """Return the parts about days of the function that reads a view."""
-    zone = _zone(application, view, number)
+    zone = read_zone(application, view, number)
     if view.source.time_kind is None:
         until = {"valid_until": f"frontview.end_of_day(now(), {zone})"}
         return replace(_WITHOUT_DAYS, names=_WITHOUT_DAYS.names | until)
@@ -105,10 +123,14 @@ def read_range(application: ProvenApplication, view: ProvenView, number: int) ->
     )
 
 
-def _zone(application: ProvenApplication, view: ProvenView, number: int) -> str:
-    """Return the expression of the zone whose day it is: the view's, or else the user's own."""
-    if view.source.default_zone is None and (view.source.zone or application.zone_column is None):
-        return literal(view.source.zone or application.zone)
+def read_zone(application: ProvenApplication, view: ProvenView | None, number: int) -> str:
+    """Return the expression of the zone whose day it is: the view's, or else the user's own.
+
+    :param view: None: of an answer without days.
+    """
+    zone = view.source.zone if view and view.source.default_zone is None else None
+    if zone or application.zone_column is None:
+        return literal(zone or application.zone)
     return zone_of(number, "p_user", application.zone)
 
 

@@ -54,6 +54,20 @@ def allow(
     return [insert, GRANT_RIGHTS]
 
 
+def function_of_web(name: str, text: str) -> list[str]:
+    """Return the DDL of a function that web workers may call, with its owner's rights."""
+    return [text, close(name), *allow("frontview_web", (name,), ("EXECUTE",), as_owner=True)]
+
+
+def drop_function_of_web(name: str) -> list[str]:
+    """Return the DDL that drops such a function, and who may call it."""
+    function = f"frontview.{identifier(name)}"
+    return [
+        f"DELETE FROM frontview.role_right WHERE object = {literal(function)}",  # nosec B608  # names are checked
+        f"DROP FUNCTION IF EXISTS {function}",
+    ]
+
+
 def disallow(
     role: str,
     objects: Iterable[str],
@@ -99,7 +113,7 @@ DECLARE
     home regnamespace;
 BEGIN
     SELECT s.* INTO STRICT gone FROM frontview.source s WHERE s.source = {literal(source)};
-    IF to_regrole('frontview_refresher') IS NOT NULL AND NOT EXISTS (
+    IF to_regrole('frontview_refresher') IS NOT NULL AND gone.user_column IS NOT NULL AND NOT EXISTS (
         SELECT FROM frontview.source s
         WHERE s.source <> gone.source AND s.relation = gone.relation AND s.user_column = gone.user_column
     ) THEN

@@ -4,6 +4,8 @@ Invariant: a row of an index has room for all dimensions of any row, so no value
 for a long text is short itself, and stands for itself: a filter takes the text as well as what is shown of it.
 """
 
+from collections.abc import Container
+
 from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
 
@@ -34,13 +36,16 @@ def longest_bytes(view: ProvenView) -> int:
     return min(MOST_BYTES, BYTES_OF_TEXTS // texts)
 
 
-def shortened_filters(view: ProvenView) -> str:
-    """Return the statements that shorten the texts that a read asks for."""
+def shortened_filters(view: ProvenView, only: Container[str] | None = None) -> str:
+    """Return the statements that shorten the texts that a read asks for.
+
+    :param only: the dimensions that have a filter; None: all.
+    """
     return "".join(
         f"\n    IF octet_length(f_{identifier(name)}::text) > {longest_bytes(view)} THEN\n"
         f"        f_{name} := ARRAY(SELECT {shortened(view, column, 'u.v')} FROM unnest(f_{name}) u (v));\n    END IF;"  # nosec B608  # names are checked
         for name, column in view.dimensions.items()
-        if _may_be_long(column)
+        if _may_be_long(column) and (only is None or name in only)
     )
 
 

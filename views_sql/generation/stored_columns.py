@@ -95,7 +95,7 @@ def key_columns(view: ProvenView) -> Iterator[Stored]:
 
 def value_columns(view: ProvenView) -> Iterator[Stored]:
     """Yield the columns of stored measures; a number of rows where no other column can be summed."""
-    stored = [column for measure in view.measures if not is_live(measure) for column in _of_measure(measure)]
+    stored = [column for measure in view.measures if not is_live(measure) for column in columns_of(measure)]
     if not any(column.merge == "sum" for column in stored):
         yield Stored(ROW_COUNT, "count(*)", "sum")
     yield from stored
@@ -173,7 +173,8 @@ def _sources(view: ProvenView, number: int) -> tuple[str, ...]:
     return (*(source.name for source in view.sources), *zones)
 
 
-def _of_measure(measure: ProvenMeasure) -> Iterator[Stored]:
+def columns_of(measure: ProvenMeasure) -> Iterator[Stored]:
+    """Yield the stored columns of a measure."""
     only = condition(measure, "r")
     argument = f"r.{identifier(measure.argument)}" if measure.argument else "*"
     name = measure.name

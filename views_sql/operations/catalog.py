@@ -18,7 +18,7 @@ from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
 from views_sql.operations.database import active_declaration
-from views_sql.operations.installed import MALFORMED, Installed, InstalledView
+from views_sql.operations.installed import MALFORMED, Installed, InstalledView, sources_of
 from views_sql.operations.plan import users_source
 
 REGISTERED = "SELECT source FROM frontview.source"
@@ -80,11 +80,11 @@ def _of_number(view: ServedView, installed: Installed) -> ServedView:
 
 
 def _sources(installed: Installed) -> Iterator[ProvenSource]:
-    for number in sorted({view.number for view in installed.views}):
+    for number in sorted({part.number for part in installed.everything}):
         if (users := users_source(installed.proven, number)) is not None:
             yield users
-    for view in installed.views:
-        yield from view.proven.sources
+    for part in installed.everything:
+        yield from sources_of(part.proven)
 
 
 def _source(source: ProvenSource) -> Source:

@@ -8,14 +8,13 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from views_sql.declaration.proven import ProvenSource
+from views_sql.declaration.proven import ProvenDashboard, ProvenList, ProvenSource, ProvenView
 from views_sql.generation.declared_capture import quoted_table, stop_declared
 from views_sql.generation.declared_view import drop_declared_view, drop_users, refuse_to_drop_declared_view
-from views_sql.generation.grouped_read import drop_grouped_read
 from views_sql.generation.names import literal
-from views_sql.generation.rights import GRANT_RIGHTS
-from views_sql.generation.stored_columns import view_name
-from views_sql.operations.installed import FORMAT, Installed, InstalledView, row_of
+from views_sql.generation.rights import GRANT_RIGHTS, drop_function_of_web
+from views_sql.generation.shown_rows import drop_rows
+from views_sql.operations.installed import FORMAT, AnyPart, Installed, name_of, row_of, sources_of
 from views_sql.operations.plan import Plan, users_source
 
 SWITCH = "declaration"  # The slug of the step that makes another declaration the active one.
@@ -59,7 +58,7 @@ def steps(plan: Plan) -> list[Step]:
         return []
     made = [it.new for it in plan.changes if it.new and it.action in {"create", "replace"}]
     gone = plan.gone
-    kept = {view.number for view in plan.new.views}
+    kept = {part.number for part in plan.new.everything}
     captured = list(_captured(made, plan.new, ()))
     released = list(_captured(gone, plan.old, kept)) if plan.old else []
     made_and_gone = [
@@ -73,13 +72,19 @@ def steps(plan: Plan) -> list[Step]:
     return _refusing_seals(granting, made, gone)
 
 
-def _refusing_seals(steps: list[Step], made: list[InstalledView], gone: list[InstalledView]) -> list[Step]:
+def _refusing_seals(steps: list[Step], made: list[AnyPart], gone: list[AnyPart]) -> list[Step]:
     """Return the steps so that they refuse to drop sealed days before the first one, and where declarations switch.
 
     The other declaration would be active otherwise, without these days, when the step fails that drops them.
     """
     up, down = (
-        tuple(it for v in views for it in refuse_to_drop_declared_view(v.proven, v.number)) for views in (gone, made)
+        tuple(
+            it
+            for part in parts
+            if isinstance(part.proven, ProvenView)
+            for it in refuse_to_drop_declared_view(part.proven, part.number)
+        )
+        for parts in (gone, made)
     )
     return [
         replace(
@@ -97,8 +102,8 @@ def _granting(statements: tuple[str, ...]) -> tuple[str, ...]:
     return statements if len(others) == len(statements) else (*others, GRANT_RIGHTS)
 
 
-def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int]) -> Iterator[_Captured]:
-    """Yield the sources of views.
+def _captured(views: Iterable[AnyPart], of: Installed, kept: Container[int]) -> Iterator[_Captured]:
+    """Yield the sources of parts.
 
     :param kept: numbers of which other views need the capture of users.
     """
@@ -108,8 +113,8 @@ def _captured(views: Iterable[InstalledView], of: Installed, kept: Container[int
         if users and view.number not in numbers and view.number not in kept:
             yield _Captured(users, view.existence, "the existence of users")
         numbers.add(view.number)
-        for source, statements in zip(view.proven.sources, view.capture, strict=True):
-            yield _Captured(source, statements, view.proven.name)
+        for source, statements in zip(sources_of(view.proven), view.capture, strict=True):
+            yield _Captured(source, statements, name_of(view.proven))
 
 
 def _captures(captured: Iterable[_Captured]) -> Iterator[Step]:
@@ -134,19 +139,19 @@ def _releases(captured: Iterable[_Captured]) -> Iterator[Step]:
         )
 
 
-def _objects(plan: Plan, made: list[InstalledView]) -> Iterator[Step]:
+def _objects(plan: Plan, made: list[AnyPart]) -> Iterator[Step]:
     """Return the step that makes everything that is not on the application's tables."""
     if upgrade := _creation(made):
-        names = _listed(view.proven.name for view in made)
+        names = _listed(name_of(part.proven) for part in made)
         downgrade = _removal(made, plan.new)
         yield Step("views", f"Makes what {names} is read from", "nobody waits", tuple(upgrade), tuple(downgrade))
 
 
-def _drops(gone: list[InstalledView], of: Installed | None, kept: Container[int]) -> Iterator[Step]:
+def _drops(gone: list[AnyPart], of: Installed | None, kept: Container[int]) -> Iterator[Step]:
     if gone:
         lock = "reads of the declaration before wait and then fail"
         upgrade, downgrade = _removal(gone, of, kept), _creation(gone, kept)
-        names = _listed(view.proven.name for view in gone)
+        names = _listed(name_of(part.proven) for part in gone)
         yield Step("drop_views", f"Drops what {names} was read from", lock, tuple(upgrade), tuple(downgrade))
 
 
@@ -158,7 +163,7 @@ def _declaration(plan: Plan) -> Step:
     upgrade, downgrade = list[str](), list[str]()
     for old, new in [(it.old, it.new) for it in plan.changes if it.action == "read function only"]:
         if old and new:
-            drop = drop_grouped_read(view_name(new.proven, new.number))
+            drop = drop_read(new)
             upgrade += [*drop, *new.read]
             downgrade += [*drop, *old.read]
     number, before = plan.new.number, plan.old.number if plan.old else None
@@ -179,8 +184,23 @@ def _declaration(plan: Plan) -> Step:
     )
 
 
-def _creation(views: Iterable[InstalledView], there: Container[int] = ()) -> list[str]:
-    """Return the DDL of views, with the users of each number that is not there."""
+def drop_installed(part: AnyPart) -> list[str]:
+    """Return the DDL that drops what a part is made of, but for captures and users."""
+    if isinstance(part.proven, ProvenView):
+        return drop_declared_view(part.proven, part.number)
+    rows = [] if isinstance(part.proven, ProvenDashboard) else drop_rows(part.proven, part.number)
+    return [*drop_read(part), *rows]
+
+
+def drop_read(part: AnyPart) -> list[str]:
+    """Return the DDL that drops the function of a part, if it has one."""
+    functions = {ProvenView: "read", ProvenList: "list", ProvenDashboard: "dashboard"}
+    suffix = functions.get(type(part.proven))
+    return drop_function_of_web(f"{name_of(part.proven)}_{part.number}_{suffix}") if suffix else []
+
+
+def _creation(views: Iterable[AnyPart], there: Container[int] = ()) -> list[str]:
+    """Return the DDL of parts, with the users of each number that is not there."""
     statements, numbers = list[str](), set[int]()
     for view in views:
         if view.number not in numbers and view.number not in there:
@@ -190,9 +210,9 @@ def _creation(views: Iterable[InstalledView], there: Container[int] = ()) -> lis
     return statements
 
 
-def _removal(views: list[InstalledView], of: Installed | None, kept: Container[int] = ()) -> list[str]:
-    """Return the DDL that drops views, with the users of each number of which none is kept."""
-    statements = [it for view in reversed(views) for it in drop_declared_view(view.proven, view.number)]
+def _removal(views: list[AnyPart], of: Installed | None, kept: Container[int] = ()) -> list[str]:
+    """Return the DDL that drops parts, with the users of each number of which none is kept."""
+    statements = [it for view in reversed(views) for it in drop_installed(view)]
     if of is not None:
         for number in sorted({view.number for view in views if view.number not in kept}):
             statements += drop_users(of.proven, number)

@@ -81,7 +81,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF NOT p_base AND marks IS NULL AND p_first <= p_last THEN
+    IF NOT p_base AND marks IS NULL AND p_first <= p_last AND p_views <> '{}' THEN
         FOR ready IN
             SELECT r.view, r.clean, r.storage, r.filenodes FROM frontview.ready_view r
             -- In a copied database, a note is about the relations of the original.

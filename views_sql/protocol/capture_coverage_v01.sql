@@ -95,7 +95,7 @@ CROSS JOIN LATERAL (
 UNION ALL
 SELECT s.source, e.enumtypid, e.enumtypid::regtype::text, jsonb_object_agg(e.oid, e.enumlabel)::text, NULL
 FROM frontview.source s
-JOIN pg_attribute a ON a.attrelid = to_regclass(format('frontview.%I', s.source || '_row'))
+JOIN pg_attribute a ON a.attrelid = frontview.rows_of_source(s.source)
 JOIN pg_enum e ON e.enumtypid = a.atttypid
 GROUP BY s.source, e.enumtypid
 $$

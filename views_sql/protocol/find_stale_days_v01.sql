@@ -88,7 +88,7 @@ BEGIN
     IF stale.view IS NOT NULL THEN
         state.views := state.views || stale;
     END IF;
-    IF cardinality(state.views) IS DISTINCT FROM cardinality(p_views) THEN
+    IF COALESCE(cardinality(state.views), 0) IS DISTINCT FROM cardinality(p_views) THEN
         RAISE EXCEPTION 'a maintained view of % is not registered', p_views USING ERRCODE = 'undefined_table';
     END IF;
     -- Sealed days are never read from base tables.

@@ -47,7 +47,7 @@ BEGIN
             INTO arguments, changed
             FROM (
                 SELECT u.name, min(u.place) AS place
-                FROM unnest(s.user_column || array_remove(ARRAY[s.day_column], NULL) || s.watched)
+                FROM unnest(array_remove(ARRAY[s.user_column, s.day_column], NULL) || s.watched)
                     WITH ORDINALITY u (name, place)
                 GROUP BY u.name
             ) w

@@ -18,9 +18,7 @@ WITH wanted AS (
     SELECT 'frontview_refresher', 'SELECT', ARRAY[s.user_column], s.relation, NULL, NULL, NULL FROM frontview.source s
     UNION ALL
     SELECT 'frontview_refresher', 'SELECT', '{user_key}', c.oid, NULL, NULL, NULL
-    FROM frontview.source s JOIN pg_class c ON c.oid = to_regclass(format('frontview.%I', COALESCE(
-        'user_' || substring(s.source FROM '^existence_([0-9]+)_of_user$'), s.source || '_row'
-    )))
+    FROM frontview.source s JOIN pg_class c ON c.oid = frontview.rows_of_source(s.source)
     UNION ALL
     SELECT 'frontview_refresher', 'SELECT', '{}', c.oid, NULL, v.view, v.tier
     FROM frontview.view_state v JOIN pg_class c ON c.oid = to_regclass(v.relation)

@@ -13,7 +13,7 @@ from web.cli.check import NO_PROJECT
 
 if TYPE_CHECKING:
     from views_sql.declaration.application import Application
-    from views_sql.operations.plan import Plan
+    from views_sql.operations.plan import Change, Plan
     from views_sql.operations.revisions import Revision
     from views_sql.operations.steps import Step
     from views_sql.proof.verdict import Verdict
@@ -103,9 +103,11 @@ def _waiting(name: str, *, write: bool) -> None:
 
 def _sealed(found: "Plan", sealed: Container[str]) -> list[str]:
     """Return the views whose sealed days would be dropped."""
+    from views_sql.declaration.proven import ProvenView  # noqa: PLC0415
     from views_sql.generation.declared_view import maintained_names  # noqa: PLC0415
 
-    names = [name for view in found.gone for name in maintained_names(view.proven, view.number)]
+    gone = [(it.proven, it.number) for it in found.gone]
+    names = [name for view, number in gone if isinstance(view, ProvenView) for name in maintained_names(view, number)]
     return [name for name in names if name in sealed]
 
 
@@ -165,10 +167,14 @@ def lines(found: "Plan", steps: "list[Step]", application: "Application", verdic
     said = [f"Installed is {before}; this would be declaration {found.new.number} ({found.new.hash})."]
     if found.old and resolved(found.old.declared) == resolved(application):
         said.append("The declaration itself is the same: this version generates other SQL, or a table has changed.")
-    said += [f"  {change.name}: {change.action}" for change in found.changes]
+    said += [f"  {_named(change)}: {change.action}" for change in found.changes]
     said += ["", "Steps, one transaction each; one that waits a second for a lock lets others pass and tries again:"]
     said += [f"  {step.what}: {len(step.upgrade)} statements; {step.lock}" for step in steps]
     return [*said, "", *of_verdict(application, verdict)[:-1]]
+
+
+def _named(change: "Change") -> str:
+    return change.name if change.kind in {"view", "facts"} else f"{change.kind} {change.name}"
 
 
 def sql_lines(steps: "list[Step]") -> list[str]:
@@ -188,7 +194,7 @@ def _as_json(found: "Plan", steps: "list[Step]", verdict: "Verdict") -> dict[str
         "installed": found.old.number if found.old else None,
         "number": found.new.number if steps else None,
         "hash": found.new.hash,
-        "changes": [{"view": change.name, "action": change.action} for change in found.changes],
+        "changes": [{change.kind: change.name, "action": change.action} for change in found.changes],
         "steps": [{"what": it.what, "lock": it.lock, "statements": list(it.upgrade)} for it in steps],
         "prices": [asdict(price) for price in verdict.prices],
         "advice": [asdict(advice) for advice in verdict.advice],

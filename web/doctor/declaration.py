@@ -14,7 +14,7 @@ from views_sql.declaration.project import read_project
 from views_sql.declaration.resolved import resolved
 from views_sql.operations.database import active_declaration
 from views_sql.operations.installed import Installed
-from views_sql.operations.plan import generated
+from views_sql.operations.plan import generated, numbers_of
 from web.doctor.finding import Finding, failed, listed, passed, warned
 
 OBJECTS, GENERATED, FILE = "generated objects", "generated SQL", "declaration file"
@@ -58,7 +58,9 @@ def as_generated(connection: Connection) -> Finding:
     """Check whether this version of Frontview would generate the SQL that is installed."""
     if (installed := active_declaration(connection)) is None:
         return passed(GENERATED, "none: no declaration is installed")
-    if other := [it.proven.name for it in installed.views if generated(installed.proven, it.proven, it.number) != it]:
+    numbers = numbers_of(installed.everything)
+    parts = installed.everything
+    if other := [it.key[1] for it in parts if generated(installed.proven, it.proven, it.number, numbers) != it]:
         remedy = "Regenerate: `frontview plan --write`, then `frontview migrate`. Until then everything runs on."
         return warned(GENERATED, f"this version generates other SQL for {listed(other)}", remedy)
     return passed(GENERATED, "as this version generates it")
@@ -84,9 +86,9 @@ def file(connection: Connection, project: Path | None) -> Finding:
 
 def _made(installed: Installed) -> Iterator[tuple[str, str | None]]:
     """Yield the name of each object that the declaration's DDL makes, and the body of a function."""
-    for view in installed.views:
-        captures = [statement for statements in view.capture for statement in statements]
-        for statement in (*view.users, *view.existence, *captures, *view.stored, *view.read):
+    for part in installed.everything:
+        captures = [statement for statements in part.capture for statement in statements]
+        for statement in (*part.users, *part.existence, *captures, *part.stored, *part.read):
             yield from _object(statement)
 
 

@@ -87,7 +87,7 @@ def _rows(view: ProvenView, question: Question, asked: list[ProvenMeasure], show
                 key = (sign * period.toordinal(), *key)
             elif not question.group_by:
                 measure = next(it for it in view.measures if it.name == (question.order or "").lstrip("-"))
-                key = (_ordered(_value(measure, now), sign), *key)
+                key = (_ordered(value_of(measure, now), sign), *key)
             listed.append((key, row))
     return [row for _, row in sorted(listed, key=lambda it: it[0])]
 
@@ -111,7 +111,7 @@ def _earlier(question: Question, rows: list[Row]) -> list[Row]:
             day = row["day"] + timedelta(length)
             inside = question.first <= day <= question.last
         else:
-            first, end = _year_before(question.first), _year_before(question.last + timedelta(1))
+            first, end = year_before(question.first), year_before(question.last + timedelta(1))
             inside = first <= row["day"] < max(end, first + timedelta(1))
             day = min(max(_year_after(row["day"]), question.first), question.last)
         if inside:
@@ -119,7 +119,7 @@ def _earlier(question: Question, rows: list[Row]) -> list[Row]:
     return found
 
 
-def _year_before(day: date) -> date:
+def year_before(day: date) -> date:
     return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
@@ -148,7 +148,7 @@ def _rank(view: ProvenView, question: Question, key: tuple[Any, ...], rows: list
         number = _ordinal(view, order, value)
         return ((value is None, _reversible(number, sign)), canonical)
     measure = next((it for it in view.measures if it.name == order), None)
-    return ((_ordered(_value(measure, rows), sign) if measure else (False, 0)), canonical)
+    return ((_ordered(value_of(measure, rows), sign) if measure else (False, 0)), canonical)
 
 
 def _ordinal(view: ProvenView, name: str, value: Any) -> Any:
@@ -170,20 +170,20 @@ def _ordered(value: Any, sign: int) -> tuple[bool, Any]:
 
 
 def _members(asked: list[ProvenMeasure], question: Question, now: list[Row], earlier: list[Row]) -> Row:
-    members = {it.name: _value(it, now) for it in asked}
+    members = {it.name: value_of(it, now) for it in asked}
     if question.compare:
-        members["previous"] = {it.name: _value(it, earlier) for it in asked}
-        members["change"] = {it.name: _change(members[it.name], members["previous"][it.name]) for it in asked}
+        members["previous"] = {it.name: value_of(it, earlier) for it in asked}
+        members["change"] = {it.name: change_of(members[it.name], members["previous"][it.name]) for it in asked}
     return members
 
 
-def _change(now: Any, earlier: Any) -> Decimal | None:
+def change_of(now: Any, earlier: Any) -> Decimal | None:
     if now is None or not earlier or isinstance(now, str):
         return None
-    return _rounded((Decimal(now) - Decimal(earlier)) / Decimal(earlier), 4)
+    return rounded((Decimal(now) - Decimal(earlier)) / Decimal(earlier), 4)
 
 
-def _value(measure: ProvenMeasure, rows: list[Row]) -> Any:
+def value_of(measure: ProvenMeasure, rows: list[Row]) -> Any:
     counted = [row for row in rows if measure.where is None or row[measure.where]]
     values = [row[measure.argument] for row in counted if row.get(measure.argument) is not None]  # type: ignore[arg-type]
     if measure.verb in ("count", "sum", "distinct"):
@@ -193,13 +193,13 @@ def _value(measure: ProvenMeasure, rows: list[Row]) -> Any:
 
 def _one_of(measure: ProvenMeasure, values: list[Any]) -> Any:
     if measure.verb == "avg":
-        return _rounded(Decimal(sum(values)) / len(values), 2 if measure.decimals is None else measure.decimals)
+        return rounded(Decimal(sum(values)) / len(values), 2 if measure.decimals is None else measure.decimals)
     if measure.verb == "percentile":
         return sorted(values)[max(math.ceil((measure.at or 0) * len(values)), 1) - 1]
     return (min if measure.verb == "min" else max)(values)
 
 
-def _rounded(value: Decimal, places: int) -> Decimal:
+def rounded(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 

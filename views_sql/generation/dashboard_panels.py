@@ -1,0 +1,196 @@
+"""The panels of a dashboard: the expression of each one's JSON, over readings that all panels share.
+
+Invariant: a panel aggregates each source once; it joins aggregated rows by its own key (none, a period, a group), so
+measures of several views meet there, and where one has no rows its values are those of no rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from views_sql.declaration.proven import (
+    MeasureOf,
+    ProvenApplication,
+    ProvenDashboard,
+    ProvenPanel,
+    ProvenView,
+    ShownMeasure,
+)
+from views_sql.generation.dashboard_groups import groups
+from views_sql.generation.dashboard_rows import ASKED, ASKED_AND_BEFORE, EVER, Interval, Readings, Source, is_sum
+from views_sql.generation.dashboard_values import Values, wanted
+from views_sql.generation.read_range import EARLIER
+from views_sql.generation.shown_rows import Numbers, facts_object, list_array, object_of
+from views_sql.generation.stored_columns import is_live
+
+_SINCE = {
+    "today": "today",
+    "last_7_days": "(today - 6)",
+    "last_30_days": "(today - 29)",
+    "last_90_days": "(today - 89)",
+    "last_365_days": "(today - 364)",
+    "this_week": "date_trunc('week', today::timestamp)::date",
+    "this_month": "date_trunc('month', today::timestamp)::date",
+    "this_year": "date_trunc('year', today::timestamp)::date",
+}
+_PERIOD = "GREATEST(date_trunc(p_granularity, r.day::timestamp)::date, first_day)"
+
+
+@dataclass
+class Panels:
+    """What the panels of a dashboard are compiled with; they add readings and common table expressions to it."""
+
+    application: ProvenApplication
+    dashboard: ProvenDashboard
+    numbers: Numbers
+    views: dict[str, ProvenView] = field(init=False)
+    readings: Readings = field(init=False)
+    parts: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.views = {it.name: it for it in self.application.views}
+        self.readings = Readings(self.views, dict(self.numbers.views), self._ever())
+
+    def expressions(self) -> list[tuple[str, str]]:
+        """Return the name and the JSON of each panel."""
+        kinds = {
+            "facts": self._facts,
+            "compare": self._compare,
+            "periods": self._periods,
+            "series": self._series,
+            "groups": self._groups,
+            "list": self._list,
+        }
+        return [(it.name, kinds[it.kind](place, it)) for place, it in enumerate(self.dashboard.panels, 1)]
+
+    def _ever(self) -> set[tuple[str, tuple[str, ...]]]:
+        """Return the views, with filters, of which a panel shows sums of all time."""
+        return {
+            (view, panel.filters)
+            for panel in self.dashboard.panels
+            if panel.kind == "periods" and "all_time" in panel.periods
+            for view, name in wanted(panel.measures)
+            for it in self.views[view].measures
+            if it.name == name and not is_live(it) and is_sum(it)
+        }
+
+    def _facts(self, _: int, panel: ProvenPanel) -> str:
+        facts = self.application.facts
+        if panel.of == "user" and facts is not None and self.numbers.facts is not None:
+            return facts_object(facts, self.numbers.facts)
+        view = self.views[panel.of or ""]
+        shown = panel.measures or tuple(ShownMeasure(it.name, MeasureOf(view.name, it.name)) for it in view.measures)
+        values = self._values(panel, shown, [])
+        return _one_row(values, [("", "")], object_of(values.members()))
+
+    def _compare(self, _: int, panel: ProvenPanel) -> str:
+        earlier = EARLIER[panel.compared_with or "previous_period"]
+        intervals = [ASKED_AND_BEFORE] if panel.compared_with == "previous_period" else [ASKED, earlier]
+        values = self._values(panel, panel.measures, intervals, daily=panel.compared_with == "previous_period")
+        sides = [("n_", ASKED), ("e_", earlier)]
+        now, before = (
+            object_of([("from", f"to_json({first})::text"), ("to", f"to_json({last})::text"), *values.members(prefix)])
+            for prefix, (first, last) in sides
+        )
+        change = object_of(values.changes("n_", "e_"))
+        text = object_of([("current", now), ("previous", before), ("change", change)])
+        return _one_row(values, [(prefix, _between(it)) for prefix, it in sides], text)
+
+    def _periods(self, _: int, panel: ProvenPanel) -> str:
+        sides = [(f"p{place}_", _interval(period)) for place, period in enumerate(panel.periods)]
+        since = list(dict.fromkeys(first for _, (first, last) in sides if (first, last) != EVER))
+        intervals = [(f"LEAST({', '.join(since)})" if len(since) > 1 else since[0], "today")] if since else []
+        if "all_time" in panel.periods:
+            intervals.append(EVER)
+        values = self._values(panel, panel.measures, intervals)
+        members = [
+            (period, object_of(values.members(prefix)))
+            for period, (prefix, _) in zip(panel.periods, sides, strict=True)
+        ]
+        return _one_row(values, [(prefix, _between(it)) for prefix, it in sides], object_of(members))
+
+    def _series(self, place: int, panel: ProvenPanel) -> str:
+        values = self._values(panel, panel.measures, [ASKED])
+        spine = "period t"
+        if panel.totals:
+            spine = "(SELECT t.period FROM period t UNION ALL SELECT '-infinity') t"
+        joined = "".join(
+            f"\n            LEFT JOIN {self._by_period(place, it, totals=panel.totals)} ON {it.alias}.period = t.period"
+            for it in values.sources
+        )
+        row = object_of([("period", "to_json(f.period)::text"), *values.members()])
+        rows = f"string_agg({row}, ',' ORDER BY f.period) FILTER (WHERE f.period > '-infinity')"
+        totals = ""
+        if panel.totals:
+            totals = f""" || ',"totals":' || max({object_of(values.members())}) FILTER (WHERE f.period = '-infinity')"""
+        columns = ", ".join(["t.period", *values.columns()])
+        return (
+            f"""(SELECT '{{"rows":[' || {rows} || ']'{totals} || '}}'\n"""
+            f"        FROM (\n            SELECT {columns}\n"  # nosec B608  # names are checked
+            f"            FROM {spine}{joined}\n            OFFSET 0\n        ) f)"
+        )
+
+    def _by_period(self, place: int, source: Source, *, totals: bool) -> str:
+        """Return the item of a source's results by period; the totals are those of period -infinity."""
+        rows = f"(SELECT r.*, {_PERIOD} AS period FROM {source.rows} r WHERE {_between(ASKED, 'r')}) c"  # nosec B608  # names are checked
+        if not totals:
+            return f"(SELECT c.period, {source.aggregates()} FROM {rows} GROUP BY c.period) {source.alias}"  # nosec B608  # names are checked
+        if source.stored:
+            name = f"panel_{place}_{source.alias}"
+            self.parts.append(
+                f"{name} AS MATERIALIZED (\n    SELECT c.period, {source.aggregates()}\n"  # nosec B608  # names are checked
+                f"    FROM {rows} GROUP BY c.period\n)"
+            )
+            return (
+                f"(SELECT c.* FROM {name} c UNION ALL SELECT '-infinity', {source.aggregates()} FROM {name} c)"  # nosec B608  # names are checked
+                f" {source.alias}"
+            )
+        return (
+            f"(SELECT COALESCE(c.period, '-infinity') AS period, {source.aggregates()}"  # nosec B608  # names are checked
+            f" FROM {rows} GROUP BY GROUPING SETS ((c.period), ())) {source.alias}"
+        )
+
+    def _groups(self, place: int, panel: ProvenPanel) -> str:
+        shown = self._values(panel, panel.measures, [ASKED], by=panel.by)
+        sparks = None
+        if panel.sparkline is not None:
+            sparks = self._values(panel, (panel.sparkline,), [ASKED], by=panel.by, prefix="k")
+        text, parts = groups(self.application, self.numbers, panel, place, shown, sparks)
+        self.parts += parts
+        return text
+
+    def _list(self, _: int, panel: ProvenPanel) -> str:
+        listed = next(it for it in self.application.lists if it.name == panel.listed)
+        return list_array(self.application, listed, self.numbers, panel.filters, str(int(listed.limit)))
+
+    def _values(
+        self, panel: ProvenPanel, shown: tuple[ShownMeasure, ...], intervals: Sequence[Interval],
+        by: Sequence[str] = (), *, daily: bool = True, prefix: str = "s",
+    ) -> Values:  # fmt: skip
+        sources = self.readings.sources(wanted(shown), panel.filters, intervals, by, daily=daily, prefix=prefix)
+        return Values(self.views, shown, tuple(sources))
+
+
+def _one_row(values: Values, sides: list[tuple[str, str]], text: str) -> str:
+    """Return the expression of a panel whose values are one row: rows are read once, for all sides."""
+    flags = ", ".join(f"{condition} AS in_{prefix}" for prefix, condition in sides if condition)
+    marked = [(prefix, f"c.in_{prefix}" if condition else "") for prefix, condition in sides]
+    items = [
+        f"(SELECT {it.aggregates(marked)}\n            FROM "  # nosec B608  # names are checked
+        + (f"(SELECT r.*, {flags} FROM {it.rows} r OFFSET 0) c" if flags else f"{it.rows} c")  # nosec B608  # names are checked
+        + f") {it.alias}"
+        for it in values.sources
+    ]
+    columns = ", ".join(values.columns([prefix for prefix, _ in sides]))
+    joined = "\n            CROSS JOIN ".join(items)
+    return f"(SELECT {text}\n        FROM (SELECT {columns}\n            FROM {joined} OFFSET 0) f)"  # nosec B608  # names are checked
+
+
+def _between(interval: Interval, rows: str = "r") -> str:
+    """Return the condition that rows have one of the days of an interval; empty where it holds for all."""
+    return "" if interval == EVER else f"{rows}.day >= {interval[0]} AND {rows}.day <= {interval[1]}"
+
+
+def _interval(period: str) -> Interval:
+    if period == "all_time":
+        return EVER
+    return ("(today - 1)", "(today - 1)") if period == "yesterday" else (_SINCE[period], "today")
