@@ -259,6 +259,8 @@ def test_who_may_read_what(site: Site) -> None:
 
 def test_warming_fills_what_a_plain_request_asks_for(site: Site) -> None:
     plan = WarmPlan(site.worker.engine, site.catalog)
+    site.rows("SELECT frontview.request_invalidation('*', 'test')")
+    site.drain_and_follow()
     for name, path in (("home", HOME), ("analytics", TIMES), ("list.latest", LATEST)):
         planned = plan.planned("none", name, "asked", datetime.now(UTC))
         assert site.worker.read_path.warm([WantedFill(planned.key, "asked")]) == ["stored"]

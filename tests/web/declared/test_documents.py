@@ -58,7 +58,7 @@ def test_the_document_names_every_view_and_parameter_and_no_dashboard_that_is_no
 
 
 def test_the_page_has_an_example_that_is_served(site: Site) -> None:
-    assert '/api/v1/view/purchases"' in site.get("/docs").text
+    assert '/api/v1/dashboard/home"' in site.get("/docs").text
 
 
 def test_a_browser_without_a_token_gets_a_shell_that_tells_nothing_and_can_sign_in(site: Site) -> None:
