@@ -128,6 +128,9 @@ CATALOG = Catalog(
         Source("loans_1", '"public"."loan"', "member_id", "day"),
         Source("renewals_1", '"public"."renewal"', "member_id", "renewed_at"),
         Source("account_1", '"public"."member"', "id"),
+        Source("desk_1_label", '"public"."desk"', None),
+        Source("facts_1_of_user", '"public"."member"', "id"),
+        Source("renewed_1_list", '"public"."renewal"', "member_id"),
     ),
     (LOANS, RENEWALS, BOOKS, ACCOUNT),
     (
