@@ -30,7 +30,8 @@ def judge_label(connection: Connection, declared: LabelledDimension, users: User
     if key is None or len(place.findings.faults) > before:
         return None
     if user is None:
-        place.warn(f"a change of {table.spelled} concerns every user: no column says whose its rows are")
+        why = "shared = true" if declared.shared else "no column says whose its rows are"
+        place.warn(f"a change of {table.spelled} concerns every user, whose answers are all computed again: {why}")
     elif declared.all:
         advise_indexes(connection, table, user, None, place)
     of_key = Probe(connection, table, users.zone).expression(key.name, place / "key")
@@ -45,7 +46,7 @@ def judge_label(connection: Connection, declared: LabelledDimension, users: User
 def _user(
     connection: Connection, declared: LabelledDimension, table: Table, users: Users, place: Place
 ) -> Column | None:
-    """Return the column that says whose a row is; None: its label is everybody's, or a fault was added."""
+    """Return the column that says whose a row is; None: all users see its label, or a fault was added."""
     named = declared.user
     if named is None and not declared.shared and (users.table is None or users.table.oid != table.oid):
         found = keys.references(connection, table, users)

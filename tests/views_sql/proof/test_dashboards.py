@@ -1,9 +1,14 @@
 """Labels, facts, lists and dashboards over a host's tables: what is proven of them, and what is refused in words."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from pydantic import TypeAdapter
 
 from tests.views_sql.declaration.declaring import read
 from tests.views_sql.proof.conftest import Court
@@ -162,10 +167,6 @@ def test_what_is_frozen_can_be_installed_and_comes_back_as_it_was(court: Court, 
 
 def test_values_survive_a_store_of_json(court: Court, tmp_path: Path) -> None:
     """As an installed declaration keeps them."""
-    from dataclasses import asdict  # noqa: PLC0415
-
-    from pydantic import TypeAdapter  # noqa: PLC0415
-
     of = proven(court, tmp_path, WHOLE)
     again = TypeAdapter(ProvenApplication).validate_python(json.loads(json.dumps(asdict(of))))
     assert again == of
@@ -210,9 +211,8 @@ def test_a_label_without_a_user_concerns_everybody_and_is_warned_of(court: Court
     text = f'{USER}{VIEWS}[dimension.product]\nlabel = ["public.Customer.email"]\n{more}'
     _, verdict = verdict_of(court, tmp_path, text)
     warned = [it.sentence for it in verdict.warnings if it.path == "dimension.product"]
-    assert [it.startswith("a change of public.Customer concerns every user") for it in warned] == [True] * (
-        "shared" in more
-    )
+    said = "a change of public.Customer concerns every user, whose answers are all computed again: shared = true"
+    assert warned == ([said] if "shared" in more else [])
 
 
 FACTS = [
@@ -380,3 +380,66 @@ def test_check_says_what_is_shown(court: Court, tmp_path: Path) -> None:
     ):
         assert line in said
     assert "  made of every view, since no dashboard is declared" not in said
+
+
+@pytest.fixture
+def inside(court: Court) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction that is rolled back: what it makes, the next test does not see."""
+    with court.connection.transaction(force_rollback=True):
+        yield court.connection
+
+
+class TestAShownValue:
+    COLUMNS = '[list.x]\ntable = "app.shown"\nuser = "id"\ncolumns = { x = "x" }\norder = "id"\n'
+
+    def test_may_be_of_any_type_that_postgresql_spells_itself(
+        self, court: Court, tmp_path: Path, inside: psycopg.Connection[Any]
+    ) -> None:
+        types = (
+            *("json", "jsonb", "xml", "point", "float8", "money", "interval", "timestamptz", "text[]", "int4range"),
+            *("bytea", "inet", "tsvector", "char(3)", "app.short", 'public."OrderStatus"', 'public."OrderStatus"[]'),
+            "public.citext",
+        )
+        columns = ", ".join(f"c{number} {name}" for number, name in enumerate(types))
+        inside.execute(f"CREATE TABLE app.shown (id text PRIMARY KEY, {columns})")
+        shown = ", ".join(f'c{number} = "c{number}"' for number in range(len(types)))
+        of = proven(court, tmp_path, USER + VIEWS + self.COLUMNS.replace('x = "x"', shown))
+        assert len(of.lists[0].columns) == len(types)
+
+    @pytest.mark.parametrize("kind", ["app.pair", "public.citext", "public.citext[]"])
+    def test_is_of_no_type_that_others_spell(
+        self, court: Court, tmp_path: Path, inside: psycopg.Connection[Any], kind: str
+    ) -> None:
+        """The cast would run with the rights of Frontview's owner."""
+        inside.execute("CREATE TYPE app.pair AS (a integer, b integer)")
+        inside.execute("CREATE FUNCTION app.spell(public.citext) RETURNS json LANGUAGE sql AS 'SELECT NULL::json'")
+        inside.execute("CREATE CAST (public.citext AS json) WITH FUNCTION app.spell(public.citext)")
+        inside.execute(f"CREATE TABLE app.shown (id text PRIMARY KEY, x {kind})")
+        sentence = refused(court, tmp_path, USER + VIEWS + self.COLUMNS)["list.x.columns.x"]
+        assert "whose spelling in JSON is not PostgreSQL's own; show a field of it, or its text" in sentence
+
+    def test_of_a_virtual_column_is_watched_by_what_it_is_made_of(self, court: Court, tmp_path: Path) -> None:
+        if court.connection.info.server_version < 180000:
+            pytest.skip("virtual generated columns are there from PostgreSQL 18 on")
+        columns = '[list.x]\ntable = "public.Order"\ncolumns = { x = "doubled" }\norder = "id"\ndimensions = {}\n'
+        (listing,) = proven(court, tmp_path, USER + VIEWS + columns).lists
+        assert {it.column for it in listing.source.watched} == {"id", "fee"}
+
+
+def test_of_a_partitioned_table_the_index_is_advised_on_each_part(court: Court, tmp_path: Path) -> None:
+    text = (
+        '[user]\ntable = "app.account"\n[view.all]\ntable = "app.event"\ntime = "occurred_at"\n'
+        'measures = { n = "count" }\n[list.x]\ntable = "app.event"\ncolumns = { kind = "kind" }\norder = "kind desc"\n'
+    )
+    assert "has no primary key or unique index" in refused(court, tmp_path, text)["list.x.order"]
+    with court.connection.transaction(force_rollback=True):
+        court.connection.execute("ALTER TABLE app.event ADD PRIMARY KEY (occurred_at, kind)")
+        _, verdict = verdict_of(court, tmp_path, text)
+        assert verdict.proven is not None
+        assert verdict.proven.lists[0].order == (ProvenOrder("o_1", True), ProvenOrder("o_2", True))
+        advised = [it.statement for it in verdict.advice if '"kind"' in it.statement]
+        assert advised == [
+            'CREATE INDEX CONCURRENTLY ON "app"."event_2026_01" ("account_slug", "kind");',
+            'CREATE INDEX CONCURRENTLY ON "app"."event_2026_02" ("account_slug", "kind");',
+            'CREATE INDEX ON "app"."event" ("account_slug", "kind");',
+        ]
