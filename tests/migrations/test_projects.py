@@ -394,16 +394,16 @@ def test_a_newer_format_is_refused_by_name(installed: Project) -> None:
 @pytest.mark.parametrize(
     ("place", "wrong"),
     [
-        ("{views,0,ddl,read,0}", "9999"),
-        ("{views,0,proven,dimensions}", "7"),
-        ("{views,0,proven,dimensions}", "[[]]"),
-        ("{views,0}", "null"),
+        ("{parts,0,ddl,read,0}", "9999"),
+        ("{parts,0,proven,dimensions}", "7"),
+        ("{parts,0,proven,dimensions}", "[[]]"),
+        ("{parts,0}", "null"),
         ("{proven}", '"x"'),
         ("{declared}", "[]"),
         ("{declared,views}", "[]"),
-        ("{views,0,proven,source,table}", "{}"),
-        ("{views,0,proven,name}", '"other"'),
-        ("{views}", '{"a": 1}'),
+        ("{parts,0,proven,source,table}", "{}"),
+        ("{parts,0,proven,name}", '"other"'),
+        ("{parts}", '{"a": 1}'),
     ],
 )
 def test_a_declaration_of_another_form_is_refused_by_name(applied: Project, place: str, wrong: str) -> None:

@@ -46,9 +46,11 @@ for _view in CATALOG.views:
     for _part in (*_view.tiers, "live"):
         REFRESHER_TABLES[f"frontview.{_view.name}_{_part}"] = {"SELECT"}
 
-BOTH = {"request_invalidation", "request_task", "missing_rights", "tier_holds"}
+BOTH = {"request_invalidation", "request_task", "missing_rights", "tier_holds", "rows_of_source"}
 WEB_ALONE = {"report_worker", "report_accesses", "redeem_sign_in_code"}
-WEB_FUNCTIONS = BOTH | WEB_ALONE | {"user_1_shown"} | {d.function.split(".")[1] for d in CATALOG.dashboards}
+WEB_FUNCTIONS = (
+    BOTH | WEB_ALONE | {"user_1_shown", "home_1_dashboard"} | {d.function.split(".")[1] for d in CATALOG.dashboards}
+)
 REFRESHER_FUNCTIONS = BOTH | {
     *(
         "begin_read",
