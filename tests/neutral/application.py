@@ -19,6 +19,7 @@ LEND = (
     "INSERT INTO loan (member_id, day, branch, fee_cents) VALUES (%s, CURRENT_DATE - %s, (ARRAY['north'])[%s %% 2], %s)"
 )
 FILL = (
+    "INSERT INTO desk SELECT g, 'Desk ' || g FROM generate_series(0, 2) g ON CONFLICT DO NOTHING",
     "INSERT INTO member (name, points) SELECT 'Member ' || g, g * 100 FROM generate_series(1, %(members)s) g",
     "INSERT INTO loan (member_id, day, branch, fee_cents) "
     "SELECT m.id, CURRENT_DATE - (g * 17) / 24, (ARRAY['north', 'south', NULL])[branch], 5 + g % 7 "

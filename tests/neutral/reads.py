@@ -14,6 +14,7 @@ from tests.oracle.comparisons import Oracle
 _REST = "NULL, NULL, NULL, NULL, NULL"  # measures, order, limit, other, compare
 _LOANS = "frontview.loans_1_read({user}, "
 _RENEWALS = "frontview.renewals_1_read({user}, "
+_COUNTER = "frontview.counter_1_dashboard({user}, "
 READS = {
     "loans": f"{_LOANS}CURRENT_DATE - 44, CURRENT_DATE, 'day', NULL, NULL, NULL, {_REST}, {{base}})",
     "loans by branch": f"{_LOANS}CURRENT_DATE - 19, CURRENT_DATE, 'total', '{{{{branch}}}}', NULL, NULL, NULL, NULL, "
@@ -22,6 +23,10 @@ READS = {
     "renewals": f"{_RENEWALS}CURRENT_DATE - 44, CURRENT_DATE, 'week', NULL, NULL, NULL, {_REST}, {{base}})",
     "renewals by desk": f"{_RENEWALS}CURRENT_DATE - 44, CURRENT_DATE, 'day', '{{{{desk}}}}', NULL, NULL, {_REST}, "
     "{base})",
+    "counter": f"{_COUNTER}CURRENT_DATE - 29, CURRENT_DATE, 'month', NULL, NULL, NULL, NULL, {{base}})",
+    "counter of two desks": f"{_COUNTER}CURRENT_DATE - 4, CURRENT_DATE - 2, 'day', '{{{{1,2}}}}', NULL, 'desk', 1, "
+    "{base})",
+    "renewed": "frontview.renewed_1_list({user}, NULL, NULL, 5, {base})",
     "account": f"frontview.account_1_read({{user}}, NULL, {_REST.removesuffix(', NULL')}, {{base}})",
 }
 _FACTS = """
@@ -34,6 +39,10 @@ _FACTS = """
     'renewals', ARRAY(
         SELECT json_build_array(date(renewed_at AT TIME ZONE 'America/New_York'), desk, loan_id)
         FROM renewal WHERE member_id = m.id
+    ),
+    'newest', ARRAY(
+        SELECT json_build_object('renewal', r.id, 'loan', r.loan_id, 'desk', (SELECT title FROM desk WHERE id = r.desk))
+        FROM renewal r WHERE r.member_id = m.id ORDER BY r.renewed_at DESC, r.id DESC LIMIT 5
     )
 ) FROM member m WHERE m.id = {user})
 """
@@ -103,6 +112,43 @@ def _of_desks(data: dict[str, Any], facts: dict[str, Any], today: date) -> Figur
     return Counter({(date.fromisoformat(it["period"]), it["desk"]): it["renewals"] for it in data["rows"]}), wanted
 
 
+def _of_counter(data: dict[str, Any], facts: dict[str, Any], today: date) -> Figures:
+    ever = list(_renewals(facts, date.min, date.max))
+    now = list(_renewals(facts, today - timedelta(29), today))
+    before = list(_renewals(facts, today - timedelta(59), today - timedelta(30)))
+    counted = Counter(desk for _, desk, _ in now)
+    furthest = {desk: desk for desk in counted}
+    given = (
+        data["member"]["points"],
+        (data["recent"]["current"]["renewals"], data["recent"]["previous"]["renewals"]),
+        data["sums"]["all_time"],
+        data["daily"]["totals"],
+        {it["desk"]: (it["renewals"], sum(it["sparkline"]), it["furthest"]) for it in data["desks"]["rows"]},
+        data["renewed"],
+    )
+    wanted = (
+        facts["points"],
+        (len(now), len(before)),
+        {"renewals": len(ever), "books": len({loan for _, _, loan in ever})},
+        {"renewals": len(now), "books": len({loan for _, _, loan in now})},
+        {desk: (number, number, furthest[desk]) for desk, number in counted.items()},
+        facts["newest"],
+    )
+    return given, wanted
+
+
+def _of_two_desks(data: dict[str, Any], facts: dict[str, Any], today: date) -> Figures:
+    counted = Counter(desk for _, desk, _ in _renewals(facts, today - timedelta(4), today - timedelta(2)))
+    least = [(desk, number) for desk, number in sorted(counted.items()) if desk in (1, 2)][:1]
+    total = sum(counted[desk] for desk in (1, 2))
+    given = [(it["desk"], it["renewals"]) for it in data["desks"]["rows"]], data["daily"]["totals"]["renewals"]
+    return given, (least, total)
+
+
+def _of_newest(data: list[dict[str, Any]], facts: dict[str, Any], _today: date) -> Figures:
+    return data, facts["newest"]
+
+
 def _of_account(data: dict[str, Any], facts: dict[str, Any], _today: date) -> Figures:
     return data["totals"]["points"], facts["points"]
 
@@ -117,6 +163,9 @@ ORACLE = Oracle(
         "every loan": _of_every_loan,
         "renewals": _of_renewals,
         "renewals by desk": _of_desks,
+        "counter": _of_counter,
+        "counter of two desks": _of_two_desks,
+        "renewed": _of_newest,
         "account": _of_account,
     },
 )

@@ -94,7 +94,7 @@ class Dashboard:
     :param shown: a function of the user key that returns what the answer shows of its user: ``name``, ``zone`` and the
         day that it is there, ``today``; None: the answer shows nothing of the user.
     :param zone: shown in place of the user's own zone; None: that one is.
-    :param resolved: returns the parameters of an answer from its arguments and its last day; None: the arguments.
+    :param resolved: returns the parameters of an answer from its arguments and the user's day; None: the arguments.
     :param live: names the measures that are computed from base rows, given the arguments.
     :param declaration: the hash of the declaration that says what the question means; empty: the application has none.
     """

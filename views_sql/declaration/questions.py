@@ -1,4 +1,4 @@
-"""The questions about served views, as dashboards of the core: so cache, warming and reads treat them alike.
+"""The questions about what is served, as dashboards of the core: so cache, warming and reads treat them alike.
 
 Invariant: the arguments of a question are in the order in which the generated function takes them, and questions that
 mean the same have equal arguments (:func:`canonical`).
@@ -8,16 +8,22 @@ from collections.abc import Hashable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from views_sql.declaration.filter_arguments import canonical_filters, filter_arguments
 from views_sql.declaration.maintained_view import Dashboard
+from views_sql.declaration.panel_questions import dashboard_question, list_question
 from views_sql.declaration.served import ServedApplication, ServedView
 
 DEFAULT_LIMIT = 100
-NULL = ".null"  # Behind a dimension's name: the parameter that asks for rows without a value.
 
 
 def questions(application: ServedApplication) -> tuple[Dashboard, ...]:
-    """Return a dashboard for each view."""
-    return tuple(question(view, application.fingerprint) for view in application.views)
+    """Return a dashboard of the core for each declared one, each list and each view."""
+    declaration = application.fingerprint
+    return (
+        *(dashboard_question(it, declaration) for it in application.dashboards),
+        *(list_question(it, declaration) for it in application.lists),
+        *(question(it, declaration) for it in application.views),
+    )
 
 
 def question_name(view: str) -> str:
@@ -38,7 +44,7 @@ def question(view: ServedView, declaration: str) -> Dashboard:
         defaults=canonical(view, {}),
         zone=view.zone,
         shown=view.user_shown,
-        resolved=lambda given, last_day: resolved(view, given, last_day),
+        resolved=lambda given, today: resolved(view, given, today),
         live=lambda given: live_measures(view, given),
         declaration=declaration,
     )
@@ -47,7 +53,7 @@ def question(view: ServedView, declaration: str) -> Dashboard:
 def arguments(view: ServedView) -> tuple[str, ...]:
     """Return the names of the function's parameters between the user and ``p_base``, as clients spell them."""
     range_, compare = (("from", "to", "granularity"), ("compare",)) if view.daily else ((), ())
-    filters = (name for it in view.dimensions for name in (it.name, it.name + NULL))
+    filters = filter_arguments(view.dimensions)
     return (*range_, "group_by", *filters, "measures", "order", "limit", "other", *compare)
 
 
@@ -56,7 +62,7 @@ def canonical(view: ServedView, given: Mapping[str, Hashable]) -> dict[str, Hash
 
     Values of lists come in any order. ``limit`` and ``other`` mean nothing where nothing is grouped.
     """
-    made = dict(given)
+    made = dict(given) | canonical_filters(view.dimensions, given)
     grouped = _in_order([it.name for it in view.dimensions], made.get("group_by"))
     measures = _in_order([it.name for it in view.measures], made.get("measures") or view.shown)
     made["group_by"] = grouped or None
@@ -66,16 +72,13 @@ def canonical(view: ServedView, given: Mapping[str, Hashable]) -> dict[str, Hash
     made["other"] = made.get("other") or None if grouped else None
     if view.daily:
         made["granularity"] = made.get("granularity") or "day"
-    for it in view.dimensions:
-        made[it.name] = tuple(sorted(set(made.get(it.name) or ()))) or None  # type: ignore[call-overload]
-        made[it.name + NULL] = made.get(it.name + NULL) or None
     return {name: value for name, value in made.items() if value is not None}
 
 
-def resolved(view: ServedView, given: Mapping[str, Any], last_day: date | None) -> dict[str, Any]:
+def resolved(view: ServedView, given: Mapping[str, Any], today: date | None) -> dict[str, Any]:
     """Return the parameters of an answer, with the values that the request left open; filters only where given."""
     shown = {name: value for name, value in given.items() if value is not None}
-    if view.daily and last_day is not None:
+    if view.daily and (last_day := given["to"] or today) is not None:
         days = timedelta(days=view.default_days - 1)
         shown |= {"from": given["from"] or last_day - days, "to": last_day}
     shown["group_by"] = given["group_by"] or ()

@@ -4,11 +4,11 @@ Invariant: a name in it that stands in a statement, that of a view's function, h
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.errors import CatalogError
-from views_sql.declaration.application import Application, View
-from views_sql.declaration.proven import KeyKind, PanelKind, ProvenApplication, ProvenView
+from views_sql.declaration.proven import KeyKind, PanelKind
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 LONGEST_USER_NAME = 200  # Characters of the name that answers show; each entry of the cache keeps one.
@@ -118,6 +118,21 @@ class ServedPanel:
     order: str | None = None
     limit: int = 100
 
+    @property
+    def figures(self) -> tuple[ServedMeasure, ...]:
+        """The measures whose values are in the answer, that of a sparkline included."""
+        return (*self.measures, *((self.sparkline,) if self.sparkline else ()))
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """Of groups: what they can be ordered by."""
+        return (*(it.name for it in self.dimensions), *(it.name for it in self.measures))
+
+    @property
+    def own_order(self) -> str | None:
+        """Of groups: how they are ordered where a request does not say."""
+        return self.order or (f"-{self.measures[0].name}" if self.measures else None)
+
 
 @dataclass(frozen=True, slots=True)
 class ServedDashboard:
@@ -149,6 +164,16 @@ class ServedDashboard:
     def user_shown(self) -> str:
         """The function that says what answers show of their user."""
         return f"frontview.user_{self.number}_shown"
+
+    @property
+    def groups(self) -> tuple[ServedPanel, ...]:
+        """The panels of groups."""
+        return tuple(panel for panel in self.panels if panel.kind == "groups")
+
+    @property
+    def default_days(self) -> int:
+        """How many days a request without ``from`` asks for."""
+        return min(DEFAULT_DAYS, self.longest_days)
 
     def heeds(self, parameter: str) -> bool:
         """Return whether some panel heeds a parameter."""
@@ -202,51 +227,18 @@ class ServedApplication:
     lists: tuple[ServedList, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in self._names():
+            if not _NAME.fullmatch(name):
+                raise CatalogError(f"{name!r} is no name of a dashboard, list, view, dimension or measure")
+
+    def _names(self) -> Iterator[str]:
         for view in self.views:
-            names = (view.name, *(it.name for it in view.dimensions), *(it.name for it in view.measures))
-            for name in names:
-                if not _NAME.fullmatch(name):
-                    raise CatalogError(f"{name!r} is no name of a view, dimension or measure")
+            yield from (view.name, *(it.name for it in view.dimensions), *(it.name for it in view.measures))
+        for dashboard in self.dashboards:
+            yield from (dashboard.name, *(it.name for it in dashboard.filters))
+        for rows in self.lists:
+            yield from (rows.name, *(it.name for it in rows.filters))
 
     def view(self, name: str) -> ServedView | None:
         """Return the view of that name, or None."""
         return next((view for view in self.views if view.name == name), None)
-
-
-def served(application: Application, proven: ProvenApplication, number: int, fingerprint: str) -> ServedApplication:
-    """Return what a declaration serves once it is installed under ``number``."""
-    declared = {view.name: view for view in application.views}
-    views = tuple(_view(declared[view.name], view, _zone(view, proven), number) for view in proven.views)
-    return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim)
-
-
-def _zone(view: ProvenView, application: ProvenApplication) -> str | None:
-    if view.source.default_zone or (view.source.zone is None and application.zone_column):
-        return None
-    return view.source.zone or application.zone
-
-
-def _view(declared: View, proven: ProvenView, zone: str | None, number: int) -> ServedView:
-    words = ("unit", "label", "better", "hidden")
-    return ServedView(
-        proven.name,
-        number,
-        proven.source.time_kind is not None,
-        zone,
-        proven.longest_days,
-        proven.region,
-        proven.ttl_seconds,
-        tuple(source.name for source in proven.sources),
-        tuple(ServedDimension(name, it.type, it.nullable) for name, it in proven.dimensions.items()),
-        tuple(
-            ServedMeasure(
-                it.name,
-                it.verb,
-                it.type,
-                it.decimals,
-                live=it.live or it.verb == "percentile",
-                **{word: getattr(declared.measures[it.name], word) for word in words},
-            )
-            for it in proven.measures
-        ),
-    )

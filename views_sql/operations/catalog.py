@@ -4,15 +4,17 @@ Invariant: names come from the owner's row in ``frontview.declaration`` and are 
 the row is ever run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from models.connection import Connection
 from models.errors import CatalogError, NotInstalled
 from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
 from views_sql.declaration.proven import ProvenSource
 from views_sql.declaration.questions import questions
-from views_sql.declaration.served import ServedApplication, ServedView, served
+from views_sql.declaration.served import ServedApplication, ServedDashboard, ServedList, ServedView
+from views_sql.declaration.serving import served
 from views_sql.generation.declared_capture import quoted_table
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import distinct_measures, maintained, maintained_values
@@ -23,6 +25,7 @@ from views_sql.operations.plan import users_source
 REGISTERED = "SELECT source FROM frontview.source"
 
 CatalogLoader = Callable[[Connection], Catalog]
+Asked = TypeVar("Asked", ServedView, ServedDashboard, ServedList)
 
 
 def load_application(connection: Connection, bundled: Catalog) -> Catalog:
@@ -66,16 +69,24 @@ def _catalog(installed: Installed) -> Catalog:
 
 
 def served_by(installed: Installed) -> ServedApplication:
-    """Return what a declaration serves; each view has the number of the declaration that made it."""
+    """Return what a declaration serves; each part has the number of the declaration that made it."""
     made = served(installed.declared, installed.proven, installed.number, installed.hash)
-    return replace(made, views=tuple(_of_number(it, installed) for it in made.views))
+    numbers = {part.key: part.number for part in installed.everything}
+
+    def numbered(kind: str, asked: Iterable[Asked]) -> tuple[Asked, ...]:
+        return tuple(_of_number(it, numbers.get((kind, it.name), installed.number), installed) for it in asked)
+
+    return replace(
+        made,
+        views=numbered("view", made.views),
+        dashboards=numbered("dashboard", made.dashboards),
+        lists=numbered("list", made.lists),
+    )
 
 
-def _of_number(view: ServedView, installed: Installed) -> ServedView:
-    found = installed.view(view.name)
-    number = installed.number if found is None else found.number
+def _of_number(asked: Asked, number: int, installed: Installed) -> Asked:
     users = users_source(installed.proven, number)
-    return replace(view, number=number, users_source=users.name if users else None)
+    return replace(asked, number=number, users_source=users.name if users else None)
 
 
 def _sources(installed: Installed) -> Iterator[ProvenSource]:

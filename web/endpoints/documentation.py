@@ -21,7 +21,7 @@ from web.endpoints.admin import PREFIX as ADMIN
 from web.endpoints.shells import Shells
 from web.http.openapi import DOCUMENT_RESPONSES, PAGE_RESPONSES
 from web.http.revalidation import for_callers, revalidated, revalidated_for_callers
-from web.http.view_documentation import with_views
+from web.http.served_documentation import with_served
 
 APPLICATION_ENDPOINTS = "reads."  # The dashboards of an application that is not declared.
 _STYLE = """
@@ -134,7 +134,7 @@ def _document_text(app: APIFlask, served: ServedApplication | None) -> str:
         return json.dumps(app.spec)
     rules = (rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(APPLICATION_ENDPOINTS))
     replaced = {rule.rule.replace("<", "{").replace(">", "}") for rule in rules}
-    return json.dumps(with_views(cast(dict[str, Any], app.spec), served, replaced))
+    return json.dumps(with_served(cast(dict[str, Any], app.spec), served, replaced))
 
 
 @lru_cache(maxsize=4)
@@ -146,9 +146,16 @@ def _page_text(app: APIFlask, served: ServedApplication | None) -> str:
         prefix=context_of(app).settings.url_prefix,
         info=document["info"],
         openapi=document["openapi"],
-        example="dashboard/overview" if served is None else f"view/{served.views[0].name}",
+        example=_example(served),
         operations=list(_operations(document)),
     )
+
+
+def _example(served: ServedApplication | None) -> str:
+    """Return the address of a read that is served, behind the version's."""
+    if served is None:
+        return "dashboard/overview"
+    return f"dashboard/{served.dashboards[0].name}" if served.dashboards else f"view/{served.views[0].name}"
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -237,7 +237,7 @@ def _question(
     if dashboard.resolved is None:
         parameters = resolved_parameters(given, first_day, last_day, dashboard.periods)
     else:
-        parameters = {name: _json_value(value) for name, value in dashboard.resolved(given, last_day).items()}
+        parameters = {name: _json_value(value) for name, value in dashboard.resolved(given, shown[1]).items()}
     return Question(
         arguments,
         epoch,

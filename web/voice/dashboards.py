@@ -5,11 +5,12 @@ decided before anything is looked up.
 """
 
 from apiflask import APIBlueprint
-from flask import Response, abort
+from flask import Response, abort, request
 
 from models.errors import NotFound
 from web.context import context
 from web.endpoints.reading import answer_read, authenticate
+from web.endpoints.views import declared_dashboard
 from web.http.openapi import documented_read
 from web.http.parameters import Parameters, PeriodBesideEarlier, takes
 from web.voice.answer_models import (
@@ -21,17 +22,20 @@ from web.voice.answer_models import (
 )
 from web.voice.parameters import AgentParameters, AgentsParameters, AnalyticsParameters
 
-dashboards_blueprint = APIBlueprint("reads", __name__, url_prefix="/api/v1", tag="dashboards")
+PREFIX = "/api/v1"
+dashboards_blueprint = APIBlueprint("reads", __name__, url_prefix=PREFIX, tag="dashboards")
 
 
 dashboards_blueprint.before_request(authenticate)
 
 
 @dashboards_blueprint.before_request
-def _only_of_this_application() -> None:
-    """Answer 404 where an installed declaration serves its own views."""
-    if context().worker.served is not None:
-        abort(404)
+def _only_of_this_application() -> Response | None:
+    """Answer with the dashboard of that name, or 404, where an installed declaration serves its own."""
+    if context().worker.served is None:
+        return None
+    place, _, name = request.path.rpartition("/")
+    return declared_dashboard(name) if place == f"{PREFIX}/dashboard" else abort(404)
 
 
 @dashboards_blueprint.get("/dashboard/overview")

@@ -56,9 +56,7 @@ sparkline = "orders.orders"
 order = "-revenue"
 limit = 7
 """
-WHOLE = (SHOP / "frontview.toml").read_text().replace(
-    "\n[view.orders]\n", 'facts = { name = "displayName" }\n\n[view.orders]\n', 1
-) + DASHBOARDS
+WHOLE = (SHOP / "frontview.toml").read_text().partition("\n[dimension.")[0] + DASHBOARDS
 
 
 def project(folder: Path, text: str | bytes, **others: str) -> Path:

@@ -30,15 +30,27 @@ from web.process.worker import Worker
 TABLES = """
 CREATE SCHEMA shop;
 CREATE TYPE shop.state AS ENUM ('paid', 'sent', 'lost, or "late"');
-CREATE TABLE shop.customer (id text PRIMARY KEY, first_name text, last_name text, notes text);
+CREATE TABLE shop.customer (
+    id text PRIMARY KEY, first_name text, last_name text, notes text, plan text DEFAULT 'free', seen timestamptz
+);
+CREATE TABLE shop.country (code text PRIMARY KEY, name text, capital text);
+CREATE TABLE shop."Product" (
+    id smallint PRIMARY KEY, customer text NOT NULL REFERENCES shop.customer (id), "fullName" text, active boolean,
+    stock integer
+);
 CREATE TABLE shop.purchase (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer text NOT NULL REFERENCES shop.customer (id),
     at timestamptz NOT NULL, country text, state shop.state NOT NULL, gift boolean NOT NULL, product smallint NOT NULL,
     basket uuid NOT NULL, due date NOT NULL, rate numeric(6, 3) NOT NULL, total numeric(12, 2), cost integer
 );
 CREATE INDEX ON shop.purchase (customer, at);
+CREATE INDEX ON shop.purchase (customer, at DESC, id DESC);
 CREATE INDEX ON shop.purchase (at);
 INSERT INTO shop.customer VALUES ('ann', 'Ann', 'Ångström'), ('Bob''; --', 'Bob', NULL), ('none', NULL, NULL);
+INSERT INTO shop.country VALUES ('DE', 'Germany', 'Berlin'), ('ÑU, 1', 'Ñu', NULL);
+INSERT INTO shop."Product" VALUES
+    (-2, 'ann', 'Pen', TRUE, 3), (-1, 'ann', 'Ink', NULL, 3), (1, 'Bob''; --', 'Cup', TRUE, 1),
+    (7, 'ann', 'Quill', FALSE, 0);
 INSERT INTO shop.purchase (customer, at, country, state, gift, product, basket, due, rate, total, cost)
 SELECT c, now() - n * '5 hours'::interval, (ARRAY['DE', 'ÑU, 1', '', NULL])[1 + n % 4],
     (enum_range(NULL::shop.state))[1 + n % 3], n % 2 = 0, n % 5 - 2, md5((n % 3)::text)::uuid,
@@ -50,6 +62,15 @@ DECLARED = """
 table = "shop.customer"
 name = "first_name || ' ' || last_name"
 zone = "Pacific/Auckland"
+facts = { plan = "plan", letters = "length(last_name)" }
+
+[dimension.product]
+label = ["shop.Product.fullName", "shop.Product.active"]
+all = true
+
+[dimension.country]
+label = ["shop.country.name"]
+shared = true
 
 [view.purchases]
 table = "shop.purchase"
@@ -82,6 +103,36 @@ table = "shop.purchase"
 time = "at"
 longest_days = 7
 measures = { purchases = "count" }
+
+[metric.each]
+formula = "purchases.revenue / purchases.purchases"
+unit = "currency:EUR"
+decimals = 3
+
+[list.latest]
+table = "shop.purchase"
+columns = { purchase = "id", at = "at", total = "total", state = "state", product = "product.fullName" }
+dimensions = { product = "product", gift = "gift IS TRUE" }
+order = "at desc"
+limit = 5
+region = "shop"
+
+[dashboard.home]
+region = "shop"
+label = "At home"
+longest_days = 500
+filters = ["product"]
+[dashboard.home.panels]
+account = { kind = "facts", of = "user" }
+glance = { kind = "compare", measures = ["purchases.purchases", "each"], with = "previous_period" }
+sums = { kind = "periods", periods = ["today", "last_7_days", "all_time"], measures = ["purchases.purchases", "each"] }
+daily = { kind = "series", measures = ["purchases.purchases", "purchases.revenue"], totals = true }
+products = { kind = "groups", by = ["product"], measures = ["purchases.revenue"], sparkline = "purchases.purchases" }
+countries = { kind = "groups", by = ["country"], measures = ["purchases.purchases", "purchases.middle"], limit = 3 }
+latest = { kind = "list", list = "latest" }
+
+[dashboard.analytics]                     # The bundled application has one of this name, too.
+panels = { times = { kind = "periods", periods = ["yesterday"], measures = ["week.purchases"] } }
 
 [region.shop]
 max_entries = 50

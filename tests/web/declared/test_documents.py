@@ -58,7 +58,7 @@ def test_the_document_names_every_view_and_parameter_and_no_dashboard_that_is_no
 
 
 def test_the_page_has_an_example_that_is_served(site: Site) -> None:
-    assert '/api/v1/view/purchases"' in site.get("/docs").text
+    assert '/api/v1/dashboard/home"' in site.get("/docs").text
 
 
 def test_a_browser_without_a_token_gets_a_shell_that_tells_nothing_and_can_sign_in(site: Site) -> None:
@@ -93,16 +93,20 @@ def test_an_unknown_user_is_named_and_nothing_else_is_told(site: Site) -> None:
     assert asked.json["detail"].startswith("There is no user no one: ")
 
 
-def test_the_bundled_application_serves_no_views_and_still_says_who_asks() -> None:
+def test_the_bundled_application_serves_nothing_declared_and_still_says_who_asks() -> None:
     client = make_app(FakeWorker(served=None)).test_client()
 
-    for path in ("/api/v1/application", "/api/v1/view/orders"):
+    reads = ("/api/v1/view/orders", "/api/v1/list/orders", "/api/v1/dashboard/home")
+    for path in ("/api/v1/application", *reads):
         assert client.get(path).status_code == 401
-    assert client.get("/api/v1/view/orders", headers=bearer()).status_code == 404
+    for path in reads:
+        assert client.get(path, headers=bearer()).json["detail"].startswith("The bundled application has no declared ")
     assert client.get("/api/v1/application", headers=bearer(7)).json == {
         "caller": {"id": 7, "admin": False},
         "declaration": None,
         "user": {"key": "integer", "zone": None},
+        "dashboards": {},
+        "lists": {},
         "views": {},
         "regions": [],
     }

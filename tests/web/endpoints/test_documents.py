@@ -17,6 +17,7 @@ READS = {
     "/api/v1/agents/{agent_id}": {"user_id", "from", "to"},
     "/api/v1/performance": {"user_id", "from", "to"},
 }
+DECLARED = {"views.dashboard", "views.listed", "views.view"}  # Documented as what is declared, each by its name.
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def references(node: object) -> set[str]:
 
 def test_it_is_openapi_3_1_and_names_every_route(document):
     assert document["openapi"].startswith("3.1.")
-    rules = [rule for rule in APP.url_map.iter_rules() if rule.endpoint != "views.view"]
+    rules = [rule for rule in APP.url_map.iter_rules() if rule.endpoint not in DECLARED]
     routes = {re.sub(r"<([a-z_]+)>", r"{\1}", rule.rule) for rule in rules}
     assert set(document["paths"]) == {route for route in routes if not route.startswith("/static/")}
 
