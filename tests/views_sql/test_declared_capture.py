@@ -466,7 +466,7 @@ WITH wrong AS (
     (SELECT "customerId", "createdAt", "total %"::text, raw::text FROM {T} EXCEPT ALL SELECT * FROM before)
 )
 SELECT DISTINCT u, (t AT TIME ZONE 'Europe/Berlin')::date::text FROM wrong
-WHERE u IS NOT NULL AND t > '0001-01-02 00:00+00' AND t < '9999-12-30 00:00+00'
+WHERE u IS NOT NULL AND t > '0001-01-04 00:00+00' AND t < '9999-12-29 00:00+00'
 """
 KEEP = f"""
 CREATE TEMP TABLE before AS

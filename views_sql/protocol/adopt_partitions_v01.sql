@@ -1,6 +1,6 @@
 -- adopt_partitions, version 1: gives new partitions and children of captured tables their capture triggers
 -- triggers that are enabled but not ALWAYS, as ENABLE TRIGGER ALL leaves them, become that again; disabled ones stay so
--- one row a source and relation: whether it lacked triggers, and if nothing was mended, the SQLSTATE of the reason
+-- one row a source and relation: whether it lacked triggers, and if nothing was changed, the SQLSTATE of the reason
 -- runs as the owner, and installs what is registered on members of registered tables, nothing else
 -- writes capture_state: a member that provably never held a row is noted as seen, so that the check marks nothing for it;
 -- any other is left to check_capture, which marks every key once. Waits 100 ms for a member's lock, since its writers

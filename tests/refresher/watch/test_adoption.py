@@ -123,7 +123,7 @@ def test_triggers_that_are_not_always_become_it_again_and_every_key_is_marked_on
     stage.run(f"ALTER TABLE {T} {state} TRIGGER {'ALL' if state == 'ENABLE' else 'frontview_capture_orders_1_insert'}")
     with stage.other() as replica:
         replica.execute("SET session_replication_role = replica")
-        replica.execute(f"INSERT INTO {T} (id, \"customerId\", \"createdAt\") VALUES (1, 1, '{NOON}')".encode())
+        replica.execute(f'INSERT INTO {T} (id, "customerId", "createdAt") VALUES (1, 1, \'{NOON}\')'.encode())
         stage.logged()
 
         assert [look(stage), look(stage)] == [1, 0]
