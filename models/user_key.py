@@ -14,8 +14,8 @@ from models.errors import NotMigrated
 
 UserKey: TypeAlias = int | str  # A UUID is a text, too: a text is hashed in a fifth of the time.
 
-_DECIMAL = re.compile(r"[1-9][0-9]{0,18}")
-_LARGEST = 2**63 - 1
+_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # Of bigint.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LONGEST_TEXT = 255
 # Control characters end lines of logs and headers; PostgreSQL has no zero, and UTF-8 no lone surrogate.
@@ -78,18 +78,18 @@ class _Integer(UserKind):
 
     @property
     def schema(self) -> dict[str, Any]:
-        return {"type": self.json_type, "format": "int64", "minimum": 1, "maximum": _LARGEST}
+        return {"type": self.json_type, "format": "int64", "minimum": _SMALLEST, "maximum": _LARGEST}
 
     def parse(self, text: str) -> UserKey:
-        if not _DECIMAL.fullmatch(text) or (value := int(text)) > _LARGEST:
-            raise ValueError("a user id is a positive whole number")
+        if not _DECIMAL.fullmatch(text) or not _SMALLEST <= (value := int(text)) <= _LARGEST:
+            raise ValueError("a user id is a whole number of 64 bits")
         return value
 
     def parse_json(self, value: object) -> UserKey:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError("expected a user id, as a number")
-        if not 1 <= value <= _LARGEST:  # A text of it may be refused: Python writes no number of 4,301 digits.
-            raise ValueError("a user id is a positive whole number")
+        if not _SMALLEST <= value <= _LARGEST:  # A text may be refused: Python writes no number of 4,301 digits.
+            raise ValueError("a user id is a whole number of 64 bits")
         return value
 
 

@@ -52,13 +52,14 @@ def context() -> WebContext:
     return context_of(current_app)
 
 
-def settle_caller() -> Caller:
+def settle_caller(claim: str | None = None) -> Caller:
     """Return the caller of the current request, and count the request against the caller's rate limit.
 
+    :param claim: of the token that holds the user's key; None: the present one.
     :raises Problem: 401, no valid token; 429, too many requests of that user; 503, the signing keys are unavailable.
     """
     parts = context()
-    caller = parts.verifier.caller(request.headers.get("Authorization"))
+    caller = parts.verifier.caller(request.headers.get("Authorization"), claim)
     if not request.environ.get(COUNTED) and (wait_seconds := parts.rate_limit.take(caller.user_id)):
         raise too_many_requests(wait_seconds)
     return caller

@@ -30,18 +30,22 @@ WHERE l.view = s.view AND s.sealed_changes > l.before
 RETURNING s.view, s.sealed_changes, s.sealed_changes - l.before
 """
 TIERS = "SELECT view || '/' || tier FROM frontview.view_state"
-ADOPT = "SELECT source, name, failure FROM frontview.adopt_partitions()"
+ADOPT = "SELECT source, name, lacked, failure FROM frontview.adopt_partitions()"
+
+ADOPTED = ("partition_adopted", "partition_not_adopted")
+RESTORED = ("capture_restored", "capture_not_restored")
 
 log = structlog.get_logger(__name__)
 
 
 def adopt_partitions(connection: Connection) -> None:
-    """Give new partitions and children their capture triggers, in a transaction that keeps the locks short.
+    """Give new partitions and children their capture triggers, and make triggers ENABLE ALWAYS that are no longer.
 
-    The check that comes next marks what was written to them until then.
+    In a transaction that keeps the locks short. The check that comes next marks what was written until then.
     """
-    for source, name, failure in connection.execute(ADOPT).fetchall():
-        event = "partition_adopted" if failure is None else "partition_not_adopted"
+    for source, name, lacked, failure in connection.execute(ADOPT).fetchall():
+        done, failed = ADOPTED if lacked else RESTORED
+        event = done if failure is None else failed
         log.info(event, source=source, table=name, sqlstate=failure)
 
 

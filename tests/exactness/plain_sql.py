@@ -150,7 +150,7 @@ def _day(of: Description) -> str:
         return f"CASE WHEN {at} >= '0001-01-02'::date AND {at} <= '9999-12-30'::date THEN {at} END"
     offset = "+00" if of.time_type == "timestamptz" else ""
     kind = of.time_type
-    inside = f"{at} >= '0001-01-02 00:00{offset}'::{kind} AND {at} <= '9999-12-30 00:00{offset}'::{kind}"
+    inside = f"{at} >= '0001-01-04 00:00{offset}'::{kind} AND {at} <= '9999-12-29 00:00{offset}'::{kind}"
     moment = at if offset else f"timezone('{of.stored_zone}', {at})"
     return f"CASE WHEN {inside} THEN {moment}::date END"
 

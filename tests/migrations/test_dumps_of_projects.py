@@ -14,7 +14,9 @@ CREATE TABLE "Shop".part_visit (LIKE "Shop".visit) PARTITION BY RANGE (day);
 CREATE TABLE "Shop".part_visit_all PARTITION OF "Shop".part_visit DEFAULT;
 """
 BINARIES = "SELECT setting FROM pg_config WHERE name = 'BINDIR'"
-TRIGGERS = "SELECT tgrelid::regclass::text, tgname::text, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+TRIGGERS = (
+    "SELECT tgrelid::regclass::text, tgname::text, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+)
 FUNCTIONS = "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'frontview'::regnamespace ORDER BY 1"
 WRITES = """
 INSERT INTO "Shop"."User" (id) VALUES (1);

@@ -15,6 +15,8 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
 from tests.neutral.catalog import CATALOG
 from tests.oracle.relations import merged_read
+from views_sql.declaration.day_of_time import day_of_time, zone_literal
+from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, TimeKind
 
 USER = 2**63 - 1
 INSTANTS = (
@@ -31,6 +33,21 @@ CALLS = (
     f"renewals_1_read(%(user)s, '0001-01-01', '0001-12-31', 'month', {REST}",
     "account_1_read(%(user)s, NULL, NULL, NULL, NULL, NULL, %(base)s)",
 )
+
+
+FARTHEST = ("Etc/GMT+12", "Etc/GMT-14")
+KINDS: tuple[TimeKind, ...] = ("timestamptz", "timestamp")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("zone", "stored"), [FARTHEST, FARTHEST[::-1], ("America/Adak", "UTC")])
+def test_no_time_has_a_day_that_no_row_may_have(c: Connection, kind: TimeKind, zone: str, stored: str) -> None:
+    ends = "('0001-01-01'::timestamp, '0001-01-06'::timestamp), ('9999-12-26', '9999-12-31')"
+    times = f"(SELECT t::{kind} AS at FROM (VALUES {ends}) e (a, b), generate_series(a, b, interval '1 hour') t) r"
+    day = day_of_time("r.at", kind, zone_literal(zone), stored)
+    row = c.execute(f"SELECT min({day})::text, max({day})::text FROM {times}".encode()).fetchone()
+    assert row is not None
+    assert FIRST_DAY <= row[0] < row[1] <= LAST_DAY
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ raise errors in some zone.
 
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, TimeKind
 
+# Local days of times between these are days that a row may have: two zones are at most 26 hours apart.
+FIRST_OF_TIMES, LAST_OF_TIMES = "0001-01-04", "9999-12-29"
+
 
 def day_of_time(time: str, kind: TimeKind, zone: str, stored_zone: str) -> str:
     """Return the expression of the local day of a time; NULL for a row that has none.
@@ -22,7 +25,8 @@ def day_of_time(time: str, kind: TimeKind, zone: str, stored_zone: str) -> str:
         day = f"{time}::date"
     else:
         day = f"(({time} AT TIME ZONE {zone_literal(stored_zone)}) AT TIME ZONE {zone})::date"
-    first, last = (_bound(day, kind) for day in (FIRST_DAY, LAST_DAY))
+    days = (FIRST_DAY, LAST_DAY) if kind == "date" else (FIRST_OF_TIMES, LAST_OF_TIMES)
+    first, last = (_bound(it, kind) for it in days)
     return f"CASE WHEN {time} BETWEEN {first} AND {last} THEN {day} END"
 
 

@@ -14,7 +14,13 @@ BEGIN
     IF TG_OP = 'TRUNCATE'
         OR {{unknown}}
     THEN
-        INSERT INTO frontview.change_log (source, user_id, day) VALUES ({{source}}, NULL, '-infinity');
+        -- Once a transaction: without its columns, each changed row comes here.
+        INSERT INTO frontview.change_log (source, user_id, day)
+        SELECT {{source}}, NULL, '-infinity'
+        WHERE NOT EXISTS (
+            SELECT FROM frontview.change_log l
+            WHERE l.user_id IS NULL AND l.xid = pg_current_xact_id() AND l.source = {{source}}
+        );
     ELSIF TG_LEVEL = 'ROW' THEN
         IF {{change}} THEN
             -- Plain expressions, then VALUES: a SELECT with conditions costs the writer more to set up.

@@ -26,6 +26,7 @@ def _event(name: str, description: str, data: list[str], required: tuple[str, ..
     }
 
 
+REASONS = ("token-expired", "claim-changed", "longest-life", "stopping")
 # OpenAPI 3.1 cannot describe the items of a stream, so the schema is that of one event, with its data as text.
 _EVENT = {
     "oneOf": [
@@ -38,7 +39,7 @@ _EVENT = {
         _event(
             "end",
             "Why the stream ends.",
-            [json.dumps({"reason": reason}) for reason in ("token-expired", "longest-life", "stopping")],
+            [json.dumps({"reason": reason}) for reason in REASONS],
         ),
     ]
 }

@@ -35,6 +35,7 @@ class EventStream:
 
     :param trusted: returns whether the cache of this worker is trusted at a monotonic time.
     :param expires_at: when the token expires, as Unix time.
+    :param claim_holds: returns whether the token's user is still named by the claim that named them at first.
     :param changed: whether the client may have missed a change already.
     """
 
@@ -45,11 +46,12 @@ class EventStream:
         *,
         expires_at: float,
         longest_seconds: float,
+        claim_holds: Callable[[], bool] = lambda: True,
         changed: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._subscription, self._trusted = subscription, trusted
+        self._subscription, self._trusted, self._claim_holds = subscription, trusted, claim_holds
         self._expires_at, self._monotonic, self._wall = expires_at, monotonic, wall
         self._ends = monotonic() + longest_seconds
         self._changed = subscription.since if changed else None  # The position of a change that was not sent yet.
@@ -95,6 +97,8 @@ class EventStream:
             return "stopping"
         if self._wall() >= self._expires_at:
             return "token-expired"
+        if not self._claim_holds():
+            return "claim-changed"
         return "longest-life" if now >= self._ends else None
 
     def _state(self, now: float) -> Iterator[bytes]:

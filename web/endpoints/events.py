@@ -7,10 +7,13 @@ is given back however the request ends.
 import re
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
 
 from apiflask import APIBlueprint
 from flask import Response, g, request
 
+from models.errors import FrontviewError
 from models.user_key import UserKey
 from refresher.front_cache.cache import FrontCache
 from web.context import context, settle_caller
@@ -20,6 +23,9 @@ from web.http.openapi import EVENT_STREAM
 from web.http.parameters import Parameters, takes
 from web.http.problems import Problem, problem_response, unavailable
 from web.process.event_hub import Subscription, TooManyStreams
+
+if TYPE_CHECKING:
+    from web.process.worker import Worker
 
 RETRY_SECONDS = 30
 HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no", "Vary": "Authorization"}
@@ -32,7 +38,8 @@ def events_blueprint() -> APIBlueprint:
 
     @blueprint.before_request
     def authenticate() -> None:
-        g.caller = settle_caller()
+        g.claim = context().worker.serving.claim
+        g.caller = settle_caller(g.claim)
 
     @blueprint.get("/dashboard/events")
     @documented_stream(blueprint)
@@ -69,6 +76,14 @@ def missed_something(cache: FrontCache, user: UserKey, last_event_id: str | None
     return match is None or cache.may_have_changed(user, int(match[1]), int(match[2]))
 
 
+def _still_holds(worker: "Worker", claim: str) -> bool:
+    """Return whether tokens still name their user by that claim; not where nothing can be served."""
+    try:
+        return worker.serving.claim == claim
+    except FrontviewError:
+        return False
+
+
 def _stream(subscription: Subscription) -> EventStream:
     parts = context()
     cache = parts.worker.cache
@@ -77,6 +92,7 @@ def _stream(subscription: Subscription) -> EventStream:
         cache.may_answer,
         expires_at=g.caller.expires_at,
         longest_seconds=parts.settings.event_stream_seconds,
+        claim_holds=partial(_still_holds, parts.worker, g.claim),
         changed=missed_something(cache, subscription.user, request.headers.get("Last-Event-ID")),
     )
 

@@ -30,7 +30,7 @@ FILL = (
     """,
     """INSERT INTO "Order" (id, "customerId", status, total, "createdAt") VALUES
         ('never', 'Cmhx', 'PAID', 1, 'infinity'), ('before', 'Cmhx', 'PAID', 2, '0044-03-15 BC'),
-        ('first', 'Cmhx', 'PAID', 4, '0001-01-02')""",
+        ('first', 'Cmhx', 'PAID', 4, '0001-01-04')""",
 )
 ANY_USER = "(%(users)s::text[])[1 + floor(random() * 9)::integer]"
 ONE = "(SELECT id FROM \"Order\" WHERE id >= 'c' || md5(random()::text) ORDER BY id LIMIT 1)"

@@ -117,6 +117,28 @@ def test_a_trigger_that_somebody_disabled_is_left_alone(stage: Stage) -> None:
     assert "uncaptured" in alarms(stage)
 
 
+@pytest.mark.parametrize("state", ["ENABLE", "ENABLE REPLICA"])
+def test_triggers_that_are_not_always_become_it_again_and_every_key_is_marked_once(stage: Stage, state: str) -> None:
+    """As after ENABLE TRIGGER ALL: a session with session_replication_role = replica was not captured."""
+    stage.run(f"ALTER TABLE {T} {state} TRIGGER {'ALL' if state == 'ENABLE' else 'frontview_capture_orders_1_insert'}")
+    with stage.other() as replica:
+        replica.execute("SET session_replication_role = replica")
+        replica.execute(f'INSERT INTO {T} (id, "customerId", "createdAt") VALUES (1, 1, \'{NOON}\')'.encode())
+        stage.logged()
+
+        assert [look(stage), look(stage)] == [1, 0]
+        assert alarms(stage) == ["capture_changed"]
+        replica.execute(f"DELETE FROM {T}".encode())
+        assert stage.logged() == [(1, "2026-03-01")]
+
+
+def test_a_trigger_that_somebody_disabled_stays_so_and_is_an_alarm(stage: Stage) -> None:
+    stage.run(f"ALTER TABLE {T} ENABLE TRIGGER ALL", f"ALTER TABLE {T} DISABLE TRIGGER ALL")
+
+    assert [look(stage), look(stage)] == [1, 1]
+    assert "uncaptured" in alarms(stage)
+
+
 def test_a_renamed_column_does_not_keep_one_from_being_adopted(stage: Stage) -> None:
     stage.run(f'ALTER TABLE {T} RENAME "customerId" TO buyer')
     make(stage)

@@ -14,10 +14,10 @@ from views_sql.declaration.proven import (
 HAVANA, NEW_YORK = "America/Havana", "America/New_York"
 ORDER = ProvenTable("Shop", "Order", "plain")
 LOCAL_DAY = """CASE
-    WHEN o."createdAt" >= '0001-01-02 00:00:00+00' AND o."createdAt" <= '9999-12-30 00:00:00+00'
+    WHEN o."createdAt" >= '0001-01-04 00:00:00+00' AND o."createdAt" <= '9999-12-29 00:00:00+00'
     THEN ((o."createdAt" AT TIME ZONE 'America/Havana'::text))::date END"""
 VISIT_DAY = "CASE WHEN v.day >= '0001-01-02' AND v.day <= '9999-12-30' THEN v.day END"
-EVENT_DAY = """CASE WHEN e."at" >= '0001-01-02 00:00:00' AND e."at" <= '9999-12-30 00:00:00'
+EVENT_DAY = """CASE WHEN e."at" >= '0001-01-04 00:00:00' AND e."at" <= '9999-12-29 00:00:00'
     THEN (((e."at" AT TIME ZONE 'UTC'::text) AT TIME ZONE 'America/New_York'::text))::date END"""
 
 TABLES = """

@@ -105,7 +105,7 @@ class TestToken:
         monkeypatch.setenv("FRONTVIEW_JWT_SECRET", SECRET)
         result = CliRunner().invoke(main, ["token", "--user", user])
         assert result.exit_code == 2
-        assert "a user id is a positive whole number" in result.stderr
+        assert "a user id is a whole number of 64 bits" in result.stderr
 
     @pytest.mark.parametrize(
         "url",

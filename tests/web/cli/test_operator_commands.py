@@ -89,7 +89,7 @@ def test_without_a_leader_an_invalidation_waits(connection: psycopg.Connection) 
         (["--user", "7", "--everything"], "and only one"),
         (["--pattern", ""], "expected 1 to 3200 printable ASCII characters"),
         (["--pattern", "x" * 3201], "expected 1 to 3200 printable ASCII characters"),
-        (["--user", "x"], "a user id is a positive whole number"),
+        (["--user", "x"], "a user id is a whole number of 64 bits"),
         (["--region", "nowhere"], "no region 'nowhere'; there are default, desk, shelf"),
     ],
 )

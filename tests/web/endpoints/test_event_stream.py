@@ -118,6 +118,14 @@ def test_silence_is_broken_so_that_a_dead_client_is_noticed(opened: Stage) -> No
     assert opened.due(1) == b"", "something was sent meanwhile"
 
 
+def test_it_ends_within_a_second_once_another_claim_names_the_user() -> None:
+    claims = iter((True, False))
+    stage = Stage(claim_holds=lambda: next(claims))
+    pieces = iter(stage.stream)
+    assert ending("claim-changed") not in next(pieces)
+    assert stage.due(1.0) == ending("claim-changed")
+
+
 def test_a_probe_is_answered_with_something(opened: Stage) -> None:
     opened.subscription.probe()
     assert opened.due() == ALIVE

@@ -99,7 +99,7 @@ def test_what_is_missing_while_a_declaration_changes_is_503_and_no_outage(shop: 
 
 
 @contextmanager
-def another(shop: Project, *, function: str = "visits_2_read") -> Iterator[None]:
+def another(shop: Project, *, function: str = "visits_2_read", claim: str = "sub") -> Iterator[None]:
     """Make a declaration active under which ``visits`` is answered by another function, then take it back."""
     functions = "'{frontview.visits_1_read,frontview.user_1_shown}'::text[]"
     copied = f"SELECT pg_get_functiondef(f::regproc) FROM unnest({functions}) f"
@@ -113,6 +113,8 @@ def another(shop: Project, *, function: str = "visits_2_read") -> Iterator[None]
             " jsonb_set(jsonb_set(resolved, '{views,1,number}', '2'), '{declared,views,1,ttl_seconds}', '601'),"
             " ddl, TRUE FROM frontview.declaration"
         )
+        changed = "jsonb_set(resolved, '{proven,claim}', to_jsonb(%s::text))"
+        shop.c.execute(f"UPDATE frontview.declaration SET resolved = {changed} WHERE number = 2".encode(), (claim,))
         shop.c.execute("ALTER FUNCTION frontview.visits_1_read RENAME TO gone")
     try:
         yield
@@ -143,6 +145,19 @@ def test_a_worker_learns_of_another_declaration_by_its_poll(shop: Project) -> No
         with another(shop):
             until(lambda: read(http, "/api/v1/application").json["declaration"] != first, "the other declaration")
         until(lambda: read(http, "/api/v1/application").json["declaration"] == first, "the first declaration again")
+
+
+@pytest.mark.parametrize(("claim", "ends"), [("account.id", True), ("sub", False)])
+def test_a_stream_of_events_ends_where_another_claim_names_the_user(shop: Project, claim: str, ends: bool) -> None:
+    events = "/api/v1/dashboard/events"
+    with client(shop.url, event_stream_seconds=20 if ends else 2) as http:
+        first = read(http, "/api/v1/application").json["declaration"]
+        stream = read(http, events).iter_encoded()
+        next(stream)
+        with another(shop, claim=claim):
+            until(lambda: read(http, "/api/v1/application").json.get("declaration") != first, "the other declaration")
+            last = list(stream)[-1].decode()
+            assert f'"reason": "{"claim-changed" if ends else "longest-life"}"' in last
 
 
 def test_a_running_worker_says_that_the_declaration_became_newer_than_its_code_or_is_gone(shop: Project) -> None:
