@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from views_sql.declaration import words
 from views_sql.declaration.agreement import MOST_MEASURES
 from views_sql.declaration.application import VERBS, Measure, Region, SourceTable, UserTable, UserZone, View
+from views_sql.declaration.dashboards import Dashboard, LabelledDimension, Listing, Metric, Panel
 from views_sql.declaration.declared import Declared
 from views_sql.declaration.panels import MOST_DIMENSIONS
 
@@ -29,7 +30,7 @@ time = "createdAt"
 measures = { orders = "count" }
 ```
 
-* **Names** of views, dimensions, measures and regions are lower case (a to z, 0 to 9, `_`, a letter first), at most 40
+* **Names** of everything that is declared are lower case (a to z, 0 to 9, `_`, a letter first), at most 40
   characters, and none of the words that parameters and answers use:
 RESERVED
 * **Tables and columns** are spelled as PostgreSQL's catalog spells them, without quotes.
@@ -40,9 +41,9 @@ RESERVED
   1,600 with one that is counted) is answered as its beginning, `...` and its SHA-256 in hexadecimal digits. Different
   texts stay different groups, and a filter takes the whole text or what an answer shows of it.
 * A view has at most MOST_DIMENSIONS dimensions and MOST_MEASURES measures. It needs no region: `default` exists always.
+* Names that would meet each other in the database are refused: `orders_2` beside `orders`, of whatever kind they are.
 
-A zone, facts and labels for each user, `via`, lists, metrics and dashboards come with a later version; until then they
-are refused by name.
+A user and time one table away (`via`) come with a later version; until then they are refused by name.
 """
 _RESERVED = textwrap.fill(", ".join(f"`{word}`" for word in sorted(words.RESERVED)) + ".", 118)
 for _name, _text in (
@@ -51,12 +52,54 @@ for _name, _text in (
     ("MOST_MEASURES", str(MOST_MEASURES)),
 ):
     PREFACE = PREFACE.replace(_name, _text)
+LABELS = """Views and lists that call a dimension so are meant. The labelled values are read when an answer is made,
+in the moment of its figures: a renamed product is called so in the next answer. Answers of groups have the columns as
+`<dimension>_<column>`, in lower case (`product_ship_country` for `shipCountry`), and null where no row of the table has
+the value or where that row is of another user. Where no column says whose a row is, a change of one concerns every
+user, so all their answers are computed again: `frontview check` warns of it."""
+METRICS = """A metric is computed when it is shown, from the sums behind it: a share of a month is that of the month,
+not a mean of its days' shares."""
+LISTS = """A list is of rows as they are, so it has no days: rows without a time show too. Rows that are equal in the
+order's columns are ordered by the table's key, so that an answer is always the same; the table needs one.
+`frontview check` names the index by which the first rows are found, if there is none."""
+DASHBOARDS = """All panels are answered in one moment and kept as one answer.
+Without any `[dashboard.NAME]` there is one called `home`, made of every view: its measures compared with the period
+before and day by day, a table for each dimension, and every list. Views whose days are those of another zone than
+`[user]`'s are not in it: what is one day in one zone is none in the other, so a dashboard has the days of one zone.
+
+```toml
+[dashboard.overview]
+filters = ["product"]
+[dashboard.overview.panels]
+account = { kind = "facts", of = "user" }
+glance = { kind = "compare", measures = ["orders.orders", "conversion"], with = "previous_period" }
+sums = { kind = "periods", periods = ["today", "all_time"], measures = ["orders.revenue"], ignores = ["product"] }
+daily = { kind = "series", measures = ["orders.orders", "orders.refunds"], totals = true }
+products = { kind = "groups", by = ["product"], measures = ["orders.revenue"], sparkline = "orders.orders" }
+latest = { kind = "list", list = "latest_orders", ignores = ["product"] }
+```"""
+PANELS = """A measure is called by its own name in the answer, and `<view>_<name>` where two of a panel would have the
+same. A field that belongs to another kind is refused.
+
+| kind | shows | its fields |
+|---|---|---|
+| `facts` | one row of columns: the user's, or a view's without days and dimensions | `of` |
+| `compare` | a range of days and the one before it, or a year before, with the change | `measures`, `with` |
+| `periods` | sums of fixed periods up to today, whatever range is asked for | `periods`, `measures` |
+| `series` | a row a day, week, month, quarter or year; views meet on the day | `measures`, `totals` |
+| `groups` | a row for each value of dimensions, ranked | `by`, `measures`, `sparkline`, `order`, `limit` |
+| `list` | the rows of a list | `list` |"""
 HEADINGS = (
     (UserTable, "[user]"),
     (UserZone, "Users' own time zones"),
     (View, "[view.NAME]"),
     (Measure, "Measures"),
     (SourceTable, "A SELECT of one's own"),
+    (LabelledDimension, "[dimension.NAME]"),
+    (Metric, "[metric.NAME]"),
+    (Listing, "[list.NAME]"),
+    (Dashboard, "[dashboard.NAME]"),
+    (Panel, "Panels"),
     (Region, "[region.NAME]"),
 )
 TYPES: dict[Any, str] = {
@@ -69,10 +112,12 @@ TYPES: dict[Any, str] = {
     words.expression: "column or SQL",
     words.duration: "duration",
     words.size: "size",
+    words.order: "columns",
     bool: "`true` or `false`",
     int: "whole number",
     float: "number",
 }
+INSIDE = {"Measure": "measures", "Panel": "panels"}
 AMOUNTS = ("duration", "size")
 ZONES = """`[user].zone` is the name of a time zone, or a table with these fields. Days are then those of each user's
 own zone, also of rows that were written while it was another: a change of the zone is a change of all days of the
@@ -117,12 +162,23 @@ JOIN public."Customer" c ON c.id = o."customerId" AND NOT c.paused
 
 An entry of `sources` is the name of a table, or a table with these fields."""
 
+TEXTS: dict[type[Declared], str] = {
+    Measure: MEASURES,
+    SourceTable: SELECTS,
+    UserZone: ZONES,
+    LabelledDimension: LABELS,
+    Metric: METRICS,
+    Listing: LISTS,
+    Dashboard: DASHBOARDS,
+    Panel: PANELS,
+}
+
 
 def lines() -> Iterator[str]:
     """Return the lines of all tables."""
     for model, heading in HEADINGS:
         yield f"## {heading}"
-        yield {Measure: MEASURES, SourceTable: SELECTS, UserZone: ZONES}.get(model) or f"{_first_sentence(model)}."
+        yield TEXTS.get(model) or f"{_first_sentence(model)}."
         yield ""
         if model is Measure:
             yield from ("| verb | measure | example |", "|---|---|---|")
@@ -153,7 +209,8 @@ def _type(field: FieldInfo) -> str:
         return "list of tables"
     kinds = [TYPES[getattr(it, "func", it)] for it in found if getattr(it, "func", it) in TYPES]
     if "Mapping" in str(field.annotation):
-        return "table of measures" if "Measure" in str(field.annotation) else f"table of {TYPES[words.expression]}"
+        of = next((name for kind, name in INSIDE.items() if kind in str(field.annotation)), TYPES[words.expression])
+        return f"table of {of}"
     return f"list of {kinds[0]}s" if "tuple" in str(field.annotation) else kinds[0]
 
 

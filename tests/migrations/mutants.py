@@ -81,6 +81,11 @@ GOOD: dict[str, Any] = {
 }
 
 
+METRIC = {"formula": "orders.orders / logins.logins", "decimals": 2}
+LABEL = {"label": ["Shop.User.displayName"]}
+PERIODS = ("today", "last_7_days", "this_month", "all_time")
+
+
 def mutant(dice: random.Random) -> str:
     """Return the text of a declaration after a few changes."""
     tree: dict[str, Any] = {"user": dict(GOOD["user"]), "view": {}}
@@ -89,6 +94,7 @@ def mutant(dice: random.Random) -> str:
             tree["view"][name] = {key: dict(it) if isinstance(it, dict) else it for key, it in view.items()}
     for _ in range(dice.randint(1, 3)):
         _change(tree, dice)
+    _show(tree, dice)
     return "".join(f"{key} = {toml(value)}\n" for key, value in tree.items())
 
 
@@ -98,6 +104,47 @@ def _change(tree: dict[str, Any], dice: random.Random) -> None:
         _put(tree["user"], field, dice.choice((None, *values)))
     elif tree["view"]:
         _change_view(dice.choice(list(tree["view"].values())), dice)
+
+
+def _show(tree: dict[str, Any], dice: random.Random) -> None:
+    """Declare what is shown of the views, most of it over views that are left."""
+    if dice.random() < 0.4:
+        tree["user"]["facts"] = {"fact": dice.choice((*COLUMNS["Shop.User"], *EXPRESSIONS["Shop.User"]))}
+    if dice.random() < 0.4 and "orders" in tree["view"]:
+        tree["dimension"] = {"country": LABEL | dice.choice(({}, {"user": "id", "all": True}, {"shared": True}))}
+    if len(tree["view"]) == len(GOOD["view"]) and dice.random() < 0.5:
+        tree["metric"] = {"ratio": METRIC}
+    if dice.random() < 0.6:
+        tree["list"] = {"latest": _list(dice)}
+    if dice.random() < 0.6:
+        tree["dashboard"] = {"board": {"panels": _panels(tree, dice)}}
+        if dice.random() < 0.5:
+            tree["dashboard"]["board"]["filters"] = [dice.choice(("country", "state", "kind"))]
+
+
+def _list(dice: random.Random) -> dict[str, Any]:
+    table = dice.choice(("Shop.Order", "Shop.Order", "Shop.User"))
+    shown = (*COLUMNS[table], *EXPRESSIONS[table], "country.displayName")
+    order = [f"{dice.choice(COLUMNS[table])} {dice.choice(('asc', 'desc'))}" for _ in range(dice.randint(1, 2))]
+    columns = {name: dice.choice(shown) for name in ("one", "two", "three")}
+    listed = {"table": table, "columns": columns, "order": ", ".join(order), "limit": dice.randint(1, 5)}
+    return listed | ({"where": dice.choice(EXPRESSIONS[table])} if dice.random() < 0.3 else {})
+
+
+def _panels(tree: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    """Return a few panels of all kinds, over measures and dimensions of the views that are left."""
+    measures = [f"{view}.{name}" for view, it in tree["view"].items() for name in it["measures"]]
+    dimensions = [name for it in tree["view"].values() for name in it["dimensions"]] or ["country"]
+    some = [*dice.sample(measures, dice.randint(1, min(3, len(measures)))), *tree.get("metric", ())]
+    panels = {
+        "facts": {"kind": "facts", "of": "user"},
+        "glance": {"kind": "compare", "measures": some, "with": dice.choice(("previous_period", "previous_year"))},
+        "sums": {"kind": "periods", "measures": some, "periods": dice.sample(PERIODS, 2)},
+        "daily": {"kind": "series", "measures": some, "totals": True},
+        "best": {"kind": "groups", "by": [dice.choice(dimensions)], "measures": [dice.choice(measures)]},
+        "latest": {"kind": "list", "list": "latest"},
+    }
+    return {name: panels[name] for name in dice.sample([*panels], dice.randint(1, 4))}
 
 
 def _change_view(view: dict[str, Any], dice: random.Random) -> None:

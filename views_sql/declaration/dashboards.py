@@ -41,10 +41,12 @@ class LabelledDimension(Declared):
         '"ownerId"',
     )
     shared: bool = declared_field(
-        False, "Every user sees every row's label, whoever it belongs to; a change concerns every user.", "true"
+        False,
+        "Every user sees every row's label, also of rows that are another user's; a change concerns every user.",
+        "true",
     )
     all: bool = declared_field(
-        False, "Groups have also those of the user's rows of that table which nothing was counted for.", "true"
+        False, "Groups by this dimension alone have also those rows of the user for which nothing was counted.", "true"
     )
     file: str = Field(default=FIRST_FILE, exclude=True)
 
@@ -126,7 +128,7 @@ class Panel(Declared):
     )
     periods: Periods = declared_field(
         (),
-        "Of `periods`: each ends today; weeks begin on Monday, and `all_time` has every day.",
+        "Of `periods`: each ends today, but for `yesterday`; weeks begin on Monday, and `all_time` has every day.",
         '["today", "last_7_days"]',
     )
     totals: bool = declared_field(False, "Of `series`: whether totals of the range are shown too.", "true")
@@ -136,7 +138,7 @@ class Panel(Declared):
     )
     order: Line | None = declared_field(
         None,
-        "Of `groups`: a measure as the answer calls it, or a dimension, with `-` first to descend; left out: the first "
+        "Of `groups`: a measure as the answer names it, or a dimension, with `-` first to descend; left out: the first "
         "measure, descending.",
         '"-revenue"',
     )

@@ -9,7 +9,7 @@ from views_sql.declaration.answer_names import answer_names, unusable
 from views_sql.declaration.application import View
 from views_sql.declaration.dashboards import Dashboard, LabelledDimension, Listing, Panel
 from views_sql.declaration.fault import Fault
-from views_sql.declaration.references import References, label_columns, label_names, label_of, label_table, qualified
+from views_sql.declaration.references import References, label_columns, label_names, label_of, label_table, with_schema
 from views_sql.declaration.sentences import dotted
 from views_sql.declaration.words import name as checked_name
 from views_sql.declaration.words import nearest
@@ -61,7 +61,7 @@ def _of_label(dimension: LabelledDimension, known: References) -> Found:
         table, _, name = column.rpartition(".")
         if not table or not name:
             yield f"label[{place}]", 'expected a column with its table, such as "public.Product.name"'
-        elif qualified(table) != qualified(label_table(dimension)):
+        elif with_schema(table) != with_schema(label_table(dimension)):
             first = label_table(dimension)
             yield f"label[{place}]", f"all columns of a label are of one table, and the first is of {first}"
         elif sentence := _no_name(label_columns(dimension)[name]):

@@ -95,13 +95,13 @@ def dimensions_of(listing: Listing, application: Application) -> dict[str, str]:
         return dict(listing.dimensions)
     found: dict[str, list[str]] = {}
     for view in sorted(application.views, key=lambda it: it.name):
-        if view.select is None and qualified(view.table) == qualified(listing.table):
+        if view.select is None and with_schema(view.table) == with_schema(listing.table):
             for name, expression in view.dimensions.items():
                 found.setdefault(name, []).append(expression)
     return {name: expressions[0] for name, expressions in found.items() if len(set(expressions)) == 1}
 
 
-def qualified(table: str) -> str:
+def with_schema(table: str) -> str:
     """Return a table's name with its schema."""
     return table if "." in table else f"public.{table}"
 

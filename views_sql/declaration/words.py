@@ -132,7 +132,7 @@ def size(value: object, info: ValidationInfo) -> object:
 
 def nearest(text: str, known: Iterable[str]) -> str:
     """Return the end of a sentence: the name that is most like ``text``, or else all names that are known."""
-    known = sorted(it for it in known if _NAME.fullmatch(it) and len(it) <= LONGEST_NAME)
+    known = sorted({it for it in known if _NAME.fullmatch(it) and len(it) <= LONGEST_NAME})
     if near := get_close_matches(text[:60].lower(), known, n=1):
         return f"did you mean {near[0]}?"
     return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"

@@ -11,7 +11,7 @@ from views_sql.proof.findings import Place
 from views_sql.proof.indexes import advise_indexes
 from views_sql.proof.keys import Users
 from views_sql.proof.session import Connection
-from views_sql.proof.shown import check_shown, shown_rows
+from views_sql.proof.shown import FAILS, check_shown, shown_rows
 from views_sql.proof.tables import Table, find_table, no_column
 
 FACTS = "facts"  # The name of their source.
@@ -30,7 +30,8 @@ def judge_label(connection: Connection, declared: LabelledDimension, users: User
     if key is None or len(place.findings.faults) > before:
         return None
     if user is None:
-        place.warn(f"a change of {table.spelled} concerns every user: no column says whose its rows are")
+        why = "shared = true" if declared.shared else "no column says whose its rows are"
+        place.warn(f"a change of {table.spelled} concerns every user, whose answers are all computed again: {why}")
     elif declared.all:
         advise_indexes(connection, table, user, None, place)
     of_key = Probe(connection, table, users.zone).expression(key.name, place / "key")
@@ -45,7 +46,7 @@ def judge_label(connection: Connection, declared: LabelledDimension, users: User
 def _user(
     connection: Connection, declared: LabelledDimension, table: Table, users: Users, place: Place
 ) -> Column | None:
-    """Return the column that says whose a row is; None: its label is everybody's, or a fault was added."""
+    """Return the column that says whose a row is; None: all users see its label, or a fault was added."""
     named = declared.user
     if named is None and not declared.shared and (users.table is None or users.table.oid != table.oid):
         found = keys.references(connection, table, users)
@@ -82,7 +83,7 @@ def judge_facts(connection: Connection, declared: UserTable, users: Users, place
     if users.table is None or users.key is None:
         return None
     before, columns = len(place.findings.faults), {}
-    probe = Probe(connection, users.table, users.zone)
+    probe = Probe(connection, users.table, users.zone, fails=FAILS)
     for name, text in declared.facts.items():
         if (of := probe.expression(text, place / name)) and check_shown(connection, of, place / name):
             columns[name] = of

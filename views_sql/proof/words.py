@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from views_sql.declaration.application import Application
 from views_sql.declaration.proven import ProvenSource, ProvenTable, ProvenView
+from views_sql.proof.shown_words import shown_lines
 from views_sql.proof.verdict import Price, Verdict
 
 OF_SIZES = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
@@ -11,16 +12,22 @@ OF_SIZES = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
 
 def lines(application: Application, verdict: Verdict) -> list[str]:
     """Return the lines that ``frontview check`` prints, without colours."""
-    said = [f"{_counted(len(application.views), 'view')} of {_users(verdict, application)}"]
+    said = [f"{', '.join(_counts(application))} of {_users(verdict, application)}"]
     if verdict.proven:
         for view in verdict.proven.views:
             said += _view(view, _price(verdict, view.name))
+        said += shown_lines(application, verdict.proven)
         said += _section("Resting on what the author asserts", list(_asserted(verdict.proven.views)))
     said += _section("To be mended", [*map(str, verdict.faults)])
     said += _section("To be considered", [*map(str, verdict.warnings), *_expensive(verdict)])
     advice = [f"{advice.statement}  -- {advice.reason}" for advice in verdict.advice]
     said += _section("To be run in the database, before frontview migrate", advice)
     return [*said, "", _end(verdict)]
+
+
+def _counts(application: Application) -> list[str]:
+    kinds = (("view", application.views), ("dashboard", application.dashboards), ("list", application.lists))
+    return [_counted(len(there), kind) for kind, there in kinds if there]
 
 
 def _users(verdict: Verdict, application: Application) -> str:
@@ -35,7 +42,7 @@ def _view(view: ProvenView, price: Price | None) -> list[str]:
         day += f" in each user's own zone, or else {source.default_zone}"
     elif source.zone:
         day += f" in {source.zone}"
-    what = [f"{view.name}: {_spelled(source.table)} by {', '.join([source.user_column, day])}"]
+    what = [f"{view.name}: {_spelled(source.table)} by {source.user_column}, {day}"]
     what.append(f"  measures {', '.join(measure.name for measure in view.measures)}")
     if view.dimensions:
         what.append(f"  grouped by {', '.join(view.dimensions)}")

@@ -91,5 +91,7 @@ def _counted(count: int, noun: str) -> str:
 def _well_formed(application: "Application") -> str:
     """Return the verdict about the files alone."""
     measures = sum(len(view.measures) for view in application.views)
-    counted = f"{_counted(len(application.views), 'view')}, {_counted(measures, 'measure')}"
-    return f"frontview.toml: {counted}: well formed"
+    counted = [_counted(len(application.views), "view"), _counted(measures, "measure")]
+    counted += [_counted(len(application.dashboards), "dashboard")]
+    counted += [_counted(len(application.lists), "list")] if application.lists else []
+    return f"frontview.toml: {', '.join(counted)}: well formed"

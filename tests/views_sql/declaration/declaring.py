@@ -37,18 +37,18 @@ columns = { day = "day" }
 dimensions = {}
 order = "day"
 
-[dashboard.overview]
+[dashboard.board]
 region = "dashboard"
 ttl = "5m"
 filters = ["product"]
-label = "Overview"
-[dashboard.overview.panels]
+label = "Board"
+[dashboard.board.panels]
 account = { kind = "facts", of = "user" }
 glance = { kind = "compare", measures = ["orders.orders", "conversion"], with = "previous_year", ignores = ["product"] }
 sums = { kind = "periods", periods = ["today", "all_time"], measures = ["orders.revenue"], label = "Sums" }
 daily = { kind = "series", measures = ["orders.orders", "visits.visits"], totals = true, ignores = ["product"] }
 latest = { kind = "list", list = "latest" }
-[dashboard.overview.panels.best]
+[dashboard.board.panels.best]
 kind = "groups"
 by = ["product"]
 measures = ["orders.revenue"]

@@ -14,11 +14,30 @@ from views_sql.declaration.fault import DeclarationError
 from views_sql.declaration.project import read_project
 from views_sql.declaration.toml_text import ONE_LINE
 
+# Beside the least file: a view without a time, dimensions, a hidden measure, a metric.
+BARE = LEAST.replace('measures = { orders = "count" }\n', "")
+MORE = """dimensions = { x = "productId" }
+[view.orders.measures]
+orders = "count"
+revenue = { sum = "total" }
+secret = { sum = "fee", hidden = true }
+[view.total]
+table = "t"
+dimensions = { n = "n" }
+measures = { sum = { sum = "n" } }
+[metric.both]
+formula = "(orders.secret + total.sum) * -2"
+"""
 PLACES = {  # Where the lines of a section of faults.txt stand.
     "in [user]": lambda lines: LEAST.replace(USER, USER + lines),
     "in [view.orders]": lambda lines: LEAST + lines,
     "a measure m of [view.orders]": lambda lines: LEAST.replace('orders = "count"', lines.strip()),
     "after the least file": lambda lines: LEAST + lines,
+    "[dimension.x]": lambda lines: f"{BARE}{MORE}[dimension.x]\n{lines}".replace("[dimension.x]\n[dim", "[dim"),
+    "[metric.x]": lambda lines: f"{BARE}{MORE}[metric.x]\n{lines}",
+    "[list.x]": lambda lines: f"{BARE}{MORE}[list.x]\n{lines}",
+    "[dashboard.x]": lambda lines: f"{BARE}{MORE}[dashboard.x]\n{lines}",
+    "panels of [dashboard.x]": lambda lines: f"{BARE}{MORE}[dashboard.x.panels]\n{lines}",
     "a file": lambda lines: lines,
 }
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tests.views_sql.declaration.declaring import LEAST, SHOP, USER, read
+from tests.views_sql.declaration.declaring import LEAST, SHOP, USER, WHOLE, read
 from views_sql.declaration.application import Application, Measure, UserTable, View
 from views_sql.declaration.files import find_project
+from views_sql.declaration.frozen_mapping import FrozenMapping
 from views_sql.declaration.project import read_project
 from views_sql.declaration.resolved import fingerprint, resolved, restored
 
@@ -135,6 +136,39 @@ class TestTheResolvedDeclaration:
             LEAST + "[region.default]\nmax_entries = 501\n",
         )
         assert len({fingerprint(read(tmp_path, text)) for text in changes}) == len(changes)
+
+    def test_says_everything_of_dashboards_too(self, tmp_path: Path) -> None:
+        whole = read(tmp_path, WHOLE)
+        assert restored(resolved(whole)) == whole
+        assert restored(json.dumps(json.loads(resolved(whole)), sort_keys=True)) == whole
+        assert [*whole.dashboards[0].panels] == ["account", "glance", "sums", "daily", "latest", "best"]
+        assert whole.lists[1].dimensions == FrozenMapping({})
+
+    def test_has_a_hash_that_differs_with_anything_that_is_shown(self, tmp_path: Path) -> None:
+        changes = (
+            ("", ""),
+            ('formula = "orders.orders /', 'formula = "orders.orders *'),
+            ("decimals = 3", "decimals = 2"),
+            (', "public.Product.shipCountry"', ""),
+            ("all = true\n", ""),
+            ("limit = 5", "limit = 6"),
+            ("dimensions = {}\n", ""),
+            ('at = "createdAt", total = "total / 100"', 'total = "total / 100", at = "createdAt"'),
+            ('facts = { name = "displayName" }', 'facts = { called = "displayName" }'),
+            ('"today", "all_time"', '"all_time", "today"'),
+            ("totals = true, ", ""),
+            ('label = "Sums"', 'label = "Totals"'),
+            ("account = {", "profile = {"),
+        )
+        hashes = {fingerprint(read(tmp_path, WHOLE.replace(old, new) if old else WHOLE)) for old, new in changes}
+        assert len(hashes) == len(changes)
+
+    def test_of_a_version_without_dashboards_can_be_read(self, shop: Application) -> None:
+        content = json.loads(resolved(shop))
+        for kind in ("dimensions", "metrics", "lists", "dashboards"):
+            del content[kind]
+        del content["user"]["facts"]
+        assert restored(json.dumps(content)) == shop.model_copy(update={"dashboards": ()})
 
     def test_of_another_format_is_refused(self, shop: Application) -> None:
         with pytest.raises(ValueError, match="another version"):

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fix_postgres import Server
 from views_sql.declaration.application import Application, Measure, UserTable, View
+from views_sql.declaration.dashboards import Listing
 from views_sql.proof.judge import judge
 from views_sql.proof.verdict import Verdict
 
@@ -34,10 +35,12 @@ class Court:
     connection: psycopg.Connection[Any]
     url: str
 
-    def judge(self, *views: View, user: UserTable | None = None, priced: bool = False) -> Verdict:
+    def judge(
+        self, *views: View, user: UserTable | None = None, priced: bool = False, lists: tuple[Listing, ...] = ()
+    ) -> Verdict:
         users = user or UserTable(table="public.Customer")
         before = self.everything()
-        verdict = judge(self.connection, Application(user=users, views=views, regions=()), priced=priced)
+        verdict = judge(self.connection, Application(user=users, views=views, regions=(), lists=lists), priced=priced)
         assert self.everything() == before
         return verdict
 

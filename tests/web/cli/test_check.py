@@ -26,7 +26,7 @@ def test_a_good_declaration_is_well_formed_and_no_database_was_asked() -> None:
     result = check(SHOP)
     assert result.exit_code == 0
     verdict, notice = result.stdout.splitlines()
-    assert verdict == "frontview.toml: 2 views, 9 measures: well formed"
+    assert verdict == "frontview.toml: 2 views, 9 measures, 1 dashboard: well formed"
     assert "FRONTVIEW_DATABASE_URL is not set" in notice
 
 
@@ -59,7 +59,9 @@ def test_without_a_folder_it_is_the_named_project_or_the_current_directory(
         monkeypatch.setenv("FRONTVIEW_PROJECT", str(SHOP))
     else:
         project(tmp_path, LEAST)
-    assert check().stdout.startswith(f"frontview.toml: {'2 views, 9 measures' if named else '1 view, 1 measure'}: well")
+    assert check().stdout.startswith(
+        f"frontview.toml: {'2 views, 9 measures' if named else '1 view, 1 measure'}, 1 dashboard: well"
+    )
 
 
 def test_where_no_project_is_it_says_so_in_one_line() -> None:
