@@ -223,3 +223,33 @@ def test_all_parts_go(shop: Project) -> None:
     assert rest == []
     shop.run("migrate", "--back")
     assert start(shop, 1)["account"]["called"] == "Ann"
+
+
+def test_days_of_a_dashboard_are_those_of_each_users_zone(any_server: Server, tmp_path: Path) -> None:
+    declared = WITH_PARTS.replace('zone = "Europe/Berlin"', 'zone = { column = "zone", default = "UTC" }')
+    hourly = """
+    ALTER TABLE "Shop"."User" ADD zone text;
+    UPDATE "Shop"."User" SET zone = CASE id WHEN 1 THEN 'Pacific/Kiritimati' ELSE 'Pacific/Pago_Pago' END;
+    DELETE FROM "Shop"."Order";
+    INSERT INTO "Shop"."Order" ("customerId", "createdAt", total)
+    SELECT u, now() - n * '1 hour'::interval, 1 FROM generate_series(1, 2) u, generate_series(-30, 400) n
+    """
+    with project(any_server, tmp_path) as shop:
+        shop.c.execute(f"{HOST}{hourly}".encode())
+        shop.declare(declared.replace('["today", "all_time"]', '["today", "yesterday", "last_7_days", "all_time"]'))
+        shop.run("plan", "--write")
+        shop.run("migrate")
+
+        for user in (1, 2):
+            ((today, yesterday, week),) = shop.rows(
+                """SELECT count(*) FILTER (WHERE day = today), count(*) FILTER (WHERE day = today - 1),
+                count(*) FILTER (WHERE day BETWEEN today - 6 AND today) FROM (
+                    SELECT (o."createdAt" AT TIME ZONE u.zone)::date AS day, (now() AT TIME ZONE u.zone)::date AS today
+                    FROM "Shop"."Order" o JOIN "Shop"."User" u ON u.id = o."customerId" WHERE u.id = %s
+                ) d""",
+                user,
+            )
+            sums = start(shop, user)["sums"]
+            assert [sums[it]["orders"] for it in ("today", "yesterday", "last_7_days", "all_time")] == [
+                today, yesterday, week, 431,
+            ]  # fmt: skip
