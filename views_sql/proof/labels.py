@@ -11,7 +11,7 @@ from views_sql.proof.findings import Place
 from views_sql.proof.indexes import advise_indexes
 from views_sql.proof.keys import Users
 from views_sql.proof.session import Connection
-from views_sql.proof.shown import check_shown, shown_rows
+from views_sql.proof.shown import FAILS, check_shown, shown_rows
 from views_sql.proof.tables import Table, find_table, no_column
 
 FACTS = "facts"  # The name of their source.
@@ -83,7 +83,7 @@ def judge_facts(connection: Connection, declared: UserTable, users: Users, place
     if users.table is None or users.key is None:
         return None
     before, columns = len(place.findings.faults), {}
-    probe = Probe(connection, users.table, users.zone)
+    probe = Probe(connection, users.table, users.zone, fails=FAILS)
     for name, text in declared.facts.items():
         if (of := probe.expression(text, place / name)) and check_shown(connection, of, place / name):
             columns[name] = of

@@ -14,7 +14,7 @@ from views_sql.proof.indexes import advise_ordered
 from views_sql.proof.keys import Users
 from views_sql.proof.row_view import row_column
 from views_sql.proof.session import Connection, rows
-from views_sql.proof.shown import check_shown, shown_rows
+from views_sql.proof.shown import FAILS, ShownRows, check_shown, shown_rows
 from views_sql.proof.tables import Table, find_table, no_column
 
 # The columns of each plain unique index, that of the primary key first.
@@ -49,7 +49,7 @@ def judge_list(
     user = keys.user_column(connection, listing.user, table, users, place / "user")
     if user:
         users.keys.append((user, place / "user"))
-    probe = Probe(connection, table, users.zone, listing.trust)
+    probe = Probe(connection, table, users.zone, listing.trust, FAILS)
     columns, where = _expressions(probe, listing, dimensions, labels, place)
     order = _order(connection, listing, table, place / "order")
     if user is None or order is None or len(place.findings.faults) > before:
@@ -61,16 +61,26 @@ def judge_list(
             return None
         columns[f"o_{number}"] = of
     found = shown_rows(connection, listing.name, table, user, columns, where, place)
-    if found is None:
-        return None
+    return _proven(listing, found, columns, total, labels) if found else None
+
+
+def _proven(
+    listing: Listing,
+    found: ShownRows,
+    columns: Mapping[str, Expression],
+    order: Order,
+    labels: Mapping[str, LabelledDimension],
+) -> ProvenList:
     return ProvenList(
         name=listing.name,
         source=found.source,
         select=found.select,
         columns=tuple(row_column(name, of) for name, of in columns.items() if name.startswith("c_")),
         shown=tuple(_shown(name, text, labels) for name, text in listing.columns.items()),
-        dimensions={name: row_column(f"d_{name}", columns[f"d_{name}"]) for name in dimensions},
-        order=tuple(ProvenOrder(f"o_{number}", descending) for number, (_, descending) in enumerate(total, 1)),
+        dimensions={
+            name.removeprefix("d_"): row_column(name, of) for name, of in columns.items() if name.startswith("d_")
+        },
+        order=tuple(ProvenOrder(f"o_{number}", descending) for number, (_, descending) in enumerate(order, 1)),
         limit=listing.limit,
         region=listing.region,
         ttl_seconds=listing.ttl_seconds,

@@ -1,4 +1,4 @@
-"""Expressions that may raise an error on some row: one such row, and every refresh of the view fails."""
+"""Expressions that may raise an error on some row: one such row, and every refresh, or every answer with it, fails."""
 
 import re
 
@@ -16,22 +16,24 @@ WHERE c.castfunc = ANY (%s::oid[]) AND c.castsource = ANY ('{json,jsonb}'::regty
 """
 
 
-def may_raise(connection: Connection, tree: str, deparsed: str) -> list[str]:
+def may_raise(connection: Connection, tree: str, deparsed: str, fails: str) -> list[str]:
     """Return a warning for each kind of error that a row may raise, with a guarded spelling.
 
     An expression with CASE of the author's own is taken as guarded.
+
+    :param fails: what such an error ends.
     """
     plain = LITERALS.sub("x", deparsed.partition(" WHEN true THEN")[2])  # as :mod:`expressions` has put it there
     if "CASE" in plain:
         return []
     found = []
     if UNSAFE_DIVISOR.search(plain):
-        found.append("a row whose divisor is 0 makes each refresh fail: write a / nullif(b, 0)")
+        found.append(f"a row whose divisor is 0 makes {fails} fail: write a / nullif(b, 0)")
     targets = rows(connection, NOT_TEXT, list(map(int, TEXT_TO.findall(tree))))
     targets += rows(connection, FROM_JSON, list(map(int, FUNCTIONS.findall(tree))))
     for (target,) in dict.fromkeys(targets):
         found.append(
-            f"a row whose text is no {target} makes each refresh fail: "
+            f"a row whose text is no {target} makes {fails} fail: "
             f"write CASE WHEN text ~ '^-?[0-9]{{1,15}}$' THEN text::{target} END, with the pattern that fits"
         )
     return found

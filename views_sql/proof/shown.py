@@ -15,6 +15,8 @@ from views_sql.proof.session import Connection, value
 from views_sql.proof.sources import NO_DAYS, source_of
 from views_sql.proof.tables import Table
 
+FAILS = "each answer that shows it"
+
 # to_json calls such a function with the rights of Frontview's owner.
 CAST_TO_JSON = """
 SELECT count(*) FROM pg_type t JOIN pg_cast c ON c.castsource IN (t.oid, t.typelem)

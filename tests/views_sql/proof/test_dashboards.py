@@ -184,6 +184,7 @@ LABELS = [
     ("public.Customer.email", "all = true", "product.all", "no column of public.Customer says whose its rows are"),
     ("public.Product.name", 'user = "picture"', "product.user", "picture is of type json: a user key is an integer"),
     ("public.Product.name", 'user = "owner"', "product.user", "there is no column owner in public.Product"),
+    ("public.Order.status", 'user = "priority"', "product.user", "priority is a key of kind integer, but the other"),
     ("app.order_view.id", "", "product.label", "is a view: changes are captured of tables only"),
 ]  # fmt: skip
 
@@ -213,6 +214,14 @@ def test_a_label_without_a_user_concerns_everybody_and_is_warned_of(court: Court
     warned = [it.sentence for it in verdict.warnings if it.path == "dimension.product"]
     said = "a change of public.Customer concerns every user, whose answers are all computed again: shared = true"
     assert warned == ([said] if "shared" in more else [])
+
+
+def test_a_label_of_the_table_of_users_is_seen_by_all(court: Court, tmp_path: Path) -> None:
+    """A foreign key of it, such as who invited whom, does not say whose a row is."""
+    with court.connection.transaction(force_rollback=True):
+        court.connection.execute('ALTER TABLE public."Customer" ADD "invitedBy" text REFERENCES public."Customer"')
+        text = f'{USER}{VIEWS}[dimension.product]\nlabel = ["public.Customer.email"]\n'
+        assert proven(court, tmp_path, text).labels[0].source.user_column is None
 
 
 FACTS = [
@@ -246,6 +255,7 @@ LISTS = [
     ('order = "id, id desc"', "order", "id is named twice"),
     ('table = "app.no_unique"\nuser = "id"\norder = "at"', "order", "has no primary key or unique index of columns"),
     ('table = "app.parent"\nuser = "id"\norder = "at"', "order", "has no primary key or unique index of columns"),
+    ('table = "app.nullable_key"\nuser = "id"\norder = "at"', "order", "has no primary key or unique index of columns"),
     ('table = "app.deferrable_key"\nuser = "id"\norder = "at"', "order", "has no primary key or unique index"),
 ]  # fmt: skip
 
@@ -258,6 +268,14 @@ def test_a_list_is_refused(court: Court, tmp_path: Path, given: str, path: str, 
         fields["columns"] = '{ a = "id" }'
     text = "".join(f"{name} = {value}\n" for name, value in fields.items())
     assert sentence in refused(court, tmp_path, f"{USER}{VIEWS}[list.x]\n{text}")[f"list.x.{path}"]
+
+
+def test_an_expression_that_may_raise_is_warned_of(court: Court, tmp_path: Path) -> None:
+    text = f'{USER}{VIEWS}[list.x]\ntable = "public.Order"\ncolumns = {{ a = "total / priority" }}\norder = "id"\n'
+    _, verdict = verdict_of(court, tmp_path, text)
+    assert [it.sentence for it in verdict.warnings if it.path == "list.x.columns.a"] == [
+        "a row whose divisor is 0 makes each answer that shows it fail: write a / nullif(b, 0)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -361,6 +379,7 @@ def test_without_a_dashboard_there_is_home(court: Court, tmp_path: Path) -> None
         ("rest_product", "groups"),
         ("latest", "list"),
     ]
+    assert [*verdict.proven.lists[0].dimensions] == ["priority"]  # The views do not agree on the product.
     said = lines(application, verdict)
     assert said[0] == "4 views, 1 dashboard, 1 list of the users of public.Customer (keys: text)"
     assert "  made of every view, since no dashboard is declared" in said
