@@ -187,7 +187,8 @@ def test_what_is_written_is_drained_refreshed_and_forgotten(
     assert value(watcher, tiers) == 27
     tally = ORACLE.compare_every_read(watcher, [1])
     assert tally.differences == []
-    assert set(tally.sources) == {"materialized_view"}
+    assert set(tally.sources) == {"materialized_view", "database"}
+    assert tally.sources["database"] == 1  # A list has no tiers.
     outcomes = "SELECT count(*) FROM frontview.refresh_log WHERE outcome LIKE 'failed%%'"
     assert value(watcher, outcomes) == 0
 

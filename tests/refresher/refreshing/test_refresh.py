@@ -480,7 +480,7 @@ class TestPruning:
         with connect(database_url, "frontview-test") as c:
             c.execute("INSERT INTO member (name) VALUES ('A')")
             c.execute("SELECT frontview.prune_change_log(NULL, 1000)")
-            assert c.execute("SELECT count(*) FROM frontview.change_log").fetchone() == (2,)
+            assert c.execute("SELECT count(*) FROM frontview.change_log").fetchone() == (3,)
 
 
 class TestForgetting:

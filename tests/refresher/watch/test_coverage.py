@@ -259,6 +259,7 @@ def test_a_role_without_any_right_on_the_tables_may_look(c: Connection) -> None:
     c.execute(f"CREATE ROLE {role}")
     c.execute(f"GRANT USAGE ON SCHEMA frontview TO {role}")
     c.execute(f"GRANT EXECUTE ON FUNCTION frontview.check_capture, frontview.capture_coverage TO {role}")
+    c.execute(f"GRANT EXECUTE ON FUNCTION frontview.rows_of_source TO {role}")
     c.execute(f"GRANT SELECT ON frontview.source, frontview.view_state TO {role}")
     c.execute(f"GRANT INSERT ON frontview.change_log TO {role}")
     c.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON frontview.capture_state, frontview.alarm TO {role}")

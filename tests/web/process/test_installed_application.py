@@ -110,7 +110,7 @@ def another(shop: Project, *, function: str = "visits_2_read", claim: str = "sub
         shop.c.execute("UPDATE frontview.declaration SET active = FALSE")
         shop.c.execute(
             "INSERT INTO frontview.declaration (number, format, hash, resolved, ddl, active) SELECT 2, format, 'other',"
-            " jsonb_set(jsonb_set(resolved, '{views,1,number}', '2'), '{declared,views,1,ttl_seconds}', '601'),"
+            " jsonb_set(jsonb_set(resolved, '{parts,1,number}', '2'), '{declared,views,1,ttl_seconds}', '601'),"
             " ddl, TRUE FROM frontview.declaration"
         )
         changed = "jsonb_set(resolved, '{proven,claim}', to_jsonb(%s::text))"
