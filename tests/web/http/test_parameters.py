@@ -83,7 +83,7 @@ def test_a_path_parameter_is_none_of_the_query():
 
 
 def test_every_fault_is_listed():
-    path = "/api/v1/agents/x?from=1&to=2024-02-30&zz=1&zz=2&user_id=-1"
+    path = "/api/v1/agents/x?from=1&to=2024-02-30&zz=1&zz=2&user_id=-01"
     assert faults(path) == {
         ("path", "agent_id"), ("query", "from"), ("query", "to"), ("query", "zz"), ("query", "user_id"),
     }  # fmt: skip
