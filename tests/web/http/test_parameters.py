@@ -42,7 +42,8 @@ BAD_IDENTIFIERS = [
 @pytest.mark.parametrize("value", BAD_IDENTIFIERS)
 def test_an_identifier_has_one_spelling(value):
     assert faults(f"/api/v1/dashboard/analytics?agent_id={value}") == {("query", "agent_id")}
-    assert faults(f"/api/v1/dashboard/overview?user_id={value}") == {("query", "user_id")}
+    if value not in ("0", "-1"):  # Keys of users may be any bigint.
+        assert faults(f"/api/v1/dashboard/overview?user_id={value}") == {("query", "user_id")}
 
 
 @pytest.mark.parametrize("value", [value for value in BAD_IDENTIFIERS if value])
