@@ -139,7 +139,7 @@ class Stranger:
                 jwt.encode(claims, "another secret that is long enough too", algorithm="HS256"),
                 jwt.encode(claims | {"exp": 1}, self._secret, algorithm="HS256"),
                 jwt.encode({"sub": str(user)}, self._secret, algorithm="HS256"),
-                jwt.encode(claims | {"sub": "0"}, self._secret, algorithm="HS256"),
+                jwt.encode(claims | {"sub": "-0"}, self._secret, algorithm="HS256"),
                 "A" * 9_000,
             )
         )

@@ -99,7 +99,7 @@ class TestToken:
         result = CliRunner().invoke(main, ["token", "--user", "7"])
         assert "scope" not in jwt.decode(result.stdout.strip(), SECRET, algorithms=["HS256"])
 
-    @pytest.mark.parametrize("user", ["0", "-1", "x", "99999999999999999999"])
+    @pytest.mark.parametrize("user", ["01", "-0", "x", "99999999999999999999"])
     def test_a_user_id_is_checked(self, user: str, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", database_url)
         monkeypatch.setenv("FRONTVIEW_JWT_SECRET", SECRET)

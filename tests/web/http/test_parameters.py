@@ -42,7 +42,8 @@ BAD_IDENTIFIERS = [
 @pytest.mark.parametrize("value", BAD_IDENTIFIERS)
 def test_an_identifier_has_one_spelling(value):
     assert faults(f"/api/v1/dashboard/analytics?agent_id={value}") == {("query", "agent_id")}
-    assert faults(f"/api/v1/dashboard/overview?user_id={value}") == {("query", "user_id")}
+    if value not in ("0", "-1"):  # Keys of users may be any bigint.
+        assert faults(f"/api/v1/dashboard/overview?user_id={value}") == {("query", "user_id")}
 
 
 @pytest.mark.parametrize("value", [value for value in BAD_IDENTIFIERS if value])
@@ -83,7 +84,7 @@ def test_a_path_parameter_is_none_of_the_query():
 
 
 def test_every_fault_is_listed():
-    path = "/api/v1/agents/x?from=1&to=2024-02-30&zz=1&zz=2&user_id=-1"
+    path = "/api/v1/agents/x?from=1&to=2024-02-30&zz=1&zz=2&user_id=-01"
     assert faults(path) == {
         ("path", "agent_id"), ("query", "from"), ("query", "to"), ("query", "zz"), ("query", "user_id"),
     }  # fmt: skip
