@@ -15,6 +15,7 @@ QUESTIONS = (
     "overview",
     "exact_cost",
     "declared_read",
+    "dashboards",
     "distinct",
     "stale_days",
     "long_history",

@@ -24,6 +24,7 @@ class Numbers:
 
 
 Shown = ProvenLabel | ProvenFacts | ProvenList
+_MOST_MEMBERS = 49  # A function has at most 100 arguments: two a member, and the end.
 
 
 def rows_name(shown: Shown, number: int) -> str:
@@ -59,9 +60,19 @@ def drop_rows(shown: Shown, number: int) -> list[str]:
 
 
 def object_of(members: Iterable[tuple[str, str]]) -> str:
-    """Return the text of a JSON object from names and the expressions of their JSON, which may be NULL."""
-    parts = [f"""'"{identifier(name)}":' || COALESCE({json}, 'null')""" for name, json in members]
-    return "'{' || " + " || ',' || ".join(parts) + " || '}'" if parts else "'{}'"
+    """Return the text of a JSON object from names and the expressions of their JSON, which may be NULL.
+
+    One call takes less than half the time of an operator for each part, which copies all that is before it.
+    """
+    parts, before = list[str](), "{"
+    for name, json in members:
+        parts.append(f"""'{before}"{identifier(name)}":', COALESCE({json}, 'null')""")
+        before = ","
+    if not parts:
+        return "'{}'"
+    texts = [parts[at : at + _MOST_MEMBERS] for at in range(0, len(parts), _MOST_MEMBERS)]
+    texts[-1].append("'}'")
+    return " || ".join(f"concat({', '.join(them)})" for them in texts)
 
 
 def facts_object(facts: ProvenFacts, number: int) -> str:
@@ -73,10 +84,12 @@ def facts_object(facts: ProvenFacts, number: int) -> str:
 def joined_label(label: ProvenLabel, number: int, key: str, known: str = "TRUE") -> str:
     """Return the join of the label's row as ``l_<dimension>``; LIMIT keeps it a look-up for each row.
 
+    It goes by the key's unique index: IS TRUE keeps the planner from an index of all rows of the user.
+
     :param key: the expression of the dimension's value.
     :param known: the condition that it is no NULL.
     """
-    own = "" if label.source.user_column is None else " AND l.user_key = p_user"
+    own = "" if label.source.user_column is None else " AND (l.user_key = p_user) IS TRUE"
     return (
         f"\n        LEFT JOIN LATERAL (SELECT l.* FROM frontview.{rows_name(label, number)} l"  # nosec B608  # names are checked
         f" WHERE {known} AND l.label_key = {key}{own} LIMIT 1) l_{identifier(label.dimension)} ON TRUE"

@@ -1,0 +1,76 @@
+"""The dashboards of 0.1, whose SQL was written by hand: the peer of those that are generated from a declaration.
+
+Invariant: views, tiers and reads are those of 0.1, on tables with a stored day, through the same protocol as what they
+are compared with. The SQL is that of 0.1 under names of its own.
+"""
+
+import re
+from pathlib import Path
+
+from models.connection import Connection
+from views_sql.declaration.maintained_view import MaintainedView, Source
+from views_sql.generation.capture import capture_changes
+from views_sql.generation.live_rows import LiveRows
+from views_sql.generation.tiers import create_from_live_rows
+
+TEMPLATE_VERSION = 1
+SOURCES = (
+    Source("by_hand_users", "users", user_column="id"),
+    Source("by_hand_agents", "agents"),
+    Source("by_hand_calls", "calls", day_column="local_day"),
+    Source("by_hand_leads", "lead_analytics", day_column="local_day"),
+    Source("by_hand_quality", "agent_analytics", day_column="day"),
+)
+DAILY_KEY = ("user_id", "day", "agent_id")
+OUTCOMES = ("completed", "failed", "no_answer", "busy", "in_progress")
+VIEWS = (
+    MaintainedView(
+        "by_hand_call_daily",
+        1,
+        ("by_hand_calls",),
+        DAILY_KEY,
+        ("calls", *OUTCOMES, "duration_seconds", "cost_cents"),
+    ),
+    MaintainedView(
+        "by_hand_lead_daily", 1, ("by_hand_leads",), DAILY_KEY, ("leads", "qualified", "converted", "score_points")
+    ),
+    MaintainedView(
+        "by_hand_agent_quality_daily",
+        1,
+        ("by_hand_quality",),
+        DAILY_KEY,
+        ("csat_points", "csat_answers", "talk_seconds", "transfers"),
+    ),
+    MaintainedView("by_hand_account_summary", 1, ("by_hand_users", "by_hand_agents"), ("user_id",), day_column=None),
+)
+# Each after those that it calls.
+FUNCTIONS = (
+    *("change_ratio", "date_range", "agent_series", "agent_measures", "performance_measures", "recent_calls"),
+    *("dashboard_overview", "dashboard_analytics", "dashboard_agents", "dashboard_performance"),
+)
+_FOLDER = Path(__file__).resolve().parent
+_COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+
+
+def install(connection: Connection) -> None:
+    """Make days, capture, views and functions, without contents.
+
+    :param connection: a superuser's or the owner's, in autocommit.
+    """
+    connection.execute(b"CREATE SCHEMA by_hand")
+    connection.execute(_text("days").encode())
+    for source in SOURCES:
+        _run(connection, capture_changes(source, TEMPLATE_VERSION))
+    for view in VIEWS:
+        select = _COMMENT.sub("", _text(view.name.removeprefix("by_hand_"))).strip()
+        _run(connection, create_from_live_rows(view, LiveRows(view, select), TEMPLATE_VERSION))
+    _run(connection, [_text(name) for name in FUNCTIONS])
+
+
+def _run(connection: Connection, statements: list[str]) -> None:
+    for statement in statements:
+        connection.execute(statement.encode())
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
