@@ -59,6 +59,12 @@ OBJECTS = (
     "find_stale_days",
     "begin_read",
     "end_read",
+    "declared_objects",
+    "is_standing",
+    "switch_declaration",
+    "activate_declaration",
+    "take_declaration_back",
+    "drop_retired",
 )
 CREATE_TRIGGERS = (
     # Not after updates of what refreshes cost.
@@ -117,6 +123,8 @@ def create_capture_tables() -> None:
         sa.Column("ddl", postgresql.ARRAY(sa.Text), nullable=False, comment="everything that it has, in order"),
         sa.Column("active", sa.Boolean, nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.Column("retired_at", sa.DateTime(timezone=True), comment="NULL: it is active, or waits to be"),
+        sa.Column("gone_at", sa.DateTime(timezone=True), comment="when its objects were dropped; NULL: it has them"),
         sa.PrimaryKeyConstraint("number", name="pk_declaration"),
         schema=SCHEMA,
     )

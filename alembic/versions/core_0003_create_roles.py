@@ -41,6 +41,8 @@ MAINTENANCE = (
     "adopt_partitions",
     "refresh_tier",
     "analyze_tier",
+    "activate_declaration",
+    "drop_retired",
 )
 WEB_READS = (
     "alarm",

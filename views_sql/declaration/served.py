@@ -189,6 +189,7 @@ class ServedList:
 class ServedApplication:
     """Everything that an installed declaration serves; ``fingerprint`` names the declaration.
 
+    :param number: that under which the declaration is installed; 0: under none.
     :param claim: the claim of a token that holds the user's key, as a dotted path.
     :raises CatalogError: a name is none.
     """
@@ -200,6 +201,7 @@ class ServedApplication:
     claim: str = "sub"
     dashboards: tuple[ServedDashboard, ...] = ()
     lists: tuple[ServedList, ...] = ()
+    number: int = 0
 
     def __post_init__(self) -> None:
         for view in self.views:
@@ -217,7 +219,7 @@ def served(application: Application, proven: ProvenApplication, number: int, fin
     """Return what a declaration serves once it is installed under ``number``."""
     declared = {view.name: view for view in application.views}
     views = tuple(_view(declared[view.name], view, _zone(view, proven), number) for view in proven.views)
-    return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim)
+    return ServedApplication(fingerprint, proven.key_kind, proven.zone, views, proven.claim, number=number)
 
 
 def _zone(view: ProvenView, application: ProvenApplication) -> str | None:
