@@ -87,7 +87,7 @@ class ActiveCatalog:
     def _run(self, connection: Connection, function: str, done: str) -> bool:
         """Call a function in a transaction of its own; return whether it did something. A refusal is logged once."""
         try:
-            row = connection.execute(f"SELECT frontview.{function}()").fetchone()  # noqa: S608  # nosec B608  # one of two
+            row = connection.execute(f"SELECT frontview.{function}()").fetchone()  # nosec B608  # one of two
         except psycopg.Error as error:
             if connection.broken:
                 raise

@@ -128,9 +128,7 @@ class Maintenance:
             view = self._catalog.view(name)
             if seconds := move_waits_seconds(horizon.now, horizon.day, wanted):
                 left[name], waiting[name] = seconds, wanted
-            elif (
-                self._is_put_off(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed
-            ):
+            elif self._is_put_off(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed:
                 left[name] = 0.0
         return left
 

@@ -22,7 +22,7 @@ REASONS = {
     "duty": "Keys are stale; until then refreshes have used up their share of time.",
     "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
     "failed": "Its last refresh failed, {failures} in a row; it is tried again then.",
-    "given_up": "It failed {failures} times in a row, and its declaration waits for it: `frontview refresh` tries again.",
+    "given_up": "It failed {failures} times in a row, and a declaration waits for it: `frontview refresh` tries again.",
     "horizon": "The horizon is to move: the recent tier is refreshed with it.",
     "seal": "Its days are to be sealed: at once.",
     "clean": "Nothing that it holds is stale: nothing to do.",

@@ -62,7 +62,5 @@ def _capture(source: ProvenSource, places: Sequence[int]) -> dict[str, Any]:
     return made | {"table": quoted_table(source.table)}
 
 
-def _object(
-    name: str, kind: str, places: Sequence[int], drop: Sequence[str], needs: Sequence[str]
-) -> dict[str, Any]:
+def _object(name: str, kind: str, places: Sequence[int], drop: Sequence[str], needs: Sequence[str]) -> dict[str, Any]:
     return {"name": name, "kind": kind, "make": list(places), "drop": list(drop), "needs": list(needs), "views": []}

@@ -66,9 +66,7 @@ class Plan:
         )
 
 
-def plan(
-    declared: Application, proven: ProvenApplication, old: Installed | None, core: str, taken: int = 0
-) -> Plan:
+def plan(declared: Application, proven: ProvenApplication, old: Installed | None, core: str, taken: int = 0) -> Plan:
     """Return what happens to each view.
 
     :param core: the newest revision of the core, for which the statements are generated.

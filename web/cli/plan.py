@@ -166,6 +166,11 @@ def lines(found: "Plan", steps: "list[Step]", application: "Application", verdic
     if found.old and resolved(found.old.declared) == resolved(application):
         said.append("The declaration itself is the same: this version generates other SQL, or a table has changed.")
     said += [f"  {change.name}: {change.action}" for change in found.changes]
+    if found.old:
+        said.append(
+            f"It is made beside declaration {found.old.number}, which answers until the refresher has filled it; what "
+            "only that one has is dropped a day later."
+        )
     said += ["", "Steps, one transaction each; one that waits a second for a lock lets others pass and tries again:"]
     said += [f"  {step.what}: {len(step.upgrade)} statements; {step.lock}" for step in steps]
     return [*said, "", *of_verdict(application, verdict)[:-1]]
