@@ -279,7 +279,7 @@ def test_a_declaration_whose_view_cannot_be_made_waits_for_somebody_and_then_ans
         shop.run("plan", "--write")
         shop.run("migrate")
         shop.c.execute("""INSERT INTO "Shop"."User" (id) VALUES (1)""")
-        shop.c.execute("""INSERT INTO "Shop"."Order" ("customerId", "createdAt", total) VALUES (1, now(), 0)""")
+        shop.c.execute("""INSERT INTO "Shop"."Order" ("customerId", "createdAt", total) VALUES (1, now(), 1)""")
         running = Refreshers(shop.url, tmp_path)
         process = running.start()
         try:
@@ -287,6 +287,7 @@ def test_a_declaration_whose_view_cannot_be_made_waits_for_somebody_and_then_ans
             until(lambda: shop.rows(unpopulated) == [(0,)], "populated views", seconds=30)
             shop.declare(DECLARED.replace('orders = "count"', 'orders = "count"\ninverse = { sum = "1 / total" }'))
             shop.run("plan", "--write")
+            shop.c.execute("""UPDATE "Shop"."Order" SET total = 0""")
             shop.run("migrate")
             until(lambda: ("given_up",) in shop.rows(plan, "orders_2"), "a view that is given up", seconds=40)
             assert ("refresh_failing", "orders_2/recent") in shop.rows("SELECT kind, subject FROM frontview.alarm")
@@ -300,7 +301,6 @@ def test_a_declaration_whose_view_cannot_be_made_waits_for_somebody_and_then_ans
             gone = "SELECT to_regclass('frontview.orders_1_live')"
             until(lambda: shop.rows(gone) == [(None,)], "a dropped declaration", seconds=80)
             assert running.log(process).count('"declaration_used"') > 1
-            assert "views_left_out" not in running.log(process)
         finally:
             process.terminate()
             assert process.wait(15) == 0, running.log(process)
