@@ -28,6 +28,20 @@ declaration = sa.Table(
     schema=SCHEMA,
 )
 
+# A source that an owner has released, so that its table can be changed. Written by frontview.release and restore.
+released = sa.Table(
+    "released",
+    metadata,
+    sa.Column(
+        "source",
+        sa.Text,
+        primary_key=True,
+        comment="whose capture, and all that needs it, is gone until it is restored",
+    ),
+    sa.Column("released_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    schema=SCHEMA,
+)
+
 # A captured source: one logical stream of changes of one table. Written by migrations.
 source = sa.Table(
     "source",

@@ -12,6 +12,7 @@ depends_on = None
 SCHEMA = "frontview"
 TABLES = (
     "declaration",
+    "released",
     "source",
     "zone",
     "change_log",
@@ -65,6 +66,9 @@ OBJECTS = (
     "activate_declaration",
     "take_declaration_back",
     "drop_retired",
+    "objects_of_table",
+    "release",
+    "restore",
 )
 CREATE_TRIGGERS = (
     # Not after updates of what refreshes cost.
@@ -135,6 +139,13 @@ def create_capture_tables() -> None:
         schema=SCHEMA,
         unique=True,
         postgresql_where=sa.text("active"),
+    )
+    op.create_table(
+        "released",
+        sa.Column("source", sa.Text, comment="whose capture, and all that needs it, is gone until it is restored"),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.PrimaryKeyConstraint("source", name="pk_released"),
+        schema=SCHEMA,
     )
     op.create_table(
         "source",

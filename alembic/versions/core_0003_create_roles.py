@@ -55,6 +55,7 @@ WEB_READS = (
     "operator_task",
     "refresh_attempt",
     "refresh_log",
+    "released",
     "role_right",
     "seal",
     "source",

@@ -3,7 +3,7 @@
 -- web process has reported for ten minutes that it serves it. Call it again, in another transaction, until it returns NULL
 -- first everything that is not on the application's tables, then the capture of one table after another: so none waits for
 -- another one's lock. What other declarations have as well stays
--- reads declared_objects, worker, source; writes declaration; the leader calls it, and it runs as its owner
+-- reads declared_objects, worker, source; writes declaration, released; the leader calls it, and it runs as its owner
 -- change: first version
 CREATE FUNCTION frontview.drop_retired() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -38,6 +38,8 @@ BEGIN
             RETURN NULL;
         END IF;
         UPDATE frontview.declaration SET gone_at = now() WHERE number = going;
+        DELETE FROM frontview.released r
+        WHERE NOT EXISTS (SELECT FROM frontview.declared_objects() k WHERE k.name = r.source);
     END IF;
     FOR statement IN
         SELECT s.statement FROM frontview.declared_objects(FALSE) o
