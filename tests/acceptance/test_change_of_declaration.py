@@ -246,5 +246,7 @@ def test_a_declaration_that_only_reads_in_another_way_fails_no_read(site: tuple[
         shop.run("migrate", "--wait", "30")
         until(lambda: told(system, "/api/v1/application")["declaration"] != before, "the other declaration")
         time.sleep(STALENESS_SECONDS)
+        reported = "SELECT DISTINCT w.statistics ->> 'declaration' FROM frontview.worker w"
+        until(lambda: shop.rows(reported) == [("2",)], "reports that the other one is served", seconds=20)
     assert load.wrong == []
     assert set(load.statuses) == {"200 "}

@@ -275,7 +275,7 @@ def test_a_column_that_the_host_drops_with_cascade_fails_no_writer_and_the_view_
         answer(installed, "1")
     said = installed.run("doctor", ends=1)
     assert "fail  materialized views: missing: frontview.orders_1_" in said, said
-    assert "If a column went with CASCADE" in said
+    assert "If a column went with CASCADE" in said, said
     installed.run("migrate", "--back")
     assert installed.rows("SELECT count(*) FROM frontview.source") == [(0,)]
 
