@@ -89,15 +89,14 @@ def _what_is_missing(sqlstate: str | None, engine: Engine) -> FrontviewError | N
     try:
         with engine.connect() as connection:
             state = schema_state(connection)
-            released = state.migrated and connection.exec_driver_sql(RELEASED).scalar_one()
+            if not state.migrated:
+                return NotMigrated(state.detail)
+            of_project = any(name.startswith(PROJECT_PREFIX) for name in state.applied or ())
+            if sqlstate not in _GONE or not of_project:
+                return None
+            return TableReleased() if connection.exec_driver_sql(RELEASED).scalar_one() else DeclarationChanging()
     except SQLAlchemyError:
         return None
-    if not state.migrated:
-        return NotMigrated(state.detail)
-    of_project = any(name.startswith(PROJECT_PREFIX) for name in state.applied or ())
-    if sqlstate not in _GONE or not of_project:
-        return None
-    return TableReleased() if released else DeclarationChanging()
 
 
 def _function(error: Exception) -> str | None:

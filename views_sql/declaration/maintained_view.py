@@ -160,7 +160,7 @@ class Catalog:
         return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
 
     def beside(self, other: "Catalog", waits: bool) -> "Catalog":
-        """Return this catalog with the sources and views of another declaration that stands beside its own.
+        """Return this catalog with the sources and views of another declaration that has its objects.
 
         :param waits: whether the other one waits to be active.
         """

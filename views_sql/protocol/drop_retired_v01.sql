@@ -1,6 +1,6 @@
 -- drop_retired, version 1: drops a part of what only retired declarations have, as was recorded with them
 -- returns what it dropped, in words, NULL if nothing may go: a declaration goes when it has been retired for a day and no
--- web process has reported for ten minutes that it serves it. Call it again, in another transaction, until it returns NULL
+-- web process has reported for ten minutes that it serves it; at once if none is active. Call it again, in another transaction, until it returns NULL
 -- first everything that is not on the application's tables, then the capture of one table after another: so none waits for
 -- another one's lock. What other declarations have as well stays
 -- reads declared_objects, worker, source; writes declaration, released; the leader calls it, and it runs as its owner
@@ -27,11 +27,15 @@ BEGIN
         AND d.number > COALESCE((SELECT a.number FROM frontview.declaration a WHERE a.active), 0);
         going := (
             SELECT min(d.number) FROM frontview.declaration d
-            WHERE d.gone_at IS NULL AND NOT d.active AND d.retired_at < now() - interval '1 day'
-            AND NOT EXISTS (
-                SELECT FROM frontview.worker w
-                WHERE w.seen_at > now() - interval '10 minutes'
-                AND COALESCE((w.statistics ->> 'declaration')::integer, d.number) = d.number
+            WHERE d.gone_at IS NULL AND NOT d.active AND d.retired_at IS NOT NULL AND (
+                NOT EXISTS (SELECT FROM frontview.declaration a WHERE a.active)
+                OR (
+                    d.retired_at < now() - interval '1 day' AND NOT EXISTS (
+                        SELECT FROM frontview.worker w
+                        WHERE w.seen_at > now() - interval '10 minutes'
+                        AND COALESCE((w.statistics ->> 'declaration')::integer, d.number) = d.number
+                    )
+                )
             )
         );
         IF going IS NULL THEN

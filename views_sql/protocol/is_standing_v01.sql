@@ -1,5 +1,6 @@
 -- is_standing, version 1: returns whether a declaration has its objects: it waits, is active or is retired
--- reads declaration; migrations neither make nor drop what stands: others of it do that later
+-- FALSE, too, if there is no such declaration
+-- reads declaration; migrations neither make nor drop the objects of one that stands
 -- change: first version
 CREATE FUNCTION frontview.is_standing(p_number integer) RETURNS boolean
 LANGUAGE sql STABLE

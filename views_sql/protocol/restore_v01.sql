@@ -1,7 +1,7 @@
 -- restore, version 1: makes capture, views and reads of a table again, by the DDL that is kept with the declarations
 -- call it at the end of the transaction that changes the table: it proves the keys again, and raises what PostgreSQL says
 -- where the declared columns do not fit any more, so that the transaction fails. The views are populated again
--- returns the views that were made; also mends what DROP COLUMN with CASCADE took away, once the column is there again
+-- returns the views that were made; also makes what DROP COLUMN with CASCADE took away, once the column is there again
 -- reads objects_of_table; writes released; runs as its owner, as release
 -- change: first version
 CREATE FUNCTION frontview.restore(p_table regclass) RETURNS text []

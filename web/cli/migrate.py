@@ -69,7 +69,7 @@ def migrate(back: bool, wait_seconds: float | None, as_json: bool) -> None:
 
 
 def _waiting(seconds: float) -> list[str]:
-    """Return lines about declarations that are not active yet after so many seconds."""
+    """Return lines about declarations that are not active yet after that number of seconds."""
     from models import load_settings  # noqa: PLC0415
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415

@@ -35,10 +35,9 @@ def status(as_json: bool) -> None:
     console = wide_console()
     for alarm in state.alarms:
         console.print(_alarm(alarm), style="bold red", markup=False, highlight=False, soft_wrap=True)
-    for it in declared:
-        console.print(f"Declaration {it.number} ({it.hash}) {it.what_next}.", markup=False, highlight=False)
     for part in (
         _leader_and_watermark(state.leader, state.watermark),
+        *(f"Declaration {it.number} ({it.hash}) {it.what_next}." for it in declared),
         _tiers(state.views),
         _refreshes(state.refreshes),
         _audit(state.audit),

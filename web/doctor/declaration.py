@@ -37,7 +37,7 @@ REPLACING = (
 
 
 def standing(connection: Connection) -> Finding:
-    """Say which declarations there are, and what becomes of each; one that waits is worth a look."""
+    """Say which declarations there are, and what happens next to each; one that waits is a warning."""
     found = declarations(connection)
     said = "; ".join(f"{it.number} {it.what_next}" for it in found)
     if any(it.state == "waiting" for it in found):

@@ -1,4 +1,4 @@
-"""Which declarations stand, what becomes of each, and how far that is.
+"""Which declarations have objects, what happens next to each, and how far that is.
 
 Invariant: it only reads, and shows hashes, numbers and times, nothing of what is declared.
 """
@@ -41,7 +41,7 @@ class DeclarationStatus:
 
     @property
     def what_next(self) -> str:
-        """What becomes of it, in words."""
+        """What happens next to it, in words."""
         if self.state == "active":
             return "answers"
         if self.state == "waiting":
