@@ -154,6 +154,14 @@ def test_all_declarations_that_stand_are_released_and_restored(shop: Project) ->
     assert read(shop, 1)[1] == "materialized_view"
 
 
+def test_users_whose_zones_views_join_are_released_after_these(shop: Project) -> None:
+    shop.c.execute("""ALTER TABLE "Shop"."User" ADD COLUMN tz text NOT NULL DEFAULT 'Europe/Berlin'""")
+    change(shop, DECLARED.replace('zone = "Europe/Berlin"', 'zone = { column = "tz" }'))
+    assert shop.populate() == 2
+    change_between(shop, 'ALTER TABLE "Shop"."User" ALTER COLUMN tz TYPE varchar(60)', "User")
+    is_exact(shop, 2)
+
+
 def test_what_cascade_took_away_is_mended(shop: Project) -> None:
     shop.c.execute('ALTER TABLE "Shop"."Order" DROP COLUMN total CASCADE')
     said = shop.run("restore", '"Shop"."Order"', ends=1)
