@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, OID, REGCLASS
 from models.base import SCHEMA, metadata
 from models.column_types import Snapshot, Staleness, Tid, UserKeyDomain, Xid8
 
-# A declaration that was installed; processes take their catalog from the active one. Written by migrations.
+# A declaration that was installed; processes take their catalog from the active one. Written by migrations, and by
+# functions that the leader calls.
 declaration = sa.Table(
     "declaration",
     metadata,
@@ -21,7 +22,23 @@ declaration = sa.Table(
     sa.Column("ddl", ARRAY(sa.Text), nullable=False, comment="everything that it has, in order"),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("retired_at", sa.DateTime(timezone=True), comment="NULL: it is active, or waits to be"),
+    sa.Column("gone_at", sa.DateTime(timezone=True), comment="when its objects were dropped; NULL: it has them"),
     sa.Index("uq_declaration_active", "active", unique=True, postgresql_where=sa.text("active")),
+    schema=SCHEMA,
+)
+
+# A source that an owner has released, so that its table can be changed. Written by frontview.release and restore.
+released = sa.Table(
+    "released",
+    metadata,
+    sa.Column(
+        "source",
+        sa.Text,
+        primary_key=True,
+        comment="whose capture, and all that needs it, is gone until it is restored",
+    ),
+    sa.Column("released_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     schema=SCHEMA,
 )
 

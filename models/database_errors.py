@@ -17,6 +17,7 @@ from models.errors import (
     InvalidParameters,
     NotMigrated,
     StatementFailed,
+    TableReleased,
 )
 from models.schema_version import PROJECT_PREFIX, schema_state
 
@@ -28,6 +29,7 @@ LACKS_A_RIGHT = "42501"
 _OUTAGES = ("08", "53", "57", "58", "XX", "55P03", "25006", "25P03", "25P04", *CONTENTION)
 _GONE = ("42883", "42P01", "42703")  # No such function, relation or column.
 _INTERNAL = "XX"
+RELEASED = "SELECT EXISTS (SELECT FROM frontview.released)"
 _PERHAPS_NOT_MIGRATED = ("42", "3F")  # Something is not there, or has another shape.
 
 
@@ -87,12 +89,14 @@ def _what_is_missing(sqlstate: str | None, engine: Engine) -> FrontviewError | N
     try:
         with engine.connect() as connection:
             state = schema_state(connection)
+            if not state.migrated:
+                return NotMigrated(state.detail)
+            of_project = any(name.startswith(PROJECT_PREFIX) for name in state.applied or ())
+            if sqlstate not in _GONE or not of_project:
+                return None
+            return TableReleased() if connection.exec_driver_sql(RELEASED).scalar_one() else DeclarationChanging()
     except SQLAlchemyError:
         return None
-    if not state.migrated:
-        return NotMigrated(state.detail)
-    of_project = any(name.startswith(PROJECT_PREFIX) for name in state.applied or ())
-    return DeclarationChanging() if sqlstate in _GONE and of_project else None
 
 
 def _function(error: Exception) -> str | None:

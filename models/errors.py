@@ -102,6 +102,17 @@ class DeclarationChanging(FrontviewError):
         )
 
 
+class TableReleased(DeclarationChanging):
+    """The owner took views of a table away, so that it can be changed, and has not restored them."""
+
+    def __init__(self) -> None:
+        FrontviewError.__init__(
+            self,
+            "A table that this needs was released, so that it can be changed; it can be answered again once "
+            "`frontview restore` has been run.",
+        )
+
+
 class UnsuitableDatabase(FrontviewError):
     """The database would hide rows from Frontview, or keeps text that nobody can convert.
 

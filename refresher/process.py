@@ -22,7 +22,7 @@ from models.engine import connect
 from models.preconditions import require_usable_database
 from models.session_limits import session_limits
 from models.settings import Settings
-from refresher.leader.active_catalog import ActiveCatalog
+from refresher.leader.active_catalog import ActiveCatalog, with_others
 from refresher.leader.connections import (
     connect_chores,
     connect_drain,
@@ -44,7 +44,7 @@ from refresher.watch.metrics import Metrics
 from refresher.watch.zones import ZoneCheck
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import CatalogLoader, load_application
-from views_sql.operations.database import active_stamp
+from views_sql.operations.database import standing
 
 log = structlog.get_logger(__name__)
 
@@ -118,9 +118,9 @@ class RefresherProcess:
             self._add_job(self._warming.tick, WARMING_SECONDS, "warming")
 
     def follow_declaration(self, load: CatalogLoader, stamp: str | None) -> None:
-        """While this process leads, read the catalog again whenever another declaration is active, and go on by it.
+        """While this process leads, switch declarations where that is due, read the catalog again, and go on by it.
 
-        :param stamp: of the declaration whose catalog it has.
+        :param stamp: of the declarations whose catalog it has.
         """
         following = ActiveCatalog(self._chores_session, load, stamp, self._use)
         self._add_job(following.tick, DECLARATION_SECONDS, "declaration")
@@ -205,10 +205,11 @@ def run(settings: Settings, bundled: Catalog) -> int:
     with closing(connect(url, "frontview-refresher-check")) as connection:
         for limit in session_limits(connection):
             log.warning("session_limited", limit=limit)
-        stamp = active_stamp(connection)  # First, so that no later change is missed.
-        catalog = load_application(connection, bundled)
+        stamp = standing(connection).stamp  # First, so that no later change is missed.
+        load = with_others(partial(load_application, bundled=bundled))
+        catalog = load(connection)
     process = RefresherProcess(settings, catalog, url)
-    process.follow_declaration(partial(load_application, bundled=bundled), stamp)
+    process.follow_declaration(load, stamp)
     process.start()
     log.info("refresher_started")
     while not stop_asked.wait(1.0):

@@ -12,6 +12,7 @@ depends_on = None
 SCHEMA = "frontview"
 TABLES = (
     "declaration",
+    "released",
     "source",
     "zone",
     "change_log",
@@ -60,6 +61,15 @@ OBJECTS = (
     "find_stale_days",
     "begin_read",
     "end_read",
+    "declared_objects",
+    "is_standing",
+    "switch_declaration",
+    "activate_declaration",
+    "take_declaration_back",
+    "drop_retired",
+    "objects_of_table",
+    "release",
+    "restore",
 )
 CREATE_TRIGGERS = (
     # Not after updates of what refreshes cost.
@@ -118,6 +128,8 @@ def create_capture_tables() -> None:
         sa.Column("ddl", postgresql.ARRAY(sa.Text), nullable=False, comment="everything that it has, in order"),
         sa.Column("active", sa.Boolean, nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.Column("retired_at", sa.DateTime(timezone=True), comment="NULL: it is active, or waits to be"),
+        sa.Column("gone_at", sa.DateTime(timezone=True), comment="when its objects were dropped; NULL: it has them"),
         sa.PrimaryKeyConstraint("number", name="pk_declaration"),
         schema=SCHEMA,
     )
@@ -128,6 +140,13 @@ def create_capture_tables() -> None:
         schema=SCHEMA,
         unique=True,
         postgresql_where=sa.text("active"),
+    )
+    op.create_table(
+        "released",
+        sa.Column("source", sa.Text, comment="whose capture, and all that needs it, is gone until it is restored"),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+        sa.PrimaryKeyConstraint("source", name="pk_released"),
+        schema=SCHEMA,
     )
     op.create_table(
         "source",

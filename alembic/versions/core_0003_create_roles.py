@@ -41,6 +41,8 @@ MAINTENANCE = (
     "adopt_partitions",
     "refresh_tier",
     "analyze_tier",
+    "activate_declaration",
+    "drop_retired",
 )
 WEB_READS = (
     "alarm",
@@ -53,6 +55,7 @@ WEB_READS = (
     "operator_task",
     "refresh_attempt",
     "refresh_log",
+    "released",
     "role_right",
     "seal",
     "source",

@@ -6,6 +6,7 @@ and only while this process leads.
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,7 @@ from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.policy import (
+    FAILURES_TO_GIVE_UP,
     Decision,
     TierState,
     decide,
@@ -126,19 +128,18 @@ class Maintenance:
             view = self._catalog.view(name)
             if seconds := move_waits_seconds(horizon.now, horizon.day, wanted):
                 left[name], waiting[name] = seconds, wanted
-            elif (
-                self._failed_recently(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed
-            ):
+            elif self._is_put_off(name) or self._refresh(connection, view, view.tiers, term, horizon=wanted).failed:
                 left[name] = 0.0
         return left
 
     def _known(self, states: list[TierState]) -> list[TierState]:
-        """Return the states of declared views; others are of a declaration that is not active yet, or any more."""
+        """Return the states of declared views; others are of a declaration that is not known yet, or gone."""
         unknown = {state.view for state in states if not self._catalog.has_view(state.view)}
         if unknown != self._unknown:
             self._unknown = unknown
             log.info("views_left_out", views=sorted(unknown))
-        return [state for state in states if state.view not in unknown]
+        building = self._catalog.building
+        return [replace(state, building=state.view in building) for state in states if state.view not in unknown]
 
     def _wanted(self, horizon: Horizon) -> date | None:
         return horizon_to_move_to(horizon.now.date(), horizon.day, self._recent_days, horizon.sealed_before)
@@ -169,10 +170,11 @@ class Maintenance:
         self._report(connection, result)
         return result
 
-    def _failed_recently(self, view: str) -> bool:
+    def _is_put_off(self, view: str) -> bool:
         failures = self._failures.count_of(view, "recent")
         seconds_ago = self._failures.seconds_since(view, "recent", time.monotonic())
-        return failures > 0 and seconds_ago < retry_seconds(failures)
+        given_up = view in self._catalog.building and failures >= FAILURES_TO_GIVE_UP
+        return given_up or (failures > 0 and seconds_ago < retry_seconds(failures))
 
     def _count(self, result: RefreshResult) -> None:
         self._on_refresh(result)

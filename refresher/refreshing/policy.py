@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 300.0
+FAILURES_TO_GIVE_UP = 3  # Of a view that nobody is served from yet.
 MOVE_WAITS_SECONDS = 6 * 3600.0  # How long after midnight a move of the horizon may wait for a refresh that is due.
 
 # Why a refresh is due when it is: codes that programs may rely on, and sentences for people.
@@ -21,6 +22,7 @@ REASONS = {
     "duty": "Keys are stale; until then refreshes have used up their share of time.",
     "min_interval": "Keys are stale; the least time between two refreshes has not passed.",
     "failed": "Its last refresh failed, {failures} in a row; it is tried again then.",
+    "given_up": "It failed {failures} times in a row, and a declaration waits for it: `frontview refresh` tries again.",
     "horizon": "The horizon is to move: the recent tier is refreshed with it.",
     "seal": "Its days are to be sealed: at once.",
     "clean": "Nothing that it holds is stale: nothing to do.",
@@ -38,6 +40,7 @@ class TierState:
     :param failures: number of refreshes that failed in a row.
     :param failed_seconds_ago: time since the last of these.
     :param sealing: whether days of an archive can be sealed now, as an operator requested.
+    :param building: whether only a declaration has the view that waits until it has contents.
     """
 
     view: str
@@ -50,6 +53,12 @@ class TierState:
     failures: int = 0
     failed_seconds_ago: float = 0.0
     sealing: bool = False
+    building: bool = False
+
+    @property
+    def given_up(self) -> bool:
+        """Whether somebody has to look before it is tried again; the declaration before goes on."""
+        return self.building and self.failures >= FAILURES_TO_GIVE_UP
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +133,12 @@ def _wanted(tier: TierState, interval_seconds: float, held_by: str) -> tuple[flo
 
 
 def _retried(decision: Decision) -> Decision:
-    """Return ``decision``, postponed if the tier's last refresh failed recently."""
+    """Return ``decision``, postponed if the tier's last refresh failed recently, or too often."""
     tier, wanted = decision.tier, decision.in_seconds
     if not tier.failures or wanted is None:
         return decision
+    if tier.given_up:
+        return Decision(tier, None, "given_up")
     remaining = retry_seconds(tier.failures) - tier.failed_seconds_ago
     return Decision(tier, remaining, "failed") if remaining > wanted else decision
 

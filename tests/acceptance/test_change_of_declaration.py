@@ -209,7 +209,7 @@ def test_processes_follow_a_declaration_that_changes_and_is_taken_back(site: tup
         for _ in range(2):
             shop.declare(SECOND)
             shop.run("plan", "--write")
-            shop.run("migrate")
+            shop.run("migrate", "--wait", "30")
             everywhere(system, "/api/v1/view/buyers", 200)
             everywhere(system, "/api/v1/view/visits", 404)
             paths = told(system, "/openapi.json")["paths"]
@@ -227,7 +227,7 @@ def test_processes_follow_a_declaration_that_changes_and_is_taken_back(site: tup
             assert set(told(system, ORDERS)["data"]["totals"]) == SHAPES[0]
             served_from_views(system, "/api/v1/view/visits")
             for file in (shop.folder / "revisions").glob("*.py"):
-                if "DECLARATION = 2\n" in file.read_text():
+                if "DECLARATION = 1\n" not in file.read_text():
                     file.unlink()
     assert load.wrong == []
     assert load.statuses.get("200 ", 0) > 100
@@ -243,8 +243,10 @@ def test_a_declaration_that_only_reads_in_another_way_fails_no_read(site: tuple[
     with load.running():
         shop.declare(ONLY_READ)
         assert "read function only" in shop.run("plan", "--write")
-        shop.run("migrate")
+        shop.run("migrate", "--wait", "30")
         until(lambda: told(system, "/api/v1/application")["declaration"] != before, "the other declaration")
         time.sleep(STALENESS_SECONDS)
+        reported = "SELECT DISTINCT w.statistics ->> 'declaration' FROM frontview.worker w"
+        until(lambda: shop.rows(reported) == [("2",)], "reports that the other one is served", seconds=20)
     assert load.wrong == []
     assert set(load.statuses) == {"200 "}

@@ -35,6 +35,11 @@ def use_notes_whatever_is_marked(url: str) -> None:
     rewrite_function(url, BEGIN_READ, "AND marks IS NULL AND", "AND")
 
 
+def take_marks_that_the_newest_tier_lacks(url: str) -> None:
+    """Not those, too, that only an older one lacks."""
+    rewrite_function(url, BEGIN_READ, "SELECT min(t.through)", "SELECT max(t.through)")
+
+
 def log_only_new_keys(url: str) -> None:
     moved = "IF frontview.captured_moved_loans_1(old, new) THEN"
     rewrite_function(url, "frontview.capture_loans_1()", moved, "IF FALSE THEN")

@@ -18,6 +18,7 @@ from tests.neutral.reads import READS
     [
         sabotage.ignore_undrained_rows,
         sabotage.use_notes_whatever_is_marked,
+        sabotage.take_marks_that_the_newest_tier_lacks,
         sabotage.log_only_new_keys,
         sabotage.read_with_volatile_functions,
         sabotage.drain_log_by_highest_xid,

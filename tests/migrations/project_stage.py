@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.engine import make_url
 
+from refresher.leader.active_catalog import with_others
+from refresher.leader.leadership import try_to_lead
+from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
 from tests.schema_snapshot import schema_snapshot
+from views_sql.operations.catalog import load_application
+from views_sql.voice.catalog import CATALOG
 from web.cli import main
 
 TABLES = """
@@ -76,6 +82,25 @@ class Project:
     @property
     def files(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "revisions").glob("*.py"))
+
+    def populate(self) -> int | None:
+        """Do as the leader does until a declaration that waits is active; return its number, None: none can be."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            term = try_to_lead(connection)
+            assert term is not None
+            for view in with_others(partial(load_application, bundled=CATALOG))(connection).views:
+                assert refresh(connection, view, view.tiers, term.epoch).outcome in {"populated", "refreshed"}
+            row = connection.execute("SELECT frontview.activate_declaration()").fetchone()
+        assert row is not None
+        return int(row[0]) if row[0] else None
+
+    def drop_retired(self, after: str = "2 days") -> list[str]:
+        """Let time pass since declarations were retired; return what the leader then drops."""
+        self.c.execute("UPDATE frontview.declaration SET retired_at = retired_at - %s::interval", (after,))
+        dropped = []
+        while (what := self.rows("SELECT frontview.drop_retired()")[0][0]) is not None:
+            dropped.append(what)
+        return dropped
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.c.execute(query.encode(), values or None).fetchall()

@@ -208,11 +208,14 @@ def test_a_dashboard_is_replaced_with_what_it_reads(shop: Project) -> None:
     assert objects(shop.c).outcome == "pass"
     shop.run("migrate", "--back")
     assert start(shop, 1)["products"]["rows"][0]["product_name"] == "tea"
+    shop.drop_retired()
     assert [it for it in shop.snapshot() if "_label" in it] == [it for it in before if "_label" in it]
 
 
 def test_all_parts_go(shop: Project) -> None:
     assert set(replan(shop, DECLARED).values()) == {"drop", "replace", "create"}
+    shop.populate()
+    shop.drop_retired()
 
     rest = shop.rows("""SELECT c.relname FROM pg_class c WHERE relnamespace = 'frontview'::regnamespace
         AND relname ~ '_(label|listed|facts)$' UNION ALL SELECT p.proname FROM pg_proc p

@@ -36,6 +36,12 @@ FIRST_FILES = [
 ]
 
 
+STATES = """
+SELECT number, CASE WHEN active THEN 'active' WHEN gone_at IS NOT NULL THEN 'gone' WHEN retired_at IS NOT NULL
+THEN 'retired' ELSE 'waiting' END FROM frontview.declaration ORDER BY 1
+"""
+
+
 @pytest.fixture(scope="module")
 def written(any_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project with its first revisions, of which none is applied; to be copied."""
@@ -147,10 +153,20 @@ def test_a_changed_view_is_made_beside_and_an_unchanged_one_keeps_its_objects(in
     assert "orders: replace" in said
     assert "visits: keep" in said
     installed.run("migrate")
+    assert {view.name: view.number for view in catalog(installed).served.views} == {"orders": 1, "visits": 1}
+    assert "there is nothing to do" in installed.run("plan")
+    assert installed.populate() == 2
 
     views = {view.name: view.number for view in catalog(installed).served.views}
     assert views == {"orders": 2, "visits": 1}
-    assert installed.rows("SELECT DISTINCT view FROM frontview.view_state WHERE tier = 'recent' ORDER BY 1") == [
+    recent = "SELECT DISTINCT view FROM frontview.view_state WHERE tier = 'recent' ORDER BY 1"
+    assert len(installed.rows(recent)) == 5
+    dropped = installed.drop_retired()
+    assert dropped == [
+        "the views of declaration 1",
+        'the capture of "Shop"."Order" of declaration 1',
+    ]
+    assert installed.rows(recent) == [
         ("orders_2",),
         ("orders_2_buyers_values",),
         ("visits_1",),
@@ -180,13 +196,16 @@ def test_going_back_leaves_the_hosts_database_as_it_was(shop: Project) -> None:
     shop.declare(ONE_MORE_ORDER.replace('"Shop.visit"\n', '"Shop.visit"\nwhere = "pages > 1"\n'))
     shop.run("plan", "--write")
     shop.run("migrate")
-    assert shop.rows("SELECT number, active FROM frontview.declaration ORDER BY 1") == [(1, False), (2, True)]
-    second = shop.snapshot()
+    assert shop.rows(STATES) == [(1, "active"), (2, "waiting")]
+    both = shop.snapshot()
+    assert set(first) <= set(both)
 
-    shop.run("migrate", "--back")
+    shop.run("migrate", "--back")  # Nobody was served from it: it goes at once.
     assert shop.snapshot() == first
     shop.run("migrate")
-    assert shop.snapshot() == second
+    assert shop.snapshot() == both
+    assert shop.populate() == 2
+    assert shop.rows(STATES) == [(1, "retired"), (2, "active")]
 
     shop.run("migrate", "--back")
     shop.run("migrate", "--back")
@@ -254,7 +273,7 @@ def test_a_column_that_the_host_drops_with_cascade_fails_no_writer_and_the_view_
         answer(installed, "1")
     said = installed.run("doctor", ends=1)
     assert "fail  materialized views: missing: frontview.orders_1_" in said, said
-    assert "If a column went with CASCADE" in said
+    assert "If a column went with CASCADE" in said, said
     installed.run("migrate", "--back")
     assert installed.rows("SELECT count(*) FROM frontview.source") == [(0,)]
 

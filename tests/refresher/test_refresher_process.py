@@ -15,7 +15,7 @@ import pytest
 from models.engine import connect
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.fix_postgres import ROOT, Server
-from tests.migrations.project_stage import project
+from tests.migrations.project_stage import DECLARED, project
 from tests.neutral.application import lend
 from tests.neutral.reads import ORACLE
 from tests.waiting import until
@@ -266,6 +266,42 @@ def test_it_refreshes_the_views_of_the_installed_declaration(embedded_server: Se
         try:
             unpopulated = "SELECT count(*) FROM frontview.view_state WHERE through IS NULL"
             until(lambda: shop.rows(unpopulated) == [(0,)], "populated views", seconds=30)
+        finally:
+            process.terminate()
+            assert process.wait(15) == 0, running.log(process)
+
+
+def test_a_declaration_whose_view_cannot_be_made_waits_for_somebody_and_then_answers(
+    embedded_server: Server, tmp_path: Path
+) -> None:
+    active = "SELECT number FROM frontview.declaration WHERE active"
+    plan = "SELECT it ->> 'code' FROM frontview.leader_note, jsonb_array_elements(content) it WHERE it ->> 'view' = %s"
+    with project(embedded_server, tmp_path) as shop:
+        shop.run("plan", "--write")
+        shop.run("migrate")
+        shop.c.execute("""INSERT INTO "Shop"."User" (id) VALUES (1)""")
+        shop.c.execute("""INSERT INTO "Shop"."Order" ("customerId", "createdAt", total) VALUES (1, now(), 1)""")
+        running = Refreshers(shop.url, tmp_path)
+        process = running.start()
+        try:
+            unpopulated = "SELECT count(*) FROM frontview.view_state WHERE through IS NULL"
+            until(lambda: shop.rows(unpopulated) == [(0,)], "populated views", seconds=30)
+            shop.declare(DECLARED.replace('orders = "count"', 'orders = "count"\ninverse = { sum = "1 / total" }'))
+            shop.run("plan", "--write")
+            shop.c.execute("""UPDATE "Shop"."Order" SET total = 0""")
+            shop.run("migrate")
+            until(lambda: ("given_up",) in shop.rows(plan, "orders_2"), "a view that is given up", seconds=40)
+            assert ("refresh_failing", "orders_2/recent") in shop.rows("SELECT kind, subject FROM frontview.alarm")
+            assert shop.rows(active) == [(1,)]
+
+            shop.c.execute("""UPDATE "Shop"."Order" SET total = 2""")
+            shop.run("refresh", "orders_2")
+
+            until(lambda: shop.rows(active) == [(2,)], "the other declaration", seconds=30)
+            shop.c.execute("UPDATE frontview.declaration SET retired_at = retired_at - interval '2 days'")
+            gone = "SELECT to_regclass('frontview.orders_1_live')"
+            until(lambda: shop.rows(gone) == [(None,)], "a dropped declaration", seconds=80)
+            assert running.log(process).count('"declaration_used"') > 1
         finally:
             process.terminate()
             assert process.wait(15) == 0, running.log(process)

@@ -29,6 +29,7 @@ WEB_READS = (
         "operator_task",
         "refresh_attempt",
         "refresh_log",
+        "released",
     ),
     *("leader_note", "role_right", "seal", "source", "traffic", "view_state", "warm_plan", "worker"),
 )
@@ -74,6 +75,8 @@ REFRESHER_FUNCTIONS = BOTH | {
         "load_zones",
         "refresh_tier",
         "analyze_tier",
+        "activate_declaration",
+        "drop_retired",
     ),
     *(f"{view.name}_merged" for view in CATALOG.views),
     *(

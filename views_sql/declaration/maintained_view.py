@@ -5,7 +5,7 @@ and knows no table by name.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +126,7 @@ class Catalog:
 
     :param chores: SQL functions without arguments that the leader calls each few seconds.
     :param served: what an installed declaration serves; None: the dashboards are the application's own.
+    :param building: names of the views that only a declaration has that waits until they have contents.
     :raises CatalogError: a view or dashboard names something that is not declared, or breaks locality.
     """
 
@@ -135,6 +136,7 @@ class Catalog:
     dashboards: tuple[Dashboard, ...] = field(default=())
     chores: tuple[str, ...] = field(default=())
     served: "ServedApplication | None" = None
+    building: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         known = {source.name: source for source in self.sources}
@@ -156,6 +158,16 @@ class Catalog:
     def plain_dashboards(self) -> tuple[Dashboard, ...]:
         """The dashboards that can be read without arguments, so that their warming can be planned."""
         return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
+
+    def beside(self, other: "Catalog", waits: bool) -> "Catalog":
+        """Return this catalog with the sources and views of another declaration that has its objects.
+
+        :param waits: whether the other one waits to be active.
+        """
+        sources = tuple(it for it in other.sources if it not in self.sources)
+        views = tuple(it for it in other.views if it not in self.views)
+        building = self.building | {it.name for it in views if waits}
+        return replace(self, sources=self.sources + sources, views=self.views + views, building=building)
 
     def has_view(self, name: str) -> bool:
         """Return whether a view of that name is declared."""

@@ -214,6 +214,7 @@ class ServedList:
 class ServedApplication:
     """Everything that an installed declaration serves; ``fingerprint`` names the declaration.
 
+    :param number: that under which the declaration is installed; 0: under none.
     :param claim: the claim of a token that holds the user's key, as a dotted path.
     :raises CatalogError: a name is none.
     """
@@ -225,6 +226,7 @@ class ServedApplication:
     claim: str = "sub"
     dashboards: tuple[ServedDashboard, ...] = ()
     lists: tuple[ServedList, ...] = ()
+    number: int = 0
 
     def __post_init__(self) -> None:
         for name in self._names():

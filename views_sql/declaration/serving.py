@@ -24,6 +24,7 @@ def served(application: Application, proven: ProvenApplication, number: int, fin
         proven.claim,
         tuple(map(panels.dashboard, proven.dashboards)),
         tuple(map(panels.listed, proven.lists)),
+        number,
     )
 
 

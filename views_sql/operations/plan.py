@@ -1,7 +1,8 @@
 """From a proven declaration and what is installed to the steps of a migration. Pure functions over values.
 
 Invariant: a part whose DDL would be the same keeps its objects and their names. What is new is made first, then the
-declaration is recorded, then what is old goes; so at every moment the active declaration has all of its objects.
+declaration is recorded; what is old goes when nobody uses it. So at every moment the active declaration has all of its
+objects.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,7 +79,7 @@ class Plan:
 
     @property
     def gone(self) -> list[AnyPart]:
-        """The installed parts whose objects are dropped."""
+        """The installed parts whose objects go with their declaration."""
         return [it.old for it in self.changes if it.old and it.action in {"replace", "drop"}]
 
     @property
@@ -92,12 +93,13 @@ class Plan:
         )
 
 
-def plan(declared: Application, proven: ProvenApplication, old: Installed | None, core: str) -> Plan:
+def plan(declared: Application, proven: ProvenApplication, old: Installed | None, core: str, taken: int = 0) -> Plan:
     """Return what happens to each part.
 
     :param core: the newest revision of the core, for which the statements are generated.
+    :param taken: the greatest number of a declaration that stands: perhaps of one that was taken back.
     """
-    number = old.number + 1 if old else 1
+    number = max(old.number if old else 0, taken) + 1
     changes = list(_changes(proven, old, number))
     parts = [change.new for change in changes if change.new]
     return Plan(old, installed_with(number, core, declared, with_parts(proven, parts), parts), tuple(changes))

@@ -40,12 +40,12 @@ DOWNGRADE = (
 
 def upgrade() -> None:
     """Run the statements in one transaction."""
-    op.run_statements(UPGRADE)
+    op.run_statements(UPGRADE{unless})
 
 
 def downgrade() -> None:
     """Go back to what was before."""
-    op.run_statements(DOWNGRADE)
+    op.run_statements(DOWNGRADE{unless})
 '''
 
 
@@ -109,6 +109,7 @@ def files_of(steps: Sequence[Step], installed: Installed, before: Sequence[Revis
             before=last,
             labels=("project",) if last is None else None,
             core=installed.core,
+            unless=", unless_standing=DECLARATION" if step.unless_standing else "",
             upgrade="".join(f"    {_string(it)},\n" for it in step.upgrade),
             downgrade="".join(f"    {_string(it)},\n" for it in step.downgrade),
         )

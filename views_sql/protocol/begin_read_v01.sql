@@ -17,6 +17,8 @@ DECLARE
     unmarked_from xid8;
     unmarked_open xid8[];
     marks frontview.mark[];
+    oldest bigint; -- NULL: no tier has contents, and every day is stale.
+    named text[];
     ready record;
     ready_views integer := 0;
     storage oid[];
@@ -67,7 +69,14 @@ BEGIN
         -- The days of marks are local already, those of the log are perhaps UTC's.
         LEFT JOIN frontview.source s ON s.source = m.source AND m.xid IS NOT NULL
         CROSS JOIN generate_series(-COALESCE(s.day_slack, 0), COALESCE(s.day_slack, 0)) d (days);
-        -- Marks that all these views cover are kept for others.
+        -- Marks that all these views cover, and those of other views, as of ones that are being populated, are kept for
+        -- others: a read compares neither with each tier.
+        IF marks IS NOT NULL THEN
+            SELECT min(t.through), array_agg(DISTINCT s.source) INTO oldest, named
+            FROM frontview.view_state t CROSS JOIN unnest(t.sources) s (source) WHERE t.view = ANY (p_views);
+            SELECT array_agg(m) INTO marks FROM unnest(marks) m
+            WHERE m.drain_id IS NULL OR (m.drain_id > oldest AND m.source = ANY (named));
+        END IF;
         IF marks IS NOT NULL AND NOT EXISTS (
             SELECT FROM unnest(marks) m
             WHERE m.drain_id IS NULL OR EXISTS (

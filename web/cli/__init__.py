@@ -22,6 +22,8 @@ COMMANDS = {
     "plan": ("web.cli.plan", "Say what a changed declaration changes, and write the revisions that change it."),
     "refresh": ("web.cli.refresh", "Ask the leader to refresh a view now."),
     "refresher": ("web.cli.refresher", "Run the process that drains changes and refreshes views."),
+    "release": ("web.cli.release", "Take views of a table away, so that it can be changed."),
+    "restore": ("web.cli.release", "Make the views of a changed table again."),
     "seal": ("web.cli.sealing", "Keep the numbers of old days although their rows go."),
     "seed": ("web.cli.seed", "Add users with realistic calls, leads and quality figures."),
     "serve": ("web.cli.serve", "Run the web server."),

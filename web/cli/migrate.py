@@ -4,6 +4,7 @@ Invariant: no other module of the command line imports alembic, which takes 0.8 
 """
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,23 @@ if TYPE_CHECKING:
 
     from models.connection import Connection
 
+WAIT_CHECK_SECONDS = 0.25
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @click.command()
 @click.option("--back", is_flag=True, help="Take the newest declaration of the project back.")
+@click.option("--wait", "wait_seconds", type=click.FloatRange(min=0), help="Wait so long until it answers, else fail.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
-def migrate(back: bool, as_json: bool) -> None:
+def migrate(back: bool, wait_seconds: float | None, as_json: bool) -> None:
     """Bring the database to the newest migrations; does nothing if it already has them.
 
     In a project (the folder that FRONTVIEW_PROJECT names, else the current directory if it has a `frontview.toml`),
-    these are Frontview's own and then the project's, each of which has a transaction of its own. `--back` takes the
-    newest declaration back, down to a database without one; the tables that it captured are then as they were before.
+    these are Frontview's own and then the project's, each of which has a transaction of its own. A changed declaration
+    is made beside the one that answers, and takes its place when the refresher has given each of its views contents;
+    `--wait SECONDS` waits for that. `--back` takes the newest declaration back, down to a database without one; the
+    tables that it captured are then as they were before. Within a day, the one before answers again at once, and what
+    was taken back is dropped a day later.
     """
     from models import load_settings  # noqa: PLC0415
     from views_sql.declaration.files import find_project  # noqa: PLC0415
@@ -53,8 +59,29 @@ def migrate(back: bool, as_json: bool) -> None:
         upgrade_project(project, told)
     for line in grant_rights():
         told(line)
+    waits = [] if project is None else _waiting(wait_seconds or 0.0)
+    for line in waits:
+        told(line)
     if as_json:
         click.echo(json.dumps({"project": None if project is None else str(project), "steps": steps}))
+    if waits and wait_seconds is not None:
+        raise click.ClickException("The newest declaration does not answer yet.")
+
+
+def _waiting(seconds: float) -> list[str]:
+    """Return lines about declarations that are not active yet after that number of seconds."""
+    from models import load_settings  # noqa: PLC0415
+    from models.embedded import direct_url  # noqa: PLC0415
+    from models.engine import connect  # noqa: PLC0415
+    from web.operators.declarations import declarations  # noqa: PLC0415
+
+    until = time.monotonic() + seconds
+    with connect(direct_url(load_settings()), "frontview-migrate") as connection:
+        while True:
+            waits = [it for it in declarations(connection) if it.state == "waiting"]
+            if not waits or time.monotonic() >= until:
+                return [f"Declaration {it.number} {it.what_next}." for it in waits]
+            time.sleep(WAIT_CHECK_SECONDS)
 
 
 def configuration(config_file: Path = ROOT / "alembic.ini", project: Path | None = None) -> "Config":

@@ -37,7 +37,7 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
     from views_sql.declaration.fault import DeclarationError  # noqa: PLC0415
     from views_sql.declaration.files import find_project  # noqa: PLC0415
     from views_sql.declaration.project import read_project  # noqa: PLC0415
-    from views_sql.operations.database import newest_declaration, sealed_views  # noqa: PLC0415
+    from views_sql.operations.database import greatest_number, newest_declaration, sealed_views  # noqa: PLC0415
     from views_sql.operations.plan import plan as planned  # noqa: PLC0415
     from views_sql.operations.revisions import revisions_of  # noqa: PLC0415
     from views_sql.operations.steps import steps as steps_of  # noqa: PLC0415
@@ -57,11 +57,11 @@ def plan(folder: Path | None, write: bool, as_sql: bool, as_json: bool) -> None:
         old = newest_declaration(connection)
         if is_halfway(written, applied, old.number if old else 0):
             _halfway(written[applied - 1], write=write)
-        sealed = sealed_views(connection)
+        sealed, taken = sealed_views(connection), greatest_number(connection)
         verdict = judge(connection, application, priced=not as_sql)
     if verdict.proven is None:
         _refuse([*map(str, verdict.faults)], as_json)
-    found = planned(application, verdict.proven, old, newest_of_core())
+    found = planned(application, verdict.proven, old, newest_of_core(), taken)
     _require_same_keys(found)
     steps = steps_of(found)
     if as_json:
@@ -168,6 +168,11 @@ def lines(found: "Plan", steps: "list[Step]", application: "Application", verdic
     if found.old and resolved(found.old.declared) == resolved(application):
         said.append("The declaration itself is the same: this version generates other SQL, or a table has changed.")
     said += [f"  {_named(change)}: {change.action}" for change in found.changes]
+    if found.old:
+        said.append(
+            f"It is made beside declaration {found.old.number}, which answers until the refresher has filled it; what "
+            "only that one has is dropped a day later."
+        )
     said += ["", "Steps, one transaction each; one that waits a second for a lock lets others pass and tries again:"]
     said += [f"  {step.what}: {len(step.upgrade)} statements; {step.lock}" for step in steps]
     return [*said, "", *of_verdict(application, verdict)[:-1]]

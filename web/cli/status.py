@@ -24,18 +24,20 @@ def status(as_json: bool) -> None:
     """Show alarms, views and their tiers, watermark lag, stale keys, refreshes, audit, leader and workers."""
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
+    from web.operators.declarations import declarations  # noqa: PLC0415
     from web.operators.system_state import system_state  # noqa: PLC0415
 
     with connect(direct_url(load_settings()), "frontview-status") as connection:
-        state = system_state(connection)
+        state, declared = system_state(connection), declarations(connection)
     if as_json:
-        click.echo(json.dumps(asdict(state)))
+        click.echo(json.dumps(asdict(state) | {"declarations": [asdict(it) for it in declared]}))
         return
     console = wide_console()
     for alarm in state.alarms:
         console.print(_alarm(alarm), style="bold red", markup=False, highlight=False, soft_wrap=True)
     for part in (
         _leader_and_watermark(state.leader, state.watermark),
+        *(f"Declaration {it.number} ({it.hash}) {it.what_next}." for it in declared),
         _tiers(state.views),
         _refreshes(state.refreshes),
         _audit(state.audit),

@@ -12,12 +12,13 @@ from models.connection import Connection
 from views_sql.declaration.fault import DeclarationError
 from views_sql.declaration.project import read_project
 from views_sql.declaration.resolved import resolved
-from views_sql.operations.database import active_declaration
+from views_sql.operations.database import active_declaration, newest_declaration
 from views_sql.operations.installed import Installed
 from views_sql.operations.plan import generated, numbers_of
 from web.doctor.finding import Finding, failed, listed, passed, warned
+from web.operators.declarations import declarations
 
-OBJECTS, GENERATED, FILE = "generated objects", "generated SQL", "declaration file"
+STANDING, OBJECTS, GENERATED, FILE = "declarations", "generated objects", "generated SQL", "declaration file"
 RELATION = re.compile(r"CREATE (?:MATERIALIZED )?(?:VIEW|TABLE) frontview\.(\w+)")
 FUNCTION = re.compile(r"^CREATE FUNCTION frontview\.(\w+)\(", re.MULTILINE)
 BODY = re.compile(r"\nAS (\$\w*\$)(.*)\1\s*$", re.DOTALL)  # Another than BEGIN ATOMIC, whose text is not kept.
@@ -33,6 +34,16 @@ REPLACING = (
     "SELECT regexp_replace(s, '^CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION', 'n') FROM frontview.declaration d, "
     r"unnest(d.ddl) s WHERE d.active AND s ~ '(?n)^CREATE FUNCTION frontview\.{}\('"
 )
+
+
+def standing(connection: Connection) -> Finding:
+    """Say which declarations there are, and what happens next to each; one that waits is a warning."""
+    found = declarations(connection)
+    said = "; ".join(f"{it.number} {it.what_next}" for it in found)
+    if any(it.state == "waiting" for it in found):
+        remedy = "Wait for the refresher; `frontview status` shows alarms of views that cannot be made."
+        return warned(STANDING, said, remedy)
+    return passed(STANDING, said)
 
 
 def objects(connection: Connection) -> Finding:
@@ -71,7 +82,7 @@ def file(connection: Connection, project: Path | None) -> Finding:
 
     :param project: the project's folder; None: there is none here.
     """
-    installed = active_declaration(connection)
+    installed = newest_declaration(connection)
     if installed is None or project is None:
         return passed(FILE, "not compared: there is no project here" if installed else "no declaration is installed")
     try:

@@ -11,6 +11,7 @@ from models.connection import Connection
 from models.errors import CatalogError, DeclarationNewer, NotInstalled
 from models.settings import Settings, questionable_settings
 from refresher.front_cache.limits import unknown_regions
+from refresher.leader.active_catalog import with_others
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
 from web.doctor import archive, declaration, roles, running, schema, server, session_limits
@@ -55,7 +56,7 @@ def examine(
             if catalog.served is not None:
                 for subject, check in _declaration_checks(project):
                     yield attempt(subject, check, connection)
-            for subject, check in _schema_checks(catalog):
+            for subject, check in _schema_checks(with_others(lambda _: catalog)(connection)):
                 yield attempt(subject, check, connection)
 
 
@@ -114,6 +115,7 @@ def _server_checks(connect: Callable[[], Connection], settings: Settings) -> lis
 
 def _declaration_checks(project: Path | None) -> list[tuple[str, Check]]:
     return [
+        (declaration.STANDING, declaration.standing),
         (declaration.FILE, lambda connection: declaration.file(connection, project)),
         (declaration.GENERATED, declaration.as_generated),
         (declaration.OBJECTS, declaration.objects),

@@ -116,8 +116,8 @@ def unique_indexes(connection: Connection) -> Finding:
     rows = connection.execute(VIEWS).fetchall()
     if gone := [row[0] for row in rows if not row[1]]:
         remedy = (
-            "Downgrade and upgrade its migration. If a column went with CASCADE that a declared view read: declare the "
-            "view without it, `frontview plan --write`, `frontview migrate`."
+            "Downgrade and upgrade its migration; of a declared view, `frontview restore TABLE`. If a column went with "
+            "CASCADE that it read: declare the view without it, `frontview plan --write`, `frontview migrate`."
         )
         return failed("materialized views", f"missing: {listed(gone)}", remedy)
     if bare := [row[0] for row in rows if not row[3]]:

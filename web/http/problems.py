@@ -24,6 +24,7 @@ from models.errors import (
     NotInstalled,
     NotMigrated,
     StatementFailed,
+    TableReleased,
 )
 from models.logs import logger
 
@@ -138,6 +139,7 @@ _UNAVAILABLE: dict[type[FrontviewError], tuple[str, str | None, int]] = {
     ),
     NotInstalled: ("not-installed", None, RETRY_MIGRATION_SECONDS),
     DeclarationNewer: ("declaration-newer", None, RETRY_MIGRATION_SECONDS),
+    TableReleased: ("released", None, RETRY_CHANGE_SECONDS),
     DeclarationChanging: ("declaration-changing", None, RETRY_CHANGE_SECONDS),
     DatabaseUnavailable: (
         "database-unavailable",

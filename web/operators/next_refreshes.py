@@ -19,6 +19,7 @@ ReasonCode = Literal[
     "duty",
     "min_interval",
     "failed",
+    "given_up",
     "horizon",
     "seal",
     "clean",

@@ -92,6 +92,12 @@ class InstalledApplication:
             raise failure.with_traceback(None)
         return self._serving
 
+    @property
+    def number(self) -> int | None:
+        """The number of the declaration that was served last, also if it cannot be any more; None: there is none."""
+        served = self._serving.served
+        return served.number if served else None
+
     def follow(self, connection: Connection, stamp: str | None) -> None:
         """Read the active declaration if its stamp is another one than that of the declaration that was read last.
 

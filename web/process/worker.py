@@ -383,6 +383,7 @@ class Worker:
             event_streams=parts.event_hub.statistics(),
             accesses=parts.reporter.statistics(),
             keys=self._key_statistics(),
+            declaration=parts.application.number,
         )
         parts.history.record(counters_of(statistics))
         return statistics

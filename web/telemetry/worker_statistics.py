@@ -123,6 +123,9 @@ class WorkerStatistics:
     event_streams: EventStreamStatistics = field(default_factory=EventStreamStatistics)
     accesses: AccessStatistics = field(default_factory=AccessStatistics)
     keys: KeyStatistics = field(default_factory=KeyStatistics)
+    declaration: Annotated[
+        int | None, Field(description="The number of the declaration that it serves. Null: it serves none.")
+    ] = None
 
     @property
     def hits(self) -> int:

@@ -152,6 +152,8 @@ CASES = [
     (replace(STALE, failures=3, failed_seconds_ago=8.0), 0.0, "stale"),
     (replace(STALE, failures=1, failed_seconds_ago=0.5, duration_seconds=5.1), 42.0, "duty"),
     (replace(CLEAN, populated=False, failures=3, failed_seconds_ago=1.0), 7.0, "failed"),
+    (replace(CLEAN, populated=False, building=True, failures=2, failed_seconds_ago=1.0), 3.0, "failed"),
+    (replace(CLEAN, populated=False, building=True, failures=3, failed_seconds_ago=1e9), None, "given_up"),
 ]
 
 

@@ -72,7 +72,7 @@ def test_json_holds_everything(database_url: str) -> None:
     with leading(database_url):
         result = CliRunner().invoke(main, ["status", "--json"])
     assert result.exit_code == 0
-    names = {"alarms", "watermark", "leader", "views", "refreshes", "audit", "connections"}
+    names = {"alarms", "watermark", "leader", "views", "refreshes", "audit", "connections", "declarations"}
     assert set(json.loads(result.stdout)) == names
 
 

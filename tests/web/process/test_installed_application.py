@@ -98,6 +98,22 @@ def test_what_is_missing_while_a_declaration_changes_is_503_and_no_outage(shop: 
         assert refused.headers["Retry-After"] == "1"
 
 
+def test_a_table_that_is_released_is_503_by_name_until_it_is_restored(shop: Project) -> None:
+    table = """'"Shop".visit'"""
+    with client(shop.url) as http:
+        assert read(http, "/api/v1/view/visits").status_code == 200
+        shop.c.execute(f"SELECT frontview.release({table})".encode())
+        try:
+            refused = read(http, "/api/v1/view/visits?granularity=total")
+            other = read(http, "/api/v1/view/orders?granularity=total")
+        finally:
+            shop.c.execute(f"SELECT frontview.restore({table})".encode())
+        assert (refused.status_code, refused.json["type"]) == (503, "urn:frontview:problem:released")
+        assert refused.headers["Retry-After"] == "1"
+        assert other.status_code == 200
+        assert read(http, "/api/v1/view/visits?granularity=total").status_code == 200
+
+
 @contextmanager
 def another(shop: Project, *, function: str = "visits_2_read", claim: str = "sub") -> Iterator[None]:
     """Make a declaration active under which ``visits`` is answered by another function, then take it back."""

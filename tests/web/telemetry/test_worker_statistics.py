@@ -15,6 +15,7 @@ REPORT = WorkerReport(filled_statistics(), HistoryStatistics(5.5, ("cache",), ((
 # Numbers that are no metrics: other processes export them, or they are useful only with the worker's other values.
 NO_METRICS = {
     "pid",
+    "declaration",
     "cache.regions.one.hit_ratio",
     "cache.regions.other.hit_ratio",
     "cache.invalidations.rows.one",

@@ -67,7 +67,7 @@ function next({ populated, refreshing, next_refresh: plan }) {
   if (!populated && !plan) return state("warn", "no contents");
   if (!plan) return NONE;
   if (plan.with_tier) return `with ${TIERS[plan.with_tier]?.toLowerCase() ?? plan.with_tier}`;
-  const level = { failed: "bad", no_leader: "bad", unpopulated: "warn" }[plan.code] ?? "plain";
+  const level = { failed: "bad", given_up: "bad", no_leader: "bad", unpopulated: "warn" }[plan.code] ?? "plain";
   if (plan.code === "clean") return state("good", "not needed");
   if (plan.in_seconds === null) return state(level, "not planned");
   return state(level, plan.in_seconds < 1 ? "now" : `in ${age(plan.in_seconds)}`);
