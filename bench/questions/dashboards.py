@@ -104,7 +104,7 @@ def _database(stand: Stand) -> Iterator[_Both]:
 def _contenders(dashboard: str, user: int, clean: _Both, stale: _Both) -> dict[str, Callable[[], Answer]]:
     """Return what is measured, after the answers were compared."""
     functions = {"generated": GENERATED[dashboard], "by hand": BY_HAND[dashboard]}
-    found = {}
+    found: dict[str, Callable[[], Answer]] = {}
     for state, both in (("", clean), (", today stale", stale)):
         readers = {f"{name}{state}": both.reader(function, user) for name, function in functions.items()}
         generated, peer = (read() for read in readers.values())

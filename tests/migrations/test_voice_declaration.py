@@ -1,4 +1,4 @@
-"""The bundled declaration is an ordinary project: checked, planned and migrated over tables that have no column for it."""
+"""The bundled declaration is an ordinary project: checked, planned and migrated over tables without columns for it."""
 
 import shutil
 from collections.abc import Iterator

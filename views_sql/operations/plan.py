@@ -127,25 +127,34 @@ def generated(application: ProvenApplication, part: ProvenPart, number: int, num
         read = create_dashboard(application, part, number, numbers)
         return InstalledPart(number, part, users, existence, (), (), tuple(read), used_by(application, part, numbers))
     part = replace(part, source=replace(part.source, name=captured_name(part, number)))
-    read = []
+    read, used = list[str](), tuple[str, ...]()
     if isinstance(part, ProvenList):
         read = create_list(application, part, number, replace(numbers, lists={part.name: number}))
+        used = _labels(_labels_of_lists([part]), numbers)
     captured = (tuple(capture_declared(part.source)),)
-    return InstalledPart(number, part, users, existence, captured, tuple(create_rows(part, number)), tuple(read))
+    return InstalledPart(number, part, users, existence, captured, tuple(create_rows(part, number)), tuple(read), used)
 
 
 def used_by(application: ProvenApplication, dashboard: ProvenDashboard, numbers: Numbers) -> tuple[str, ...]:
     """Return the parts that a dashboard's function reads, each with its number."""
     listed = {panel.listed for panel in dashboard.panels if panel.listed}
     dimensions = {name for panel in dashboard.panels for name in panel.by}
-    shown = [place for it in application.lists if it.name in listed for _, place in it.shown]
-    dimensions |= {place.partition(".")[0] for place in shown if "." in place}
+    dimensions |= _labels_of_lists(it for it in application.lists if it.name in listed)
     used = [f"view {it}_{numbers.views[it]}" for it in dict.fromkeys(v for p in dashboard.panels for v in p.views)]
-    used += [f"label {it}_{numbers.labels[it]}" for it in sorted(dimensions & numbers.labels.keys())]
+    used += _labels(dimensions, numbers)
     used += [f"list {it}_{numbers.lists[it]}" for it in sorted(listed & numbers.lists.keys())]
     if any(panel.of == "user" for panel in dashboard.panels):
         used.append(f"facts_{numbers.facts}")
     return tuple(used)
+
+
+def _labels_of_lists(lists: Iterable[ProvenList]) -> set[str]:
+    """Return the dimensions whose labels lists show."""
+    return {place.partition(".")[0] for it in lists for _, place in it.shown if "." in place}
+
+
+def _labels(dimensions: set[str], numbers: Numbers) -> tuple[str, ...]:
+    return tuple(f"label {it}_{numbers.labels[it]}" for it in sorted(dimensions & numbers.labels.keys()))
 
 
 def _view(application: ProvenApplication, view: ProvenView, number: int) -> AnyPart:
