@@ -95,7 +95,7 @@ def numbers(shop: Project) -> dict[str, int]:
 
 
 def replan(shop: Project, text: str) -> dict[str, str]:
-    """Declare something else, apply it, and return what became of what changed."""
+    """Declare something else, apply it, and return what it did with each part that changed."""
     shop.declare(text)
     changes = json.loads(shop.run("plan", "--json", "--write"))["changes"]
     shop.run("migrate")

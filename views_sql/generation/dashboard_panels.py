@@ -18,6 +18,7 @@ from views_sql.declaration.proven import (
 from views_sql.generation.dashboard_groups import groups
 from views_sql.generation.dashboard_rows import ASKED, ASKED_AND_BEFORE, EVER, Interval, Readings, Source, is_sum
 from views_sql.generation.dashboard_values import Values, wanted
+from views_sql.generation.names import identifier
 from views_sql.generation.read_range import EARLIER
 from views_sql.generation.shown_rows import Numbers, facts_object, list_array, object_of
 from views_sql.generation.stored_columns import is_live
@@ -95,18 +96,35 @@ class Panels:
         text = object_of([("current", now), ("previous", before), ("change", change)])
         return _one_row(values, [(prefix, _between(it)) for prefix, it in sides], text)
 
-    def _periods(self, _: int, panel: ProvenPanel) -> str:
-        sides = [(f"p{place}_", _interval(period)) for place, period in enumerate(panel.periods)]
-        since = list(dict.fromkeys(first for _, (first, last) in sides if (first, last) != EVER))
+    def _periods(self, place: int, panel: ProvenPanel) -> str:
+        """Return the expression of periods: rows are joined with them, since an aggregate of each costs each read more.
+
+        All time has no first day: it holds the row of days that are summed, too.
+        """
+        periods = {period: _interval(period) for period in panel.periods}
+        since = list(dict.fromkeys(first for first, last in periods.values() if (first, last) != EVER))
         intervals = [(f"LEAST({', '.join(since)})" if len(since) > 1 else since[0], "today")] if since else []
-        if "all_time" in panel.periods:
-            intervals.append(EVER)
-        values = self._values(panel, panel.measures, intervals)
-        members = [
-            (period, object_of(values.members(prefix)))
-            for period, (prefix, _) in zip(panel.periods, sides, strict=True)
-        ]
-        return _one_row(values, [(prefix, _between(it)) for prefix, it in sides], object_of(members))
+        values = self._values(panel, panel.measures, [*intervals, *([EVER] if EVER in periods.values() else [])])
+        rows = ", ".join(
+            f"({number}, '{identifier(period)}', {'NULL::date' if it == EVER else it[0]}, {it[1]})"
+            for number, (period, it) in enumerate(periods.items())
+        )
+        name = f"panel_{place}"
+        self.parts.append(f"{name} (place, name, since, until) AS MATERIALIZED (\n    VALUES {rows}\n)")
+        inside = "(p.since IS NULL OR (c.day >= p.since AND c.day <= p.until))"
+        joined = "".join(
+            f"\n            LEFT JOIN (SELECT p.place, {it.aggregates()}"  # nosec B608  # names are checked
+            f" FROM {name} p INNER JOIN {it.rows} c ON {inside}"
+            f" GROUP BY p.place) {it.alias} ON {it.alias}.place = p.place"
+            for it in values.sources
+        )
+        row = f"""'"' || f.name || '":' || {object_of(values.members())}"""
+        columns = ", ".join(["p.place", "p.name", *values.columns()])
+        return (
+            f"(SELECT '{{' || string_agg({row}, ',' ORDER BY f.place) || '}}'\n"  # nosec B608  # names are checked
+            f"        FROM (\n            SELECT {columns}\n"
+            f"            FROM {name} p{joined}\n            OFFSET 0\n        ) f)"
+        )
 
     def _series(self, place: int, panel: ProvenPanel) -> str:
         values = self._values(panel, panel.measures, [ASKED])
