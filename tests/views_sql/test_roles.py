@@ -49,9 +49,7 @@ for _view in CATALOG.views:
 
 BOTH = {"request_invalidation", "request_task", "missing_rights", "tier_holds", "rows_of_source"}
 WEB_ALONE = {"report_worker", "report_accesses", "redeem_sign_in_code"}
-WEB_FUNCTIONS = (
-    BOTH | WEB_ALONE | {"user_1_shown", "home_1_dashboard"} | {d.function.split(".")[1] for d in CATALOG.dashboards}
-)
+WEB_FUNCTIONS = BOTH | WEB_ALONE | {"user_1_shown"} | {d.function.split(".")[1] for d in CATALOG.dashboards}
 REFRESHER_FUNCTIONS = BOTH | {
     *(
         "begin_read",
@@ -169,7 +167,7 @@ def test_which_functions_a_role_may_call(stage: Cast, who: str, functions: set[s
 
 
 def test_of_base_tables_the_refresher_reads_the_user_key_alone(stage: Cast) -> None:
-    columns = {(s.table.replace('"', ""), s.user_column) for s in CATALOG.sources}
+    columns = {(s.table.replace('"', ""), s.user_column) for s in CATALOG.sources if s.user_column}
     query = (
         "SELECT c.relnamespace::regnamespace || '.' || c.relname, a.attname FROM pg_class c "
         "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
