@@ -199,7 +199,7 @@ def test_a_dashboard_is_replaced_with_what_it_reads(shop: Project) -> None:
 
     assert replan(shop, wider) == {
         "label product": "replace",
-        "list latest": "read function only",
+        "list latest": "replace",
         "dashboard start": "replace",
     }
 

@@ -115,6 +115,7 @@ SERVED = ServedApplication(
     ),
     dashboards=(COUNTER,),
     lists=(NEWEST,),
+    number=1,
 )
 LOANS = MaintainedView(
     "loans_1", 1, ("loans_1",), ("user_key", "day", "d_branch", "n_branch"), ("m_loans", "m_fees", "m_free")

@@ -84,7 +84,7 @@ def facts_object(facts: ProvenFacts, number: int) -> str:
 def joined_label(label: ProvenLabel, number: int, key: str, known: str = "TRUE") -> str:
     """Return the join of the label's row as ``l_<dimension>``; LIMIT keeps it a look-up for each row.
 
-    It goes by the key's unique index: IS TRUE keeps the planner from an index of all rows of the user.
+    It uses the key's unique index: IS TRUE keeps the planner from an index of all rows of the user.
 
     :param key: the expression of the dimension's value.
     :param known: the condition that it is no NULL.

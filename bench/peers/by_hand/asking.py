@@ -29,7 +29,7 @@ def statement(function: str, *, base: bool = False) -> str:
 
 
 def of_generated(dashboard: str, body: str) -> Any:
-    """Return what a generated dashboard says of what the one of 0.1 says too, in the shape of 0.1."""
+    """Return those figures of a generated dashboard that the one of 0.1 has too, in the shape of 0.1."""
     data = json.loads(body, parse_float=Decimal)
     if dashboard == "overview":
         return _overview(data)

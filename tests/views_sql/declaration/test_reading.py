@@ -154,7 +154,7 @@ class TestTheResolvedDeclaration:
             ("limit = 5", "limit = 6"),
             ("dimensions = {}\n", ""),
             ('at = "createdAt", total = "total / 100"', 'total = "total / 100", at = "createdAt"'),
-            ('facts = { name = "displayName" }', 'facts = { called = "displayName" }'),
+            ('facts = { since = ', 'facts = { begun = '),
             ('"today", "all_time"', '"all_time", "today"'),
             ("totals = true, ", ""),
             ('label = "Sums"', 'label = "Totals"'),
@@ -168,7 +168,9 @@ class TestTheResolvedDeclaration:
         for kind in ("dimensions", "metrics", "lists", "dashboards"):
             del content[kind]
         del content["user"]["facts"]
-        assert restored(json.dumps(content)) == shop.model_copy(update={"dashboards": ()})
+        without = {"user": shop.user.model_copy(update={"facts": FrozenMapping({})})}
+        without |= dict.fromkeys(("dimensions", "metrics", "lists", "dashboards"), ())
+        assert restored(json.dumps(content)) == shop.model_copy(update=without)
 
     def test_of_another_format_is_refused(self, shop: Application) -> None:
         with pytest.raises(ValueError, match="another version"):
