@@ -163,7 +163,7 @@ class RefresherProcess:
 
     def stop(self) -> None:
         """Stop all parts and release the lock; takes about 4 s at most."""
-        self._scheduler.pause()
+        self._begin_no_more_jobs()
         for session in (
             self._maintenance_session,
             self._chores_session,
@@ -175,6 +175,11 @@ class RefresherProcess:
         self.drain.stop()
         self.deadlines.stop()
         self._metrics.stop()
+
+    def _begin_no_more_jobs(self) -> None:
+        """Return when no job begins any more: a scheduler that is stopped while it begins some fails."""
+        self._scheduler.pause()
+        self._scheduler.get_jobs()  # Waits until it has begun those that were due.
 
     def handle_clock_step(self) -> None:
         """Run every job now if the wall clock was set: the scheduler would wait until the clock catches up."""

@@ -21,7 +21,7 @@ def process() -> Iterator[RefresherProcess]:
     made = RefresherProcess(load_settings(), CATALOG, "postgresql://127.0.0.1:1/none")
     made._scheduler.start()
     yield made
-    made._scheduler.pause()  # As the process does before it ends: no job begins any more.
+    made._begin_no_more_jobs()  # As the process does before it ends.
     made._scheduler.shutdown(wait=False)
 
 
