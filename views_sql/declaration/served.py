@@ -214,6 +214,7 @@ class ServedList:
 class ServedApplication:
     """Everything that an installed declaration serves; ``fingerprint`` names the declaration.
 
+    :param zone: whose days are counted; None: each user's own.
     :param number: that under which the declaration is installed; 0: under none.
     :param claim: the claim of a token that holds the user's key, as a dotted path.
     :raises CatalogError: a name is none.
@@ -221,7 +222,7 @@ class ServedApplication:
 
     fingerprint: str
     key_kind: KeyKind
-    zone: str
+    zone: str | None
     views: tuple[ServedView, ...]
     claim: str = "sub"
     dashboards: tuple[ServedDashboard, ...] = ()

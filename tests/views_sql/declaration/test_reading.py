@@ -154,7 +154,7 @@ class TestTheResolvedDeclaration:
             ("limit = 5", "limit = 6"),
             ("dimensions = {}\n", ""),
             ('at = "createdAt", total = "total / 100"', 'total = "total / 100", at = "createdAt"'),
-            ('facts = { since = ', 'facts = { begun = '),
+            ("facts = { since = ", "facts = { begun = "),
             ('"today", "all_time"', '"all_time", "today"'),
             ("totals = true, ", ""),
             ('label = "Sums"', 'label = "Totals"'),

@@ -1,5 +1,6 @@
 """What a judged declaration serves: panels with what they heed, show and depend on; nothing hidden, nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -7,14 +8,19 @@ import pytest
 
 from tests.fix_postgres import Server
 from tests.web.declared.conftest import DECLARED, TABLES
+from views_sql.declaration.application import Application
 from views_sql.declaration.project import read_project
+from views_sql.declaration.proven import ProvenApplication
 from views_sql.declaration.served import ServedApplication, ServedPanel
 from views_sql.declaration.serving import served
 from views_sql.proof.judge import judge
 
 
+Judged = tuple[Application, ProvenApplication]
+
+
 @pytest.fixture(scope="module")
-def application(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> ServedApplication:
+def judged(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     folder: Path = tmp_path_factory.mktemp("declared")
     (folder / "frontview.toml").write_text(DECLARED)
     declared = read_project(folder)
@@ -24,7 +30,12 @@ def application(embedded_server: Server, tmp_path_factory: pytest.TempPathFactor
         verdict = judge(connection, declared, priced=False)
     embedded_server.drop(url)
     assert verdict.proven is not None, verdict.faults
-    return served(declared, verdict.proven, 4, "hash")
+    return declared, verdict.proven
+
+
+@pytest.fixture(scope="module")
+def application(judged: Judged) -> ServedApplication:
+    return served(*judged, 4, "hash")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +52,12 @@ def test_dashboards_have_what_is_declared_of_them(application: ServedApplication
     )  # fmt: skip
     assert [(it.name, it.type, it.nullable) for it in home.filters] == [("product", "smallint", True)]
     assert (analytics.name, analytics.region, analytics.default_days) == ("analytics", "default", 30)
+
+
+def test_users_have_one_zone_or_each_has_its_own(judged: Judged) -> None:
+    declared, proven = judged
+    zones = [served(declared, replace(proven, zone_column=it), 4, "hash").zone for it in (None, "zone")]
+    assert zones == ["Pacific/Auckland", None]
 
 
 def test_a_panel_heeds_what_changes_it(panels: dict[str, ServedPanel]) -> None:
