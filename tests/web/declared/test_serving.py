@@ -15,7 +15,6 @@ from views_sql.declaration.served import ServedApplication, ServedPanel
 from views_sql.declaration.serving import served
 from views_sql.proof.judge import judge
 
-
 Judged = tuple[Application, ProvenApplication]
 
 
