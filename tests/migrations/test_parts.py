@@ -194,7 +194,7 @@ def test_where_only_a_dashboard_changes_only_its_function_is_made_again(shop: Pr
 
 
 def test_a_dashboard_with_other_parameters_is_another_function(shop: Project) -> None:
-    """Web workers that have not heard of it yet pass their arguments by place, to the function that they know."""
+    """Web workers that have not seen it yet pass their arguments by place, to the function that they know."""
     other = WITH_PARTS.replace('filters = ["product"]', 'filters = ["country"]')
 
     assert replan(shop, other) == {"dashboard start": "replace"}
@@ -211,7 +211,7 @@ def test_a_dashboard_is_replaced_with_what_it_reads(shop: Project) -> None:
 
     assert replan(shop, wider) == {
         "label product": "replace",
-        "list latest": "read function only",
+        "list latest": "replace",
         "dashboard start": "replace",
     }
 

@@ -209,7 +209,7 @@ def _change(
     if before is None:
         return Change("create", None, generated(proven, part, number, numbers))
     same = generated(proven, part, before.number, numbers)
-    # Arguments are given by their place: a worker that does not know of a change yet would filter by another dimension.
+    # Workers give arguments by their place: one that has not seen a change yet would filter by something else.
     others = _parameters(same) != _parameters(before)
     if others or any(getattr(same, it) != getattr(before, it) for it in _MADE):
         return Change("replace", before, generated(proven, part, number, numbers))
