@@ -100,7 +100,7 @@ def test_a_retired_one_goes_after_a_day_without_a_web_process_and_going_back_mak
     assert shop.drop_retired() == []
     shop.c.execute(REPORT, ('{"declaration": 2}',))
     shop.c.execute("UPDATE frontview.worker SET statistics = '{\"declaration\": 2}'")
-    shop.c.execute(REPORT, ('{"declaration": "none"}',))  # Whatever a web process says, it stops nothing for ever.
+    shop.c.execute(REPORT, ('{"declaration": "none"}',))  # Whatever a web process says, nothing stops.
     assert "is retired" in shop.run("status")
     assert shop.drop_retired() == ["the views of declaration 1", 'the capture of "Shop"."Order" of declaration 1']
     assert shop.rows(STATES) == [(1, "gone"), (2, "active")]
