@@ -193,6 +193,18 @@ def test_where_only_a_dashboard_changes_only_its_function_is_made_again(shop: Pr
     assert start(shop, 1)["sums"]["all_time"]["basket"] == Decimal("6.3")
 
 
+def test_a_dashboard_with_other_parameters_is_another_function(shop: Project) -> None:
+    """Web workers that have not seen it yet pass their arguments by place, to the function that they know."""
+    other = WITH_PARTS.replace('filters = ["product"]', 'filters = ["country"]')
+
+    assert replan(shop, other) == {"dashboard start": "replace"}
+
+    kept = shop.rows(
+        "SELECT proname::text, proargnames[5] FROM pg_proc WHERE proname ~ '^start_._dashboard$' ORDER BY 1"
+    )
+    assert [name for name, _ in kept] == ["start_1_dashboard", "start_2_dashboard"]
+
+
 def test_a_dashboard_is_replaced_with_what_it_reads(shop: Project) -> None:
     before = shop.snapshot()
     wider = WITH_PARTS.replace('"Shop.Product.kindOf"]', '"Shop.Product.kindOf", "Shop.Product.secret"]')

@@ -100,6 +100,8 @@ def test_a_retired_one_goes_after_a_day_without_a_web_process_and_going_back_mak
     assert shop.drop_retired() == []
     shop.c.execute(REPORT, ('{"declaration": 2}',))
     shop.c.execute("UPDATE frontview.worker SET statistics = '{\"declaration\": 2}'")
+    shop.c.execute(REPORT, ('{"declaration": "none"}',))  # Whatever a web process says, nothing stops.
+    assert "is retired" in shop.run("status")
     assert shop.drop_retired() == ["the views of declaration 1", 'the capture of "Shop"."Order" of declaration 1']
     assert shop.rows(STATES) == [(1, "gone"), (2, "active")]
     assert (shop.rows("SELECT to_regclass('frontview.orders_1_live')"), read(shop, 2)) == (
@@ -210,3 +212,37 @@ def test_what_becomes_of_each_is_said(shop: Project, monkeypatch: pytest.MonkeyP
     shop.populate()
     shop.run("migrate", "--wait", "5")
     assert "is retired: for 24 more hours" in shop.run("status")
+
+
+def test_a_function_is_the_declarations_own_also_where_one_in_between_was_passed_over(shop: Project) -> None:
+    body = "SELECT md5(p.prosrc) FROM pg_proc p WHERE p.proname = 'orders_1_read'"
+    first = shop.rows(body)
+    more_visits = 'pages = { sum = "pages" }, most = { max = "pages" }'
+    second = LONGER.replace('pages = { sum = "pages" }', more_visits)
+    change(shop, second)
+    change(shop, second.partition("[view.orders]")[0] + "[view.visits]" + second.partition("[view.visits]")[2])
+    assert shop.populate() == 3
+    shop.run("migrate", "--back")
+    assert shop.rows(STATES) == [(1, "retired"), (2, "active"), (3, "retired")]
+    of_second = shop.rows(body)
+    assert of_second != first
+    shop.drop_retired()
+    shop.run("migrate")
+    shop.populate()
+    shop.run("migrate", "--back")
+    assert shop.rows(body) == of_second
+
+
+def test_another_declaration_of_a_number_that_stands_is_refused(shop: Project) -> None:
+    change(shop, MORE)
+    shop.populate()
+    shop.run("migrate", "--back")
+    for path in sorted((shop.folder / "revisions").glob("*.py"))[5:]:
+        path.unlink()
+    shop.declare(MORE_STILL)
+    shop.run("plan", "--write")
+    for path in sorted((shop.folder / "revisions").glob("*.py"))[5:]:  # As against a database that knows no second one.
+        text = path.read_text().replace("DECLARATION = 3", "DECLARATION = 2").replace("VALUES (3, ", "VALUES (2, ")
+        path.write_text(text.replace("_3", "_2").replace("unless_standing=(3", "unless_standing=(2"))
+    assert "another declaration has the number 2" in shop.run("migrate", ends=1)
+    assert shop.rows(STATES) == [(1, "active"), (2, "retired")]

@@ -12,7 +12,7 @@ from alembic.operations import MigrateOperation, Operations
 
 from views_sql.declaration.maintained_view import MaintainedView, Source
 from views_sql.generation import capture, merged_reads, rights, sql_objects, tiers
-from views_sql.generation.names import dollar_quoted
+from views_sql.generation.names import dollar_quoted, literal
 
 
 @dataclass
@@ -63,16 +63,17 @@ def replace_merged_reads(*, template_version: int, **view: Any) -> list[str]:
     return merged_reads.replace_merged_reads(MaintainedView(**view), template_version)
 
 
-def run_statements_of(statements: Sequence[str], unless_standing: int | None = None) -> list[str]:
+def run_statements_of(statements: Sequence[str], unless_standing: tuple[int, str] | None = None) -> list[str]:
     """Run DDL that a project's revision holds as text, statement by statement.
 
-    :param unless_standing: the number of a declaration, while which has its objects, nothing is done.
+    :param unless_standing: the number and hash of a declaration, while which has its objects, nothing is done.
     """
-    return [it if unless_standing is None else _unless_standing(unless_standing, it) for it in statements]
+    return [it if unless_standing is None else _unless_standing(*unless_standing, it) for it in statements]
 
 
-def _unless_standing(number: int, statement: str) -> str:
-    run = f"BEGIN IF NOT frontview.is_standing({int(number)}) THEN EXECUTE {dollar_quoted(statement)}; END IF; END"
+def _unless_standing(number: int, hashed: str, statement: str) -> str:
+    standing = f"frontview.is_standing({int(number)}, {literal(hashed)})"
+    run = f"BEGIN IF NOT {standing} THEN EXECUTE {dollar_quoted(statement)}; END IF; END"
     return f"DO {dollar_quoted(run)}"
 
 

@@ -109,7 +109,7 @@ def files_of(steps: Sequence[Step], installed: Installed, before: Sequence[Revis
             before=last,
             labels=("project",) if last is None else None,
             core=installed.core,
-            unless=", unless_standing=DECLARATION" if step.unless_standing else "",
+            unless=f", unless_standing=(DECLARATION, {installed.hash!r})" if step.unless_standing else "",
             upgrade="".join(f"    {_string(it)},\n" for it in step.upgrade),
             downgrade="".join(f"    {_string(it)},\n" for it in step.downgrade),
         )

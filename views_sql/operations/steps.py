@@ -145,7 +145,11 @@ def _declaration(plan: Plan) -> Step:
         SWITCH,
         what if before else f"Records declaration {number} and makes it the active one",
         "nobody waits",
-        (insert, "SELECT frontview.activate_declaration()"),
+        (
+            f"SELECT frontview.is_standing({number}, {literal(plan.new.hash)})",
+            insert,
+            "SELECT frontview.activate_declaration()",
+        ),
         (f"SELECT frontview.take_declaration_back({number}, {before or 'NULL'})",),
         unless_standing=False,
     )

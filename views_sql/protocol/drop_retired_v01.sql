@@ -33,7 +33,7 @@ BEGIN
                     d.retired_at < now() - interval '1 day' AND NOT EXISTS (
                         SELECT FROM frontview.worker w
                         WHERE w.seen_at > now() - interval '10 minutes'
-                        AND COALESCE((w.statistics ->> 'declaration')::integer, d.number) = d.number
+                        AND COALESCE(w.statistics ->> 'declaration', d.number::text) = d.number::text
                     )
                 )
             )

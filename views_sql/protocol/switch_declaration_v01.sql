@@ -1,5 +1,6 @@
 -- switch_declaration, version 1: makes a declaration the active one; the one before is retired, and stays as it is
--- returns nothing; swaps functions that both have under one name; p_number must stand
+-- returns nothing; p_number must stand. Functions that other declarations, also ones that are gone, make in another way
+-- under the same name are made as this one makes them, unless the active one does: then they are there as they should be
 -- reads declared_objects and view_state; writes declaration; only the owner may call it
 -- raises 55000 when a view that the other declaration has not has sealed days: no answer would have them
 -- change: first version
@@ -21,10 +22,14 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     FOR statement IN
-        SELECT s.statement FROM frontview.declared_objects() o
-        JOIN frontview.declared_objects() n ON n.name = o.name AND n.number = p_number
-        CROSS JOIN LATERAL unnest(o.removal || n.make) WITH ORDINALITY s (statement, place)
-        WHERE o.active AND o.kind = 'read' AND o.make <> n.make
+        SELECT s.statement FROM frontview.declared_objects() n
+        CROSS JOIN LATERAL unnest(n.removal || n.make) WITH ORDINALITY s (statement, place)
+        WHERE n.number = p_number AND n.kind = 'read' AND EXISTS (
+            SELECT FROM unnest(ARRAY[TRUE, FALSE]) t (standing) CROSS JOIN frontview.declared_objects(t.standing) o
+            WHERE o.name = n.name AND o.make <> n.make
+        ) AND NOT EXISTS (
+            SELECT FROM frontview.declared_objects() a WHERE a.active AND a.name = n.name AND a.make = n.make
+        )
         ORDER BY n.place, s.place
     LOOP
         EXECUTE statement;

@@ -17,7 +17,7 @@ SELECT d.number, d.hash,
     round(extract(epoch FROM now() - d.retired_at))::bigint AS retired_seconds_ago,
     count(v.view) AS tiers, count(v.through) AS populated_tiers, (
         SELECT count(*) FROM frontview.worker w
-        WHERE w.seen_at > now() - interval '1 minute' AND (w.statistics ->> 'declaration')::integer = d.number
+        WHERE w.seen_at > now() - interval '1 minute' AND w.statistics ->> 'declaration' = d.number::text
     ) AS workers
 FROM frontview.declaration d LEFT JOIN frontview.view_state v ON v.view IN (
     SELECT jsonb_array_elements_text(o -> 'views') FROM jsonb_array_elements(d.resolved -> 'objects') o
