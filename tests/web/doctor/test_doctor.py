@@ -58,7 +58,7 @@ def test_all_is_well_when_a_leader_drains_and_views_are_populated(
     populate(connection)
     found = findings()
     assert {subject: f.detail for subject, f in found.items() if f.outcome != "pass"} == {}
-    assert len(found) == 30
+    assert len(found) == 31
 
 
 def test_without_a_leader_and_views_it_says_what_to_start(findings: Callable[[], Findings]) -> None:
@@ -276,7 +276,7 @@ class TestCommand:
         result = CliRunner().invoke(main, ["doctor"])
         assert result.exit_code == 1
         lines = result.stdout.splitlines()
-        assert len(lines) == 31
+        assert len(lines) == 32
         assert all(line.startswith(("pass  ", "warn  ", "fail  ")) for line in lines)
 
     def test_exit_code_0_when_all_is_well(self, connection: psycopg.Connection) -> None:
