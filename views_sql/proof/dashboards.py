@@ -21,7 +21,6 @@ from views_sql.declaration.proven import (
     measures_in,
     zone_of,
 )
-from views_sql.generation.read_measures import sort_value
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.value_types import kind_of_name
@@ -152,10 +151,8 @@ def _with_order(accepted: Accepted, panel: ProvenPanel, place: Place) -> ProvenP
 
 def _ranks(accepted: Accepted, shown: ShownMeasure) -> bool:
     """Return whether groups can be ordered by a measure; one of a view with faults of its own can."""
-    if not isinstance(shown.value, MeasureOf) or (view := accepted.views.get(shown.value.view)) is None:
-        return True
-    measure = next((it for it in view.measures if it.name == shown.measures[0].measure), None)
-    return measure is None or sort_value(view, measure, "") is not None
+    of = accepted.type_of(shown.value) if isinstance(shown.value, MeasureOf) else None
+    return of is None or of.partition("(")[0] in NUMBERS or of.startswith(("date", "timestamp", "interval"))
 
 
 def _with_facts(accepted: Accepted, panel: ProvenPanel) -> ProvenPanel:
