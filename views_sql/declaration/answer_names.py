@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from views_sql.declaration.words import RESERVED
 
-LONGEST = 63  # Of a name in SQL.
+LONGEST = 59  # Of a name in SQL 63; the columns of a panel put up to four characters before it.
 
 
 def answer_names(measures: Iterable[str]) -> dict[str, str]:

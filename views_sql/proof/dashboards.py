@@ -136,7 +136,23 @@ def _panel(accepted: Accepted, dashboard: Dashboard, name: str, panel: Panel, pl
             _check_number(accepted, measure, place / "sparkline")
     for number, dimension in enumerate(panel.by):
         _check_types(accepted, dimension, proven.views, (), place / f"by[{number}]")
-    return _with_facts(accepted, proven)
+    return _with_facts(accepted, _with_order(accepted, proven, place) if panel.kind == "groups" else proven)
+
+
+def _with_order(accepted: Accepted, panel: ProvenPanel, place: Place) -> ProvenPanel:
+    """Return a panel of groups with an order that is possible: text, for example, does not rank groups."""
+    ranks = {it.name: _ranks(accepted, it) for it in panel.measures}
+    if panel.order is not None and not ranks.get(name := panel.order.removeprefix("-"), True):
+        (place / "order").refuse(f"{name} is neither a number nor a time, by which groups are ordered")
+    elif panel.order is None and not ranks[panel.measures[0].name]:
+        return replace(panel, order=next((f"-{name}" for name, able in ranks.items() if able), panel.by[0]))
+    return panel
+
+
+def _ranks(accepted: Accepted, shown: ShownMeasure) -> bool:
+    """Return whether groups can be ordered by a measure; one of a view with faults of its own can."""
+    of = accepted.type_of(shown.value) if isinstance(shown.value, MeasureOf) else None
+    return of is None or of.partition("(")[0] in NUMBERS or of.startswith(("date", "timestamp", "interval"))
 
 
 def _with_facts(accepted: Accepted, panel: ProvenPanel) -> ProvenPanel:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.views_sql.declaration.declaring import LEAST, USER, faults, project
+from tests.views_sql.declaration.declaring import LEAST, USER, faults, project, read
 from views_sql.declaration.fault import DeclarationError
 from views_sql.declaration.project import read_project
 from views_sql.declaration.toml_text import ONE_LINE
@@ -157,3 +157,17 @@ def test_many_unknown_fields_are_counted_after_the_first_twenty(tmp_path: Path) 
     found = faults(tmp_path, LEAST + "".join(f"unknown_{number} = 1\n" for number in range(5000)))
     assert len(found) == 21
     assert found[-1] == "frontview.toml: view.orders: there are 4,980 more unknown fields"
+
+
+@pytest.mark.parametrize(("more", "refused"), [(0, False), (1, True)])
+def test_a_name_in_an_answer_leaves_room_for_its_columns(tmp_path: Path, more: int, refused: bool) -> None:
+    """PostgreSQL cuts longer names, and two that begin alike would be one column."""
+    view, name = "v" * 40, "m" * (18 + more)
+    measures = f'{name} = "count"\n'
+    text = "".join(
+        f'[view.{it}]\ntable = "public.orders"\ntime = "at"\n[view.{it}.measures]\n{measures}' for it in (view, "w")
+    )
+    panel = f'x = {{ kind = "compare", measures = ["{view}.{name}", "w.{name}"], with = "previous_year" }}\n'
+    text = f'[user]\ntable = "public.users"\n{text}[dashboard.d.panels]\n{panel}'
+    said = " ".join(faults(tmp_path, text)) if refused else str(read(tmp_path, text))
+    assert ("at most 59 characters" in said) is refused

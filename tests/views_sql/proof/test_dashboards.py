@@ -462,3 +462,23 @@ def test_of_a_partitioned_table_the_index_is_advised_on_each_part(court: Court, 
             'CREATE INDEX CONCURRENTLY ON "app"."event_2026_02" ("account_slug", "kind");',
             'CREATE INDEX ON "app"."event" ("account_slug", "kind");',
         ]
+
+
+RANKED = '[dashboard.x.panels]\ng = {{ kind = "groups", by = ["product"], measures = [{0}]{1} }}\n'
+WITH_TEXT = USER + VIEWS.replace('orders = "count"', 'latest = { max = "id" }, orders = "count"')
+
+
+@pytest.mark.parametrize(
+    ("measures", "order"),
+    [('"orders.latest"', "product"), ('"orders.latest", "orders.orders"', "-orders"), ('"orders.orders"', None)],
+)
+def test_groups_have_an_order_that_is_possible(court: Court, tmp_path: Path, measures: str, order: str | None) -> None:
+    made = proven(court, tmp_path, WITH_TEXT + RANKED.format(measures, ""))
+    assert made.dashboards[0].panels[0].order == order
+
+
+def test_groups_are_not_ordered_by_text(court: Court, tmp_path: Path) -> None:
+    text = WITH_TEXT + RANKED.format('"orders.latest"', ', order = "-latest"')
+    assert refused(court, tmp_path, text) == {
+        "dashboard.x.panels.g.order": "latest is neither a number nor a time, by which groups are ordered"
+    }
