@@ -11,8 +11,9 @@ import pytest
 from bench.peers import by_hand, declared_voice
 from bench.peers.by_hand.asking import BY_HAND, GENERATED, of_by_hand, of_generated, statement
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.voice_stage import VOICE, add_call, fill
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.operations.catalog import catalog_of
@@ -75,8 +76,7 @@ def _install(url: str) -> None:
 def both(embedded_server: Server) -> Iterator[Both]:
     url = embedded_server.create_prepared("declared voice application and its peer", _install, None)
     with psycopg.connect(url, autocommit=True) as c:
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         installed = active_declaration(c)
         assert installed is not None
         yield Both(c, term, (*catalog_of(installed).views, *by_hand.VIEWS))

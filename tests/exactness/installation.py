@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.watch.coverage import adopt_partitions, check_coverage
 from tests.exactness.description import Description, describe
@@ -26,6 +26,7 @@ from tests.exactness.questions import Question, ask, call
 from tests.exactness.visitor import Visitor, visiting
 from tests.exactness.writes import Session, Writer
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from views_sql.declaration.maintained_view import Catalog, MaintainedView
 from views_sql.declaration.project import read_project
 from views_sql.operations.catalog import catalog_of
@@ -222,8 +223,7 @@ def installed(
     url = server.create_prepared(f"core for {kind} keys", core, None)
     with psycopg.connect(url, autocommit=True) as c:
         catalog = install(c, of, folder, change)
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         drain_once(c, term)  # A worker trusts nothing before the first drain.
         with visiting(url, catalog, of) as visitor:
             made = Installation(of, url, c, term, visitor, catalog.views, Random(f"run {seed}"))

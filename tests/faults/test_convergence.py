@@ -4,7 +4,6 @@ import psycopg
 import pytest
 
 from models.connection import Connection
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.faults.database.convergence import (
     CHANGE_LOG_ROWS,
@@ -18,6 +17,7 @@ from tests.faults.database.convergence import (
     tier_rows,
 )
 from tests.faults.database.observer import Observer
+from tests.leading import lead
 from tests.voice_stage import fill
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
@@ -35,8 +35,7 @@ COPY = (
 def at_rest(connection: Connection) -> Connection:
     """A database with data, led by the connection, every tier refreshed and every key collected."""
     fill(connection)
-    term = try_to_lead(connection)
-    assert term is not None
+    term = lead(connection)
     for view in CATALOG.views:
         refresh(connection, view, view.tiers, term.epoch)
         if view.day_column:

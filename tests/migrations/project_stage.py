@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy.engine import make_url
 
 from refresher.leader.active_catalog import with_others
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.schema_snapshot import schema_snapshot
 from views_sql.operations.catalog import load_application
 from views_sql.voice.catalog import CATALOG
@@ -86,8 +86,7 @@ class Project:
     def populate(self) -> int | None:
         """Do as the leader does until a declaration that waits is active; return its number, None: none can be."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            term = try_to_lead(connection)
-            assert term is not None
+            term = lead(connection)
             for view in with_others(partial(load_application, bundled=CATALOG))(connection).views:
                 assert refresh(connection, view, view.tiers, term.epoch).outcome in {"populated", "refreshed"}
             row = connection.execute("SELECT frontview.activate_declaration()").fetchone()

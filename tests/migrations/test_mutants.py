@@ -14,10 +14,11 @@ import psycopg
 import pytest
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.exactness.host_sessions import host_session
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from tests.migrations.mutants import TABLES, Host, mutant
 from tests.schema_snapshot import schema_snapshot
 from tests.views_sql.declaration.declaring import read
@@ -31,7 +32,7 @@ from views_sql.operations.steps import steps
 from views_sql.proof.judge import judge
 from views_sql.proof.verdict import Verdict
 
-FEW, MANY = 4, int(os.environ.get("FRONTVIEW_MUTANTS", "100"))
+FEW, MANY = 4, int(os.environ.get("FRONTVIEW_MUTANTS", "40"))
 SEED = int(os.environ.get("FRONTVIEW_MUTANTS_SEED", "1"))
 CORE = "core_0003"
 DATA_EXCEPTION = "22"  # The class of errors of an expression that raises on a row, of which check warns.
@@ -60,8 +61,7 @@ def install_mutants(url: str, folder: Path, count: int, seed: int) -> None:
     dice = random.Random(seed)
     made = schema_snapshot(url)
     with psycopg.connect(url, autocommit=True) as c:
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         with host_session(url, dice) as session:
             host = Host(session, dice)
             host.fill()

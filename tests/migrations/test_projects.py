@@ -14,10 +14,10 @@ from sqlalchemy.engine import make_url
 from models.errors import CatalogError, DeclarationNewer, NotInstalled
 from models.user_key import KINDS
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from refresher.watch.coverage import check_coverage
 from tests.fix_postgres import ROOT, Server
+from tests.leading import lead
 from tests.migrations.project_stage import DECLARED, KEYS, Project, project
 from tests.oracle.relations import tiers
 from tests.voice_stage import VOICE
@@ -110,8 +110,7 @@ def test_an_installed_view_answers_as_sql_does(any_server: Server, tmp_path: Pat
         shop.run("migrate")
         assert shop.rows("SELECT resolved ->> 'core' FROM frontview.declaration WHERE active") == [("core_0003",)]
         assert catalog(shop).served.key_kind in KINDS
-        term = try_to_lead(shop.c)
-        assert term is not None
+        term = lead(shop.c)
         write = 'INSERT INTO "Shop"."Order" ("customerId", "createdAt", country, total, email) VALUES '
         for user in (one, two):
             shop.c.execute(f"{write} ({user}, '2026-01-31 23:30Z', 'DE', 10.50, 'a')".encode())
@@ -224,8 +223,7 @@ def test_going_back_leaves_in_the_bookkeeping_only_what_must_not_be_forgotten(
     installed: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTVIEW_JWT_SECRET", "a secret for the tests that is long enough")
-    term = try_to_lead(installed.c)
-    assert term is not None
+    term = lead(installed.c)
     for _ in range(2):
         installed.c.execute('INSERT INTO "Shop"."User" (id) SELECT 1 + count(*) FROM "Shop"."User"')
         installed.c.execute('INSERT INTO "Shop"."Order" ("customerId", "createdAt") VALUES (1, now())')

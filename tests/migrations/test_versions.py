@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.migrations.project_stage import DECLARED, Project, project
 
 MORE = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
@@ -60,8 +60,7 @@ def read(shop: Project, number: int) -> tuple[int, str]:
 
 def drain(shop: Project) -> None:
     with psycopg.connect(shop.url, autocommit=True) as connection:
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         drain_once(connection, term)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
+from tests.leading import lead
 
 
 @pytest.fixture
 def term(connection: psycopg.Connection[Any]) -> Term:
     """The term of a leader whose lock ``connection`` holds."""
-    term = try_to_lead(connection)
-    assert term is not None
-    return term
+    return lead(connection)

@@ -16,9 +16,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from tests.oracle.relations import merged_read, tiers
 from views_sql import loader
 from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
@@ -136,8 +137,7 @@ def shop(
     customers: list[Any] = ["ann'; --", "Bob", "o'/ :ü*"] if kind == "text" else [uuid.UUID(int=n) for n in range(1, 4)]
     url = any_server.create_prepared(f"shop of {kind}", lambda url: _open_shop(url, kind, customers), None)
     with psycopg.connect(url, autocommit=True) as connection:
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         yield Shop(connection, kind, customers, term, url)
     any_server.drop(url)
 

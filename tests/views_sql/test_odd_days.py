@@ -10,9 +10,10 @@ import pytest
 
 from models.connection import Connection
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.catalog import CATALOG
 from tests.oracle.relations import merged_read
 from views_sql.declaration.day_of_time import day_of_time, zone_literal
@@ -95,8 +96,7 @@ def answers(c: Connection, *, base: bool) -> list[Any]:
 
 
 def test_views_with_days_at_the_ends_of_the_calendar_are_read_exactly(c: Connection) -> None:
-    term = try_to_lead(c)
-    assert term is not None
+    term = lead(c)
     write(c)
     drain_once(c, term)
     populate(c, term)

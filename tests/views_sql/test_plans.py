@@ -11,12 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing import compaction
 from refresher.refreshing.policy import TierState
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.tier_states import Failures, read_tier_states
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import READS
 
@@ -63,8 +63,7 @@ def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
         for trigger in CAPTURE:
             c.execute(f"ALTER TABLE loan ENABLE ALWAYS TRIGGER {trigger}")
         c.execute("VACUUM ANALYZE loan")
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         horizon = c.execute("SELECT CURRENT_DATE").fetchone()[0] - timedelta(days=RECENT_DAYS)  # type: ignore[index]
         for view in CATALOG.views:
             refresh(c, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)

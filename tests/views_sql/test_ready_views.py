@@ -14,10 +14,11 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.concurrency.sabotage import rewrite_function
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import ORACLE, READS
 
@@ -33,8 +34,7 @@ class Clean:
         self.c.execute("INSERT INTO member (name) VALUES ('A')")
         self.c.execute("INSERT INTO loan (member_id) VALUES (1)")
         self.c.execute("INSERT INTO renewal (loan_id, member_id) VALUES (1, 1)")
-        term = try_to_lead(self.c)
-        assert term is not None
+        term = lead(self.c)
         self.term: Term = term
         self.settle(horizon=date(2026, 1, 1))
 

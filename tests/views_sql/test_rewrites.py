@@ -7,8 +7,8 @@ import pytest
 
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
+from tests.leading import lead
 from tests.neutral.catalog import CATALOG, LOANS
 from tests.neutral.reads import ORACLE
 from tests.oracle.comparisons import Tally
@@ -25,8 +25,7 @@ def epoch(connection: psycopg.Connection) -> int:
     """One member with loans, a leader, everything populated."""
     connection.execute("INSERT INTO member (name) VALUES ('A')")
     connection.execute("INSERT INTO loan (member_id, day) VALUES (1, '2026-03-01')")
-    term = try_to_lead(connection)
-    assert term is not None
+    term = lead(connection)
     for view in CATALOG.views:
         assert refresh(connection, view, view.tiers, term.epoch).outcome == "populated"
     drain_once(connection, term)

@@ -8,9 +8,9 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.application import fill
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import READS
@@ -118,8 +118,7 @@ def stage(any_server: Server) -> Iterator[Cast]:
         with found.session("owner") as owner:
             fill(owner, members=2)
         with found.session("refresher") as connection:
-            term = try_to_lead(connection)
-            assert term is not None
+            term = lead(connection)
             drain_once(connection, term)
             for view in CATALOG.views:
                 assert refresh(connection, view, view.tiers, term.epoch).outcome == "populated"

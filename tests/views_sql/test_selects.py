@@ -13,9 +13,10 @@ import psycopg
 import pytest
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.project import read_project
 from views_sql.operations.catalog import catalog_of
@@ -187,8 +188,7 @@ def shop(request: pytest.FixtureRequest, any_server: Server, tmp_path: Path) -> 
             with c.transaction():
                 for statement in step.upgrade:
                     c.execute(statement.encode())
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         yield Shop(c, term, planned.new, catalog_of(planned.new).views, Random(request.param))
         for step in reversed(steps(planned)):
             for statement in step.downgrade:

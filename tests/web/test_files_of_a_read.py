@@ -16,9 +16,9 @@ from flask.testing import FlaskClient
 
 from models.settings import load_settings
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from tests.fix_app import SECRET
 from tests.fix_postgres import ROOT
+from tests.leading import lead
 from tests.voice_stage import fill, voice_application  # noqa: F401  a fixture
 from tests.waiting import until
 from views_sql.voice.catalog import CATALOG
@@ -67,8 +67,7 @@ class Entered:
 def client(database_url: str, connection: psycopg.Connection[Any]) -> Iterator[FlaskClient]:
     """A client of a worker that trusts its cache and warms nothing; there is no access log."""
     fill(connection)
-    term = try_to_lead(connection)
-    assert term is not None
+    term = lead(connection)
     drain_once(connection, term)
     options = {"trust_seconds": 30, "warming_enabled": False, "access_log": False}
     settings = load_settings(database_url=database_url, jwt_secret=SECRET, **options)

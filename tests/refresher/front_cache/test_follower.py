@@ -24,8 +24,8 @@ from refresher.front_cache.feed import FeedRow, Poll
 from refresher.front_cache.follower import ANSWERING_SECONDS, FeedFollower
 from refresher.front_cache.limits import RegionLimits
 from refresher.leader.drain import drain_once, wake_followers
-from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import ROOT
+from tests.leading import lead
 from tests.neutral.application import lend
 from tests.neutral.catalog import CATALOG
 from tests.refresher.front_cache.cache_fakes import fill, make_entry, make_key
@@ -290,8 +290,7 @@ def test_the_database_counts_as_answering_until_polls_are_overdue(database_url: 
 def led(database_url: str, connection: psycopg.Connection[Any]) -> Callable[[], None]:
     """A database with one user and a leader; the result drains once and wakes everybody."""
     connection.execute("INSERT INTO member (name) VALUES ('A')")
-    term = try_to_lead(connection)
-    assert term is not None
+    term = lead(connection)
 
     def drain() -> None:
         drain_once(connection, term)

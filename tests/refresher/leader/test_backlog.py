@@ -8,9 +8,10 @@ import pytest
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import DrainResult, drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.concurrency.sabotage import DRAIN, rewrite_function
+from tests.leading import lead
 from tests.neutral.catalog import CATALOG
 
 USERS, DAYS = 100, 60
@@ -121,8 +122,7 @@ def test_a_new_leader_goes_on_with_the_backlog(c: Connection, term: Term, databa
     drain_once(c, term)
     c.execute("SELECT pg_advisory_unlock_all()")
     with connect(database_url, "frontview-next-leader") as other:
-        next_term = try_to_lead(other)
-        assert next_term is not None
+        next_term = lead(other)
         drain_until_marked(other, next_term)
 
         assert value(c, MARKS) == CHANGES

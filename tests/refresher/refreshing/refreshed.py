@@ -11,8 +11,8 @@ import psycopg
 
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
+from tests.leading import lead
 from tests.neutral.application import lend
 from tests.neutral.catalog import CATALOG, LOANS
 from tests.neutral.reads import ORACLE, READS
@@ -26,8 +26,7 @@ class Refreshed:
 
     def __init__(self, url: str, connection: psycopg.Connection[Any]) -> None:
         self.url, self.c = url, connection
-        term = try_to_lead(self.c)
-        assert term is not None
+        term = lead(self.c)
         self.term = term
         self.today: date = self.value("SELECT CURRENT_DATE")
         self.horizon = self.today - timedelta(days=45)

@@ -9,11 +9,12 @@ import psycopg
 import pytest
 
 from refresher.leader.connections import connect_drain
-from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS, Term, try_to_lead
+from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS, Term
 from refresher.refreshing.leader_notes import LeaderNotes
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.policy import TierState, decide
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.catalog import CATALOG
 from tests.refresher.leading import drain_in, session_of
 from tests.views_sql.roles_stage import cast
@@ -132,8 +133,7 @@ def test_with_separate_roles_the_web_knows_from_the_leader_how_long_refreshers_a
     with cast(any_server) as found, ExitStack() as opened:
         leader, standby = (opened.enter_context(connect_drain(found.refresher)) for _ in range(2))
         web = opened.enter_context(found.session("web"))
-        term = try_to_lead(leader)
-        assert term is not None
+        term = lead(leader)
 
         unknown = operator_state(web)
         assert unknown.leader is not None

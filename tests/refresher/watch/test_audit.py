@@ -13,12 +13,13 @@ from structlog.testing import capture_logs
 
 from models.connection import Connection
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user, recent_user
 from refresher.watch.comparison import compare
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.application import fill
 from tests.neutral.catalog import CATALOG, LOANS
 from tests.neutral.reads import ORACLE
@@ -35,8 +36,7 @@ class Site:
 
     def __init__(self, connection: Connection) -> None:
         self.c = connection
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         self.term: Term = term
 
     def drain(self) -> None:

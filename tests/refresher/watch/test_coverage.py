@@ -9,11 +9,12 @@ from structlog.testing import capture_logs
 from models.connection import Connection
 from refresher.leader.alarms import count_alarms, expire_alarms
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh import refresh
 from refresher.watch.coverage import check_coverage, check_queue
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.neutral.application import fill
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import ORACLE
@@ -289,8 +290,7 @@ def test_reads_are_right_after_the_look_although_the_writes_were_never_captured(
 
 
 def _populate(c: Connection) -> Term:
-    term = try_to_lead(c)
-    assert term is not None
+    term = lead(c)
     for view in CATALOG.views:
         assert refresh(c, view, view.tiers, term.epoch).outcome == "populated"
     return term

@@ -14,9 +14,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from tests.oracle.relations import merged_read, tiers
 from tests.views_sql.generation.oracle import Question, expected
 from tests.views_sql.generation.shapes import APPLICATION, SHAPES, TABLES, Shape
@@ -192,8 +193,7 @@ def declared_template(any_server: Server) -> Iterator[str]:
 def _populated(server: Server, template: str) -> Iterator[Stage]:
     url = server.create(template.rsplit("/", 1)[1].partition("?")[0])
     with psycopg.connect(url, autocommit=True) as connection:
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         made = Stage(connection, term)
         assert set(made.refresh(horizon=date(2026, 1, 10))) == {"populated"}
         yield made

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from tests.views_sql.generation import dashboards
 from tests.views_sql.generation.dashboards import DECLARED, FACTS, HOME, LATEST, PRODUCT, SUMS
 from tests.views_sql.generation.shapes import SHAPES, TABLES
@@ -77,8 +77,7 @@ def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
         made += [it for board in (HOME, SUMMED) for it in create_dashboard(DECLARED, board, NUMBER, NUMBERS)]
         for statement in [*made, *create_list(DECLARED, LATEST, NUMBER, NUMBERS)]:
             c.execute(statement.encode())
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         drain_once(c, term)
         for view in (it for shape in SHAPES for it in maintained_views(shape)):
             horizon = date.today() - timedelta(40) if view.day_column else None

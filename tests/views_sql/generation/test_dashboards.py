@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from refresher.leader.leadership import try_to_lead
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.views_sql.generation.dashboard_oracle import Asked, DashboardOracle
 from tests.views_sql.generation.dashboards import DECLARED, HOME, LATEST, TABLES
 from tests.views_sql.generation.shapes import SHAPES
@@ -54,8 +54,7 @@ def shared(any_server: Server, declared_template: str) -> Iterator[Stage]:
     url = any_server.create(declared_template.rsplit("/", 1)[1].partition("?")[0])
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"SET timezone = 'UTC'; {TABLES}{RECENT}".encode())
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         stage = Stage(connection, term)
         assert DECLARED.facts is not None
         for shown in (*DECLARED.labels, *DECLARED.lists, DECLARED.facts):

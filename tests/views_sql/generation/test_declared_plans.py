@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server, migrate
+from tests.leading import lead
 from tests.views_sql.generation.oracle import Question, all_measures
 from tests.views_sql.generation.shapes import APPLICATION, ORDERS, TABLES
 from tests.views_sql.generation.stage import NUMBER, call, maintained_views
@@ -55,8 +55,7 @@ def filled(request: pytest.FixtureRequest, any_server: Server) -> Iterator[psyco
             *create_declared_view(APPLICATION, ORDERS.view, NUMBER),
         ):
             c.execute(statement.encode())
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         drain_once(c, term)
         horizon = c.execute("SELECT '2025-12-20'::date").fetchone()[0]  # type: ignore[index]
         for view in maintained_views(ORDERS):

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from models.engine import connect
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
+from tests.leading import lead
 from tests.waiting import until
 from web.cli import main
 from web.cli import operator as operator_module
@@ -30,8 +30,7 @@ def draining(database_url: str) -> Iterator[None]:
     """A leader that does nothing but drain."""
     stopping = threading.Event()
     with connect(database_url, "frontview-refresher-drain") as leader:
-        term = try_to_lead(leader)
-        assert term is not None
+        term = lead(leader)
 
         def drain() -> None:
             while not stopping.wait(0.02):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from refresher.watch.audit import Audit
 from refresher.watch.audit_sample import count_users, next_user
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.migrations.project_stage import DECLARED, Project, project
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
@@ -69,8 +70,7 @@ def shop(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
         made.run("plan", "--write")
         made.run("migrate")
         made.c.execute(FILL.encode())
-        term = try_to_lead(made.c)
-        assert term is not None
+        term = lead(made.c)
         stage = Shop(made, term, load_application(made.c, CATALOG))
         for view in stage.catalog.views:
             assert stage.refresh(view.name) == "populated"

@@ -15,9 +15,10 @@ from werkzeug.test import TestResponse
 
 from models.settings import load_settings
 from refresher.leader.drain import drain_once, wake_followers
-from refresher.leader.leadership import Term, try_to_lead
+from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.waiting import until
 from tests.web.web_fakes import SECRET, bearer
 from views_sql.declaration.maintained_view import Catalog
@@ -178,8 +179,7 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.encode())
         install(url, folder)
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         drain_once(connection, term)
         catalog = load_application(connection, CATALOG)
         for view in catalog.views:

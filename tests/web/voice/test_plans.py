@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.voice_stage import VOICE
 from views_sql.voice.catalog import CATALOG
 
@@ -43,8 +43,7 @@ def filled(any_server: Server) -> Iterator[psycopg.Connection[Any]]:
         for trigger in CAPTURE:
             c.execute(f"ALTER TABLE calls ENABLE ALWAYS TRIGGER {trigger}")
         c.execute("VACUUM ANALYZE calls")
-        term = try_to_lead(c)
-        assert term is not None
+        term = lead(c)
         horizon = c.execute("SELECT CURRENT_DATE").fetchone()[0] - timedelta(days=RECENT_DAYS)  # type: ignore[index]
         for view in CATALOG.views:
             refresh(c, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)

@@ -13,9 +13,9 @@ import pytest
 
 from models.connection import Connection
 from refresher.leader.drain import drain_once
-from refresher.leader.leadership import try_to_lead
 from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server
+from tests.leading import lead
 from tests.oracle.base_tables import OUTCOMES, facts_of
 from tests.oracle.reads import outcomes_of
 from tests.voice_stage import VOICE, fill
@@ -39,8 +39,7 @@ def _fill(connection: Connection, *, patched: bool) -> None:
     connection.execute("INSERT INTO agents (user_id, name) VALUES (%s, %s)", (USER, WITHOUT_CALLS))
     connection.execute("UPDATE calls SET status = 'in_progress' WHERE id % 7 = 0")
     if patched:
-        term = try_to_lead(connection)
-        assert term is not None
+        term = lead(connection)
         for view in CATALOG.views:
             horizon = date.today() - timedelta(days=45) if view.day_column else None
             assert refresh(connection, view, view.tiers, term.epoch, horizon=horizon).outcome == "populated"
