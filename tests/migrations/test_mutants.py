@@ -32,7 +32,7 @@ from views_sql.operations.steps import steps
 from views_sql.proof.judge import judge
 from views_sql.proof.verdict import Verdict
 
-FEW, MANY = 4, int(os.environ.get("FRONTVIEW_MUTANTS", "40"))
+FEW, MANY = 4, int(os.environ.get("FRONTVIEW_MUTANTS", "15"))
 SEED = int(os.environ.get("FRONTVIEW_MUTANTS_SEED", "1"))
 CORE = "core_0003"
 DATA_EXCEPTION = "22"  # The class of errors of an expression that raises on a row, of which check warns.
