@@ -199,8 +199,13 @@ from web.process import own_core
 own_core.RETRY_SECONDS = 0.01
 own_core.keep_to_own_core(sys.argv[1])
 print("waits", flush=True)
-threads = lambda: map(int, os.listdir("/proc/self/task"))
-while len(cores := {core for thread in threads() for core in os.sched_getaffinity(thread)}) > 1:
+def cores_of_threads():
+    while True:
+        try:
+            return {core for thread in os.listdir("/proc/self/task") for core in os.sched_getaffinity(int(thread))}
+        except ProcessLookupError:  # A thread has ended meanwhile.
+            pass
+while len(cores := cores_of_threads()) > 1:
     time.sleep(0.01)
 print(*cores, flush=True)
 """

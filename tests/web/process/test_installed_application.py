@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -193,8 +194,11 @@ def test_a_running_worker_says_that_the_declaration_became_newer_than_its_code_o
             until(lambda: read(http, "/api/v1/view/visits").status_code == 200, "an answer again")
 
 
-def test_metrics_are_served_before_the_database_was_ever_reached() -> None:
-    settings = load_settings(database_url="postgresql://127.0.0.1:1/none", jwt_secret=SECRET, pool_size=2)
+def test_metrics_are_served_before_the_database_was_ever_reached(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"  # Other workers of this process write the file of this process elsewhere.
+    settings = load_settings(
+        database_url="postgresql://127.0.0.1:1/none", jwt_secret=SECRET, pool_size=2, metrics_dir=folder
+    )
     worker = Worker(settings, installed_or(CATALOG))
     try:
         http = create_app(worker, settings).test_client()
