@@ -42,8 +42,20 @@ class ServedMeasure:
     live: bool = False
 
 
+class _Numbered:
+    """What may be asked, with the number of the declaration that made it."""
+
+    __slots__ = ()
+    number: int
+
+    @property
+    def user_shown(self) -> str:
+        """The function that says what answers show of their user."""
+        return f"frontview.user_{self.number}_shown"
+
+
 @dataclass(frozen=True, slots=True)
-class ServedView:
+class ServedView(_Numbered):
     """A view that may be asked.
 
     :param daily: whether its rows have days.
@@ -68,11 +80,6 @@ class ServedView:
     def function(self) -> str:
         """The function that answers questions about it."""
         return f"frontview.{self.name}_{self.number}_read"
-
-    @property
-    def user_shown(self) -> str:
-        """The function that says what answers show of their user."""
-        return f"frontview.user_{self.number}_shown"
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -135,7 +142,7 @@ class ServedPanel:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedDashboard:
+class ServedDashboard(_Numbered):
     """A dashboard that may be asked.
 
     :param filters: dimensions; a request may give values of each.
@@ -161,11 +168,6 @@ class ServedDashboard:
         return f"frontview.{self.name}_{self.number}_dashboard"
 
     @property
-    def user_shown(self) -> str:
-        """The function that says what answers show of their user."""
-        return f"frontview.user_{self.number}_shown"
-
-    @property
     def groups(self) -> tuple[ServedPanel, ...]:
         """The panels of groups."""
         return tuple(panel for panel in self.panels if panel.kind == "groups")
@@ -181,7 +183,7 @@ class ServedDashboard:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedList:
+class ServedList(_Numbered):
     """A list that may be asked for itself.
 
     :param filters: the dimensions that its table has.
@@ -203,11 +205,6 @@ class ServedList:
     def function(self) -> str:
         """The function that answers it."""
         return f"frontview.{self.name}_{self.number}_list"
-
-    @property
-    def user_shown(self) -> str:
-        """The function that says what answers show of their user."""
-        return f"frontview.user_{self.number}_shown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def served(application: Application, proven: ProvenApplication, number: int, fin
     return ServedApplication(
         fingerprint,
         proven.key_kind,
-        None if proven.zone_column else proven.zone,
+        panels.users_zone,
         views,
         proven.claim,
         tuple(map(panels.dashboard, proven.dashboards)),

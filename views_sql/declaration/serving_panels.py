@@ -71,7 +71,7 @@ class Panels:
         return ServedList(
             rows.name,
             self.number,
-            self._users_zone,
+            self.users_zone,
             rows.limit,
             rows.region,
             rows.ttl_seconds,
@@ -86,13 +86,14 @@ class Panels:
         return ShownColumns(self.proven)
 
     @property
-    def _users_zone(self) -> str | None:
+    def users_zone(self) -> str | None:
+        """The zone whose days are counted; None: each user's own."""
         return None if self.proven.zone_column else self.proven.zone
 
     def _zone(self, dashboard: ProvenDashboard) -> str | None:
         """Return the zone whose days its views count, which is one; without any, the one of users."""
         views = (self.views[name] for panel in dashboard.panels for name in panel.views)
-        return next((view.zone for view in views if view.daily), self._users_zone)
+        return next((view.zone for view in views if view.daily), self.users_zone)
 
     def _panel(self, panel: ProvenPanel, label: str | None) -> ServedPanel:
         rows = self._columns.listed(panel)

@@ -3,7 +3,14 @@
 Invariant: a function's text is static; what a request says reaches it as values of parameters and nowhere else.
 """
 
-from views_sql.declaration.proven import ProvenApplication, ProvenDashboard, ProvenList, ProvenPanel, RowColumn
+from views_sql.declaration.proven import (
+    ProvenApplication,
+    ProvenDashboard,
+    ProvenList,
+    ProvenPanel,
+    ProvenView,
+    RowColumn,
+)
 from views_sql.declaration.served import DEFAULT_DAYS
 from views_sql.generation.dashboard_groups import order_names, order_variables
 from views_sql.generation.dashboard_panels import Panels
@@ -154,7 +161,8 @@ class _Dashboard:
             )
         return found
 
-    def _view_with(self, filter_name: str):  # type: ignore[no-untyped-def]
+    def _view_with(self, filter_name: str) -> ProvenView | None:
+        """Return the first view with that dimension of which a panel heeds the filter."""
         names = (name for panel in self.dashboard.panels if filter_name in panel.filters for name in panel.views)
         return next((it for name in names if filter_name in (it := self.panels.views[name]).dimensions), None)
 
