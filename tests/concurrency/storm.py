@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from models.engine import connect
-from refresher.leader.drain import Drain
+from refresher.leader.drain import Drain, DrainResult
 from refresher.refreshing.refresh import refresh, tiers_together
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.refreshing.steps import gates
@@ -51,7 +51,13 @@ class Storm:
         self.tallies: list[Tally] = []
         self.refreshes: dict[str, int] = {}
         self.crashes: list[BaseException] = []
-        self.drain = Drain(lambda: connect(url, "storm-drain"), pause_seconds=drain_pause, keep_feed_seconds=60)
+        self.drains = 0
+        self.drain = Drain(
+            lambda: connect(url, "storm-drain"),
+            pause_seconds=drain_pause,
+            keep_feed_seconds=60,
+            on_drain=self._drained,
+        )
 
     def run(self) -> "Storm":
         self._fill()
@@ -81,7 +87,10 @@ class Storm:
         return self
 
     def _enough(self) -> bool:
-        return self.comparisons >= self.wanted and self.refreshes.get("moved", 0) >= 5
+        return self.comparisons >= self.wanted and self.refreshes.get("moved", 0) >= 5 and self.drains >= 100
+
+    def _drained(self, _seconds: float, result: DrainResult) -> None:
+        self.drains += result.appended
 
     @property
     def comparisons(self) -> int:

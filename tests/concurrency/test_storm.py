@@ -40,4 +40,4 @@ def test_merged_answers_equal_a_recomputation_in_the_same_snapshot(
     with psycopg.connect(stormy_url) as connection:
         drains = connection.execute("SELECT max(drain_id) FROM frontview.drain").fetchone()
     assert drains is not None
-    assert drains[0] >= 40
+    assert drains[0] >= 100
