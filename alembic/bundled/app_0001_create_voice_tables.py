@@ -1,4 +1,4 @@
-"""The application's base tables and the triggers that set their days."""
+"""The tables of the bundled application, a platform for voice agents: as such a product has them, with nothing of ours."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 revision = "app_0001"
 down_revision = None
 branch_labels = ("app",)
-depends_on = "core_0003"
+depends_on = None
 
 BRIN = {"postgresql_using": "brin", "postgresql_with": {"pages_per_range": 32, "autosummarize": "on"}}
 
@@ -59,7 +59,6 @@ def upgrade() -> None:
         *_belongs("calls", "user_id", "users"),
         *_belongs("calls", "agent_id", "agents"),
         _time("started_at"),
-        sa.Column("local_day", sa.Date, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         _number("duration_seconds", sa.Integer),
         _number("cost_cents"),
@@ -69,9 +68,9 @@ def upgrade() -> None:
         sa.CheckConstraint("duration_seconds >= 0", name=op.f("ck_calls_duration_seconds")),
         sa.CheckConstraint("cost_cents >= 0", name=op.f("ck_calls_cost_cents")),
     )
-    op.create_index("ix_calls_user_id_local_day", "calls", ["user_id", "local_day"])
+    op.create_index("ix_calls_user_id_started_at", "calls", ["user_id", "started_at", "id"])
     op.create_index("ix_calls_agent_id", "calls", ["agent_id"])
-    op.create_index("ix_calls_local_day_brin", "calls", ["local_day"], **BRIN)
+    op.create_index("ix_calls_started_at_brin", "calls", ["started_at"], **BRIN)
     op.create_table(
         "lead_analytics",
         _id(),
@@ -79,7 +78,6 @@ def upgrade() -> None:
         *_belongs("lead_analytics", "user_id", "users"),
         *_belongs("lead_analytics", "agent_id", "agents"),
         _time("analyzed_at"),
-        sa.Column("local_day", sa.Date, nullable=False),
         sa.Column("score", sa.SmallInteger, nullable=False),
         sa.Column("stage", sa.Text, nullable=False),
         sa.UniqueConstraint("call_id", name="uq_lead_analytics_call_id"),
@@ -88,9 +86,9 @@ def upgrade() -> None:
             "stage IN ('new', 'engaged', 'qualified', 'converted', 'lost')", name=op.f("ck_lead_analytics_stage")
         ),
     )
-    op.create_index("ix_lead_analytics_user_id_local_day", "lead_analytics", ["user_id", "local_day"])
+    op.create_index("ix_lead_analytics_user_id_analyzed_at", "lead_analytics", ["user_id", "analyzed_at"])
     op.create_index("ix_lead_analytics_agent_id", "lead_analytics", ["agent_id"])
-    op.create_index("ix_lead_analytics_local_day_brin", "lead_analytics", ["local_day"], **BRIN)
+    op.create_index("ix_lead_analytics_analyzed_at_brin", "lead_analytics", ["analyzed_at"], **BRIN)
     op.create_table(
         "agent_analytics",
         _id(),
@@ -105,38 +103,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_agent_analytics_user_id_day", "agent_analytics", ["user_id", "day"])
     op.create_index("ix_agent_analytics_day_brin", "agent_analytics", ["day"], **BRIN)
-    op.execute(
-        "CREATE TABLE frontview.timezone_change (user_id bigint NOT NULL, seen_at timestamptz, seen_xid xid8, "
-        "CONSTRAINT pk_timezone_change PRIMARY KEY (user_id), "
-        "CONSTRAINT fk_timezone_change_user_id_users FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE)"
-    )
-    for name in ("set_call_day", "set_lead_day", "redate_user"):
-        op.create_sql_object(name, version=1)
-    op.create_sql_object("finish_redating", version=1)
-    op.execute(
-        "CREATE TRIGGER set_call_day BEFORE INSERT OR UPDATE ON calls "
-        "FOR EACH ROW EXECUTE FUNCTION frontview.set_call_day()"
-    )
-    op.execute(
-        "CREATE TRIGGER set_lead_day BEFORE INSERT OR UPDATE ON lead_analytics "
-        "FOR EACH ROW EXECUTE FUNCTION frontview.set_lead_day()"
-    )
-    op.execute(
-        "CREATE TRIGGER redate_user AFTER UPDATE OF timezone ON users "
-        "FOR EACH ROW WHEN (OLD.timezone IS DISTINCT FROM NEW.timezone) EXECUTE FUNCTION frontview.redate_user()"
-    )
-    for table, trigger in (
-        ("calls", "set_call_day"),
-        ("lead_analytics", "set_lead_day"),
-        ("users", "redate_user"),
-    ):
-        op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE frontview.timezone_change")
     for table in ("agent_analytics", "lead_analytics", "calls", "agents", "users"):
         op.drop_table(table)
-    op.drop_sql_object("finish_redating", version=1)
-    for name in ("redate_user", "set_lead_day", "set_call_day"):
-        op.drop_sql_object(name, version=1)

@@ -6,13 +6,23 @@ list of statements. Operations do not reverse themselves: a downgrade calls the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 
+from models.connection import Connection
+from models.schema_version import newest_of_core
+from views_sql.declaration.fault import DeclarationError
 from views_sql.declaration.maintained_view import MaintainedView, Source
+from views_sql.declaration.project import read_project
 from views_sql.generation import capture, merged_reads, rights, sql_objects, tiers
 from views_sql.generation.names import dollar_quoted, literal
+from views_sql.operations.plan import plan
+from views_sql.operations.steps import steps
+from views_sql.proof.judge import judge
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -75,6 +85,51 @@ def _unless_standing(number: int, hashed: str, statement: str) -> str:
     standing = f"frontview.is_standing({int(number)}, {literal(hashed)})"
     run = f"BEGIN IF NOT {standing} THEN EXECUTE {dollar_quoted(statement)}; END IF; END"
     return f"DO {dollar_quoted(run)}"
+
+
+@Operations.register_operation("install_declaration", "declared")
+@Operations.register_operation("remove_declaration", "taken_back")
+class BundledDeclaration(MigrateOperation):
+    """What a declaration that comes with this code makes, over tables that are there; or without it."""
+
+    def __init__(self, folder: str, *, remove: bool) -> None:
+        self.folder, self.remove = folder, remove
+
+    @classmethod
+    def declared(cls, operations: Operations, folder: str) -> None:
+        """Make everything that the declaration in a folder of this code says."""
+        operations.invoke(cls(folder, remove=False))
+
+    @classmethod
+    def taken_back(cls, operations: Operations, folder: str) -> None:
+        """Drop everything that the declaration in a folder of this code made."""
+        operations.invoke(cls(folder, remove=True))
+
+
+@Operations.implementation_for(BundledDeclaration)
+def run_declaration(operations: Operations, operation: BundledDeclaration) -> None:
+    """Have PostgreSQL judge the declaration, and run the statements of each step.
+
+    :raises DeclarationError: the tables are not those that it is for.
+    """
+    connection = operations.get_bind().connection.driver_connection
+    for statement in bundled_statements(connection, ROOT / operation.folder, remove=operation.remove):
+        connection.execute(statement.encode())
+
+
+def bundled_statements(connection: Connection, folder: Path, *, remove: bool) -> list[str]:
+    """Return what makes a declaration's objects over tables that are there, or what drops them.
+
+    :raises DeclarationError: the tables are not those that it is for.
+    """
+    declared = read_project(folder)
+    verdict = judge(connection, declared, priced=False)
+    if verdict.proven is None:
+        raise DeclarationError(tuple(verdict.faults))
+    made = steps(plan(declared, verdict.proven, None, newest_of_core()))
+    if remove:
+        return [statement for step in reversed(made) for statement in step.downgrade]
+    return [statement for step in made for statement in step.upgrade]
 
 
 OPERATIONS: tuple[Callable[..., list[str]], ...] = (

@@ -1,7 +1,7 @@
 """PostgreSQL judges a declaration: every fault at once, or the values from which everything is generated.
 
 Transactions: each table is judged in a short one of its own that is rolled back; nothing stays, and no lock is held
-while another table is judged. The connection must be in autocommit mode.
+while another table is judged. The connection is in autocommit mode, or in a transaction that the caller began.
 """
 
 from collections.abc import Iterator
@@ -40,11 +40,11 @@ def judge(connection: Connection, application: Application, *, priced: bool = Tr
     """Return what PostgreSQL says about a declaration.
 
     :param priced: whether samples are read for prices, in transactions of their own.
-    :param connection: in autocommit mode; otherwise one transaction would hold all locks to its end.
+    :param connection: in autocommit mode, or in a transaction; otherwise one would be begun, and hold locks to its end.
     :raises psycopg.Error: the connection failed.
     """
-    if not connection.autocommit:
-        raise ValueError("a declaration is judged on a connection in autocommit mode")
+    if not connection.autocommit and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+        raise ValueError("a declaration is judged on a connection in autocommit mode, or in a transaction")
     findings = Findings()
     if not rights.check_database(connection, findings.at(application.user.file, "user")):
         return _verdict(findings, None, None, application, [], Shown())
