@@ -8,7 +8,6 @@ from sqlalchemy.exc import DBAPIError
 from models import FrontviewError, load_settings
 from models.logs import configure_logs, warn_of_variables
 from refresher.process import run
-from views_sql.voice.catalog import CATALOG
 
 
 def main() -> int:
@@ -17,7 +16,7 @@ def main() -> int:
         settings = load_settings()
         configure_logs(settings, "refresher")
         warn_of_variables()
-        return run(settings, CATALOG)
+        return run(settings)
     except FrontviewError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 from apscheduler.jobstores.base import JobLookupError
@@ -24,7 +23,7 @@ from models.session_limits import session_limits
 from models.settings import Settings
 from refresher.leader.active_catalog import ActiveCatalog, with_others
 from refresher.leader.connections import (
-    connect_chores,
+    connect_declaration,
     connect_drain,
     connect_inspection,
     connect_maintenance,
@@ -33,7 +32,6 @@ from refresher.leader.connections import (
 from refresher.leader.drain import Drain
 from refresher.leader.leader_session import LeaderSession
 from refresher.operator_tasks import OperatorTasks, TaskRunner
-from refresher.refreshing.chores import Chores
 from refresher.refreshing.maintenance import Maintenance
 from refresher.refreshing.refresh_log import RefreshResult
 from refresher.wall_clock import WallClock
@@ -49,7 +47,6 @@ from views_sql.operations.database import standing
 log = structlog.get_logger(__name__)
 
 REFRESH_CHECK_SECONDS = 1
-CHORES_SECONDS = 5
 DECLARATION_SECONDS = 1
 INSPECTION_SECONDS = 1
 ZONES_TICK_SECONDS = 5
@@ -76,7 +73,7 @@ class RefresherProcess:
             on_drain=self._metrics.drained,
         )
         self._maintenance_session = LeaderSession("maintenance", lambda: connect_maintenance(url), self.drain)
-        self._chores_session = LeaderSession("chores", lambda: connect_chores(url), self.drain)
+        self._declaration_session = LeaderSession("declaration", lambda: connect_declaration(url), self.drain)
         self._inspection_session = LeaderSession("inspection", lambda: connect_inspection(url), self.drain)
         self._warming_session = LeaderSession("warming_plan", lambda: connect_inspection(url), self.drain)
         self._wall_clock = WallClock()
@@ -108,8 +105,6 @@ class RefresherProcess:
             audit_duty=settings.audit_duty,
         )
         self._add_job(maintenance.refresh_due, REFRESH_CHECK_SECONDS, "refresh")
-        self._chores = Chores(self._chores_session, catalog.chores)
-        self._add_job(self._chores.run, CHORES_SECONDS, "chores")
         self._add_job(inspection.tick, INSPECTION_SECONDS, "inspection")
         self._add_job(ZoneCheck(self._maintenance_session).tick, ZONES_TICK_SECONDS, "zones")
         self._add_job(tasks.run_waiting, OPERATOR_TASKS_SECONDS, "operator_tasks")
@@ -122,7 +117,7 @@ class RefresherProcess:
 
         :param stamp: of the declarations whose catalog it has.
         """
-        following = ActiveCatalog(self._chores_session, load, stamp, self._use)
+        following = ActiveCatalog(self._declaration_session, load, stamp, self._use)
         self._add_job(following.tick, DECLARATION_SECONDS, "declaration")
 
     def _use(self, catalog: Catalog) -> None:
@@ -130,7 +125,6 @@ class RefresherProcess:
         self._capacity = capacity_of(catalog, self._settings.regions, self._settings.warming_users)
         self._maintenance.use(catalog)
         self._inspection.use(catalog)
-        self._chores.use(catalog.chores)
         self._warming.use(self._capacity)
 
     def _add_job(self, job: Callable[[], None], seconds: int, name: str) -> None:
@@ -166,7 +160,7 @@ class RefresherProcess:
         self._begin_no_more_jobs()
         for session in (
             self._maintenance_session,
-            self._chores_session,
+            self._declaration_session,
             self._inspection_session,
             self._warming_session,
         ):
@@ -190,10 +184,8 @@ class RefresherProcess:
                     job.modify(next_run_time=datetime.now(UTC))
 
 
-def run(settings: Settings, bundled: Catalog) -> int:
+def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
-
-    :param bundled: the application that the database has without a declaration.
 
     :raises sqlalchemy.exc.DBAPIError, psycopg.Error: no database can be reached with these settings.
     :raises ConfigurationError: the connection goes through a transaction pooler.
@@ -211,7 +203,7 @@ def run(settings: Settings, bundled: Catalog) -> int:
         for limit in session_limits(connection):
             log.warning("session_limited", limit=limit)
         stamp = standing(connection).stamp  # First, so that no later change is missed.
-        load = with_others(partial(load_application, bundled=bundled))
+        load = with_others(load_application)
         catalog = load(connection)
     process = RefresherProcess(settings, catalog, url)
     process.follow_declaration(load, stamp)

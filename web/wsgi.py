@@ -11,11 +11,10 @@ from apiflask import APIFlask
 from models.errors import FrontviewError
 from models.logs import configure_logs, logger
 from models.settings import load_settings
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 from web.app import create_app
 from web.auth.verifier import make_verifier
 from web.context import context_of
-from web.process.installed_application import installed_or
 from web.process.own_core import keep_to_own_core
 from web.process.termination import on_termination
 from web.process.worker import Worker
@@ -35,7 +34,7 @@ def make_app() -> APIFlask:
         tracing = make_tracing()
     worker = Worker(
         settings,
-        installed_or(CATALOG),
+        load_application,
         on_engine=None if tracing is None else tracing.trace_statements,
         key_statistics=lambda: verifier.key_statistics(),  # noqa: PLW0108  the verifier is made after the worker
     )

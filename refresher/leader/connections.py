@@ -48,9 +48,9 @@ def connect_maintenance(url: str) -> Connection:
     return connect(url, "frontview-refresher-maintenance", _LONG_WORK | {"synchronous_commit": "off"})
 
 
-def connect_chores(url: str) -> Connection:
-    """Return a connection for the application's chores."""
-    return connect(url, "frontview-refresher-chores", _LONG_WORK)
+def connect_declaration(url: str) -> Connection:
+    """Return a connection on which declarations are switched and dropped."""
+    return connect(url, "frontview-refresher-declaration", _LONG_WORK)
 
 
 def connect_inspection(url: str) -> Connection:

@@ -124,8 +124,7 @@ class Dashboard:
 class Catalog:
     """Everything one application declares, with names that agree with each other.
 
-    :param chores: SQL functions without arguments that the leader calls each few seconds.
-    :param served: what an installed declaration serves; None: the dashboards are the application's own.
+    :param dashboards: the questions about what is served.
     :param building: names of the views that only a declaration has that waits until they have contents.
     :raises CatalogError: a view or dashboard names something that is not declared, or breaks locality.
     """
@@ -133,9 +132,8 @@ class Catalog:
     sources: tuple[Source, ...]
     views: tuple[MaintainedView, ...]
     regions: tuple[Region, ...]
-    dashboards: tuple[Dashboard, ...] = field(default=())
-    chores: tuple[str, ...] = field(default=())
-    served: "ServedApplication | None" = None
+    dashboards: tuple[Dashboard, ...]
+    served: "ServedApplication"
     building: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -151,8 +149,8 @@ class Catalog:
 
     @property
     def declaration(self) -> str:
-        """The hash of the installed declaration; empty: there is none."""
-        return self.served.fingerprint if self.served else ""
+        """The hash of the installed declaration."""
+        return self.served.fingerprint
 
     @property
     def plain_dashboards(self) -> tuple[Dashboard, ...]:

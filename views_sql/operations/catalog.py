@@ -22,27 +22,21 @@ from views_sql.operations.database import active_declaration
 from views_sql.operations.installed import MALFORMED, Installed, InstalledView, sources_of
 from views_sql.operations.plan import users_source
 
-REGISTERED = "SELECT source FROM frontview.source"
-
 CatalogLoader = Callable[[Connection], Catalog]
 Asked = TypeVar("Asked", ServedView, ServedDashboard, ServedList)
 
 
-def load_application(connection: Connection, bundled: Catalog) -> Catalog:
+def load_application(connection: Connection) -> Catalog:
     """Return what the database's application declares.
 
-    :param bundled: the application that is there without a declaration, if any of its tables is captured.
-    :raises NotInstalled: there is neither.
+    :raises NotInstalled: no declaration is active.
     :raises DeclarationNewer: a newer version of Frontview wrote the declaration.
     :raises CatalogError: its row is not what any version writes.
     """
     installed = active_declaration(connection)
-    if installed is not None:
-        return catalog_of(installed)
-    registered = {name for (name,) in connection.execute(REGISTERED)}
-    if registered.isdisjoint(source.name for source in bundled.sources):
+    if installed is None:
         raise NotInstalled
-    return bundled
+    return catalog_of(installed)
 
 
 def catalog_of(installed: Installed) -> Catalog:

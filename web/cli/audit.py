@@ -71,12 +71,11 @@ def audit(everything: bool, pairs: int, read_only: bool, as_json: bool) -> None:
     from refresher.watch.audit import Audit  # noqa: PLC0415
     from refresher.watch.audit_sample import registered  # noqa: PLC0415
     from views_sql.operations.catalog import load_application  # noqa: PLC0415
-    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
 
     settings = load_settings()
     configure_logs(settings, "audit")  # Logs go to stderr: stdout is for the result.
     with connect(direct_url(settings), "frontview-audit") as connection:
-        catalog = load_application(connection, CATALOG)
+        catalog = load_application(connection)
         views = registered(connection, catalog.views)
         if missing := {view.name for view in catalog.views} - {view.name for view in views}:
             raise NotMigrated(f"it does not have {', '.join(sorted(missing))} as this code declares.")

@@ -24,14 +24,13 @@ def doctor(as_json: bool) -> None:
     from models.embedded import direct_url  # noqa: PLC0415
     from models.engine import connect  # noqa: PLC0415
     from views_sql.declaration.files import find_project  # noqa: PLC0415
-    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
     from web.doctor import examine, variables  # noqa: PLC0415
 
     settings = load_settings()
     url = direct_url(settings)
     findings = []
     project = find_project(settings.project, Path.cwd())
-    found = examine(settings, CATALOG, lambda: connect(url, "frontview-doctor"), project)
+    found = examine(settings, lambda: connect(url, "frontview-doctor"), project)
     for finding in chain([variables()], found):
         findings.append(finding)
         if not as_json:

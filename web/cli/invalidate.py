@@ -75,9 +75,8 @@ def _pattern_of_region(connection: "Connection", region: str) -> str:
     """Return the pattern of everything in a region of the installed application."""
     from refresher.front_cache.patterns import pattern_for_region  # noqa: PLC0415
     from views_sql.operations.catalog import load_application  # noqa: PLC0415
-    from views_sql.voice.catalog import CATALOG  # noqa: PLC0415
 
-    known = sorted(it.name for it in load_application(connection, CATALOG).regions)
+    known = sorted(it.name for it in load_application(connection).regions)
     if region not in known:
         raise click.BadParameter(f"no region {region!r}; there are {', '.join(known)}", param_hint="--region")
     return pattern_for_region(region)

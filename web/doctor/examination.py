@@ -22,11 +22,10 @@ Check = Callable[[Connection], Finding]
 
 
 def examine(
-    settings: Settings, bundled: Catalog, connect: Callable[[], Connection], project: Path | None = None
+    settings: Settings, connect: Callable[[], Connection], project: Path | None = None
 ) -> Iterator[Finding]:
     """Yield a finding for each precondition; end early if the remaining checks make no sense.
 
-    :param bundled: the application that the database has without a declaration.
     :param connect: opens a connection as the refresher and the feed follower do.
     :param project: the folder of the project whose file is compared, if there is one.
     """
@@ -44,7 +43,7 @@ def examine(
         yield migrated
         if migrated.outcome != "fail":
             try:
-                catalog = load_application(connection, bundled)
+                catalog = load_application(connection)
             except (NotInstalled, DeclarationNewer, CatalogError) as error:
                 yield failed("application", str(error), "Install it, or run the code that wrote it.")
                 return
@@ -53,17 +52,14 @@ def examine(
                 return
             yield passed("application", application_of(catalog))
             yield regions(settings, catalog)
-            if catalog.served is not None:
-                for subject, check in _declaration_checks(project):
-                    yield attempt(subject, check, connection)
+            for subject, check in _declaration_checks(project):
+                yield attempt(subject, check, connection)
             for subject, check in _schema_checks(with_others(lambda _: catalog)(connection)):
                 yield attempt(subject, check, connection)
 
 
 def application_of(catalog: Catalog) -> str:
     """Return which application a catalog is of, in words."""
-    if catalog.served is None:
-        return "the bundled one"
     return (
         f"declaration {catalog.served.fingerprint}, with the views {listed([it.name for it in catalog.served.views])}"
     )

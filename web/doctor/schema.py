@@ -76,8 +76,8 @@ def sources(connection: Connection, catalog: Catalog) -> Finding:
         for words, names in (("not captured:", declared - found), ("not declared:", found - declared))
         if names
     )
-    remedy = "Write a migration that captures what the catalog declares."
-    if catalog.served is not None and (lost := sorted(declared - found)):
+    remedy = "Run `frontview migrate`."
+    if lost := sorted(declared - found):
         remedy = f"As the owner run again what registers it, `{REGISTERS.format(lost[0])}`, then {_installs(lost[0])}."
     return failed("sources", detail, remedy)
 

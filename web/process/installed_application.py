@@ -9,16 +9,14 @@ older declaration never replaces a newer one.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from models.connection import Connection
 from models.errors import CatalogError, DatabaseUnavailable, DeclarationNewer, FrontviewError, NotInstalled
 from models.logs import logger
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
-from views_sql.operations.catalog import CatalogLoader, load_application
+from views_sql.operations.catalog import CatalogLoader
 from views_sql.operations.database import active_stamp
-from web.auth.claims import SUBJECT
 from web.reads.read_path import ReadPath
 from web.warming.warm_plan import WarmPlan
 
@@ -34,27 +32,19 @@ class Serving:
     plan: WarmPlan
 
     @property
-    def served(self) -> ServedApplication | None:
-        """What the installed declaration serves; None: the application's own dashboards."""
+    def served(self) -> ServedApplication:
+        """What the installed declaration serves."""
         return self.catalog.served
 
     @property
     def claim(self) -> str:
         """The claim of a token that holds the user's key."""
-        return SUBJECT if self.served is None else self.served.claim
+        return self.served.claim
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The names of the regions of the front cache."""
         return tuple(region.name for region in self.catalog.regions)
-
-
-def installed_or(bundled: Catalog) -> CatalogLoader:
-    """Return what reads the catalog of the installed declaration; without one it is the bundled application's.
-
-    It raises a FrontviewError: the database has no application, or a newer declaration.
-    """
-    return partial(load_application, bundled=bundled)
 
 
 class InstalledApplication:
@@ -93,10 +83,9 @@ class InstalledApplication:
         return self._serving
 
     @property
-    def number(self) -> int | None:
-        """The number of the declaration that was served last, also if it cannot be any more; None: there is none."""
-        served = self._serving.served
-        return served.number if served else None
+    def number(self) -> int:
+        """The number of the declaration that was served last, also if it cannot be any more."""
+        return self._serving.served.number
 
     def follow(self, connection: Connection, stamp: str | None) -> None:
         """Read the active declaration if its stamp is another one than that of the declaration that was read last.

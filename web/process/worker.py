@@ -30,7 +30,6 @@ from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.served import ServedApplication
 from views_sql.operations.catalog import CatalogLoader
 from views_sql.operations.database import active_stamp
-from web.auth.claims import SUBJECT
 from web.background import Background, has_free_connection
 from web.operators.operator_connection import operator_connection
 from web.process.event_hub import EventHub
@@ -349,8 +348,8 @@ class Worker:
         return self.serving.read_path
 
     @property
-    def served(self) -> ServedApplication | None:
-        """What the installed declaration serves; None: the application's own dashboards."""
+    def served(self) -> ServedApplication:
+        """What the installed declaration serves."""
         return self.serving.served
 
     @property
@@ -441,8 +440,7 @@ class Worker:
 
         :raises FrontviewError: as :meth:`ensure_started`.
         """
-        served = self.served
-        return SUBJECT if served is None else served.claim
+        return self.served.claim
 
     def _forget_inherited(self) -> None:
         """Start again in a forked child: the inherited lock may be held, and the connections belong to the parent.
