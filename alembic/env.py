@@ -32,7 +32,7 @@ from models.schema_version import PROJECT_PREFIX, VERSION_TABLE
 from models.session_settings import SETTLE_TRANSACTION, of_transaction
 from models.settings import load_settings
 from models.suitable_database import require_visible_rows
-from views_sql.operations import registration  # noqa: F401  registers our operations, installed or not
+from views_sql.operations import bundled, registration  # noqa: F401  they register our operations, installed or not
 from views_sql.operations.revisions import read_revision
 
 MIGRATION_LOCK = 0x66726F6E  # The letters "fron".

@@ -1,4 +1,4 @@
-"""The tables of the bundled application, a platform for voice agents: as such a product has them, with nothing of ours."""
+"""The tables of the bundled application, a platform for voice agents, as such a product has them: nothing is ours."""
 
 import sqlalchemy as sa
 from alembic import op

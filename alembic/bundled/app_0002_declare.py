@@ -11,12 +11,10 @@ down_revision = "app_0001"
 branch_labels = None
 depends_on = "core_0003"
 
-DECLARED = "views_sql/voice"
-
 
 def upgrade() -> None:
-    op.install_declaration(DECLARED)
+    op.install_declaration("views_sql/voice")
 
 
 def downgrade() -> None:
-    op.remove_declaration(DECLARED)
+    op.remove_declaration()

@@ -25,7 +25,7 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import ROOT, Server, alembic_config, migrate
 from tests.schema_snapshot import schema_snapshot
 from views_sql.loader import read_sql
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 
 REVISIONS: list[Script] = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())[::-1]
 REVISION_FILES = sorted((ROOT / "alembic").glob("*/*.py"))
@@ -70,7 +70,7 @@ def test_downgrade_to_base_leaves_nothing_behind_of_a_database_in_use(bare_url: 
         connection.execute("INSERT INTO agents (user_id, name) SELECT id, 'B' FROM users")
         connection.execute("INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents")
         assert try_to_lead(connection)
-        for view in CATALOG.views:
+        for view in load_application(connection).views:
             assert refresh(connection, view, view.tiers, 1).outcome == "populated"
 
     migrate(bare_url, "base", down=True)

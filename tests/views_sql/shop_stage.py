@@ -2,18 +2,14 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 import pytest
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
 
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
@@ -21,61 +17,53 @@ from refresher.refreshing.refresh import refresh
 from tests.fix_postgres import Server, migrate
 from tests.leading import lead
 from tests.oracle.relations import merged_read, tiers
-from views_sql import loader
-from views_sql.declaration.maintained_view import Catalog, MaintainedView, Region, Source
+from views_sql.declaration.maintained_view import Catalog, MaintainedView
+from views_sql.operations.bundled import make_declared
+from views_sql.operations.catalog import load_application
 
 TODAY = date(2026, 3, 10)
-SELECTS = {
-    "order_daily": """-- order_daily, version 1
-        SELECT o.customer AS customer, o.order_day AS order_day, count(*) AS orders, sum(o.amount_cents) AS amount_cents
-        FROM shop.orders o GROUP BY o.customer, o.order_day""",
-    "visit_daily": """-- visit_daily, version 1
-        SELECT v.customer, v.day, v.page, count(*) AS visits FROM shop.visit v GROUP BY v.customer, v.day, v.page""",
-    # A channel may be NULL, which no key may hold: the channel or a zero of its type, and whether it was NULL.
-    "channel_daily": """-- channel_daily, version 1
-        SELECT
-            o.customer, o.order_day AS day, COALESCE(o.channel, '') AS channel, o.channel IS NULL AS channel_unknown,
-            count(*) AS orders, sum(o.amount_cents) AS amount_cents, min(o.amount_cents) AS least_cents,
-            max(o.amount_cents) AS most_cents
-        FROM shop.orders o
-        GROUP BY o.customer, o.order_day, COALESCE(o.channel, ''), o.channel IS NULL""",
-    "customer_summary": """-- customer_summary, version 1
-        SELECT c.key AS customer, c.name, c.points FROM shop.customer c""",
-}
-CATALOG = Catalog(
-    sources=(
-        Source("customer", "shop.customer", user_column="key"),
-        Source("orders", "shop.orders", user_column="customer", day_column="order_day"),
-        Source("visit", "shop.visit", user_column="customer", day_column="day"),
-    ),
-    views=(
-        MaintainedView(
-            "order_daily",
-            1,
-            ("orders",),
-            ("customer", "order_day"),
-            ("orders", "amount_cents"),
-            day_column="order_day",
-        ),
-        MaintainedView("visit_daily", 1, ("visit",), ("customer", "day", "page"), ("visits",)),
-        MaintainedView(
-            "channel_daily",
-            1,
-            ("orders",),
-            ("customer", "day", "channel", "channel_unknown"),
-            ("orders", "amount_cents"),
-            extremes=("least_cents", "most_cents"),
-        ),
-        MaintainedView("customer_summary", 1, ("customer",), ("customer",), day_column=None),
-    ),
-    regions=(Region("shop", 100, 1_000_000),),
-)
+DECLARED = """
+[user]
+table = "shop.customer"
+name = "name"
+
+[view.orders]
+table = "shop.orders"
+user = "customer"
+time = "order_day"
+[view.orders.measures]
+orders = "count"
+amount_cents = { sum = "amount_cents" }
+
+[view.visits]
+table = "shop.visit"
+user = "customer"
+time = "day"
+dimensions = { page = "page" }
+measures = { visits = "count" }
+
+[view.channels]
+table = "shop.orders"
+user = "customer"
+time = "order_day"
+dimensions = { channel = "channel" }
+[view.channels.measures]
+orders = "count"
+amount_cents = { sum = "amount_cents" }
+least_grams = { min = "grams" }
+most_grams = { max = "grams" }
+
+[view.summary]
+table = "shop.customer"
+user = "key"
+measures = { points = { sum = "points" } }
+"""
 TABLES = """
 CREATE SCHEMA shop;
 CREATE TABLE shop.customer (key {type} PRIMARY KEY, name text NOT NULL, points integer NOT NULL DEFAULT 0);
 CREATE TABLE shop.orders (
     id bigint GENERATED ALWAYS AS IDENTITY, customer {type} NOT NULL, order_day date NOT NULL,
-    amount_cents numeric NOT NULL, channel text
+    amount_cents numeric NOT NULL, grams integer, channel text
 );
 CREATE TABLE shop.visit (customer {type} NOT NULL, day date NOT NULL, page integer NOT NULL) PARTITION BY RANGE (day);
 CREATE TABLE shop.visit_2025 PARTITION OF shop.visit FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
@@ -92,12 +80,13 @@ FROM frontview.begin_read(%s::text::frontview.user_key, %s, '-infinity', 'infini
 
 @dataclass
 class Shop:
-    """A shop's database and its reads."""
+    """A shop's database, its catalog and its reads."""
 
     connection: psycopg.Connection[Any]
     type: str
     customers: list[Any]
     term: Term
+    catalog: Catalog
     url: str = ""
 
     def execute(self, query: str, *values: object) -> psycopg.Cursor[Any]:
@@ -112,7 +101,7 @@ class Shop:
     def check_every_read(self) -> int:
         """Check every read against the live relation; return how many rows there were."""
         rows = 0
-        for view in CATALOG.views:
+        for view in self.catalog.views:
             for customer in self.customers:
                 difference = merged_read(self.connection, view, customer)
                 assert not difference, (view.name, customer, str(difference))
@@ -129,43 +118,23 @@ class Shop:
 
 
 @pytest.fixture(params=["uuid", "text"])
-def shop(
-    request: pytest.FixtureRequest, any_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Shop]:
-    _lay_selects(monkeypatch, tmp_path)
+def shop(request: pytest.FixtureRequest, any_server: Server) -> Iterator[Shop]:
     kind = request.param
     customers: list[Any] = ["ann'; --", "Bob", "o'/ :ü*"] if kind == "text" else [uuid.UUID(int=n) for n in range(1, 4)]
     url = any_server.create_prepared(f"shop of {kind}", lambda url: _open_shop(url, kind, customers), None)
     with psycopg.connect(url, autocommit=True) as connection:
         term = lead(connection)
-        yield Shop(connection, kind, customers, term, url)
+        yield Shop(connection, kind, customers, term, load_application(connection), url)
     any_server.drop(url)
 
 
 def _open_shop(url: str, kind: str, customers: list[Any]) -> None:
     migrate(url, "core@head", user_key=kind)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as connection, TemporaryDirectory() as folder:
         connection.execute(TABLES.format(type=kind))
-        _invoke_every_operation(url)
+        (Path(folder) / "frontview.toml").write_text(DECLARED)
+        make_declared(connection, Path(folder))
         _fill(connection, customers)
-
-
-def _lay_selects(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    for name, select in SELECTS.items():
-        (folder / f"{name}_v01.sql").write_text(select)
-        monkeypatch.setitem(loader.sql_files(), f"{name}_v01", folder / f"{name}_v01.sql")
-
-
-def _invoke_every_operation(url: str) -> None:
-    """Do what the shop's own first revision would do."""
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    with engine.begin() as connection:
-        op = Operations(MigrationContext.configure(connection))
-        for source in CATALOG.sources:
-            op.capture_changes(**asdict(source), template_version=1)  # type: ignore[attr-defined]
-        for view in CATALOG.views:
-            op.create_maintained_view(**asdict(view), template_version=1)  # type: ignore[attr-defined]
-    engine.dispose()
 
 
 def _fill(connection: psycopg.Connection[Any], customers: list[Any]) -> None:
@@ -174,8 +143,8 @@ def _fill(connection: psycopg.Connection[Any], customers: list[Any]) -> None:
         for days in (0, 1, 5, 40, 100):
             day = TODAY - timedelta(days=days)
             connection.execute(
-                "INSERT INTO shop.orders (customer, order_day, amount_cents, channel) "
-                "SELECT %s, %s, g, ('{web,\"\"}'::text[])[g] FROM generate_series(1, 3) g",  # the third: NULL
+                "INSERT INTO shop.orders (customer, order_day, amount_cents, grams, channel) "
+                "SELECT %s, %s, g, g, ('{web,\"\"}'::text[])[g] FROM generate_series(1, 3) g",  # the third: NULL
                 (customer, day),
             )
             connection.execute(
@@ -186,6 +155,6 @@ def _fill(connection: psycopg.Connection[Any], customers: list[Any]) -> None:
 
 def populate(shop: Shop) -> None:
     shop.drain()
-    for view in CATALOG.views:
+    for view in shop.catalog.views:
         horizon = TODAY - timedelta(days=30) if view.day_column else None
         assert shop.refresh(view, horizon=horizon) == "populated"

@@ -7,6 +7,7 @@ from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
+from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql, select_of
 
 FUNCTIONS = {  # What a function is called after the view, and its template.
@@ -48,16 +49,17 @@ def archive_table(view: MaintainedView, tier: str, comment: str) -> list[str]:
     ]
 
 
-def create_archive_functions(view: MaintainedView, live: LiveRows, template_version: int, comment: str) -> list[str]:
+def create_archive_functions(live: LiveRows, comment: str) -> list[str]:
     """Return the DDL of what compacts, moves and rebuilds a daily view's archive; none for a view without days."""
+    view = live.view
     if view.day_column is None:
         return []
-    names = _names(view, live) | {"comment": comment}
-    names["add_differences"] = fill_in(select_of("archive_sums", template_version), names)
+    names = _names(live) | {"comment": comment}
+    names["add_differences"] = fill_in(select_of("archive_sums", TEMPLATE_VERSION), names)
     return [
         statement
         for function, template in FUNCTIONS.items()
-        for statement in (fill_in(read_sql(template, template_version), names), close(f"{view.name}_{function}"))
+        for statement in (fill_in(read_sql(template, TEMPLATE_VERSION), names), close(f"{view.name}_{function}"))
     ]
 
 
@@ -66,8 +68,9 @@ def drop_archive_functions(name: str) -> list[str]:
     return [f"DROP FUNCTION IF EXISTS frontview.{identifier(name)}_{function}" for function in reversed(FUNCTIONS)]
 
 
-def _names(view: MaintainedView, live: LiveRows) -> dict[str, str]:
+def _names(live: LiveRows) -> dict[str, str]:
     """Return what the templates leave open; ``…_of_a`` are columns of the rows that the query calls ``a``."""
+    view = live.view
     key = [identifier(column) for column in view.unique_key]
     measures = [identifier(column) for column in view.measures]
     values = measures + [identifier(column) for column in view.extremes]

@@ -13,6 +13,7 @@ from views_sql.declaration.maintained_view import EVENTS
 from views_sql.declaration.proven import ProvenSource, ProvenTable
 from views_sql.generation.names import dollar_quoted, identifier, literal, quoted
 from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
+from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import dollar_tag, fill_in, read_sql, select_of
 
 # Each after those that need it.
@@ -26,7 +27,7 @@ KEY_FUNCTIONS = (
 )
 
 
-def capture_declared(source: ProvenSource, template_version: int = 1) -> list[str]:
+def capture_declared(source: ProvenSource) -> list[str]:
     """Return the trigger functions, the registration, and the triggers on the table and all its partitions."""
     name, table = identifier(source.name), quoted_table(source.table)
     watched = ", ".join(literal(it.column) for it in source.watched)
@@ -38,9 +39,9 @@ def capture_declared(source: ProvenSource, template_version: int = 1) -> list[st
         f"ARRAY[{', '.join(map(literal, source.zones))}]::text[])"
     )
     return [
-        _by_name(source, template_version),
+        _by_name(source),
         close(f"named_capture_{name}"),
-        _by_row_type(source, template_version),
+        _by_row_type(source),
         register,
         f"SELECT frontview.install_triggers({literal(name)})",
         GRANT_RIGHTS,
@@ -68,7 +69,7 @@ def quoted_table(table: ProvenTable) -> str:
     return f"{quoted(table.schema)}.{quoted(table.name)}"
 
 
-def _by_row_type(source: ProvenSource, template_version: int) -> str:
+def _by_row_type(source: ProvenSource) -> str:
     """Return the DDL of the functions over the row type, and of the trigger function that uses them, if it is for them.
 
     They are parsed under a search path of their own, since they keep what their operators meant then.
@@ -103,13 +104,13 @@ def _by_row_type(source: ProvenSource, template_version: int) -> str:
     # It needs all of these columns, so it goes with each of them.
     gone = f"to_regproc({literal(f'frontview.captured_change_{name}')}) IS NULL"
     functions += [
-        _trigger_function(f"capture_{name}", source, values, gone, template_version),
+        _trigger_function(f"capture_{name}", source, values, gone),
         close(f"capture_{name}"),
     ]
     return _from_16_on(functions)
 
 
-def _by_name(source: ProvenSource, template_version: int) -> str:
+def _by_name(source: ProvenSource) -> str:
     values = {"moved": _moved(source, "old", "new"), "change": "TRUE"}  # The trigger's WHEN has compared.
     for row in ("r", "old", "new"):
         values[f"user_of_{row}"] = _user(source, row)
@@ -121,7 +122,7 @@ def _by_name(source: ProvenSource, template_version: int) -> str:
     renamed = _renamed(first, 0)
     if others:
         renamed += f"\n        OR (TG_OP = 'UPDATE' AND TG_LEVEL = 'STATEMENT' AND ({_renamed(others, keys)}))"
-    return _trigger_function(f"named_capture_{source.name}", source, values, renamed, template_version)
+    return _trigger_function(f"named_capture_{source.name}", source, values, renamed)
 
 
 def captured_columns(source: ProvenSource) -> tuple[str, ...]:
@@ -193,9 +194,7 @@ def _digest(source: ProvenSource, row: str) -> str:
     return f"sha256(record_send(ROW({', '.join(values)})))"
 
 
-def _trigger_function(
-    function: str, source: ProvenSource, values: dict[str, str], unknown: str, template_version: int
-) -> str:
+def _trigger_function(function: str, source: ProvenSource, values: dict[str, str], unknown: str) -> str:
     """Return the DDL of a trigger function.
 
     :param unknown: the condition that the keys cannot be computed, so that every key is logged.
@@ -203,9 +202,9 @@ def _trigger_function(
     names = {"function": function, "source": literal(source.name), "unknown": unknown, **values}
     for event, rows in (("inserted", "new_rows"), ("deleted", "old_rows")):
         keys = {"source": names["source"], "user": values["user_of_r"], "day": values["day_of_r"], "rows": rows}
-        names[event] = fill_in(select_of("captured_keys", template_version), keys)
+        names[event] = fill_in(select_of("captured_keys", TEMPLATE_VERSION), keys)
     return fill_in(
-        read_sql("shared_capture" if source.user_column is None else "declared_capture", template_version),
+        read_sql("shared_capture" if source.user_column is None else "declared_capture", TEMPLATE_VERSION),
         {**names, "quote": dollar_tag("".join(names.values()))},
     )
 

@@ -8,8 +8,8 @@ from functools import partial
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.declaration.served import LONGEST_USER_NAME
 from views_sql.generation.declared_capture import quoted_table
-from views_sql.generation.declared_rows import declared_rows
 from views_sql.generation.grouped_read import create_grouped_read
+from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier, literal, quoted
 from views_sql.generation.rights import drop_function_of_web, function_of_web
 from views_sql.generation.row_view import create_row_view, drop_row_view, users_view, zone_of
@@ -23,7 +23,7 @@ from views_sql.generation.stored_columns import (
     values_name,
     view_name,
 )
-from views_sql.generation.tiers import create_from_live_rows, drop_maintained_view, refuse_to_drop_sealed_days
+from views_sql.generation.tiers import create_maintained_view, drop_maintained_view, refuse_to_drop_sealed_days
 from views_sql.loader import fill_in, read_sql
 
 
@@ -68,12 +68,11 @@ def create_declared_view(application: ProvenApplication, view: ProvenView, numbe
 
     It fails unless PostgreSQL proves every key that it makes.
     """
-    rows = declared_rows(view, maintained(view, number), partial(select_rows, view))
-    statements = [*create_row_view(view, number), *create_from_live_rows(rows.view, rows, TEMPLATE_VERSION)]
+    rows = LiveRows(maintained(view, number), view, partial(select_rows, view))
+    statements = [*create_row_view(view, number), *create_maintained_view(rows)]
     for measure in distinct_measures(view):
-        hidden = maintained_values(view, measure, number)
-        values = declared_rows(view, hidden, partial(select_values, view, measure))
-        statements += create_from_live_rows(hidden, values, TEMPLATE_VERSION)
+        values = LiveRows(maintained_values(view, measure, number), view, partial(select_values, view, measure))
+        statements += create_maintained_view(values)
     return [*statements, *create_grouped_read(application, view, number)]
 
 

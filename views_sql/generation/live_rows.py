@@ -1,53 +1,74 @@
-"""How generated SQL reads the live rows of a view: its SELECT, and items of a FROM clause.
+"""How generated SQL reads the live rows of a declared view: grouped from its row view, by ranges of an index.
 
-Invariant: an item calls its rows ``v``, and ends in the conditions that choose them, if it has any.
+Invariant: an item of a FROM clause calls its rows ``v``, and ends in the conditions that choose them, if it has any.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.names import identifier
+from views_sql.generation.rights import close
+from views_sql.generation.row_view import counts, days_between, row_view, rows_of_user
+from views_sql.generation.stored_columns import TEMPLATE_VERSION
+from views_sql.loader import fill_in, read_sql
 
 # REFRESH … CONCURRENTLY sorts whole rows to find two that are equal, and skips rows that hold a NULL. Measured, this
 # search takes two thirds of a refresh, and it finds nothing where the key is proven.
 ALWAYS_NULL = "NULL::boolean AS always_null"
 
+# Days in a row are one range; of infinite days and of those that no row has there are none.
+_RUNS = (
+    "(SELECT min(o.day) AS first_day, max(o.day) AS last_day FROM ("  # nosec B608  # the days are ours
+    "SELECT u.day, u.day - row_number() OVER (ORDER BY u.day)::integer AS run"
+    f" FROM (SELECT DISTINCT unnest({{days}}) AS day) u WHERE u.day BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'"
+    ") o GROUP BY o.run) s"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LiveRows:
-    """The live rows of a view whose SELECT an application wrote: its base tables have the day in a column.
+    """The live rows of a maintained view, over the row view of a declared one.
 
-    :param select: all rows of the view, from base tables.
+    :param rows: returns the SELECT that groups rows ``r`` of the row view, from an item with its conditions.
     """
 
     view: MaintainedView
-    select: str
+    proven: ProvenView
+    rows: Callable[[str], str]
 
     def relation(self) -> str:
         """Return the SELECT of the live relation: all rows."""
-        return self._columns_of(self.select)
+        everything = f"{row_view(self.proven, self.view.version)} r WHERE {counts(self.proven, 'r')}"
+        return self.columns_of(self.rows(everything))
 
     def since(self, first: str) -> str:
-        """Return the SELECT of the rows from a day on, with all columns of the live relation."""
-        return f"SELECT * FROM frontview.{self.view.name}_live WHERE {self._day} >= {first}"  # nosec B608  # names are checked
+        """Return the SELECT of the rows from a day on, with a bound on the time for an index that begins with it."""
+        return self.columns_of(self._of_days(first, None))
 
     def of_all(self, first: str, before: str) -> str:
         """Return the item of all users' rows from the day ``first`` on and before another."""
-        return f"frontview.{self.view.name}_live v WHERE v.{self._day} >= {first} AND v.{self._day} < {before}"
+        return f"({self._of_days(first, f'{before} - 1')}) v"
 
     def of_user(self, user: str, first: str, last: str) -> str:
         """Return the item of a user's rows of the days ``first`` to ``last``."""
-        return f"{self._of(user)} AND v.{self._day} BETWEEN {first} AND {last}"
+        return f"frontview.{self.view.name}_days({user}, {first}, {last}) v"
 
     def on_days(self, user: str, days: str) -> str:
-        """Return the item of a user's rows on the days of an array, in any order."""
-        return f"{self._of(user)} AND v.{self._day} = ANY ({days})"
+        """Return the item of a user's rows on the days of an array: one range of the index for days in a row."""
+        of_run = f"SELECT d.* FROM {self.of_user(user, 's.first_day', 's.last_day')[:-1]}d OFFSET 0"  # nosec B608  # names and literals are checked
+        return f"{_RUNS.format(days=days)} CROSS JOIN LATERAL ({of_run}) v"
 
     def functions(self) -> list[str]:
-        """Return the DDL of functions that the items call."""
-        return []
+        """Return the DDL of the function that reads a user's rows of some days; PostgreSQL puts it into its callers."""
+        if self.view.day_column is None:
+            return []
+        item = rows_of_user(self.proven, self.view.version, "r", "p_user", "p_first", "p_last", None)
+        names = {"name": identifier(self.view.name), "select": self.columns_of(self.rows(item))}
+        return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
 
-    def _columns_of(self, select: str) -> str:
+    def columns_of(self, select: str) -> str:
         """Return the SELECT of the view's columns in the one order of all its relations, then :data:`ALWAYS_NULL`.
 
         Functions that return rows of the live relation match columns by their place, whatever they are called.
@@ -56,9 +77,6 @@ class LiveRows:
         columns = ", ".join(f"s.{identifier(column)}" for column in self.view.columns) if day else "s.*"
         return f"SELECT {columns}, {ALWAYS_NULL} FROM (\n{select}\n) s"  # nosec B608  # our own files and names
 
-    def _of(self, user: str) -> str:
-        return f"frontview.{self.view.name}_live v WHERE v.{identifier(self.view.unique_key[0])} = {user}"
-
-    @property
-    def _day(self) -> str:
-        return identifier(self.view.day_column or "")
+    def _of_days(self, first: str, last: str | None) -> str:
+        days = days_between(self.proven, "r", first, last)
+        return self.rows(f"{row_view(self.proven, self.view.version)} r WHERE r.user_key IS NOT NULL AND {days}")

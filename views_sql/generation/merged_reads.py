@@ -1,16 +1,10 @@
 """The DDL of the functions that read a maintained view exactly: rows of its tiers, and live rows on stale days."""
 
-from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.generation.live_rows import LiveRows
 from views_sql.generation.names import identifier
-from views_sql.generation.rights import GRANT_RIGHTS, close
-from views_sql.loader import fill_in, read_sql, select_of
-
-
-def replace_merged_reads(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL that replaces a view's installed merged read functions by those of this version."""
-    live = LiveRows(view, select_of(view.name, view.version))
-    return [*drop_merged_reads(view.name), *create_merged_reads(view, live, template_version), GRANT_RIGHTS]
+from views_sql.generation.rights import close
+from views_sql.generation.stored_columns import TEMPLATE_VERSION
+from views_sql.loader import fill_in, read_sql
 
 
 def drop_merged_reads(name: str) -> list[str]:
@@ -21,8 +15,9 @@ def drop_merged_reads(name: str) -> list[str]:
     ]
 
 
-def create_merged_reads(view: MaintainedView, live: LiveRows, template_version: int) -> list[str]:
-    """Return the DDL of a view's merged read functions, from the templates of version ``template_version``."""
+def create_merged_reads(live: LiveRows) -> list[str]:
+    """Return the DDL of a view's merged read functions."""
+    view = live.view
     names = {
         "name": identifier(view.name),
         "user": identifier(view.unique_key[0]),
@@ -50,5 +45,5 @@ def create_merged_reads(view: MaintainedView, live: LiveRows, template_version: 
     return [
         statement
         for template, function in templates.items()
-        for statement in (fill_in(read_sql(template, template_version), names), close(f"{view.name}_{function}"))
+        for statement in (fill_in(read_sql(template, TEMPLATE_VERSION), names), close(f"{view.name}_{function}"))
     ]

@@ -22,15 +22,10 @@ def identifier(name: str) -> str:
     return name
 
 
-def table_name(name: str) -> str:
-    """Return a table's name with its schema, ``public`` when none is given."""
-    return with_schema(name, "public")
-
-
-def with_schema(name: str, schema: str = "frontview") -> str:
-    """Return a name with its own schema, or else with ``schema``."""
-    given, _, plain = name.rpartition(".")
-    return f"{identifier(given or schema)}.{identifier(plain)}"
+def with_schema(name: str) -> str:
+    """Return a name with its own schema, or else with ours."""
+    schema, _, plain = name.rpartition(".")
+    return f"{identifier(schema or 'frontview')}.{identifier(plain)}"
 
 
 def quoted(name: str) -> str:

@@ -68,38 +68,6 @@ def drop_function_of_web(name: str) -> list[str]:
     ]
 
 
-def disallow(
-    role: str,
-    objects: Iterable[str],
-    privileges: Iterable[str] = ("SELECT",),
-    columns: Iterable[str] = (),
-    as_owner: bool = False,
-) -> list[str]:
-    """Return what takes the rights back; the objects must exist."""
-    _check(role, privileges)
-    names, of = tuple(objects), ", ".join(map(identifier, columns))
-    return [
-        statement
-        for name in names
-        for privilege in privileges
-        for statement in _disallow_one(role, with_schema(name), privilege, f" ({of})" if of else "", as_owner)
-    ]
-
-
-def _disallow_one(role: str, name: str, privilege: str, columns: str, as_owner: bool) -> list[str]:
-    kind = "FUNCTION" if privilege == "EXECUTE" else "TABLE"
-    revoke = f"REVOKE {privilege}{columns} ON {kind} {name} FROM {role}"
-    statements = [
-        f"DELETE FROM frontview.role_right WHERE role = {literal(role)} AND object = {literal(name)} "  # nosec B608  # names and literals are checked
-        f"AND privilege = {literal(privilege)}",
-        _if(f"to_regrole({literal(role)}) IS NOT NULL", revoke),
-    ]
-    if as_owner:
-        others = f"EXISTS (SELECT FROM frontview.role_right WHERE as_owner AND object = {literal(name)})"  # nosec B608  # names and literals are checked
-        statements.append(_if(f"NOT {others}", f"ALTER FUNCTION {name} SECURITY INVOKER"))
-    return statements
-
-
 def forget_captured(source: str) -> str:
     """Return the DDL that revokes the refresher's rights on a source's user column and schema, unless others need them.
 
@@ -134,10 +102,6 @@ BEGIN
 END
 $$
 """  # nosec B608  # the literal is quoted
-
-
-def _if(condition: str, statement: str) -> str:
-    return f"DO $$ BEGIN IF {condition} THEN {statement}; END IF; END $$"
 
 
 def _check(role: str, privileges: Iterable[str]) -> None:

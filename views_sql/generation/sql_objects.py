@@ -48,11 +48,6 @@ def drop_sql_object(name: str, version: int) -> list[str]:
     return [f"DROP {_kind(read_sql(name, version))} frontview.{identifier(name)}"]
 
 
-def replace_sql_object(name: str, version: int) -> list[str]:
-    """Return the DDL that replaces the installed version of an object by this one."""
-    return [*drop_sql_object(name, version), *create_sql_object(name, version)]
-
-
 def _kind(text: str) -> str:
     """Return TYPE, VIEW or FUNCTION, whichever the file creates."""
     found = _CREATE.search(text)

@@ -4,7 +4,7 @@ Invariant: tiers are created without rows, and nothing is dropped with CASCADE. 
 has passed :func:`views_sql.generation.names.identifier`.
 """
 
-from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
+from views_sql.declaration.maintained_view import ARCHIVE_TIERS
 from views_sql.generation.archive import (
     archive_table,
     create_archive_functions,
@@ -16,41 +16,28 @@ from views_sql.generation.merged_reads import create_merged_reads, drop_merged_r
 from views_sql.generation.names import identifier, literal
 from views_sql.generation.rights import GRANT_RIGHTS
 from views_sql.generation.sql_objects import fingerprint
-from views_sql.loader import select_of
 
 
-def create_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL of a view whose SELECT is in the file of its name; see :func:`create_from_live_rows`."""
-    return create_from_live_rows(view, LiveRows(view, select_of(view.name, view.version)), template_version)
-
-
-def create_from_live_rows(view: MaintainedView, live: LiveRows, template_version: int) -> list[str]:
+def create_maintained_view(live: LiveRows) -> list[str]:
     """Return the DDL of live relation, state rows, tiers without rows, unique indexes and functions.
 
     It fails unless PostgreSQL proves that the unique key identifies a row. The live relation ends in
     :data:`views_sql.generation.live_rows.ALWAYS_NULL`.
     """
+    view, relation = live.view, live.relation()
     name = identifier(view.name)
-    comment = literal(f"frontview {name} version {view.version} {fingerprint(live.select)}")
+    comment = literal(f"frontview {name} version {view.version} {fingerprint(relation)}")
     key = ", ".join(literal(identifier(column)) for column in view.unique_key)
     return [
-        f"CREATE VIEW frontview.{name}_live AS\n{live.relation()}",
+        f"CREATE VIEW frontview.{name}_live AS\n{relation}",
         f"COMMENT ON VIEW frontview.{name}_live IS {comment}",
         f"SELECT frontview.prove_key({literal(f'frontview.{name}_live')}, ARRAY[{key}])",
         *live.functions(),
-        *(statement for tier in view.tiers for statement in _tier(view, live, tier, comment)),
-        *create_archive_functions(view, live, template_version, comment),
-        *create_merged_reads(view, live, template_version),
+        *(statement for tier in view.tiers for statement in _tier(live, tier, comment)),
+        *create_archive_functions(live, comment),
+        *create_merged_reads(live),
         GRANT_RIGHTS,
     ]
-
-
-def replace_maintained_view(view: MaintainedView, template_version: int) -> list[str]:
-    """Return the DDL that replaces the installed version of a view by this one.
-
-    Until the refresher has populated the new version its reads come from the base tables: slower, and right.
-    """
-    return [*drop_maintained_view(view.name), *create_maintained_view(view, template_version)]
 
 
 def drop_maintained_view(name: str) -> list[str]:
@@ -89,7 +76,8 @@ $$
 """  # nosec B608  # the literal is quoted
 
 
-def _tier(view: MaintainedView, live: LiveRows, tier: str, comment: str) -> list[str]:
+def _tier(live: LiveRows, tier: str, comment: str) -> list[str]:
+    view = live.view
     name, relation = identifier(view.name), f"frontview.{view.name}_{tier}"
     sources = ", ".join(literal(source) for source in view.sources)
     key = (view.unique_key[0], view.day_column or "") if tier == "by_day" else view.unique_key
@@ -104,13 +92,14 @@ def _tier(view: MaintainedView, live: LiveRows, tier: str, comment: str) -> list
         return [register, *archive_table(view, tier, comment)]
     return [
         register,
-        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(view, live, tier)} WITH NO DATA",
+        f"CREATE MATERIALIZED VIEW {relation} AS {_tier_select(live, tier)} WITH NO DATA",
         f"COMMENT ON MATERIALIZED VIEW {relation} IS {comment}",
         f"CREATE UNIQUE INDEX {name}_{tier}_key ON {relation} ({', '.join(identifier(column) for column in key)})",
     ]
 
 
-def _tier_select(view: MaintainedView, live: LiveRows, tier: str) -> str:
+def _tier_select(live: LiveRows, tier: str) -> str:
+    view = live.view
     if tier == "by_day":
         key = f"v.{identifier(view.unique_key[0])}, v.{identifier(view.day_column or '')}"
         sums = ", ".join(f"{sum_of('v', measure)} AS {measure}" for measure in view.measures)

@@ -21,9 +21,7 @@ from web.doctor.tokens import verification
 Check = Callable[[Connection], Finding]
 
 
-def examine(
-    settings: Settings, connect: Callable[[], Connection], project: Path | None = None
-) -> Iterator[Finding]:
+def examine(settings: Settings, connect: Callable[[], Connection], project: Path | None = None) -> Iterator[Finding]:
     """Yield a finding for each precondition; end early if the remaining checks make no sense.
 
     :param connect: opens a connection as the refresher and the feed follower do.

@@ -7,13 +7,12 @@ are compared with. The SQL is that of 0.1 under names of its own.
 import re
 from pathlib import Path
 
+from bench.peers.by_hand.capture import capture_changes
+from bench.peers.by_hand.stored_days import stored_days
 from models.connection import Connection
 from views_sql.declaration.maintained_view import MaintainedView, Source
-from views_sql.generation.capture import capture_changes
-from views_sql.generation.live_rows import LiveRows
-from views_sql.generation.tiers import create_from_live_rows
+from views_sql.generation.tiers import create_maintained_view
 
-TEMPLATE_VERSION = 1
 SOURCES = (
     Source("by_hand_users", "users", user_column="id"),
     Source("by_hand_agents", "agents"),
@@ -60,10 +59,10 @@ def install(connection: Connection) -> None:
     connection.execute(b"CREATE SCHEMA by_hand")
     connection.execute(_text("days").encode())
     for source in SOURCES:
-        _run(connection, capture_changes(source, TEMPLATE_VERSION))
+        _run(connection, capture_changes(source))
     for view in VIEWS:
         select = _COMMENT.sub("", _text(view.name.removeprefix("by_hand_"))).strip()
-        _run(connection, create_from_live_rows(view, LiveRows(view, select), TEMPLATE_VERSION))
+        _run(connection, create_maintained_view(stored_days(view, select)))
     _run(connection, [_text(name) for name in FUNCTIONS])
 
 
