@@ -82,7 +82,7 @@ def capacity_of(catalog: Catalog, regions: Mapping[str, Mapping[str, int]], user
     """
     limits = {it.name: regions.get(it.name, {}).get("max_entries", it.max_entries) for it in catalog.regions}
     entries = {name: int(most * REGION_SHARE) for name, most in limits.items()}
-    return Capacity(users, {it.name: it.region for it in catalog.plain_dashboards}, entries)
+    return Capacity(users, {it.name: it.region for it in catalog.dashboards}, entries)
 
 
 class WarmingPlanner:

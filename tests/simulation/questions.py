@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refresher.front_cache.entry import EntryKey
+from tests.neutral.catalog import SERVED
 from views_sql.declaration.maintained_view import Catalog, Dashboard, Region
 
 H = 1.0
@@ -25,9 +26,10 @@ CATALOG = Catalog(
     (),
     (REGION,),
     tuple(
-        Dashboard(name, "dashboard", TTL_SECONDS, f"simulated.{name}", (), lambda *_, it=sources: it)
+        Dashboard(name, "dashboard", TTL_SECONDS, f"simulated.{name}", (), sources)
         for name, (sources, _, _) in SOURCES.items()
     ),
+    SERVED,
 )
 KEYS = (*(EntryKey("dashboard", 1, name, ()) for name in SOURCES), EntryKey("dashboard", 2, "later", ()))
 

@@ -151,7 +151,7 @@ class TestCatalog:
         assert "unique key" in self.refused(MaintainedView("v", 1, ("orders",), key, ("n",)))
 
     def test_a_dashboard_in_an_undeclared_region_is_refused(self) -> None:
-        dashboard = Dashboard("d", "nowhere", 60, "f", (), lambda _p, _t: frozenset())
+        dashboard = Dashboard("d", "nowhere", 60, "f", (), frozenset())
         assert "region nowhere is not declared" in self.refused(dashboards=(dashboard,))
 
     def test_a_daily_view_may_use_a_source_without_days(self) -> None:

@@ -86,17 +86,14 @@ class Dashboard:
 
     :param function: schema-qualified; takes the user key, then ``arguments`` in this order, then
         ``p_base boolean`` (True: read base tables only); returns ``frontview.answer``.
-    :param sources: names the sources the answer depends on, given the call's parameters and whether the
-        answer depends on today's date.
-    :param periods: equally long periods that the answer's days cover; ``from`` and ``to`` bound the last one.
-    :param required: arguments without which the question cannot be asked.
+    :param sources: names of the sources that the answer depends on.
     :param defaults: values of arguments that a request does not give, where these are not None.
     :param shown: a function of the user key that returns what the answer shows of its user: ``name``, ``zone`` and the
         day that it is there, ``today``; None: the answer shows nothing of the user.
     :param zone: shown in place of the user's own zone; None: that one is.
-    :param resolved: returns the parameters of an answer from its arguments and the user's day; None: the arguments.
+    :param resolved: returns the parameters of an answer from its arguments and the user's day.
     :param live: names the measures that are computed from base rows, given the arguments.
-    :param declaration: the hash of the declaration that says what the question means; empty: the application has none.
+    :param declaration: the hash of the declaration that says what the question means.
     """
 
     name: str
@@ -104,20 +101,18 @@ class Dashboard:
     ttl_seconds: int
     function: str
     arguments: tuple[str, ...]
-    sources: Callable[[Mapping[str, Any], bool], frozenset[str]]
-    periods: int = 1
-    required: tuple[str, ...] = ()
+    sources: frozenset[str]
     defaults: Mapping[str, Hashable] = field(default_factory=dict, hash=False)
     zone: str | None = None
     shown: str | None = None
-    resolved: Callable[[Mapping[str, Any], date | None], Mapping[str, Any]] | None = None
+    resolved: Callable[[Mapping[str, Any], date | None], Mapping[str, Any]] = lambda given, _today: given
     live: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _given: ()
     declaration: str = ""
 
     @property
-    def plain_arguments(self) -> tuple[Hashable, ...] | None:
-        """The arguments of a request without parameters; None if the dashboard requires some."""
-        return None if self.required else tuple(self.defaults.get(name) for name in self.arguments)
+    def plain_arguments(self) -> tuple[Hashable, ...]:
+        """The arguments of a request without parameters."""
+        return tuple(self.defaults.get(name) for name in self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +139,13 @@ class Catalog:
         for dashboard in self.dashboards:
             if dashboard.region not in regions:
                 raise CatalogError(f"dashboard {dashboard.name}: region {dashboard.region} is not declared")
-            if unknown := {*dashboard.required, *dashboard.defaults} - set(dashboard.arguments):
+            if unknown := dashboard.defaults.keys() - set(dashboard.arguments):
                 raise CatalogError(f"dashboard {dashboard.name}: no argument {', '.join(sorted(unknown))}")
 
     @property
     def declaration(self) -> str:
         """The hash of the installed declaration."""
         return self.served.fingerprint
-
-    @property
-    def plain_dashboards(self) -> tuple[Dashboard, ...]:
-        """The dashboards that can be read without arguments, so that their warming can be planned."""
-        return tuple(dashboard for dashboard in self.dashboards if dashboard.plain_arguments is not None)
 
     def beside(self, other: "Catalog", waits: bool) -> "Catalog":
         """Return this catalog with the sources and views of another declaration that has its objects.

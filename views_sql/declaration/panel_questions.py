@@ -23,14 +23,13 @@ def list_name(name: str) -> str:
 
 def dashboard_question(asked: ServedDashboard, declaration: str) -> Dashboard:
     """Return the core's dashboard of a declared one."""
-    sources = _sources(asked)
     return Dashboard(
         asked.name,
         asked.region,
         asked.ttl_seconds,
         asked.function,
         dashboard_arguments(asked),
-        lambda _given, _dated: sources,
+        _sources(asked),
         defaults=canonical_of_dashboard(asked, {}),
         zone=asked.zone,
         shown=asked.user_shown,
@@ -42,14 +41,13 @@ def dashboard_question(asked: ServedDashboard, declaration: str) -> Dashboard:
 
 def list_question(asked: ServedList, declaration: str) -> Dashboard:
     """Return the core's dashboard of a list."""
-    sources = _sources(asked)
     return Dashboard(
         list_name(asked.name),
         asked.region,
         asked.ttl_seconds,
         asked.function,
         (*filter_arguments(asked.filters), "limit"),
-        lambda _given, _dated: sources,
+        _sources(asked),
         defaults=canonical_of_list(asked, {}),
         zone=asked.zone,
         shown=asked.user_shown,

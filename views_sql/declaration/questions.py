@@ -40,7 +40,7 @@ def question(view: ServedView, declaration: str) -> Dashboard:
         view.ttl_seconds,
         view.function,
         arguments(view),
-        lambda _given, _dated: sources,
+        sources,
         defaults=canonical(view, {}),
         zone=view.zone,
         shown=view.user_shown,

@@ -12,9 +12,9 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -203,9 +203,8 @@ def make_entry(
     if data is None:
         return None
     days = answer.first_day, answer.last_day
-    dated = answer.valid_seconds is not None
     seen = answer.epoch, answer.source, answer.patched_days
-    question = _question(dashboard, key.arguments, *days, dated, *seen, (answer.zone, answer.today))
+    question = _question(dashboard, key.arguments, *days, *seen, (answer.zone, answer.today))
     lifetime = ttl_seconds if answer.valid_seconds is None else min(ttl_seconds, answer.valid_seconds)
     return Entry(
         key._replace(arguments=question.arguments),
@@ -226,7 +225,6 @@ def _question(
     arguments: tuple[Any, ...],
     first_day: date | None,
     last_day: date | None,
-    dated: bool,
     epoch: int,
     computed_by: str,
     patched_days: int,
@@ -234,37 +232,19 @@ def _question(
 ) -> Question:
     """Return what entries with these facts have in common: the same object for all of them while it is in use."""
     given = dict(zip(dashboard.arguments, arguments, strict=True))
-    if dashboard.resolved is None:
-        parameters = resolved_parameters(given, first_day, last_day, dashboard.periods)
-    else:
-        parameters = {name: _json_value(value) for name, value in dashboard.resolved(given, shown[1]).items()}
+    parameters = {name: _json_value(value) for name, value in dashboard.resolved(given, shown[1]).items()}
     return Question(
         arguments,
         epoch,
         computed_by,
         patched_days,
         json.dumps(parameters, separators=(",", ":")),
-        dashboard.sources(given, dated),
+        dashboard.sources,
         first_day,
         last_day,
         *shown,
         dashboard.live(given),
     )
-
-
-def resolved_parameters(
-    given: Mapping[str, Any], first_day: date | None, last_day: date | None, periods: int = 1
-) -> dict[str, Any]:
-    """Return the parameters as JSON values, ``from`` and ``to`` as the days of the answer resolved them.
-
-    :param periods: how many equally long periods the days cover; ``from`` and ``to`` bound the last of them.
-    """
-    resolved = {name: _json_value(value) for name, value in given.items()}
-    if "from" in resolved and "to" in resolved and first_day is not None and last_day is not None:
-        days = ((last_day - first_day).days + 1) // periods
-        resolved["from"] = (last_day - timedelta(days=days - 1)).isoformat()
-        resolved["to"] = last_day.isoformat()
-    return resolved
 
 
 def make_digest(key: EntryKey, parameters: str, data: bytes, shown: tuple[object, ...] = ()) -> bytes:

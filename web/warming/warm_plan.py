@@ -37,7 +37,7 @@ class WarmPlan:
 
     def __init__(self, engine: Engine, catalog: Catalog) -> None:
         self._engine = engine
-        self._plain = {dashboard.name: dashboard for dashboard in catalog.plain_dashboards}
+        self._plain = {dashboard.name: dashboard for dashboard in catalog.dashboards}
 
     def read(self) -> list[Planned]:
         """Return what is wanted now, the most urgent first.
@@ -51,6 +51,6 @@ class WarmPlan:
     def planned(self, user: Any, dashboard: str, reason: str, since: datetime) -> Planned:
         """Return a row of the plan with its key, which equals that of a request without arguments."""
         declared = self._plain[dashboard]
-        arguments = declared.plain_arguments or ()
+        arguments = declared.plain_arguments
         key = EntryKey(declared.region, plain_key(user), declared.name, arguments, declared.declaration)
         return Planned(key, reason, since)

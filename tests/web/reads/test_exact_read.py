@@ -14,7 +14,7 @@ from tests.web.reads.database_fakes import ANSWER, FakeEngine, Outcome, Refusal,
 from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import MAX_ATTEMPTS, Answer, ExactReads
 
-ASKED = Dashboard("shelves", "annex", 900, "frontview.dashboard_shelves", ("from", "to"), lambda *_: frozenset())
+ASKED = Dashboard("shelves", "annex", 900, "frontview.dashboard_shelves", ("from", "to"), frozenset())
 FROM_BASE = ANSWER | {"source": "database"}
 
 

@@ -12,11 +12,11 @@ from models.errors import DatabaseUnavailable, NotFound, StatementFailed
 from refresher.front_cache.body import Deflated
 from refresher.front_cache.fill import RunningFills
 from refresher.front_cache.store import Region, Store
+from tests.neutral.catalog import SERVED
 from tests.refresher.front_cache.cache_fakes import Clock, Feed, changed, make_cache
 from tests.web.reads.database_fakes import ANSWER, DEFECT, GONE, FakeEngine
 from views_sql.declaration.maintained_view import Catalog, Dashboard
 from views_sql.declaration.maintained_view import Region as DeclaredRegion
-from web.reads.computing import resolved_parameters
 from web.reads.read_path import Reading, ReadPath, ReadPolicy
 from web.reads.statistics import ReadStatistics
 
@@ -25,9 +25,13 @@ CATALOG = Catalog(
     (),
     (DeclaredRegion("dashboard", 100, 1_000_000), DeclaredRegion("annex", 100, 1_000_000)),
     (
-        Dashboard("summary", "dashboard", 600, "f.summary", (), lambda *_: frozenset({"loans"})),
-        Dashboard("shelves", "annex", 900, "f.shelves", ("from", "to"), lambda *_: frozenset({"loans"})),
+        Dashboard("summary", "dashboard", 600, "f.summary", (), frozenset({"loans"})),
+        Dashboard(
+            *("shelves", "annex", 900, "f.shelves", ("from", "to"), frozenset({"loans"})),
+            resolved=lambda given, today: {**given, "to": given["to"] or today},
+        ),
     ),
+    SERVED,
 )
 SECOND = ANSWER | {"body": "2"}
 ANY = ReadPolicy()
@@ -492,19 +496,9 @@ def test_data_is_compressed_from_a_size_on() -> None:
 
 
 def test_parameters_are_told_as_the_answer_resolved_them() -> None:
-    march = ANSWER | {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 30)}
-    stage = Stage(march)
-    reading = stage.path.read("shelves", 7, {"from": None, "to": date(2026, 3, 30)})
+    stage = Stage(ANSWER | {"today": date(2026, 3, 30)})
+    reading = stage.path.read("shelves", 7, {"from": date(2026, 3, 1), "to": None})
     assert json.loads(reading.parameters) == {"from": "2026-03-01", "to": "2026-03-30"}
-
-
-def test_of_several_periods_the_last_one_is_from_and_to() -> None:
-    given = {"from": None, "to": None, "granularity": "day"}
-    assert resolved_parameters(given, date(2026, 1, 30), date(2026, 3, 30), periods=2) == {
-        "from": "2026-03-01",
-        "to": "2026-03-30",
-        "granularity": "day",
-    }
 
 
 def test_an_etag_depends_on_user_question_and_data_only() -> None:

@@ -130,7 +130,7 @@ def test_reads_are_reported_planned_and_warm_on_another_worker(site: Site) -> No
 
 def test_what_is_asked_together_is_what_each_question_says_alone(site: Site) -> None:
     site.start_worker()
-    questions = [(user, dashboard) for dashboard in CATALOG.plain_dashboards for user in range(1, USERS + 1)]
+    questions = [(user, dashboard) for dashboard in CATALOG.dashboards for user in range(1, USERS + 1)]
     wishes = [WantedFill(site.key(user, dashboard.name), "predicted") for user, dashboard in questions]
     site.change(2)  # which the warmed answer sees, drained or not
     read_path = site.worker.read_path
