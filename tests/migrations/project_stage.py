@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from tests.fix_postgres import Server
 from tests.leading import lead
 from tests.schema_snapshot import schema_snapshot
 from views_sql.operations.catalog import load_application
-from views_sql.voice.catalog import CATALOG
 from web.cli import main
 
 TABLES = """
@@ -87,7 +85,7 @@ class Project:
         """Do as the leader does until a declaration that waits is active; return its number, None: none can be."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             term = lead(connection)
-            for view in with_others(partial(load_application, bundled=CATALOG))(connection).views:
+            for view in with_others(load_application)(connection).views:
                 assert refresh(connection, view, view.tiers, term.epoch).outcome in {"populated", "refreshed"}
             row = connection.execute("SELECT frontview.activate_declaration()").fetchone()
         assert row is not None

@@ -24,7 +24,6 @@ from tests.voice_stage import VOICE
 from views_sql.operations.catalog import catalog_of, load_application
 from views_sql.operations.database import newest_declaration
 from views_sql.operations.installed import installed_of
-from views_sql.voice.catalog import CATALOG
 
 ONE_MORE_ORDER = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
 FIRST_FILES = [
@@ -73,7 +72,7 @@ def installed(any_server: Server, tmp_path: Path, applied: Project) -> Iterator[
 
 
 def catalog(shop: Project) -> Any:
-    return load_application(shop.c, CATALOG)
+    return load_application(shop.c)
 
 
 def host(shop: Project) -> list[str]:

@@ -6,11 +6,10 @@ from tests.neutral.application import fill
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import ORACLE, READS
 from views_sql.operations.catalog import load_application
-from views_sql.voice.catalog import CATALOG as BUNDLED
 
 
 def test_it_is_what_the_database_declares(connection: Connection) -> None:
-    found = load_application(connection, BUNDLED)
+    found = load_application(connection)
 
     assert (found.sources, found.views, found.regions) == (CATALOG.sources, CATALOG.views, CATALOG.regions)
     assert found.served == CATALOG.served

@@ -16,7 +16,6 @@ from tests.leading import lead
 from tests.migrations.project_stage import DECLARED, Project, project
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
-from views_sql.voice.catalog import CATALOG
 from web.operators.seals import tables_with_rows_of
 
 ORDERS = ("orders_1", "orders_1_buyers_values")
@@ -71,7 +70,7 @@ def shop(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
         made.run("migrate")
         made.c.execute(FILL.encode())
         term = lead(made.c)
-        stage = Shop(made, term, load_application(made.c, CATALOG))
+        stage = Shop(made, term, load_application(made.c))
         for view in stage.catalog.views:
             assert stage.refresh(view.name) == "populated"
         yield stage

@@ -10,7 +10,6 @@ from tests.fix_postgres import Server
 from tests.migrations.project_stage import DECLARED, Project, project
 from views_sql.operations import plan
 from views_sql.operations.catalog import load_application
-from views_sql.voice.catalog import CATALOG
 from web.doctor.declaration import as_generated, file, objects
 from web.doctor.finding import Finding
 from web.doctor.schema import sources, triggers
@@ -112,7 +111,7 @@ def test_the_command_says_it(shop: Project) -> None:
 
 
 def test_a_source_that_is_not_registered_and_a_dropped_trigger_have_remedies_that_work(shop: Project) -> None:
-    catalog = load_application(shop.c, CATALOG)
+    catalog = load_application(shop.c)
     shop.c.execute("DELETE FROM frontview.source WHERE source = 'orders_1'")
     found = sources(shop.c, catalog)
     assert (found.outcome, found.detail) == ("fail", "not captured: orders_1")

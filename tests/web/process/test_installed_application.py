@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
@@ -15,20 +14,19 @@ from models.settings import load_settings
 from tests.fix_app import SECRET
 from tests.fix_postgres import Server, migrate
 from tests.migrations.project_stage import Project, project
-from tests.voice_stage import voice_application  # noqa: F401  a fixture
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.auth.verifier import make_verifier
-from web.process.installed_application import InstalledApplication, installed_or
+from web.process.installed_application import InstalledApplication
 from web.process.worker import Worker
 
 
 @contextmanager
 def client(url: str, **more: Any) -> Iterator[FlaskClient]:
     settings = load_settings(database_url=url, jwt_secret=SECRET, pool_size=2, metrics_enabled=False, **more)
-    worker = Worker(settings, installed_or(CATALOG))
+    worker = Worker(settings, load_application)
     verifier = make_verifier(settings, worker.user_kind, claim=worker.claim)
     try:
         yield create_app(worker, settings, verifier=verifier).test_client()
@@ -70,7 +68,7 @@ def test_a_region_that_another_declaration_had_stops_no_worker_that_starts_later
 
 def test_a_limit_that_no_region_can_have_stops_the_process_at_its_start(shop: Project) -> None:
     with pytest.raises(ConfigurationError, match="FRONTVIEW_REGIONS: dropped: max_entries is negative"):
-        Worker(load_settings(database_url=shop.url, regions={"dropped": {"max_entries": -1}}), installed_or(CATALOG))
+        Worker(load_settings(database_url=shop.url, regions={"dropped": {"max_entries": -1}}), load_application)
 
 
 def test_a_declaration_that_is_newer_than_the_code_is_503(shop: Project) -> None:
@@ -199,7 +197,7 @@ def test_metrics_are_served_before_the_database_was_ever_reached(tmp_path: Path)
     settings = load_settings(
         database_url="postgresql://127.0.0.1:1/none", jwt_secret=SECRET, pool_size=2, metrics_dir=folder
     )
-    worker = Worker(settings, installed_or(CATALOG))
+    worker = Worker(settings, load_application)
     try:
         http = create_app(worker, settings).test_client()
         assert read(http, "/api/v1/dashboard/overview").status_code == 503
@@ -219,10 +217,3 @@ def test_a_database_without_an_application_is_503(embedded_server: Server) -> No
         assert "frontview plan" in refused.json["detail"]
         assert http.get("/healthz").status_code == 200
     embedded_server.drop(url)
-
-
-def test_the_bundled_application_is_served_without_a_declaration(database_url: str) -> None:
-    with client(database_url) as http, psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("INSERT INTO users (email, name) VALUES ('a@example.org', 'A')")
-        assert read(http, "/api/v1/dashboard/overview").status_code == 200
-        assert read(http, "/api/v1/view/visits").status_code == 404
