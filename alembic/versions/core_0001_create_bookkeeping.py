@@ -65,6 +65,7 @@ OBJECTS = (
     "is_standing",
     "switch_declaration",
     "activate_declaration",
+    "lock_together",
     "take_declaration_back",
     "drop_retired",
     "objects_of_table",

@@ -12,6 +12,7 @@ import structlog
 
 from models.connection import Connection
 from models.errors import CatalogError, DeclarationNewer, FrontviewError
+from refresher.leader.alarms import DROP_REFUSED, clear_all_but, raise_alarm
 from refresher.leader.leader_session import LeaderSession
 from refresher.leader.leadership import Term
 from views_sql.declaration.maintained_view import Catalog
@@ -95,8 +96,12 @@ class ActiveCatalog:
             if self._refused.get(function) != reason:
                 log.error(f"{function}_failed", reason=reason)
             self._refused[function] = reason
+            if isinstance(error, psycopg.errors.ObjectNotInPrerequisiteState):
+                said = str(error.diag.message_primary)
+                raise_alarm(connection, DROP_REFUSED, said.partition(" ")[0], f"Its declaration is retired. {said}.")
             return False
-        self._refused.pop(function, None)
+        if self._refused.pop(function, None) and function == "drop_retired":
+            clear_all_but(connection, DROP_REFUSED, ())
         if row is None or row[0] is None:
             return False
         log.info(done, what=row[0])

@@ -20,6 +20,7 @@ AUDIT_FAILING = "audit_failing"  # The audit cannot compare a view's reads. Subj
 CAPTURE_CHANGED = "capture_changed"  # Triggers or partitions of a table changed. Subject: the table.
 EXACTNESS = "exactness"  # A read differed from its recomputation. Subject: the view.
 SEALED_CHANGED = "sealed_changed"  # Base rows of sealed days changed; answers stay as sealed. Subject: the view.
+DROP_REFUSED = "drop_refused"  # A retired declaration is kept for the sealed days of a view. Subject: the view.
 KINDS = (
     UNCAPTURED,
     ROWS_HIDDEN,
@@ -29,9 +30,11 @@ KINDS = (
     CAPTURE_CHANGED,
     EXACTNESS,
     SEALED_CHANGED,
+    DROP_REFUSED,
 )
-# Alarms about events, and AUDIT_FAILING: an audit that was switched off cannot clear its own alarm.
-EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING, SEALED_CHANGED)
+# Alarms about events; AUDIT_FAILING, for an audit that was switched off cannot clear it; and DROP_REFUSED, for a
+# declaration that is active again is not tried to be dropped.
+EXPIRING = (CAPTURE_CHANGED, EXACTNESS, AUDIT_FAILING, SEALED_CHANGED, DROP_REFUSED)
 KEEP_SECONDS = 3600.0
 FAILURES_TO_ALARM = 3
 

@@ -1,5 +1,6 @@
 -- release, version 1: takes capture, views and reads of a table away, so that its columns, or it, can be changed or dropped
 -- call it in the transaction that changes the table, and restore at its end: until that commits others wait for the table
+-- it waits for the refreshes of these views that run, and none begins before the transaction ends
 -- returns the views that are gone until then; reads of them are 503 meanwhile
 -- reads objects_of_table; writes released; runs as its owner, who may grant EXECUTE to a role that migrates tables
 -- raises 42704 when nothing declared reads the table, 55000 when a view has sealed days, which nothing else has
@@ -17,6 +18,11 @@ BEGIN
     IF gone = '{}' THEN
         RAISE EXCEPTION 'no declared view reads the table %', p_table USING ERRCODE = 'undefined_object';
     END IF;
+    -- A refresh that runs has the views and may still want the table: its end is waited for without the table's lock.
+    PERFORM pg_advisory_xact_lock(1718777460, hashtext(v.view || '/' || v.tier))
+    FROM (
+        SELECT s.view, s.tier FROM frontview.view_state s WHERE s.view = ANY (gone) ORDER BY s.view, s.tier
+    ) v;
     PERFORM pg_advisory_xact_lock(1718777460, hashtext('declaration'));
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', p_table);
     INSERT INTO frontview.released (source)

@@ -3,6 +3,7 @@
 -- while p_before stands, which is a day, it is exact and fast, and p_number is retired with its objects; later
 -- p_before is made again first. One that was never active is forgotten, and so is the first: their objects can be dropped
 -- with the first, retired ones go at once
+-- the tables that these capture are locked together, so that no writer deadlocks with it
 -- reads declared_objects, source; writes declaration; only the owner may call it
 -- change: first version
 CREATE FUNCTION frontview.take_declaration_back(p_number integer, p_before integer) RETURNS void
@@ -15,7 +16,16 @@ BEGIN
     PERFORM pg_advisory_xact_lock(1718777460, hashtext('declaration'));
     IF p_before IS NULL THEN
         UPDATE frontview.declaration SET active = FALSE WHERE number = p_number;
-        -- Nothing is served any more, so what was taken back goes, too.
+        -- Nothing is served any more, so what was taken back goes, too: in one transaction, unlike where the leader does it.
+        PERFORM frontview.lock_together(ARRAY(
+            SELECT DISTINCT o.relation
+            FROM unnest(ARRAY[TRUE, FALSE]) t (standing) CROSS JOIN frontview.declared_objects(t.standing) o
+            JOIN frontview.source s ON s.source = o.name
+            WHERE o.kind = 'capture' AND o.number <> p_number AND NOT EXISTS (
+                SELECT FROM frontview.declared_objects() k WHERE k.number = p_number AND k.name = o.name
+            )
+            ORDER BY 1
+        ));
         WHILE frontview.drop_retired() IS NOT NULL LOOP
         END LOOP;
     END IF;

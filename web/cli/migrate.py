@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import MigrationError
+from web.cli.check import NO_PROJECT
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,8 +30,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def migrate(back: bool, wait_seconds: float | None, as_json: bool) -> None:
     """Bring the database to the newest migrations; does nothing if it already has them.
 
-    In a project (the folder that FRONTVIEW_PROJECT names, else the current directory if it has a `frontview.toml`),
-    these are Frontview's own and then the project's, each of which has a transaction of its own. A changed declaration
+    These are Frontview's own and then the project's, each of which has a transaction of its own. The project is the
+    folder that FRONTVIEW_PROJECT names, else the current directory if it has a `frontview.toml`; without either, and
+    without FRONTVIEW_DATABASE_URL, the bundled application is made on the embedded PostgreSQL. A changed declaration
     is made beside the one that answers, and takes its place when the refresher has given each of its views contents;
     `--wait SECONDS` waits for that. `--back` takes the newest declaration back, down to a database without one; the
     tables that it captured are then as they were before. Within a day, the one before answers again at once, and what
@@ -40,7 +42,8 @@ def migrate(back: bool, wait_seconds: float | None, as_json: bool) -> None:
     from views_sql.declaration.files import find_project  # noqa: PLC0415
     from web.cli.project_migrations import downgrade, upgrade_project  # noqa: PLC0415
 
-    project = find_project(load_settings().project, Path.cwd())
+    settings = load_settings()
+    project = find_project(settings.project, Path.cwd())
     steps: list[str] = []
 
     def told(line: str) -> None:
@@ -48,8 +51,8 @@ def migrate(back: bool, wait_seconds: float | None, as_json: bool) -> None:
         if not as_json:
             click.echo(line)
 
-    if back and project is None:
-        raise click.ClickException("There is no project here, and --back takes a project's declaration back.")
+    if project is None and (back or settings.database_url is not None):
+        raise click.ClickException(f"{NO_PROJECT} For the bundled application run `frontview demo`.")
     if project is None:
         upgrade()
         told("The database is at the newest migrations.")

@@ -89,7 +89,7 @@ def position_in(connection: "Connection", revisions: list[Revision]) -> int:
         return 0
     if connection.execute(BUNDLED).fetchone():
         raise MigrationError(
-            "The database holds the bundled application's tables; a project needs a database without them."
+            "The database holds the bundled application, which `frontview demo` makes; a project needs a database without it."
         )
     row = connection.execute(APPLIED).fetchone()
     if row is None:

@@ -8,7 +8,7 @@ import { count } from "../figures.js";
 const SILENT_DRAIN_SECONDS = 5;
 const MANY_UNDRAINED = 10_000;
 const SILENT_WORKER_SECONDS = 15;
-const WARNINGS = new Set(["capture_changed", "sealed_changed", "notification_queue", "audit_failing"]);
+const WARNINGS = new Set(["capture_changed", "sealed_changed", "drop_refused", "notification_queue", "audit_failing"]);
 const LATEST_STEPS = 6; // Steps of ten seconds that count as now.
 
 /**

@@ -24,6 +24,11 @@ export const RUNBOOK = {
     meaning: "Answers keep the numbers of these days as they were sealed; the change is counted and not applied.",
     todo: "Nothing if rows were deleted on purpose. Otherwise undo the change, or unseal the days while their rows are there.",
   },
+  drop_refused: {
+    title: "A retired declaration is not dropped",
+    meaning: "Days of this view are sealed, which perhaps nothing else has. It goes on being captured and refreshed.",
+    todo: "Run frontview unseal while the rows of these days are there, or take that declaration back.",
+  },
   exactness: {
     title: "A read differed from its recomputation",
     meaning: "The user's keys have been made stale already, so the next read is right.",
