@@ -360,7 +360,7 @@ def test_a_project_without_revisions_and_another_database_are_refused_in_a_sente
 ) -> None:
     voice = any_server.create(any_server.template_of(VOICE))
     monkeypatch.setenv("FRONTVIEW_DATABASE_URL", voice)
-    assert "a project needs a database without them" in shop.run("migrate", ends=1)
+    assert "a project needs one without it" in shop.run("migrate", ends=1)
     any_server.drop(voice)
     for path in (shop.folder / "revisions").glob("*.py"):
         path.unlink()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from models.database_errors import translated
 from models.engine import make_engine
 from models.errors import TableReleased
+from refresher.leader.leadership import LOCK_CLASS
 from tests.fix_postgres import Server
 from tests.migrations.project_stage import DECLARED, Project, project
 from tests.migrations.test_versions import ORDER, change, drain, read
+from tests.waiting import until
 
 MORE = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
 TYPE = 'ALTER TABLE "Shop"."Order" ALTER COLUMN total TYPE numeric(14, 3)'
@@ -31,6 +34,10 @@ def upgrade():
     op.execute("""{change}""")
     op.execute("""SELECT frontview.restore('"Shop"."Order"')""")
 '''
+WAITS = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 ENV = """
 import os
 import sqlalchemy as sa
@@ -121,6 +128,22 @@ def test_users_who_could_be_there_twice_fail_the_hosts_transaction(shop: Project
         change_between(shop, drop, "User")
     change_between(shop, f'{drop}; ALTER TABLE "Shop"."User" ADD UNIQUE (id)', "User")
     is_exact(shop)
+
+
+def test_a_release_waits_for_a_refresh_without_the_tables_lock(shop: Project) -> None:
+    with psycopg.connect(shop.url, autocommit=True) as refresher, psycopg.connect(shop.url) as host:
+        refresher.execute("SELECT pg_advisory_lock(%s, hashtext('orders_1/recent'))", (LOCK_CLASS,))
+        released = threading.Thread(target=host.execute, args=(GAP,))
+        released.start()
+        until(lambda: shop.rows(WAITS) == [(1,)], "wait of the release")
+        refresher.execute("SET lock_timeout = '1s'")
+        assert refresher.execute('SELECT count(*) FROM "Shop"."Order"').fetchone() is not None
+        assert released.is_alive()
+        refresher.execute("SELECT pg_advisory_unlock_all()")
+        released.join(10)
+        assert not released.is_alive()
+        host.rollback()
+    assert read(shop, 1) == (1, "materialized_view")
 
 
 def test_a_table_that_goes_takes_its_views_and_a_declaration_without_it_follows(shop: Project) -> None:

@@ -1,12 +1,14 @@
 """A migration that would drop sealed days is refused before another declaration is active."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from refresher.leader.active_catalog import ActiveCatalog
 from tests.fix_postgres import Server
 from tests.migrations.project_stage import DECLARED, Project, project
+from views_sql.operations.catalog import load_application
 
 ONE_MORE_ORDER = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
 NO_VISITS = DECLARED.partition("[view.visits]")[0] + "[region.shop]\n"
@@ -112,3 +114,35 @@ def test_views_that_stay_keep_their_sealed_days(shop: Project) -> None:
     assert "sealed" not in shop.run("plan", "--write")
     shop.run("migrate")
     assert declarations(shop)[-1] == (2, False)
+
+
+class Leading:
+    """A leader's session that always leads."""
+
+    def __init__(self, shop: Project) -> None:
+        self._shop = shop
+
+    def run(self, work: Callable[..., None]) -> None:
+        work(self._shop.c, None)
+
+
+def test_a_retired_view_with_sealed_days_stays_and_is_an_alarm_until_they_are_unsealed(shop: Project) -> None:
+    shop.declare(ONE_MORE_ORDER)
+    shop.run("plan", "--write")
+    shop.run("migrate")
+    shop.populate()
+    seal(shop, "orders_1")
+    shop.c.execute("UPDATE frontview.declaration SET retired_at = retired_at - interval '2 days'")
+    following = ActiveCatalog(Leading(shop), load_application, None, lambda _: None)  # type: ignore[arg-type]
+
+    following.tick()
+    following.tick()  # Too early to try again.
+
+    alarms = "SELECT kind, subject, times, detail FROM frontview.alarm"
+    assert shop.rows(alarms) == [("drop_refused", "orders_1", 1, f"Its declaration is retired. orders_1 {REFUSED}.")]
+    assert "drop_refused" in shop.run("status")
+    seal(shop, "orders_1", "-infinity")
+    following._drop_at = 0.0
+    following.tick()
+    assert shop.rows(alarms) == []
+    assert shop.rows("SELECT to_regclass('frontview.orders_1_live')") == [(None,)]

@@ -1,6 +1,8 @@
 """Two declarations stand side by side: one takes the other's place, returns, and goes."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from refresher.leader.drain import drain_once
 from tests.fix_postgres import Server
 from tests.leading import lead
 from tests.migrations.project_stage import DECLARED, Project, project
+from tests.waiting import until
 
 MORE = DECLARED.replace('orders = "count"', 'orders = "count"\nlargest = { max = "total" }')
 MORE_STILL = MORE.replace('largest = { max = "total" }', 'largest = { max = "total" }\nleast = { min = "total" }')
@@ -23,6 +26,7 @@ THEN 'retired' ELSE 'waiting' END FROM frontview.declaration ORDER BY 1
 ORDER = """
 INSERT INTO "Shop"."Order" ("customerId", "createdAt", country, total) VALUES (1, '2026-02-03 12:00Z', 'DE', 2)
 """
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT frontview.take_decl%' AND state = 'active'"
 REPORT = "SELECT frontview.report_worker(gen_random_uuid(), 'host', 1, now(), %s)"
 
 
@@ -245,3 +249,23 @@ def test_another_declaration_of_a_number_that_stands_is_refused(shop: Project) -
         path.write_text(text.replace("_3", "_2").replace("unless_standing=(3", "unless_standing=(2"))
     assert "another declaration has the number 2" in shop.run("migrate", ends=1)
     assert shop.rows(STATES) == [(1, "active"), (2, "retired")]
+
+
+def test_the_first_one_is_taken_back_beside_a_writer_of_several_tables(shop: Project) -> None:
+    """Its retired successor captures both tables: one that had the first and waited for the second would deadlock."""
+    change(shop, DECLARED.replace('zone = "Europe/Berlin"', 'zone = "UTC"'))
+    shop.populate()
+    shop.run("migrate", "--back")
+    with psycopg.connect(shop.url) as writer, psycopg.connect(shop.url) as back:
+        writer.execute("SET deadlock_timeout = '100ms'")
+        writer.execute('INSERT INTO "Shop".visit VALUES (1, current_date, 3)')
+        back.execute("SET lock_timeout = '10s'")
+        taken = threading.Thread(target=back.execute, args=("SELECT frontview.take_declaration_back(1, NULL)",))
+        taken.start()
+        until(lambda: shop.rows(BUSY) == [(1,)], "taking back")
+        time.sleep(2)  # By then it has dropped the views, and wants the tables.
+        writer.execute(ORDER)
+        writer.commit()
+        taken.join(20)
+        assert not taken.is_alive()
+        assert back.execute("SELECT count(*) FROM frontview.source WHERE source LIKE '%\\_2%'").fetchone() == (0,)

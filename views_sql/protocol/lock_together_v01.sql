@@ -1,14 +1,14 @@
 -- lock_together, version 1: locks tables against everybody, all of them or none
 -- returns nothing; it waits for the first one only, and for that one without another: so no writer that has some of them
 -- and wants others ever waits for a transaction that waits for it
--- raises 55P03 when they were not free together for some seconds; migrations then try again
+-- raises 55P03 when they were not free together within ten seconds; migrations then try again
 -- change: first version
 CREATE FUNCTION frontview.lock_together(p_tables text []) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    attempts integer := 0;
+    begun timestamptz := clock_timestamp();
 BEGIN
     LOOP
         BEGIN
@@ -20,8 +20,7 @@ BEGIN
             END LOOP;
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
-            attempts := attempts + 1;
-            IF attempts = 50 THEN
+            IF clock_timestamp() > begun + interval '10 seconds' THEN
                 RAISE;
             END IF;
         END;
