@@ -2,21 +2,25 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.engine import make_url
 
-from models.errors import UnsuitableDatabase
+from models.errors import MigrationError
 from tests.fix_postgres import Server
 from tests.fix_postgres import migrate as migrate_to
 from tests.models.test_suitable_database import FORCED, run_as, secured
+from tests.neutral.application import install_from, make_tables
 from tests.schema_snapshot import schema_snapshot
 from tests.views_sql.roles_stage import cast
+from views_sql.declaration.fault import DeclarationError
 from web.cli import main
+from web.cli.migrate import upgrade
 
-LANDED = "SELECT to_regclass('public.calls'), to_regclass('public.frontview_alembic_version')"
+LANDED = "SELECT to_regclass('frontview.loans_1_live'), to_regclass('public.frontview_alembic_version')"
 
 
 class Hosted:
@@ -52,10 +56,21 @@ def host(embedded_server: Server) -> Iterator[Callable[..., Hosted]]:
         hosted.close()
 
 
+@pytest.fixture(scope="module")
+def revisions(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The neutral application's project with its revisions."""
+    folder = tmp_path_factory.mktemp("project")
+    url = embedded_server.create(None)
+    install_from(url, folder)
+    embedded_server.drop(url)
+    return folder
+
+
 @pytest.fixture
-def migrate(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Result]:
+def migrate(monkeypatch: pytest.MonkeyPatch, revisions: Path) -> Callable[[str], Result]:
     def run(url: str) -> Result:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", url)
+        monkeypatch.setenv("FRONTVIEW_PROJECT", str(revisions))
         return CliRunner().invoke(main, ["migrate"])
 
     return run
@@ -70,6 +85,7 @@ def test_a_login_called_as_our_schema_migrates_into_public(
     host: Callable[..., Hosted], migrate: Callable[[str], Result]
 ) -> None:
     hosted = host("frontview")
+    make_tables(hosted.own_url)
     result = migrate(hosted.own_url)
     assert (result.exit_code, landed(hosted)) == (0, True), result.output
 
@@ -78,6 +94,7 @@ def test_a_search_path_that_leads_elsewhere_is_not_followed(
     host: Callable[..., Hosted], migrate: Callable[[str], Result]
 ) -> None:
     hosted = host()
+    make_tables(hosted.own_url)
     hosted.run(
         f"CREATE SCHEMA app AUTHORIZATION {hosted.role}",
         f"ALTER DATABASE {hosted.name} SET search_path = app, public",
@@ -95,7 +112,6 @@ def test_a_search_path_that_leads_elsewhere_is_not_followed(
         ("REVOKE CREATE ON SCHEMA public FROM pg_database_owner", "GRANT CREATE ON SCHEMA public TO "),
         ("ALTER DATABASE {name} OWNER TO CURRENT_USER", "GRANT CREATE ON DATABASE {name} TO "),
         ("CREATE SCHEMA frontview", "has a schema frontview, but no public.frontview_alembic_version"),
-        ("CREATE TABLE public.users (id bigint)", 'relation "users" already exists'),
     ],
 )
 def test_what_stands_in_the_way_is_said_in_one_sentence_and_nothing_is_made(
@@ -106,9 +122,35 @@ def test_what_stands_in_the_way_is_said_in_one_sentence_and_nothing_is_made(
     before = schema_snapshot(hosted.url)
     result = migrate(hosted.own_url)
     assert result.exit_code == 1
-    assert result.output.startswith("Error: The database cannot be migrated")
+    assert ": The database cannot be migrated" in result.output
     assert words.format(name=hosted.name) in result.output
     assert result.output.count("\n") == 1
+    assert schema_snapshot(hosted.url) == before
+
+
+def test_a_table_that_has_the_name_of_a_bundled_one_is_said_in_one_sentence(
+    host: Callable[..., Hosted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted = host()
+    hosted.run("CREATE TABLE public.users (id bigint)")
+    before = schema_snapshot(hosted.url)
+    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", hosted.own_url)
+    with pytest.raises(MigrationError, match='nothing was changed: relation "users" already exists'):
+        upgrade()
+    assert schema_snapshot(hosted.url) == before
+
+
+def test_a_url_without_a_project_is_said_in_one_sentence(
+    host: Callable[..., Hosted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hosted = host()
+    before = schema_snapshot(hosted.url)
+    monkeypatch.setenv("FRONTVIEW_DATABASE_URL", hosted.own_url)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["migrate"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: There is no project here")
+    assert result.output.endswith("FRONTVIEW_PROJECT. For the bundled application run `frontview demo`.\n")
     assert schema_snapshot(hosted.url) == before
 
 
@@ -117,7 +159,7 @@ def test_a_migration_that_is_refused_leaves_nothing_and_its_undoing_is_not_refus
         migrate_to(found.owner, "app_0001")
         with secured(found.owner, FORCED, "public.calls"):
             before = schema_snapshot(found.owner)
-            with pytest.raises(UnsuitableDatabase, match="hides rows"):
+            with pytest.raises(DeclarationError, match="public.calls has row level security that binds this role"):
                 migrate_to(found.owner)
             assert schema_snapshot(found.owner) == before
         migrate_to(found.owner)

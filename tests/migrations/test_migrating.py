@@ -70,7 +70,7 @@ def test_upgrade_brings_both_branches_to_their_heads(empty_url: str, target: str
     assert process.returncode == 0, output
     assert at_heads(empty_url)
     with psycopg.connect(empty_url) as connection:
-        made = connection.execute("SELECT to_regclass('frontview.drain'), to_regclass('frontview.call_daily_live')")
+        made = connection.execute("SELECT to_regclass('frontview.drain'), to_regclass('frontview.calls_1_live')")
         assert None not in made.fetchone()  # type: ignore[operator]
 
 
