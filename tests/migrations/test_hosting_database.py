@@ -159,7 +159,7 @@ def test_a_migration_that_is_refused_leaves_nothing_and_its_undoing_is_not_refus
         migrate_to(found.owner, "app_0001")
         with secured(found.owner, FORCED, "public.calls"):
             before = schema_snapshot(found.owner)
-            with pytest.raises(DeclarationError, match="public.calls has row level security that binds this role"):
+            with pytest.raises(DeclarationError, match="has row level security that binds this role"):
                 migrate_to(found.owner)
             assert schema_snapshot(found.owner) == before
         migrate_to(found.owner)

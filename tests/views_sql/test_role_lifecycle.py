@@ -12,7 +12,6 @@ import pytest
 from models.settings import load_settings
 from tests.fix_postgres import ROOT, Server, migrate
 from tests.neutral.application import in_project, make_tables
-from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import READS
 from tests.schema_snapshot import schema_snapshot
 from tests.views_sql.roles_stage import ROLES, Cast, cast, existing_roles, grant_roles, without_roles
@@ -127,10 +126,7 @@ def test_without_the_right_to_create_roles_one_role_does_everything_until_they_c
 
 def findings(url: str) -> dict[str, Any]:
     settings = load_settings(database_url=url, jwt_secret="x" * 40)
-    return {
-        finding.subject: finding
-        for finding in examine(settings, CATALOG, lambda: psycopg.connect(url, autocommit=True))
-    }
+    return {finding.subject: finding for finding in examine(settings, lambda: psycopg.connect(url, autocommit=True))}
 
 
 def test_an_owner_without_login_owns_everything(any_server: Server) -> None:

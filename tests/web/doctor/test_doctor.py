@@ -12,8 +12,6 @@ from sqlalchemy.engine import make_url
 from models.engine import connect
 from models.settings import Settings, load_settings
 from tests.fix_postgres import Server
-from tests.neutral.catalog import CATALOG
-from views_sql.declaration.maintained_view import Catalog
 from web.cli import main
 from web.doctor import Finding, examine
 from web.doctor.server import session
@@ -34,8 +32,8 @@ def findings(settings: Settings, database_url: str) -> Callable[[], Findings]:
     return lambda: by_subject(settings, database_url)
 
 
-def by_subject(settings: Settings, url: str, catalog: Catalog = CATALOG) -> Findings:
-    found = list(examine(settings, catalog, lambda: connect(url, "frontview-doctor")))
+def by_subject(settings: Settings, url: str) -> Findings:
+    found = list(examine(settings, lambda: connect(url, "frontview-doctor")))
     assert len({finding.subject for finding in found}) == len(found), "one line a precondition"
     return {finding.subject: finding for finding in found}
 
