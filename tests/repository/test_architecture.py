@@ -20,7 +20,7 @@ LAYERS = ("models", "views_sql", "refresher", "web")  # Each imports only itself
 # The rooms of the large packages, the lowest first: a room imports only itself and earlier rooms, so no circle can
 # arise. A room is a folder, or a module beside the folders.
 ROOMS = {
-    "views_sql": ("loader", "freeze", "declaration", "proof", "generation", "operations", "voice"),
+    "views_sql": ("loader", "freeze", "declaration", "proof", "generation", "operations"),
     "refresher": (
         "wall_clock",
         "front_cache",
@@ -79,8 +79,6 @@ ROOMS = {
 }
 APPLICATION = (
     "models/voice.py",
-    "views_sql/voice/*.py",
-    "views_sql/voice/*/*.sql",
     "web/voice/*.py",
     "web/voice/*/*.py",
     "alembic/bundled/*.py",
@@ -89,13 +87,11 @@ ENTRY_POINTS = ("web/app.py", "web/wsgi.py", "web/cli/*.py", "refresher/__main__
 SPEAKS_TO_OPERATORS = ("web/cli/*.py", "alembic/env.py")
 # Words of the application, as parts of identifiers and of strings. "Call" and "lead" alone are common words.
 WORDS = {"calls", "leads", "agent", "agents", "csat", "credits", "voice", "converted", "qualified", "transfers"} | {
-    "redate",
-    "redating",
     "score",
 }
 NAMES = re.compile(
-    r"call_daily|lead_daily|lead_analytics|agent_|account_summary|local_day|cost_cents|call_id|public\.users"
-    r"|set_call_day|set_lead_day|\b(from|join|into|update|table|on) (public\.)?users\b",
+    r"lead_analytics|agent_|local_day|cost_cents|call_id|public\.users"
+    r"|\b(from|join|into|update|table|on) (public\.)?users\b",
     re.IGNORECASE,
 )
 NOT_THE_APPLICATIONS = re.compile(r"user[-_ ]agent|\bone leads\b|schema-qualified", re.IGNORECASE)

@@ -1,1 +1,0 @@
-"""The reference application: voice agents, their calls, leads and quality."""
