@@ -6,7 +6,7 @@ Invariant: each limit is one sentence that names the setting, its value and what
 from models.connection import Connection
 from models.session_settings import of_transaction
 
-# Drain, refreshes, chores, inspection, warm plan, and one that looks after a slow statement.
+# Drain, refreshes, declarations, inspection, warm plan, and one that looks after a slow statement.
 REFRESHER_CONNECTIONS = 6
 
 _NOT_PINNED = """
