@@ -1,4 +1,4 @@
-"""Somebody's tables as they are: a shop with partitions and days in columns, its customers keyed by uuid or by text."""
+"""Tables as their owner made them: a shop with partitions and days in columns, its customers keyed by uuid or by text."""
 
 from datetime import date, timedelta
 
