@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 ARCHIVE_TIERS = ("archive", "total")  # Tables; the other tiers are materialized views.
 DAILY_TIERS = (*ARCHIVE_TIERS, "recent", "by_day")  # Oldest days first; a refresh takes its gates in this order.
 PLAIN_TIERS = ("whole",)
-EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,12 @@ class Source:
     :param table: the table, schema-qualified or found in ``public``.
     :param user_column: the column that holds the user key; None: a change concerns every user.
     :param day_column: the column that holds the day (a ``date``), or None when changes have no day.
-    :param events: which statements are captured.
     """
 
     name: str
     table: str
     user_column: str | None = "user_id"
     day_column: str | None = None
-    events: tuple[str, ...] = EVENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ so that dropping one is not refused.
 
 from models.user_key import LONGEST_TEXT
 from views_sql.declaration.day_of_time import day_of_time, zone_literal
-from views_sql.declaration.maintained_view import EVENTS
 from views_sql.declaration.proven import ProvenSource, ProvenTable
 from views_sql.generation.names import dollar_quoted, identifier, literal, quoted
 from views_sql.generation.rights import GRANT_RIGHTS, close, forget_captured
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import dollar_tag, fill_in, read_sql, select_of
 
+EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 # Each after those that need it.
 KEY_FUNCTIONS = (
     "captured_columns",
