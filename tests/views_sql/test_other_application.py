@@ -1,4 +1,4 @@
-"""Tables as their owner made them: a shop with partitions and days in columns, its customers keyed by uuid or by text."""
+"""Tables as their owner made them: partitions, days in columns, and customers that are keyed by uuid or by text."""
 
 from datetime import date, timedelta
 
