@@ -132,7 +132,8 @@ def keep_zones(view: ProvenView, number: int, archive: str, user: str, day: str)
     return f"""
     INSERT INTO frontview.sealed_zone (view, user_id, zone, before_day)
     SELECT {literal(archive)}, u.user_id, COALESCE(max(u.zone), {default}), {day} FROM (
-        SELECT o.user_key::frontview.user_key AS user_id, o.zone FROM {users_view(number)} o WHERE o.user_key IS NOT NULL
+        SELECT o.user_key::frontview.user_key AS user_id, o.zone FROM {users_view(number)} o
+        WHERE o.user_key IS NOT NULL
         UNION ALL
         SELECT DISTINCT a.{user}, NULL FROM frontview.{name}_archive a WHERE a.day < {day}
     ) u
@@ -140,7 +141,7 @@ def keep_zones(view: ProvenView, number: int, archive: str, user: str, day: str)
     ON CONFLICT (view, user_id) DO UPDATE SET zone = excluded.zone, before_day = excluded.before_day;"""  # nosec B608  # names and literals are checked
 
 
-def rows_of_user(  # noqa: PLR0913  what is asked for, and of what
+def rows_of_user(
     view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str | None, archive: str = ""
 ) -> str:
     """Return the item of a FROM clause with a user's rows of the days ``first`` to ``last``, and its conditions.
