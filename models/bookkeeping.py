@@ -180,6 +180,18 @@ seal = sa.Table(
     schema=SCHEMA,
 )
 
+# Of a view whose days are those of users' own zones, the zone in which each user's days were sealed: rows with a day
+# before ``before_day`` in it are sealed, whatever the user's zone is now. Written by seals.
+sealed_zone = sa.Table(
+    "sealed_zone",
+    metadata,
+    sa.Column("view", sa.Text, sa.ForeignKey(seal.c.view, ondelete="CASCADE"), primary_key=True),
+    sa.Column("user_id", UserKeyDomain, primary_key=True),
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("before_day", sa.Date, nullable=False),
+    schema=SCHEMA,
+)
+
 # Views whose tiers are all populated, with what a read of them needs. Written by a trigger of view_state.
 ready_view = sa.Table(
     "ready_view",

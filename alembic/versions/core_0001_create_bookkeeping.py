@@ -24,6 +24,7 @@ TABLES = (
     "view_state",
     "ready_view",
     "seal",
+    "sealed_zone",
     "refresh_attempt",
     "refresh_log",
 )
@@ -314,6 +315,16 @@ def create_refresh_tables() -> None:
         sa.Column("sealed_changes", sa.BigInteger, nullable=False, server_default="0", comment="keys changed late"),
         sa.Column("alarmed_changes", sa.BigInteger, nullable=False, server_default="0", comment="when last looked at"),
         sa.PrimaryKeyConstraint("view", name="pk_seal"),
+        schema=SCHEMA,
+    )
+    op.create_table(
+        "sealed_zone",
+        sa.Column("view", sa.Text, nullable=False),
+        sa.Column("user_id", NamedType("frontview.user_key"), nullable=False),
+        sa.Column("zone", sa.Text, nullable=False),
+        sa.Column("before_day", sa.Date, nullable=False),
+        sa.PrimaryKeyConstraint("view", "user_id", name="pk_sealed_zone"),
+        sa.ForeignKeyConstraint(["view"], [f"{SCHEMA}.seal.view"], name="fk_sealed_zone_view_seal", ondelete="CASCADE"),
         schema=SCHEMA,
     )
     op.create_table(

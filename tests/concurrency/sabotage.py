@@ -246,3 +246,32 @@ def watermark_taken_after_the_refresh() -> Iterator[None]:
     step = "_refresh_in_one_snapshot"
     with patched(refresh_module, step, covering_late(refresh_module._refresh_in_one_snapshot)):
         yield
+
+
+def seal_without_zones(url: str) -> None:
+    """Keep no zone in which days were sealed: what is sealed follows from the users' zones of now."""
+    _at_each_row(url, "BEFORE INSERT OR UPDATE ON frontview.sealed_zone", "RETURN NULL;")
+
+
+def move_sealed_days_with_their_users(url: str) -> None:
+    """Take the zone of now in place of the one in which days were sealed."""
+    _at_each_row(
+        url,
+        "AFTER UPDATE OF timezone ON public.member",
+        "UPDATE frontview.sealed_zone k SET zone = u.zone FROM frontview.user_1 u "
+        "WHERE u.user_key = NEW.id AND k.user_id = NEW.id; RETURN NEW;",
+    )
+
+
+def read_the_first_unsealed_day_from_its_midnight(url: str) -> None:
+    for name in ("visits_1", "visits_1_amounts_values", "written_1"):
+        days = f"frontview.{name}_days(frontview.user_key, date, date)"
+        rewrite_function(url, days, "THEN 2", "THEN 0")
+
+
+def _at_each_row(url: str, when: str, body: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE FUNCTION public.sabotage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$".encode()
+        )
+        connection.execute(f"CREATE TRIGGER sabotage {when} FOR EACH ROW EXECUTE FUNCTION public.sabotage()".encode())

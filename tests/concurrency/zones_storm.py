@@ -207,7 +207,7 @@ class ZonesStorm(Storm):
         tally.comparisons += 1
         tally.undrained += row[5]
         tally.patched += row[4] > 0
-        given, wanted = _by_day(view, row[0]), _expected(view, events, ZoneInfo(ZONES[zone[0]]), first, last)
+        given, wanted = by_day(view, row[0]), _expected(view, events, ZoneInfo(ZONES[zone[0]]), first, last)
         if given != wanted:
             days = [day for day in {*given, *wanted} if given.get(day) != wanted.get(day)]
             wrong = {day: (given.get(day), wanted.get(day)) for day in days}
@@ -220,7 +220,8 @@ def _views(c: psycopg.Connection[Any]) -> tuple[MaintainedView, ...]:
     return catalog_of(installed).views
 
 
-def _by_day(view: str, body: str) -> dict[str, tuple[Any, ...]]:
+def by_day(view: str, body: str) -> dict[str, tuple[Any, ...]]:
+    """Return the measures of each day that has visits."""
     measures = ("visits", "amount", "most", "amounts") if view == "visits" else ("visits", "least")
     return {it["period"]: tuple(it[name] for name in measures) for it in json.loads(body)["rows"] if it["visits"]}
 

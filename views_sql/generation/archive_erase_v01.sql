@@ -1,6 +1,6 @@
 -- {{name}}_erase, version 1: removes a user's sealed rows, and their part of the user's sums
 -- returns how many rows it removed; rows of other days follow the base tables and stay
--- reads view_state, writes {{name}}_archive, {{name}}_total; runs as their owner. The caller holds the gates, and
+-- reads view_state, writes {{name}}_archive, {{name}}_total, sealed_zone; runs as their owner. The caller holds the gates, and
 -- requests the invalidation of the user's answers in the same transaction
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_erase(p_user frontview.user_key) RETURNS bigint
@@ -14,6 +14,7 @@ BEGIN
     WHERE v.{{user}} = p_user
     AND v.{{day}} < (SELECT s.first_day FROM frontview.view_state s WHERE s.view = '{{name}}' AND s.tier = 'archive');
     GET DIAGNOSTICS erased = ROW_COUNT;
+    DELETE FROM frontview.sealed_zone k WHERE k.view = '{{name}}' AND k.user_id = p_user;
     IF erased > 0 THEN
         PERFORM frontview.{{name}}_sum_again('{}', ARRAY[p_user]);
     END IF;

@@ -1,8 +1,8 @@
 -- {{name}}_seal, version 1: seals the days before the requested one, if that is due: from then on only the archive has them
 -- returns whether it did: not where too much is stale, for which a compaction has to come first; p_epoch: the caller's
 -- raises 55000 where every key is stale: a rebuild has to come first
--- reads seal, view_state, drain, stale_key, change_log and the live rows; writes the first three, {{name}}_archive,
--- {{name}}_total, invalidation; runs as their owner. The caller holds the gates, and is REPEATABLE READ: what its
+-- reads seal, view_state, drain, stale_key, change_log and the live rows; writes the first two, {{name}}_archive,
+-- {{name}}_total, invalidation, and sealed_zone where users have zones; runs as their owner. The caller holds the gates, and is REPEATABLE READ: what its
 -- snapshot sees is in the archive afterwards, marked or not
 -- change: first version
 CREATE FUNCTION frontview.{{name}}_seal(p_epoch bigint) RETURNS boolean
@@ -70,7 +70,7 @@ BEGIN
         PERFORM frontview.{{name}}_sum_again('{}', users);
     END IF;
     UPDATE frontview.view_state SET first_day = asked.sealing_before
-    WHERE view = '{{name}}' AND tier IN ('archive', 'total');
+    WHERE view = '{{name}}' AND tier IN ('archive', 'total');{{keep_zones}}
     -- Late changes of days that were sealed before are counted here: the collector counts what comes after this seal.
     UPDATE frontview.seal s
     SET sealing_before = NULL, asked_xid = NULL, sealed_through = newest.drain_id,

@@ -10,7 +10,7 @@ from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
-from views_sql.generation.row_view import counts, days_between, row_view, rows_of_user
+from views_sql.generation.row_view import counts, days_between, keep_zones, rows_of_user, sealed_rows, unsealed_rows
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
@@ -40,16 +40,24 @@ class LiveRows:
 
     def relation(self) -> str:
         """Return the SELECT of the live relation: all rows."""
-        everything = f"{row_view(self.proven, self.view.version)} r WHERE {counts(self.proven, 'r')}"
-        return self.columns_of(self.rows(everything))
+        return self.columns_of(self.rows(f"{self._unsealed} WHERE {counts(self.proven, 'r')}"))
 
     def since(self, first: str) -> str:
         """Return the SELECT of the rows from a day on, with a bound on the time for an index that begins with it."""
-        return self.columns_of(self._of_days(first, None))
+        return self.columns_of(self._of_days(self._unsealed, first, None))
 
     def of_all(self, first: str, before: str) -> str:
         """Return the item of all users' rows from the day ``first`` on and before another."""
-        return f"({self._of_days(first, f'{before} - 1')}) v"
+        return f"({self._of_days(self._unsealed, first, f'{before} - 1')}) v"
+
+    def of_sealed(self, first: str, before: str) -> str:
+        """Return the item of the rows from which sealed days were computed, from the day ``first`` on."""
+        rows = sealed_rows(self.proven, self.view.version, self.view.name)
+        return f"({self._of_days(rows, first, f'{before} - 1')}) v"
+
+    def keep_zones(self, day: str) -> str:
+        """Return the statement that keeps what says which rows the days before ``day`` have, if rows do not say it."""
+        return keep_zones(self.proven, self.view.version, self.view.name, self.view.unique_key[0], day)
 
     def of_user(self, user: str, first: str, last: str) -> str:
         """Return the item of a user's rows of the days ``first`` to ``last``."""
@@ -64,7 +72,7 @@ class LiveRows:
         """Return the DDL of the function that reads a user's rows of some days; PostgreSQL puts it into its callers."""
         if self.view.day_column is None:
             return []
-        item = rows_of_user(self.proven, self.view.version, "r", "p_user", "p_first", "p_last", None)
+        item = rows_of_user(self.proven, self.view.version, "r", "p_user", "p_first", "p_last", None, self.view.name)
         names = {"name": identifier(self.view.name), "select": self.columns_of(self.rows(item))}
         return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
 
@@ -77,6 +85,10 @@ class LiveRows:
         columns = ", ".join(f"s.{identifier(column)}" for column in self.view.columns) if day else "s.*"
         return f"SELECT {columns}, {ALWAYS_NULL} FROM (\n{select}\n) s"  # nosec B608  # our own files and names
 
-    def _of_days(self, first: str, last: str | None) -> str:
+    @property
+    def _unsealed(self) -> str:
+        return unsealed_rows(self.proven, self.view.version, self.view.name)
+
+    def _of_days(self, rows: str, first: str, last: str | None) -> str:
         days = days_between(self.proven, "r", first, last)
-        return self.rows(f"{row_view(self.proven, self.view.version)} r WHERE r.user_key IS NOT NULL AND {days}")
+        return self.rows(f"{rows} WHERE r.user_key IS NOT NULL AND {days}")

@@ -3,6 +3,9 @@
 Invariant: only the row view names columns of the application's tables. The bounds on the time are wider than the days
 asked for, and the condition on the day is exact. Where days are those of users' own zones, rows have their days by a
 join with the users, and those of one user by that user's zone: joined, it would be looked up again for each row.
+
+Where such days are sealed, rows are of an unsealed day if they were in the zone that their user had then; a day that
+has become an earlier one is the first unsealed one. So whatever zones users change to, no row counts twice or never.
 """
 
 from views_sql.declaration.day_of_time import day_of_time
@@ -40,7 +43,9 @@ def create_row_view(view: ProvenView, number: int) -> list[str]:
     """
     create, select = f"CREATE VIEW {row_view(view, number)} AS\n", view.row_select.strip().rstrip(";")
     if view.source.default_zone is not None:
-        joined = _with_days(view, f"COALESCE(u.zone, {literal(view.source.default_zone)})", _undated(view, number))
+        joined = _with_days(
+            view, f"COALESCE(u.zone, {literal(view.source.default_zone)})", f"{_undated(view, number)} r"
+        )
         users = f"LEFT JOIN {users_view(number)} u ON u.user_key = r.user_key"
         undated = f"CREATE VIEW {_undated(view, number)} AS\n"
         return [*_with_zeros(view, undated, select), f"{create}{joined} {users}"]
@@ -62,26 +67,103 @@ def _with_zeros(view: ProvenView, create: str, select: str) -> list[str]:
 
 def _with_days(view: ProvenView, zone: str, rows: str) -> str:
     """Return the SELECT of rows ``r`` with their days in a zone, an expression."""
+    return _dated(view, _day_in(view, zone), rows)
+
+
+def _dated(view: ProvenView, day: str, rows: str) -> str:
+    """Return the SELECT of rows ``r`` with their days, an expression."""
     names = [*(column.name for column in view.columns), *frozen_zeros(view)]
     columns = "".join(f", r.{identifier(name)}" for name in names)
-    day = day_of_time("r.at", view.source.time_kind or "date", zone, view.source.stored_zone)
-    return f"SELECT r.user_key, r.at, {day} AS day{columns} FROM {rows} r"  # nosec B608  # names and literals are checked
+    return f"SELECT r.user_key, r.at, {day} AS day{columns} FROM {rows}"  # nosec B608  # names and literals are checked
 
 
-def rows_of_user(view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str | None) -> str:
+def _day_in(view: ProvenView, zone: str) -> str:
+    """Return the day of a row ``r`` in a zone, an expression."""
+    return day_of_time("r.at", view.source.time_kind or "date", zone, view.source.stored_zone)
+
+
+def _unsealed_day(view: ProvenView, day: str) -> str:
+    """Return the day of a row ``r`` that is not sealed, NULL of one that is; ``k`` has what was sealed of its user."""
+    return (
+        f"CASE WHEN k.zone IS NULL THEN {day} "
+        f"WHEN {_day_in(view, 'k.zone')} >= k.before_day THEN GREATEST({day}, k.before_day) END"
+    )
+
+
+def has_zones(view: ProvenView) -> bool:
+    """Return whether the view's days are those of users' own zones."""
+    return view.source.default_zone is not None
+
+
+def unsealed_rows(view: ProvenView, number: int, archive: str) -> str:
+    """Return the item of a FROM clause with all rows ``r`` that no sealed day of an archive has.
+
+    :param archive: the name of the maintained view.
+    """
+    if not has_zones(view):
+        return f"{row_view(view, number)} r"
+    return f"({_dated(view, _unsealed_day(view, 'r.day'), _beside_seals(view, number, archive))}) r"
+
+
+def sealed_rows(view: ProvenView, number: int, archive: str) -> str:
+    """Return the item of a FROM clause with all rows ``r``, and the days that they have where an archive is sealed."""
+    if not has_zones(view):
+        return f"{row_view(view, number)} r"
+    day = f"CASE WHEN k.zone IS NULL THEN r.day ELSE {_day_in(view, 'k.zone')} END"
+    return f"({_dated(view, day, _beside_seals(view, number, archive))}) r"
+
+
+def _beside_seals(view: ProvenView, number: int, archive: str) -> str:
+    return f"{row_view(view, number)} r LEFT JOIN {_sealed_of(archive, 'r.user_key')}"
+
+
+def _sealed_of(archive: str, user: str) -> str:
+    return f"frontview.sealed_zone k ON k.view = {literal(archive)} AND k.user_id = {user}"
+
+
+def keep_zones(view: ProvenView, number: int, archive: str, user: str, day: str) -> str:
+    """Return the statement that keeps the zones in which the days of an archive before ``day`` are sealed.
+
+    :param user: the archive's column of user keys.
+    """
+    if not has_zones(view):
+        return ""
+    name, default = identifier(archive), literal(view.source.default_zone or "")
+    return f"""
+    INSERT INTO frontview.sealed_zone (view, user_id, zone, before_day)
+    SELECT {literal(archive)}, u.user_id, COALESCE(max(u.zone), {default}), {day} FROM (
+        SELECT o.user_key::frontview.user_key AS user_id, o.zone FROM {users_view(number)} o
+        WHERE o.user_key IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT a.{user}, NULL FROM frontview.{name}_archive a WHERE a.day < {day}
+    ) u
+    GROUP BY u.user_id
+    ON CONFLICT (view, user_id) DO UPDATE SET zone = excluded.zone, before_day = excluded.before_day;"""  # nosec B608  # names and literals are checked
+
+
+def rows_of_user(
+    view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str | None, archive: str = ""
+) -> str:
     """Return the item of a FROM clause with a user's rows of the days ``first`` to ``last``, and its conditions.
 
     :param rows: what the query calls the rows.
     :param zone: an expression of the user's own zone, if the caller has it already.
+    :param archive: the maintained view whose sealed rows are left out, where the caller has no zone; empty: none are.
     """
     if view.source.default_zone is None:
         days = days_between(view, rows, first, last)
         return f"{row_view(view, number)} {rows} WHERE {rows}.user_key = {user} AND {days}"
-    found, place = "", zone
+    found, place, since, day = "", zone or "k.own_zone", first, _day_in(view, zone or "k.own_zone")
     if zone is None:
-        found, place = f"(SELECT {zone_of(number, user, view.source.default_zone)} AS zone OFFSET 0) z, ", "z.zone"
-    bounds = f"r.user_key = {user} AND {_at_between(view, 'r', first, last, place)}"
-    dated = _with_days(view, place or "", f"{found}{_undated(view, number)}")
+        own = f"(SELECT {zone_of(number, user, view.source.default_zone)} AS own_zone)"
+        if archive:
+            day, since = _unsealed_day(view, day), f"({first} - CASE WHEN {first} <= k.before_day THEN 2 ELSE 0 END)"
+            kept = f"{own} o LEFT JOIN {_sealed_of(archive, user)}"
+            found = f"(SELECT o.own_zone, k.zone, k.before_day FROM {kept} OFFSET 0) k, "  # nosec B608  # names and literals are checked
+        else:
+            found = f"{own[:-1]} OFFSET 0) k, "
+    bounds = f"r.user_key = {user} AND {_at_between(view, 'r', since, last, place)}"
+    dated = _dated(view, day, f"{found}{_undated(view, number)} r")
     return f"({dated} WHERE {bounds}) {rows} WHERE {rows}.day >= {first} AND {rows}.day <= {last}"
 
 

@@ -17,9 +17,6 @@ BEGIN
             THEN format('There is no view %L.', p_view)
         WHEN archive IS NULL
             THEN format('%s has no days, so there is nothing to seal.', p_view)
-        WHEN EXISTS (SELECT FROM frontview.source s WHERE s.source = ANY (archive.sources) AND s.day_slack > 0)
-            THEN format('The days of %s are those of each user''s own time zone, which may change; they cannot be sealed.',
-                p_view)
         WHEN (p_before < (now() AT TIME ZONE 'UTC')::date) IS NOT TRUE
             THEN format('%s is not in the past; only past days can be sealed.', p_before)
         WHEN archive.through IS NULL

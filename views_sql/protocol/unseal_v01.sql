@@ -2,7 +2,7 @@
 -- returns whether it did: not where such a day has changed since the comparison, as log, marks or the count tell
 -- a request to seal more is withdrawn, also where none of these days is sealed
 -- p_snapshot, p_drain, p_changes: what <view>_compare_sealed found, after an announcement: so no drain has left an
--- earlier mark alone since. Writes view_state, seal, change_log; the caller still holds the gates. READ COMMITTED
+-- earlier mark alone since. Writes view_state, seal, sealed_zone, change_log; the caller still holds the gates. READ COMMITTED
 -- change: first version
 CREATE FUNCTION frontview.unseal(p_view text, p_before date, p_snapshot pg_snapshot, p_drain bigint, p_changes bigint)
 RETURNS boolean
@@ -31,6 +31,7 @@ BEGIN
     END IF;
     UPDATE frontview.view_state v SET first_day = LEAST(v.first_day, p_before)
     WHERE v.view = p_view AND v.tier IN ('archive', 'total');
+    UPDATE frontview.sealed_zone k SET before_day = p_before WHERE k.view = p_view AND k.before_day > p_before;
     DELETE FROM frontview.seal s WHERE s.view = p_view AND p_before = '-infinity';
     UPDATE frontview.seal s SET sealing_before = NULL, asked_xid = NULL WHERE s.view = p_view;
     -- Marks of sealed days may have been collected: every key becomes stale, and the next refresh rebuilds the archive.

@@ -68,7 +68,7 @@ def seal(view: str, before: date, no_wait: bool, as_json: bool) -> None:
         return
     click.echo(f"{view}: the days before {before} are sealed.")
     for table in tables:
-        click.echo(_may_go(table, before))
+        click.echo(_may_go(table))
 
 
 @click.command()
@@ -196,8 +196,8 @@ def _waits_for(state: "SealState") -> str:
     return "Waiting for the refresher."
 
 
-def _may_go(table: "SealedTable", before: date) -> str:
-    which = f"rows of {table.name} with {table.day_column} < {before}"
+def _may_go(table: "SealedTable") -> str:
+    which = f"rows of {table.name} with {table.day_column} < {table.before}"
     if table.unsealed_views:
         return f"Keep the {which}: {', '.join(table.unsealed_views)} still needs them."
     if table.cascades_to:

@@ -36,10 +36,13 @@ REQUESTED: LiteralString = """
 SELECT s.view FROM frontview.seal s JOIN frontview.view_state v ON v.view = s.view AND v.tier = 'archive'
 WHERE s.view = ANY (%s) AND (v.first_day > %s OR s.sealing_before > %s) ORDER BY s.view
 """
+# Midnight of a zone is up to 14 hours before UTC's, and a time without zone may be of any: the bound is safely earlier.
 # A view without days has no archive, and needs all rows. A foreign key of a partition or child is one of its parents,
 # too. What a key sets to NULL or a default may change further rows, where keys follow updates.
 TABLES: LiteralString = """
-WITH RECURSIVE member (relation, parent) AS (
+WITH RECURSIVE asked (before) AS (
+    SELECT %s::date
+), member (relation, parent) AS (
     SELECT c.oid, c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p')
     UNION
     SELECT m.relation, i.inhparent FROM member m JOIN pg_inherits i ON i.inhrelid = m.parent
@@ -57,9 +60,14 @@ WITH RECURSIVE member (relation, parent) AS (
     FROM reached t JOIN reference r ON r.referenced = t.relation
     WHERE CASE WHEN t.deleted THEN r.follows_delete ELSE r.follows_update END
 )
-SELECT c.relation::regclass::text AS name, c.day_column, ARRAY(
+SELECT c.relation::regclass::text AS name, c.day_column, CASE a.atttypid
+    WHEN 'date'::regtype THEN asked.before::text
+    WHEN 'timestamptz'::regtype THEN (asked.before - 1) || 'T00:00:00Z'
+    ELSE (asked.before - 2) || 'T00:00:00'
+END AS before, ARRAY(
     SELECT DISTINCT o.view FROM frontview.view_state o JOIN frontview.source s ON s.source = ANY (o.sources)
-    WHERE s.relation = c.relation AND (o.tier = 'whole' OR (o.tier = 'archive' AND o.first_day < %s)) ORDER BY o.view
+    WHERE s.relation = c.relation AND (o.tier = 'whole' OR (o.tier = 'archive' AND o.first_day < asked.before))
+    ORDER BY o.view
 ) AS unsealed_views, ARRAY(
     SELECT DISTINCT s.relation::regclass::text FROM frontview.source s JOIN reached t ON t.relation = s.relation
     WHERE t.table_id = c.relation ORDER BY 1
@@ -67,7 +75,8 @@ SELECT c.relation::regclass::text AS name, c.day_column, ARRAY(
     SELECT DISTINCT o.view FROM frontview.view_state o JOIN frontview.source s ON s.source = ANY (o.sources)
     JOIN reached t ON t.relation = s.relation WHERE t.table_id = c.relation ORDER BY o.view
 ) AS cascading_views
-FROM frontview.source c JOIN frontview.view_state v ON c.source = ANY (v.sources)
+FROM asked, frontview.source c JOIN frontview.view_state v ON c.source = ANY (v.sources)
+JOIN pg_attribute a ON a.attrelid = c.relation AND a.attname = c.day_column
 WHERE v.view = %s AND v.tier = 'archive' AND c.day_column IS NOT NULL ORDER BY name
 """
 SEALED: LiteralString = """
@@ -111,6 +120,7 @@ class SealState:
 class SealedTable:
     """A table that a sealed view counts.
 
+    :param before: rows with an earlier value in ``day_column`` are of sealed days, whatever their zones.
     :param unsealed_views: other views of it that still need the rows.
     :param cascades_to: captured tables whose rows go or change when rows of it are deleted, by foreign keys.
     :param cascading_views: the views of these tables; a day there is not the day of the row that is deleted.
@@ -118,6 +128,7 @@ class SealedTable:
 
     name: str
     day_column: str
+    before: str
     unsealed_views: list[str]
     cascades_to: list[str]
     cascading_views: list[str]

@@ -76,7 +76,9 @@ def test_without_waiting_it_is_only_requested(db: Refreshed) -> None:
     told = json.loads(run("seal", "loans_1", "--before", day(db, 80), "--no-wait", "--json").stdout)
 
     assert (told["sealed"], told["sealed_before"], told["sealing_before"]) == (False, None, day(db, 80))
-    assert told["tables"] == [{"name": "loan", "day_column": "day", "unsealed_views": ["loans_1"]} | RENEWALS]
+    assert told["tables"] == [
+        {"name": "loan", "day_column": "day", "before": day(db, 80), "unsealed_views": ["loans_1"]} | RENEWALS
+    ]
 
 
 def test_a_request_that_was_replaced_is_waited_for_no_longer(db: Refreshed) -> None:
