@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from models.connection import Connection
-from models.errors import NotInstalled
-from views_sql.operations.catalog import catalog_of
-from views_sql.operations.database import active_declaration
+from views_sql.operations.catalog import load_application
 from web.load.fault import LoadError
 
 _NAMES = """
@@ -86,7 +84,5 @@ def find_table(connection: Connection, name: str) -> Table:
 
 def _captured(connection: Connection) -> list[tuple[str, str, int]]:
     """Return schema, name and oid of each table whose changes are captured."""
-    if (installed := active_declaration(connection)) is None:
-        raise NotInstalled
-    sources = catalog_of(installed).sources
-    return connection.execute(_NAMES, ([source.table for source in sources],)).fetchall()
+    captured = [source.table for source in load_application(connection).sources]
+    return connection.execute(_NAMES, (captured,)).fetchall()
