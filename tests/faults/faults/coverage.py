@@ -18,12 +18,12 @@ LOOKING_SECONDS = 2.0  # until a step has found the alarm
 CHILD = "calls_child"
 COST_CENTS = 7_777
 _EXACT = """
-SELECT (a.body::json -> 'totals' ->> 'cost_cents')::bigint
-FROM frontview.dashboard_analytics(%(user)s, %(first)s, %(last)s, 'day', NULL, {base}) a
+SELECT (a.body::json -> 'series' -> 'totals' ->> 'cost_cents')::bigint
+FROM frontview.analytics_1_dashboard(%(user)s, %(first)s, %(last)s, 'day', NULL, NULL, {base}) a
 """
 _INTO_CHILD = f"""
-INSERT INTO {CHILD} (id, user_id, agent_id, started_at, local_day, status, duration_seconds, cost_cents)
-SELECT -1 - (SELECT count(*) FROM {CHILD}), user_id, min(id), now(), CURRENT_DATE, 'completed', 60, {COST_CENTS}
+INSERT INTO {CHILD} (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents)
+SELECT -1 - (SELECT count(*) FROM {CHILD}), user_id, min(id), now(), 'completed', 60, {COST_CENTS}
 FROM agents WHERE user_id = %s GROUP BY user_id
 """
 

@@ -9,25 +9,28 @@ import psycopg
 
 from refresher.leader.alarms import SEALED_CHANGED
 from refresher.refreshing.sealing import unseal
+from tests.faults.deployment.population import UTC_DAY
 from tests.faults.faults.failing_refreshes import alarms
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.scene import Scene
 from tests.faults.record.history import History
 
-VIEW, CHILD = "call_daily", "calls_sealed"
+VIEW, CHILD = "calls_1", "calls_sealed"
 SEAL_DAYS, ROW_DAYS, ROWS, LATE = 80, 100, 12, 3
 LEAST_READS = 40
 _INSERT = """
-INSERT INTO {table} (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents, local_day)
+INSERT INTO {table} (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents)
 OVERRIDING SYSTEM VALUE
-SELECT {first_id} - g, user_id, min(id), now() - interval '100 days', 'completed', 60, 1, CURRENT_DATE - 100
+SELECT {first_id} - g, user_id, min(id), now() - interval '100 days', 'completed', 60, 1
 FROM agents CROSS JOIN generate_series(1, {rows}) g WHERE user_id = %s GROUP BY user_id, g
 """
-_CALLS = "SELECT (a.body::json #>> '{{calls,all_time,calls}}')::bigint FROM frontview.dashboard_overview(%s, {base}) a"
-_SEALED = (
-    "SELECT first_day = CURRENT_DATE - %s FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive'"
-)
-_CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'call_daily'"
+_INSTALL = "SELECT frontview.install_triggers(source) FROM frontview.source WHERE relation = 'calls'::regclass"
+_CALLS = """
+SELECT (a.body::json #>> '{{calls,all_time,calls}}')::bigint
+FROM frontview.overview_1_dashboard(%s, NULL, NULL, 'day', {base}) a
+"""
+_SEALED = "SELECT first_day = CURRENT_DATE - %s FROM frontview.view_state WHERE view = 'calls_1' AND tier = 'archive'"
+_CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'calls_1'"
 _PUT_BACK = """
 DELETE FROM calls WHERE id BETWEEN -3000 AND -2000;
 INSERT INTO calls OVERRIDING SYSTEM VALUE SELECT * FROM kept_calls;
@@ -46,7 +49,7 @@ class SealedRowsGo(Fault):
     def prepare(self, scene: Scene) -> None:
         self.user = scene.deployment.add_users(1)[0]
         scene.sql.execute(f"CREATE TABLE {CHILD} () INHERITS (calls)".encode())
-        scene.sql.execute("SELECT frontview.install_triggers('calls')")
+        scene.sql.execute(_INSTALL)
         for table, first_id in (("calls", -1000), (CHILD, -4000)):
             scene.sql.execute(_INSERT.format(table=table, first_id=first_id, rows=ROWS).encode(), (self.user,))
         scene.sql.execute("SELECT frontview.request_seal(%s, CURRENT_DATE - %s::int)", (VIEW, SEAL_DAYS))
@@ -58,7 +61,7 @@ class SealedRowsGo(Fault):
         self.wanted = self._calls(scene, base=False)
         scene.sql.execute(
             f"CREATE TABLE kept_calls AS SELECT * FROM ONLY calls WHERE user_id = {self.user} "
-            f"AND local_day = CURRENT_DATE - {ROW_DAYS}".encode()
+            f"AND {UTC_DAY} = CURRENT_DATE - {ROW_DAYS}".encode()
         )
         scene.sql.execute("DELETE FROM calls WHERE id IN (SELECT id FROM kept_calls)")
         scene.sql.execute(f"ALTER TABLE {CHILD} NO INHERIT calls".encode())
@@ -82,7 +85,7 @@ class SealedRowsGo(Fault):
     def proof(self, scene: Scene) -> str:
         self.changes = scene.value(_CHANGES)
         rows = scene.value(
-            "SELECT count(*) FROM calls WHERE user_id = %s AND local_day = CURRENT_DATE - %s", self.user, ROW_DAYS
+            f"SELECT count(*) FROM calls WHERE user_id = %s AND {UTC_DAY} = CURRENT_DATE - %s", self.user, ROW_DAYS
         )
         fact = f"{self.wanted} calls sealed and shown, {rows} of {2 * ROWS} old rows there, all written late"
         return bit(fact, rows == LATE and self.wanted is not None and self.wanted >= 2 * ROWS)
