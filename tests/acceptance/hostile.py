@@ -21,7 +21,9 @@ import jwt
 from web.auth.tokens import issue_token
 
 EVENTS = "/dashboard/events"
-READS = ("/dashboard/overview", "/dashboard/analytics", "/agents", "/performance", EVENTS)
+READS = (
+    "/dashboard/overview", "/dashboard/analytics", "/dashboard/agents", "/dashboard/performance", "/view/calls", EVENTS,
+)  # fmt: skip
 ADMIN = ("/admin/cache/warm", "/admin/cache/invalidate", "/admin/refresh", "/admin/stats")
 METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD", "PROPFIND", "get")
 DAYS = (
@@ -61,11 +63,11 @@ DIRECTIVES = (
     "only-if-cached",
 )
 PATHS = (
-    "//api/v1/agents",
+    "//api/v1/dashboard/agents",
     "/api/v1/../v1/agents",
-    "/api/v1/agents/",
-    "/api/v1/agents/%2e%2e/1",
-    "/api/v2/agents",
+    "/api/v1/dashboard/agents/",
+    "/api/v1/dashboard/agents/%2e%2e/1",
+    "/api/v2/dashboard/agents",
     "/%00",
     "/static/..%2f",
 )
@@ -150,10 +152,10 @@ class Stranger:
         path = self._chance.choice(
             (
                 f"{self._chance.choice(READS)}?user_id={other}",
-                f"/agents/{self._foreign[other]}",
-                f"/dashboard/analytics?agent_id={self._foreign[other]}",
+                f"/dashboard/agents?agent={self._foreign[other]}",
+                f"/dashboard/analytics?agent={self._foreign[other]}",
                 self._chance.choice(ADMIN),
-                f"/agents/{self._foreign[other]}?user_id={user}&user_id={other}",
+                f"/dashboard/agents?agent={self._foreign[other]}&user_id={user}&user_id={other}",
             )
         )
         return self._question(path, user, self._good[user])

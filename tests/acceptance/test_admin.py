@@ -50,7 +50,7 @@ def client_of_each_worker(system: System, user: int, opened: ExitStack) -> list[
         for _ in range(50):
             accepted(admin.post(INVALIDATE, json={"user_id": user}))
             pair = [opened.enter_context(system.client(user)) for _ in range(2)]
-            if {source_of(client.get("/api/v1/performance")) for client in pair} == {"materialized_view"}:
+            if {source_of(client.get("/api/v1/dashboard/performance")) for client in pair} == {"materialized_view"}:
                 return pair
     raise AssertionError("every connection came to the same worker")
 
@@ -63,7 +63,7 @@ def test_two_workers_both_drop_what_was_invalidated_and_nothing_else(system: Sys
     with ExitStack() as opened, system.client(2) as bystander, system.client(ADMIN, admin=True) as admin:
         clients = client_of_each_worker(system, 1, opened)
         before = [hit(client, OVERVIEW).json()["meta"]["calculated_at"] for client in clients]
-        agents = [hit(client, "/api/v1/agents").json()["meta"]["calculated_at"] for client in clients]
+        agents = [hit(client, "/api/v1/dashboard/agents").json()["meta"]["calculated_at"] for client in clients]
         others = hit(bystander, OVERVIEW).json()["meta"]["calculated_at"]
 
         done = accepted(admin.post(INVALIDATE, json={"pattern": "dashboard:user:1:overview"}))
@@ -78,7 +78,7 @@ def test_two_workers_both_drop_what_was_invalidated_and_nothing_else(system: Sys
 
             meta = until(computed_anew, "an answer computed after the invalidation")
             assert tuple(map(int, meta["watermark"].split("-"))) >= holds_from
-        assert [client.get("/api/v1/agents").json()["meta"]["calculated_at"] for client in clients] == agents
+        assert [client.get("/api/v1/dashboard/agents").json()["meta"]["calculated_at"] for client in clients] == agents
         assert bystander.get(OVERVIEW).json()["meta"]["calculated_at"] == others
 
 
@@ -95,17 +95,17 @@ def one_worker(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize(
     ("body", "dropped"),
     [
-        ({"user_id": 1}, {(1, OVERVIEW), (1, "/api/v1/agents")}),
-        ({"region": "agent"}, {(1, "/api/v1/agents"), (2, "/api/v1/agents")}),
+        ({"user_id": 1}, {(1, OVERVIEW), (1, "/api/v1/dashboard/agents")}),
+        ({"region": "agent"}, {(1, "/api/v1/dashboard/agents"), (2, "/api/v1/dashboard/agents")}),
         ({"pattern": "*:user:2:overview"}, {(2, OVERVIEW)}),
-        ({"everything": True}, {(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/agents")}),
+        ({"everything": True}, {(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/dashboard/agents")}),
     ],
     ids=["user", "region", "pattern", "everything"],
 )
 def test_each_way_of_invalidating_drops_what_it_names(
     one_worker: System, body: dict[str, Any], dropped: set[tuple[int, str]]
 ) -> None:
-    entries = [(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/agents")]
+    entries = [(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/dashboard/agents")]
     log = one_worker.folder / "web.log"
     told_before = log.read_text().count('"event": "invalidated_by_hand"')
     with one_worker.client(ADMIN, admin=True) as admin:

@@ -18,6 +18,7 @@ from tests.faults.record.history import Attempt, History, Read, Write, event_of,
 from tests.waiting import until
 
 WRITERS = 3
+SUMS = f"SELECT user_id, {UTC_DAY}, sum(cost_cents) FROM calls WHERE user_id = ANY (%s) GROUP BY 1, 2"
 USERS = list(range(5, 30))
 
 
@@ -150,10 +151,7 @@ def _differences(deployment: Deployment, history: History, users: list[int]) -> 
     with deployment.connect() as connection:
         found = {
             (user, deployment.window.index(day)): int(cents)
-            for user, day, cents in connection.execute(
-                f"SELECT user_id, {UTC_DAY}, sum(cost_cents) FROM calls WHERE user_id = ANY (%s) GROUP BY 1, 2".encode(),
-                (users,),
-            )
+            for user, day, cents in connection.execute(SUMS.encode(), (users,))
         }
     states: dict[str, list[Write]] = {}  # of each row: the last one known, and unknown ones after it
     for write in sorted(history.writes, key=lambda it: it.commit_sent):

@@ -31,7 +31,8 @@ TASK_SECONDS = 10.0
 # A duration changes, and never a cost: no number that carries a tag.
 CHANGE = """
 UPDATE public.calls SET duration_seconds = duration_seconds + 1
-WHERE user_id = ANY (%s) AND started_at < (SELECT max(v.first_day) FROM frontview.view_state v)::timestamp AT TIME ZONE 'UTC'
+WHERE user_id = ANY (%s)
+    AND started_at < (SELECT max(v.first_day) FROM frontview.view_state v)::timestamp AT TIME ZONE 'UTC'
 """
 EPOCH = "SELECT max(epoch) FROM frontview.drain WHERE drain_id = (SELECT max(drain_id) FROM frontview.drain)"
 REQUEST = "SELECT task_id FROM frontview.request_task('refresh', jsonb_build_object('view', %s::text), 'load')"
