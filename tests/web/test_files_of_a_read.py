@@ -29,7 +29,7 @@ COUNTER = "/api/v1/dashboard/counter"
 LAYERS = ("models", "views_sql", "refresher", "web")
 # What happens whenever any code takes a connection out of the pool.
 POOL = {"models/deadlines.py", "models/engine.py", "web/background.py"}
-MOST_FILES = {"miss": 22, "hit": 13}
+MOST_FILES = {"miss": 26, "hit": 13}
 
 
 class Entered:

@@ -11,7 +11,7 @@ CLIENT = APP.test_client()
 READS = {
     "/api/v1/dashboard/counter": {"user_id", "from", "to", "granularity", "desk", "desk.null", "order", "limit"},
     "/api/v1/list/renewed": {"user_id", "desk", "desk.null", "limit"},
-    "/api/v1/view/account": {"user_id", "group_by", "measures", "order", "limit", "other"},
+    "/api/v1/view/account": {"user_id", "measures", "order", "limit", "other"},
 }
 DECLARED = {"views.dashboard", "views.listed", "views.view"}  # Documented as what is declared, each by its name.
 
