@@ -42,7 +42,7 @@ class Constraint:
 
 
 def find_constraint(connection: Connection, table: sql.Identifier, name: str) -> Constraint:
-    """Return the table's constraint of that name, or what a unique index of that name says of its columns."""
+    """Return the table's constraint of that name, or the columns of its unique index of that name."""
     quoted = table.as_string(connection)
     row = connection.execute(_CONSTRAINTS + "c.conname = %s", (quoted, name)).fetchone()
     if row is None:
