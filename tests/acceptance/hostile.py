@@ -271,7 +271,10 @@ def _fault(question: Question, status: int, body: bytes, tags: Mapping[int, int]
             return "an answer to a stranger"
         if question.target.split("?")[0].endswith(EVENTS):
             return None if _SAYS_NOTHING.fullmatch(body) else f"an event that says something: {body[:200]!r}"
-        return _foreign(json.loads(body)["data"], tags[question.user], question.user)
+        answer = json.loads(body)
+        if (shown := answer["meta"]["user"]["id"]) != question.user:
+            return f"the answer of user {shown}"
+        return _foreign(answer["data"], tags[question.user], question.user)
     return None
 
 
@@ -281,10 +284,8 @@ def _foreign(data: Any, tag: int, user: int) -> str | None:
         return next((fault for item in data if (fault := _foreign(item, tag, user))), None)
     if not isinstance(data, dict):
         return None
-    if data.get("user_id", user) != user:
-        return f"user_id {data['user_id']}"
-    if "name" in data and data["name"] != f"of {user}":
-        return f"name {data['name']!r}"
+    if "agent_name" in data and data["agent_name"] != f"of {user}":
+        return f"name {data['agent_name']!r}"
     if "calls" in data and "cost_cents" in data and data["cost_cents"] != data["calls"] * tag:
         return f"{data['calls']} calls of {data['cost_cents']} cents, not {tag} each"
     return next((fault for item in data.values() if (fault := _foreign(item, tag, user))), None)
