@@ -28,7 +28,6 @@ QUESTIONS = [
     AGENTS,
     f"{AGENTS}?agent=1&order=-calls",
     "/api/v1/dashboard/performance",
-    "/api/v1/list/recent_calls",
     "/api/v1/view/leads?group_by=agent&granularity=month",
 ]
 
