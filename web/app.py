@@ -1,4 +1,4 @@
-"""Builds the WSGI application around a worker: the endpoints of the core, and the application's dashboards.
+"""Builds the WSGI application around a worker.
 
 Invariant: building it opens no connection and starts no thread; the worker starts on the first request of
 each process.
@@ -29,7 +29,6 @@ from web.http.problems import register_problems
 from web.http.rate_limit import RateLimit
 from web.http.user_keys import set_user_kind
 from web.request_hooks import register_request_hooks
-from web.voice.dashboards import dashboards_blueprint
 
 if TYPE_CHECKING:
     from web.process.worker import Worker
@@ -70,7 +69,6 @@ def create_app(
     configure_openapi(app, settings.url_prefix)
     register_request_hooks(app)
     register_problems(app)
-    app.register_blueprint(dashboards_blueprint)
     app.register_blueprint(views_blueprint())
     app.register_blueprint(events_blueprint())
     app.register_blueprint(admin_blueprint(settings.admin_posts_per_minute))

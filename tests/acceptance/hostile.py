@@ -21,7 +21,9 @@ import jwt
 from web.auth.tokens import issue_token
 
 EVENTS = "/dashboard/events"
-READS = ("/dashboard/overview", "/dashboard/analytics", "/agents", "/performance", EVENTS)
+READS = (
+    "/dashboard/overview", "/dashboard/analytics", "/dashboard/agents", "/dashboard/performance", "/view/calls", EVENTS,
+)  # fmt: skip
 ADMIN = ("/admin/cache/warm", "/admin/cache/invalidate", "/admin/refresh", "/admin/stats")
 METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD", "PROPFIND", "get")
 DAYS = (
@@ -61,11 +63,11 @@ DIRECTIVES = (
     "only-if-cached",
 )
 PATHS = (
-    "//api/v1/agents",
+    "//api/v1/dashboard/agents",
     "/api/v1/../v1/agents",
-    "/api/v1/agents/",
-    "/api/v1/agents/%2e%2e/1",
-    "/api/v2/agents",
+    "/api/v1/dashboard/agents/",
+    "/api/v1/dashboard/agents/%2e%2e/1",
+    "/api/v2/dashboard/agents",
     "/%00",
     "/static/..%2f",
 )
@@ -150,10 +152,10 @@ class Stranger:
         path = self._chance.choice(
             (
                 f"{self._chance.choice(READS)}?user_id={other}",
-                f"/agents/{self._foreign[other]}",
-                f"/dashboard/analytics?agent_id={self._foreign[other]}",
+                f"/dashboard/agents?agent={self._foreign[other]}",
+                f"/dashboard/analytics?agent={self._foreign[other]}",
                 self._chance.choice(ADMIN),
-                f"/agents/{self._foreign[other]}?user_id={user}&user_id={other}",
+                f"/dashboard/agents?agent={self._foreign[other]}&user_id={user}&user_id={other}",
             )
         )
         return self._question(path, user, self._good[user])
@@ -269,7 +271,10 @@ def _fault(question: Question, status: int, body: bytes, tags: Mapping[int, int]
             return "an answer to a stranger"
         if question.target.split("?")[0].endswith(EVENTS):
             return None if _SAYS_NOTHING.fullmatch(body) else f"an event that says something: {body[:200]!r}"
-        return _foreign(json.loads(body)["data"], tags[question.user], question.user)
+        answer = json.loads(body)
+        if (shown := answer["meta"]["user"]["id"]) != question.user:
+            return f"the answer of user {shown}"
+        return _foreign(answer["data"], tags[question.user], question.user)
     return None
 
 
@@ -279,10 +284,8 @@ def _foreign(data: Any, tag: int, user: int) -> str | None:
         return next((fault for item in data if (fault := _foreign(item, tag, user))), None)
     if not isinstance(data, dict):
         return None
-    if data.get("user_id", user) != user:
-        return f"user_id {data['user_id']}"
-    if "name" in data and data["name"] != f"of {user}":
-        return f"name {data['name']!r}"
+    if "agent_name" in data and data["agent_name"] != f"of {user}":
+        return f"name {data['agent_name']!r}"
     if "calls" in data and "cost_cents" in data and data["cost_cents"] != data["calls"] * tag:
         return f"{data['calls']} calls of {data['cost_cents']} cents, not {tag} each"
     return next((fault for item in data.values() if (fault := _foreign(item, tag, user))), None)

@@ -50,7 +50,7 @@ def client_of_each_worker(system: System, user: int, opened: ExitStack) -> list[
         for _ in range(50):
             accepted(admin.post(INVALIDATE, json={"user_id": user}))
             pair = [opened.enter_context(system.client(user)) for _ in range(2)]
-            if {source_of(client.get("/api/v1/performance")) for client in pair} == {"materialized_view"}:
+            if {source_of(client.get("/api/v1/dashboard/performance")) for client in pair} == {"materialized_view"}:
                 return pair
     raise AssertionError("every connection came to the same worker")
 
@@ -63,7 +63,7 @@ def test_two_workers_both_drop_what_was_invalidated_and_nothing_else(system: Sys
     with ExitStack() as opened, system.client(2) as bystander, system.client(ADMIN, admin=True) as admin:
         clients = client_of_each_worker(system, 1, opened)
         before = [hit(client, OVERVIEW).json()["meta"]["calculated_at"] for client in clients]
-        agents = [hit(client, "/api/v1/agents").json()["meta"]["calculated_at"] for client in clients]
+        agents = [hit(client, "/api/v1/dashboard/agents").json()["meta"]["calculated_at"] for client in clients]
         others = hit(bystander, OVERVIEW).json()["meta"]["calculated_at"]
 
         done = accepted(admin.post(INVALIDATE, json={"pattern": "dashboard:user:1:overview"}))
@@ -78,7 +78,7 @@ def test_two_workers_both_drop_what_was_invalidated_and_nothing_else(system: Sys
 
             meta = until(computed_anew, "an answer computed after the invalidation")
             assert tuple(map(int, meta["watermark"].split("-"))) >= holds_from
-        assert [client.get("/api/v1/agents").json()["meta"]["calculated_at"] for client in clients] == agents
+        assert [client.get("/api/v1/dashboard/agents").json()["meta"]["calculated_at"] for client in clients] == agents
         assert bystander.get(OVERVIEW).json()["meta"]["calculated_at"] == others
 
 
@@ -95,17 +95,17 @@ def one_worker(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize(
     ("body", "dropped"),
     [
-        ({"user_id": 1}, {(1, OVERVIEW), (1, "/api/v1/agents")}),
-        ({"region": "agent"}, {(1, "/api/v1/agents"), (2, "/api/v1/agents")}),
+        ({"user_id": 1}, {(1, OVERVIEW), (1, "/api/v1/dashboard/agents")}),
+        ({"region": "agent"}, {(1, "/api/v1/dashboard/agents"), (2, "/api/v1/dashboard/agents")}),
         ({"pattern": "*:user:2:overview"}, {(2, OVERVIEW)}),
-        ({"everything": True}, {(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/agents")}),
+        ({"everything": True}, {(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/dashboard/agents")}),
     ],
     ids=["user", "region", "pattern", "everything"],
 )
 def test_each_way_of_invalidating_drops_what_it_names(
     one_worker: System, body: dict[str, Any], dropped: set[tuple[int, str]]
 ) -> None:
-    entries = [(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/agents")]
+    entries = [(user, path) for user in (1, 2) for path in (OVERVIEW, "/api/v1/dashboard/agents")]
     log = one_worker.folder / "web.log"
     told_before = log.read_text().count('"event": "invalidated_by_hand"')
     with one_worker.client(ADMIN, admin=True) as admin:
@@ -142,25 +142,25 @@ def test_without_a_leader_an_invalidation_waits_and_holds_with_the_next(system: 
 
 def test_a_refresh_by_hand_is_done_logged_and_told(running: System) -> None:
     with running.client(ADMIN, admin=True) as admin:
-        settled = running.value("SELECT max(refresh_id) FROM frontview.refresh_log WHERE view = 'account_summary'")
-        asked = accepted(admin.post(REFRESH, json={"view": "account_summary"}))
+        settled = running.value("SELECT max(refresh_id) FROM frontview.refresh_log WHERE view = 'agents_1'")
+        asked = accepted(admin.post(REFRESH, json={"view": "agents_1"}))
         assert not asked["already_waiting"]
         ended = task_ended(admin, asked["task"])
     assert ended["outcome"] == "refreshed"
-    assert (ended["asked_by"], ended["argument"]) == (str(ADMIN), {"view": "account_summary"})
+    assert (ended["asked_by"], ended["argument"]) == (str(ADMIN), {"view": "agents_1"})
     assert ended["asked_at"] <= ended["started_at"] <= ended["ended_at"]
-    logged = "SELECT outcome FROM frontview.refresh_log WHERE view = 'account_summary' AND refresh_id > %s"
+    logged = "SELECT outcome FROM frontview.refresh_log WHERE view = 'agents_1' AND refresh_id > %s"
     assert running.value(logged, settled) == "refreshed"
     lines = [json.loads(line) for line in (running.folder / "web.log").read_text().splitlines() if line[:1] == "{"]
     (action,) = [line for line in lines if line["event"] == "admin_action" and line["action"] == "refresh"]
-    assert (action["asked_by"], action["outcome"], action["view"]) == (str(ADMIN), "accepted", "account_summary")
+    assert (action["asked_by"], action["outcome"], action["view"]) == (str(ADMIN), "accepted", "agents_1")
 
 
 def test_what_waits_is_asked_for_once_and_a_leader_that_comes_does_it(system: System) -> None:
     system.start_web(workers=2)
     with system.client(ADMIN, admin=True) as admin, system.client(901, admin=True) as other:
-        first = accepted(admin.post(REFRESH, json={"view": "call_daily"}))
-        second = accepted(other.post(REFRESH, json={"view": "call_daily"}))
+        first = accepted(admin.post(REFRESH, json={"view": "calls_1"}))
+        second = accepted(other.post(REFRESH, json={"view": "calls_1"}))
         assert (second["task_id"], second["already_waiting"]) == (first["task_id"], True)
         assert admin.get(first["task"]).json()["state"] == "waiting"
         system.start_refresher()
@@ -169,10 +169,10 @@ def test_what_waits_is_asked_for_once_and_a_leader_that_comes_does_it(system: Sy
 
 def test_an_unknown_view_and_an_unknown_task_are_404(one_worker: System) -> None:
     with one_worker.client(ADMIN, admin=True) as admin:
-        for view in ("nothing", "call_daily; DROP TABLE users", "no\x00thing", "Ünbekannt"):
+        for view in ("nothing", "calls_1; DROP TABLE users", "no\x00thing", "Ünbekannt"):
             answer = admin.post(REFRESH, json={"view": view})
             assert answer.status_code == 404, answer.text
-            assert "call_daily" in answer.json()["detail"]
+            assert "calls_1" in answer.json()["detail"]
         assert admin.get("/api/v1/admin/tasks/9223372036854775807").status_code == 404
 
 
@@ -211,7 +211,7 @@ def test_stats_tell_every_worker_its_caches_and_who_answered(running: System) ->
         assert region["hits"] >= 2
         assert 0 < region["hit_ratio"] < 1
         assert stats["leader"]["application_name"] == "frontview-refresher-drain"
-        assert {row["view"] for row in stats["views"]} >= {"call_daily", "account_summary"}
+        assert {row["view"] for row in stats["views"]} >= {"calls_1", "agents_1"}
         assert stats["refreshes"]
 
         told = json.loads(frontview(running, "stats", "--json").stdout)
@@ -238,7 +238,7 @@ def test_the_command_line_invalidates_and_refreshes(running: System) -> None:
         assert json.loads(done.stdout)["watermark"] is not None
         until(lambda: client.get(OVERVIEW).json()["meta"]["calculated_at"] != before, "a fresh answer")
 
-    refreshed = frontview(running, "refresh", "account_summary", "--wait", "--json")
+    refreshed = frontview(running, "refresh", "agents_1", "--wait", "--json")
     assert refreshed.returncode == 0, refreshed.stderr
     assert json.loads(refreshed.stdout)["outcome"] == "refreshed"
     assert running.value("SELECT DISTINCT asked_by FROM frontview.invalidation").startswith("cli:")
@@ -255,7 +255,7 @@ def test_a_task_of_a_leader_that_was_killed_is_done_by_the_next(system: System) 
     )
     with system.sql.transaction():
         system.sql.execute("LOCK TABLE held")
-        frontview(system, "refresh", "account_summary")
+        frontview(system, "refresh", "agents_1")
         begun = "SELECT started_at FROM frontview.operator_task"
         started = until(lambda: system.value(begun), "begin of the task")
         system.end("refresher", signal.SIGKILL)

@@ -19,25 +19,29 @@ ANSWERS = {
     "analytics recent": f"/api/v1/dashboard/analytics?{RECENT}",
     "analytics closed": f"/api/v1/dashboard/analytics?{CLOSED}",
     "analytics until today": "/api/v1/dashboard/analytics",
-    "agents recent": f"/api/v1/agents?{RECENT}",
-    "agents closed": f"/api/v1/agents?{CLOSED}",
-    "agents until today": "/api/v1/agents",
-    "agents with days, closed": f"/api/v1/agents?series=calls&{CLOSED}",
-    "agents with days until today": "/api/v1/agents?series=calls",
-    "agent recent": "/api/v1/agents/{agent}?" + RECENT,
-    "agent closed": "/api/v1/agents/{agent}?" + CLOSED,
-    "performance recent": f"/api/v1/performance?{RECENT}",
-    "performance closed": f"/api/v1/performance?{CLOSED}",
+    "agents recent": f"/api/v1/dashboard/agents?{RECENT}",
+    "agents closed": f"/api/v1/dashboard/agents?{CLOSED}",
+    "agents until today": "/api/v1/dashboard/agents",
+    "calls closed": f"/api/v1/view/calls?{CLOSED}",
+    "leads until today": "/api/v1/view/leads",
+    "quality recent": f"/api/v1/view/quality?{RECENT}",
+    "recent calls": "/api/v1/list/recent_calls",
+    "agent recent": "/api/v1/dashboard/agents?agent={agent}&" + RECENT,
+    "agent closed": "/api/v1/dashboard/agents?agent={agent}&" + CLOSED,
+    "performance recent": f"/api/v1/dashboard/performance?{RECENT}",
+    "performance closed": f"/api/v1/dashboard/performance?{CLOSED}",
     "bystander's overview": f"/api/v1/dashboard/overview?user_id={BYSTANDER}",
-    "bystander's agents": f"/api/v1/agents?user_id={BYSTANDER}",
+    "bystander's agents": f"/api/v1/dashboard/agents?user_id={BYSTANDER}",
 }
 OWN = {name for name in ANSWERS if not name.startswith("bystander")}
-DASHBOARD = {name for name in OWN if name.startswith(("overview", "analytics"))}
 AGENT = {name for name in OWN if name.startswith("agent")}
 PERFORMANCE = {name for name in OWN if name.startswith("performance")}
+LISTED = {"overview", "recent calls"}  # They show the newest calls whenever these were, with their agents' names.
 OVER_CLOSED = {name for name in OWN if name.endswith("closed")}
-OVER_TODAY = OWN - OVER_CLOSED
-DEPENDING_ON_TODAY = {name for name in OWN if name.endswith("until today")} | {"overview"}
+OVER_TODAY = OWN - OVER_CLOSED - {"recent calls"}
+WITH_CALLS = {name for name in OWN if not name.startswith(("leads", "quality", "recent"))}
+WITH_LEADS = {name for name in OWN if not name.startswith(("calls", "quality", "recent"))}
+WITH_QUALITY = AGENT | PERFORMANCE | {"quality recent"}
 
 CALL = (
     "INSERT INTO calls (user_id, agent_id, started_at, status, cost_cents) "
@@ -52,24 +56,22 @@ QUALITY = (
     "UPDATE agent_analytics SET csat_points = csat_points + 1 "
     "WHERE agent_id = %(agent)s AND day = CURRENT_DATE - %(days)s"
 )
-# A change, how many days ago, and whose answers it takes away: a change of `calls` reaches dashboard, agent and
-# performance; one of leads those with leads in them; of agents the agents' figures; of users the credits, and what
-# depends on the user's today, for that hangs on the time zone; of agent_analytics what shows quality.
+# A change, how many days ago, and whose answers it takes away: those that show something of what is captured there.
 CHANGES = {
-    "a call today": (CALL, 0, OVER_TODAY),
-    "a late call": (CALL, 40, OVER_CLOSED | {"overview"}),
+    "a call today": (CALL, 0, WITH_CALLS & OVER_TODAY | LISTED),
+    "a late call": (CALL, 40, WITH_CALLS & OVER_CLOSED | LISTED),
     "a changed call": (
         "UPDATE calls SET cost_cents = cost_cents + 1 WHERE id = (SELECT min(id) FROM calls WHERE user_id = %(user)s "
-        "AND local_day = CURRENT_DATE)",
+        "AND started_at >= CURRENT_DATE)",
         0,
-        OVER_TODAY,
+        WITH_CALLS & OVER_TODAY | LISTED,
     ),
-    "a lead today": (LEAD, 0, OVER_TODAY),
-    "a late lead": (LEAD, 40, OVER_CLOSED | {"overview"}),
-    "an agent's name": ("UPDATE agents SET name = name || '!' WHERE id = %(agent)s", 0, OWN - PERFORMANCE),
-    "credits": ("UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %(user)s", 0, DEPENDING_ON_TODAY),
-    "quality today": (QUALITY, 0, (AGENT | PERFORMANCE) & OVER_TODAY),
-    "late quality": (QUALITY, 40, (AGENT | PERFORMANCE) & OVER_CLOSED),
+    "a lead today": (LEAD, 0, WITH_LEADS & OVER_TODAY),
+    "a late lead": (LEAD, 40, WITH_LEADS & OVER_CLOSED | {"overview"}),
+    "an agent's name": ("UPDATE agents SET name = name || '!' WHERE id = %(agent)s", 0, AGENT | LISTED),
+    "credits": ("UPDATE users SET credits_cents = credits_cents + 1 WHERE id = %(user)s", 0, {"overview"}),
+    "quality today": (QUALITY, 0, WITH_QUALITY & OVER_TODAY),
+    "late quality": (QUALITY, 40, WITH_QUALITY & OVER_CLOSED),
     "the bystander's call": (
         CALL.replace("%(user)s, %(agent)s", "2, (SELECT min(id) FROM agents WHERE user_id = 2)"),
         0,

@@ -175,7 +175,7 @@ def test_whoever_is_asked_tells_of_all_processes_and_no_counter_falls_when_one_d
 
 def test_no_label_names_a_user_or_a_process(running: System) -> None:
     with running.client(3) as client:
-        for path in (OVERVIEW, "/api/v1/agents/7", "/nowhere/4711", "/api/v1/agents?user_id=3"):
+        for path in (OVERVIEW, "/api/v1/dashboard/agents?agent=7", "/nowhere/4711", "/api/v1/view/leads?user_id=3"):
             client.get(path)
         told = scrape(client)
     names = {label for _, labels in told.values for label, _ in labels}

@@ -12,12 +12,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 from flask.testing import FlaskClient
-from psycopg import sql
 
 from models.connection import Connection
-from models.errors import FrontviewError
+from models.engine import connect
 from models.preconditions import require_usable_database
 from models.settings import Settings, load_settings
 from refresher.process import RefresherProcess
@@ -28,30 +26,21 @@ from tests.oracle.base_tables import facts_of
 from tests.oracle.reads import FIGURES
 from tests.voice_stage import fill
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 from web.app import create_app
 from web.auth.tokens import issue_token
-from web.cli import main
+from web.cli.expected_errors import explain
+from web.cli.migrate import grant_rights, upgrade
 from web.process.worker import Worker
+from web.reads.exact_read import ReadQuestion, statement_of
 
 SECRET = "a secret for the tests that is long enough"
 SEEDS = range(int(os.environ.get("FRONTVIEW_SESSION_SETTINGS", "24")))
 EVERY_CHANGE = 3
 EXACT = {"Cache-Control": "no-cache"}
 USER = 1
-# The address of each read, and the same read of the base tables.
-READS = {
-    "overview": ("/api/v1/dashboard/overview", "dashboard_overview({user}, TRUE)"),
-    "analytics": (
-        "/api/v1/dashboard/analytics?from={first}&to={last}&granularity=day",
-        "dashboard_analytics({user}, {first}, {last}, 'day', NULL, TRUE)",
-    ),
-    "agents": ("/api/v1/agents?from={first}&to={last}", "dashboard_agents({user}, {first}, {last}, NULL, TRUE)"),
-    "performance": (
-        "/api/v1/performance?from={first}&to={last}",
-        "dashboard_performance({user}, {first}, {last}, TRUE)",
-    ),
-}
+ADDRESS = "/api/v1/dashboard/{name}?from={first}&to={last}"
+READS = ("overview", "analytics", "agents", "performance")
 WRITE = """
 INSERT INTO public.calls (user_id, agent_id, started_at, status, duration_seconds, cost_cents)
 SELECT user_id, min(id), now(), 'completed', 60, 7 FROM public.agents WHERE user_id = 1 GROUP BY user_id
@@ -94,14 +83,14 @@ def test_a_database_of_another_encoding_is_read_as_any_other(
 
 def refusal_to_start(database: Hostile) -> str | None:
     """Migrate, and make the checks of every start; return why one of them refuses, None if none does."""
-    migrated = CliRunner().invoke(main, ["migrate"])
-    if migrated.exit_code:
-        assert isinstance(migrated.exception, SystemExit), migrated.exception
-        return migrated.output
     try:
+        upgrade()
+        grant_rights()
         require_usable_database(database.url, database.url, "frontview-check")
-    except FrontviewError as error:
-        return str(error)
+    except Exception as error:
+        if (said := explain(error)) is None:
+            raise
+        return said
     return None
 
 
@@ -123,7 +112,9 @@ def check_system(database: Hostile) -> None:
 
 @contextmanager
 def refresher(settings: Settings) -> Iterator[None]:
-    process = RefresherProcess(settings, CATALOG, str(settings.database_url))
+    url = str(settings.database_url)
+    with connect(url, "frontview-test") as connection:
+        process = RefresherProcess(settings, load_application(connection), url)
     process.start()
     try:
         yield
@@ -133,7 +124,7 @@ def refresher(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def client_of(settings: Settings) -> Iterator[FlaskClient]:
-    worker = Worker(settings, CATALOG)
+    worker = Worker(settings, load_application)
     try:
         yield create_app(worker, settings).test_client()
     finally:
@@ -171,22 +162,25 @@ def expected(neutral: Connection, name: str) -> tuple[dict[str, Any], str]:
     """Return the data of a read and its address, taken from the oracle's own figures."""
     facts = facts_of(neutral, USER)
     first, last = facts.today - timedelta(days=44), facts.today
-    address, read = READS[name]
-    values = {"user": sql.Literal(USER), "first": sql.Literal(first), "last": sql.Literal(last)}
-    query = sql.SQL("SELECT body FROM frontview." + read).format(**values)
-    data: dict[str, Any] = json.loads(until(lambda: body_of(neutral, query), "a read while nothing is rewritten"))
+    dashboard = load_application(neutral).dashboard(name)
+    given = dict(dashboard.defaults) | {"from": first, "to": last}
+    question = ReadQuestion(dashboard, USER, [given.get(name) for name in dashboard.arguments])
+    query, values = statement_of([question], base=True)
+    data: dict[str, Any] = json.loads(
+        until(lambda: body_of(neutral, query, values), "a read while nothing is rewritten")
+    )
     if name != "performance":  # The oracle's figures of that are those of another period.
-        given, wanted = FIGURES[name](data, facts, first, last)
-        assert given == wanted
-    return data, address.format(first=first, last=last)
+        found, wanted = FIGURES[name](data, facts, first, last)
+        assert found == wanted
+    return data, ADDRESS.format(name=name, first=first, last=last)
 
 
-def body_of(neutral: Connection, query: sql.Composed) -> str | None:
+def body_of(neutral: Connection, query: str, values: tuple[Any, ...]) -> str | None:
     try:
-        row = neutral.execute(query).fetchone()
+        row = neutral.execute(query.encode(), values).fetchone()
     except psycopg.errors.SerializationFailure:  # A view was populated under this read; Frontview reads again as well.
         return None
-    return str(row[0]) if row else None
+    return str(row[1]) if row else None
 
 
 def ask(client: FlaskClient, address: str, headers: dict[str, str] | None = None) -> Any:

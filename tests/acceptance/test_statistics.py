@@ -98,7 +98,7 @@ def test_a_refresh_comes_when_it_was_told(system: System) -> None:
     system.start_web(workers=1)
 
     def code_is(*codes: str) -> dict[str, Any] | None:
-        found = next_of(stats(system), "call_daily", "recent")
+        found = next_of(stats(system), "calls_1", "recent")
         return found if found["code"] in codes else None
 
     until(lambda: code_is("clean"), "clean tier", seconds=30)
@@ -109,7 +109,7 @@ def test_a_refresh_comes_when_it_was_told(system: System) -> None:
         system.add(1)
     told = until(lambda: code_is("min_interval"), "tier that waits")
     looked = time.monotonic()
-    through = "SELECT through FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'recent'"
+    through = "SELECT through FROM frontview.view_state WHERE view = 'calls_1' AND tier = 'recent'"
     before = system.value(through)
     assert 0 <= told["in_seconds"] <= 8
     until(lambda: system.value(through) > before, "refresh", seconds=told["in_seconds"] + 20)
@@ -117,9 +117,9 @@ def test_a_refresh_comes_when_it_was_told(system: System) -> None:
     clean = until(lambda: code_is("clean"), "clean tier")
     assert clean["in_seconds"] is None
 
-    (row,) = [it for it in stats(system)["views"] if (it["view"], it["tier"]) == ("call_daily", "recent")]
-    assert row["row_count"] == system.value("SELECT count(*) FROM frontview.call_daily_recent")
-    refreshed_at = "SELECT refreshed_at FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'recent'"
+    (row,) = [it for it in stats(system)["views"] if (it["view"], it["tier"]) == ("calls_1", "recent")]
+    assert row["row_count"] == system.value("SELECT count(*) FROM frontview.calls_1_recent")
+    refreshed_at = "SELECT refreshed_at FROM frontview.view_state WHERE view = 'calls_1' AND tier = 'recent'"
     assert datetime.fromisoformat(row["refreshed_at"]) == system.value(refreshed_at).astimezone(UTC).replace(
         microsecond=0
     )

@@ -49,7 +49,7 @@ def read_with_volatile_functions(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for (signature,) in connection.execute(
             "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'frontview'::regnamespace "
-            "AND p.proname ~ '_1_read$|merged$'"
+            "AND p.proname ~ '_1_(read|dashboard|days)$|merged$'"
         ).fetchall():
             connection.execute(f"ALTER FUNCTION {signature} VOLATILE")
 

@@ -20,7 +20,7 @@ from tests.faults.database.observer import Observer
 from tests.leading import lead
 from tests.voice_stage import fill
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 
 COLLECT = "SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 100000)"
 LAST = "(SELECT max(drain_id) FROM frontview.drain)"
@@ -36,7 +36,7 @@ def at_rest(connection: Connection) -> Connection:
     """A database with data, led by the connection, every tier refreshed and every key collected."""
     fill(connection)
     term = lead(connection)
-    for view in CATALOG.views:
+    for view in load_application(connection).views:
         refresh(connection, view, view.tiers, term.epoch)
         if view.day_column:
             horizon = connection.execute("SELECT CURRENT_DATE - 10").fetchone()
@@ -58,20 +58,20 @@ def test_row_that_went_by_unseen_is_found_in_its_tier(at_rest: Connection, day: 
     tier = "recent" if day == "CURRENT_DATE" else "archive"
     at_rest.execute("ALTER TABLE calls DISABLE TRIGGER ALL")
     at_rest.execute(
-        "INSERT INTO calls (user_id, agent_id, started_at, local_day, status) "
-        f"SELECT user_id, id, {day}, {day}, 'busy' FROM agents ORDER BY id LIMIT 1".encode()
+        "INSERT INTO calls (user_id, agent_id, started_at, status) "
+        f"SELECT user_id, id, {day} + time '12:00', 'busy' FROM agents ORDER BY id LIMIT 1".encode()
     )
-    assert [found.split(": ")[1] for found in tier_differences(at_rest)] == [f"call_daily_{tier}"]
+    assert [found.split(": ")[1] for found in tier_differences(at_rest)] == [f"calls_1_{tier}"]
 
 
 def test_sums_of_another_snapshot_than_their_tier_are_found(at_rest: Connection) -> None:
     at_rest.execute("INSERT INTO calls (user_id, agent_id, status) SELECT user_id, id, 'busy' FROM agents")
-    at_rest.execute("REFRESH MATERIALIZED VIEW frontview.call_daily_recent")
-    assert [found.split(": ")[1] for found in tier_differences(at_rest)] == ["call_daily_by_day"]
+    at_rest.execute("REFRESH MATERIALIZED VIEW frontview.calls_1_recent")
+    assert [found.split(": ")[1] for found in tier_differences(at_rest)] == ["calls_1_by_day"]
 
 
 def test_stale_key_left_is_found(at_rest: Connection) -> None:
-    at_rest.execute("INSERT INTO frontview.stale_key VALUES (1, 'calls', CURRENT_DATE, 1, 0)")
+    at_rest.execute("INSERT INTO frontview.stale_key VALUES (1, 'calls_1', CURRENT_DATE, 1, 0)")
     assert tier_differences(at_rest) == ["I7: 1 stale keys are left"]
 
 
@@ -95,7 +95,7 @@ def test_leader_without_lock_is_found(at_rest: Connection) -> None:
 
 def test_growth_is_found(at_rest: Connection) -> None:
     at_rest.execute(
-        "INSERT INTO frontview.change_log (source, day) SELECT 'calls', CURRENT_DATE FROM generate_series(1, 6000)"
+        "INSERT INTO frontview.change_log (source, day) SELECT 'calls_1', CURRENT_DATE FROM generate_series(1, 6000)"
     )
     at_rest.execute("SET application_name = 'frontview-test'")
     found = growth(at_rest, connections=0, retention_seconds=300)
@@ -137,7 +137,7 @@ def test_peaks_are_found_and_those_of_a_time_without_drain_are_not() -> None:
 
 
 def test_looks_of_the_observer_show_a_leader_that_came_between(at_rest: Connection) -> None:
-    at_rest.execute("INSERT INTO frontview.change_log (source, day) SELECT 'calls', CURRENT_DATE")
+    at_rest.execute("INSERT INTO frontview.change_log (source, day) SELECT 'calls_1', CURRENT_DATE")
     logged = at_rest.execute("SELECT count(*) FROM frontview.change_log").fetchone()
     observer = Observer(lambda: psycopg.connect(at_rest.info.dsn, autocommit=True))
     observer.start()

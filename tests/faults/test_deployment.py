@@ -58,7 +58,7 @@ def ask(deployment: Deployment, user: int, **arguments: Any) -> httpx.Response:
 
 
 def costs(deployment: Deployment, user: int) -> list[int]:
-    return [day["cost_cents"] for day in ask(deployment, user, timeout=10).json()["data"]["series"]]
+    return [day["cost_cents"] for day in ask(deployment, user, timeout=10).json()["data"]["series"]["rows"]]
 
 
 def users(deployment: Deployment) -> list[int]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.deployment.deployment import Deployment
 from tests.faults.deployment.link import Link
+from tests.faults.deployment.population import UTC_DAY
 from tests.faults.load.books import ROWS_OF_A_USER, Book
 from tests.faults.load.load import Load
 from tests.faults.record import encoding
@@ -17,6 +18,7 @@ from tests.faults.record.history import Attempt, History, Read, Write, event_of,
 from tests.waiting import until
 
 WRITERS = 3
+SUMS = f"SELECT user_id, {UTC_DAY}, sum(cost_cents) FROM calls WHERE user_id = ANY (%s) GROUP BY 1, 2"
 USERS = list(range(5, 30))
 
 
@@ -128,7 +130,7 @@ def test_a_commit_without_an_answer_is_told_as_unknown(deployment: Deployment, t
 def _changed_late(deployment: Deployment, crowd: list[int]) -> dict[bool, int]:
     """Return how many days of the crowd's calls were changed, by whether they are days of an archive."""
     query = (
-        "SELECT local_day < %s, count(DISTINCT local_day) FROM calls "
+        f"SELECT {UTC_DAY} < %s, count(DISTINCT {UTC_DAY}) FROM calls "
         "WHERE user_id = ANY (%s) AND duration_seconds > 60 GROUP BY 1"
     )
     with deployment.connect() as connection:
@@ -149,9 +151,7 @@ def _differences(deployment: Deployment, history: History, users: list[int]) -> 
     with deployment.connect() as connection:
         found = {
             (user, deployment.window.index(day)): int(cents)
-            for user, day, cents in connection.execute(
-                "SELECT user_id, local_day, sum(cost_cents) FROM calls WHERE user_id = ANY (%s) GROUP BY 1, 2", (users,)
-            )
+            for user, day, cents in connection.execute(SUMS.encode(), (users,))
         }
     states: dict[str, list[Write]] = {}  # of each row: the last one known, and unknown ones after it
     for write in sorted(history.writes, key=lambda it: it.commit_sent):

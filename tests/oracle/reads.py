@@ -10,7 +10,7 @@ from tests.oracle.base_tables import OUTCOMES, Facts, days_from
 
 def outcomes_of(series: list[dict[str, Any]]) -> Counter[tuple[date, str]]:
     """Return the calls of each outcome in each period of an answer's series, without zeros."""
-    return +Counter({(date.fromisoformat(row["period_start"]), name): row[name] for row in series for name in OUTCOMES})
+    return +Counter({(date.fromisoformat(row["period"]), name): row[name] for row in series for name in OUTCOMES})
 
 
 def _overview(data: dict[str, Any], facts: Facts, _first: date, _last: date) -> tuple[Any, Any]:
@@ -22,7 +22,7 @@ def _overview(data: dict[str, Any], facts: Facts, _first: date, _last: date) -> 
             calls["today"]["calls"],
             leads["leads"],
             leads["converted"],
-            data["credits_cents"],
+            data["account"]["credits_cents"],
         ),
         (
             facts.count_calls(),
@@ -36,10 +36,10 @@ def _overview(data: dict[str, Any], facts: Facts, _first: date, _last: date) -> 
 
 
 def _analytics(data: dict[str, Any], facts: Facts, first: date, last: date) -> tuple[Any, Any]:
-    days = [date.fromisoformat(row["period_start"]) for row in data["series"]]
-    calls = [row["calls"] for row in data["series"]]
+    days = [date.fromisoformat(row["period"]) for row in data["series"]["rows"]]
+    calls = [row["calls"] for row in data["series"]["rows"]]
     return (
-        (days, calls, outcomes_of(data["series"])),
+        (days, calls, outcomes_of(data["series"]["rows"])),
         (list(days_from(first, last)), facts.daily_calls(first, last), facts.outcomes(first, last)),
     )
 
@@ -47,7 +47,7 @@ def _analytics(data: dict[str, Any], facts: Facts, first: date, last: date) -> t
 def _agents(data: dict[str, Any], facts: Facts, first: date, last: date) -> tuple[Any, Any]:
     names = ("calls", "completed", "cost_cents", "leads", "converted")
     return (
-        {agent["agent_id"]: tuple(agent[name] for name in names) for agent in data["agents"]},
+        {agent["agent"]: tuple(agent[name] for name in names) for agent in data["agents"]["rows"]},
         {
             agent: (
                 it.count_calls(),
@@ -63,7 +63,7 @@ def _agents(data: dict[str, Any], facts: Facts, first: date, last: date) -> tupl
 
 def _agents_by_day(data: dict[str, Any], facts: Facts, first: date, last: date) -> tuple[Any, Any]:
     return (
-        {agent["agent_id"]: agent["daily_calls"] for agent in data["agents"]},
+        {agent["agent"]: agent["sparkline"] for agent in data["agents"]["rows"]},
         {agent: it.daily_calls(first, last) for agent, it in facts.by_agent()},
     )
 
@@ -71,7 +71,7 @@ def _agents_by_day(data: dict[str, Any], facts: Facts, first: date, last: date) 
 def _performance(data: dict[str, Any], facts: Facts, _first: date, last: date) -> tuple[Any, Any]:
     periods = {"current": (19, 0), "previous": (39, 20)}
     return (
-        {period: data[period]["calls"] for period in periods},
+        {period: data["performance"][period]["calls"] for period in periods},
         {
             period: facts.within(last - timedelta(days=begin), last - timedelta(days=end)).count_calls()
             for period, (begin, end) in periods.items()

@@ -46,6 +46,7 @@ ROOMS = {
         "request_hooks",
         "endpoints",
         "front",
+        "load",
         "voice",
         "app",
         "cli",

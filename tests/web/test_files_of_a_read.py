@@ -17,20 +17,19 @@ from flask.testing import FlaskClient
 from models.settings import load_settings
 from refresher.leader.drain import drain_once
 from tests.fix_app import SECRET
-from tests.fix_postgres import ROOT
+from tests.fix_postgres import ROOT, Application
 from tests.leading import lead
-from tests.voice_stage import fill, voice_application  # noqa: F401  a fixture
 from tests.waiting import until
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 from web.app import create_app
 from web.auth.tokens import issue_token
 from web.process.worker import Worker
 
-OVERVIEW = "/api/v1/dashboard/overview"
+COUNTER = "/api/v1/dashboard/counter"
 LAYERS = ("models", "views_sql", "refresher", "web")
 # What happens whenever any code takes a connection out of the pool.
 POOL = {"models/deadlines.py", "models/engine.py", "web/background.py"}
-MOST_FILES = {"miss": 22, "hit": 13}
+MOST_FILES = {"miss": 26, "hit": 13}
 
 
 class Entered:
@@ -64,14 +63,14 @@ class Entered:
 
 
 @pytest.fixture
-def client(database_url: str, connection: psycopg.Connection[Any]) -> Iterator[FlaskClient]:
+def client(database_url: str, connection: psycopg.Connection[Any], application: Application) -> Iterator[FlaskClient]:
     """A client of a worker that trusts its cache and warms nothing; there is no access log."""
-    fill(connection)
+    application.fill(connection)
     term = lead(connection)
     drain_once(connection, term)
     options = {"trust_seconds": 30, "warming_enabled": False, "access_log": False}
     settings = load_settings(database_url=database_url, jwt_secret=SECRET, **options)
-    worker = Worker(settings, CATALOG)
+    worker = Worker(settings, load_application)
     worker.ensure_started()
     until(lambda: worker.follower.status().trusted, "trust")
     yield create_app(worker, settings).test_client()
@@ -84,11 +83,11 @@ def bearer(user: int) -> dict[str, str]:
 
 def test_a_miss_and_a_hit_pass_through_few_files(client: FlaskClient) -> None:
     headers = bearer(2)
-    client.get(OVERVIEW, headers=bearer(1))  # Makes what all users share,
-    client.get("/api/v1/agents", headers=headers)  # and verifies the token.
+    client.get(COUNTER, headers=bearer(1))  # Makes what all users share,
+    client.get("/api/v1/view/account", headers=headers)  # and verifies the token.
     for kind, status in (("miss", "fwd=uri-miss"), ("first hit", "hit"), ("hit", "hit")):
         entered = Entered()
-        response = entered.during(lambda: client.get(OVERVIEW, headers=headers))
+        response = entered.during(lambda: client.get(COUNTER, headers=headers))
         assert response.status_code == 200
         assert response.headers["Cache-Status"].startswith(f"frontview; {status}")
         sys.stdout.write(f"{kind}: {len(entered.files)} files, {entered.changes} changes of file\n")

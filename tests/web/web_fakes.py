@@ -17,7 +17,6 @@ from refresher.front_cache.statistics import FollowerStatistics
 from tests.neutral.catalog import SERVED
 from views_sql.declaration.served import ServedApplication
 from web.app import create_app
-from web.auth.claims import SUBJECT
 from web.auth.tokens import issue_token
 from web.endpoints.health import DatabaseState, ReadinessCheck
 from web.process.event_hub import EventHub
@@ -98,12 +97,12 @@ class FakeWorker:
     regions: tuple[str, ...] = ("dashboard",)
     starts: int = 0
     failure: Exception | None = None
-    served: ServedApplication | None = SERVED
+    served: ServedApplication = SERVED
     kind: UserKind = INTEGER
 
     @property
     def claim(self) -> str:
-        return SUBJECT if self.served is None else self.served.claim
+        return self.served.claim
 
     @property
     def serving(self) -> "FakeWorker":

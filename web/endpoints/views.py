@@ -2,8 +2,7 @@
 an installed declaration serves.
 
 Invariant: the caller is verified before any other part of the request is read, and whose data the caller may read is
-decided before anything is looked up. What is declared is no secret of any user. The bundled application has nothing
-of it; its description still says who the caller is.
+decided before anything is looked up. What is declared is no secret of any user.
 """
 
 import json
@@ -15,7 +14,7 @@ from flask import Response, g, request
 
 from views_sql.declaration.panel_questions import list_name
 from views_sql.declaration.questions import question_name
-from views_sql.declaration.served import ServedApplication, ServedDashboard, ServedList, ServedView
+from views_sql.declaration.served import ServedDashboard, ServedList, ServedView
 from web.context import context
 from web.endpoints.reading import answer_by, answer_read, authenticate
 from web.http.application_description import described
@@ -45,7 +44,7 @@ def views_blueprint() -> APIBlueprint:
     @blueprint.doc(hide=True)
     def dashboard(name: str) -> Response:
         """Return one user's panels."""
-        return declared_dashboard(name)
+        return answer_by(lambda serving: _dashboard(serving, name))
 
     @blueprint.get("/list/<name>")
     @blueprint.doc(hide=True)
@@ -75,31 +74,19 @@ def views_blueprint() -> APIBlueprint:
     return blueprint
 
 
-def declared_dashboard(name: str) -> Response:
-    """Return the answer of a dashboard that is declared."""
-    return answer_by(lambda serving: _dashboard(serving, name))
-
-
 def _dashboard(serving: "Serving", name: str) -> Response:
-    found = _found("dashboard", name, _declared(serving, "dashboards").dashboards)
+    found = _found("dashboard", name, serving.served.dashboards)
     return _read(serving, found.name, parse_dashboard_question(found, request.query_string))
 
 
 def _list(serving: "Serving", name: str) -> Response:
-    found = _found("list", name, _declared(serving, "lists").lists)
+    found = _found("list", name, serving.served.lists)
     return _read(serving, list_name(found.name), parse_list_question(found, request.query_string))
 
 
 def _view(serving: "Serving", name: str) -> Response:
-    found = _found("view", name, _declared(serving, "views").views)
+    found = _found("view", name, serving.served.views)
     return _read(serving, question_name(found.name), parse_question(found, request.query_string))
-
-
-def _declared(serving: "Serving", kind: str) -> ServedApplication:
-    if serving.served is None:
-        says = f"The bundled application has no declared {kind}; /openapi.json says what there is."
-        raise Problem(404, "not-found", says)
-    return serving.served
 
 
 def _found(kind: str, name: str, among: Sequence[Asked]) -> Asked:

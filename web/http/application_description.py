@@ -22,18 +22,15 @@ from views_sql.declaration.served import (
 from web.http.panel_parameters import GRANULARITIES
 
 
-def described(application: ServedApplication | None, kind: UserKind) -> dict[str, Any]:
+def described(application: ServedApplication, kind: UserKind) -> dict[str, Any]:
     """Return the description as a JSON object.
 
-    :param application: None: the bundled application, which is not declared and has nothing to describe.
     :param kind: what the application's user keys are.
     """
-    views = () if application is None else application.views
-    dashboards = () if application is None else application.dashboards
-    lists = () if application is None else application.lists
+    views, dashboards, lists = application.views, application.dashboards, application.lists
     return {
-        "declaration": None if application is None else application.fingerprint,
-        "user": {"key": kind.name, "zone": None if application is None else application.zone},
+        "declaration": application.fingerprint,
+        "user": {"key": kind.name, "zone": application.zone},
         "dashboards": {it.name: _dashboard(it) for it in dashboards},
         "lists": {it.name: _list(it) for it in lists},
         "views": {it.name: _view(it) for it in views},

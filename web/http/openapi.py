@@ -3,18 +3,15 @@
 Invariant: the document names no host, so no request can put an address of its own into the copy that others get.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
-from apiflask import APIBlueprint, APIFlask
-from pydantic import BaseModel
+from apiflask import APIFlask
 
 from web.http.problems import MIMETYPE
 from web.http.user_keys import describe_user_keys, user_kind
 
 Responses = dict[int | str, Any]  # By status, in the form that apiflask accepts.
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 BEARER = "bearer"
 EVENT_STREAM = "text/event-stream"
@@ -65,7 +62,7 @@ def problem(description: str, status: int, kind: str | None = None, **more: Any)
         "title": description.rstrip("."),
         "status": status,
         "detail": description,
-        "instance": "/api/v1/dashboard/overview",
+        "instance": "/api/v1/dashboard/home",
         "request_id": "5f0c2a9b",
     }
     content = {MIMETYPE: {"schema": _PROBLEM, "example": example | more}}
@@ -184,16 +181,6 @@ _READINESS_SCHEMA = {
         },
     },
 }
-
-
-def documented_read(blueprint: APIBlueprint, answer: type[BaseModel]) -> Callable[[View], View]:
-    """Return a decorator that documents a view as a read with answers of the shape ``answer``."""
-
-    def decorate(view: View) -> View:
-        described = blueprint.output(answer, description="The data, and how it came to be.")(view)
-        return blueprint.doc(security=BEARER, responses=READ_RESPONSES)(described)
-
-    return decorate
 
 
 def configure_openapi(app: APIFlask, url_prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""The parameters that reads share, as models that parse, validate and document them.
+"""The parameters of endpoints that no declaration describes, as models that parse, validate and document them.
 
 Invariant: a value has exactly one accepted spelling. Unknown, repeated and ill-formed parameters are refused, all of
 them in one answer, before anything else happens.
@@ -6,7 +6,7 @@ them in one answer, before anything else happens.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -14,13 +14,11 @@ from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from web.http.problems import Fault, Problem, invalid_parameters
 from web.http.user_keys import User
 
-LONGEST_RANGE_DAYS = 400
-DEFAULT_RANGE_DAYS = 30
 MOST_PARAMETERS = 32
 LONGEST_NAME = 64
 
@@ -52,7 +50,6 @@ def parse_identifier(text: str) -> int:
     return value
 
 
-Day = Annotated[date, BeforeValidator(parse_date)]
 Identifier = Annotated[
     int,
     BeforeValidator(parse_identifier),
@@ -72,46 +69,9 @@ class NoParameters(BaseModel):
 
 
 class Parameters(NoParameters):
-    """The parameters that every read has."""
+    """The parameter of what is asked for one user, and has no others."""
 
     user_id: User | None = Field(None, description="Whose data; for admins only. Default: the caller.")
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the values for the read path, by the names that clients use."""
-        return self.model_dump(by_alias=True, exclude={"user_id"})
-
-
-class Period(Parameters):
-    """The parameters of a read over a range of days, both ends inclusive."""
-
-    from_: Day | None = Field(
-        None, alias="from", description="First day, in the user's time zone. Default: 29 days before `to`."
-    )
-    to: Day | None = Field(None, description="Last day, in the user's time zone. Default: the user's today.")
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        first, last = self.from_, self.to
-        if first and last and first > last:
-            raise ValueError("from must not be after to")
-        if first and last and (last - first).days >= LONGEST_RANGE_DAYS:
-            raise ValueError(f"from and to may span at most {LONGEST_RANGE_DAYS} days")
-        _require_calendar(first, last, self.periods)
-        return self
-
-    @property
-    def periods(self) -> int:
-        """How many periods of that length the answer reads; the last ends with ``to``."""
-        return 1
-
-
-class PeriodBesideEarlier(Period):
-    """The parameters of a read that compares a period with the equally long one before it."""
-
-    @property
-    def periods(self) -> int:
-        """Two: the period and the one before it."""
-        return 2
 
 
 P = TypeVar("P", bound=NoParameters)
@@ -158,23 +118,12 @@ def _query_fault(name: str, detail: str) -> Fault:
 
 
 def _fault(error: dict[str, Any], path: Mapping[str, str]) -> Fault:
-    """Return pydantic's error as a fault; one about the whole range belongs to the field ``from``."""
-    name = str(error["loc"][0]) if error["loc"] else "from"
+    """Return pydantic's error as a fault."""
+    name = str(error["loc"][0])
     detail = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         detail = "unknown parameter"
-    elif error["type"] == "literal_error":
-        detail = f"expected {error['ctx']['expected']}"
     return {"in": "path" if name in path else "query", "field": name[:LONGEST_NAME], "detail": detail}
-
-
-def _require_calendar(first: date | None, last: date | None, periods: int) -> None:
-    """Refuse a range whose earliest day lies before the year 1, which no calendar here can represent."""
-    if last is None:
-        return
-    length = (last - first).days + 1 if first else DEFAULT_RANGE_DAYS
-    if last - date.min < timedelta(days=length * periods - 1):
-        raise ValueError("the range begins before the year 1")
 
 
 class ParsingAdapter(PydanticAdapter):

@@ -12,7 +12,6 @@ from web.http.openapi import (
     BEARER,
     READ_RESPONSES,
     REQUEST_HEADERS,
-    TOKEN_RESPONSES,
     header_parameters,
 )
 from web.http.panel_documentation import data_of_dashboard, data_of_list
@@ -58,19 +57,11 @@ _META["required"] = [name for name in _META["properties"] if name != "stale"]
 _REFERENCE = {"$ref": "#/components/schemas/ReadMeta"}
 
 
-def with_served(document: dict[str, Any], application: ServedApplication, replaced: set[str]) -> dict[str, Any]:
-    """Return the document of an application that serves what is declared.
-
-    :param replaced: paths that are not served beside it.
-    """
-    paths = {path: item for path, item in document["paths"].items() if path not in replaced}
-    for path, security in (("/openapi.json", _SECURITY), ("/docs", [{}, *_SECURITY])):  # The page can sign in.
-        get = paths[path]["get"]
-        responses = get["responses"] | _by_status(TOKEN_RESPONSES)
-        paths[path] = {"get": get | {"security": security, "responses": responses}}
+def with_served(document: dict[str, Any], application: ServedApplication) -> dict[str, Any]:
+    """Return the document of an application: the endpoints of every one, and those of what it serves."""
     served = {path: {"get": operation} for path, operation in _operations(application)}
     describe_user_keys(served, user_kind())
-    paths |= served
+    paths = document["paths"] | served
     schemas = document["components"]["schemas"] | {"ReadMeta": _META}
     return document | {"paths": paths, "components": document["components"] | {"schemas": schemas}}
 

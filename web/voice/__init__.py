@@ -1,1 +1,1 @@
-"""The bundled application: its endpoints, parameters, answers, seed data, CSV files, and demo."""
+"""The bundled application's seed data and demo; what it serves is its declaration."""

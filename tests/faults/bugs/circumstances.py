@@ -13,7 +13,7 @@ from tests.faults.bugs.stage import Stage, terminate_quietly
 from tests.waiting import until
 
 END_READ = "frontview.end_read(frontview.read_state, text, date, date, timestamptz)"
-MERGED = "frontview.call_daily_merged(frontview.user_key, date, date, frontview.staleness)"
+MERGED = "frontview.calls_1_merged(frontview.user_key, date, date, frontview.staleness)"
 ACT_SECONDS = 1.0
 _ALL_DRAINED = """
 SELECT pg_snapshot_xmin(d.snapshot) > COALESCE((SELECT max(l.xid) FROM frontview.change_log l), '0')
@@ -93,7 +93,7 @@ def _holds_a_refresh_back(stage: Stage) -> bool:
     holder = stage.deployment.connect()
     holder.autocommit = False
     try:
-        holder.execute("SELECT FROM frontview.view_state WHERE view = 'call_daily' FOR UPDATE")
+        holder.execute("SELECT FROM frontview.view_state WHERE view = 'calls_1' FOR UPDATE")
         until(lambda: _who_waits(stage), "somebody who waits")
         waits = any(query.lstrip().startswith("UPDATE frontview.view_state SET through") for query in _who_waits(stage))
         time.sleep(0.5 if waits else 0.0)

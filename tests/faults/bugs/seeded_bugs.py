@@ -28,9 +28,8 @@ def _a_running_refresh_covers(url: str) -> None:
 
 
 def _log_only_new_keys(url: str) -> None:
-    """Capture of the bundled application is written by hand."""
-    union = "FROM old_rows o{}\n        UNION"
-    sabotage.rewrite_function(url, "frontview.capture_calls()", union.format(""), union.format(" WHERE FALSE"))
+    moved = "IF frontview.captured_moved_calls_1(old, new) THEN"
+    sabotage.rewrite_function(url, "frontview.capture_calls_1()", moved, "IF FALSE THEN")
 
 
 @dataclass(frozen=True)

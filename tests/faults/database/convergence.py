@@ -10,13 +10,13 @@ from models.connection import Connection
 from refresher.leader.leadership import LEADER_LOCK, LOCK_CLASS
 from tests.faults.record.encoding import DAYS
 from tests.oracle.relations import tiers
-from views_sql.voice.catalog import CATALOG
+from views_sql.operations.catalog import load_application
 
 QUEUE_SHARE = 0.01
 DRAINS_A_SECOND = 50  # a pause of 25 ms between two, and the drain itself
 FORGET_SECONDS = 30  # rows older than the retention go each 10 s
 OTHER_CONNECTIONS = (
-    5  # beside a worker's pool and a refresher's drain: feed, readiness; maintenance, chores, check, audit, plan
+    5  # beside a worker's pool and a refresher's drain: feed, readiness; maintenance, declaration, check, audit, plan
 )
 CHANGE_LOG_ROWS = 5_000
 LOGGED_A_SECOND = 2_000  # rows of change_log that a load at its highest rate makes
@@ -51,7 +51,7 @@ def tier_differences(connection: Connection) -> list[str]:
         found.append(f"I7: {stale} stale keys are left")
     if found:
         return found  # an unpopulated tier cannot be compared, an uncovered one need not be equal
-    for view in CATALOG.views:
+    for view in load_application(connection).views:
         found += [f"I7: {tier}: {difference}" for tier, difference in tiers(connection, view) if difference]
     return found
 
@@ -60,7 +60,7 @@ def tier_rows(connection: Connection) -> int:
     """Return how many rows all tiers hold; a comparison of empty tiers proves nothing."""
     return sum(
         _value(connection, f"SELECT count(*) FROM frontview.{view.name}_{tier}")
-        for view in CATALOG.views
+        for view in load_application(connection).views
         for tier in view.tiers
     )
 

@@ -12,6 +12,7 @@ import psycopg
 from tests.faults.record import encoding
 
 AGENTS_EACH = 2
+UTC_DAY = "(started_at AT TIME ZONE 'UTC')::date"  # The day of a call of these users, whatever the product makes of it.
 _ADD_USERS = """
 INSERT INTO users (email, name, timezone)
 SELECT 'user-' || gen_random_uuid() || '@example.org', 'User ' || g, 'UTC' FROM generate_series(1, %s) AS g

@@ -6,6 +6,8 @@ Invariant: what such a write did must be seen, or an alarm be raised within a mi
 from time import monotonic
 from typing import Any
 
+import psycopg
+
 from refresher.leader.alarms import CAPTURE_CHANGED, UNCAPTURED
 from tests.faults.faults.failing_refreshes import alarms
 from tests.faults.faults.fault import Fault, bit
@@ -18,12 +20,12 @@ LOOKING_SECONDS = 2.0  # until a step has found the alarm
 CHILD = "calls_child"
 COST_CENTS = 7_777
 _EXACT = """
-SELECT (a.body::json -> 'totals' ->> 'cost_cents')::bigint
-FROM frontview.dashboard_analytics(%(user)s, %(first)s, %(last)s, 'day', NULL, {base}) a
+SELECT (a.body::json -> 'series' -> 'totals' ->> 'cost_cents')::bigint
+FROM frontview.analytics_1_dashboard(%(user)s, %(first)s, %(last)s, 'day', NULL, NULL, {base}) a
 """
 _INTO_CHILD = f"""
-INSERT INTO {CHILD} (id, user_id, agent_id, started_at, local_day, status, duration_seconds, cost_cents)
-SELECT -1 - (SELECT count(*) FROM {CHILD}), user_id, min(id), now(), CURRENT_DATE, 'completed', 60, {COST_CENTS}
+INSERT INTO {CHILD} (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents)
+SELECT -1 - (SELECT count(*) FROM {CHILD}), user_id, min(id), now(), 'completed', 60, {COST_CENTS}
 FROM agents WHERE user_id = %s GROUP BY user_id
 """
 
@@ -77,10 +79,15 @@ class _Child(Fault):
 
     def _sum(self, scene: Scene, *, base: bool) -> int:
         window = scene.deployment.window
-        query = _EXACT.format(base=base)
-        row = scene.sql.execute(query.encode(), {"user": self.user, "first": window[0], "last": window[-1]}).fetchone()
-        assert row is not None
-        return int(row[0])
+        query, days = _EXACT.format(base=base), {"user": self.user, "first": window[0], "last": window[-1]}
+
+        def asked() -> tuple[Any, ...] | None:
+            try:
+                return scene.sql.execute(query.encode(), days).fetchone()
+            except psycopg.errors.SerializationFailure:  # Rewritten under the read; the product asks again, too.
+                return None
+
+        return _number_in(scene.until(asked, "sum while nothing is rewritten"))
 
     def step(self, scene: Scene) -> None:
         self.alarms |= {it for it in set(alarms(scene)) - self.before if self._is_of_child(*it)}

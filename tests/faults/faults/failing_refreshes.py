@@ -25,15 +25,15 @@ class RefreshesTimeOut(Fault):
     touches = frozenset({"refreshes", "archives"})
     outcomes = """
     SELECT count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'recent'),
-        count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'archive' AND view = 'call_daily'),
-        count(*) FILTER (WHERE outcome = 'refreshed' AND (tier, view) <> ('archive', 'call_daily'))
+        count(*) FILTER (WHERE outcome LIKE 'failed%%' AND tier = 'archive' AND view = 'calls_1'),
+        count(*) FILTER (WHERE outcome = 'refreshed' AND (tier, view) <> ('archive', 'calls_1'))
     FROM frontview.refresh_log WHERE started_at > %s
     """
 
     def strike(self, scene: Scene) -> None:
-        self.tiers = HeldTiers(scene, "call_daily", "lead_daily", "agent_quality_daily", "account_summary")
+        self.tiers = HeldTiers(scene, "calls_1", "leads_1", "quality_1", "agents_1")
         self.tiers.hold()
-        self.tiers.hold_archives(but="call_daily")
+        self.tiers.hold_archives(but="calls_1")
         self.since = scene.value("SELECT clock_timestamp()")  # An earlier refresh is logged after it releases its lock.
         self.places = [HeldCompaction(scene, beside=True), HeldCompaction(scene, last=True, beside=True)]
         self.facts: list[str] = []
@@ -72,7 +72,7 @@ class DuplicateKey(Fault):
     seconds, subset_seconds = 60.0, None
     touches = frozenset({"refreshes", "archives"})
     failures = "SELECT count(*) FROM frontview.refresh_log WHERE outcome = 'failed: 23505' AND refresh_id > %s"
-    wanted = frozenset({"call_daily/recent", "call_daily/archive"})
+    wanted = frozenset({"calls_1/recent", "calls_1/archive"})
 
     def prepare(self, scene: Scene) -> None:
         self.user = scene.deployment.add_users(1)[0]
@@ -87,7 +87,7 @@ class DuplicateKey(Fault):
         for tier in ("recent", "archive"):
             scene.sql.execute(
                 f"CREATE UNIQUE INDEX IF NOT EXISTS fault_one_row_a_day_{tier} "
-                f"ON frontview.call_daily_{tier} (user_id, day) WHERE user_id = {self.user}".encode()
+                f"ON frontview.calls_1_{tier} (user_key, day) WHERE user_key = {self.user}".encode()
             )
         with scene.sql.transaction():
             scene.sql.execute(CHANGE, (list(scene.crowd),))
@@ -103,7 +103,7 @@ class DuplicateKey(Fault):
 
     @staticmethod
     def _alarms_of_it(scene: Scene) -> list[tuple[Any, ...]]:
-        return [it for it in alarms(scene) if it[0] == REFRESH_FAILING and it[1].startswith("call_daily/")]
+        return [it for it in alarms(scene) if it[0] == REFRESH_FAILING and it[1].startswith("calls_1/")]
 
     def over(self, scene: Scene) -> bool:
         return self.wanted <= {subject for _, subject, _ in self.alarms}

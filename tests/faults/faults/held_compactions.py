@@ -14,26 +14,26 @@ from tests.faults.faults.scene import Scene
 from tests.faults.load.late_changes import CHANGE
 from tests.faults.record.encoding import OLD_DAYS
 
-ATTEMPTS = 3
-_LOCK = "SELECT count(*) FROM (SELECT FROM frontview.call_daily_archive WHERE user_id = %s AND day = %s FOR UPDATE) a"
+ATTEMPTS = 6  # On a busy machine most of them meet another compaction, or a rebuild takes their place.
+_LOCK = "SELECT count(*) FROM (SELECT FROM frontview.calls_1_archive WHERE user_key = %s AND day = %s FOR UPDATE) a"
 _WAITING = """
 SELECT pid FROM pg_stat_activity
-WHERE application_name LIKE 'frontview-refresher%%' AND query LIKE '%%call_daily_compact%%'
+WHERE application_name LIKE 'frontview-refresher%%' AND query LIKE '%%calls_1_compact%%'
 AND %s = ANY (pg_blocking_pids(pid))
 """
 # Each of the crowd has one call a day: a row of the archive shows whether its change was compacted.
 _PROGRESS = """
-SELECT count(*) FILTER (WHERE a.duration_seconds = c.duration_seconds), count(*)
-FROM public.calls c JOIN frontview.call_daily_archive a ON (a.user_id, a.agent_id, a.day) =
-    (c.user_id, c.agent_id, c.local_day)
+SELECT count(*) FILTER (WHERE a.m_duration_seconds = c.duration_seconds), count(*)
+FROM public.calls c JOIN frontview.calls_1_archive a ON (a.user_key, a.d_agent, a.day) =
+    (c.user_id, c.agent_id, (c.started_at AT TIME ZONE 'UTC')::date)
 WHERE c.user_id = ANY (%s)
 """
 # A compaction that was held seems to cost so much a key that a rebuild would take the place of the next one.
-_FORGET_COST = "UPDATE frontview.view_state SET key_us = NULL WHERE view = 'call_daily' AND tier = 'archive'"
+_FORGET_COST = "UPDATE frontview.view_state SET key_us = NULL WHERE view = 'calls_1' AND tier = 'archive'"
 
 
 class HeldCompaction:
-    """Holds the compaction of ``call_daily`` between its first and its second chunk, or inside its last transaction.
+    """Holds the compaction of ``calls_1`` between its first and its second chunk, or inside its last transaction.
 
     A chunk has a thousand keys in the order of days and users, and the crowd more than two thousand old ones.
 

@@ -30,7 +30,7 @@ class HeldTiers:
     """
 
     def __init__(self, scene: Scene, *views: str) -> None:
-        self._scene, self._views = scene, views or ("call_daily",)
+        self._scene, self._views = scene, views or ("calls_1",)
         self._holder: psycopg.Connection[Any] | None = None
 
     def hold(self) -> None:

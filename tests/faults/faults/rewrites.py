@@ -26,7 +26,7 @@ WHERE NOT l.granted AND l.relation = 'calls'::regclass AND a.application_name LI
 """
 COMPACTIONS_WAITING = """
 SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE NOT l.granted AND l.relation = 'calls'::regclass AND a.query LIKE '%call_daily_compact%'
+WHERE NOT l.granted AND l.relation = 'calls'::regclass AND a.query LIKE '%calls_1_compact%'
 """
 TRUNCATE_AND_REFILL = """
 CREATE TEMPORARY TABLE kept_calls ON COMMIT DROP AS SELECT * FROM calls;

@@ -3,6 +3,8 @@
 Invariant: the rows are put back as they were, and the days are unsealed, before tiers and rows are compared.
 """
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -13,26 +15,28 @@ from tests.faults.faults.failing_refreshes import alarms
 from tests.faults.faults.fault import Fault, bit
 from tests.faults.faults.scene import Scene
 from tests.faults.record.history import History
+from views_sql.operations.catalog import load_application
+from web.reads.exact_read import ReadQuestion, statement_of
 
-VIEW, CHILD = "call_daily", "calls_sealed"
+VIEW, TABLE, CHILD = "quality_1", "agent_analytics", "quality_sealed"  # Its day is a date, so it can be sealed.
 SEAL_DAYS, ROW_DAYS, ROWS, LATE = 80, 100, 12, 3
 LEAST_READS = 40
 _INSERT = """
-INSERT INTO {table} (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents, local_day)
-OVERRIDING SYSTEM VALUE
-SELECT {first_id} - g, user_id, min(id), now() - interval '100 days', 'completed', 60, 1, CURRENT_DATE - 100
+INSERT INTO {table} (id, agent_id, user_id, day, talk_seconds) OVERRIDING SYSTEM VALUE
+SELECT {first_id} - g, min(id), user_id, CURRENT_DATE - 100 - g, 1
 FROM agents CROSS JOIN generate_series(1, {rows}) g WHERE user_id = %s GROUP BY user_id, g
 """
-_CALLS = "SELECT (a.body::json #>> '{{calls,all_time,calls}}')::bigint FROM frontview.dashboard_overview(%s, {base}) a"
-_SEALED = (
-    "SELECT first_day = CURRENT_DATE - %s FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive'"
+_INSTALL = (
+    "SELECT frontview.install_triggers(source) FROM frontview.source WHERE relation = 'agent_analytics'::regclass"
 )
-_CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'call_daily'"
+_SEALED = "SELECT first_day = CURRENT_DATE - %s FROM frontview.view_state WHERE view = 'quality_1' AND tier = 'archive'"
+_CHANGES = "SELECT sealed_changes FROM frontview.seal WHERE view = 'quality_1'"
+_OLD = f"user_id = %s AND day < CURRENT_DATE - {ROW_DAYS}"
 _PUT_BACK = """
-DELETE FROM calls WHERE id BETWEEN -3000 AND -2000;
-INSERT INTO calls OVERRIDING SYSTEM VALUE SELECT * FROM kept_calls;
-DROP TABLE kept_calls;
-ALTER TABLE calls_sealed INHERIT calls;
+DELETE FROM agent_analytics WHERE id BETWEEN -3000 AND -2000;
+INSERT INTO agent_analytics OVERRIDING SYSTEM VALUE SELECT * FROM kept_quality;
+DROP TABLE kept_quality;
+ALTER TABLE quality_sealed INHERIT agent_analytics;
 """
 
 
@@ -41,13 +45,13 @@ class SealedRowsGo(Fault):
 
     number, name, must_hold = "52", "rows of sealed days are deleted, detached and changed late", "I7, counted, alarm"
     seconds, subset_seconds = 120.0, None
-    touches = frozenset({"calls"})
+    touches = frozenset({"quality"})
 
     def prepare(self, scene: Scene) -> None:
         self.user = scene.deployment.add_users(1)[0]
-        scene.sql.execute(f"CREATE TABLE {CHILD} () INHERITS (calls)".encode())
-        scene.sql.execute("SELECT frontview.install_triggers('calls')")
-        for table, first_id in (("calls", -1000), (CHILD, -4000)):
+        scene.sql.execute(f"CREATE TABLE {CHILD} () INHERITS ({TABLE})".encode())
+        scene.sql.execute(_INSTALL)
+        for table, first_id in ((TABLE, -1000), (CHILD, -4000)):
             scene.sql.execute(_INSERT.format(table=table, first_id=first_id, rows=ROWS).encode(), (self.user,))
         scene.sql.execute("SELECT frontview.request_seal(%s, CURRENT_DATE - %s::int)", (VIEW, SEAL_DAYS))
         scene.until(lambda: scene.value(_SEALED, SEAL_DAYS), "seal", seconds=60)
@@ -55,23 +59,28 @@ class SealedRowsGo(Fault):
     def strike(self, scene: Scene) -> None:
         self.reads = self.wrong = 0
         self.alarms: list[Any] = []
-        self.wanted = self._calls(scene, base=False)
+        self.wanted = self._talk(scene, base=False)
         scene.sql.execute(
-            f"CREATE TABLE kept_calls AS SELECT * FROM ONLY calls WHERE user_id = {self.user} "
-            f"AND local_day = CURRENT_DATE - {ROW_DAYS}".encode()
+            f"CREATE TABLE kept_quality AS SELECT * FROM ONLY {TABLE} WHERE {_OLD}".encode() % (b"%d" % self.user)
         )
-        scene.sql.execute("DELETE FROM calls WHERE id IN (SELECT id FROM kept_calls)")
-        scene.sql.execute(f"ALTER TABLE {CHILD} NO INHERIT calls".encode())
-        scene.sql.execute(_INSERT.format(table="calls", first_id=-2000, rows=LATE).encode(), (self.user,))
+        scene.sql.execute("DELETE FROM agent_analytics WHERE id IN (SELECT id FROM kept_quality)")
+        scene.sql.execute(f"ALTER TABLE {CHILD} NO INHERIT {TABLE}".encode())
+        scene.sql.execute(_INSERT.format(table=TABLE, first_id=-2000, rows=LATE).encode(), (self.user,))
 
-    def _calls(self, scene: Scene, *, base: bool) -> int | None:
+    def _talk(self, scene: Scene, *, base: bool) -> int | None:
+        """Return the seconds of talk that the user's answer has; each row is one."""
+        question = load_application(scene.sql).dashboard("view.quality")
+        last = scene.value("SELECT CURRENT_DATE")
+        given = dict(question.defaults) | {"from": last - timedelta(days=200), "to": last, "granularity": "total"}
+        arguments = [given.get(name) for name in question.arguments]
+        statement, values = statement_of([ReadQuestion(question, self.user, arguments)], base)
         try:
-            return int(scene.value(_CALLS.format(base=base), self.user))
+            return int(json.loads(scene.query(statement, *values)[0][1])["totals"]["talk_seconds"])
         except psycopg.errors.SerializationFailure:  # The archive was rebuilt under the read.
             return None
 
     def step(self, scene: Scene) -> None:
-        given = self._calls(scene, base=self.reads % 2 == 1)
+        given = self._talk(scene, base=self.reads % 2 == 1)
         self.reads += given is not None
         self.wrong += given not in (None, self.wanted)
         self.alarms = self.alarms or [it for it in alarms(scene) if it[:2] == (SEALED_CHANGED, VIEW)]
@@ -81,10 +90,8 @@ class SealedRowsGo(Fault):
 
     def proof(self, scene: Scene) -> str:
         self.changes = scene.value(_CHANGES)
-        rows = scene.value(
-            "SELECT count(*) FROM calls WHERE user_id = %s AND local_day = CURRENT_DATE - %s", self.user, ROW_DAYS
-        )
-        fact = f"{self.wanted} calls sealed and shown, {rows} of {2 * ROWS} old rows there, all written late"
+        rows = scene.value(f"SELECT count(*) FROM {TABLE} WHERE {_OLD}", self.user)
+        fact = f"{self.wanted} rows sealed and shown, {rows} of {2 * ROWS} old rows there, all written late"
         return bit(fact, rows == LATE and self.wanted is not None and self.wanted >= 2 * ROWS)
 
     def heal(self, scene: Scene) -> None:
@@ -92,7 +99,7 @@ class SealedRowsGo(Fault):
             if statement.strip():
                 scene.sql.execute(statement.encode())
         self.differing = unseal(scene.sql, [VIEW], None)
-        scene.sql.execute(f"DELETE FROM calls WHERE tableoid = '{CHILD}'::regclass".encode())
+        scene.sql.execute(f"DELETE FROM {TABLE} WHERE tableoid = '{CHILD}'::regclass".encode())
         scene.sql.execute(f"DROP TABLE {CHILD}".encode())
 
     def judge(self, scene: Scene, history: History) -> list[str]:

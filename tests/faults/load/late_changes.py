@@ -8,7 +8,7 @@ Invariant: a fault that holds :data:`LATE_LOCK` meets none of it, and nothing of
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import cycle
@@ -20,7 +20,8 @@ from models.connection import Connection
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.tier_states import read_horizons
 from tests.faults.load.recording import Pace
-from views_sql.voice.catalog import CATALOG
+from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.operations.catalog import load_application
 
 CROWD = 120  # users, which have one call on each day of the window and are read by nobody
 LATE_LOCK = 0x6C617465  # of an advisory lock
@@ -30,7 +31,8 @@ TASK_SECONDS = 10.0
 # A duration changes, and never a cost: no number that carries a tag.
 CHANGE = """
 UPDATE public.calls SET duration_seconds = duration_seconds + 1
-WHERE user_id = ANY (%s) AND local_day < (SELECT max(v.first_day) FROM frontview.view_state v)
+WHERE user_id = ANY (%s)
+    AND started_at < (SELECT max(v.first_day) FROM frontview.view_state v)::timestamp AT TIME ZONE 'UTC'
 """
 EPOCH = "SELECT max(epoch) FROM frontview.drain WHERE drain_id = (SELECT max(drain_id) FROM frontview.drain)"
 REQUEST = "SELECT task_id FROM frontview.request_task('refresh', jsonb_build_object('view', %s::text), 'load')"
@@ -45,7 +47,7 @@ class LateChanges:
 
     def __init__(self, url: str, crowd: Sequence[int], seed: int) -> None:
         self._url, self._crowd, self._chance = url, list(crowd), random.Random(f"{seed} late")
-        self._views = cycle(view for view in CATALOG.views if view.day_column)
+        self._views: Iterator[MaintainedView] | None = None
         self._connection: Connection | None = None
 
     def run(self, pace: Pace) -> None:
@@ -67,17 +69,23 @@ class LateChanges:
 
     def _move(self, connection: Connection) -> None:
         """Move one horizon back, as another refresher's setting would; the leader moves it forward again."""
-        view = next(self._views)
+        view = self._next_view(connection)
         horizons = {horizon.view: horizon.day for horizon in read_horizons(connection)}
         if (horizon := horizons[view.name]) is not None:
             back = horizon - timedelta(days=BACK_DAYS)
             refresh(connection, view, view.tiers, _value(connection, EPOCH), horizon=back, timeout_seconds=TASK_SECONDS)
 
     def _rebuild(self, connection: Connection) -> None:
-        task = _value(connection, REQUEST, next(self._views).name)
+        task = _value(connection, REQUEST, self._next_view(connection).name)
         deadline = time.monotonic() + TASK_SECONDS
         while _value(connection, WAITING, task) and time.monotonic() < deadline:
             time.sleep(0.1)
+
+    def _next_view(self, connection: Connection) -> MaintainedView:
+        """Return one daily view after the other, of those that the installed declaration has."""
+        if self._views is None:
+            self._views = cycle([view for view in load_application(connection).views if view.day_column])
+        return next(self._views)
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:

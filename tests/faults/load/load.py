@@ -31,8 +31,6 @@ CREATE TABLE IF NOT EXISTS control.control_calls (
     FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE CASCADE,
     FOREIGN KEY (agent_id) REFERENCES public.agents (id) ON DELETE CASCADE
 );
-CREATE OR REPLACE TRIGGER set_call_day BEFORE INSERT OR UPDATE ON control.control_calls
-FOR EACH ROW EXECUTE FUNCTION frontview.set_call_day();
 """
 
 

@@ -151,8 +151,9 @@ def _series(window: list[date], first: int, last: int) -> Question:
     numbers = {day.isoformat(): number for number, day in enumerate(window)}
 
     def costs(data: Any) -> tuple[dict[int, int], int | None]:
-        found = {numbers[entry["period_start"]]: int(entry["cost_cents"]) for entry in data["series"]}
-        return found, int(data["totals"]["cost_cents"])
+        series = data["series"]
+        found = {numbers[row["period"]]: int(row["cost_cents"]) for row in series["rows"]}
+        return found, int(series["totals"]["cost_cents"])
 
     path = f"/api/v1/dashboard/analytics?from={window[first]}&to={window[last]}&granularity=day"
     return Question(path, costs)
@@ -163,7 +164,8 @@ def _overview(window: list[date]) -> Question:
     numbers = {day.isoformat(): number for number, day in enumerate(window)}
 
     def costs(data: Any) -> tuple[dict[int, int], int | None]:
-        found = {numbers[it["day"]]: int(it["cost_cents"]) for it in data["daily"] if it["day"] in numbers}
+        rows = [row for row in data["daily"]["rows"] if row["period"] in numbers]
+        found = {numbers[row["period"]]: int(row["cost_cents"]) for row in rows}
         whole = int(data["calls"]["all_time"]["cost_cents"])
         return found, whole if len(found) == len(window) else None  # After midnight the answer lacks the first day.
 
@@ -172,9 +174,9 @@ def _overview(window: list[date]) -> Question:
 
 def _agents(window: list[date], day: int) -> Question:
     def costs(data: Any) -> tuple[dict[int, int], int | None]:
-        return {day: sum(int(agent["cost_cents"]) for agent in data["agents"])}, None
+        return {day: sum(int(row["cost_cents"]) for row in data["agents"]["rows"])}, None
 
-    return Question(f"/api/v1/agents?from={window[day]}&to={window[day]}", costs)
+    return Question(f"/api/v1/dashboard/agents?from={window[day]}&to={window[day]}", costs)
 
 
 def ask(

@@ -23,7 +23,6 @@ from tests.waiting import until
 from tests.web.web_fakes import SECRET, bearer
 from views_sql.declaration.maintained_view import Catalog
 from views_sql.operations.catalog import load_application
-from views_sql.voice.catalog import CATALOG
 from web.app import create_app
 from web.cli import main
 from web.process.worker import Worker
@@ -132,7 +131,7 @@ products = { kind = "groups", by = ["product"], measures = ["purchases.revenue"]
 countries = { kind = "groups", by = ["country"], measures = ["purchases.purchases", "purchases.middle"], limit = 3 }
 latest = { kind = "list", list = "latest" }
 
-[dashboard.analytics]                     # The bundled application has one of this name, too.
+[dashboard.analytics]
 panels = { times = { kind = "periods", periods = ["yesterday"], measures = ["week.purchases"] } }
 
 [region.shop]
@@ -178,10 +177,19 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
     url = server.create(None)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES.encode())
-        install(url, folder)
+    install(url, folder)
+    with served_site(url) as site:
+        yield site
+    server.drop(url)
+
+
+@contextmanager
+def served_site(url: str) -> Iterator[Site]:
+    """Yield a site over an installed declaration, with its views populated."""
+    with psycopg.connect(url, autocommit=True) as connection:
         term = lead(connection)
         drain_once(connection, term)
-        catalog = load_application(connection, CATALOG)
+        catalog = load_application(connection)
         for view in catalog.views:
             assert refresh(connection, view, view.tiers, term.epoch).outcome == "populated"
         options = {"trust_seconds": 60, "warming_enabled": False, "access_log": False}
@@ -189,9 +197,10 @@ def installed_site(server: Server, folder: Path) -> Iterator[Site]:
         worker = Worker(settings, catalog)
         worker.ensure_started()
         until(lambda: worker.follower.status().trusted, "trust")
-        yield Site(connection, term, catalog, worker, create_app(worker, settings).test_client())
-        worker.stop()
-    server.drop(url)
+        try:
+            yield Site(connection, term, catalog, worker, create_app(worker, settings).test_client())
+        finally:
+            worker.stop()
 
 
 def install(url: str, folder: Path, declared: str = DECLARED) -> None:

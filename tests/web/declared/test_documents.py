@@ -4,7 +4,7 @@ import pytest
 
 from tests.web.declared.conftest import Site
 from tests.web.endpoints.test_documents import references
-from tests.web.web_fakes import FakeWorker, bearer, make_app
+from tests.web.web_fakes import bearer
 from web.endpoints.shells import POLICY
 from web.http.view_parameters import parameters_of
 
@@ -41,9 +41,9 @@ def test_the_description_has_what_pages_show_and_nothing_hidden(site: Site) -> N
 def test_the_document_names_every_view_and_parameter_and_no_dashboard_that_is_not_served(site: Site) -> None:
     document = site.get("/openapi.json").json
     served = site.worker.served
-    assert served is not None
+    dashboards = {path for path in document["paths"] if path.startswith("/api/v1/dashboard/")}
 
-    assert "/api/v1/dashboard/overview" not in document["paths"]
+    assert dashboards == {f"/api/v1/dashboard/{name}" for name in ("home", "analytics", "events")}
     assert site.get("/api/v1/dashboard/overview").status_code == 404
     for view in served.views:
         read = document["paths"][f"/api/v1/view/{view.name}"]["get"]
@@ -91,22 +91,3 @@ def test_an_unknown_user_is_named_and_nothing_else_is_told(site: Site) -> None:
     assert unknown.json["detail"] == "There is no user nobody: the application's table of users has no such key."
     asked = site.client.get("/api/v1/view/week?user_id=no%20one", headers=bearer("root", admin=True))
     assert asked.json["detail"].startswith("There is no user no one: ")
-
-
-def test_the_bundled_application_serves_nothing_declared_and_still_says_who_asks() -> None:
-    client = make_app(FakeWorker(served=None)).test_client()
-
-    reads = ("/api/v1/view/orders", "/api/v1/list/orders", "/api/v1/dashboard/home")
-    for path in ("/api/v1/application", *reads):
-        assert client.get(path).status_code == 401
-    for path in reads:
-        assert client.get(path, headers=bearer()).json["detail"].startswith("The bundled application has no declared ")
-    assert client.get("/api/v1/application", headers=bearer(7)).json == {
-        "caller": {"id": 7, "admin": False},
-        "declaration": None,
-        "user": {"key": "integer", "zone": None},
-        "dashboards": {},
-        "lists": {},
-        "views": {},
-        "regions": [],
-    }

@@ -156,8 +156,6 @@ def test_a_name_that_is_not_declared_is_answered_with_those_that_are() -> None:
     said = client.get("/api/v1/list/home", headers=bearer()).json["detail"]
     assert said == "There is no list of that name; there are latest."
     assert client.get("/api/v1/view/home", headers=bearer()).json["detail"].endswith("none is declared.")
-    for gone in ("performance",):
-        assert client.get(f"/api/v1/{gone}", headers=bearer()).status_code == 404
 
 
 def test_whose_data_it_is_is_decided_before_anything_is_looked_up() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import psycopg
 
+from models.engine import CONNECT_SECONDS, POOL_SECONDS
 from models.settings import load_settings
+from tests.faults.load.readers import TIMEOUT_SECONDS
 from tests.neutral.catalog import CATALOG
 from tests.waiting import until
 from web.process.worker import Worker, admitted
-from web.reads.computing import STALLED_SECONDS
+from web.reads.computing import STALLED_SECONDS, WAIT_SECONDS
 
 DASHBOARDS = ("view.loans", "view.renewals", "view.account")
 
@@ -38,3 +40,8 @@ def test_while_every_place_is_taken_by_slow_reads_another_read_waits_for_one(
     finally:
         worker.stop()
     assert admission.statistics().refused == 0
+
+
+def test_a_read_that_waits_for_all_there_is_behind_a_silent_link_ends_before_its_client_gives_up() -> None:
+    """It waits for a place, for a connection of the pool, and for one that has to be opened."""
+    assert WAIT_SECONDS + POOL_SECONDS + CONNECT_SECONDS < TIMEOUT_SECONDS

@@ -9,14 +9,22 @@ from click.testing import CliRunner
 from models.engine import connect
 from web.cli import main
 from web.voice.seed import SeedPlan, write_seed
-from web.voice.seed.writer import TABLES
+from web.voice.seed.writer import TABLES, SeedError
 
 LOST_CONSISTENCY = """
     SELECT count(*) FROM agent_analytics a FULL JOIN (
-        SELECT agent_id, local_day, sum(duration_seconds) FILTER (WHERE status = 'completed') AS talk
-        FROM calls GROUP BY agent_id, local_day
-    ) c ON (c.agent_id, c.local_day) = (a.agent_id, a.day)
+        SELECT agent_id, day, sum(duration_seconds) FILTER (WHERE status = 'completed') AS talk
+        FROM calls JOIN users u ON u.id = user_id, date(started_at AT TIME ZONE u.timezone) AS day
+        GROUP BY agent_id, day
+    ) c ON (c.agent_id, c.day) = (a.agent_id, a.day)
     WHERE a.talk_seconds IS DISTINCT FROM COALESCE(c.talk, 0)
+"""
+
+ROWS_BEFORE_AN_EARLIER_DAY = """
+    SELECT count(*) FROM (
+        SELECT day, lag(day) OVER (ORDER BY c.ctid) AS before
+        FROM calls c JOIN users u ON u.id = user_id, date(started_at AT TIME ZONE u.timezone) AS day
+    ) AS rows WHERE day < before
 """
 
 
@@ -43,8 +51,7 @@ def test_what_was_made_is_there(connection: psycopg.Connection) -> None:
 
 def test_rows_lie_in_the_order_of_their_day(connection: psycopg.Connection) -> None:
     write_seed(connection, SeedPlan(users=30, calls=4000, days=60))
-    correlation = "SELECT correlation FROM pg_stats WHERE tablename = 'calls' AND attname = 'local_day'"
-    assert one(connection, correlation) == 1.0
+    assert one(connection, ROWS_BEFORE_AN_EARLIER_DAY) == 0
 
 
 def test_a_second_seed_adds_to_the_first_and_to_rows_of_others(connection: psycopg.Connection) -> None:
@@ -85,11 +92,21 @@ def test_the_command_says_what_was_made() -> None:
     assert "1,000 calls" in result.stdout
 
 
-def test_a_database_that_is_not_migrated_is_named_so(monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:
+@pytest.mark.parametrize("damage", ["DROP TABLE agent_analytics", "ALTER TABLE calls DROP COLUMN cost_cents CASCADE"])
+def test_a_table_of_another_application_is_not_filled(connection: psycopg.Connection, damage: str) -> None:
+    connection.execute("DROP SCHEMA frontview CASCADE")
+    connection.execute(damage)
+    with pytest.raises(SeedError, match=r"others of these names: (agent_analytics|calls)\."):
+        write_seed(connection, SeedPlan(users=1, calls=1))
+    assert one(connection, "SELECT count(*) FROM users") == 0
+
+
+def test_a_database_without_the_tables_is_named_so(monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:
     monkeypatch.setenv("FRONTVIEW_DATABASE_URL", empty_url)
     result = CliRunner().invoke(main, ["seed", "--users", "5", "--calls", "100"])
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: The database is not migrated")
+    assert result.stderr.startswith("Error: A seed fills the tables of the bundled application, and this ")
+    assert "agent_analytics, agents, calls, lead_analytics, users. `frontview demo` makes them" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -23,8 +23,8 @@ DEMO_USERS = """
     WHERE u.email LIKE '%@example.com' GROUP BY u.id ORDER BY u.id LIMIT %s
 """
 ADD_CALL = """
-    INSERT INTO calls (user_id, agent_id, status, duration_seconds, cost_cents)
-    VALUES (%s, %s, %s, %s, %s) RETURNING id, local_day
+    INSERT INTO calls AS c (user_id, agent_id, status, duration_seconds, cost_cents) VALUES (%s, %s, %s, %s, %s)
+    RETURNING c.id, (SELECT (c.started_at AT TIME ZONE u.timezone)::date FROM users u WHERE u.id = c.user_id)
 """
 ADD_LEAD = "INSERT INTO lead_analytics (call_id, user_id, agent_id, score, stage) VALUES (%s, %s, %s, %s, %s)"
 DEBIT = "UPDATE users SET credits_cents = GREATEST(credits_cents - %s, 0) WHERE id = %s"

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from psycopg.rows import dict_row
+
 from models.connection import Connection
+from views_sql.operations.catalog import load_application
+from web.reads.exact_read import ReadQuestion, statement_of
 from web.voice.demo.client import Answer, Client
 from web.voice.demo.stage import DemoError
 
-BASE_TABLES = "SELECT a.body, a.source FROM frontview.dashboard_overview(%s, true) AS a"
 NEW_CALL = """
     INSERT INTO calls (user_id, agent_id, status, duration_seconds, cost_cents)
     VALUES (%s, %s, 'completed', 61, 18) RETURNING id
@@ -68,12 +71,15 @@ def _three_sources(connection: Connection, client: Client, user: int, say: Calla
 
 
 def _base(connection: Connection, user: int) -> tuple[bytes, float]:
-    began = time.perf_counter()
-    row = connection.execute(BASE_TABLES, (user,)).fetchone()
-    seconds = time.perf_counter() - began
-    if row is None or row[0] is None or row[1] != "database":
+    overview = load_application(connection).dashboard("overview")
+    statement, values = statement_of([ReadQuestion(overview, user, overview.plain_arguments or ())], base=True)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        began = time.perf_counter()
+        row = cursor.execute(statement.encode(), values).fetchone()
+        seconds = time.perf_counter() - began
+    if row is None or row["body"] is None or row["source"] != "database":
         raise DemoError(f"The base tables gave no overview of user {user} labelled `database`: {row}.")
-    return row[0].encode(), seconds
+    return row["body"].encode(), seconds
 
 
 def _until_cached(client: Client, committed: float, trust_seconds: float, calls: int) -> tuple[Answer, float]:

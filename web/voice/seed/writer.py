@@ -27,7 +27,19 @@ _LEADS = ("call_id", "user_id", "agent_id", "analyzed_at", "score", "stage")
 _QUALITY = ("agent_id", "user_id", "day", "csat_points", "csat_answers", "talk_seconds", "transfers")
 _USERS = ("id", "email", "name", "timezone", "credits_cents", "created_at")
 _AGENTS = ("id", "user_id", "name", "is_active", "created_at")
-TABLES = ("users", "agents", "calls", "lead_analytics", "agent_analytics")
+_COLUMNS = {
+    "users": _USERS,
+    "agents": _AGENTS,
+    "calls": _CALLS,
+    "lead_analytics": _LEADS,
+    "agent_analytics": _QUALITY,
+}
+TABLES = tuple(_COLUMNS)
+_MISSING = """
+    SELECT DISTINCT t.name FROM unnest(%s::text[], %s::text[]) AS t (name, known) WHERE NOT EXISTS
+        (SELECT FROM pg_attribute WHERE attrelid = to_regclass('public.' || t.name) AND attname = t.known)
+    ORDER BY 1
+"""
 
 
 class SeedError(FrontviewError):
@@ -68,9 +80,10 @@ def write_seed(connection: Connection, plan: SeedPlan, advance: Callable[[int], 
 
     :param connection: in autocommit; transactions are opened here.
     :param advance: called after each batch of calls, with their number.
-    :raises SeedError: no successive ids are available.
+    :raises SeedError: there are no such tables, or no successive ids are available.
     """
     began = time.monotonic()
+    _require_tables(connection)
     writer = _Writer(connection, plan)
     writer.write(advance)
     result = writer.result
@@ -80,6 +93,16 @@ def write_seed(connection: Connection, plan: SeedPlan, advance: Callable[[int], 
     connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables))
     result.tidy_seconds = time.monotonic() - began - result.seconds
     return result
+
+
+def _require_tables(connection: Connection) -> None:
+    wanted = [(table, column) for table, columns in _COLUMNS.items() for column in columns]
+    tables, columns = zip(*wanted, strict=True)
+    if missing := [name for (name,) in connection.execute(_MISSING, (list(tables), list(columns)))]:
+        raise SeedError(
+            "A seed fills the tables of the bundled application, and this database lacks some of them, or has "
+            f"others of these names: {', '.join(missing)}. `frontview demo` makes them in an empty database."
+        )
 
 
 def reserve_ids(connection: Connection, table: str, count: int) -> int:
@@ -103,7 +126,7 @@ def reserve_ids(connection: Connection, table: str, count: int) -> int:
 
 
 def _calendar(connection: Connection, days: int) -> Calendar:
-    """Return every zone's midnights from the server, whose trigger decides the day of a call."""
+    """Return every zone's midnights from the server, which decides the day of a call when it is read."""
     zones = [zone for zone, _ in ZONES]
     row = connection.execute(
         "SELECT floor(extract(epoch FROM now()))::bigint, min((now() AT TIME ZONE z)::date), "

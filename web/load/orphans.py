@@ -4,12 +4,12 @@ Foreign keys are checked when COPY has ended, and the error names no line. So th
 temporary table with numbered records, which is searched and dropped.
 """
 
-import sqlalchemy as sa
 from psycopg import sql
 
 from models.connection import Connection
-from web.voice.load.constraints import Constraint, foreign_keys
-from web.voice.load.csv_file import CsvFile, Header
+from web.load.constraints import Constraint, foreign_keys
+from web.load.csv_file import CsvFile, Header
+from web.load.tables import Table
 
 _STAGING = sql.Identifier("pg_temp", "frontview_load")
 
@@ -22,23 +22,23 @@ def copy_statement(table: sql.Identifier, header: Header) -> sql.Composed:
     )
 
 
-def first_orphan(connection: Connection, table: sa.Table, csv_file: CsvFile) -> tuple[int, Constraint] | None:
+def first_orphan(connection: Connection, table: Table, csv_file: CsvFile) -> tuple[int, Constraint] | None:
     """Return the number of the first record that refers to a missing row, and the foreign key."""
     with connection.transaction(force_rollback=True):
         _stage(connection, table, csv_file)
         found = [
             (number, constraint)
-            for constraint in foreign_keys(connection, table)
+            for constraint in foreign_keys(connection, table.identifier)
             if (number := _first_without(connection, constraint)) is not None
         ]
     return min(found, key=lambda one: one[0], default=None)
 
 
-def _stage(connection: Connection, table: sa.Table, csv_file: CsvFile) -> None:
+def _stage(connection: Connection, table: Table, csv_file: CsvFile) -> None:
     columns = csv_file.header.columns
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE frontview_load AS SELECT {} FROM {} WITH NO DATA").format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("public", table.name)
+            sql.SQL(", ").join(map(sql.Identifier, columns)), table.identifier
         )
     )
     connection.execute(
@@ -57,7 +57,7 @@ def _first_without(connection: Connection, constraint: Constraint) -> int | None
     )
     given = sql.SQL(" AND ").join(sql.SQL("s.{} IS NOT NULL").format(sql.Identifier(ours)) for ours, _ in pairs)
     query = sql.SQL("SELECT min(s.record_) FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM {} AS r WHERE {})").format(
-        _STAGING, given, sql.Identifier(*constraint.refers_to.split(".")), matches
+        _STAGING, given, sql.Identifier(*constraint.refers_to), matches
     )
     row = connection.execute(query).fetchone()
     return row[0] if row else None

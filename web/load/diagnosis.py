@@ -1,38 +1,42 @@
 """Turns a database error into the line, the column and a plain sentence.
 
 Invariant: a fault in the data is always reported with the line on which its record begins. PostgreSQL names a line
-for all faults but those of foreign keys, which it checks at the end: see :mod:`web.voice.load.orphans`.
+for all faults but those of foreign keys, which it checks at the end: see :mod:`web.load.orphans`.
 """
 
 import re
 from dataclasses import dataclass, replace
 
 import psycopg
-import sqlalchemy as sa
-from psycopg import errors
+from psycopg import errors, sql
 
 from models.connection import Connection
-from web.voice.load.constraints import find_constraint
-from web.voice.load.csv_file import SEPARATORS, CsvFile, Record
-from web.voice.load.fault import LoadError, shown
-from web.voice.load.iso_dates import EXPECTED
-from web.voice.load.orphans import first_orphan
+from web.load.constraints import find_constraint
+from web.load.csv_file import SEPARATORS, CsvFile, Record
+from web.load.fault import LoadError, shown
+from web.load.iso_dates import EXPECTED
+from web.load.orphans import first_orphan
+from web.load.tables import Table
 
 # The other words are translated on servers that use another language.
-_CONTEXT = re.compile(r"^COPY [^,]+, \S+ (\d+)(?:, \S+ (\w+))?", re.MULTILINE)
+_CONTEXT = r"^COPY {table}, \S+ (\d+)(?:, \S+ ({columns})(?=[:,]))?"
 _DATA_FAULTS = ("22", "23", "P0001", "54")
 _UNREADABLE = ("22P02", "22007", "22008")
 _EXPECTED = {
-    "BigInteger": "a whole number",
-    "Integer": "a whole number",
-    "SmallInteger": "a whole number",
-    "Boolean": "true or false",
+    "bigint": "a whole number",
+    "integer": "a whole number",
+    "smallint": "a whole number",
+    "numeric": "a number",
+    "double precision": "a number",
+    "real": "a number",
+    "boolean": "true or false",
+    "uuid": "a UUID such as 123e4567-e89b-12d3-a456-426614174000",
     **EXPECTED,
 }
 _RANGES = {
-    "BigInteger": "-9223372036854775808 to 9223372036854775807",
-    "Integer": "-2147483648 to 2147483647",
-    "SmallInteger": "-32768 to 32767",
+    "bigint": "-9223372036854775808 to 9223372036854775807",
+    "integer": "-2147483648 to 2147483647",
+    "smallint": "-32768 to 32767",
 }
 
 
@@ -44,7 +48,7 @@ class Place:
     :param column: the column it named.
     """
 
-    table: sa.Table
+    table: Table
     columns: tuple[str, ...]
     record: Record | None
     column: str | None
@@ -59,7 +63,7 @@ class Place:
         return shown(values[place] if place < len(values) else None)
 
 
-def diagnose(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError | None:
+def diagnose(connection: Connection, error: psycopg.Error, table: Table, csv_file: CsvFile) -> LoadError | None:
     """Return the fault that ``error`` reports; None if it is not about the file's content.
 
     :param connection: rolled back and usable.
@@ -83,13 +87,16 @@ def diagnose(connection: Connection, error: psycopg.Error, table: sa.Table, csv_
     return LoadError(csv_file.name, problem, place.record.line if place.record else None, columns)
 
 
-def _place(error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> Place:
-    found, columns, record = _CONTEXT.search(error.diag.context or ""), csv_file.header.columns, None
+def _place(error: psycopg.Error, table: Table, csv_file: CsvFile) -> Place:
+    columns, record = csv_file.header.columns, None
+    names = "|".join(map(re.escape, columns))
+    context = _CONTEXT.format(table=re.escape(table.name), columns=names)
+    found = re.search(context, error.diag.context or "", re.MULTILINE)
     if found:
         for record in csv_file.records():  # An open quotation: COPY counts the file's end.
             if record.copy_line >= int(found[1]):
                 break
-    return Place(table, columns, record, found[2] if found and found[2] in columns else None)
+    return Place(table, columns, record, found[2] if found else None)
 
 
 def _bad_value(error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str]:
@@ -97,13 +104,11 @@ def _bad_value(error: psycopg.Error, place: Place) -> tuple[tuple[str, ...], str
     if wrong_count := _wrong_count(place):
         return (), wrong_count
     column = place.column
-    kind = type(place.table.columns[column].type).__name__ if column else ""
+    kind = place.table.columns[column].type if column else ""
     if column and isinstance(error, errors.NumericValueOutOfRange):
         return (column,), f"{place.value()} is out of range ({_RANGES.get(kind, kind)})."
     if column and kind in _EXPECTED and error.sqlstate in _UNREADABLE:
         return (column,), f"{place.value()} is not {_EXPECTED[kind]}."
-    if isinstance(error, errors.InvalidParameterValue) and "timezone" in place.columns:
-        return ("timezone",), f"{place.value('timezone')} is not a time zone such as Europe/Berlin."
     return ((column,) if column else ()), f"{error.diag.message_primary or error}."
 
 
@@ -112,7 +117,8 @@ def _broken_rule(connection: Connection, error: psycopg.Error, place: Place) -> 
     if isinstance(error, errors.NotNullViolation):
         column = error.diag.column_name or "?"
         return (column,), "a value is needed; an empty field without quotes means none."
-    constraint = find_constraint(connection, place.table, error.diag.constraint_name or "")
+    table = sql.Identifier(error.diag.schema_name or place.table.schema, error.diag.table_name or place.table.name)
+    constraint = find_constraint(connection, table, error.diag.constraint_name or "")
     values = ", ".join(place.value(column) for column in constraint.columns) or "the row"
     if isinstance(error, errors.UniqueViolation):
         problem = f"{values} is there already, in the table or earlier in this file ({constraint.name})."
@@ -165,7 +171,7 @@ def _encoding(columns: tuple[str, ...], record: Record | None) -> tuple[tuple[st
     return (), "there is a character that the database cannot store, such as a zero byte."
 
 
-def _missing_reference(connection: Connection, error: psycopg.Error, table: sa.Table, csv_file: CsvFile) -> LoadError:
+def _missing_reference(connection: Connection, error: psycopg.Error, table: Table, csv_file: CsvFile) -> LoadError:
     """Return the first record that refers to a missing row."""
     try:
         found = first_orphan(connection, table, csv_file)
@@ -177,5 +183,5 @@ def _missing_reference(connection: Connection, error: psycopg.Error, table: sa.T
     record = next(record for record in csv_file.records() if record.number == number)
     place = Place(table, csv_file.header.columns, record, None)
     values = ", ".join(place.value(column) for column in constraint.columns)
-    problem = f"{constraint.refers_to.removeprefix('public.')} has no row {values} ({constraint.name})."
+    problem = f"{constraint.refers_to[-1]} has no row {values} ({constraint.name})."
     return LoadError(csv_file.name, problem, record.line, constraint.columns)

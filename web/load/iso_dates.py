@@ -5,21 +5,29 @@ PostgreSQL reads more: `03/04/2026`, which is one day or another by a setting, a
 
 import re
 
-import sqlalchemy as sa
-
-from web.voice.load.csv_file import CsvFile
-from web.voice.load.fault import LoadError, shown
+from web.load.csv_file import CsvFile
+from web.load.fault import LoadError, shown
+from web.load.tables import Table
 
 _DATE = rb"\d{4}-\d\d-\d\d"
-_TIME = _DATE + rb"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?"
-_FORMS = {"Date": _DATE, "DateTime": _TIME}
+_CLOCK = rb"\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
+_OFFSET = rb"(?:Z|[+-]\d\d(?::?\d\d)?)?"
+_TIME = rb"%b(?:[T ]%b%b)?" % (_DATE, _CLOCK, _OFFSET)
+_FORMS = {
+    "date": _DATE,
+    "timestamp without time zone": _TIME,
+    "timestamp with time zone": _TIME,
+    "time without time zone": _CLOCK,
+    "time with time zone": _CLOCK + _OFFSET,
+}
 EXPECTED = {
-    "Date": "a date such as 2026-01-31 (ISO 8601)",
-    "DateTime": "a time such as 2026-01-31T09:30:00+00:00 (ISO 8601)",
+    "date": "a date such as 2026-01-31 (ISO 8601)",
+    **dict.fromkeys(list(_FORMS)[1:3], "a time such as 2026-01-31T09:30:00+00:00 (ISO 8601)"),
+    **dict.fromkeys(list(_FORMS)[3:], "a time of day such as 09:30:00 (ISO 8601)"),
 }
 
 
-def check_dates(table: sa.Table, csv_file: CsvFile) -> None:
+def check_dates(table: Table, csv_file: CsvFile) -> None:
     """Raise unless every date and time of the file is written as ISO 8601 says, or is NULL.
 
     Records that do not fit the header are passed over: PostgreSQL refuses them.
@@ -27,7 +35,7 @@ def check_dates(table: sa.Table, csv_file: CsvFile) -> None:
     :raises LoadError: names the first fault by line and column.
     """
     columns = csv_file.header.columns
-    kinds = [type(table.columns[column].type).__name__ for column in columns]
+    kinds = [table.columns[column].type for column in columns]
     if not _FORMS.keys() & kinds:
         return
     field = _field(csv_file.header.separator)
