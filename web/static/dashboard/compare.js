@@ -6,6 +6,7 @@ import { itemsOfMeasures } from "../measures.js";
 import { setText } from "../panel.js";
 
 const POINTS = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const MOST_IN_A_ROW = 5;
 const UNCHANGED = 0.0005; // Of which nothing would be seen.
 
 export class Compare {
@@ -16,7 +17,9 @@ export class Compare {
       return { item, value, change, element: h("div", { class: "figure" }, h("h3", {}, item.name), value, change) };
     });
     this.ranges = h("p", { class: "soft" });
-    this.element = h("div", {}, this.ranges, h("div", { class: "figures" }, ...this.cards.map(({ element }) => element)));
+    const figures = h("div", { class: "figures" }, ...this.cards.map(({ element }) => element));
+    figures.style.setProperty("--columns", columnsOf(this.cards.length));
+    this.element = h("div", {}, this.ranges, figures);
   }
 
   /** Show the panel's part of an answer. */
@@ -30,6 +33,11 @@ export class Compare {
       card.change.replaceChildren(...(told ? [h("span", { class: "delta" }, told.text), " "] : []), before);
     }
   }
+}
+
+/** Return the number of columns that makes rows of the same length, as far as that is possible. */
+function columnsOf(cards) {
+  return Math.ceil(cards / Math.ceil(cards / MOST_IN_A_ROW));
 }
 
 /** Return a change as text, and whether it is better, worse or neither; a share's in points, as its ratio misleads. */

@@ -3,6 +3,8 @@
 import { h } from "../dom.js";
 import { itemsOfColumns, nameOf } from "../measures.js";
 
+const LONG = 20;
+
 export class List {
   constructor(name, { columns, label }) {
     this.items = shownColumns(columns);
@@ -29,6 +31,7 @@ export function shownColumns(columns) {
 
 function cell(item, value, timeZone) {
   const text = item.write(value, timeZone);
-  const isInstant = item.type === "timestamp with time zone" && value !== null;
-  return h("td", { class: item.isNumber ? "number" : "text" }, isInstant ? h("time", { datetime: value }, text) : h("span", { title: text.length > 24 ? text : null }, text));
+  if (item.type === "timestamp with time zone" && value !== null) return h("td", {}, h("time", { datetime: value }, text));
+  const title = text.length > LONG ? text : null; // What does not fit is there in whole.
+  return h("td", { class: item.isNumber ? "number" : "text", title }, text);
 }
