@@ -13,9 +13,9 @@ const LEAST_DAYS = { month: 28, quarter: 90, year: 365 }; // From which on a gra
 
 /**
  * Return the question of an address's query, for the dashboards of an application.
- * @returns {{name: string, user: ?string, range: string, days: number, from: ?string, to: ?string, granularity: ?string,
- *   filters: Object<string, ?string>}} `range`: a number of days as in `30d`, or `custom`, which has `from` and `to`;
- *   `granularity`: the chosen one; `filters`: values by dimension, null: no value.
+ * @returns {{name: string, user: ?string, range: ?string, days: ?number, from: ?string, to: ?string, granularity: ?string,
+ *   filters: Object<string, ?string>}} `range`: a number of days as in `30d`, `custom`, which has `from` and `to`,
+ *   or null where no panel has days; `granularity`: the chosen one; `filters`: values by dimension, null: no value.
  */
 export function questionOf(query, dashboards) {
   const said = new URLSearchParams(query);
@@ -106,8 +106,9 @@ function asQuery(query, user) {
 }
 
 function rangeOf(said, dashboard) {
+  if (!dashboard.longest_days) return { range: null, from: null, to: null, days: null };
   const [from, to] = [dayOf(said.get("from")), dayOf(said.get("to"))];
-  if (dashboard.longest_days && from && to && !faultOfDates(from, to, dashboard)) {
+  if (from && to && !faultOfDates(from, to, dashboard)) {
     return { range: "custom", from, to, days: Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1 };
   }
   const days = rangesOf(dashboard).find((offered) => `${offered}d` === said.get("range")) ?? dashboard.default_days;

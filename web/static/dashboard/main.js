@@ -60,7 +60,8 @@ function show(answer) {
 /** Show what is wrong in the panels; return it. */
 function failed(error) {
   showWhose(error.status === 403 ? error : null);
-  board?.fail(error instanceof Problem ? error.detail : DEFECT, () => live.refresh());
+  if (board) board.fail(error instanceof Problem ? error.detail : DEFECT, () => live.refresh());
+  else byId("panels").replaceChildren(); // Nothing is on its way.
   return error;
 }
 
