@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import MISSING, chromium_path, launched
 from tests.browser.project import running_project
-from tests.browser.visit import TIMEOUT_MS, Visits
+from tests.browser.visit import TIMEOUT_MS, Visit, Visits
 from tests.fix_app import System, filled_system, start_everything
 from tests.fix_postgres import NEUTRAL, Server
 from tests.voice_stage import VOICE, voice_application  # noqa: F401  a fixture
@@ -64,3 +64,11 @@ def visits(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visits
         request.getfixturevalue(name)  # visits end before what is visited does
     with Visits(chromium) as made:
         yield made
+
+
+@pytest.fixture
+def page(visits: Visits, shared: System) -> Visit:
+    """A page whose modules can be called; nobody is signed in."""
+    visit = visits.begin(shared)
+    visit.open()
+    return visit

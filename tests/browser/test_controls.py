@@ -1,4 +1,4 @@
-"""The address holds dashboard, range, granularity, filters and user, so that it can be shared, reloaded and gone back to."""
+"""The address holds dashboard, range, granularity, filters and user: it can be shared, reloaded and gone back to."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +10,6 @@ from tests.browser.figures import count, headline, last_days, today_of
 from tests.browser.visit import Visit, Visits
 from tests.fix_app import System
 from tests.oracle.base_tables import facts_of
-
 
 ANALYTICS = "/?dashboard=analytics"
 
@@ -122,7 +121,15 @@ def test_dates_that_cannot_be_shown_are_refused_with_a_reason(
 
 
 @pytest.mark.parametrize(
-    "query", ["range=12d", "from=2026-01-02&to=2026-01-01", "from=yesterday&to=today", "granularity=hour", "x=<b>", "filter.status=failed"]
+    "query",
+    [
+        "range=12d",
+        "from=2026-01-02&to=2026-01-01",
+        "from=yesterday&to=today",
+        "granularity=hour",
+        "x=<b>",
+        "filter.status=failed",
+    ],
 )
 def test_an_address_that_says_nothing_sensible_shows_the_usual(visits: Visits, shared: System, query: str) -> None:
     visit = visits.dashboard(shared, 1, f"{ANALYTICS}&{query}")
@@ -202,7 +209,9 @@ def calls_of_agent(visit: Visit, user: int, agent: int) -> str:
 
 def test_a_filter_offers_values_by_their_labels_and_is_in_the_address(visits: Visits, shared: System) -> None:
     agents = dict(shared.sql.execute("SELECT name, id FROM agents WHERE user_id = 3").fetchall())
-    shared.sql.execute("DELETE FROM calls WHERE agent_id = %s AND started_at < now() - interval '3 days'", (agents["Agent 2"],))
+    shared.sql.execute(
+        "DELETE FROM calls WHERE agent_id = %s AND started_at < now() - interval '3 days'", (agents["Agent 2"],)
+    )
     visit = visits.dashboard(shared, 3, ANALYTICS)
     choice = visit.page.get_by_label("Agent", exact=True)
     expect(choice.locator("option")).to_have_text(["All", "Agent 1", "Agent 2", "Agent 3", "None"])

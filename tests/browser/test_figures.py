@@ -113,16 +113,23 @@ def test_the_charts_table_has_the_numbers_of_the_answer(visits: Visits, shared: 
     ]
 
 
+def single_figures(kind: str, data: Any) -> dict[str, Any]:
+    """The measures of a panel that are single figures, by the period where there are several."""
+    if kind == "periods":
+        return dict(data)
+    if kind == "compare":
+        return {"": data["current"]}
+    return {"": data} if kind == "facts" else {}
+
+
 def figures_of(panels: dict[str, Any], data: dict[str, Any]) -> dict[str, str]:
     """The texts of an answer's single figures, by their names on the page."""
-    texts = {}
-    for name, panel in panels.items():
-        of = {"facts": {"": data[name]}, "compare": {"": data[name].get("current") if panel["kind"] == "compare" else {}}}
-        groups = of.get(panel["kind"], data[name] if panel["kind"] == "periods" else {})
-        for group, values in groups.items():
-            for key, measure in panel["measures"].items():
-                texts[".".join(filter(None, (name, group, key)))] = text_of(measure, values[key])
-    return texts
+    return {
+        ".".join(filter(None, (name, group, key))): text_of(measure, values[key])
+        for name, panel in panels.items()
+        for group, values in single_figures(panel["kind"], data[name]).items()
+        for key, measure in panel["measures"].items()
+    }
 
 
 def same_as_the_api(visit: Visit, system: System, user: Any) -> int:

@@ -39,7 +39,10 @@ def test_a_write_appears_on_the_open_page_within_two_seconds(visits: Visits, sha
         committed = time.monotonic()
         today, month = calls_today(shared, user), headline(shared, user, *last_days(shared, user))["calls"]
         newest = shared.value(NEWEST, user)
-        for shown, text in ((visit.figure("calls.today.calls"), today), (visit.figure("calls.last_30_days.calls"), month)):
+        for shown, text in (
+            (visit.figure("calls.today.calls"), today),
+            (visit.figure("calls.last_30_days.calls"), month),
+        ):
             left = PROMISED_SECONDS - (time.monotonic() - committed)
             expect(shown).to_have_text(text, timeout=1000 * left)
         expect(visit.panel("recent_calls").locator("tbody time").first).to_have_attribute("datetime", newest)

@@ -1,4 +1,4 @@
-"""The page of applications that the page was not made for: what it shows is what SQL and the API say, live, labelled."""
+"""The page of other applications: what it shows is what SQL and the API say, current and labelled."""
 
 import re
 from typing import Any
@@ -52,7 +52,9 @@ def days(visit: Visit) -> Locator:
     return visit.panel("daily").locator("details.behind tbody tr")
 
 
-def test_where_no_dashboard_is_declared_every_view_is_shown_with_the_figures_of_sql(visits: Visits, project: System) -> None:
+def test_where_no_dashboard_is_declared_every_view_is_shown_with_the_figures_of_sql(
+    visits: Visits, project: System
+) -> None:
     visit = visits.dashboard(project, BOB)
     expect(visit.page.get_by_role("heading", level=2)).to_have_text(["Glance", "Daily", "Lifetime", "Country"])
     expect(visit.page.locator("#who")).to_have_text(f"User {BOB}, times in America/Bogota")

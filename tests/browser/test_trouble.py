@@ -149,7 +149,9 @@ def test_a_fault_of_one_dashboard_is_said_there_and_the_others_go_on(visits: Vis
     visit = visits.dashboard(running, 1, "/?dashboard=agents")
     expect(visit.state).to_have_text("Live")
     visit.watch.allow("status of 50[03].*/dashboard/agents")
-    name = running.value("SELECT proname FROM pg_proc WHERE proname LIKE '%agents%' AND proname LIKE '%dashboard%' LIMIT 1")
+    name = running.value(
+        "SELECT proname FROM pg_proc WHERE proname LIKE '%agents%' AND proname LIKE '%dashboard%' LIMIT 1"
+    )
     running.sql.execute(f"ALTER FUNCTION frontview.{name} RENAME TO gone".encode())
     running.add(1)
     expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the earlier numbers.")

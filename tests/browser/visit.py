@@ -81,6 +81,10 @@ class Visit:
         load = "async ([address, argument]) => { const module = await import(address); " + body + " }"
         return self.page.evaluate(load, [f"{static}/{name}", argument])
 
+    def call(self, name: str, function: str, *arguments: object) -> Any:
+        """Return what a function of one of the page's own modules returns."""
+        return self.module(name, f"return module.{function}(...argument);", list(arguments))
+
 
 class Visits:
     """The visits of one test."""

@@ -45,4 +45,3 @@ def pages_blueprint(shells: Shells) -> APIBlueprint:
         return response
 
     return pages
-
