@@ -172,8 +172,8 @@ def test_recent_calls_are_the_newest_with_times_of_the_users_zone(visits: Visits
     visit = visits.dashboard(shared, 6)
     rows = visit.panel("recent_calls").locator("tbody tr")
     newest = shared.sql.execute(
-        "SELECT c.started_at, a.name, c.status, to_char(c.started_at AT TIME ZONE u.timezone, 'HH12:MI AM') FROM calls c "
-        "JOIN users u ON u.id = c.user_id JOIN agents a ON a.id = c.agent_id WHERE c.user_id = 6 "
+        "SELECT c.started_at, a.name, c.status, to_char(c.started_at AT TIME ZONE u.timezone, 'HH12:MI AM') "
+        "FROM calls c JOIN users u ON u.id = c.user_id JOIN agents a ON a.id = c.agent_id WHERE c.user_id = 6 "
         "ORDER BY c.started_at DESC, c.id DESC LIMIT 10"
     ).fetchall()
     assert [[row[0], row[2]] for row in cells(rows)] == [[agent, status] for _, agent, status, _ in newest]
