@@ -129,6 +129,7 @@ def figures_of(panels: dict[str, Any], data: dict[str, Any]) -> dict[str, str]:
         for name, panel in panels.items()
         for group, values in single_figures(panel["kind"], data[name]).items()
         for key, measure in panel["measures"].items()
+        if not measure["type"].startswith("timestamp")  # which the page tells in the user's zone
     }
 
 
