@@ -153,7 +153,7 @@ def test_every_kind_of_panel_shows_the_answer_of_a_library(visits: Visits, libra
     assert [row[1:] for row in shown] == [[str(it["renewals"]), str(it["books"])] for it in data["daily"]["rows"]]
 
 
-def test_a_filter_that_the_list_does_not_know_by_label_is_one_of_its_groups(visits: Visits, library: System) -> None:
+def test_a_filter_of_a_dashboard_filters_every_panel(visits: Visits, library: System) -> None:
     visit = visits.dashboard(library, 2)
     choice = visit.page.get_by_label("Desk", exact=True)
     first = choice.locator("option").nth(1).inner_text()

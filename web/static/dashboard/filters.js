@@ -44,7 +44,7 @@ function sourceOf(dimension, dashboards, name) {
 function choice(dimension, nullable, coming, onChange) {
   let options = [];
   let shown;
-  const select = h("select", { name: `filter.${dimension}`, onchange: () => onChange(valueOf(select.value)) });
+  const select = h("select", { id: idOf(dimension), onchange: () => onChange(valueOf(select.value)) });
   const show = (value) => {
     shown = value;
     const isUnknown = typeof value === "string" && !options.some(([known]) => known === value);
@@ -57,7 +57,7 @@ function choice(dimension, nullable, coming, onChange) {
     show(shown);
   };
   coming.then(take, () => null); // Without an answer the panels say why.
-  return { element: h("label", {}, `${nameOf(dimension)} `, select), show };
+  return { element: labelled(dimension, select), show };
 }
 
 async function optionsOf(dimension, { href, panel, columns }, user) {
@@ -67,14 +67,19 @@ async function optionsOf(dimension, { href, panel, columns }, user) {
 }
 
 function field(dimension, nullable, onChange) {
-  const input = h("input", { name: `filter.${dimension}`, placeholder: "All", size: 12, onchange: () => onChange(input.value === "" ? undefined : input.value) });
+  const input = h("input", { id: idOf(dimension), placeholder: "All", size: 12, onchange: () => onChange(input.value === "" ? undefined : input.value) });
   const none = h("input", { type: "checkbox", onchange: () => onChange(none.checked ? null : undefined) });
   const show = (value) => {
     input.value = value ?? "";
     none.checked = value === null;
   };
-  const element = h("div", { class: "filter" }, h("label", {}, `${nameOf(dimension)} `, input), nullable && h("label", {}, none, " None"));
-  return { element, show };
+  return { element: labelled(dimension, input, nullable && h("label", {}, none, " None")), show };
+}
+
+const idOf = (dimension) => `filter-${dimension}`;
+
+function labelled(dimension, ...controls) {
+  return h("div", { class: "filter" }, h("label", { for: idOf(dimension) }, nameOf(dimension)), controls);
 }
 
 function option(value, text) {
