@@ -7,9 +7,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import MISSING, chromium_path, launched
 from tests.browser.project import running_project
-from tests.browser.visit import TIMEOUT_MS, Visits
+from tests.browser.visit import TIMEOUT_MS, Visit, Visits
 from tests.fix_app import System, filled_system, start_everything
-from tests.fix_postgres import Server
+from tests.fix_postgres import NEUTRAL, Server
 from tests.voice_stage import VOICE, voice_application  # noqa: F401  a fixture
 
 expect.set_options(timeout=TIMEOUT_MS)  # what is promised within a time says so itself
@@ -50,10 +50,25 @@ def project(
         yield system
 
 
+@pytest.fixture(scope="module")
+def library(chromium: Browser, embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The application that the tests of the core stand on, with every kind of panel."""
+    with filled_system(embedded_server, tmp_path_factory.mktemp("library"), application=NEUTRAL) as system:
+        yield start_everything(system)
+
+
 @pytest.fixture
 def visits(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visits]:
     """Visits of people, each with a context of its own; at the end of the test nothing may have gone wrong in them."""
-    for name in {"shared", "system", "running", "link", "project"}.intersection(request.fixturenames):
+    for name in {"shared", "system", "running", "link", "project", "library"}.intersection(request.fixturenames):
         request.getfixturevalue(name)  # visits end before what is visited does
     with Visits(chromium) as made:
         yield made
+
+
+@pytest.fixture
+def page(visits: Visits, shared: System) -> Visit:
+    """A page whose modules can be called; nobody is signed in."""
+    visit = visits.begin(shared)
+    visit.open()
+    return visit

@@ -44,9 +44,32 @@ def calls_by_day(system: System, user: int, first: date, last: date) -> list[lis
 
 
 def agent_rows(system: System, user: int, first: date, last: date) -> dict[str, list[str]]:
-    """Return each agent's calls, completed, leads and converted, by its name."""
+    """Return each agent's calls, completed, cost, leads and converted, by its name."""
     found = facts_of(system.sql, user).within(first, last)
     return {found.agents[agent]: _agent_row(of_agent) for agent, of_agent in found.by_agent()}
+
+
+def text_of(described: dict[str, Any], value: Any) -> str:
+    """Return a value of an answer as the page writes it, by what the application says of its measure."""
+    unit, decimals = described.get("unit"), described.get("decimals")
+    if value is None:
+        return NONE
+    if unit == "cents":
+        return f"{_to(Decimal(str(value)) / 100, '0.01'):,}"
+    if unit == "percent":
+        return f"{_rounded(Decimal(str(value)) * 100)}%"
+    if unit == "seconds":
+        return clock(value)
+    if unit and unit.startswith("currency:EUR"):
+        return f"€{value:,.2f}"
+    return f"{value:,.{decimals}f}" if decimals is not None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def clock(seconds: float) -> str:
+    """Return a length of time."""
+    whole = int(Decimal(str(seconds)).quantize(Decimal(1), ROUND_HALF_UP))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours:,}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def count(value: Any) -> str:
@@ -57,11 +80,6 @@ def count(value: Any) -> str:
 def credits_of(cents: int) -> str:
     """Return an amount given in cents."""
     return f"{Decimal(cents) / 100:,.2f}"
-
-
-def percent(part: int, whole: int) -> str:
-    """Return a share, to a tenth of a percent."""
-    return NONE if not whole else f"{_rounded(Decimal(part) / Decimal(whole) * 100)}%"
 
 
 def rate(part: int, whole: int) -> str:
@@ -77,9 +95,9 @@ def cents_each(cents: int | None, parts: int) -> str:
 
 
 def _agent_row(found: Facts) -> list[str]:
-    calls, leads = found.count_calls(), found.count_leads()
-    completed, converted = found.count_calls("completed"), found.count_leads("converted")
-    return [count(calls), percent(completed, calls), count(leads), percent(converted, leads)]
+    calls, completed = found.count_calls(), found.count_calls("completed")
+    leads, converted = found.count_leads(), found.count_leads("converted")
+    return [count(calls), count(completed), credits_of(found.cost_cents), count(leads), count(converted)]
 
 
 def day_label(day: date, *, year: bool = False) -> str:

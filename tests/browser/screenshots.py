@@ -1,4 +1,4 @@
-"""``python -m tests.browser.screenshots``: pictures of both pages, of a system that is in use, into ``docs/images/``.
+"""``python -m tests.browser.screenshots``: pictures of the pages, of a system that is in use, into ``docs/images/``.
 
 Invariant: what is shown is real: seeded users, calls that come in, readers who read; nothing in a picture is made up.
 """
@@ -33,19 +33,19 @@ SIZES: dict[str, Any] = {
 }
 SHOWN_HEIGHT = {"desktop": 1600, "phone": 844}  # of what is longer than the window
 LARGEST_DESKTOP_BYTES = 300_000
-READS = ("dashboard/overview", "performance", "dashboard/analytics?granularity=day", "agents?series=calls")
+READS = ("overview", "performance", "analytics?granularity=day", "agents")
 READERS = 6  # each asks one of the workers
 READS_A_SECOND = 4  # of each
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-PAGES = {"dashboard": "/", "ops": "/ops"}
+PAGES = {"dashboard": "/", "analytics": "/?dashboard=analytics", "ops": "/ops"}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--minutes", type=float, default=4, show_default=True, help="How long the system is used before.")
 @click.option("--into", type=click.Path(path_type=Path), default=IMAGES, help="[default: docs/images]")
 def main(minutes: float, into: Path) -> None:
-    """Take pictures of both pages, light and dark, on a desktop and on a phone."""
+    """Take pictures of the pages, light and dark, on a desktop and on a phone."""
     path = chromium_path()
     if path is None:
         raise click.ClickException(MISSING)
@@ -93,7 +93,7 @@ def read(port: int, users: tuple[int, ...], ended: threading.Event, random: Rand
         while not ended.wait(random.expovariate(READS_A_SECOND)):
             [user] = random.choices(users, shares)
             headers = {"Authorization": f"Bearer {issue_token(SECRET, user)}"}
-            client.get(random.choice(READS), headers=headers).raise_for_status()
+            client.get(f"dashboard/{random.choice(READS)}", headers=headers).raise_for_status()
 
 
 def picture(browser: Browser, port: int, user: int, page: str, scheme: Scheme, size: str, file: Path) -> None:
@@ -107,7 +107,7 @@ def picture(browser: Browser, port: int, user: int, page: str, scheme: Scheme, s
     tab.get_by_role("button", name="Sign in", exact=True).click()
     expect(tab.locator(".panel .skeleton")).to_have_count(0, timeout=20_000)
     expect(tab.locator(".panel-fault:visible")).to_have_count(0)
-    if page == "dashboard":
+    if page != "ops":
         expect(tab.locator("#live-state")).to_have_text("Live")
     tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     width, longest = SIZES[size]["viewport"]["width"], SHOWN_HEIGHT[size]

@@ -30,7 +30,10 @@ def unfold(visit: Visit) -> None:
 @LOOKS
 def test_axe_finds_nothing_on_the_dashboard(visits: Visits, shared: System, look: dict[str, object]) -> None:
     visit = visits.dashboard(shared, 1, **look)
-    assert not violations(visit.page)
+    for name in ("Analytics", "Agents", "Performance", "Overview"):
+        visit.tab(name).click()
+        visit.shown()
+        assert not violations(visit.page), name
     unfold(visit)
     assert not violations(visit.page)
     visit.show_dates("2026-01-02", "2026-01-01")
@@ -123,44 +126,49 @@ def test_the_first_key_leads_past_the_bar(visits: Visits, shared: System) -> Non
 
 
 def test_agents_are_sorted_by_keyboard_and_say_so(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1)
+    visit = visits.dashboard(shared, 1, "/?dashboard=agents")
     rows = visit.panel("agents").locator("tbody th")
-    head = visit.panel("agents").get_by_role("columnheader", name="Agent")
+    head = visit.panel("agents").get_by_role("columnheader", name="Agent", exact=True)
+    expect(head).to_have_attribute("aria-sort", "ascending")
     head.get_by_role("button").focus()
     visit.page.keyboard.press("Enter")
-    expect(head).to_have_attribute("aria-sort", "ascending")
-    assert rows.all_inner_texts() == ["Agent 1", "Agent 2", "Agent 3"]
-    expect(head.get_by_role("button")).to_be_focused()
-    visit.page.keyboard.press("Space")
     expect(head).to_have_attribute("aria-sort", "descending")
     assert rows.all_inner_texts() == ["Agent 3", "Agent 2", "Agent 1"]
+    expect(head.get_by_role("button")).to_be_focused()
+    visit.page.keyboard.press("Space")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    assert rows.all_inner_texts() == ["Agent 1", "Agent 2", "Agent 3"]
+    visit.panel("agents").get_by_role("button", name="Calls", exact=True).click()
+    expect(visit.panel("agents").locator("[aria-sort=descending]")).to_have_text("Calls")
     expect(visit.page.locator("[aria-sort]")).to_have_count(1)
 
 
 def test_each_chart_is_described_and_has_its_table(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1)
-    for panel, said in (("calls", r"Calls by day: [\d,]+ in all, [\d,]+ completed, "), ("leads", r"Leads by day: ")):
-        picture = visit.panel(panel).get_by_role("img")
-        assert picture.count() == 1
-        expect(picture).to_have_attribute("aria-label", re.compile(said))
-        expect(visit.panel(panel).locator("details.behind tbody tr")).to_have_count(30)
+    visit = visits.dashboard(shared, 1, "/?dashboard=analytics")
+    pictures = visit.panel("series").get_by_role("img")
+    expect(pictures).to_have_count(4)
+    for place, said in enumerate(
+        (r"Calls [\d,]+, of which Completed [\d,]+, Failed ", r"Leads [\d,]+, Converted ", "Duration ", "Cost ")
+    ):
+        expect(pictures.nth(place)).to_have_attribute("aria-label", re.compile(f"^Calls and leads by day: {said}"))
+    expect(visit.panel("series").locator("details.behind tbody tr")).to_have_count(30)
 
 
 def test_nothing_moves_for_who_wants_no_motion(visits: Visits, shared: System) -> None:
     visit = visits.dashboard(shared, 9, reduced_motion="reduce")
     shared.add(9)
-    expect(visit.figure("calls_today")).to_have_class("number changed")
+    expect(visit.figure("calls.today.calls")).to_have_class("number changed")
     moving = "document.getAnimations().filter((it) => it.playState === 'running').length"
     assert visit.page.evaluate(moving) == 0
     with_motion = visits.dashboard(shared, 9, reduced_motion="no-preference")
     shared.add(9)
-    expect(with_motion.figure("calls_today")).to_have_class("number changed")
+    expect(with_motion.figure("calls.today.calls")).to_have_class("number changed")
     assert with_motion.page.evaluate(moving) > 0
 
 
 def test_the_charts_follow_light_and_dark(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1, reduced_motion="reduce")
-    canvas = visit.panel("calls").locator("canvas[role=img]")
+    visit = visits.dashboard(shared, 1, "/?dashboard=analytics", reduced_motion="reduce")
+    canvas = visit.panel("series").locator("canvas[role=img]").first
     expect(canvas).to_be_visible()
     before = canvas.evaluate("canvas => canvas.toDataURL()")
     visit.page.emulate_media(color_scheme="dark")

@@ -1,7 +1,8 @@
-"""The figures of the page are those of the base tables, and each panel says where they came from."""
+"""The figures of the page are those of the base tables and of the API, and each panel says where they came from."""
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -10,15 +11,14 @@ from tests.browser.figures import (
     NONE,
     agent_rows,
     calls_by_day,
-    count,
     credits_of,
     headline,
     last_days,
+    text_of,
     today_of,
 )
 from tests.browser.visit import Visit, Visits
 from tests.fix_app import System
-from tests.oracle.base_tables import OUTCOMES
 from tests.waiting import until
 
 pytestmark = pytest.mark.every_change
@@ -26,7 +26,8 @@ WEEK = timedelta(days=7)
 BEYOND = 2**53 + 1
 SOURCE = re.compile(r"^(exact, from the (view|base tables), [\d.]+ m?s|cache, [\d.]+ s old)")
 FIGURES = ("calls", "success_rate", "conversion_rate", "cost_per_converted_lead_cents")
-PANELS = ("headline", "calls", "credits", "leads", "recent", "agents")
+PANELS = ("account", "agents", "calls", "leads", "daily", "recent_calls")
+PERFORMANCE = "/?dashboard=performance"
 
 
 def cells(rows: Locator) -> list[list[str]]:
@@ -40,27 +41,27 @@ def behind(visit: Visit, panel: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("user", [1, 2])
 def test_the_headline_is_that_of_the_base_tables(visits: Visits, shared: System, user: int) -> None:
-    visit = visits.dashboard(shared, user)
+    visit = visits.dashboard(shared, user, PERFORMANCE)
     expected = headline(shared, user, *last_days(shared, user))
     assert NONE not in expected.values()
-    assert {name: visit.figure(name).inner_text() for name in FIGURES} == expected
+    assert {name: visit.figure(f"performance.{name}").inner_text() for name in FIGURES} == expected
 
 
 def test_each_headline_figure_stands_beside_the_week_before(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1, "/?range=7d")
+    visit = visits.dashboard(shared, 1, f"{PERFORMANCE}&range=7d")
     first, last = last_days(shared, 1, 7)
     now, before = headline(shared, 1, first, last), headline(shared, 1, first - WEEK, last - WEEK)
     for name in FIGURES:
-        expect(visit.figure(name)).to_have_text(now[name])
-        expect(visit.page.locator(f'.figure:has([data-figure="{name}"]) .change')).to_contain_text(
+        expect(visit.figure(f"performance.{name}")).to_have_text(now[name])
+        expect(visit.page.locator(f'.figure:has([data-figure="performance.{name}"]) .change')).to_contain_text(
             f"Before: {before[name]}"
         )
 
 
 def test_better_and_worse_are_told_by_word_sign_and_colour(visits: Visits, shared: System) -> None:
     shared.sql.execute("DELETE FROM calls WHERE user_id = 10 AND started_at > now() - interval '20 days'")
-    visit = visits.dashboard(shared, 10)
-    fewer = visit.page.locator('.figure:has([data-figure="calls"]) .delta')
+    visit = visits.dashboard(shared, 10, PERFORMANCE)
+    fewer = visit.page.locator('.figure:has([data-figure="performance.calls"]) .delta')
     expect(fewer).to_have_text(re.compile(r"^▼ [\d.]+%, worse\.$"))
     shared.sql.execute("UPDATE calls SET started_at = now() - interval '1 day' WHERE user_id = 10")
     expect(fewer).to_have_text("No comparison.")
@@ -74,61 +75,112 @@ def test_better_and_worse_are_told_by_word_sign_and_colour(visits: Visits, share
     assert len({neutral, better, fewer.evaluate("it => getComputedStyle(it).color")}) == 3
 
 
-def test_credits_and_today_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
+def test_account_and_today_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
     shared.add(4)
     visit = visits.dashboard(shared, 4)
     today = today_of(shared, 4)
-    cents = shared.value("SELECT credits_cents FROM users WHERE id = 4")
-    expect(visit.figure("credits_cents")).to_have_text(credits_of(cents))
-    expect(visit.figure("calls_today")).to_have_text(headline(shared, 4, today, today)["calls"])
+    email, cents = shared.sql.execute("SELECT email, credits_cents FROM users WHERE id = 4").fetchone() or ("", 0)
+    expect(visit.figure("account.credits_cents")).to_have_text(credits_of(cents))
+    expect(visit.figure("account.email")).to_have_text(email)
+    expect(visit.figure("calls.today.calls")).to_have_text(headline(shared, 4, today, today)["calls"])
 
 
 def test_the_table_behind_the_calls_has_every_outcome_of_every_day(visits: Visits, shared: System) -> None:
     shared.sql.execute("UPDATE calls SET status = 'in_progress' WHERE user_id = 5 AND id % 7 = 0")
-    visit = visits.dashboard(shared, 5)
+    visit = visits.dashboard(shared, 5, "/?dashboard=analytics")
     expected = calls_by_day(shared, 5, *last_days(shared, 5))
     assert len(expected) == 30
-    assert behind(visit, "calls") == expected
-    expect(visit.panel("calls").locator("details.behind table")).to_be_hidden()
-    visit.panel("calls").get_by_text("Show as a table").click()
-    expect(visit.panel("calls").locator("details.behind table")).to_be_visible()
+    assert [[row[0], *row[2:7]] for row in behind(visit, "series")] == expected
+    expect(visit.panel("series").locator("details.behind table")).to_be_hidden()
+    visit.panel("series").get_by_text("Show as a table").click()
+    expect(visit.panel("series").locator("details.behind table")).to_be_visible()
 
 
-def test_each_charts_table_has_the_numbers_of_the_answer(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1, "/?range=90d&granularity=week")
+def test_the_charts_table_has_the_numbers_of_the_answer(visits: Visits, shared: System) -> None:
+    visit = visits.dashboard(shared, 1, "/?dashboard=analytics&range=90d&granularity=week")
     first, _ = last_days(shared, 1, 90)
     with shared.client(1) as client:
-        answer = client.get("/api/v1/dashboard/analytics", params={"from": str(first), "granularity": "week"})
-    series = answer.json()["data"]["series"]
-    assert [row[1:] for row in behind(visit, "calls")] == [[count(entry[it]) for it in OUTCOMES] for entry in series]
-    assert [row[1:3] for row in behind(visit, "leads")] == [
-        [count(entry["converted"]), count(entry["leads"] - entry["converted"])] for entry in series
+        answer = client.get("/api/v1/dashboard/analytics", params={"from": str(first), "granularity": "week"}).json()
+        panels = client.get("/api/v1/application").json()["dashboards"]["analytics"]["panels"]
+    measures = panels["series"]["measures"]
+    rows = [[text_of(measures[it], row[it]) for it in measures] for row in answer["data"]["series"]["rows"]]
+    assert [row[1:] for row in behind(visit, "series")] == rows
+    totals = answer["data"]["series"]["totals"]
+    legend = visit.panel("series").locator(".legend li").all_inner_texts()
+    parts = ("completed", "failed", "no_answer", "busy", "in_progress", "leads", "converted")
+    assert [text.replace("\n", "") for text in legend] == [
+        f"{measures[it]['label']}{text_of(measures[it], totals[it])}" for it in parts
     ]
 
 
+def single_figures(kind: str, data: Any) -> dict[str, Any]:
+    """The measures of a panel that are single figures, by the period where there are several."""
+    if kind == "periods":
+        return dict(data)
+    if kind == "compare":
+        return {"": data["current"]}
+    return {"": data} if kind == "facts" else {}
+
+
+def figures_of(panels: dict[str, Any], data: dict[str, Any]) -> dict[str, str]:
+    """The texts of an answer's single figures, by their names on the page."""
+    return {
+        ".".join(filter(None, (name, group, key))): text_of(measure, values[key])
+        for name, panel in panels.items()
+        for group, values in single_figures(panel["kind"], data[name]).items()
+        for key, measure in panel["measures"].items()
+        if not measure["type"].startswith("timestamp")  # which the page tells in the user's zone
+    }
+
+
+def same_as_the_api(visit: Visit, system: System, user: Any) -> int:
+    """Compare every figure and every row of groups of every dashboard; return how many figures there were."""
+    seen = 0
+    with system.client(user) as client:
+        dashboards = client.get("/api/v1/application").json()["dashboards"]
+        for name, dashboard in dashboards.items():
+            visit.open(f"/?dashboard={name}")
+            visit.shown()
+            data = client.get(dashboard["href"]).json()["data"]
+            texts = figures_of(dashboard["panels"], data)
+            assert {it: visit.figure(it).inner_text() for it in texts} == texts
+            seen += len(texts)
+            for panel, described in dashboard["panels"].items():
+                if described["kind"] == "groups":
+                    measures = described["measures"]
+                    rows = [[text_of(measures[it], row[it]) for it in measures] for row in data[panel]["rows"]]
+                    shown = cells(visit.panel(panel).locator("tbody tr"))
+                    assert [row[-len(measures) :] for row in shown] == rows
+    return seen
+
+
+def test_every_figure_is_that_of_the_api(visits: Visits, shared: System) -> None:
+    shared.add(9)
+    assert same_as_the_api(visits.dashboard(shared, 9), shared, 9) >= 50
+
+
 def test_agents_are_those_of_the_base_tables(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1)
+    visit = visits.dashboard(shared, 1, "/?dashboard=agents")
     rows = cells(visit.panel("agents").locator("tbody tr"))
-    assert {row[0]: row[2:6] for row in rows} == agent_rows(shared, 1, *last_days(shared, 1))
+    heads = visit.panel("agents").locator("thead th").all_inner_texts()
+    shown = [heads.index(it) for it in ("Calls", "Completed", "Cost", "Leads", "Converted")]
+    found = {row[0]: [row[place] for place in shown] for row in rows}
+    assert found == agent_rows(shared, 1, *last_days(shared, 1))
 
 
 def test_recent_calls_are_the_newest_with_times_of_the_users_zone(visits: Visits, shared: System) -> None:
     shared.add(6)
     visit = visits.dashboard(shared, 6)
-    rows = visit.panel("recent").locator("tbody tr")
-    newest = [
-        str(row[0])
-        for row in shared.sql.execute(
-            "SELECT id FROM calls WHERE user_id = 6 ORDER BY started_at DESC, id DESC LIMIT 10"
-        )
-    ]
-    assert rows.evaluate_all("rows => rows.map((row) => row.dataset.call)") == newest
-    clock = shared.value(
-        "SELECT to_char(c.started_at AT TIME ZONE u.timezone, 'HH12:MI AM') FROM calls c JOIN users u ON u.id = "
-        "c.user_id WHERE c.id = %s",
-        int(newest[0]),
-    )
-    expect(rows.first.locator("time")).to_have_text(clock)
+    rows = visit.panel("recent_calls").locator("tbody tr")
+    newest = shared.sql.execute(
+        "SELECT c.started_at, a.name, c.status, to_char(c.started_at AT TIME ZONE u.timezone, 'HH12:MI AM') "
+        "FROM calls c JOIN users u ON u.id = c.user_id JOIN agents a ON a.id = c.agent_id WHERE c.user_id = 6 "
+        "ORDER BY c.started_at DESC, c.id DESC LIMIT 10"
+    ).fetchall()
+    assert [[row[0], row[2]] for row in cells(rows)] == [[agent, status] for _, agent, status, _ in newest]
+    instants = "rows => rows.map((row) => Date.parse(row.querySelector('time').dateTime))"
+    assert rows.evaluate_all(instants) == [int(at.timestamp() * 1000) for at, *_ in newest]
+    expect(rows.first.locator("time")).to_have_text(newest[0][3])
 
 
 @pytest.mark.parametrize(
@@ -139,13 +191,13 @@ def test_whole_numbers_beyond_2_to_the_53_keep_every_digit(
 ) -> None:
     shared.sql.execute("UPDATE users SET credits_cents = %s WHERE id = 7", (BEYOND,))
     visit = visits.dashboard(shared, 7, locale=locale)
-    expect(visit.figure("credits_cents")).to_have_text(expected)
+    expect(visit.figure("account.credits_cents")).to_have_text(expected)
 
 
 def test_numbers_are_in_the_language_of_the_browser(visits: Visits, shared: System) -> None:
-    visit = visits.dashboard(shared, 1, locale="de-DE")
+    visit = visits.dashboard(shared, 1, PERFORMANCE, locale="de-DE")
     expected = headline(shared, 1, *last_days(shared, 1))["success_rate"]
-    assert visit.figure("success_rate").inner_text() == expected.replace(".", ",").replace("%", "\u00a0%")
+    assert visit.figure("performance.success_rate").inner_text() == expected.replace(".", ",").replace("%", "\u00a0%")
 
 
 def test_each_panel_says_where_its_numbers_came_from(visits: Visits, shared: System) -> None:
@@ -170,7 +222,9 @@ def test_somebody_without_anything_sees_what_to_expect(visits: Visits, shared: S
         "INSERT INTO users (email, name, credits_cents) VALUES ('n@example.org', 'New', 0) RETURNING id"
     )
     visit = visits.dashboard(shared, user)
-    expect(visit.figure("calls")).to_have_text("0")
-    expect(visit.figure("success_rate")).to_have_text("–")
-    expect(visit.panel("recent")).to_contain_text("No calls yet")
-    expect(visit.panel("agents")).to_contain_text("No agents yet")
+    expect(visit.figure("calls.all_time.calls")).to_have_text("0")
+    expect(visit.figure("leads.all_time.average_score")).to_have_text(NONE)
+    expect(visit.panel("recent_calls")).to_contain_text("Nothing yet.")
+    visit.tab("Agents").click()
+    visit.shown()
+    expect(visit.panel("agents")).to_contain_text("Nothing in these days.")

@@ -38,20 +38,20 @@ def one_more(system: System, query: str) -> Iterator[None]:
 
 def test_a_view_is_refreshed_after_confirmation(visits: Visits, shared: System) -> None:
     visit = operations(visits, shared)
-    refreshes = "SELECT count(*) FROM frontview.refresh_log WHERE view = 'account_summary'"
+    refreshes = "SELECT count(*) FROM frontview.refresh_log WHERE view LIKE 'leads%'"
     before = shared.value(refreshes)
     with one_more(shared, TASKS):
-        dialog = opened(visit, "Refresh account_summary")
-        expect(dialog).to_contain_text("The leader will refresh all tiers of account_summary now")
+        dialog = opened(visit, "Refresh leads")
+        expect(dialog).to_contain_text(re.compile(r"The leader will refresh all tiers of leads\w* now"))
         expect(dialog).to_contain_text("Reads are exact before, during and after it.")
         assert shared.value(refreshes) == before, "nothing happens before it is confirmed"
         confirm(dialog, "Refresh")
-        expect(outcome(dialog)).to_have_text(re.compile(r"^Task \d+, account_summary: refreshed"))
+        expect(outcome(dialog)).to_have_text(re.compile(r"^Task \d+, leads\w*: refreshed"))
     assert shared.value(refreshes) > before
     confirm(dialog, "Close")
     expect(dialog).to_be_hidden()
-    expect(visit.page.locator("#outcome")).to_contain_text("account_summary: refreshed")
-    expect(visit.panel("tasks").locator("tbody tr").first).to_contain_text("account_summary")
+    expect(visit.page.locator("#outcome")).to_contain_text(re.compile(r"leads\w*: refreshed"))
+    expect(visit.panel("tasks").locator("tbody tr").first).to_contain_text("leads")
 
 
 def test_answers_of_users_are_warmed_after_confirmation(visits: Visits, shared: System) -> None:
@@ -83,7 +83,7 @@ def test_cached_answers_are_dropped_after_confirmation(
 ) -> None:
     visit = operations(visits, shared)
     with shared.client(5) as client:
-        while client.get("/api/v1/agents").json()["meta"]["source"] != "cache":
+        while client.get("/api/v1/dashboard/agents").json()["meta"]["source"] != "cache":
             pass
         with one_more(shared, ASKED):
             dialog = opened(visit, "Drop cached answers…")
@@ -93,11 +93,11 @@ def test_cached_answers_are_dropped_after_confirmation(
             elif field:
                 dialog.get_by_role("combobox", name=choice, exact=True).select_option(value)
             expect(dialog).to_contain_text(f"Every worker will drop {said} from its cache")
-            assert client.get("/api/v1/agents").json()["meta"]["source"] == "cache"
+            assert client.get("/api/v1/dashboard/agents").json()["meta"]["source"] == "cache"
             confirm(dialog, "Drop")
             expect(outcome(dialog)).to_have_text(re.compile(r"^Dropped .* in every cache, from watermark 1-\d+ on\.$"))
         drain = shared.value("SELECT max(drain_id) FROM frontview.invalidation")
-        answer = client.get("/api/v1/agents", headers={"Cache-Control": "max-age=1"}).json()["meta"]
+        answer = client.get("/api/v1/dashboard/agents", headers={"Cache-Control": "max-age=1"}).json()["meta"]
         assert int(answer["watermark"].split("-")[1]) >= drain
     expect(visit.panel("invalidations").locator("tr[data-invalidation]").first).to_contain_text("dropped, drain")
 
@@ -138,7 +138,7 @@ def test_an_answer_that_is_lost_is_said_to_be_unknown(visits: Visits, shared: Sy
     visit = operations(visits, shared)
     visit.watch.allow("Failed to load resource: net::ERR_")
     visit.page.route("**/api/v1/admin/refresh", lambda route: route.abort())
-    dialog = opened(visit, "Refresh account_summary")
+    dialog = opened(visit, "Refresh leads")
     confirm(dialog, "Refresh")
     expect(dialog.get_by_role("alert")).to_contain_text("It is not known whether the request arrived")
     visit.page.unroute("**/api/v1/admin/refresh")
@@ -166,10 +166,10 @@ def test_asking_too_often_is_refused_with_the_time_to_wait(visits: Visits, syste
 def test_a_task_that_nobody_takes_up_is_said_to_wait(visits: Visits, running: System) -> None:
     visit = operations(visits, running)
     running.end("refresher")
-    dialog = opened(visit, "Refresh account_summary")
+    dialog = opened(visit, "Refresh leads")
     confirm(dialog, "Refresh")
     expect(outcome(dialog)).to_contain_text("Waiting for the leader")
     expect(dialog.get_by_role("button", name="Refresh", exact=True)).to_be_disabled()
     confirm(dialog, "Close")
     running.start_refresher()
-    expect(visit.page.locator("#outcome")).to_contain_text("account_summary: refreshed", timeout=30_000)
+    expect(visit.page.locator("#outcome")).to_contain_text(re.compile(r"leads\w*: refreshed"), timeout=30_000)

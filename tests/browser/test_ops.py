@@ -110,7 +110,7 @@ def test_a_link_for_operators_leads_to_their_page(visits: Visits, shared: System
     expect(visit.page.locator("#who")).to_contain_text("User 3, operator")
     visit.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Dashboard").click()
     visit.shown()
-    expect(visit.figure("calls")).to_be_visible()
+    expect(visit.figure("calls.today.calls")).to_be_visible()
 
 
 def test_without_a_leader_it_says_what_that_means_and_what_to_do(visits: Visits, running: System) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.test_live import calls_today, live
 from tests.browser.visit import Visit, Visits
@@ -25,7 +25,7 @@ def link(shared: System) -> Iterator[Link]:
 
 def write_shows(visit: Visit, user: int) -> None:
     visit.system.add(user)
-    expect(visit.figure("calls_today")).to_have_text(calls_today(visit.system, user))
+    expect(visit.figure("calls.today.calls")).to_have_text(calls_today(visit.system, user))
 
 
 def test_a_stream_that_is_cut_is_replaced_by_asking_and_the_page_says_so(
@@ -94,7 +94,7 @@ def test_without_a_refresher_the_numbers_are_exact_but_slower(visits: Visits, ru
     expect(visit.notice("exact-only")).to_contain_text("exact, but slower")
     expect(visit.state).to_have_text(POLLING)
     write_shows(visit, 1)
-    expect(visit.panel("headline").locator("details.source summary")).to_have_text(re.compile("^exact, "))
+    expect(visit.panel("calls").locator("details.source summary")).to_have_text(re.compile("^exact, "))
     late = visits.dashboard(running, 2)
     expect(late.notice("exact-only")).to_be_visible()
     write_shows(late, 2)
@@ -114,13 +114,13 @@ def test_without_a_server_the_page_is_marked_and_comes_back_with_it(visits: Visi
     expect(visit.notice("offline")).to_have_text(
         re.compile(r"The server cannot be reached\. What is shown is as of \d.*; the page keeps trying\.")
     )
-    expect(visit.figure("calls_today")).to_have_text(before)
-    for panel in ("headline", "calls", "credits", "leads", "recent", "agents"):
+    expect(visit.figure("calls.today.calls")).to_have_text(before)
+    for panel in ("account", "agents", "calls", "leads", "daily", "recent_calls"):
         expect(visit.panel(panel)).to_have_class(re.compile("outdated"))
         expect(visit.panel(panel).get_by_role("alert")).to_contain_text("These are the earlier numbers.")
     running.add(1)
     running.start_web()
-    expect(visit.figure("calls_today")).to_have_text(calls_today(running, 1), timeout=30_000)
+    expect(visit.figure("calls.today.calls")).to_have_text(calls_today(running, 1), timeout=30_000)
     expect(visit.state).to_have_text("Live", timeout=70_000)
     expect(visit.notice("offline")).to_have_count(0)
     expect(visit.page.locator(".outdated")).to_have_count(0)
@@ -133,24 +133,54 @@ def test_a_page_that_is_opened_without_answers_says_so_and_tries_again(visits: V
     visit.open()
     visit.sign_in(13)
     expect(visit.state).to_have_text(OFFLINE)
-    expect(visit.page.locator(".panel-fault:visible")).to_have_count(6)
+    expect(visit.notice("offline")).to_have_text("The server cannot be reached. The page keeps trying.")
     expect(visit.page.locator(".skeleton:visible")).to_have_count(0)
     visit.page.unroute("**/api/v1/**")
+    visit.page.route("**/dashboard/overview", lambda route: route.abort())
+    expect(visit.page.locator(".panel-fault:visible")).to_have_count(6)
+    expect(visit.page.locator(".skeleton:visible")).to_have_count(0)
+    visit.page.unroute("**/dashboard/overview")
     visit.panel("agents").get_by_role("button", name="Try again").click()
     visit.shown()
-    expect(visit.figure("calls_today")).to_have_text(calls_today(shared, 13))
+    expect(visit.figure("calls.today.calls")).to_have_text(calls_today(shared, 13))
 
 
-def test_a_fault_of_one_panel_is_said_there_and_the_others_go_on(visits: Visits, running: System) -> None:
-    visit = live(visits, running, 1)
-    visit.watch.allow("status of 500.*/api/v1/agents")
-    running.sql.execute("ALTER FUNCTION frontview.dashboard_agents RENAME TO dashboard_gone")
-    write_shows(visit, 1)
+def test_a_fault_of_one_dashboard_is_said_there_and_the_others_go_on(visits: Visits, running: System) -> None:
+    visit = visits.dashboard(running, 1, "/?dashboard=agents")
+    expect(visit.state).to_have_text("Live")
+    visit.watch.allow("status of 50[03].*/dashboard/agents")
+    name = running.value(
+        "SELECT proname FROM pg_proc WHERE proname LIKE '%agents%' AND proname LIKE '%dashboard%' LIMIT 1"
+    )
+    running.sql.execute(f"ALTER FUNCTION frontview.{name} RENAME TO gone".encode())
+    running.add(1)
     expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the earlier numbers.")
     expect(visit.panel("agents")).to_have_class(re.compile("outdated"))
-    expect(visit.page.locator(".outdated")).to_have_count(1)
     expect(visit.panel("agents").locator("tbody tr")).to_have_count(3)
-    running.sql.execute("ALTER FUNCTION frontview.dashboard_gone RENAME TO dashboard_agents")
-    visit.panel("agents").locator("button", has_text="Try again").dispatch_event("click")  # The page may be first.
-    expect(visit.page.locator(".outdated")).to_have_count(0)
-    expect(visit.panel("agents").get_by_role("alert")).to_be_hidden()
+    visit.tab("Overview").click()
+    visit.shown()
+    expect(visit.state).to_have_text("Live")
+    write_shows(visit, 1)
+    running.sql.execute(f"ALTER FUNCTION frontview.gone RENAME TO {name}".encode())
+    visit.tab("Agents").click()
+    visit.shown()
+
+
+def test_a_panel_that_cannot_be_shown_says_so_and_the_others_are(visits: Visits, shared: System) -> None:
+    """An answer that does not fit what the server says of it is made here from a real one."""
+    visit = visits.begin(shared)
+    visit.watch.allow("uncaught: TypeError")
+
+    def unfit(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        del told["data"]["leads"]["today"]
+        route.fulfill(response=answer, json=told)
+
+    visit.page.route("**/dashboard/overview", unfit)
+    visit.open()
+    visit.sign_in(14)
+    expect(visit.panel("leads").get_by_role("alert")).to_contain_text("The server's answer cannot be shown.")
+    expect(visit.figure("calls.today.calls")).to_have_text(calls_today(shared, 14))
+    expect(visit.page.locator(".panel-fault:visible")).to_have_count(1)
+    expect(visit.state).to_have_text(POLLING)

@@ -64,8 +64,12 @@ class Visit:
         return self.page.locator(f'[data-figure="{name}"]')
 
     def panel(self, name: str) -> Locator:
-        """One panel of the page."""
-        return self.page.locator(f"#{name}")
+        """One panel of the page: of the application or of the operators' page."""
+        return self.page.locator(f"#panel-{name}, #{name}.panel")
+
+    def tab(self, name: str) -> Locator:
+        """The link to one dashboard of the application."""
+        return self.page.get_by_role("navigation", name="Dashboards").get_by_role("link", name=name, exact=True)
 
     def notice(self, name: str) -> Locator:
         """One sentence above the panels."""
@@ -76,6 +80,10 @@ class Visit:
         static = self.page.locator("html").get_attribute("data-static")
         load = "async ([address, argument]) => { const module = await import(address); " + body + " }"
         return self.page.evaluate(load, [f"{static}/{name}", argument])
+
+    def call(self, name: str, function: str, *arguments: object) -> Any:
+        """Return what a function of one of the page's own modules returns."""
+        return self.module(name, f"return module.{function}(...argument);", list(arguments))
 
 
 class Visits:

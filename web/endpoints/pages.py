@@ -1,14 +1,11 @@
 """``/`` and ``/ops``: pages that are clients of the JSON API, and the files that they load.
 
-Invariant: ``/`` is the page of the application that the database has; where that is not known yet, it is one that finds
-out, and says meanwhile why it shows nothing.
+Invariant: a page holds nothing of an application or a user; its script makes it of what the API says.
 """
 
 from apiflask import APIBlueprint
 from flask import Response, abort, request
 
-from models.errors import FrontviewError
-from web.context import context
 from web.endpoints.shells import Shells
 from web.http.accept_encoding import accepts_gzip
 from web.http.openapi import PAGE_RESPONSES
@@ -24,7 +21,7 @@ def pages_blueprint(shells: Shells) -> APIBlueprint:
     @pages.doc(summary="One user's dashboard, for people", responses=PAGE_RESPONSES)
     def dashboard() -> Response:
         """One user's dashboard."""
-        return shells.response(_users_page())
+        return shells.response("dashboard")
 
     @pages.get("/ops")
     @pages.doc(summary="How the system does, for operators", responses=PAGE_RESPONSES)
@@ -48,11 +45,3 @@ def pages_blueprint(shells: Shells) -> APIBlueprint:
         return response
 
     return pages
-
-
-def _users_page() -> str:
-    """Return the name of the page at ``/``: that of a declaration's views, or of the bundled application."""
-    try:
-        return "dashboard" if context().worker.served is None else "home"
-    except FrontviewError:
-        return "home"

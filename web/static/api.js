@@ -29,15 +29,25 @@ export class Problem extends Error {
  * @throws {Problem}
  */
 export async function read(path, { signal } = {}) {
+  const { response, body } = await revalidated(path, signal);
+  return { ...body, provenance: provenanceOf(response, body.meta) };
+}
+
+/** Return the JSON of an address that says by its entity tag whether it changed: the same object until it does. */
+export async function readUnlessSame(path, { signal } = {}) {
+  return (await revalidated(path, signal)).body;
+}
+
+async function revalidated(path, signal) {
   const before = kept.get(path);
   const { response, body } = await whole(path, { signal, headers: before ? { "If-None-Match": before.etag } : {} }, before?.body);
   kept.delete(path);
   kept.set(path, { etag: response.headers.get("ETag"), body });
   if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
-  return { ...body, provenance: provenanceOf(response, body.meta) };
+  return { response, body };
 }
 
-/** Return the JSON of an address that is not a read of a dashboard. */
+/** Return the JSON of an address that has no entity tag. */
 export async function get(path, { signal } = {}) {
   return (await whole(path, { signal })).body;
 }

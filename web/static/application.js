@@ -3,14 +3,14 @@
  * what keys look like, is for the application to decide, so no page reads a key from the token.
  */
 
-import { get } from "./api.js";
+import { readUnlessSame } from "./api.js";
 
 const ADDRESS = "/api/v1/application";
 let known = null;
 
-/** Read the current description. */
+/** Read the current description; it is the same object until it changes. */
 export async function readApplication({ signal } = {}) {
-  known = await get(ADDRESS, { signal });
+  known = await readUnlessSame(ADDRESS, { signal });
   return known;
 }
 

@@ -10,6 +10,7 @@ const NO_CHART = "The chart could not be loaded. The table below has its numbers
 
 export class ChartCanvas {
   #isFetching = false;
+  #isRemoved = false;
 
   constructor() {
     this.chart = null; // Set when the chart is made.
@@ -30,12 +31,18 @@ export class ChartCanvas {
     else if (!this.#isFetching) this.#make(configuration, draw);
   }
 
+  /** End the chart. */
+  remove() {
+    this.#isRemoved = true;
+    this.chart?.destroy();
+  }
+
   async #make(configuration, draw) {
     this.#isFetching = true;
     const Chart = await chartLibrary().catch(() => null);
     this.#isFetching = false;
     this.missing.hidden = Chart !== null;
-    if (!Chart) return;
+    if (!Chart || this.#isRemoved) return;
     this.chart = new Chart(this.canvas, configuration());
     draw(this.chart);
   }

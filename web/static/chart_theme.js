@@ -40,9 +40,11 @@ export function prefersNoMotion() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
-/** Call `action` whenever light and dark change. */
+/** Call `action` whenever light and dark change; return the function that ends it. */
 export function onThemeChange(action) {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", action);
+  const theme = matchMedia("(prefers-color-scheme: dark)");
+  theme.addEventListener("change", action);
+  return () => theme.removeEventListener("change", action);
 }
 
 const TILE = 8;

@@ -16,7 +16,6 @@ export const count = (value) => (isNothing(value) ? NONE : whole.format(value));
 export const short = (value) => (isNothing(value) ? NONE : compact.format(value));
 export const share = (value) => (isNothing(value) ? NONE : percent.format(value));
 export const decimal = (value) => (isNothing(value) ? NONE : upToTwo.format(value));
-export const rating = (value) => (isNothing(value) ? NONE : twoDecimals.format(value));
 
 /** Return an amount given in cents, e.g. 123456 as 1,234.56. */
 export function credits(value) {
@@ -77,16 +76,31 @@ export function month(text) {
   );
 }
 
+/** Return what a period of a granularity is called that begins on a day; `years`: whether its year must be said. */
+export function period(text, granularity, years) {
+  if (granularity === "year") return text.slice(0, 4);
+  if (granularity === "quarter") return `Q${Math.ceil(Number(text.slice(5, 7)) / 3)} ${text.slice(0, 4)}`;
+  return granularity === "month" ? month(text) : day(text, { year: years });
+}
+
+/** Return two days as a range, with a year where it is needed. */
+export function range(from, to) {
+  return `${day(from, { year: from.slice(0, 4) !== to.slice(0, 4) })} – ${day(to, { year: true })}`;
+}
+
 /**
- * Return an instant in a time zone: the time alone if it is of that zone's today, else with its day; as it is if the
- * browser has no such date (infinity, a year past 9999).
+ * Return an instant in a time zone: the time alone if it is of that zone's today, else with its day, and with its year if
+ * that is another one; as it is if the browser has no such date (infinity, a year past 9999).
+ * @param {string} [zone] what is missing at the end of a text that says no zone.
  */
-export function instant(value, timeZone, { seconds = false } = {}) {
-  const time = new Date(value);
+export function instant(value, timeZone, { seconds = false, zone = "" } = {}) {
+  const time = new Date(zone ? value + zone : value);
   if (Number.isNaN(time.getTime())) return String(value);
   const shown = { timeZone, hour: "2-digit", minute: "2-digit" };
   if (seconds) shown.second = "2-digit";
-  if (today(timeZone, time) !== today(timeZone)) Object.assign(shown, { month: "short", day: "numeric" });
+  const [its, now] = [today(timeZone, time), today(timeZone)];
+  if (its !== now) Object.assign(shown, { month: "short", day: "numeric" });
+  if (its.slice(0, 4) !== now.slice(0, 4)) shown.year = "numeric";
   return new Intl.DateTimeFormat(undefined, shown).format(time);
 }
 
@@ -105,11 +119,6 @@ export function today(timeZone, at = new Date()) {
 /** Return the calendar day that is the given number of days after another one. */
 export function daysAfter(text, days) {
   return new Date(Date.parse(`${text}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
-}
-
-/** Return the difference of two whole numbers, each of which may be a BigInt. */
-export function minus(one, other) {
-  return typeof one === typeof other ? one - other : BigInt(one) - BigInt(other);
 }
 
 /** Return whether the browser knows a time zone; PostgreSQL knows more time zones. */

@@ -1,11 +1,12 @@
 /**
- * A chart with its legend, and a table with the same numbers.
+ * A chart with its legend, and a table with the same numbers unless several charts share one table.
  * A screen reader reads the table; one sentence describes the picture.
  */
 
 import { ChartCanvas } from "./chart_canvas.js";
 import { colour, fill, onThemeChange, prefersNoMotion, swatch } from "./chart_theme.js";
 import { h } from "./dom.js";
+import { NumbersTable } from "./numbers_table.js";
 
 /**
  * @typedef {{name: string, colour: string, pattern?: string, line?: boolean, axis?: string,
@@ -15,31 +16,21 @@ export class Plot {
   #latest = null;
 
   /**
-   * @param {{series: Series[], stacked?: boolean, first: string, axes: Object<string, function(number): string>,
-   *   area?: boolean, moving?: boolean}} shape `first`: head of the table's first column; `axes`: the labels of each value
-   *   axis; `area`: lines are filled; `moving`: the labels move with time, so bars change without an animation.
+   * @param {{series: Series[], stacked?: boolean, first?: string, axes: Object<string, function(number): string>,
+   *   area?: boolean, moving?: boolean, legend?: boolean}} shape `first`: head of the table's first column, without which
+   *   the chart has no table of its own; `axes`: the labels of each value axis; `area`: lines are filled; `moving`: the
+   *   labels move with time, so bars change without an animation; `legend`: false where a title says it all.
    */
   constructor(shape) {
     this.shape = shape;
     this.drawn = shape.series.map((series, place) => ({ ...series, place })).filter(({ isDrawn = true }) => isDrawn);
     this.picture = new ChartCanvas();
     this.legend = h("ul", { class: "legend" });
-    this.table = h("tbody");
-    const head = [shape.first, ...shape.series.map(({ name }) => name)].map((name, place) => h("th", { scope: "col", class: place ? "number" : null }, name));
-    this.element = h(
-      "figure",
-      { class: "plot" },
-      this.legend,
-      ...this.picture.elements,
-      h(
-        "details",
-        { class: "behind" },
-        h("summary", {}, "Show as a table"),
-        h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The numbers of this chart" }, h("table", {}, h("thead", {}, h("tr", {}, head)), this.table)),
-      ),
-    );
+    this.legend.hidden = shape.legend === false;
+    this.table = shape.first ? new NumbersTable(shape.first, shape.series) : null;
+    this.element = h("figure", { class: "plot" }, this.legend, ...this.picture.elements, this.table?.element);
     this.#drawLegend();
-    onThemeChange(() => this.#restyle());
+    this.endTheme = onThemeChange(() => this.#restyle());
   }
 
   /**
@@ -49,15 +40,16 @@ export class Plot {
    */
   show(latest) {
     this.#latest = latest;
-    this.table.replaceChildren(...latest.labels.map((label, row) => this.#row(label, row)));
+    this.table?.show(latest.labels, latest.values);
     if (latest.totals) this.#drawLegend();
     const configuration = () => ({ type: "bar", data: { labels: [], datasets: this.#datasets() }, options: this.#options() });
     this.picture.show(latest.summary, configuration, (chart) => this.#update(chart));
   }
 
-  #row(label, row) {
-    const cells = this.shape.series.map(({ format }, place) => h("td", { class: "number" }, format(this.#latest.values[place][row])));
-    return h("tr", {}, h("th", { scope: "row" }, label), cells);
+  /** End the chart: it is not shown again. */
+  remove() {
+    this.endTheme();
+    this.picture.remove();
   }
 
   #update(chart) {
@@ -87,6 +79,7 @@ export class Plot {
       pointRadius: 2,
       pointHitRadius: 12,
       spanGaps: false,
+      clip: series.line ? false : undefined, // Points at the edge are whole.
       maxBarThickness: 44,
       data: [],
     }));

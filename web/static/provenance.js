@@ -11,6 +11,7 @@ const FACTS = ["Answered by", "Computed at", "Checked at", "Server took", "Days 
 const TICK_MS = 1000;
 const SOON_SECONDS = 2;
 const shown = new Map();
+let hasBegun = false;
 
 /** Show it in a panel's head; the elements are kept, so that focus and unfolded parts are kept. */
 export function showProvenance(place, provenance, timeZone) {
@@ -21,8 +22,20 @@ export function showProvenance(place, provenance, timeZone) {
   facts(provenance, timeZone).forEach((text, row) => {
     parts.facts[row].textContent = text;
   });
-  if (!shown.size) setInterval(grow, TICK_MS);
+  begin();
   shown.set(place, { parts, provenance });
+}
+
+function begin() {
+  if (hasBegun) return;
+  hasBegun = true;
+  setInterval(grow, TICK_MS);
+  addEventListener("click", ({ target }) => fold((details) => !details.contains(target)));
+  addEventListener("keydown", ({ key }) => key === "Escape" && fold(() => true));
+}
+
+function fold(isMeant) {
+  for (const { parts } of shown.values()) if (isMeant(parts.details)) parts.details.removeAttribute("open");
 }
 
 function made(place) {
@@ -32,8 +45,6 @@ function made(place) {
   const rows = FACTS.map((name, row) => h("div", {}, h("dt", {}, name), facts[row]));
   const details = h("details", { class: "source" }, h("summary", {}, shape, said), h("dl", { class: "facts" }, ...rows));
   place.replaceChildren(details);
-  addEventListener("click", ({ target }) => details.contains(target) || details.removeAttribute("open"));
-  addEventListener("keydown", ({ key }) => key === "Escape" && details.removeAttribute("open"));
   return { details, shape, said, facts };
 }
 
@@ -45,9 +56,12 @@ export function words({ source, stale, calculatedAt, milliseconds }, now = Date.
   return `exact, from ${SOURCES[source]}, ${took(milliseconds)}${seconds < SOON_SECONDS ? "" : `, ${age(seconds)} ago`}`;
 }
 
-/** Ages increase between requests. */
+/** Ages increase between requests; a panel that has left the page is forgotten. */
 function grow() {
-  for (const { parts, provenance } of shown.values()) parts.said.textContent = words(provenance);
+  for (const [place, { parts, provenance }] of shown) {
+    if (place.isConnected) parts.said.textContent = words(provenance);
+    else shown.delete(place);
+  }
 }
 
 /** Return the facts in the order of {@link FACTS}. */

@@ -65,7 +65,7 @@ def test_until_the_application_is_known_there_is_a_page_that_finds_out():
             pass
 
     page = make_app(Unreached()).test_client().get("/")
-    assert (page.status_code, 'src="./static' in page.text, "/home/main.js" in page.text) == (200, True, True)
+    assert (page.status_code, 'src="./static' in page.text, "/dashboard/main.js" in page.text) == (200, True, True)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -1,117 +1,168 @@
-/** The user's dashboard: four reads of the JSON API and their panels, kept current. */
+/** The page of an application: one of its dashboards, made of what the server says of it, and kept current. */
 
 import { Problem, read } from "../api.js";
-import { byId } from "../dom.js";
+import { application, readApplication } from "../application.js";
+import { byId, h } from "../dom.js";
 import { isTimeZone } from "../figures.js";
 import { Live } from "../live.js";
-import { offerPause, showLive } from "../live_state.js";
-import { Panel } from "../panel.js";
-import { together } from "../several_reads.js";
+import { notice, offerPause, showLive } from "../live_state.js";
+import { nameOf } from "../measures.js";
 import { signOut, signedIn, whySignedOut } from "../sign_in.js";
-import { Account, RecentCalls } from "./account.js";
-import { Agents } from "./agents.js";
-import { followControls, offerDates, showControls } from "./controls.js";
-import { Headline } from "./headline.js";
-import { granularityOf, needsToday, parametersOf, queryOf, questionOf } from "./question.js";
-import { callsPlot, leadsPlot, showCalls, showLeads } from "./series.js";
+import { changed, filterParts, granularityOf, needsToday, queryOf, queryOfUser, questionOf } from "./address.js";
+import { Board } from "./board.js";
+import { makeControls, offerDates, showControls } from "./controls.js";
+import { makeFilters, showFilters } from "./filters.js";
 
-const [headline, account, recent, agents] = [new Headline(), new Account(), new RecentCalls(), new Agents()];
-const [calls, leads] = [callsPlot(), leadsPlot()];
-const panels = Object.fromEntries(["headline", "calls", "credits", "leads", "recent", "agents"].map((id) => [id, new Panel(id)]));
-const shown = (view) => (data, timeZone) => view.show(data, timeZone) ?? view.element;
+const DEFECT = "This page has a defect, and could not show an answer.";
+const NO_DASHBOARD = "The application declares no dashboard. The API's description has what it serves.";
+const whose = () => new URLSearchParams(location.search).get("user"); // Of operators: another user's page.
 
-/** Each read: its address, and the panels that it fills. */
-const READS = [
-  { path: "dashboard/overview", fills: { credits: shown(account), recent: shown(recent) }, tells: learnUser },
-  { path: "performance", period: true, fills: { headline: shown(headline) } },
-  {
-    path: "dashboard/analytics",
-    period: true,
-    more: (chosen) => `granularity=${granularityOf(chosen)}`,
-    tells: learnPeriod,
-    fills: { calls: (data) => showCalls(calls, data) ?? calls.element, leads: (data) => showLeads(leads, data) ?? leads.element },
-  },
-  { path: "agents", period: true, more: () => "series=calls", fills: { agents: shown(agents) } },
-];
+let dashboards = null; // As the application describes them.
+let question = null;
+let board = null;
+let user = null; // {id, name, zone, today}, once an answer was read.
 
-const UNREADABLE = "The server's answer cannot be shown.";
-
-let question = questionOf(location.search);
-let user = null; // {timeZone, today}, once the overview was read.
-let period = null; // The days that are shown.
-
-/** Read and show everything, for {@link Live}. A panel whose read failed shows the error. */
+/** Read and show everything, for {@link Live}. */
 async function refresh(signal) {
-  const overview = fill(READS[0], signal);
-  if (!user) await overview.catch(() => null); // The current day is that of the user's time zone, not the browser's.
-  const reads = [overview, ...READS.slice(1).map((item) => fill(item, signal))];
-  return together(reads, signal, `./${queryOf({ ...question, user: null })}`);
-}
-
-/** Read one answer into its panels; return its watermark. */
-async function fill(item, signal) {
-  const parameters = parametersOf(question, user?.today);
-  const query = [item.period && parameters.period, item.more?.(question), parameters.user].filter(Boolean).join("&");
+  const reads = [readApplication({ signal }), dashboards && answered(signal)];
+  const [described, answer] = await Promise.allSettled(reads);
+  signal.throwIfAborted();
+  const isNeeded = !dashboards || answer.status === "rejected";
+  if (described.status === "fulfilled") await arrange(described.value.dashboards);
+  else if (isNeeded) throw failed(answer.reason ?? described.reason);
+  if (!board) return { complete: true };
   try {
-    if (item.period && needsToday(question) && !user) throw new Problem({ detail: "The current day of this user could not be read." });
-    const { data, meta, provenance } = await read(`/api/v1/${item.path}${query && `?${query}`}`, { signal });
-    signal.throwIfAborted();
-    item.tells?.(data);
-    for (const [id, show] of Object.entries(item.fills)) panels[id].show(show(data, zone()), provenance, zone());
-    return meta.watermark;
+    if (answer.status === "rejected") throw answer.reason;
+    return show(answer.value ?? (await answered(signal)));
   } catch (error) {
     if (signal.aborted) throw error;
-    if (!(error instanceof Problem)) reportError(error);
-    const detail = error instanceof Problem ? error.detail : UNREADABLE;
-    for (const id of Object.keys(item.fills)) panels[id].fail(detail, () => live.refresh());
-    throw error;
+    throw failed(error);
   }
 }
 
-function learnUser({ user_id: id, timezone, today }) {
-  const isKnown = isTimeZone(timezone);
-  user = { timeZone: isKnown ? timezone : "UTC", today };
-  const times = isKnown ? `times in ${timezone}` : `times in UTC: this browser does not know the zone ${timezone}`;
-  byId("who").textContent = `${question.user ? "Dashboard of user" : "User"} ${id}, ${times}`;
-  document.title = question.user ? `User ${id} · Frontview` : "Dashboard · Frontview";
+/** Return the answer to the question that the page has now. */
+async function answered(signal) {
+  const asked = question;
+  const dashboard = dashboards[asked.name];
+  if (needsToday(asked, dashboard) && !user) learnUser((await read(dashboard.href + queryOfUser(asked.user), { signal })).meta);
+  return read(dashboard.href + queryOf(asked, dashboard, user?.today), { signal });
 }
 
-function learnPeriod({ from, to }) {
-  period = { from, to };
-  offerDates(period);
+function show(answer) {
+  const { meta } = answer;
+  learnUser(meta);
+  showWhose(null);
+  offerDates(meta.parameters);
+  const about = { timeZone: timeZone(), granularity: meta.parameters.granularity };
+  return { watermark: meta.watermark, complete: board.show(answer, about, () => live.refresh()) };
 }
 
-const zone = () => user?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-
-function ask(change) {
-  question = { ...question, ...change };
-  history.pushState(null, "", location.pathname + queryOf(question));
-  showQuestion();
+/** Show what is wrong in the panels; return it. */
+function failed(error) {
+  showWhose(error.status === 403 ? error : null);
+  if (board) board.fail(error instanceof Problem ? error.detail : DEFECT, () => live.refresh());
+  else byId("panels").replaceChildren(); // Nothing is on its way.
+  return error;
 }
 
+/** Make the page of what the application serves; where that is something else by now, the page begins again. */
+function arrange(described) {
+  if (described === dashboards) return undefined;
+  if (dashboards && JSON.stringify(described) !== JSON.stringify(dashboards)) {
+    location.reload();
+    return new Promise(() => null);
+  }
+  const isFirst = !dashboards;
+  dashboards = described;
+  if (!isFirst) return undefined;
+  if (Object.keys(dashboards).length) return showQuestion();
+  byId("panels").replaceChildren();
+  return notice("nothing", NO_DASHBOARD, "plain", h("a", { href: "docs" }, "Show the description"));
+}
+
+/** Make the page fit the address: the dashboard's own controls and panels, if it is another one. */
 function showQuestion() {
-  showControls(question, period);
-  for (const id of ["headline", "calls", "leads", "agents"]) panels[id].section.setAttribute("aria-busy", "true");
+  const before = question;
+  question = questionOf(location.search, dashboards);
+  const dashboard = dashboards[question.name];
+  if (before?.user !== question.user) user = null;
+  if (before?.name !== question.name) {
+    board?.remove();
+    board = new Board(dashboard);
+    makeControls(dashboard, ask);
+  } else board.wait();
+  if (before?.name !== question.name || before.user !== question.user) {
+    makeFilters(dashboards, question, (dimension, value) => ask(filterParts(dimension, value)));
+  }
+  showControls(question);
+  showFilters(question);
+  showTabs();
+  showTitle();
+}
+
+function ask(parts) {
+  history.pushState(null, "", location.pathname + changed(location.search, parts));
+  showQuestion();
   live.refresh();
 }
 
+function showTabs() {
+  const [first, ...more] = Object.keys(dashboards);
+  const tab = (name) => {
+    const parts = { dashboard: name === first ? null : name };
+    const go = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      ask(parts);
+    };
+    return h("a", { href: `./${changed(location.search, parts)}`, "aria-current": name === question.name ? "page" : null, onclick: go }, nameOf(name, dashboards[name].label));
+  };
+  const hadFocus = byId("tabs").contains(document.activeElement);
+  byId("tabs").replaceChildren(...(more.length ? [first, ...more].map(tab) : []));
+  byId("tabs").hidden = !more.length;
+  if (hadFocus) byId("tabs").querySelector("[aria-current]").focus();
+}
+
+function showTitle() {
+  const label = nameOf(question.name, dashboards[question.name].label);
+  document.title = `${question.user ? `User ${question.user}, ` : ""}${label} · Frontview`;
+  document.querySelector("h1").textContent = label;
+}
+
+function learnUser({ user: told }) {
+  user = told;
+  const times = isTimeZone(user.zone) ? `times in ${user.zone}` : `times in UTC: this browser does not know the zone ${user.zone}`;
+  byId("who").textContent = `${whose() ? "Dashboard of " : ""}${user.name ?? `${whose() ? "user" : "User"} ${user.id}`}, ${times}`;
+}
+
+/** Say that the address is of another user's dashboard, which the token does not allow to read. */
+async function showWhose(problem) {
+  byId("panels").hidden = Boolean(problem);
+  if (!problem) return notice("not-yours", "");
+  const { caller } = await application();
+  const text = `This link is of another user's dashboard. You are signed in as user ${caller.id}, who may not read it.`;
+  return notice("not-yours", text, "bad", h("a", { href: `./${changed(location.search, { user: null })}` }, "Show your own dashboard"));
+}
+
+function timeZone() {
+  if (!user) return Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return isTimeZone(user.zone) ? user.zone : "UTC";
+}
+
 const live = new Live({
-  path: () => `/api/v1/dashboard/events${question.user ? `?${parametersOf(question).user}` : ""}`,
+  path: () => `/api/v1/dashboard/events${queryOfUser(whose())}`,
   refresh,
-  show: (state) => showLive(state, zone()),
+  show: (state) => showLive(state, timeZone()),
   onSignedOut: (why) => signOut(why),
   trustSeconds: Number(document.documentElement.dataset.trustSeconds),
 });
 
 await signedIn(whySignedOut());
 addEventListener("popstate", () => {
-  const newQuestion = questionOf(location.search);
-  if (newQuestion.user !== question.user) user = null;
-  question = newQuestion;
+  if (!dashboards) return;
   showQuestion();
+  live.refresh();
 });
 byId("page").hidden = false;
-showControls(question, period);
-followControls(ask);
 offerPause(live);
 live.start();
