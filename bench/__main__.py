@@ -20,8 +20,9 @@ from bench.findings.finding import Absence, Finding
 from bench.findings.pictures import NoDrawingLibrary, draw
 from bench.questions.registry import QUESTIONS, Found, measure_of
 from bench.report import table, usual_file, write_json
+from bench.system.application import ROOT
 from bench.system.scale import GOALS_ARE_FOR, SCALES, Scale
-from bench.system.seeded import ROOT, drop, people_of
+from bench.system.seeded import drop, people_of
 from bench.system.server import Server, given_server, running_server
 from bench.system.stand import Stand
 from bench.system.template import seeded_template

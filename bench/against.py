@@ -22,9 +22,10 @@ from rich.table import Table
 from bench.load.http_load import generate
 from bench.load.python_load import answer_to
 from bench.load.request import Request
+from bench.system.application import ROOT
 from bench.system.processes import SECRET, environment_for, free_port, plain_environment, wait_until_it_answers
 from bench.system.rounds import interleave
-from bench.system.seeded import BY_SIZE, ROOT, drop
+from bench.system.seeded import BY_SIZE, drop
 from bench.system.server import Server, running_server
 from models.engine import connect
 from web.auth.tokens import issue_token

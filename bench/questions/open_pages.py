@@ -25,9 +25,9 @@ import httpx
 
 from bench.findings.finding import Finding, Goal, percentile, spread
 from bench.load.page_clients import READS
+from bench.system.application import ROOT
 from bench.system.processes import SECRET, refresher, web_server
 from bench.system.rounds import interleave
-from bench.system.seeded import ROOT
 from bench.system.stand import Stand
 from models.engine import connect
 from web.auth.tokens import issue_token
