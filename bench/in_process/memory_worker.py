@@ -48,7 +48,7 @@ def main() -> None:
     gc.collect()
     before = _rss()
     _trust(cache)
-    limits = {region.name: region for region in catalog.regions}
+    limits = {region.name: region for region in catalog.regions if region.name in REGION_DASHBOARDS}
     overrides = load_settings().regions
     bodies = 0
     for name, region in limits.items():

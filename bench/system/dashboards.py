@@ -62,7 +62,7 @@ def is_today_patched(answer: tuple[Any, ...]) -> bool:
     A change is logged under its UTC day; the days before and after it are stale too, since a user's zone may have them.
     """
     source, patched_days = answer[3:5]
-    return source == "materialized_view" and 1 <= patched_days <= DAYS_OF_A_CHANGE
+    return bool(source == "materialized_view" and 1 <= patched_days <= DAYS_OF_A_CHANGE)
 
 
 def an_agent_of(connection: Connection, user: int) -> int:

@@ -19,6 +19,7 @@ from views_sql.generation.dashboard_groups import groups
 from views_sql.generation.dashboard_rows import ASKED, ASKED_AND_BEFORE, EVER, Interval, Readings, Source, is_sum
 from views_sql.generation.dashboard_values import Values, wanted
 from views_sql.generation.names import identifier
+from views_sql.generation.read_measures import NeverNull
 from views_sql.generation.read_range import EARLIER
 from views_sql.generation.shown_rows import Numbers, facts_object, list_array, object_of
 from views_sql.generation.stored_columns import is_live
@@ -89,7 +90,7 @@ class Panels:
         values = self._values(panel, panel.measures, intervals, daily=panel.compared_with == "previous_period")
         sides = [("n_", ASKED), ("e_", earlier)]
         now, before = (
-            object_of([("from", f"to_json({first})::text"), ("to", f"to_json({last})::text"), *values.members(prefix)])
+            object_of([("from", _day_json(first)), ("to", _day_json(last)), *values.members(prefix)])
             for prefix, (first, last) in sides
         )
         change = object_of(values.changes("n_", "e_"))
@@ -142,7 +143,7 @@ class Panels:
             for it in sources
             if not it.stored
         )
-        row = object_of([("period", "to_json(f.period)::text"), *values.members()])
+        row = object_of([("period", _day_json("f.period")), *values.members()])
         rows = f"string_agg({row}, ',' ORDER BY f.period) FILTER (WHERE f.period > '-infinity')"
         totals = ""
         if panel.totals:
@@ -225,6 +226,11 @@ def _counted_by_period(source: Source, *, totals: bool) -> str:
 def _between(interval: Interval, rows: str = "r") -> str:
     """Return the condition that rows have one of the days of an interval; empty where it holds for all."""
     return "" if interval == EVER else f"{rows}.day >= {interval[0]} AND {rows}.day <= {interval[1]}"
+
+
+def _day_json(day: str) -> str:
+    """Return the JSON of a first or last day, which every range has."""
+    return NeverNull(f"to_json({day})::text")
 
 
 def _interval(period: str) -> Interval:

@@ -26,6 +26,11 @@ def or_null(json: str) -> str:
     return json if isinstance(json, NeverNull) else f"COALESCE({json}, 'null')"
 
 
+def concatenated(json: str) -> str:
+    """Return the same as an argument of ``concat``, which prints numbers and JSON as a cast to text does."""
+    return json.removesuffix("::text") if isinstance(json, NeverNull) else or_null(json)
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """Measures that are no sums of tiers' columns, and the rows that they are computed from.
@@ -106,12 +111,6 @@ def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | No
     if kind == "date":
         return f"({value} - '2000-01-01'::date)::numeric"
     return f"extract(epoch FROM {value})" if kind.startswith(("timestamp", "interval")) else None
-
-
-def settings(view: ProvenView) -> str:
-    """Return the setting that instants need: in JSON they are in the zone of the session."""
-    zoned = any(kind_of(view, measure) == "timestamp with time zone" for measure in view.measures)
-    return "SET timezone = 'UTC'\n" if zoned else ""
 
 
 def members(view: ProvenView, *, compared: bool) -> str:
