@@ -52,11 +52,15 @@ class Source:
         return not (is_live(self.measures[0]) or self.measures[0].verb == "distinct")
 
     def columns(self) -> Iterator[tuple[str, str]]:
-        """Yield the name and the type of each stored column."""
+        """Yield the name and the type of each stored column, as base rows give it: whole numbers add up faster."""
         for measure in self.measures:
+            kind = argument_type(self.view, measure)
             for it in columns_of(measure):
-                kind = "numeric" if it.merge == "sum" else argument_type(self.view, measure)
-                yield f"{self.prefix}{it.name}", kind
+                if it.merge == "sum":
+                    whole = it.expression.startswith("count") or kind in ("smallint", "integer")
+                    yield f"{self.prefix}{it.name}", "bigint" if whole else "numeric"
+                else:
+                    yield f"{self.prefix}{it.name}", kind
 
     def aggregates(self, sides: Sequence[tuple[str, str]] = (("", ""),)) -> str:
         """Return the aggregates over rows ``c``, of each side: the prefix of its columns, and its condition."""
