@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 
@@ -131,26 +132,35 @@ def measure(stand: Stand) -> Iterator[Finding]:
     rounds = min(MOST_ROUNDS, stand.scale.rounds)
     stand.expect(rounds + 2)
     users = stand.people.everyone[: WRITERS * USERS_A_WRITER]
-    with stand.database() as url, project_over(url) as project, refresher(url, refresh_min_seconds="1"):
+    with stand.database() as url, project_over(url) as project, ExitStack() as stack:
         project.declare(DECLARED)
-        began = time.monotonic()
-        project.run("migrate", "--wait", PATIENCE_SECONDS)
-        seconds = SETTLE_SECONDS + TIMES_AS_LONG * (time.monotonic() - began)
+        project.run("migrate")
+        stack.enter_context(refresher(url, refresh_min_seconds="1"))
+        seconds = SETTLE_SECONDS + TIMES_AS_LONG * _alone(project)
         with web_server(url, 1, access_log="false") as (port, _):
             crowd = _Crowd(url, port, users, seconds)
             quiet, changed = [], []
             for number in range(rounds):
-                before, after = number % 2, (number + 1) % 2
+                before, after = (number + 1) % 2, number % 2
                 quiet.append(crowd.period((before, before), lambda: None))
                 project.declare(DECLARED.replace(COMPLETED, MEANINGS[after]))
                 migrate = ("migrate", "--wait", PATIENCE_SECONDS)
                 changed.append(crowd.period((before, after), lambda command=migrate: project.run(*command)))  # type: ignore[misc]
                 stand.step()
             yield from _findings(crowd.others, quiet, changed, stand.scale.calls)
-            yield from _bad_one(crowd, project, rounds % 2)
+            newest, one_before = (rounds + 1) % 2, rounds % 2
+            yield from _bad_one(crowd, project, newest)
             stand.step()
-            yield from _way_back(crowd, project, (rounds % 2, (rounds + 1) % 2))
+            yield from _way_back(crowd, project, (newest, one_before))
             stand.step()
+
+
+def _alone(project: Project) -> float:
+    """Change the declaration to the other meaning while nobody is there; return how many seconds that takes."""
+    project.declare(DECLARED.replace(COMPLETED, MEANINGS[1]))
+    began = time.monotonic()
+    project.run("migrate", "--wait", PATIENCE_SECONDS)
+    return time.monotonic() - began
 
 
 def _findings(others: Others, quiet: list[Period], changed: list[Period], calls: int) -> Iterator[Finding]:
