@@ -1,7 +1,7 @@
 """A project over the tables of a seeded database: its declaration as a file, and the commands of an engineer in it.
 
-Invariant: the database has what its commands made and nothing else of ours: the bundled application's own declaration
-is taken back first, and its tables stay, as any application's do.
+Invariant: the database has what its commands made and nothing else of Frontview: the bundled application's own
+declaration is taken back first, and its tables stay, as any application's do.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Which answers the benchmark of redefinition counts as wrong: lost writes, and a meaning that is not that of the time."""
+"""Which answers the benchmark of redefinition counts as wrong: without a write, or with the other meaning."""
 
 import json
 
