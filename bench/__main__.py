@@ -38,7 +38,7 @@ NARROWEST_COLUMNS = 150
     type=click.Choice(list(SCALES)),
     default="standard",
     show_default=True,
-    help="small: everything in four to five minutes.",
+    help="small: everything in five to six minutes.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
 @click.option("--server", "server_url", metavar="URL", help="A superuser's, of a server to use instead of an own one.")

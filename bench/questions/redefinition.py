@@ -129,7 +129,7 @@ class _Crowd:
 
 def measure(stand: Stand) -> Iterator[Finding]:
     """Yield wrong answers and waits with a change and without, with a bad declaration, and on the way back."""
-    rounds = min(MOST_ROUNDS, stand.scale.rounds)
+    rounds = min(MOST_ROUNDS, stand.scale.system_rounds)
     stand.expect(rounds + 2)
     users = stand.people.everyone[: WRITERS * USERS_A_WRITER]
     with stand.database() as url, project_over(url) as project, ExitStack() as stack:
