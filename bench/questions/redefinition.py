@@ -8,8 +8,8 @@ request (a second before, of a cached answer) and perhaps those under way, and t
 of one declaration: the old one before the command, the new one a second after it, either in between. Compared is the
 95th percentile of exact answers, with the change and without.
 
-Then a declaration that no population survives is migrated, which must leave each answer as it was, and is taken back;
-and the last good one is taken back: how long the one before takes to answer again.
+Then a declaration is migrated that an error of a later row keeps from being populated; this must leave each answer as
+it was, and it is taken back. Then the last good one is taken back: how long the one before takes to answer again.
 
 Limits: commands, readers, writers, worker, refresher and database share the machine. A command's time contains the
 start of Python.
@@ -41,7 +41,13 @@ TIMES_AS_LONG = 3  # Readers and writers, as a migration that nobody disturbs.
 SLOWER, NONE, BACK = Goal("<=", 1.5), Goal("<=", 0), Goal("<=", 1.0)
 COMPLETED = "status = 'completed'"
 MEANINGS = (COMPLETED, "status IN ('completed', 'busy')")
-FAILING = DECLARED.replace('sum = "duration_seconds"', 'sum = "duration_seconds / (cost_cents - cost_cents)"')
+# A condition of the author's own is taken as a guard, and no row that is there raises an error.
+DIVIDED = "CASE WHEN cost_cents >= 0 THEN duration_seconds / (cost_cents - 1234567) END"
+RAISING_ROW = """
+INSERT INTO public.calls (user_id, agent_id, status, duration_seconds, cost_cents)
+SELECT a.user_id, a.id, 'failed', 61, 1234567 FROM public.agents a WHERE a.user_id <> ALL (%s) LIMIT 1
+"""
+FAILING = DECLARED.replace('sum = "duration_seconds"', f'sum = "{DIVIDED}"')
 PATIENCE_SECONDS, FAILING_SECONDS = "120", "5"
 COUNTS = (
     "SELECT user_id, count(*), "
@@ -186,6 +192,8 @@ def _findings(others: Others, quiet: list[Period], changed: list[Period], calls:
 
 def _bad_one(crowd: _Crowd, project: Project, meaning: int) -> Iterator[Finding]:
     project.declare(FAILING.replace(COMPLETED, MEANINGS[meaning]))
+    with connect(project.url, "frontview-bench-raising") as connection:
+        connection.execute(RAISING_ROW, (list(crowd.others),))
     migrate = ("migrate", "--wait", FAILING_SECONDS)
     period = crowd.period((meaning, meaning), lambda: project.run(*migrate, fails=True))
     project.run("migrate", "--back")
