@@ -20,8 +20,9 @@ from bench.findings.finding import Absence, Finding
 from bench.findings.pictures import NoDrawingLibrary, draw
 from bench.questions.registry import QUESTIONS, Found, measure_of
 from bench.report import table, usual_file, write_json
+from bench.system.application import ROOT
 from bench.system.scale import GOALS_ARE_FOR, SCALES, Scale
-from bench.system.seeded import ROOT, drop, people_of
+from bench.system.seeded import drop, people_of
 from bench.system.server import Server, given_server, running_server
 from bench.system.stand import Stand
 from bench.system.template import seeded_template
@@ -37,7 +38,7 @@ NARROWEST_COLUMNS = 150
     type=click.Choice(list(SCALES)),
     default="standard",
     show_default=True,
-    help="small: everything in four to five minutes.",
+    help="small: everything in five to six minutes.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="[default: bench/results/…]")
 @click.option("--server", "server_url", metavar="URL", help="A superuser's, of a server to use instead of an own one.")

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from bench.findings.finding import Absence, Finding, Spread
 from bench.questions.registry import Found
+from bench.system.application import ROOT
 from bench.system.scale import Scale
-from bench.system.seeded import ROOT
 from bench.system.server import Server
 from models.engine import connect
 

@@ -16,20 +16,15 @@ import sys
 import time
 import tracemalloc
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from bench.in_process.hit_worker import Caller
-from bench.system.dashboards import NO_ARGUMENTS
-from views_sql.voice.catalog import CATALOG
 from web.auth.tokens import issue_token
 from web.context import context_of
 from web.wsgi import app
 
-PATHS = {"overview": "dashboard/overview", "analytics": "dashboard/analytics"} | {
-    name: name for name in ("agents", "performance")
-}
 KNOWN_USERS = 20
 PASSES = 4
 FIRST_DAY = date(2001, 1, 1)
@@ -58,9 +53,7 @@ def main() -> None:
 
 def _by_read_path(worker: Any) -> Read:
     def read(user: int, dashboard: str) -> int:
-        names = CATALOG.dashboard(dashboard).arguments
-        parameters = dict(zip(names, NO_ARGUMENTS[dashboard], strict=True))
-        return _stored(worker, dashboard, user, parameters)
+        return _stored(worker, dashboard, user, worker.serving.catalog.dashboard(dashboard).defaults)
 
     return read
 
@@ -68,13 +61,13 @@ def _by_read_path(worker: Any) -> Read:
 def _of_month(worker: Any) -> Read:
     def read(user: int, first_day: str) -> int:
         first = date.fromisoformat(first_day)
-        arguments = {"from": first, "to": first + timedelta(days=29), "granularity": "day", "agent_id": None}
+        arguments = {"from": first, "to": first + timedelta(days=29), "granularity": "day"}
         return _stored(worker, "analytics", user, arguments)
 
     return read
 
 
-def _stored(worker: Any, dashboard: str, user: int, parameters: dict[str, Any]) -> int:
+def _stored(worker: Any, dashboard: str, user: int, parameters: Mapping[str, Any]) -> int:
     """Read until the cache keeps the answer (it refuses while it is not trusted), and return the answer's size."""
     while not (reading := worker.read_path.read(dashboard, user, parameters)).stored:
         time.sleep(0.01)
@@ -85,7 +78,7 @@ def _by_requests(environ: dict[str, Any], secret: str) -> Read:
     caller = Caller(app, environ)
 
     def read(user: int, dashboard: str) -> int:
-        request = {"PATH_INFO": f"/api/v1/{PATHS[dashboard]}", "HTTP_AUTHORIZATION": f"Bearer {tokens(user)}"}
+        request = {"PATH_INFO": f"/api/v1/dashboard/{dashboard}", "HTTP_AUTHORIZATION": f"Bearer {tokens(user)}"}
         body = b""
         while not body or not caller.was_hit():
             body = caller.ask(**request)

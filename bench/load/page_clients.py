@@ -18,7 +18,7 @@ from random import random
 
 import httpx
 
-READS = ("dashboard/overview", "performance", "dashboard/analytics?granularity=day", "agents?series=calls")
+READS = ("application", "dashboard/overview")
 EVENTS = "dashboard/events"
 POLL_SECONDS, ANYWAY_SECONDS, TRUST_SECONDS, RETRY_SECONDS = 5.0, 60.0, 1.1, 2.0
 ANY_AGE = {"Cache-Control": "max-age=31536000", "Pragma": "no-cache"}

@@ -1,68 +1,82 @@
 """The dashboards without exactness: the same SQL, with merged reads replaced by plain reads of the tiers.
 
-Invariant: these functions are made from the installed ones, with their helpers and settings, so that only exactness is
-left out: no read of the change log, no branches, no check against rewrites. A function whose shape has changed is
-refused, not half replaced.
+Invariant: these functions are made from the installed ones, with their settings, so that only exactness is left out: no
+read of the change log, no branches, no check against rewrites. A function whose shape has changed is refused, not half
+replaced.
 """
 
 import re
 
+from bench.system.application import application_of
 from models.connection import Connection
 from views_sql.declaration.maintained_view import MaintainedView
-from views_sql.voice.catalog import CATALOG
 
-# The schema's functions of the application that read exactly or call one that does.
-READERS = r"""
-SELECT p.proname, pg_get_functiondef(p.oid) FROM pg_proc p
-WHERE p.pronamespace = 'frontview'::regnamespace AND p.prosrc ~ 'frontview\.\w+(_merged|_measures|_series)\('
-AND p.proname !~ '_merged$' ORDER BY p.proname
-"""
+FUNCTION = "SELECT pg_get_functiondef(%s::regproc)"
+MERGED = re.compile(r"frontview\.(\w+_merged\()")
+# PostgreSQL puts such a function into the statement that calls it.
+PLAIN = "CREATE FUNCTION bare.{signature} LANGUAGE sql STABLE AS $$ {select} $$"
 
 
 def install_bare_dashboards(connection: Connection) -> None:
-    """Create ``bare.dashboard_<name>`` for every dashboard; each returns the body alone.
+    """Create ``bare.<function>`` for every dashboard; each returns the body alone.
 
     :raises ValueError: a function has a part that this module cannot leave out.
     """
+    application = application_of(connection)
     connection.execute("CREATE SCHEMA bare")
-    connection.execute("SET check_function_bodies = off")  # they call each other
-    found = connection.execute(READERS).fetchall()
-    for name, definition in found:
-        connection.execute(_bare(name, definition, [other for other, _ in found]).encode())
-    connection.execute("RESET check_function_bodies")
+    for view in application.views:
+        for statement in _plain_reads(view):
+            connection.execute(statement.encode())
+    for name in [it.function for it in application.dashboards if it.function.endswith("_dashboard")]:
+        row = connection.execute(FUNCTION, (name,)).fetchone()
+        assert row is not None
+        connection.execute(_bare(name, row[0]).encode())
 
 
-def _bare(name: str, text: str, readers: list[str]) -> str:
-    text = re.sub(rf"frontview\.({'|'.join(readers)})\(", r"bare.\1(", text)
-    text = text.replace("RETURNS frontview.answer", "RETURNS text")
-    text = re.sub(r"frontview\.read_state(\s*:=[^;]*)?;", "text;", text)
+def bare_name(function: str) -> str:
+    """Return the name of the function that does without exactness what the installed one does."""
+    return function.replace("frontview.", "bare.", 1)
+
+
+def _bare(name: str, text: str) -> str:
+    text = text.replace(f"{name}(", f"{bare_name(name)}(").replace("RETURNS frontview.answer", "RETURNS text")
+    text = MERGED.sub(r"bare.\1", text)
+    text = re.sub(r"\n\s*state frontview\.read_state;", "", text)
     text = re.sub(r"\n\s*state := frontview\.begin_read\([^;]*;", "", text)
     text = re.sub(r"RETURN frontview\.end_read\(\s*state, (\w+),[^;]*;", r"RETURN \1;", text)
-    for view in CATALOG.views:
-        text = _plain_reads(text, view)
-    text = text.replace("state.views", "NULL::frontview.staleness[]")
-    if left := re.findall(r"state\.\w+|\w+_merged|begin_read|end_read", text):
+    text = re.sub(r"state\.views\[\d+\]", "NULL::frontview.staleness", text)
+    if left := re.findall(r"state\.\w+|frontview\.\w+_merged|begin_read|end_read", text):
         raise ValueError(f"{name} still reads exactly: {left}")
     return text
 
 
-def _plain_reads(text: str, view: MaintainedView) -> str:
-    name, user = view.name, view.unique_key[0]
+def _plain_reads(view: MaintainedView) -> list[str]:
+    """Return the functions that read the tiers of a view as the merged ones do where nothing is stale."""
+    name, user, live = view.name, view.unique_key[0], f"RETURNS SETOF frontview.{view.name}_live"
+    key = "p_user frontview.user_key"
     if view.day_column is None:
-        read = f"(SELECT v.* FROM frontview.{name}_whole v WHERE v.{user} = p_user)"
-        return re.sub(rf"frontview\.{name}_merged\(p_user, [^()]*\)", read, text)
-    day, sums = view.day_column, ", ".join(f"COALESCE(sum(v.{it}), 0)::numeric AS {it}" for it in view.measures)
-    days = rf"v.{user} = p_user AND v.{day} BETWEEN \1 AND \2"
-    columns = ", ".join(f"v.{it}" for it in view.columns)
+        select = f"SELECT v.* FROM frontview.{name}_whole v WHERE v.{user} = p_user"  # nosec B608  # our own names
+        return [PLAIN.format(signature=f"{name}_merged({key}, p_stale frontview.staleness) {live}", select=select)]
+    days, columns = f"v.{view.day_column} BETWEEN p_first AND p_last", ", ".join(f"v.{it}" for it in view.columns)
     tiers = " UNION ALL ".join(
-        f"SELECT {columns} FROM frontview.{name}_{tier} v WHERE {days}" for tier in ("archive", "recent")
+        f"SELECT {columns}, NULL::boolean FROM frontview.{name}_{tier} v WHERE v.{user} = p_user AND {days}"  # nosec B608  # our own names
+        for tier in ("archive", "recent")
     )
-    text = re.sub(rf"frontview\.{name}_merged\(p_user, ([^,()]*), ([^,()]*), [^,()]*\)", f"({tiers})", text)
+    merged = f"{name}_merged({key}, p_first date, p_last date, p_stale frontview.staleness) {live}"
+    return [PLAIN.format(signature=merged, select=tiers), _plain_sums(view)]
+
+
+def _plain_sums(view: MaintainedView) -> str:
+    name, user, day = view.name, view.unique_key[0], view.day_column
+    columns = ", ".join(f"{it} numeric" for it in view.measures)
     measures = ", ".join(f"v.{it}" for it in view.measures)
-    parts = (
-        f"SELECT NULL::date AS {day}, {measures} FROM frontview.{name}_total v WHERE v.{user} = p_user "
-        f"UNION ALL SELECT CASE WHEN v.{day} >= \\1 THEN v.{day} END, {measures} FROM frontview.{name}_by_day v "
+    select = (
+        f"SELECT NULL::date, {measures} FROM frontview.{name}_total v WHERE v.{user} = p_user UNION ALL "  # nosec B608  # our own names
+        f"SELECT CASE WHEN v.{day} >= p_since THEN v.{day} END, {measures} FROM frontview.{name}_by_day v "
         f"WHERE v.{user} = p_user"
     )
-    by_day = f"(SELECT v.{day}, {sums} FROM ({parts}) v GROUP BY v.{day})"
-    return re.sub(rf"frontview\.{name}_by_day_merged\(p_user, ([^,()]*), [^,()]*\)", by_day, text)
+    signature = (
+        f"{name}_by_day_merged(p_user frontview.user_key, p_since date, p_stale frontview.staleness) "
+        f"RETURNS TABLE (day date, {columns})"
+    )
+    return PLAIN.format(signature=signature, select=select)

@@ -1,6 +1,6 @@
 """What would a billion calls of a million users cost a day, and where does one machine end?
 
-Not measured, but multiplied out. What one key or row of ``call_daily`` costs is measured at two lengths of history:
+Not measured, but multiplied out. What one key or row of the view of calls costs is measured at two lengths of history:
 capture (statements of one row, with the triggers and without), a drain of 2,000 keys, the compaction of 1,000 late
 keys, a refresh of the recent tier and its sums, a rebuild, and the size of a row. The ratio tells whether a cost grows
 with history; what does not may be multiplied. :class:`Year` holds what is assumed. Of a day, refreshes take what their
@@ -17,6 +17,7 @@ from statistics import median
 
 from bench.findings.finding import Finding, Spread, ratios, spread
 from bench.questions.history import AS_THE_REFRESHER, HistoryBench
+from bench.system.application import CALLS
 from bench.system.cost import Cost, cost_of
 from bench.system.seeded import RECENT_DAYS, leading
 from bench.system.stand import Stand
@@ -28,7 +29,7 @@ from refresher.leader.leadership import Term
 SHARES = (0.25, 1.0)  # Of the scale's calls.
 KEYS, LATE_KEYS, ROUNDS = 2_000, 1_000, 3
 MINUTES, FEWER_DAYS = (1, 5, 15, 60), 7
-TABLES = ("public.calls", *(f"frontview.call_daily_{tier}" for tier in ("archive", "total", "recent", "by_day")))
+TABLES = ("public.calls", *(f"frontview.{CALLS}_{tier}" for tier in ("archive", "total", "recent", "by_day")))
 INSERT_EACH = """
 DO $$
 DECLARE
@@ -40,7 +41,8 @@ BEGIN
     END LOOP;
 END $$
 """
-TRIGGER = "ALTER TABLE public.calls {} TRIGGER frontview_capture_calls_insert"
+TRIGGERS = ("calls_1", "recent_calls_1_list")
+TRIGGER = "ALTER TABLE public.calls {} TRIGGER frontview_capture_{}_insert"
 SIZES = "SELECT pg_total_relation_size('{0}'), count(*) FROM {0}"
 Unit = tuple[float, float]  # microseconds and bytes of WAL
 
@@ -132,16 +134,18 @@ def _units(bench: HistoryBench, connection: Connection, leader: tuple[Connection
     for _ in range(ROUNDS):
         captured = cost_of(connection, insert)
         units["drain"].append(_unit(cost_of(connection, partial(drain_once, *leader)), keys))
-        connection.execute(TRIGGER.format("DISABLE").encode())
+        for source in TRIGGERS:
+            connection.execute(TRIGGER.format("DISABLE", source).encode())
         bare = cost_of(connection, insert)
-        connection.execute(TRIGGER.format("ENABLE ALWAYS").encode())
+        for source in TRIGGERS:
+            connection.execute(TRIGGER.format("ENABLE ALWAYS", source).encode())
         more = Cost(captured.milliseconds - bare.milliseconds, captured.wal_bytes - bare.wal_bytes, 0)
         units["capture"].append(_unit(more, keys))
         refreshed = bench.refreshed("refreshed", ("recent",))
-        rows = bench.number("SELECT count(*) FROM frontview.call_daily_recent")
+        rows = bench.number(f"SELECT count(*) FROM frontview.{CALLS}_recent")
         units["refresh"].append((_unit(refreshed, rows)[0], refreshed.wal_bytes / keys))  # WAL is of what changed.
         rebuilt = bench.refreshed("refreshed", ("archive",), rebuild=True)
-        units["rebuild"].append(_unit(rebuilt, bench.number("SELECT count(*) FROM frontview.call_daily_archive")))
+        units["rebuild"].append(_unit(rebuilt, bench.number(f"SELECT count(*) FROM frontview.{CALLS}_archive")))
         units["compaction"] += [_unit(cost, LATE_KEYS) for cost in bench.late(LATE_KEYS)["archive"]]
     return units
 

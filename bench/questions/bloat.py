@@ -2,7 +2,7 @@
 
 First, the real refresher (refreshes as often as each second, autovacuum looking each second) while one client changes a
 call older than the horizon fifty times a second: its cost, and for one in five also its day. Shown are the sizes of
-``call_daily``'s archive and of its sums, at the end beside the middle of the run and beside a rebuilt one, their dead
+the archive of calls and of its sums, at the end beside the middle of the run and beside a rebuilt one, their dead
 rows, and the share of their updates that stayed within a page (HOT), which leave their indexes alone.
 
 Then one statement inserts a call for each of very many keys, all before the horizon, and the refresher takes them in
@@ -25,6 +25,7 @@ from typing import LiteralString, NamedTuple
 
 from bench.findings.finding import Finding, Goal, Spread, spread
 from bench.findings.plot import Picture, Plot
+from bench.system.application import CALL_DAY, CALLS, application_of
 from bench.system.processes import refresher
 from bench.system.seeded import RECENT_DAYS, leading
 from bench.system.stand import Stand
@@ -34,7 +35,6 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.refreshing.refresh import refresh
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS
-from views_sql.voice.catalog import CATALOG
 
 STEADY = Goal("<=", 1.1)
 SHORT = Goal("<=", 2000)  # The longest transaction; the longest is the drain of all keys at once.
@@ -43,12 +43,12 @@ SAMPLES = 60
 PATIENCE_SECONDS = 900.0
 REFRESHER = "frontview-refresher-"  # How the names of its sessions begin.
 FUNCTION = re.compile(r"frontview\"?\.\"?(\w+)\"?\(")
-TABLES = [f"frontview.call_daily_{tier}" for tier in ARCHIVE_TIERS]
-CHANGE: LiteralString = """
-UPDATE public.calls SET cost_cents = cost_cents + 1, started_at = started_at - make_interval(days => %(days)s)
-WHERE id = %(call)s
-AND local_day < (SELECT before_day FROM frontview.view_state WHERE view = 'call_daily' AND tier = 'archive')
-"""
+TABLES = [f"frontview.{CALLS}_{tier}" for tier in ARCHIVE_TIERS]
+CHANGE: LiteralString = f"""
+UPDATE public.calls c SET cost_cents = cost_cents + 1, started_at = started_at - make_interval(days => %(days)s)
+FROM public.users u WHERE c.id = %(call)s AND u.id = c.user_id
+AND {CALL_DAY} < (SELECT before_day FROM frontview.view_state WHERE view = '{CALLS}' AND tier = 'archive')
+"""  # nosec B608  # our own names
 SAMPLE: LiteralString = """
 SELECT t.relid, pg_total_relation_size(t.relid), t.n_dead_tup / GREATEST(c.reltuples, 1)::float8,
     t.n_tup_upd, t.n_tup_hot_upd, t.autovacuum_count
@@ -154,7 +154,7 @@ def _sample(connection: Connection, table: str) -> Sample:
 def _rebuild(url: str, connection: Connection) -> None:
     with leading(url) as (drain, term):
         drain_once(drain, term)
-        result = refresh(connection, CATALOG.view("call_daily"), ("archive",), term.epoch, rebuild=True)
+        result = refresh(connection, application_of(connection).view(CALLS), ("archive",), term.epoch, rebuild=True)
     if result.failed:
         raise RuntimeError(f"the archive was not rebuilt: {result.outcome}")
 

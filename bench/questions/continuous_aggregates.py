@@ -3,13 +3,13 @@
 Where the server has TimescaleDB, the calls are copied into a hypertable with a continuous aggregate of sums by user and
 day (real-time: ``materialized_only`` off), fully refreshed. Then, round by round, calls of the last weeks are inserted,
 changed and deleted alike in both. Before any refresh, the number of calls of changed users is read through the
-aggregate and through an exact read of ``call_daily``; each answer is compared with the table it aggregates. Then both
-are refreshed: the window of the changes there, the tiers of recent days here. Where the server has no TimescaleDB, one
-line says so.
+aggregate and through an exact read of the view of calls; each answer is compared with the table it aggregates. Then
+both are refreshed: the window of the changes there, the tiers of recent days here. Where the server has no TimescaleDB,
+one line says so.
 
 Limits: never run against TimescaleDB, which no available server has; only the parts that need none of it were run.
-``call_daily`` holds more: it is also by agent, with eight measures, on days of the user's own time zone; the aggregate
-is by user, with three measures, on days of UTC. The refresh here includes its bookkeeping.
+The view of calls holds more: it is also by agent, with eight measures, on days of the user's own time zone; the
+aggregate is by user, with three measures, on days of UTC. The refresh here includes its bookkeeping.
 """
 
 import time
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 from bench.findings.finding import Absence, Finding, ratios, spread
 from bench.peers.extensions import install, not_here
+from bench.system.application import CALLS, application_of
 from bench.system.rounds import interleave
 from bench.system.seeded import leading
 from bench.system.stand import Stand
@@ -25,8 +26,8 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
-from views_sql.voice.catalog import CATALOG
 
+OURS = "the view of calls"
 CHANGES, WEEKS, ASKED = 100, 4, 50
 AGGREGATE = (
     "CREATE SCHEMA bench",
@@ -58,8 +59,9 @@ DELETED = "DELETE FROM {table} WHERE id = ANY (%s)"
 TRULY = "SELECT count(*) FROM {table} WHERE user_id = %s"
 AGGREGATED = "SELECT COALESCE(sum(calls), 0) FROM bench.daily WHERE user_id = %s"
 EXACTLY = (
-    "SELECT COALESCE(sum(m.calls), 0) FROM frontview.begin_read(%s, '{call_daily}', '-infinity', 'infinity', FALSE) s, "
-    "LATERAL frontview.call_daily_merged(%s, '-infinity', 'infinity', s.views[1]) m"
+    "SELECT COALESCE(sum(m.m_calls), 0) FROM "
+    f"frontview.begin_read(%s, '{{{CALLS}}}', '-infinity', 'infinity', FALSE) s, "
+    f"LATERAL frontview.{CALLS}_merged(%s, '-infinity', 'infinity', s.views[1]) m"
 )
 
 
@@ -91,13 +93,13 @@ def _compare(stand: Stand, connection: Connection, leader: tuple[Connection, Ter
         stand.step()
 
     change()
-    sides = {"call_daily": lambda: _ours(connection, leader), "aggregate": lambda: _theirs(connection)}
+    sides = {OURS: lambda: _ours(connection, leader), "aggregate": lambda: _theirs(connection)}
     figures = interleave(sides, stand.scale.rounds, step)
     case = f"{CHANGES} late inserts, as many deletes"
     yield Finding(case, "users right before a refresh, exact read", spread(here), "%")
     yield Finding(case, "users right before a refresh, aggregate", spread(there), "%")
-    faster = ratios(figures["aggregate"], figures["call_daily"])
-    yield Finding(case, "refresh of call_daily's recent days", spread(figures["call_daily"]), "ms", faster, "x faster")
+    faster = ratios(figures["aggregate"], figures[OURS])
+    yield Finding(case, "refresh of recent days", spread(figures[OURS]), "ms", faster, "x faster")
     yield Finding(case, "refresh of the aggregate's window", spread(figures["aggregate"]), "ms")
 
 
@@ -122,7 +124,7 @@ def right(users: list[int], shown: Callable[[int], int], true: Callable[[int], i
 
 def exactly(connection: Connection, user: int) -> int:
     """Return a user's number of calls by an exact read."""
-    row = connection.execute(EXACTLY, (user, user)).fetchone()
+    row = connection.execute(EXACTLY.encode(), (user, user)).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -138,7 +140,7 @@ def _number(connection: Connection, query: str, user: int) -> int:
 
 
 def _ours(connection: Connection, leader: tuple[Connection, Term]) -> float:
-    result = refresh(connection, CATALOG.view("call_daily"), ("recent",), leader[1].epoch)
+    result = refresh(connection, application_of(connection).view(CALLS), ("recent",), leader[1].epoch)
     if result.outcome != "refreshed":
         raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
     return result.duration_seconds * 1000

@@ -1,6 +1,6 @@
 """What do dashboards cost that were generated from a declaration, compared with those of 0.1, written by hand?
 
-The declared voice application and the dashboards of 0.1 with their views stand in one database, over the same tables;
+The declared application and the dashboards of 0.1 with their views stand in one database, over the same tables;
 overview, analytics, agents and performance are asked with the same parameters, and their figures must be equal. In a
 second database the same users have each written a call that was drained and not refreshed: there today is recomputed
 from the calls, here by their time in the user's zone, in 0.1 by a stored day; compared is how much longer that takes
@@ -13,15 +13,15 @@ Limits: one connection, everything in memory; the plans of all functions are cac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bench.findings.finding import Finding, Goal, ratios, spread
-from bench.peers import by_hand, declared_voice
+from bench.peers import by_hand
 from bench.peers.by_hand.asking import BY_HAND, GENERATED, of_by_hand, of_generated, statement
+from bench.system.application import CALLS, application_of
 from bench.system.dashboards import add_call
 from bench.system.rounds import interleave, interleaved_milliseconds
-from bench.system.seeded import RECENT_DAYS, leading
+from bench.system.seeded import leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
@@ -93,12 +93,8 @@ def _database(stand: Stand) -> Iterator[_Both]:
         connect(url, "frontview-bench-dashboards") as connection,
         leading(url) as leader,
     ):
-        views = (*declared_voice.install(connection).views, *by_hand.VIEWS)
-        by_hand.install(connection)
-        horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-        declared_voice.refresh_all(connection, leader, views, horizon)
-        connection.execute("VACUUM ANALYZE")
-        yield _Both(connection, leader, views)
+        by_hand.populate(connection, leader)
+        yield _Both(connection, leader, (application_of(connection).view(CALLS), *by_hand.VIEWS))
 
 
 def _contenders(dashboard: str, user: int, clean: _Both, stale: _Both) -> dict[str, Callable[[], Answer]]:
@@ -137,7 +133,7 @@ def _compare(stand: Stand, case: str, contenders: dict[str, Callable[[], Answer]
 
 def _refreshes(stand: Stand, both: _Both) -> Iterator[Finding]:
     """Yield the refresh of the recent tier of calls, with the join of users' zones and without."""
-    names = {"generated": "calls_1", "by hand": "by_hand_call_daily"}
+    names = {"generated": CALLS, "by hand": "by_hand_call_daily"}
     user = stand.people.median
     contenders = {it: partial(both.refresh, name, user) for it, name in names.items()}
     figures = interleave(contenders, stand.scale.rounds, stand.step)

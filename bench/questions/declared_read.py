@@ -1,8 +1,8 @@
 """What does a grouped read that was generated from a declaration cost, compared with SQL written by hand?
 
-The calls are declared with the measures of ``call_daily``; the generated function answers by day of 30 days and by
-month of 400. Its peers ask for the same figures of the same calls: the analytics of 0.1, written by hand, which reads
-leads as well, and the same function without leads. Bodies of the generated and of the peer without leads must be equal.
+The generated function of the view of calls answers by day of 30 days and by month of 400. Its peers ask for the same
+figures of the same calls: the analytics of 0.1, written by hand, which reads leads as well, and the same function
+without leads. Bodies of the generated and of the peer without leads must be equal.
 
 Limits: nothing is stale; one connection, everything in memory; the plans of all functions are cached.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from bench.findings.finding import Finding, Goal, ratios, spread
-from bench.peers.declared_calls import APPLICATION, BY_HAND, MEASURES, NUMBER, VIEW, declare
-from bench.system.dashboards import Question
+from bench.peers import by_hand
+from bench.system.application import CALLS, CALLS_MEASURES
 from bench.system.rounds import interleaved_milliseconds
 from bench.system.seeded import leading
 from bench.system.stand import Stand
@@ -23,8 +23,12 @@ from models.engine import connect
 GOAL = Goal("<=", 1.1)
 TIMES = 40
 RANGES = {"30 days by day": (30, "day"), "400 days by month": (400, "month")}
-DECLARED = f"SELECT * FROM frontview.{VIEW.name}_{NUMBER}_read(%s, %s, %s, %s, '{{}}', NULL, FALSE, %s, NULL, 100, FALSE, NULL, FALSE)"  # nosec B608  # noqa: E501
-PEER = "SELECT * FROM frontview.calls_by_hand(%s, %s, %s, %s, NULL, FALSE)"
+DECLARED = (
+    f"SELECT * FROM frontview.{CALLS}_read(%s, %s, %s, %s, '{{}}', NULL, FALSE, %s, NULL, 100, FALSE, NULL, FALSE)"  # nosec B608
+)
+PEER = "SELECT * FROM by_hand.calls_by_period(%s, %s, %s, %s, NULL, FALSE)"
+ANALYTICS = "SELECT * FROM by_hand.dashboard_analytics(%s, %s, %s, %s, NULL, FALSE)"
+MEASURES = [name.removeprefix("m_") for name in CALLS_MEASURES]
 Read = Callable[[], tuple[object, ...]]
 
 
@@ -37,8 +41,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
         connect(url, "frontview-bench-read") as connection,
         leading(url) as leader,
     ):
-        declare(leader, connection, APPLICATION)
-        connection.execute(BY_HAND.encode())
+        by_hand.populate(connection, leader)
         for name, user in users.items():
             for case, (days, granularity) in RANGES.items():
                 yield from _compare(stand, connection, f"{case}, {name}", user, (days, granularity))
@@ -50,9 +53,9 @@ def _compare(stand: Stand, connection: Connection, case: str, user: int, asked: 
     last: date = row[0]
     days = (last - timedelta(days=asked[0] - 1), last)
     contenders: dict[str, Read] = {
-        "generated": _reader(connection, DECLARED, (user, *days, asked[1], list(MEASURES))),
+        "generated": _reader(connection, DECLARED, (user, *days, asked[1], MEASURES)),
         "calls by hand": _reader(connection, PEER, (user, *days, asked[1])),
-        "analytics": Question("analytics", user, arguments=(*days, asked[1], None)).reader(connection),
+        "analytics": _reader(connection, ANALYTICS, (user, *days, asked[1])),
     }
     answers = [contender() for contender in contenders.values()]
     if any(answer[3:5] != ("materialized_view", 0) for answer in answers):

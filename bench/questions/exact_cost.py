@@ -12,8 +12,9 @@ Times are of the whole statement, so all of them contain the building of the JSO
 from collections.abc import Callable, Iterator
 
 from bench.findings.finding import Finding, Goal, ratios, spread
-from bench.peers.bare import install_bare_dashboards
-from bench.system.dashboards import NO_ARGUMENTS, Question, add_call, an_agent_of
+from bench.peers.bare import bare_name, install_bare_dashboards
+from bench.system.application import application_of
+from bench.system.dashboards import QUESTIONS, Question, add_call, is_today_patched, question_of
 from bench.system.rounds import interleaved_milliseconds
 from bench.system.seeded import leading
 from bench.system.stand import Stand
@@ -30,7 +31,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
     """Yield exact and bare reads of every dashboard, by user, and the exact read with today stale."""
     people = stand.people
     users = {"largest user": people.largest, "median user": people.median}
-    stand.expect(len(NO_ARGUMENTS) * len(users) * (stand.scale.rounds + 1))
+    stand.expect(len(QUESTIONS) * len(users) * (stand.scale.rounds + 1))
     with (
         stand.database() as clean_url,
         stand.database() as stale_url,
@@ -42,27 +43,28 @@ def measure(stand: Stand) -> Iterator[Finding]:
             for user in users.values():
                 add_call(stale, user)
             drain_once(*leader)
-        for dashboard in NO_ARGUMENTS:
+        for asked in QUESTIONS:
             for name, user in users.items():
-                question = Question(dashboard, user, an_agent_of(clean, user))
-                yield from _compare(stand, question, name, clean, stale)
+                yield from _compare(stand, asked, name, question_of(asked, user, clean), clean, stale)
 
 
-def _compare(stand: Stand, question: Question, name: str, clean: Connection, stale: Connection) -> Iterator[Finding]:
+def _compare(
+    stand: Stand, asked: str, name: str, question: Question, clean: Connection, stale: Connection
+) -> Iterator[Finding]:
     contenders = {
         "exact": question.reader(clean),
         "bare": _bare_reader(question, clean),
         "today": question.reader(stale),
     }
     exact, bare, today = (read() for read in contenders.values())
-    if (exact[3:5], today[3:5]) != (("materialized_view", 0), ("materialized_view", 1)):
+    if exact[3:5] != ("materialized_view", 0) or not is_today_patched(today):
         raise RuntimeError(f"{question}: not what was meant to be measured: {exact[3:5]} and {today[3:5]}")
     if exact[0] != bare[0]:
         raise RuntimeError(f"{question}: the two reads differ")
     figures = interleaved_milliseconds(contenders, stand.scale.rounds, dict.fromkeys(contenders, TIMES), stand.step)
     cost = ratios(figures["exact"], figures["bare"])
     more = [b - a for a, b in zip(figures["exact"], figures["today"], strict=True)]
-    case = f"{question.dashboard}, {name}"
+    case = f"{asked}, {name}"
     yield Finding(case, "exact", spread(figures["exact"]), "ms", cost, "times as long", GOAL)
     yield Finding(case, "bare views", spread(figures["bare"]), "ms")
     yield Finding(case, "exact, today stale", spread(figures["today"]), "ms")
@@ -70,11 +72,12 @@ def _compare(stand: Stand, question: Question, name: str, clean: Connection, sta
 
 
 def _bare_reader(question: Question, connection: Connection) -> Callable[[], tuple[object, ...]]:
-    values = (question.user, *question.between(), False)
-    statement = f"SELECT bare.dashboard_{question.dashboard}({', '.join(['%s'] * len(values))})"
+    dashboard = application_of(connection).dashboard(question.dashboard)
+    values = (question.user, *question.values(dashboard), False)
+    statement = f"SELECT {bare_name(dashboard.function)}({', '.join(['%s'] * len(values))})"
 
     def bare() -> tuple[object, ...]:
-        row = connection.execute(statement, values, prepare=True).fetchone()
+        row = connection.execute(statement.encode(), values, prepare=True).fetchone()
         assert row is not None
         return row
 

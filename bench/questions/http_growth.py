@@ -70,7 +70,7 @@ def _of_many_sizes(stand: Stand) -> list[Request]:
     today, who = date.today(), bearer(stand.people.largest)
     since = [today - timedelta(days=days) for days in DAYS]
     paths = [f"dashboard/analytics?granularity=day&from={first}&to={today - timedelta(days=1)}" for first in since]
-    return [Request(f"/api/v1/{path}", who) for path in (*paths, "agents")]
+    return [Request(f"/api/v1/{path}", who) for path in (*paths, "dashboard/agents")]
 
 
 def _body(port: int, request: Request) -> bytes:

@@ -21,17 +21,17 @@ from typing import Any
 
 from bench.findings.finding import Finding, Goal, Spread
 from bench.peers.servers import wsgi_environ
+from bench.system.application import REGIONS
+from bench.system.dashboards import DASHBOARDS
 from bench.system.processes import SECRET, answer_of, environment_for, refresher
 from bench.system.stand import Stand
-from views_sql.voice.catalog import CATALOG
 
 MEGABYTE = 1_000_000
-LIMITS_BYTES = sum(region.max_bytes for region in CATALOG.regions)
+LIMITS_BYTES = sum(region.max_bytes for region in REGIONS)
 ALLOWED_MEGABYTES = LIMITS_BYTES // MEGABYTE + 150
 SMALL_ENTRY_BYTES = 8_000
 WARM_USERS = 200
 MOST_TRACED_USERS = 1_000
-TRACED_DASHBOARDS = ("overview", "analytics", "agents", "performance")
 ENTRY_GOAL = Goal("<=", 400)
 WAYS = {
     "read": "an entry beyond its body",
@@ -42,7 +42,7 @@ WAYS = {
 
 def measure(stand: Stand) -> Iterator[Finding]:
     """Yield resident memory of the worker, and bytes an entry takes beyond its body."""
-    small = {region.name: {"max_entries": region.max_bytes // SMALL_ENTRY_BYTES} for region in CATALOG.regions}
+    small = {region.name: {"max_entries": region.max_bytes // SMALL_ENTRY_BYTES} for region in REGIONS}
     cases = {"declared limits": {}, f"entries of {SMALL_ENTRY_BYTES:,} bytes": {"regions": json.dumps(small)}}
     stand.expect(len(cases) + 1)
     with stand.database() as url, refresher(url):
@@ -60,14 +60,14 @@ def _fill(stand: Stand, environment: dict[str, str]) -> dict[str, Any]:
 
 
 def _traced(stand: Stand, url: str) -> Iterator[Finding]:
-    room = {region.name: {"max_entries": 100_000, "max_bytes": 10**9} for region in CATALOG.regions}
+    room = {region.name: {"max_entries": 100_000, "max_bytes": 10**9} for region in REGIONS}
     settings = {"regions": json.dumps(room), "compress_from_bytes": str(10**9), "warming_enabled": "false"}
     environment = environment_for(url, log_level="error", access_log="false", **settings)
     everyone = stand.people.everyone
     traced = min(MOST_TRACED_USERS, max(1, len(everyone) // 4))
     task = {
         "users": list(everyone[:: len(everyone) // traced][:traced]),
-        "dashboards": TRACED_DASHBOARDS,
+        "dashboards": DASHBOARDS,
         "environ": wsgi_environ(),
         "secret": SECRET,
     }

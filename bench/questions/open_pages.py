@@ -24,10 +24,10 @@ from typing import Any, TypeAlias
 import httpx
 
 from bench.findings.finding import Finding, Goal, percentile, spread
-from bench.load.page_clients import READS
+from bench.system.application import ROOT
+from bench.system.dashboards import DASHBOARDS
 from bench.system.processes import SECRET, refresher, web_server
 from bench.system.rounds import interleave
-from bench.system.seeded import ROOT
 from bench.system.stand import Stand
 from models.engine import connect
 from web.auth.tokens import issue_token
@@ -70,7 +70,7 @@ class Ordinary:
     def _question(self) -> tuple[str, dict[str, str]]:
         [token] = self._random.choices(self._tokens, self._shares)
         exact = {"Cache-Control": "no-cache"} if self._random.random() < EXACT_SHARE else {}
-        return self._random.choice(READS), {"Authorization": f"Bearer {token}", **exact}
+        return f"dashboard/{self._random.choice(DASHBOARDS)}", {"Authorization": f"Bearer {token}", **exact}
 
     def _ask(self, due: float, path: str, headers: dict[str, str]) -> float:
         if not hasattr(self._local, "client"):

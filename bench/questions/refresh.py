@@ -1,6 +1,6 @@
 """How much cheaper is refreshing the recent tier than refreshing one undivided view, and what do both grow with?
 
-``call_daily``'s recent tier and its sums by day are refreshed together by the refresher's own code (gates, snapshot,
+The recent tier of calls and its sums by day are refreshed together by the refresher's own code (gates, snapshot,
 bookkeeping and log included). The peer is what one writes without Frontview: a materialized view of the same SELECT
 that holds every day, with the same unique key; REFRESH … CONCURRENTLY with the server's defaults. Before each refresh
 the same few calls are written. A second peer has what makes the tiers cheap apart from their size (a column that is
@@ -19,6 +19,7 @@ from statistics import median
 
 from bench.findings.finding import Finding, Goal, Spread, ratios, spread
 from bench.findings.plot import Picture, Plot, Point
+from bench.system.application import CALLS, CALLS_KEY, CALLS_SELECT, application_of
 from bench.system.seeded import keep_newest, leading
 from bench.system.stand import Stand
 from models.connection import Connection
@@ -27,18 +28,15 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
 from views_sql.generation.live_rows import ALWAYS_NULL
-from views_sql.loader import select_of
-from views_sql.voice.catalog import CATALOG
 
 CHEAPER, FLAT = Goal(">=", 8), Goal("<=", 1.2)
 BATCH_CALLS = 50
 SHARES = (1.0, 0.5, 0.25)
 KEYS = (1, 10, 100, 1_000, 10_000)
 MOST_ROUNDS, RECENT_A_ROUND = 3, 3
-SELECT = select_of("call_daily", 1)
 PEERS = {
-    "one undivided view": SELECT,
-    "undivided, with our means": f"SELECT s.*, {ALWAYS_NULL} FROM ({SELECT}) s",
+    "one undivided view": CALLS_SELECT,
+    "undivided, with our means": f"SELECT s.*, {ALWAYS_NULL} FROM ({CALLS_SELECT}) s",
 }
 BATCH = (
     "INSERT INTO public.calls (user_id, agent_id, status, duration_seconds, cost_cents) "
@@ -53,6 +51,7 @@ class _Bench:
 
     def __init__(self, connection: Connection, leader: Leader, step: Callable[[], None]) -> None:
         self._connection, self._leader, self._step = connection, leader, step
+        self._view = application_of(connection).view(CALLS)
         connection.execute("CREATE SCHEMA bench")
 
     def make_peers(self) -> None:
@@ -60,7 +59,7 @@ class _Bench:
         for number, select in enumerate(PEERS.values()):
             self._connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS bench.undivided_{number}")
             self._connection.execute(f"CREATE MATERIALIZED VIEW bench.undivided_{number} AS {select}")
-            self._connection.execute(f"CREATE UNIQUE INDEX ON bench.undivided_{number} (user_id, day, agent_id)")
+            self._connection.execute(f"CREATE UNIQUE INDEX ON bench.undivided_{number} ({CALLS_KEY})")
             self._connection.execute(f"ANALYZE bench.undivided_{number}")
         self.recent(1)
 
@@ -73,7 +72,7 @@ class _Bench:
     def recent(self, changed: int) -> float:
         """Return the milliseconds of refreshing the recent tier and its sums after ``changed`` new calls."""
         self._write(changed)
-        result = refresh(self._connection, CATALOG.view("call_daily"), ("recent",), self._leader[1].epoch)
+        result = refresh(self._connection, self._view, ("recent",), self._leader[1].epoch)
         if result.outcome != "refreshed":
             raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
         return result.duration_seconds * 1000
@@ -124,7 +123,7 @@ def measure(stand: Stand) -> Iterator[Found]:
 
 
 def _against_peers(recent: Sequence[float], peers: Sequence[Sequence[float]]) -> Iterator[Found]:
-    case = f"call_daily after {BATCH_CALLS} new calls"
+    case = f"the view of calls after {BATCH_CALLS} new calls"
     yield Finding(case, "recent tier with its sums", spread(recent), "ms")
     for number, (name, times) in enumerate(zip(PEERS, peers, strict=True)):
         goal = None if number else CHEAPER

@@ -32,6 +32,7 @@ QUESTIONS = (
     "continuous_aggregates",
     "drain_flat",
     "many_users",
+    "redefinition",
     "bulk",
     "bloat",
     "warming",

@@ -33,17 +33,17 @@ from bench.findings.plot import Bars, Plot, Point
 from bench.questions.registry import Found
 from bench.replay.replay import FIXED, NO_ENTRIES, Contender, Outcome, Replay
 from bench.replay.trace import FIRST_MINUTE, REGULAR_ARRIVAL, REGULAR_FIRST_MINUTE, Trace, make_trace
+from bench.system.application import REGIONS
 from bench.system.seeded import leading
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
-from views_sql.voice.catalog import CATALOG
 from web.warming.warmer import WarmingPolicy
 
 BEGIN_HOUR = 13
 NO_CACHE_READS = 1_000
 NONE = WarmingPolicy(enabled=False)
-ROOMY = {region.name: {"max_entries": 2_000} for region in CATALOG.regions}
+ROOMY = {region.name: {"max_entries": 2_000} for region in REGIONS}
 CONTENDERS = (
     Contender("no cache", NONE, NO_ENTRIES, most_reads=NO_CACHE_READS),
     Contender("cache, no warming", NONE, ROOMY),

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event
 
 from bench.replay.fill_log import FillLog
 from bench.replay.trace import SOME_RANGE, Event, Trace
+from bench.system.application import REGIONS, application_of
 from bench.system.dashboards import add_call
 from models.connection import Connection
 from models.engine import make_engine
@@ -35,7 +36,6 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
-from views_sql.voice.catalog import CATALOG
 from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
@@ -52,7 +52,7 @@ PLANNED_USERS = 1_000
 FIRST_TICK_SECONDS = -300.0  # Planner and warmer begin five minutes before the trace.
 FIXED = ("feed", "plan", "report", "accesses")  # Kinds of statements that a worker sends as time passes.
 ASKED = ("stored", "refused", "failed")  # Outcomes of warming that took a statement.
-NO_ENTRIES = {region.name: {"max_entries": 0} for region in CATALOG.regions}
+NO_ENTRIES = {region.name: {"max_entries": 0} for region in REGIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,13 @@ class Replay:
         self._wanted: list[Wanted] = []
         self._planned: list[Planned] | None = None
         self.engine = self._engine(url)
-        limits = region_limits(CATALOG.regions, contender.regions)
+        self._catalog = application_of(writer)
+        limits = region_limits(self._catalog.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
-        self._reads = ReadPath(self.engine, self._cache, CATALOG, monotonic=self._clock)
-        capacity = capacity_of(CATALOG, contender.regions, PLANNED_USERS)
+        self._reads = ReadPath(self.engine, self._cache, self._catalog, monotonic=self._clock)
+        capacity = capacity_of(self._catalog, contender.regions, PLANNED_USERS)
         self._planner = WarmingPlanner(capacity, predictive=True, monotonic=self._clock)
-        read_plan = partial(self._now_wanted, WarmPlan(self.engine, CATALOG))
+        read_plan = partial(self._now_wanted, WarmPlan(self.engine, self._catalog))
         self._warmer = Warmer(self._cache, self._warm, read_plan, contender.policy, monotonic=self._clock)
         self._drain_at = self._beat_at = self._tick_at = self._planner_at = FIRST_TICK_SECONDS
 
@@ -209,7 +210,7 @@ class Replay:
         if event.dashboard == SOME_RANGE:
             dashboard, arguments = "analytics", {"granularity": "week"}
         else:
-            dashboard, arguments = event.dashboard, CATALOG.dashboard(event.dashboard).defaults
+            dashboard, arguments = event.dashboard, self._catalog.dashboard(event.dashboard).defaults
         hit = self._reads.read(dashboard, event.user, arguments).source == "cache"
         self._outcome.fills.read(self._reads.key(dashboard, event.user, arguments), self._clock(), hit=hit)
         for kind in ("all", *event.kinds):

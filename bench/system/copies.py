@@ -4,7 +4,7 @@ A copy's days are those of the seed, some whole weeks earlier; what that takes b
 end of the year. So weekdays, hours and the sizes of users stay as the seed has them, and most copied rows add a key of
 their own, as further calls do. Today, which has only begun, is copied to itself.
 
-Invariant: what depends on other rows holds: each call has its user's local day, each lead its call.
+Invariant: what depends on other rows holds: each lead has its call, on the days that it has in the seed.
 """
 
 from collections.abc import Iterator
@@ -22,21 +22,26 @@ SWITCH = sql.SQL("ALTER TABLE {} {} TRIGGER {}")
 DAYS: LiteralString = """
 CREATE TEMP TABLE copied AS
 SELECT n, first + d AS day, CASE WHEN d < 364 THEN mod(d + 364 - n * (52 / %(copies)s) * 7, 364) - d ELSE 0 END AS days
-FROM (SELECT min(local_day) AS first, max(local_day) AS last FROM public.calls) f,
+FROM (
+    SELECT min((started_at AT TIME ZONE timezone)::date) AS first, max((started_at AT TIME ZONE timezone)::date) AS last
+    FROM public.calls JOIN public.users u ON u.id = user_id
+) f,
     generate_series(1, %(copies)s - 1) n, LATERAL generate_series(0, last - first) d
 """
-# By time, as calls come in; a trigger sets their days.
+# By time, as calls come in.
 COPIES: tuple[LiteralString, ...] = (
     """
     INSERT INTO public.calls (id, user_id, agent_id, started_at, status, duration_seconds, cost_cents)
-    SELECT id + n * %(calls)s, user_id, agent_id, started_at + make_interval(days => days), status, duration_seconds,
-        cost_cents
-    FROM public.calls JOIN copied ON day = local_day ORDER BY 4
+    SELECT c.id + n * %(calls)s, c.user_id, agent_id, started_at + make_interval(days => days), status,
+        duration_seconds, cost_cents
+    FROM public.calls c JOIN public.users u ON u.id = c.user_id
+    JOIN copied ON day = (started_at AT TIME ZONE timezone)::date ORDER BY 4
     """,
     """
     INSERT INTO public.lead_analytics (call_id, user_id, agent_id, analyzed_at, score, stage)
     SELECT l.call_id + n * %(calls)s, l.user_id, l.agent_id, l.analyzed_at + make_interval(days => days), score, stage
-    FROM public.lead_analytics l JOIN public.calls c ON c.id = l.call_id JOIN copied ON day = c.local_day ORDER BY 4
+    FROM public.lead_analytics l JOIN public.calls c ON c.id = l.call_id JOIN public.users u ON u.id = c.user_id
+    JOIN copied ON day = (c.started_at AT TIME ZONE u.timezone)::date ORDER BY 4
     """,
     """
     INSERT INTO public.agent_analytics (agent_id, user_id, day, csat_points, csat_answers, talk_seconds, transfers)

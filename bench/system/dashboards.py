@@ -3,38 +3,36 @@
 Invariant: the statement is the one of :mod:`web.reads.exact_read`: prepared, in autocommit, the whole answer fetched.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from bench.system.application import application_of
 from models.connection import Connection
-from views_sql.voice.catalog import CATALOG
+from views_sql.declaration.maintained_view import Dashboard
 from web.reads.exact_read import ReadQuestion, statement_of
 
-NO_ARGUMENTS: dict[str, tuple[object, ...]] = {
-    "overview": (),
-    "analytics": (None, None, "day", None),
-    "agents": (None, None, None),
-    "agent": (None, None, None),
-    "performance": (None, None),
-}
+DASHBOARDS = ("overview", "analytics", "agents", "performance")
+DAYS_OF_A_CHANGE = 3
+ONE_AGENT = "agents of one agent"  # A question, not a dashboard: one with a filter.
+QUESTIONS = (*DASHBOARDS[:3], ONE_AGENT, *DASHBOARDS[3:])
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """One dashboard of one user.
 
-    :param arguments: those of :meth:`between`; None: the default parameters.
+    :param arguments: by their names; others have their defaults.
     """
 
     dashboard: str
     user: int
-    agent_id: int | None = None
-    arguments: tuple[object, ...] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
         """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
-        asked = ReadQuestion(CATALOG.dashboard(self.dashboard), self.user, self.between())
+        dashboard = application_of(connection).dashboard(self.dashboard)
+        asked = ReadQuestion(dashboard, self.user, self.values(dashboard))
         statement, values = statement_of([asked], base)
 
         def read() -> tuple[Any, ...]:
@@ -44,12 +42,27 @@ class Question:
 
         return read
 
-    def between(self) -> tuple[object, ...]:
+    def values(self, dashboard: Dashboard) -> tuple[Any, ...]:
         """Return the arguments of the dashboard's function between user and ``p_base``."""
-        if self.arguments is not None:
-            return self.arguments
-        usual = NO_ARGUMENTS[self.dashboard]
-        return (self.agent_id, *usual[1:]) if self.dashboard == "agent" else usual
+        given = {**dashboard.defaults, **self.arguments}
+        values = (given.get(name) for name in dashboard.arguments)
+        return tuple(list(it) if isinstance(it, tuple) else it for it in values)
+
+
+def question_of(name: str, user: int, connection: Connection) -> Question:
+    """Return a question of :data:`QUESTIONS`."""
+    if name == ONE_AGENT:
+        return Question("agents", user, {"agent": (an_agent_of(connection, user),)})
+    return Question(name, user)
+
+
+def is_today_patched(answer: tuple[Any, ...]) -> bool:
+    """Return whether an answer came from views, and of its days those of a call of now were recomputed, no others.
+
+    A change is logged under its UTC day; the days before and after it are stale too, since a user's zone may have them.
+    """
+    source, patched_days = answer[3:5]
+    return bool(source == "materialized_view" and 1 <= patched_days <= DAYS_OF_A_CHANGE)
 
 
 def an_agent_of(connection: Connection, user: int) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bench.system.seeded import ROOT
+from bench.system.application import ROOT
 
 SECRET = "the benchmarks' secret, of more than 32 bytes"  # noqa: S105  signs tokens of this run only
 START_SECONDS = 120.0

@@ -6,13 +6,13 @@ Invariant: the views cover everything seeded: a clone of it has no stale key.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
+from bench.system.application import CALL_DAY, ROOT, application_of
 from bench.system.copies import multiply, without_capture
 from bench.system.scale import Scale
 from models.connection import Connection
@@ -21,10 +21,8 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
-from views_sql.voice.catalog import CATALOG
 from web.voice.seed import SeedPlan, write_seed
 
-ROOT = Path(__file__).resolve().parents[2]
 RECENT_DAYS = 45
 BY_SIZE = (
     "SELECT user_id, count(*), count(*)::float8 / sum(count(*)) OVER () FROM public.calls "
@@ -80,14 +78,25 @@ def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
 
 def refresh_everything(drain: Connection, term: Term, connection: Connection) -> None:
     """Refresh every view and delete the stale keys that this covers."""
-    drain_once(drain, term)
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-    for view in CATALOG.views:
-        result = refresh(connection, view, view.tiers, term.epoch, horizon=horizon if view.day_column else None)
-        if result.outcome not in {"populated", "refreshed", "moved"}:
-            raise RuntimeError(f"{result.view} was not refreshed: {result.outcome}")
+    refresh_all(connection, (drain, term), application_of(connection).views, horizon)
     drain.execute("SELECT frontview.prune_change_log(NULL, 10000000)")
     drain.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 10000000)")
+
+
+def refresh_all(
+    connection: Connection, leader: tuple[Connection, Term], views: tuple[MaintainedView, ...], horizon: date
+) -> None:
+    """Refresh all tiers of views after a drain.
+
+    :raises RuntimeError: one of them was not refreshed.
+    """
+    drain_once(*leader)
+    for view in views:
+        days = horizon if view.day_column else None
+        outcome = refresh(connection, view, view.tiers, leader[1].epoch, horizon=days).outcome
+        if outcome not in {"populated", "refreshed", "moved"}:
+            raise RuntimeError(f"{view.name} was not refreshed: {outcome}")
 
 
 def empty(connection: Connection, view: MaintainedView) -> None:
@@ -104,9 +113,11 @@ def empty(connection: Connection, view: MaintainedView) -> None:
 
 def keep_newest(connection: Connection, share: float) -> None:
     """Delete the oldest days, so that ``share`` of the calls stay, and rewrite the table."""
-    oldest = f"SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY local_day) FROM public.calls"
+    days = f"SELECT c.id, {CALL_DAY} AS day FROM public.calls c JOIN public.users u ON u.id = c.user_id"  # nosec B608  # our own names
+    oldest = f"SELECT percentile_disc({1 - share}) WITHIN GROUP (ORDER BY d.day) FROM d"
+    delete = f"DELETE FROM public.calls USING d WHERE d.id = calls.id AND d.day < ({oldest})"
     with without_capture(connection):
-        connection.execute(f"DELETE FROM public.calls WHERE local_day < ({oldest})".encode())
+        connection.execute(f"WITH d AS MATERIALIZED ({days}) {delete}".encode())
     connection.execute("VACUUM (FULL, ANALYZE) public.calls")
 
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
+from bench.system.application import ROOT
 from bench.system.scale import Scale
-from bench.system.seeded import ROOT, drop, populate
+from bench.system.seeded import drop, populate
 from bench.system.server import Server
 from models.engine import connect
 

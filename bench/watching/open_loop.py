@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from bench.load.request import Request
+from bench.system.application import ROOT
 from bench.system.dashboards import add_call
 from bench.system.processes import plain_environment
-from bench.system.seeded import ROOT
 from bench.watching.sightings import Shown, Write
 from models.engine import connect
 

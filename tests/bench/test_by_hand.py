@@ -8,16 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from bench.peers import by_hand, declared_voice
+from bench.peers import by_hand
 from bench.peers.by_hand.asking import BY_HAND, GENERATED, of_by_hand, of_generated, statement
+from bench.system.application import application_of
+from bench.system.seeded import refresh_all
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from tests.fix_postgres import Server
 from tests.leading import lead
 from tests.voice_stage import VOICE, add_call, fill
 from views_sql.declaration.maintained_view import MaintainedView
-from views_sql.operations.catalog import catalog_of
-from views_sql.operations.database import active_declaration
 
 ZONES = ("Pacific/Kiritimati", "America/Havana", "Asia/Kathmandu", "Pacific/Pago_Pago", "UTC", "Europe/Berlin")
 USERS = range(1, len(ZONES) + 2)  # The last one has nothing.
@@ -33,7 +33,7 @@ class Both:
 
     def refresh(self) -> None:
         horizon = datetime.now(UTC).date() - timedelta(days=40)
-        declared_voice.refresh_all(self.c, (self.c, self.term), self.views, horizon)
+        refresh_all(self.c, (self.c, self.term), self.views, horizon)
 
     def drain(self) -> None:
         drain_once(self.c, self.term)
@@ -60,8 +60,6 @@ class Both:
 def _install(url: str) -> None:
     VOICE.install(url)
     with psycopg.connect(url, autocommit=True) as c:
-        declared_voice.install(c)
-        by_hand.install(c)
         fill(c, len(USERS))
         for user, zone in enumerate(ZONES, 1):
             c.execute("UPDATE users SET timezone = %s WHERE id = %s", (zone, user))
@@ -70,6 +68,7 @@ def _install(url: str) -> None:
         # An agent without rows, and a call with another user's agent.
         c.execute("INSERT INTO agents (user_id, name) VALUES (1, 'Idle')")
         c.execute("INSERT INTO calls (user_id, agent_id, status) SELECT 2, min(id), 'busy' FROM agents")
+        by_hand.install(c)  # It has the days of the zones that users have now.
 
 
 @pytest.fixture
@@ -77,9 +76,7 @@ def both(embedded_server: Server) -> Iterator[Both]:
     url = embedded_server.create_prepared("declared voice application and its peer", _install, None)
     with psycopg.connect(url, autocommit=True) as c:
         term = lead(c)
-        installed = active_declaration(c)
-        assert installed is not None
-        yield Both(c, term, (*catalog_of(installed).views, *by_hand.VIEWS))
+        yield Both(c, term, (*application_of(c).views, *by_hand.VIEWS))
     embedded_server.drop(url)
 
 

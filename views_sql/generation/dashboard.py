@@ -15,10 +15,18 @@ from views_sql.declaration.served import DEFAULT_DAYS
 from views_sql.generation.dashboard_groups import order_names, order_variables
 from views_sql.generation.dashboard_panels import Panels
 from views_sql.generation.dashboard_values import Values
-from views_sql.generation.grouped_read import no_user
 from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import filter_checks, filter_parameters
-from views_sql.generation.read_range import ASKED_DAYS, DEFAULT_STEP, RANGE_CHECK, STEP, STEP_CHECK, ZONE, read_zone
+from views_sql.generation.read_range import (
+    ASKED_DAYS,
+    DEFAULT_STEP,
+    RANGE_CHECK,
+    STEP,
+    STEP_CHECK,
+    has_own_zone,
+    no_user,
+    zone_variables,
+)
 from views_sql.generation.rights import function_of_web
 from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.shown_rows import Numbers, list_array, object_of
@@ -53,14 +61,14 @@ def create_dashboard(
 def create_list(application: ProvenApplication, listed: ProvenList, number: int, numbers: Numbers) -> list[str]:
     """Return the DDL of the function that answers a list."""
     name = f"{listed.name}_{number}"
-    zone = read_zone(application, None, number)
+    days = "'-infinity', 'infinity', frontview.end_of_day(now(), zone)"
     names = {
         "name": name,
         "parameters": filter_parameters(listed.dimensions),
-        "zone": ZONE.format(zone=zone),
+        "zone": zone_variables(application, None, number),
         "limit": str(int(listed.limit)),
         "checks": _LIMIT_CHECK + filter_checks(listed.dimensions),
-        "no_user": no_user(application, number, "'-infinity', 'infinity', frontview.end_of_day(now(), zone)"),
+        "no_user": no_user(application, number, days, own_zone=has_own_zone(application, None)),
         "array": list_array(application, listed, numbers, listed.dimensions, "p_limit"),
     }
     return function_of_web(f"{name}_list", fill_in(read_sql("list", TEMPLATE_VERSION), names))
@@ -77,7 +85,7 @@ class _Dashboard:
             view for panel in dashboard.panels for name in panel.views
             if (view := self.panels.views[name]).source.time_kind is not None
         ]  # fmt: skip
-        self.zone = read_zone(application, daily[0] if daily else None, number)
+        self.zoned = daily[0] if daily else None
         self.ranged = any(self._is_ranged(panel) for panel in dashboard.panels)
         self.series = any(panel.kind == "series" for panel in dashboard.panels)
         self.groups = {
@@ -94,7 +102,12 @@ class _Dashboard:
             "checks": "\n    ".join(self._checks()),
             "views": ",".join(self.panels.readings.maintained),
             "days_read": f"{first}, {last}",
-            "no_user": no_user(self.application, self.number, f"{first}, {last}, frontview.end_of_day(now(), zone)"),
+            "no_user": no_user(
+                self.application,
+                self.number,
+                f"{first}, {last}, frontview.end_of_day(now(), zone)",
+                own_zone=has_own_zone(self.application, self.zoned),
+            ),
             "with": f"WITH {', '.join(parts)}\n    " if parts else "",
             "body": object_of(self.expressions) if not sparks else _object_or_null(self.expressions),
             "too_large": _TOO_LARGE if sparks else "",
@@ -112,7 +125,8 @@ class _Dashboard:
         return f"{days}{filter_parameters(self._filters())}{order}"
 
     def _variables(self) -> list[str]:
-        lines = [ZONE.format(zone=self.zone), "today CONSTANT date := (now() AT TIME ZONE zone)::date;"]
+        zone = zone_variables(self.application, self.zoned, self.number)
+        lines = [zone, "today CONSTANT date := (now() AT TIME ZONE zone)::date;"]
         if self.ranged:
             lines.append(ASKED_DAYS.format(default_days=min(DEFAULT_DAYS, int(self.dashboard.longest_days))))
         if self.series:

@@ -9,6 +9,7 @@ from views_sql.generation.dashboard_rows import Source
 from views_sql.generation.dashboard_values import Values
 from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import passes
+from views_sql.generation.read_measures import or_null
 from views_sql.generation.shown_rows import Numbers, joined_label, label_members, object_of, rows_name
 
 MOST_SPARKS = 10_000
@@ -148,7 +149,7 @@ def _sparks(name: str, sparks: Values, by: dict[str, RowColumn]) -> str:
         f"\n        LEFT JOIN {name}_{it.alias} {it.alias} ON {_same(by, it.alias, 'k')} AND {it.alias}.day = t.day"
         for it in sparks.sources
     )
-    value = f"COALESCE({sparks.json(shown, f'f.v_{shown.name}')}, 'null')"
+    value = or_null(sparks.json(shown, f"f.v_{shown.name}"))
     return (
         f"{name}_days AS (\n    SELECT f.place, '[' || string_agg({value}, ',' ORDER BY f.day) || ']' AS days\n"  # nosec B608  # names are checked
         f"    FROM (\n        SELECT k.place, t.day, {', '.join(sparks.columns())}\n"

@@ -5,7 +5,7 @@ measures of several views meet there, and where one has no rows its values are t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from views_sql.declaration.proven import (
     MeasureOf,
@@ -19,6 +19,7 @@ from views_sql.generation.dashboard_groups import groups
 from views_sql.generation.dashboard_rows import ASKED, ASKED_AND_BEFORE, EVER, Interval, Readings, Source, is_sum
 from views_sql.generation.dashboard_values import Values, wanted
 from views_sql.generation.names import identifier
+from views_sql.generation.read_measures import NeverNull
 from views_sql.generation.read_range import EARLIER
 from views_sql.generation.shown_rows import Numbers, facts_object, list_array, object_of
 from views_sql.generation.stored_columns import is_live
@@ -89,7 +90,7 @@ class Panels:
         values = self._values(panel, panel.measures, intervals, daily=panel.compared_with == "previous_period")
         sides = [("n_", ASKED), ("e_", earlier)]
         now, before = (
-            object_of([("from", f"to_json({first})::text"), ("to", f"to_json({last})::text"), *values.members(prefix)])
+            object_of([("from", _day_json(first)), ("to", _day_json(last)), *values.members(prefix)])
             for prefix, (first, last) in sides
         )
         change = object_of(values.changes("n_", "e_"))
@@ -112,30 +113,37 @@ class Panels:
         name = f"panel_{place}"
         self.parts.append(f"{name} (place, name, since, until) AS MATERIALIZED (\n    VALUES {rows}\n)")
         inside = "(p.since IS NULL OR (c.day >= p.since AND c.day <= p.until))"
-        joined = "".join(
-            f"\n            LEFT JOIN (SELECT p.place, {it.aggregates()}"  # nosec B608  # names are checked
-            f" FROM {name} p INNER JOIN {it.rows} c ON {inside}"
-            f" GROUP BY p.place) {it.alias} ON {it.alias}.place = p.place"
+        sums = {
+            it.alias: f"(SELECT p.place, p.name, {it.aggregates()} FROM {name} p"  # nosec B608  # names are checked
+            f" {'LEFT' if it.stored else 'INNER'} JOIN {it.rows} c ON {inside} GROUP BY p.place, p.name) {it.alias}"
             for it in values.sources
+        }
+        # The sums of stored columns are there for every period.
+        spine = next((it.alias for it in values.sources if it.stored), "p")
+        joined = "".join(
+            f"\n            LEFT JOIN {item} ON {alias}.place = {spine}.place"
+            for alias, item in sums.items()
+            if alias != spine
         )
         row = f"""'"' || f.name || '":' || {object_of(values.members())}"""
-        columns = ", ".join(["p.place", "p.name", *values.columns()])
+        columns = ", ".join([f"{spine}.place", f"{spine}.name", *values.columns()])
         return (
             f"(SELECT '{{' || string_agg({row}, ',' ORDER BY f.place) || '}}'\n"  # nosec B608  # names are checked
             f"        FROM (\n            SELECT {columns}\n"
-            f"            FROM {name} p{joined}\n            OFFSET 0\n        ) f)"
+            f"            FROM {sums.get(spine, f'{name} p')}{joined}\n            OFFSET 0\n        ) f)"
         )
 
     def _series(self, place: int, panel: ProvenPanel) -> str:
         values = self._values(panel, panel.measures, [ASKED])
-        spine = "period t"
-        if panel.totals:
-            spine = "(SELECT t.period FROM period t UNION ALL SELECT '-infinity') t"
+        sources = [replace(it, alias="t", prefix=f"{it.alias}_") if it.stored else it for it in values.sources]
+        values = replace(values, sources=tuple(sources))
+        spine = self._stored_by_period(place, [it for it in sources if it.stored], totals=panel.totals)
         joined = "".join(
-            f"\n            LEFT JOIN {self._by_period(place, it, totals=panel.totals)} ON {it.alias}.period = t.period"
-            for it in values.sources
+            f"\n            LEFT JOIN {_counted_by_period(it, totals=panel.totals)} ON {it.alias}.period = t.period"
+            for it in sources
+            if not it.stored
         )
-        row = object_of([("period", "to_json(f.period)::text"), *values.members()])
+        row = object_of([("period", _day_json("f.period")), *values.members()])
         rows = f"string_agg({row}, ',' ORDER BY f.period) FILTER (WHERE f.period > '-infinity')"
         totals = ""
         if panel.totals:
@@ -147,25 +155,27 @@ class Panels:
             f"            FROM {spine}{joined}\n            OFFSET 0\n        ) f)"
         )
 
-    def _by_period(self, place: int, source: Source, *, totals: bool) -> str:
-        """Return the item of a source's results by period; the totals are those of period -infinity."""
-        rows = f"(SELECT r.*, {_PERIOD} AS period FROM {source.rows} r WHERE {_between(ASKED, 'r')}) c"  # nosec B608  # names are checked
+    def _stored_by_period(self, place: int, sources: list[Source], *, totals: bool) -> str:
+        """Return the item of every period with the sums of stored columns; the totals are those of period -infinity.
+
+        Rows of all sources, and one of each period, are grouped together: joins of their sums take longer.
+        """
+        nulls = [[f"NULL::{kind} AS {name}" for name, kind in it.columns()] for it in sources]
+        rows = [f"SELECT {', '.join(['t.period', *(null for them in nulls for null in them)])} FROM period t"]  # nosec B608  # names are checked
+        for at, source in enumerate(sources):
+            own = [f"r.{name.removeprefix(source.prefix)}" for name, _ in source.columns()]
+            columns = [it for them in (*nulls[:at], own, *nulls[at + 1 :]) for it in them]
+            rows.append(
+                f"SELECT {', '.join([_PERIOD, *columns])} FROM {source.rows} r WHERE {_between(ASKED, 'r')}"  # nosec B608  # names are checked
+            )
+        sums = "".join(f", {it.aggregates()}" for it in sources)
+        every = "\n                UNION ALL ".join(rows)
+        by_period = f"SELECT c.period{sums} FROM (\n                {every}\n            ) c GROUP BY c.period"  # nosec B608  # names are checked
         if not totals:
-            return f"(SELECT c.period, {source.aggregates()} FROM {rows} GROUP BY c.period) {source.alias}"  # nosec B608  # names are checked
-        if source.stored:
-            name = f"panel_{place}_{source.alias}"
-            self.parts.append(
-                f"{name} AS MATERIALIZED (\n    SELECT c.period, {source.aggregates()}\n"  # nosec B608  # names are checked
-                f"    FROM {rows} GROUP BY c.period\n)"
-            )
-            return (
-                f"(SELECT c.* FROM {name} c UNION ALL SELECT '-infinity', {source.aggregates()} FROM {name} c)"  # nosec B608  # names are checked
-                f" {source.alias}"
-            )
-        return (
-            f"(SELECT COALESCE(c.period, '-infinity') AS period, {source.aggregates()}"  # nosec B608  # names are checked
-            f" FROM {rows} GROUP BY GROUPING SETS ((c.period), ())) {source.alias}"
-        )
+            return f"({by_period}) t"
+        name = f"panel_{place}"
+        self.parts.append(f"{name} AS MATERIALIZED (\n    {by_period}\n)")
+        return f"(SELECT c.* FROM {name} c UNION ALL SELECT '-infinity'{sums} FROM {name} c) t"  # nosec B608  # names are checked
 
     def _groups(self, place: int, panel: ProvenPanel) -> str:
         shown = self._values(panel, panel.measures, [ASKED], by=panel.by)
@@ -203,9 +213,24 @@ def _one_row(values: Values, sides: list[tuple[str, str]], text: str) -> str:
     return f"(SELECT {text}\n        FROM (SELECT {columns}\n            FROM {joined} OFFSET 0) f)"  # nosec B608  # names are checked
 
 
+def _counted_by_period(source: Source, *, totals: bool) -> str:
+    """Return the item of the results by period of what is counted from rows; the totals as with stored columns."""
+    rows = f"(SELECT r.*, {_PERIOD} AS period FROM {source.rows} r WHERE {_between(ASKED, 'r')}) c"  # nosec B608  # names are checked
+    sets = "GROUPING SETS ((c.period), ())" if totals else "c.period"
+    return (
+        f"(SELECT COALESCE(c.period, '-infinity') AS period, {source.aggregates()} FROM {rows}"  # nosec B608  # names are checked
+        f" GROUP BY {sets}) {source.alias}"
+    )
+
+
 def _between(interval: Interval, rows: str = "r") -> str:
     """Return the condition that rows have one of the days of an interval; empty where it holds for all."""
     return "" if interval == EVER else f"{rows}.day >= {interval[0]} AND {rows}.day <= {interval[1]}"
+
+
+def _day_json(day: str) -> str:
+    """Return the JSON of a first or last day, which every range has."""
+    return NeverNull(f"to_json({day})::text")
 
 
 def _interval(period: str) -> Interval:

@@ -4,7 +4,7 @@ Invariant: a reading is one common table expression over all days that its panel
 needs are not read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from views_sql.declaration.proven import ProvenMeasure, ProvenView
@@ -15,6 +15,7 @@ from views_sql.generation.read_range import EARLIER
 from views_sql.generation.row_view import row_view, rows_of_user
 from views_sql.generation.short_text import shortened
 from views_sql.generation.stored_columns import (
+    argument_type,
     columns_of,
     distinct_measures,
     is_live,
@@ -36,17 +37,30 @@ class Source:
 
     :param rows: name of the common table expression.
     :param alias: of the aggregated rows.
+    :param prefix: of the columns, where those of several views stand together.
     """
 
     rows: str
     alias: str
     view: ProvenView
     measures: tuple[ProvenMeasure, ...]
+    prefix: str = ""
 
     @property
     def stored(self) -> bool:
         """Whether the measures are merged from stored columns, so that results can be merged again."""
         return not (is_live(self.measures[0]) or self.measures[0].verb == "distinct")
+
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """Yield the name and the type of each stored column, as base rows give it: whole numbers add up faster."""
+        for measure in self.measures:
+            kind = argument_type(self.view, measure)
+            for it in columns_of(measure):
+                if it.merge == "sum":
+                    whole = it.expression.startswith("count") or kind in ("smallint", "integer")
+                    yield f"{self.prefix}{it.name}", "bigint" if whole else "numeric"
+                else:
+                    yield f"{self.prefix}{it.name}", kind
 
     def aggregates(self, sides: Sequence[tuple[str, str]] = (("", ""),)) -> str:
         """Return the aggregates over rows ``c``, of each side: the prefix of its columns, and its condition."""
@@ -57,7 +71,8 @@ class Source:
                 for prefix, condition in sides
             )
         return ", ".join(
-            f"{it.merge}(c.{it.name}){f' FILTER (WHERE {condition})' if condition else ''} AS {prefix}{it.name}"
+            f"{it.merge}(c.{self.prefix}{it.name}){f' FILTER (WHERE {condition})' if condition else ''}"
+            f" AS {prefix}{self.prefix}{it.name}"
             for measure in self.measures
             for it in columns_of(measure)
             for prefix, condition in sides

@@ -11,8 +11,6 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
-SET jit = off
-SET timezone = 'UTC'
 AS $$
 DECLARE
     {{variables}}

@@ -12,7 +12,9 @@ from views_sql.declaration.proven import Formula, MeasureOf, ProvenMeasure, Prov
 from views_sql.generation.dashboard_rows import Source
 from views_sql.generation.names import identifier
 from views_sql.generation.read_measures import (
+    NeverNull,
     change_between,
+    has_value,
     is_number,
     json_of,
     json_text,
@@ -56,9 +58,11 @@ class Values:
 
     def json(self, shown: ShownMeasure, value: str) -> str:
         """Return the JSON text of a value."""
-        if isinstance(shown.value, MeasureOf):
-            return json_of(*self._measure(shown.value), value)
-        return json_text("numeric", value)
+        if not isinstance(shown.value, MeasureOf):
+            return json_text("numeric", value)
+        view, measure = self._measure(shown.value)
+        json = json_of(view, measure, value)
+        return NeverNull(json) if has_value(measure) else json
 
     def _shown(self, shown: ShownMeasure, prefix: str) -> str:
         if isinstance(shown.value, MeasureOf):
@@ -69,8 +73,8 @@ class Values:
     def _value(self, value: Formula | MeasureOf | str, prefix: str) -> str:
         if isinstance(value, MeasureOf):
             view, measure = self._measure(value)
-            alias = next(it.alias for it in self.sources if it.view.name == view.name and measure in it.measures)
-            return value_of(measure, alias, prefix)
+            source = next(it for it in self.sources if it.view.name == view.name and measure in it.measures)
+            return value_of(measure, source.alias, prefix + source.prefix)
         if isinstance(value, str):
             if not _NUMBER.fullmatch(value):
                 raise CatalogError(f"{value!r} is no number of a formula")

@@ -6,11 +6,10 @@ Invariant: the function's text is static; what a request says reaches it as valu
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import filter_checks, filter_parameters
-from views_sql.generation.read_measures import settings, sort_value
-from views_sql.generation.read_range import read_range
+from views_sql.generation.read_measures import sort_value
+from views_sql.generation.read_range import has_own_zone, no_user, read_range
 from views_sql.generation.read_statements import statements
 from views_sql.generation.rights import function_of_web
-from views_sql.generation.row_view import users_view
 from views_sql.generation.short_text import shortened_filters
 from views_sql.generation.stored_columns import TEMPLATE_VERSION, distinct_measures, values_name, view_name
 from views_sql.loader import fill_in, read_sql
@@ -26,16 +25,16 @@ def create_grouped_read(application: ProvenApplication, view: ProvenView, number
 def _names(application: ProvenApplication, view: ProvenView, number: int) -> dict[str, str]:
     """Return what the template leaves open."""
     days = read_range(application, view, number)
+    own_zone = view.source.time_kind is not None and has_own_zone(application, view)
     return {
         "name": view_name(view, number),
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view.dimensions),
         "filter_checks": filter_checks(view.dimensions) + shortened_filters(view),
-        "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),
-        "no_user": no_user(application, number, days.names["no_answer"]),
+        "no_user": no_user(application, number, days.names["no_answer"], own_zone=own_zone),
         "can_be_ordered_by": _can_be_ordered_by(view),
         "statements": statements(view, number, days),
     } | days.names
@@ -54,19 +53,6 @@ def _hidden_views(view: ProvenView, number: int) -> str:
         f"IF want_{measure.name} THEN\n        views := views || '{values_name(view, measure, number)}'::text;\n"
         f"        place_{place} := cardinality(views);\n    END IF;"
         for place, measure in enumerate(distinct_measures(view), 1)
-    )
-
-
-def no_user(application: ProvenApplication, number: int, days: str) -> str:
-    """Return the statement that ends a read about a user who is not there.
-
-    :param days: what the answer depends on, and until when.
-    """
-    if application.users is None:
-        return ""
-    return (
-        f"IF NOT EXISTS (SELECT FROM {users_view(number)} u WHERE u.user_key = p_user) THEN\n"  # nosec B608  # a number
-        f"        RETURN frontview.end_read(state, NULL, {days});\n    END IF;"
     )
 
 

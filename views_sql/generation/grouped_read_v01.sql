@@ -12,8 +12,7 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
-SET jit = off
-{{settings}}AS $$
+AS $$
 DECLARE
     {{range_variables}}
     sort_by text := COALESCE(ltrim(p_order, '-'), 'period');

@@ -15,6 +15,22 @@ AVERAGE_DECIMALS = 2
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 
 
+class NeverNull(str):
+    """The expression of a JSON text that is never NULL; any other one may be."""
+
+    __slots__ = ()
+
+
+def or_null(json: str) -> str:
+    """Return the expression of a JSON text, null where it would be NULL."""
+    return json if isinstance(json, NeverNull) else f"COALESCE({json}, 'null')"
+
+
+def concatenated(json: str) -> str:
+    """Return the same as an argument of ``concat``, which prints numbers and JSON as a cast to text does."""
+    return json.removesuffix("::text") if isinstance(json, NeverNull) else or_null(json)
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """Measures that are no sums of tiers' columns, and the rows that they are computed from.
@@ -75,11 +91,16 @@ def sided_columns(view: ProvenView, rows: str, prefix: str, side: str) -> str:
 def value_of(measure: ProvenMeasure, rows: str, prefix: str = "") -> str:
     """Return what an answer shows of a measure, from merged columns of ``rows`` or, if it is counted, its result."""
     column = f"{rows}.{prefix}m_{measure.name}"
-    if measure.verb in ("count", "sum", "distinct"):
+    if has_value(measure):
         return f"COALESCE({column}, 0)"
     if measure.verb == "avg" and not is_live(measure):
         return _average(f"{rows}.{prefix}s_{measure.name}", f"{rows}.{prefix}c_{measure.name}", measure)
     return column
+
+
+def has_value(measure: ProvenMeasure) -> bool:
+    """Return whether a measure has a value where there are no rows: 0."""
+    return measure.verb in ("count", "sum", "distinct")
 
 
 def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | None:
@@ -90,12 +111,6 @@ def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | No
     if kind == "date":
         return f"({value} - '2000-01-01'::date)::numeric"
     return f"extract(epoch FROM {value})" if kind.startswith(("timestamp", "interval")) else None
-
-
-def settings(view: ProvenView) -> str:
-    """Return the setting that instants need: in JSON they are in the zone of the session."""
-    zoned = any(kind_of(view, measure) == "timestamp with time zone" for measure in view.measures)
-    return "SET timezone = 'UTC'\n" if zoned else ""
 
 
 def members(view: ProvenView, *, compared: bool) -> str:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.declaration.served import DEFAULT_DAYS
 from views_sql.generation.names import literal
-from views_sql.generation.row_view import zone_of
+from views_sql.generation.row_view import own_zone_of, users_view, zone_of
 
-ZONE = "zone CONSTANT text := {zone};"
 ASKED_DAYS = """last_day date := COALESCE(p_to, (now() AT TIME ZONE zone)::date);
     first_day date := COALESCE(p_from, last_day - {default_days} + 1);"""
 STEP = "step interval;"
-_VARIABLES = f"""{ZONE}
+_VARIABLES = f"""{{zone}}
     {ASKED_DAYS}
     unit text;
     {STEP}
@@ -95,14 +94,15 @@ class ReadRange:
 
 def read_range(application: ProvenApplication, view: ProvenView, number: int) -> ReadRange:
     """Return the parts about days of the function that reads a view."""
-    zone = read_zone(application, view, number)
     if view.source.time_kind is None:
-        until = {"valid_until": f"frontview.end_of_day(now(), {zone})"}
+        until = {"valid_until": f"frontview.end_of_day(now(), {read_zone(application, view, number)})"}
         return replace(_WITHOUT_DAYS, names=_WITHOUT_DAYS.names | until)
     names = {
         "range_parameters": "p_from date, p_to date, p_granularity text, ",
         "compare_parameter": "p_compare text, ",
-        "range_variables": _VARIABLES.format(zone=zone, default_days=min(DEFAULT_DAYS, int(view.longest_days))),
+        "range_variables": _VARIABLES.format(
+            zone=zone_variables(application, view, number), default_days=min(DEFAULT_DAYS, int(view.longest_days))
+        ),
         "range_checks": _CHECKS.format(longest_days=int(view.longest_days)),
         "days_read": "LEAST(first_day, earlier_first), last_day",
         "valid_until": "frontview.end_of_day(now(), zone)",
@@ -128,10 +128,41 @@ def read_zone(application: ProvenApplication, view: ProvenView | None, number: i
 
     :param view: None: of an answer without days.
     """
-    zone = view.source.zone if view and view.source.default_zone is None else None
-    if zone or application.zone_column is None:
-        return literal(zone or application.zone)
-    return zone_of(number, "p_user", application.zone)
+    if has_own_zone(application, view):
+        return zone_of(number, "p_user", application.zone)
+    return literal((view.source.zone if view else None) or application.zone)
+
+
+def zone_variables(application: ProvenApplication, view: ProvenView | None, number: int) -> str:
+    """Return the variable of that zone; of the user's own also ``own_zone``, which also says whether there is the user.
+
+    So the user's row is read once.
+    """
+    if not has_own_zone(application, view):
+        return f"zone CONSTANT text := {read_zone(application, view, number)};"
+    return (
+        f"own_zone CONSTANT text := {own_zone_of(number, 'p_user')};\n"
+        f"    zone CONSTANT text := COALESCE(own_zone, {literal(application.zone)});"
+    )
+
+
+def has_own_zone(application: ProvenApplication, view: ProvenView | None) -> bool:
+    """Return whether the day is that of the user's own zone."""
+    fixed = view is not None and view.source.default_zone is None and view.source.zone is not None
+    return application.zone_column is not None and not fixed
+
+
+def no_user(application: ProvenApplication, number: int, days: str, *, own_zone: bool) -> str:
+    """Return the statement that ends a read about a user who is not there.
+
+    :param days: what the answer depends on, and until when.
+    :param own_zone: whether there is this variable.
+    """
+    if application.users is None:
+        return ""
+    found = f"EXISTS (SELECT FROM {users_view(number)} u WHERE u.user_key = p_user)"  # nosec B608  # a number
+    gone = "own_zone IS NULL" if own_zone else f"NOT {found}"
+    return f"IF {gone} THEN\n        RETURN frontview.end_read(state, NULL, {days});\n    END IF;"
 
 
 def _period(day: str) -> str:

@@ -168,9 +168,13 @@ def rows_of_user(
 
 
 def zone_of(number: int, user: str, default: str) -> str:
-    """Return the expression of a user's own zone."""
-    found = f"SELECT u.zone FROM {users_view(number)} u WHERE u.user_key = {user}"  # nosec B608  # names are checked
-    return f"COALESCE(({found}), {literal(default)})"
+    """Return the expression of the zone of a user's days."""
+    return f"COALESCE({own_zone_of(number, user)}, {literal(default)})"
+
+
+def own_zone_of(number: int, user: str) -> str:
+    """Return the expression of the zone of a user where each has one; NULL where there is no such user."""
+    return f"(SELECT u.zone FROM {users_view(number)} u WHERE u.user_key = {user})"  # nosec B608  # names are checked
 
 
 def drop_row_view(name: str) -> list[str]:

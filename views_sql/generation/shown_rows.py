@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from views_sql.declaration.proven import ProvenApplication, ProvenFacts, ProvenLabel, ProvenList, RowColumn
 from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import passes
-from views_sql.generation.read_measures import json_text
+from views_sql.generation.read_measures import concatenated, json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def object_of(members: Iterable[tuple[str, str]]) -> str:
     """
     parts, before = list[str](), "{"
     for name, json in members:
-        parts.append(f"""'{before}"{identifier(name)}":', COALESCE({json}, 'null')""")
+        parts.append(f"""'{before}"{identifier(name)}":', {concatenated(json)}""")
         before = ","
     if not parts:
         return "'{}'"

@@ -5,11 +5,14 @@ are compared with. The SQL is that of 0.1 under names of its own.
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.peers.by_hand.capture import capture_changes
 from bench.peers.by_hand.stored_days import stored_days
+from bench.system.seeded import RECENT_DAYS, refresh_all
 from models.connection import Connection
+from refresher.leader.leadership import Term
 from views_sql.declaration.maintained_view import MaintainedView, Source
 from views_sql.generation.tiers import create_maintained_view
 
@@ -45,6 +48,7 @@ VIEWS = (
 # Each after those that it calls.
 FUNCTIONS = (
     *("change_ratio", "date_range", "agent_series", "agent_measures", "performance_measures", "recent_calls"),
+    "calls_by_period",
     *("dashboard_overview", "dashboard_analytics", "dashboard_agents", "dashboard_performance"),
 )
 _FOLDER = Path(__file__).resolve().parent
@@ -56,14 +60,26 @@ def install(connection: Connection) -> None:
 
     :param connection: a superuser's or the owner's, in autocommit.
     """
-    connection.execute(b"CREATE SCHEMA by_hand")
-    connection.execute(_text("days").encode())
+    keep_days(connection)
     for source in SOURCES:
         _run(connection, capture_changes(source))
     for view in VIEWS:
         select = _COMMENT.sub("", _text(view.name.removeprefix("by_hand_"))).strip()
         _run(connection, create_maintained_view(stored_days(view, select)))
     _run(connection, [_text(name) for name in FUNCTIONS])
+
+
+def populate(connection: Connection, leader: tuple[Connection, Term]) -> None:
+    """Make everything with its contents, beside the installed application's."""
+    install(connection)
+    refresh_all(connection, leader, VIEWS, datetime.now(UTC).date() - timedelta(days=RECENT_DAYS))
+    connection.execute("VACUUM ANALYZE")
+
+
+def keep_days(connection: Connection) -> None:
+    """Make what kept each row's day in its user's zone."""
+    connection.execute(b"CREATE SCHEMA by_hand")
+    connection.execute(_text("days").encode())
 
 
 def _run(connection: Connection, statements: list[str]) -> None:

@@ -8,16 +8,16 @@ from views_sql.generation.rights import GRANT_RIGHTS, close
 from views_sql.loader import fill_in
 
 TEMPLATE = Path(__file__).with_name("capture.sql")
-EVENTS = "'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'"
+EVENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
-def capture_changes(source: Source) -> list[str]:
-    """Return the trigger function, the triggers on a table of the schema ``public``, and the registration."""
-    name, table = identifier(source.name), f"public.{identifier(source.table)}"
+def capture_changes(source: Source, schema: str = "public", events: tuple[str, ...] = EVENTS) -> list[str]:
+    """Return the trigger function, the triggers on a table, and the registration."""
+    name, table = identifier(source.name), f"{schema}.{identifier(source.table)}"
     register = (
         "INSERT INTO frontview.source (source, relation, user_column, day_column, events) VALUES ("  # nosec B608  # names and literals are checked
         f"{literal(name)}, {literal(table)}::regclass, {literal(source.user_column or '')}, "
-        f"{literal(source.day_column) if source.day_column else 'NULL'}, ARRAY[{EVENTS}])"
+        f"{literal(source.day_column) if source.day_column else 'NULL'}, ARRAY[{', '.join(map(literal, events))}])"
     )
     return [
         _function(source, table),

@@ -37,6 +37,14 @@ class StoredDays(LiveRows):
         """Return the item of a user's rows of the days ``first`` to ``last``."""
         return f"{self._of(user)} AND v.{self._day} BETWEEN {first} AND {last}"
 
+    def of_sealed(self, first: str, before: str) -> str:
+        """Return the item of the rows from which sealed days were computed."""
+        return self.of_all(first, before)
+
+    def keep_zones(self, _day: str) -> str:
+        """Return no statement: a stored day needs no zone."""
+        return ""
+
     def on_days(self, user: str, days: str) -> str:
         """Return the item of a user's rows on the days of an array, in any order."""
         return f"{self._of(user)} AND v.{self._day} = ANY ({days})"
