@@ -35,8 +35,8 @@ from models.settled_cursor import cursor_with
 from models.timed_answer import answer_within
 
 CONNECT_SECONDS = 5  # How long an attempt to connect may take.
-# How long a request waits for a connection of the pool at least. It may then have to open one: with the second for which
-# it may wait for a place among the requests that compute, that is less than the 10 s after which clients give up.
+# How long a request waits for a connection of the pool at least. It may then have to open one: with the second for
+# which it may wait for a place among the requests that compute, that is less than the 10 s after which clients give up.
 POOL_SECONDS = 3
 OPENING_SECONDS = 1.0  # How long connections are opened in advance: requests wait for the pool meanwhile.
 OLDEST_SERVER = 15  # The first version with UNIQUE NULLS NOT DISTINCT, and the oldest that the tests run on.
