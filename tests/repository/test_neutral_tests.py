@@ -94,7 +94,7 @@ def test_each_listed_file_is_there(path: str) -> None:
     [
         "x = 'SELECT 1 FROM calls'",
         "x = f'UPDATE agents SET x = {x}'",
-        "x = 'frontview.leads_1_live'.split('_live')",
+        "x = 'frontview.quality_1_live'.split('_live')",
         "read('overview')",
         "x = 'INSERT INTO users VALUES (1)'",
         "from models.voice import calls",
