@@ -20,7 +20,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.conftest import pytest_configure as log_as_production_does
-from tests.exactness.installation import Differs, installed
+from tests.exactness.installation import installed
+from tests.exactness.upkeep import Differs
 from tests.fix_postgres import Server, embedded, of_the_machine, system_binaries
 
 EACH, AT_ONCE = 400, 5

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from tests.exactness import sabotage
-from tests.exactness.installation import Differs, Installation, installed
+from tests.exactness.installation import Installation, installed
 from tests.exactness.storm import LEAST, LONGEST_SECONDS, Storm
+from tests.exactness.upkeep import Differs
 from tests.fix_postgres import Server
 
 SEEDS, COMPARISONS, AT_ONCE = range(4), 100, 4

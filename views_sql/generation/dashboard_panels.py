@@ -168,7 +168,7 @@ class Panels:
         )
 
     def _groups(self, place: int, panel: ProvenPanel) -> str:
-        shown = self._values(panel, panel.measures, [ASKED], by=panel.by)
+        shown = self._values(panel, panel.measures, [ASKED], by=panel.by, every_group=True)
         sparks = None
         if panel.sparkline is not None:
             sparks = self._values(panel, (panel.sparkline,), [ASKED], by=panel.by, prefix="k")
@@ -182,9 +182,11 @@ class Panels:
 
     def _values(
         self, panel: ProvenPanel, shown: tuple[ShownMeasure, ...], intervals: Sequence[Interval],
-        by: Sequence[str] = (), *, daily: bool = True, prefix: str = "s",
+        by: Sequence[str] = (), *, daily: bool = True, every_group: bool = False, prefix: str = "s",
     ) -> Values:  # fmt: skip
-        sources = self.readings.sources(wanted(shown), panel.filters, intervals, by, daily=daily, prefix=prefix)
+        sources = self.readings.sources(
+            wanted(shown), panel.filters, intervals, by, daily=daily, every_group=every_group, prefix=prefix
+        )
         return Values(self.views, shown, tuple(sources))
 
 
