@@ -8,7 +8,6 @@ from views_sql.declaration.proven import (
     ProvenDashboard,
     ProvenList,
     ProvenPanel,
-    ProvenView,
     RowColumn,
 )
 from views_sql.declaration.served import DEFAULT_DAYS
@@ -61,7 +60,7 @@ def create_list(application: ProvenApplication, listed: ProvenList, number: int,
         "limit": str(int(listed.limit)),
         "checks": _LIMIT_CHECK + filter_checks(listed.dimensions),
         "no_user": no_user(application, number, "'-infinity', 'infinity', frontview.end_of_day(now(), zone)"),
-        "array": list_array(application, listed, numbers, listed.dimensions, "p_limit"),
+        "array": list_array(application, listed, numbers, dict.fromkeys(listed.dimensions, ()), "p_limit"),
     }
     return function_of_web(f"{name}_list", fill_in(read_sql("list", TEMPLATE_VERSION), names))
 
@@ -138,11 +137,7 @@ class _Dashboard:
                 "            USING ERRCODE = 'FV002', COLUMN = 'order';\n    END IF;"
             )
             lines.append(_LIMIT_CHECK)
-        shortening = "".join(
-            shortened_filters(view, [name])
-            for name in self.dashboard.filters
-            if (view := self._view_with(name)) is not None
-        )
+        shortening = shortened_filters({name: self.panels.heeding(name) for name in self.dashboard.filters})
         return [*lines, (filter_checks(self._filters()) + shortening).strip()]
 
     def _order_names(self, panel: ProvenPanel) -> list[str]:
@@ -153,18 +148,9 @@ class _Dashboard:
         listed = [it for it in self.application.lists if it.name in {one.listed for one in self.dashboard.panels}]
         found = {}
         for name in self.dashboard.filters:
-            view = self._view_with(name)
-            found[name] = (
-                view.dimensions[name]
-                if view is not None
-                else next(it.dimensions[name] for it in listed if name in it.dimensions)
-            )
+            dimensions = [*(it.dimensions for it in self.panels.heeding(name)), *(it.dimensions for it in listed)]
+            found[name] = next(it[name] for it in dimensions if name in it)
         return found
-
-    def _view_with(self, filter_name: str) -> ProvenView | None:
-        """Return the first view with that dimension of which a panel heeds the filter."""
-        names = (name for panel in self.dashboard.panels if filter_name in panel.filters for name in panel.views)
-        return next((it for name in names if filter_name in (it := self.panels.views[name]).dimensions), None)
 
 
 def _object_or_null(members: list[tuple[str, str]]) -> str:

@@ -63,6 +63,11 @@ class Panels:
         }
         return [(it.name, kinds[it.kind](place, it)) for place, it in enumerate(self.dashboard.panels, 1)]
 
+    def heeding(self, name: str) -> list[ProvenView]:
+        """Return the views of which a panel heeds a filter."""
+        names = dict.fromkeys(it for panel in self.dashboard.panels if name in panel.filters for it in panel.views)
+        return [self.views[it] for it in names]
+
     def _ever(self) -> set[tuple[str, tuple[str, ...]]]:
         """Return the views, with filters, of which a panel shows sums of all time."""
         return {
@@ -178,7 +183,13 @@ class Panels:
 
     def _list(self, _: int, panel: ProvenPanel) -> str:
         listed = next(it for it in self.application.lists if it.name == panel.listed)
-        return list_array(self.application, listed, self.numbers, panel.filters, str(int(listed.limit)))
+        return list_array(
+            self.application,
+            listed,
+            self.numbers,
+            {it: self.heeding(it) for it in panel.filters},
+            str(int(listed.limit)),
+        )
 
     def _values(
         self, panel: ProvenPanel, shown: tuple[ShownMeasure, ...], intervals: Sequence[Interval],

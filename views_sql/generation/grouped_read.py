@@ -31,7 +31,7 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view.dimensions),
-        "filter_checks": filter_checks(view.dimensions) + shortened_filters(view),
+        "filter_checks": filter_checks(view.dimensions) + shortened_filters(dict.fromkeys(view.dimensions, (view,))),
         "settings": settings(view),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),

@@ -1,6 +1,7 @@
 """One random application of dashboards, installed, written to, drained, refreshed and asked."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from tests.exactness.installation import SNAPSHOT, declared_in
 from tests.exactness.upkeep import Differs, Session, Upkeep
 from tests.exactness.visitor import KEPT, LONGEST, Client, visiting
 from tests.fix_postgres import Server
+
+LONG = re.compile(r"(\w{40})\w+")
 
 
 @dataclass
@@ -71,7 +74,8 @@ class Dashboards(Upkeep[Declared]):
         self.compared[state] += 1
         if given != wanted:
             where = "\n".join(_differences("", given, wanted)[:4])
-            raise Differs(f"seed {self.of.seed}, {state}: {asked}\n{where}\n{self.of.toml()}")
+            said = LONG.sub(r"\1...", f"{asked}\n{where}")
+            raise Differs(f"seed {self.of.seed}, {state}: {said}\n{self.of.toml()}")
 
 
 def _differences(path: str, given: Any, wanted: Any) -> list[str]:

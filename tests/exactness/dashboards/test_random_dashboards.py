@@ -1,4 +1,4 @@
-"""Answers of random dashboards and lists equal plain SQL over the host's own tables, in one snapshot, in every state."""
+"""Answers of random dashboards and lists equal plain SQL over the host's own tables, in one snapshot each."""
 
 from pathlib import Path
 
