@@ -16,7 +16,7 @@ from views_sql.generation.dashboard_panels import Panels
 from views_sql.generation.dashboard_values import Values
 from views_sql.generation.grouped_read import no_user
 from views_sql.generation.names import identifier
-from views_sql.generation.read_groups import filter_checks, filter_parameters
+from views_sql.generation.read_groups import LIMIT_CHECK, filter_checks, filter_parameters
 from views_sql.generation.read_range import ASKED_DAYS, DEFAULT_STEP, RANGE_CHECK, STEP, STEP_CHECK, ZONE, read_zone
 from views_sql.generation.rights import function_of_web
 from views_sql.generation.short_text import shortened_filters
@@ -24,9 +24,6 @@ from views_sql.generation.shown_rows import Numbers, list_array, object_of
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
-_LIMIT_CHECK = """IF p_limit NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'the limit % is not between 1 and 1000', p_limit USING ERRCODE = 'FV002', COLUMN = 'limit';
-    END IF;"""
 _PERIOD = """period AS MATERIALIZED (
     SELECT GREATEST(t.start::date, first_day) AS period
     FROM generate_series(date_trunc(p_granularity, first_day::timestamp), last_day::timestamp, step) t (start)
@@ -58,7 +55,7 @@ def create_list(application: ProvenApplication, listed: ProvenList, number: int,
         "parameters": filter_parameters(listed.dimensions),
         "zone": ZONE.format(zone=zone),
         "limit": str(int(listed.limit)),
-        "checks": _LIMIT_CHECK + filter_checks(listed.dimensions),
+        "checks": LIMIT_CHECK + filter_checks(listed.dimensions),
         "no_user": no_user(application, number, "'-infinity', 'infinity', frontview.end_of_day(now(), zone)"),
         "array": list_array(application, listed, numbers, dict.fromkeys(listed.dimensions, ()), "p_limit"),
     }
@@ -136,7 +133,7 @@ class _Dashboard:
                 "        RAISE EXCEPTION 'nothing in the answer can be ordered by \"%\"', p_order\n"
                 "            USING ERRCODE = 'FV002', COLUMN = 'order';\n    END IF;"
             )
-            lines.append(_LIMIT_CHECK)
+            lines.append(LIMIT_CHECK)
         shortening = shortened_filters({name: self.panels.heeding(name) for name in self.dashboard.filters})
         return [*lines, (filter_checks(self._filters()) + shortening).strip()]
 

@@ -5,7 +5,7 @@ Invariant: the function's text is static; what a request says reaches it as valu
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.generation.names import identifier
-from views_sql.generation.read_groups import filter_checks, filter_parameters
+from views_sql.generation.read_groups import LIMIT_CHECK, filter_checks, filter_parameters
 from views_sql.generation.read_measures import settings, sort_value
 from views_sql.generation.read_range import read_range
 from views_sql.generation.read_statements import statements
@@ -31,6 +31,7 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view.dimensions),
+        "limit_check": LIMIT_CHECK,
         "filter_checks": filter_checks(view.dimensions) + shortened_filters(dict.fromkeys(view.dimensions, (view,))),
         "settings": settings(view),
         "flags": _flags(view),

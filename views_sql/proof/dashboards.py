@@ -15,17 +15,19 @@ from views_sql.declaration.proven import (
     ProvenDashboard,
     ProvenLabel,
     ProvenList,
+    ProvenMeasure,
     ProvenPanel,
     ProvenView,
     ShownMeasure,
     measures_in,
     zone_of,
 )
+from views_sql.declaration.ranking import ranks
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.value_types import kind_of_name
 
-NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
+EXACT_NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
 GROUPS_LIMIT = 100
 
 
@@ -47,10 +49,10 @@ class Accepted:
         metric = next(it for it in self.application.metrics if it.name == text)
         return ShownMeasure(name, parsed(metric.formula), metric.decimals)
 
-    def type_of(self, measure: MeasureOf) -> str | None:
-        """Return the type of a measure of an accepted view."""
+    def measure(self, measure: MeasureOf) -> ProvenMeasure | None:
+        """Return a measure of an accepted view."""
         view = self.views.get(measure.view)
-        return next((it.type for it in view.measures if it.name == measure.measure), None) if view else None
+        return next((it for it in view.measures if it.name == measure.measure), None) if view else None
 
 
 def judge_metrics(accepted: Accepted, findings: Findings) -> None:
@@ -62,9 +64,9 @@ def judge_metrics(accepted: Accepted, findings: Findings) -> None:
 
 
 def _check_number(accepted: Accepted, measure: MeasureOf, place: Place) -> None:
-    of = accepted.type_of(measure)
-    if of is not None and of.partition("(")[0] not in NUMBERS:
-        place.refuse(f"{measure.view}.{measure.measure} is of type {of}, and a number is needed here")
+    of = accepted.measure(measure)
+    if of is not None and of.type.partition("(")[0] not in EXACT_NUMBERS:
+        place.refuse(f"{measure.view}.{measure.measure} is of type {of.type}, and a number is needed here")
 
 
 def judge_labels(accepted: Accepted, findings: Findings) -> None:
@@ -141,18 +143,18 @@ def _panel(accepted: Accepted, dashboard: Dashboard, name: str, panel: Panel, pl
 
 def _with_order(accepted: Accepted, panel: ProvenPanel, place: Place) -> ProvenPanel:
     """Return a panel of groups with an order that is possible: text, for example, does not rank groups."""
-    ranks = {it.name: _ranks(accepted, it) for it in panel.measures}
-    if panel.order is not None and not ranks.get(name := panel.order.removeprefix("-"), True):
+    able = {it.name: _ranks(accepted, it) for it in panel.measures}
+    if panel.order is not None and not able.get(name := panel.order.removeprefix("-"), True):
         (place / "order").refuse(f"{name} is neither a number nor a time, by which groups are ordered")
-    elif panel.order is None and not ranks[panel.measures[0].name]:
-        return replace(panel, order=next((f"-{name}" for name, able in ranks.items() if able), panel.by[0]))
+    elif panel.order is None and not able[panel.measures[0].name]:
+        return replace(panel, order=next((f"-{name}" for name, ranked in able.items() if ranked), panel.by[0]))
     return panel
 
 
 def _ranks(accepted: Accepted, shown: ShownMeasure) -> bool:
     """Return whether groups can be ordered by a measure; one of a view with faults of its own can."""
-    of = accepted.type_of(shown.value) if isinstance(shown.value, MeasureOf) else None
-    return of is None or of.partition("(")[0] in NUMBERS or of.startswith(("date", "timestamp", "interval"))
+    of = accepted.measure(shown.value) if isinstance(shown.value, MeasureOf) else None
+    return of is None or ranks(of.verb, of.type)
 
 
 def _with_facts(accepted: Accepted, panel: ProvenPanel) -> ProvenPanel:

@@ -149,6 +149,7 @@ def _counted(seed: int, name: str, key_type: str, product_type: str, chance: Ran
     columns = []
     for kind in POOLS:
         pool = tuple(it for it in POOLS[kind] if it not in {"NaN", "Infinity", "-Infinity"} or seed % 3 == 0)
+        pool += ("infinity", "0044-03-15 BC") if kind == "date" else ()
         called = f"{kind.split('.')[-1].strip(chr(34)).replace(' COLLATE', '').replace(',', '')} {name[:1]}'"
         columns.append(Column(called, kind, (*pool, None) if chance.random() < 0.7 else pool))
     kind = None if name == "Balance" else chance.choices(("date", "timestamp", "timestamptz"), (1, 1, 4))[0]
