@@ -361,6 +361,8 @@ class Maker:
         by: tuple[str, ...] = ()
         if kind == "groups":
             by = tuple(chance.sample(("product", "country"), chance.randint(1, 2)))
+            if made.every_label and chance.random() < 0.5:
+                by = ("product",)
             if "extra" in made.views["orders"].dimensions and chance.random() < 0.2:
                 by = (*by, "extra") if chance.random() < 0.5 else ("extra",)
         usable = self._usable({*by, *heeded}, daily=kind != "groups")
@@ -419,3 +421,13 @@ class Maker:
 def declare(seed: int) -> Declared:
     """Return the application of a seed."""
     return Maker(seed).make()
+
+
+def redeclare(of: Declared, seed: int) -> Declared:
+    """Return another application over the same host, with the same users and zones."""
+    maker = Maker(seed)
+    maker.made = replace(
+        maker.made, host=of.host, zone=of.zone, own_zones=of.own_zones, users=of.users,
+        facts=maker.made.facts if of.users else (), views={}, metrics={}, lists={}, dashboards={},
+    )  # fmt: skip
+    return maker.make()

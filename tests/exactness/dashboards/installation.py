@@ -14,7 +14,7 @@ import psycopg
 
 from tests.exactness.dashboards.declared import Declared, declare
 from tests.exactness.dashboards.oracle import expected
-from tests.exactness.dashboards.questions import Question, address, ask, call
+from tests.exactness.dashboards.questions import Question, address, ask, call, function_of
 from tests.exactness.dashboards.writes import Writer
 from tests.exactness.installation import SNAPSHOT, declared_in
 from tests.exactness.upkeep import Differs, Session, Upkeep
@@ -43,20 +43,18 @@ class Dashboards(Upkeep[Declared]):
         asked = ask(self.of, chance)
         c.execute(SNAPSHOT)
         try:
-            row = c.execute(*call(c, asked)).fetchone()
+            given = answer(c, asked, function_of(asked))
             wanted = expected(c, self.of, asked)
         finally:
             c.execute("ROLLBACK")
-        assert row is not None
-        given = row[0] and json.loads(row[0], parse_float=Decimal)
-        self._check(f"{state}, base" if asked.base else state, asked, given, wanted)
+        self.check(f"{state}, base" if asked.base else state, asked, given, wanted)
 
     def visit(self, state: str, *, exact: bool) -> None:
         """Ask over HTTP while nothing writes, and compare."""
         asked = self._again(ask(self.of, self.chance))
         path, pairs = address(self.of, asked)
         source, given = self.client.get(asked.user, path, pairs, exact=exact)
-        self._check(f"{state}, {source}", asked, given, expected(self.c, self.of, asked))
+        self.check(f"{state}, {source}", asked, given, expected(self.c, self.of, asked))
 
     def follow(self) -> None:
         """Wait until the worker has applied all drains."""
@@ -70,12 +68,20 @@ class Dashboards(Upkeep[Declared]):
         self.kept.append(asked)
         return asked
 
-    def _check(self, state: str, asked: Question, given: Any, wanted: Any) -> None:
+    def check(self, state: str, asked: Question, given: Any, wanted: Any, of: Declared | None = None) -> None:
+        """Count a comparison, and raise where the answer differs."""
         self.compared[state] += 1
         if given != wanted:
             where = "\n".join(_differences("", given, wanted)[:4])
             said = LONG.sub(r"\1...", f"{asked}\n{where}")
-            raise Differs(f"seed {self.of.seed}, {state}: {said}\n{self.of.toml()}")
+            raise Differs(f"seed {self.of.seed}, {state}: {said}\n{(of or self.of).toml()}")
+
+
+def answer(c: Session, asked: Question, function: str) -> Any:
+    """Return what a function answers."""
+    row = c.execute(*call(c, asked, function)).fetchone()
+    assert row is not None
+    return row[0] and json.loads(row[0], parse_float=Decimal)
 
 
 def _differences(path: str, given: Any, wanted: Any) -> list[str]:

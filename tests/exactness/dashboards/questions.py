@@ -85,10 +85,14 @@ def _order(of: Declared, asked: Dashboard | Listing, chance: Random) -> str | No
     return chance.choice(("", "-")) + chance.choice(sorted(known)) if known else None
 
 
-def call(c: psycopg.Connection[Any], asked: Question) -> tuple[bytes, list[object]]:
-    """Return the statement that asks; what the function has no parameter for is left out."""
+def function_of(asked: Question) -> str:
+    """Return the function that answers under the first declaration."""
     kind, name = ("list", asked.of.removeprefix("list.")) if asked.of.startswith("list.") else ("dashboard", asked.of)
-    function = f"frontview.{name}_{NUMBER}_{kind}"
+    return f"frontview.{name}_{NUMBER}_{kind}"
+
+
+def call(c: psycopg.Connection[Any], asked: Question, function: str) -> tuple[bytes, list[object]]:
+    """Return the statement that asks; what the function has no parameter for is left out."""
     row = c.execute(ARGUMENTS, (function,)).fetchone()
     assert row is not None, function
     values: dict[str, object] = {
