@@ -19,7 +19,7 @@ _BETWEEN = "..."
 
 def shortened(view: ProvenView, column: RowColumn, value: str) -> str:
     """Return the expression of a value as it stands in a key, if its type may be a text that is too long."""
-    return _shortened(value, longest_bytes(view)) if _may_be_long(column) else value
+    return _shortened(value, longest_bytes(view)) if may_be_long(column) else value
 
 
 def _shortened(value: str, most: int) -> str:
@@ -33,13 +33,13 @@ def _shortened(value: str, most: int) -> str:
 
 def forms(views: Iterable[ProvenView], column: RowColumn, value: str) -> list[str]:
     """Return the expressions of a value as it is, and as it stands in keys of these views."""
-    mosts = dict.fromkeys(map(longest_bytes, views)) if _may_be_long(column) else ()
+    mosts = dict.fromkeys(map(longest_bytes, views)) if may_be_long(column) else ()
     return [value, *(_shortened(value, most) for most in mosts)]
 
 
 def longest_bytes(view: ProvenView) -> int:
     """Return how many bytes a text in a key may have; all dimensions and a counted value share the room."""
-    texts = sum(map(_may_be_long, view.dimensions.values())) + 1
+    texts = sum(map(may_be_long, view.dimensions.values())) + 1
     return min(MOST_BYTES, BYTES_OF_TEXTS // texts)
 
 
@@ -61,6 +61,7 @@ def shortened_filters(heeding: Mapping[str, Iterable[ProvenView]]) -> str:
     return found
 
 
-def _may_be_long(column: RowColumn) -> bool:
+def may_be_long(column: RowColumn) -> bool:
+    """Return whether a column may hold a text that is too long for a key."""
     kind, _, limit = column.type.partition("(")
     return kind == "text" or (kind == "character varying" and not 0 < int(limit.strip(")") or 0) <= NEVER_LONG)

@@ -112,7 +112,7 @@ def label_members(label: ProvenLabel) -> list[tuple[str, str]]:
 def label_json(label: ProvenLabel, name: str) -> str:
     """Return the JSON of one column of a joined label."""
     column = next(it for it in label.columns if it.name == name)
-    return json_text(_kind(column), f"l_{identifier(label.dimension)}.l_{identifier(name)}")
+    return json_text(_kind(column), f"l_{identifier(label.dimension)}.{identifier(f'l_{name}')}")
 
 
 def list_array(

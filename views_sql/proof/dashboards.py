@@ -10,6 +10,7 @@ from views_sql.declaration.answer_names import answer_names
 from views_sql.declaration.application import Application
 from views_sql.declaration.dashboards import Dashboard, Panel
 from views_sql.declaration.formula import parsed
+from views_sql.declaration.home import is_made, left_out
 from views_sql.declaration.proven import (
     MeasureOf,
     ProvenDashboard,
@@ -23,6 +24,7 @@ from views_sql.declaration.proven import (
     zone_of,
 )
 from views_sql.declaration.ranking import ranks
+from views_sql.generation.short_text import longest_bytes, may_be_long
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.value_types import kind_of_name
@@ -96,6 +98,11 @@ def _types(
 def judge_dashboard(accepted: Accepted, dashboard: Dashboard, findings: Findings) -> ProvenDashboard:
     """Return a dashboard; what does not meet in it has added faults."""
     place = findings.at(dashboard.file, f"dashboard.{dashboard.name}")
+    if is_made(accepted.application) and (left := left_out(accepted.application)):
+        place.warn(
+            f"it is made of every view, and shows nothing of {', '.join(left[:5])}{' and others' * (len(left) > 5)}: "
+            "their names clash there, or there is no room; declare a dashboard to show them"
+        )
     panels = tuple(
         _panel(accepted, dashboard, name, panel, place / "panels" / name) for name, panel in dashboard.panels.items()
     )
@@ -138,6 +145,13 @@ def _panel(accepted: Accepted, dashboard: Dashboard, name: str, panel: Panel, pl
             _check_number(accepted, measure, place / "sparkline")
     for number, dimension in enumerate(panel.by):
         _check_types(accepted, dimension, proven.views, (), place / f"by[{number}]")
+        _warn_of_lengths(accepted, dimension, proven.views, place / f"by[{number}]")
+        label = accepted.labels.get(dimension)
+        if label is not None and label.all and len(panel.by) > 1:
+            (place / f"by[{number}]").warn(
+                f"groups by several dimensions are those of rows: that dimension.{dimension} has all = true changes "
+                "nothing in this panel"
+            )
     return _with_facts(accepted, _with_order(accepted, proven, place) if panel.kind == "groups" else proven)
 
 
@@ -176,6 +190,16 @@ def _check_types(accepted: Accepted, dimension: str, views: Iterable[str], lists
                 "one of them, so that both are the same"
             )
             return
+
+
+def _warn_of_lengths(accepted: Accepted, dimension: str, views: Iterable[str], place: Place) -> None:
+    """Warn where what stands for a long text is not the same in all views of a panel."""
+    found = [it for name in views if (it := accepted.views.get(name)) and dimension in it.dimensions]
+    if any(may_be_long(it.dimensions[dimension]) for it in found) and len(bytes_ := set(map(longest_bytes, found))) > 1:
+        place.warn(
+            f"texts of more than {min(bytes_)} bytes are shortened to another length in each of these views, which "
+            "have different numbers of text dimensions: such a text is a group for each length"
+        )
 
 
 def _check_zones(accepted: Accepted, panels: Iterable[ProvenPanel], place: Place) -> None:

@@ -8,6 +8,7 @@ import re
 FILTER = re.compile(r"\n        AND \(\(f_\w+ IS NULL AND fn_\w+ IS NOT TRUE\)[^\n]*")
 AVERAGE = re.compile(r"round\(\(\w+\.\w+\)::numeric / NULLIF\(\w+\.\w+, 0\), \d+\)")
 EVERY_LABEL = re.compile(r" UNION SELECT l\.label_key[^\n]*?(?=\) k\n)")
+TRIGGER = re.compile(r"(\bRETURNS trigger\n.*?\nBEGIN\n)", re.DOTALL)
 LAST_KEY = re.compile(r"(ORDER BY v\.o_1[^()]*?), v\.o_\d+( DESC)?(?=\)| LIMIT)")
 
 
@@ -55,11 +56,6 @@ def today_of_everybody(text: str) -> str:
     return text.replace("(now() AT TIME ZONE zone)::date", "now()::date")
 
 
-def one_day_too_many(text: str) -> str:
-    """Count eight days as the last seven."""
-    return text.replace("(today - 6)", "(today - 7)") if "_dashboard(" in text else text
-
-
 def zones_change_unseen(text: str) -> str:
     """Keep what was counted when a user's zone changes."""
     return _without_source(text, "existence_1_of_user")
@@ -84,4 +80,4 @@ def _without_source(text: str, *names: str) -> str:
     """Let the triggers of a source log nothing."""
     if "INSERT INTO frontview.change_log" not in text or not any(f"'{name}'" in text for name in names):
         return text
-    return text.replace("BEGIN\n", "BEGIN\n    RETURN NULL;\n")
+    return TRIGGER.sub(r"\1    RETURN NULL;\n", text)

@@ -1,7 +1,7 @@
 """Declarations that are migrated, taken back, dropped, released and restored while a host writes and readers ask.
 
-Invariant: whichever declaration is active in a reader's snapshot, its answer is that of plain SQL over the host's tables
-in that snapshot. A reader asks once more where a function has gone meanwhile, as a web worker does.
+Invariant: whichever declaration is active in a reader's snapshot, its answer is that of plain SQL over the host's own
+tables in that snapshot. A reader asks once more where a function has gone meanwhile, as a web worker does.
 """
 
 import threading
@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 import psycopg
@@ -29,14 +30,14 @@ from views_sql.operations.database import (
     newest_declaration,
     other_declarations,
 )
-from views_sql.operations.installed import installed_of
+from views_sql.operations.installed import Installed, installed_of
 from views_sql.operations.plan import plan
 from views_sql.operations.steps import steps
 from views_sql.proof.judge import judge
 
 ASK_AGAIN = (
     psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.SerializationFailure,
-    psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.InternalError_,
 )  # fmt: skip
 BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 TABLES = ("Order", "Visit", "Balance", "Product", "User")
@@ -45,7 +46,7 @@ TABLES = ("Order", "Visit", "Balance", "Product", "User")
 class VersionStorm:
     """One storm; ``done`` counts what happened, ``failures`` are what threads ended with."""
 
-    def __init__(self, made: Dashboards, folder: str) -> None:
+    def __init__(self, made: Dashboards, folder: Path) -> None:
         self.made, self.folder, self.over = made, folder, threading.Event()
         self.known: dict[int, Declared] = {1: made.of}
         self.failures = list[BaseException]()
@@ -91,8 +92,9 @@ class VersionStorm:
         """Do as the leader does, for the views of every declaration that stands."""
         c = self.made.c
         self.made.drain()
-        there = [catalog_of(it) for it in self._standing(c)]
-        if views := [view for it in there for view in it.views]:
+        views = [view for it in self._standing(c) for view in catalog_of(it).views]
+        empty = {name for (name,) in c.execute("SELECT view FROM frontview.view_state WHERE through IS NULL")}
+        if views := [it for it in views if it.name in empty] or views:
             view = self.made.chance.choice(views)
             with suppress(psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, *BUSY):
                 refresh(c, view, view.tiers, self.made.term.epoch)
@@ -100,7 +102,7 @@ class VersionStorm:
         if c.execute("SELECT frontview.activate_declaration()").fetchone() != (None,):
             self.done["activated"] += 1
 
-    def _standing(self, c: Session) -> list[object]:
+    def _standing(self, c: Session) -> list[Installed]:
         active = active_declaration(c)
         others = [installed_of(*row) for _, row in other_declarations(c)]
         return [*([active] if active else []), *others]
@@ -147,12 +149,8 @@ class VersionStorm:
 
     def _declare(self, c: Session) -> None:
         of = redeclare(self.made.of, self.dice.randrange(1_000_000))
-        path = f"{self.folder}/frontview.toml"
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(of.toml())
-        from pathlib import Path
-
-        declared = read_project(Path(self.folder))
+        (self.folder / "frontview.toml").write_text(of.toml())
+        declared = read_project(self.folder)
         verdict = judge(c, declared, priced=False)
         assert verdict.proven is not None, (verdict.faults, of.toml())
         planned = plan(declared, verdict.proven, newest_declaration(c), CORE, greatest_number(c))
