@@ -30,6 +30,7 @@ class Dashboards(Upkeep[Declared]):
 
     client: Client = field(kw_only=True)
     kept: list[Question] = field(default_factory=list)
+    writer: Writer = field(init=False)
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.host_sessions(), self.of.host, self.chance)
@@ -51,7 +52,9 @@ class Dashboards(Upkeep[Declared]):
 
     def visit(self, state: str, *, exact: bool) -> None:
         """Ask over HTTP while nothing writes, and compare."""
-        asked = self._again(ask(self.of, self.chance))
+        self._visit(self._again(ask(self.of, self.chance)), state, exact=exact)
+
+    def _visit(self, asked: Question, state: str, *, exact: bool) -> None:
         path, pairs = address(self.of, asked)
         source, given = self.client.get(asked.user, path, pairs, exact=exact)
         self.check(f"{state}, {source}", asked, given, expected(self.c, self.of, asked))
@@ -59,6 +62,24 @@ class Dashboards(Upkeep[Declared]):
     def follow(self) -> None:
         """Wait until the worker has applied all drains."""
         self.client.follow(self.c)
+
+    def visit_after_each_write(self, times: int) -> None:
+        """Write in each way, so often, and see that answers which a worker had cached are what is there then."""
+        self.refresh_all(move=True)
+        plain = [
+            Question(of, user, None, None, "day", (), None, None, base=False)
+            for of in (*self.of.dashboards, *(f"list.{it}" for it in self.of.lists))
+            for user in self.of.host.keys
+        ]
+        for write in self.writer.kinds():
+            for _ in range(times):
+                for asked in plain:
+                    self._visit(asked, "before", exact=False)
+                write()
+                self.drain()
+                self.follow()
+                for asked in plain:
+                    self._visit(asked, write.__name__.strip("_"), exact=False)
 
     def _again(self, asked: Question) -> Question:
         """Return the question, or one that was asked before; one that no address can hold is left out."""
