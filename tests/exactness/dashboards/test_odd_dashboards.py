@@ -60,6 +60,8 @@ panels.items = {{ kind = "groups", by = ["item"], measures = ["orders.orders"] }
 panels.both = {{ kind = "groups", by = ["country"], measures = ["orders.orders", "visits.visits"], order = "country" }}
 panels.scores = {{ kind = "groups", by = ["item"], measures = ["orders.scores"] }}
 panels.daily = {{ kind = "series", measures = ["orders.orders", "visits.visits"] }}
+panels.glance = {{ kind = "compare", measures = ["orders.orders"], with = "previous_year" }}
+panels.before = {{ kind = "compare", measures = ["visits.visits"], with = "previous_period" }}
 panels.latest = {{ kind = "list", list = "latest" }}
 """
 LABEL = "item_" + "a" * 40
@@ -87,10 +89,17 @@ def place(any_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield at
 
 
-def board(place: Place, user: int, country: list[str] | None = None, order: str | None = None) -> Any:
-    text = """SELECT (frontview.board_1_dashboard(p_user => %s, p_from => NULL, p_to => NULL, p_granularity => 'year',
+def board(
+    place: Place,
+    user: int,
+    country: list[str] | None = None,
+    order: str | None = None,
+    days: tuple[str, str] | None = None,
+) -> Any:
+    first, last = days or (None, None)
+    text = """SELECT (frontview.board_1_dashboard(p_user => %s, p_from => %s, p_to => %s, p_granularity => 'year',
         f_country => %s::text[], fn_country => FALSE, p_order => %s, p_limit => NULL, p_base => FALSE)).body::json"""
-    row = place.c.execute(text.encode(), (user, country, order)).fetchone()
+    row = place.c.execute(text.encode(), (user, first, last, country, order)).fetchone()
     assert row is not None
     return row[0]
 
@@ -123,3 +132,13 @@ def test_a_long_text_and_what_is_shown_of_it_filter_every_panel(place: Place) ->
         assert [row["id"] for row in answer["latest"]] == [2], asked[:100]
         assert sum(row["orders"] for row in answer["daily"]["rows"]) == 1, asked[:100]
     assert sum(row["visits"] for row in board(place, 1, [LONG_TEXT])["daily"]["rows"]) == 1
+
+
+@pytest.mark.parametrize(
+    "days", [("0001-01-01", "0001-01-31"), ("9999-12-01", "9999-12-31"), ("2024-02-29", "2024-02-29")]
+)
+def test_the_first_and_last_days_of_the_calendar_are_compared_too(place: Place, days: tuple[str, str]) -> None:
+    answer = board(place, 1, days=days)
+
+    assert answer["glance"]["current"] == {"from": days[0], "to": days[1], "orders": 0}
+    assert answer["before"]["change"] == {"visits": None}
