@@ -6,13 +6,10 @@ for a long text is short itself, and stands for itself: a filter takes the text 
 
 from collections.abc import Iterable, Mapping
 
+from views_sql.declaration.long_texts import longest_bytes, may_be_long
 from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
 
-# Of the 2,700 bytes of an index's row; the user's key may have 1,020, and the rest is for what is no text.
-BYTES_OF_TEXTS = 1_600
-MOST_BYTES = 500
-NEVER_LONG = 25  # Characters of four bytes each; twice as many texts than any view has find room.
 _DIGEST_BYTES = 64
 _BETWEEN = "..."
 
@@ -37,12 +34,6 @@ def forms(views: Iterable[ProvenView], column: RowColumn, value: str) -> list[st
     return [value, *(_shortened(value, most) for most in mosts)]
 
 
-def longest_bytes(view: ProvenView) -> int:
-    """Return how many bytes a text in a key may have; all dimensions and a counted value share the room."""
-    texts = sum(map(may_be_long, view.dimensions.values())) + 1
-    return min(MOST_BYTES, BYTES_OF_TEXTS // texts)
-
-
 def shortened_filters(heeding: Mapping[str, Iterable[ProvenView]]) -> str:
     """Return the statements that add to the texts that a read asks for what stands for them.
 
@@ -59,9 +50,3 @@ def shortened_filters(heeding: Mapping[str, Iterable[ProvenView]]) -> str:
                 f"SELECT unnest(ARRAY[{', '.join(more)}]) FROM unnest(f_{name}) u (v));\n    END IF;"  # nosec B608  # names are checked
             )
     return found
-
-
-def may_be_long(column: RowColumn) -> bool:
-    """Return whether a column may hold a text that is too long for a key."""
-    kind, _, limit = column.type.partition("(")
-    return kind == "text" or (kind == "character varying" and not 0 < int(limit.strip(")") or 0) <= NEVER_LONG)

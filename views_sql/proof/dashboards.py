@@ -11,6 +11,7 @@ from views_sql.declaration.application import Application
 from views_sql.declaration.dashboards import Dashboard, Panel
 from views_sql.declaration.formula import parsed
 from views_sql.declaration.home import is_made, left_out
+from views_sql.declaration.long_texts import longest_bytes, may_be_long
 from views_sql.declaration.proven import (
     MeasureOf,
     ProvenDashboard,
@@ -24,7 +25,6 @@ from views_sql.declaration.proven import (
     zone_of,
 )
 from views_sql.declaration.ranking import ranks
-from views_sql.generation.short_text import longest_bytes, may_be_long
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.value_types import kind_of_name
