@@ -1,6 +1,6 @@
 """A random declaration over the host's tables: views, a label, facts, metrics, lists and dashboards, as plain values.
 
-Invariant: nothing here comes from the product; what an answer calls a thing is derived here once more.
+Invariant: nothing here comes from the product; what an answer calls a thing is derived here again.
 """
 
 import json

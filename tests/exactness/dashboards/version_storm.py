@@ -1,7 +1,7 @@
 """Declarations that are migrated, taken back, dropped, released and restored while a host writes and readers ask.
 
 Invariant: whichever declaration is active in a reader's snapshot, its answer is that of plain SQL over the host's own
-tables in that snapshot. A reader asks once more where a function has gone meanwhile, as a web worker does.
+tables in that snapshot. A reader asks again where a function has gone meanwhile, as a web worker does.
 """
 
 import threading
