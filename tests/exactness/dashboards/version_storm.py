@@ -40,6 +40,8 @@ ASK_AGAIN = (
     psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.InternalError_,
 )  # fmt: skip
 BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+LONGEST_SECONDS = 120.0
+HAPPENS = ("compared", "declared", "activated", "taken back", "released")
 TABLES = ("Order", "Visit", "Balance", "Product", "User")
 
 
@@ -49,10 +51,9 @@ class VersionStorm:
     def __init__(self, made: Dashboards, folder: Path) -> None:
         self.made, self.folder, self.over = made, folder, threading.Event()
         self.known: dict[int, Declared] = {1: made.of}
-        self.failures = list[BaseException]()
+        self.failures, self.readers = list[BaseException](), list[Session]()
         self.done = Counter[str]()
         self.dice = Random(f"versions {made.of.seed}")
-        self.leader_busy = threading.Lock()
         work = (self._write, self._maintain, *(self._reader(n) for n in range(2)))
         self.threads = [threading.Thread(target=self._until_over, args=(it,)) for it in work]
 
@@ -64,13 +65,16 @@ class VersionStorm:
         ends = time.monotonic() + seconds
         with psycopg.connect(self.made.url, autocommit=True) as c:
             try:
-                while time.monotonic() < ends and not self.over.is_set():
-                    with suppress(*BUSY):
-                        self._change_version(c)
+                while time.monotonic() < ends + self._patience() and not self.over.is_set():
+                    for change in (self._declare, self._release, self._take_back, self._release, self._drop):
+                        with suppress(*BUSY):
+                            change(c)
             finally:
                 self.over.set()
                 for thread in self.threads:
                     thread.join(60)
+                for reader in self.readers:
+                    reader.close()
         if self.failures:
             raise self.failures[0]
 
@@ -110,6 +114,7 @@ class VersionStorm:
     def _reader(self, number: int) -> Callable[[], None]:
         dice = Random(f"reader {self.made.of.seed} {number}")
         c = psycopg.connect(self.made.url, autocommit=True)
+        self.readers.append(c)
 
         def read() -> None:
             with suppress(*ASK_AGAIN):
@@ -131,21 +136,9 @@ class VersionStorm:
         self.made.check(f"declaration {installed.number}", asked, given, wanted, of)
         self.done["compared"] += 1
 
-    def _change_version(self, c: Session) -> None:
-        active = active_declaration(c)
-        assert active is not None
-        what = self.dice.random()
-        if what < 0.45:
-            self._declare(c)
-        elif what < 0.65 and active.number > 1:
-            self._take_back(c, active.number)
-        elif what < 0.8:
-            c.execute("UPDATE frontview.declaration SET retired_at = retired_at - '2 days'::interval")
-            while c.execute("SELECT frontview.drop_retired()").fetchone() != (None,):
-                self.done["dropped"] += 1
-        else:
-            self._release(c)
-        time.sleep(self.dice.choice((0.1, 0.5, 1.5)))
+    def _patience(self) -> float:
+        """Return how much longer a busy machine may take until everything has happened."""
+        return LONGEST_SECONDS if min(self.done[it] for it in HAPPENS) == 0 else 0.0
 
     def _declare(self, c: Session) -> None:
         of = redeclare(self.made.of, self.dice.randrange(1_000_000))
@@ -158,6 +151,14 @@ class VersionStorm:
         for step in steps(planned):
             self._run(c, step.upgrade)
         self.done["declared"] += 1
+        ends = time.monotonic() + LONGEST_SECONDS
+        while self._active(c) != planned.new.number and time.monotonic() < ends and not self.over.is_set():
+            time.sleep(0.1)
+
+    def _active(self, c: Session) -> int:
+        active = active_declaration(c)
+        assert active is not None
+        return active.number
 
     def _run(self, c: Session, statements: tuple[str, ...]) -> None:
         """Run a step's statements in one transaction, again where somebody holds what it locks."""
@@ -167,11 +168,19 @@ class VersionStorm:
                     c.execute(statement.encode())
                 return
 
-    def _take_back(self, c: Session, number: int) -> None:
+    def _take_back(self, c: Session) -> None:
+        """Take the active declaration back in three of four rounds; the first one stays."""
+        number = self._active(c)
         row = c.execute("SELECT max(number) FROM frontview.declaration WHERE number < %s", (number,)).fetchone()
-        assert row is not None
-        c.execute("SELECT frontview.take_declaration_back(%s, %s)", (number, row[0]))
-        self.done["taken back"] += 1
+        if row is not None and row[0] is not None and self.dice.random() < 0.75:
+            c.execute("SELECT frontview.take_declaration_back(%s, %s)", (number, row[0]))
+            self.done["taken back"] += 1
+
+    def _drop(self, c: Session) -> None:
+        """Let two days pass since declarations were retired, and drop what no reader needs."""
+        c.execute("UPDATE frontview.declaration SET retired_at = retired_at - '2 days'::interval")
+        while c.execute("SELECT frontview.drop_retired()").fetchone() != (None,):
+            self.done["dropped"] += 1
 
     def _release(self, c: Session) -> None:
         """Change the type of a column that nobody declares in a host's migration, and put everything back."""
