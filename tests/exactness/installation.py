@@ -49,6 +49,7 @@ class Installation(Upkeep[Description]):
     """An installed application of one view."""
 
     visitor: Visitor = field(kw_only=True)
+    writer: Writer = field(init=False)
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.host_sessions(), self.of, self.chance, self.adopt)
