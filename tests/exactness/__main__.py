@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep
 from traceback import format_exception_only, format_tb
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,10 +21,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.conftest import pytest_configure as log_as_production_does
-from tests.exactness.installation import Differs, installed
+from tests.exactness.dashboards.installation import installed_dashboards
+from tests.exactness.installation import installed
+from tests.exactness.upkeep import Differs, Upkeep
 from tests.fix_postgres import Server, embedded, of_the_machine, system_binaries
 
-EACH, AT_ONCE = 400, 5
+EACH, AT_ONCE = 200, 5
+Install = Callable[[Server, int, Path], AbstractContextManager[Upkeep[Any]]]
+KINDS: tuple[Install, ...] = (installed, installed_dashboards)
 SERVERS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
     "embedded": embedded,
     "machine": lambda: of_the_machine(_binaries()),
@@ -43,7 +48,7 @@ def main(comparisons: int, seed: int | None, only: str | None, alone: bool) -> N
     console = Console(soft_wrap=True)
     servers = [only] if only else [name for name in SERVERS if name != "machine" or system_binaries()]
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
-    count = 1 if alone else -(-comparisons // (EACH * len(servers)))
+    count = 1 if alone else -(-comparisons // (EACH * len(KINDS) * len(servers)))
     seeds = range(seed, seed + count)
     console.print(f"applications of seeds {seeds[0]} to {seeds[-1]}, on each of: {', '.join(servers)}", style="dim")
     failed = compared = 0
@@ -112,15 +117,19 @@ def _run_all(name: str, seeds: range, results: "SimpleQueue[Result]") -> None:
 
 
 def _run(server: Server, seed: int) -> tuple[int, str]:
-    """Return how many answers of a seed's application were compared, and what was wrong."""
-    made = None
-    try:
-        with TemporaryDirectory() as folder, installed(server, seed, Path(folder)) as made:
-            made.run(EACH, AT_ONCE)
-    except Exception as error:  # Whatever it is, it is what was found, and other seeds go on.
-        where = "" if isinstance(error, Differs) else "".join(format_tb(error.__traceback__)[-2:])
-        return made.compared.total() if made else 0, f"seed {seed}: {where}{''.join(format_exception_only(error))}"
-    return made.compared.total(), ""
+    """Return how many answers of a seed's applications were compared, and what was wrong."""
+    compared = 0
+    for kind in KINDS:
+        made = None
+        try:
+            with TemporaryDirectory() as folder, kind(server, seed, Path(folder)) as made:
+                made.run(EACH, AT_ONCE)
+        except Exception as error:  # Whatever it is, it is what was found, and other seeds go on.
+            where = "" if isinstance(error, Differs) else "".join(format_tb(error.__traceback__)[-2:])
+            compared += made.compared.total() if made else 0
+            return compared, f"seed {seed}, {kind.__name__}: {where}{''.join(format_exception_only(error))}"
+        compared += made.compared.total()
+    return compared, ""
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Protocol
 
 from tests.exactness.pools import (
     GROUPED,
@@ -109,6 +110,13 @@ class Measure:
         if self.live:
             parts.append("live = true")
         return f"{self.name} = {{ {', '.join(parts)} }}"
+
+
+class HasColumns(Protocol):
+    """A table of whose columns dimensions, measures and conditions are made."""
+
+    columns: list[Column]
+    time: Column | None
 
 
 @dataclass
@@ -242,17 +250,17 @@ def describe(seed: int) -> Description:
         chance.random() < 0.3,
         columns,
     )
-    made.where = _condition(made, chance) if chance.random() < 0.5 else None
+    made.where = random_condition(made, chance) if chance.random() < 0.5 else None
     for number in range(chance.randint(0, 3)):
-        made.dimensions[f"dim{number}"] = _dimension(made, chance)
+        made.dimensions[f"dim{number}"] = random_dimension(made, chance)
     verbs = [it for it in _ARGUMENTS if made.time or it != "percentile"]  # It is live, which needs days.
     for number, verb in enumerate(("count", *chance.choices(verbs, k=chance.randint(3, 6)))):
         name = f"{verb}{number}"
-        made.measures[name] = _measure(made, name, verb, chance)
+        made.measures[name] = random_measure(made, name, verb, chance)
     return made
 
 
-def _column(of: Description, kinds: tuple[str, ...], chance: Random) -> Column:
+def _column(of: HasColumns, kinds: tuple[str, ...], chance: Random) -> Column:
     return chance.choice([it for it in of.columns if it.type in kinds])
 
 
@@ -260,7 +268,7 @@ def _plain(column: Column) -> Expression:
     return Expression(column, column.type, "$c", "$c", column.pool)
 
 
-def _condition(of: Description, chance: Random) -> Expression:
+def random_condition(of: HasColumns, chance: Random) -> Expression:
     kinds = {
         "integer": ("$c > 0", "NOT $c <= 0"),
         "boolean": ("$c", "$c IS TRUE"),
@@ -272,7 +280,7 @@ def _condition(of: Description, chance: Random) -> Expression:
     return Expression(column, "boolean", *kinds[column.type], ("true", "false"))
 
 
-def _dimension(of: Description, chance: Random) -> Expression:
+def random_dimension(of: HasColumns, chance: Random) -> Expression:
     column = _column(of, (*GROUPED, "jsonb"), chance)
     if column.type == "jsonb":
         own = """(jsonb_extract_path_text($c, 'a') COLLATE "C")"""
@@ -298,10 +306,10 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _measure(of: Description, name: str, verb: str, chance: Random) -> Measure:
+def random_measure(of: HasColumns, name: str, verb: str, chance: Random) -> Measure:
     argument = _plain(_column(of, _ARGUMENTS[verb], chance)) if _ARGUMENTS[verb] else None
     if argument and argument.type == "integer" and chance.random() < 0.4:
         argument = Expression(argument.column, "integer", "$c * 2 - 1", "($c + $c - 1)", ())
-    where = _condition(of, chance) if chance.random() < 0.4 else None
+    where = random_condition(of, chance) if chance.random() < 0.4 else None
     live = verb == "percentile" or (of.time is not None and verb != "count" and chance.random() < 0.1)
     return Measure(name, verb, argument, where, chance.choice((0.1, 0.5, 0.95)), chance.choice((0, 2, 5)), live)

@@ -35,13 +35,11 @@ OPTIONS: dict[str, Any] = {
 
 
 @dataclass
-class Visitor:
-    """A client; ``kept`` are questions that it repeats, so that some are answered from the cache."""
+class Client:
+    """A client of a worker in this process."""
 
     worker: Worker
     client: FlaskClient
-    of: Description
-    kept: list[Question] = field(default_factory=list)
 
     def follow(self, c: psycopg.Connection[Any]) -> None:
         """Wait until the worker has applied all drains."""
@@ -49,6 +47,24 @@ class Visitor:
         row = c.execute("SELECT max(drain_id) FROM frontview.drain").fetchone()
         assert row is not None
         until(lambda: (seen := self.worker.cache.applied) is not None and seen.drain_id >= row[0], "the drain")
+
+    def get(self, user: str, path: str, pairs: list[tuple[str, str]], *, exact: bool) -> tuple[str, Any]:
+        """Return where the answer came from, and its data; None: there is no such user."""
+        headers = bearer(user) | ({"Cache-Control": "no-cache"} if exact else {})
+        response = self.client.get(path, query_string=pairs, headers=headers)
+        if response.status_code == 404:
+            return "nobody", None
+        assert response.status_code == 200, (response.status_code, response.text, path, pairs)
+        answer = json.loads(response.text, parse_float=Decimal)
+        return answer["meta"]["source"], answer["data"]
+
+
+@dataclass
+class Visitor(Client):
+    """Asks about a view; ``kept`` are questions that it repeats, so that some are answered from the cache."""
+
+    of: Description
+    kept: list[Question] = field(default_factory=list)
 
     def again(self, asked: Question, chance: Random) -> Question:
         """Return the question, or one that was asked before; one that no address can hold is left out."""
@@ -61,13 +77,7 @@ class Visitor:
 
     def ask(self, asked: Question, *, exact: bool) -> tuple[str, Any]:
         """Return where the answer came from, and its data; None: there is no such user."""
-        headers = bearer(asked.user) | ({"Cache-Control": "no-cache"} if exact else {})
-        response = self.client.get("/api/v1/view/things", query_string=_pairs(self.of, asked), headers=headers)
-        if response.status_code == 404:
-            return "nobody", None
-        assert response.status_code == 200, (response.status_code, response.text, asked)
-        answer = json.loads(response.text, parse_float=Decimal)
-        return answer["meta"]["source"], answer["data"]
+        return self.get(asked.user, "/api/v1/view/things", _pairs(self.of, asked), exact=exact)
 
 
 def _plain(asked: Question) -> Question:
@@ -88,13 +98,13 @@ def _pairs(of: Description, asked: Question) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def visiting(url: str, catalog: Catalog, of: Description) -> Iterator[Visitor]:
+def visiting(url: str, catalog: Catalog) -> Iterator[Client]:
     """Yield a client of a worker in this process."""
     settings = load_settings(database_url=url, **OPTIONS)
     worker = Worker(settings, catalog)
     worker.ensure_started()
     try:
         until(lambda: worker.follower.status().trusted, "trust")
-        yield Visitor(worker, create_app(worker, settings).test_client(), of)
+        yield Client(worker, create_app(worker, settings).test_client())
     finally:
         worker.stop()

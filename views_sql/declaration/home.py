@@ -25,6 +25,23 @@ def home(application: Application) -> Dashboard:
     return Dashboard(name=HOME, panels=panels)
 
 
+def is_made(application: Application) -> bool:
+    """Return whether the application's dashboards are this one, since it declares none."""
+    return application.dashboards == (home(application),)
+
+
+def left_out(application: Application) -> list[str]:
+    """Return the measures of views that go together which it shows nowhere: names clash there, or there is no room.
+
+    Hidden ones are none of them, and no live ones of views that have others.
+    """
+    panels = home(application).panels.values()
+    shown = {measure for panel in panels for measure in panel.measures}
+    facts = {panel.of for panel in panels if panel.kind == "facts"}
+    views = [view for view in together(application) if view.name not in facts]
+    return sorted(it for view in views for it in _shown(view) if it not in shown)
+
+
 def _panels(application: Application) -> Iterator[tuple[str, Panel]]:
     views = together(application)
     if application.user.facts:
@@ -62,12 +79,17 @@ def _measures(views: Iterable[View], beside: Sequence[str] = ()) -> tuple[str, .
     """
     found: list[str] = []
     for view in views:
-        shown = {name: measure for name, measure in view.measures.items() if not measure.hidden}
-        stored = [name for name, measure in shown.items() if not measure.live]
-        found += [f"{view.name}.{name}" for name in stored or shown]
+        found += _shown(view)
     names = answer_names(found)
     bad = {name for name, _ in unusable([*beside, *names.values()])}
     return tuple(it for it in found if names[it] not in bad)[:MOST_SHOWN]
+
+
+def _shown(view: View) -> list[str]:
+    """Return the measures of a view that are shown if there is room."""
+    shown = {name: measure for name, measure in view.measures.items() if not measure.hidden}
+    stored = [name for name, measure in shown.items() if not measure.live]
+    return [f"{view.name}.{name}" for name in stored or shown]
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

@@ -224,7 +224,7 @@ def _of_groups(panel: Panel, names: list[str], views: dict[str, View], known: Re
 
 def _in_the_answer(names: list[str]) -> Found:
     for _, sentence in unusable(names):
-        yield "measures", f"{sentence}; rename a measure or view"
+        yield "measures", f"{sentence}; rename a measure, view or dimension"
 
 
 def _repeated(field: str, names: Iterable[str]) -> Found:

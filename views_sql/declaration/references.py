@@ -11,7 +11,7 @@ from views_sql.declaration.application import Application, View
 from views_sql.declaration.dashboards import LabelledDimension, Listing
 from views_sql.declaration.formula import parsed
 from views_sql.declaration.proven import measures_in
-from views_sql.declaration.words import nearest, snake
+from views_sql.declaration.words import LONGEST_NAME, nearest, snake
 
 _OF_LABEL = re.compile(r"([a-z][a-z0-9_]*)\.([^.]+)")
 
@@ -116,8 +116,9 @@ def label_of(text: str, dimensions: frozenset[str]) -> tuple[str, str] | None:
 
 
 def label_columns(dimension: LabelledDimension) -> dict[str, str]:
-    """Return how answers call the columns of a label, by the catalog's spelling."""
-    return {it.rpartition(".")[2]: snake(it.rpartition(".")[2]) for it in dimension.label}
+    """Return how answers call the columns of a label, by the catalog's spelling; long names by their beginning."""
+    names = (it.rpartition(".")[2] for it in dimension.label)
+    return {it: snake(it)[:LONGEST_NAME].rstrip("_") for it in names}
 
 
 def label_names(application: Application, dimension: str) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from models.errors import CatalogError
 from views_sql.declaration.proven import KeyKind, PanelKind
+from views_sql.declaration.ranking import ranks
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 LONGEST_USER_NAME = 200  # Characters of the name that answers show; each entry of the cache keeps one.
@@ -40,6 +41,11 @@ class ServedMeasure:
     better: str | None = None
     hidden: bool = False
     live: bool = False
+
+    @property
+    def ranks(self) -> bool:
+        """Whether groups and rows can be ordered by it."""
+        return ranks(self.verb, self.type)
 
 
 class _Numbered:
@@ -85,6 +91,11 @@ class ServedView(_Numbered):
     def shown(self) -> tuple[str, ...]:
         """The measures that are not hidden."""
         return tuple(measure.name for measure in self.measures if not measure.hidden)
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The shown measures that answers can be ordered by."""
+        return tuple(measure.name for measure in self.measures if measure.ranks and not measure.hidden)
 
     @property
     def default_days(self) -> int:
@@ -133,7 +144,7 @@ class ServedPanel:
     @property
     def orders(self) -> tuple[str, ...]:
         """Of groups: what they can be ordered by."""
-        return (*(it.name for it in self.dimensions), *(it.name for it in self.measures))
+        return (*(it.name for it in self.dimensions), *(it.name for it in self.measures if it.ranks))
 
     @property
     def own_order(self) -> str | None:

@@ -8,7 +8,6 @@ from views_sql.declaration.proven import (
     ProvenDashboard,
     ProvenList,
     ProvenPanel,
-    ProvenView,
     RowColumn,
 )
 from views_sql.declaration.served import DEFAULT_DAYS
@@ -16,7 +15,7 @@ from views_sql.generation.dashboard_groups import order_names, order_variables
 from views_sql.generation.dashboard_panels import Panels
 from views_sql.generation.dashboard_values import Values
 from views_sql.generation.names import identifier
-from views_sql.generation.read_groups import filter_checks, filter_parameters
+from views_sql.generation.read_groups import LIMIT_CHECK, filter_checks, filter_parameters
 from views_sql.generation.read_range import (
     ASKED_DAYS,
     DEFAULT_STEP,
@@ -33,9 +32,6 @@ from views_sql.generation.shown_rows import Numbers, list_array, object_of
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
-_LIMIT_CHECK = """IF p_limit NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'the limit % is not between 1 and 1000', p_limit USING ERRCODE = 'FV002', COLUMN = 'limit';
-    END IF;"""
 _PERIOD = """period AS MATERIALIZED (
     SELECT GREATEST(t.start::date, first_day) AS period
     FROM generate_series(date_trunc(p_granularity, first_day::timestamp), last_day::timestamp, step) t (start)
@@ -67,9 +63,9 @@ def create_list(application: ProvenApplication, listed: ProvenList, number: int,
         "parameters": filter_parameters(listed.dimensions),
         "zone": zone_variables(application, None, number),
         "limit": str(int(listed.limit)),
-        "checks": _LIMIT_CHECK + filter_checks(listed.dimensions),
+        "checks": LIMIT_CHECK + filter_checks(listed.dimensions),
         "no_user": no_user(application, number, days, own_zone=has_own_zone(application, None)),
-        "array": list_array(application, listed, numbers, listed.dimensions, "p_limit"),
+        "array": list_array(application, listed, numbers, dict.fromkeys(listed.dimensions, ()), "p_limit"),
     }
     return function_of_web(f"{name}_list", fill_in(read_sql("list", TEMPLATE_VERSION), names))
 
@@ -151,12 +147,8 @@ class _Dashboard:
                 "        RAISE EXCEPTION 'nothing in the answer can be ordered by \"%\"', p_order\n"
                 "            USING ERRCODE = 'FV002', COLUMN = 'order';\n    END IF;"
             )
-            lines.append(_LIMIT_CHECK)
-        shortening = "".join(
-            shortened_filters(view, [name])
-            for name in self.dashboard.filters
-            if (view := self._view_with(name)) is not None
-        )
+            lines.append(LIMIT_CHECK)
+        shortening = shortened_filters({name: self.panels.heeding(name) for name in self.dashboard.filters})
         return [*lines, (filter_checks(self._filters()) + shortening).strip()]
 
     def _order_names(self, panel: ProvenPanel) -> list[str]:
@@ -167,18 +159,9 @@ class _Dashboard:
         listed = [it for it in self.application.lists if it.name in {one.listed for one in self.dashboard.panels}]
         found = {}
         for name in self.dashboard.filters:
-            view = self._view_with(name)
-            found[name] = (
-                view.dimensions[name]
-                if view is not None
-                else next(it.dimensions[name] for it in listed if name in it.dimensions)
-            )
+            dimensions = [*(it.dimensions for it in self.panels.heeding(name)), *(it.dimensions for it in listed)]
+            found[name] = next(it[name] for it in dimensions if name in it)
         return found
-
-    def _view_with(self, filter_name: str) -> ProvenView | None:
-        """Return the first view with that dimension of which a panel heeds the filter."""
-        names = (name for panel in self.dashboard.panels if filter_name in panel.filters for name in panel.views)
-        return next((it for name in names if filter_name in (it := self.panels.views[name]).dimensions), None)
 
 
 def _object_or_null(members: list[tuple[str, str]]) -> str:

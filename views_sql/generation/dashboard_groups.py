@@ -91,7 +91,8 @@ def _results(name: str, source: Source, by: dict[str, RowColumn], day: str) -> s
     """Return the common table expression of a source's results of each group, or of each group and day."""
     keys = ", ".join([*_keys(by, "c"), *(["c.day"] if day else [])])
     days = "" if source.view.source.time_kind is None else " WHERE c.day >= first_day AND c.day <= last_day"
-    return f"{name} AS (\n    SELECT {keys}, {source.aggregates()}\n    FROM {source.rows} c{days} GROUP BY {keys}\n)"  # nosec B608  # names are checked
+    selected = ", ".join(filter(None, [keys, source.aggregates()]))
+    return f"{name} AS (\n    SELECT {selected}\n    FROM {source.rows} c{days} GROUP BY {keys}\n)"  # nosec B608  # names are checked
 
 
 def _spine(

@@ -64,6 +64,11 @@ class Panels:
         }
         return [(it.name, kinds[it.kind](place, it)) for place, it in enumerate(self.dashboard.panels, 1)]
 
+    def heeding(self, name: str) -> list[ProvenView]:
+        """Return the views of which a panel heeds a filter."""
+        names = dict.fromkeys(it for panel in self.dashboard.panels if name in panel.filters for it in panel.views)
+        return [self.views[it] for it in names]
+
     def _ever(self) -> set[tuple[str, tuple[str, ...]]]:
         """Return the views, with filters, of which a panel shows sums of all time."""
         return {
@@ -178,7 +183,7 @@ class Panels:
         return f"(SELECT c.* FROM {name} c UNION ALL SELECT '-infinity'{sums} FROM {name} c) t"  # nosec B608  # names are checked
 
     def _groups(self, place: int, panel: ProvenPanel) -> str:
-        shown = self._values(panel, panel.measures, [ASKED], by=panel.by)
+        shown = self._values(panel, panel.measures, [ASKED], by=panel.by, every_group=True)
         sparks = None
         if panel.sparkline is not None:
             sparks = self._values(panel, (panel.sparkline,), [ASKED], by=panel.by, prefix="k")
@@ -188,13 +193,21 @@ class Panels:
 
     def _list(self, _: int, panel: ProvenPanel) -> str:
         listed = next(it for it in self.application.lists if it.name == panel.listed)
-        return list_array(self.application, listed, self.numbers, panel.filters, str(int(listed.limit)))
+        return list_array(
+            self.application,
+            listed,
+            self.numbers,
+            {it: self.heeding(it) for it in panel.filters},
+            str(int(listed.limit)),
+        )
 
     def _values(
         self, panel: ProvenPanel, shown: tuple[ShownMeasure, ...], intervals: Sequence[Interval],
-        by: Sequence[str] = (), *, daily: bool = True, prefix: str = "s",
+        by: Sequence[str] = (), *, daily: bool = True, every_group: bool = False, prefix: str = "s",
     ) -> Values:  # fmt: skip
-        sources = self.readings.sources(wanted(shown), panel.filters, intervals, by, daily=daily, prefix=prefix)
+        sources = self.readings.sources(
+            wanted(shown), panel.filters, intervals, by, daily=daily, every_group=every_group, prefix=prefix
+        )
         return Values(self.views, shown, tuple(sources))
 
 

@@ -49,7 +49,7 @@ class Source:
     @property
     def stored(self) -> bool:
         """Whether the measures are merged from stored columns, so that results can be merged again."""
-        return not (is_live(self.measures[0]) or self.measures[0].verb == "distinct")
+        return not any(is_live(it) or it.verb == "distinct" for it in self.measures)
 
     def columns(self) -> Iterator[tuple[str, str]]:
         """Yield the name and the type of each stored column, as base rows give it: whole numbers add up faster."""
@@ -110,13 +110,15 @@ class Readings:
 
     def sources(
         self, wanted: Sequence[tuple[str, str]], filters: tuple[str, ...], intervals: Sequence[Interval],
-        by: Sequence[str] = (), *, daily: bool = True, prefix: str = "s",
+        by: Sequence[str] = (), *, daily: bool = True, every_group: bool = False, prefix: str = "s",
     ) -> list[Source]:  # fmt: skip
         """Return what measures are computed from.
 
         :param wanted: names of views and measures.
         :param by: the dimensions that rows are grouped by.
         :param daily: whether rows by day will do where ``by`` is empty.
+        :param every_group: whether groups of rows that nothing is computed from are needed, too. What is counted of
+            distinct measures is in fewer groups than the rows are: a view without others is one more source.
         """
         found: list[Source] = []
         for name in dict.fromkeys(view for view, _ in wanted):
@@ -127,8 +129,9 @@ class Readings:
             parts = [("day" if by_day else "stored", stored, "")]
             parts += [("values", (it,), it.name) for it in measures if it in distinct_measures(view)]
             parts.append(("live", tuple(it for it in measures if is_live(it)), ""))
+            counts_rows = any(them for kind, them, _ in parts if kind != "values")
             for kind, them, of in parts:
-                if them:
+                if them or (every_group and kind == "stored" and not counts_rows):
                     rows = self._rows(_Key(kind, name, filters, of), intervals, by)
                     found.append(Source(rows, f"{prefix}{len(found) + 1}", view, them))
         return found

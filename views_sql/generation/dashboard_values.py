@@ -92,7 +92,7 @@ class Values:
         if isinstance(shown.value, MeasureOf) and not is_number(*self._measure(shown.value)):
             return "NULL"
         values = (f"f.{prefix}v_{shown.name}::numeric" for prefix in (now, earlier))
-        return f"({change_between(*values)})::text"
+        return f"to_json({change_between(*values)})::text"
 
     def _sort_value(self, shown: ShownMeasure) -> str | None:
         value = f"f.v_{shown.name}"

@@ -5,7 +5,7 @@ Invariant: the function's text is static; what a request says reaches it as valu
 
 from views_sql.declaration.proven import ProvenApplication, ProvenView
 from views_sql.generation.names import identifier
-from views_sql.generation.read_groups import filter_checks, filter_parameters
+from views_sql.generation.read_groups import LIMIT_CHECK, filter_checks, filter_parameters
 from views_sql.generation.read_measures import sort_value
 from views_sql.generation.read_range import has_own_zone, no_user, read_range
 from views_sql.generation.read_statements import statements
@@ -31,7 +31,8 @@ def _names(application: ProvenApplication, view: ProvenView, number: int) -> dic
         "dimensions": ",".join(map(identifier, view.dimensions)),
         "measures": ",".join(identifier(measure.name) for measure in view.measures),
         "filter_parameters": filter_parameters(view.dimensions),
-        "filter_checks": filter_checks(view.dimensions) + shortened_filters(view),
+        "limit_check": LIMIT_CHECK,
+        "filter_checks": filter_checks(view.dimensions) + shortened_filters(dict.fromkeys(view.dimensions, (view,))),
         "flags": _flags(view),
         "hidden_views": _hidden_views(view, number),
         "no_user": no_user(application, number, days.names["no_answer"], own_zone=own_zone),

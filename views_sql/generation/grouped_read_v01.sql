@@ -34,9 +34,8 @@ BEGIN
     ELSIF NOT ({{can_be_ordered_by}}) THEN
         RAISE EXCEPTION 'nothing in the answer can be ordered by "%"', sort_by
             USING ERRCODE = 'FV002', COLUMN = 'order';
-    ELSIF p_limit NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'the limit % is not between 1 and 1000', p_limit USING ERRCODE = 'FV002', COLUMN = 'limit';
-    END IF;{{filter_checks}}
+    END IF;
+    {{limit_check}}{{filter_checks}}
     {{hidden_views}}
     state := frontview.begin_read(p_user, views, {{days_read}}, p_base);
     {{no_user}}

@@ -10,6 +10,10 @@ from views_sql.generation.names import identifier
 from views_sql.generation.short_text import shortened
 from views_sql.generation.stored_columns import zero_of
 
+LIMIT_CHECK = """IF p_limit NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION 'the limit % is not between 1 and 1000', p_limit USING ERRCODE = 'FV002', COLUMN = 'limit';
+    END IF;"""
+
 
 def key_names(view: ProvenView) -> list[str]:
     """Return the columns that say what group a row is in."""

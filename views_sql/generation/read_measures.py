@@ -6,13 +6,14 @@ computed of the earlier range has ``e_`` before it.
 
 from dataclasses import dataclass
 
+from views_sql.declaration import ranking
 from views_sql.declaration.proven import ProvenMeasure, ProvenView
+from views_sql.declaration.ranking import ranks
 from views_sql.generation.names import identifier
 from views_sql.generation.stored_columns import argument_type, distinct_measures, is_live, value_columns
 
 SIDES = (("", "0"), ("e_", "1"))  # The range, and the earlier range: the prefix of columns, and how rows are marked.
 AVERAGE_DECIMALS = 2
-_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 
 
 class NeverNull(str):
@@ -106,11 +107,9 @@ def has_value(measure: ProvenMeasure) -> bool:
 def sort_value(view: ProvenView, measure: ProvenMeasure, value: str) -> str | None:
     """Return the number by which a value of a measure is ordered; None: it cannot be."""
     kind = kind_of(view, measure)
-    if kind in _NUMBERS:
-        return f"({value})::numeric"
-    if kind == "date":
-        return f"({value} - '2000-01-01'::date)::numeric"
-    return f"extract(epoch FROM {value})" if kind.startswith(("timestamp", "interval")) else None
+    if not ranks(measure.verb, kind):
+        return None
+    return f"({value})::numeric" if ranking.is_number(kind) else f"extract(epoch FROM {value})"
 
 
 def members(view: ProvenView, *, compared: bool) -> str:
@@ -160,7 +159,7 @@ def change_between(now: str, earlier: str) -> str:
 
 def is_number(view: ProvenView, measure: ProvenMeasure) -> bool:
     """Return whether what an answer shows of a measure is a number."""
-    return kind_of(view, measure) in _NUMBERS
+    return ranking.is_number(kind_of(view, measure))
 
 
 def aggregate_of(measure: ProvenMeasure, condition: str) -> str:

@@ -4,24 +4,22 @@ Invariant: a row of an index has room for all dimensions of any row, so no value
 for a long text is short itself, and stands for itself: a filter takes the text as well as what is shown of it.
 """
 
-from collections.abc import Container
+from collections.abc import Iterable, Mapping
 
+from views_sql.declaration.long_texts import longest_bytes, may_be_long
 from views_sql.declaration.proven import ProvenView, RowColumn
 from views_sql.generation.names import identifier
 
-# Of the 2,700 bytes of an index's row; the user's key may have 1,020, and the rest is for what is no text.
-BYTES_OF_TEXTS = 1_600
-MOST_BYTES = 500
-NEVER_LONG = 25  # Characters of four bytes each; twice as many texts than any view has find room.
 _DIGEST_BYTES = 64
 _BETWEEN = "..."
 
 
 def shortened(view: ProvenView, column: RowColumn, value: str) -> str:
     """Return the expression of a value as it stands in a key, if its type may be a text that is too long."""
-    if not _may_be_long(column):
-        return value
-    most = longest_bytes(view)
+    return _shortened(value, longest_bytes(view)) if may_be_long(column) else value
+
+
+def _shortened(value: str, most: int) -> str:
     start = (most - _DIGEST_BYTES - len(_BETWEEN)) // 4
     digest = f"encode(sha256(convert_to({value}, 'UTF8')), 'hex')"
     return (
@@ -30,25 +28,25 @@ def shortened(view: ProvenView, column: RowColumn, value: str) -> str:
     )
 
 
-def longest_bytes(view: ProvenView) -> int:
-    """Return how many bytes a text in a key may have; all dimensions and a counted value share the room."""
-    texts = sum(map(_may_be_long, view.dimensions.values())) + 1
-    return min(MOST_BYTES, BYTES_OF_TEXTS // texts)
+def forms(views: Iterable[ProvenView], column: RowColumn, value: str) -> list[str]:
+    """Return the expressions of a value as it is, and as it stands in keys of these views."""
+    mosts = dict.fromkeys(map(longest_bytes, views)) if may_be_long(column) else ()
+    return [value, *(_shortened(value, most) for most in mosts)]
 
 
-def shortened_filters(view: ProvenView, only: Container[str] | None = None) -> str:
-    """Return the statements that shorten the texts that a read asks for.
+def shortened_filters(heeding: Mapping[str, Iterable[ProvenView]]) -> str:
+    """Return the statements that add to the texts that a read asks for what stands for them.
 
-    :param only: the dimensions that have a filter; None: all.
+    :param heeding: of each dimension that has a filter, the views whose rows pass it.
     """
-    return "".join(
-        f"\n    IF octet_length(f_{identifier(name)}::text) > {longest_bytes(view)} THEN\n"
-        f"        f_{name} := ARRAY(SELECT {shortened(view, column, 'u.v')} FROM unnest(f_{name}) u (v));\n    END IF;"  # nosec B608  # names are checked
-        for name, column in view.dimensions.items()
-        if _may_be_long(column) and (only is None or name in only)
-    )
-
-
-def _may_be_long(column: RowColumn) -> bool:
-    kind, _, limit = column.type.partition("(")
-    return kind == "text" or (kind == "character varying" and not 0 < int(limit.strip(")") or 0) <= NEVER_LONG)
+    found = ""
+    for name, them in heeding.items():
+        views = tuple(them)
+        more = forms(views, views[0].dimensions[name], "u.v")[1:] if views else []
+        if more:
+            found += (
+                f"\n    IF octet_length(f_{identifier(name)}::text) > {min(map(longest_bytes, views))} THEN\n"
+                f"        f_{name} := f_{name} || ARRAY("
+                f"SELECT unnest(ARRAY[{', '.join(more)}]) FROM unnest(f_{name}) u (v));\n    END IF;"  # nosec B608  # names are checked
+            )
+    return found

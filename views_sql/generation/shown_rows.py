@@ -7,10 +7,18 @@ never for all rows.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from views_sql.declaration.proven import ProvenApplication, ProvenFacts, ProvenLabel, ProvenList, RowColumn
+from views_sql.declaration.proven import (
+    ProvenApplication,
+    ProvenFacts,
+    ProvenLabel,
+    ProvenList,
+    ProvenView,
+    RowColumn,
+)
 from views_sql.generation.names import identifier
 from views_sql.generation.read_groups import passes
 from views_sql.generation.read_measures import concatenated, json_text
+from views_sql.generation.short_text import forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +112,16 @@ def label_members(label: ProvenLabel) -> list[tuple[str, str]]:
 def label_json(label: ProvenLabel, name: str) -> str:
     """Return the JSON of one column of a joined label."""
     column = next(it for it in label.columns if it.name == name)
-    return json_text(_kind(column), f"l_{identifier(label.dimension)}.l_{identifier(name)}")
+    return json_text(_kind(column), f"l_{identifier(label.dimension)}.{identifier(f'l_{name}')}")
 
 
 def list_array(
-    application: ProvenApplication, listed: ProvenList, numbers: Numbers, filters: Iterable[str], limit: str
-) -> str:
+    application: ProvenApplication, listed: ProvenList, numbers: Numbers, filters: Mapping[str, Iterable[ProvenView]],
+    limit: str,
+) -> str:  # fmt: skip
     """Return the expression of the JSON array of a list.
 
-    :param filters: the dimensions that have parameters.
+    :param filters: the dimensions that have parameters, and the views by whose groups a long text may be named, too.
     """
     labels = {it.dimension: it for it in application.labels}
     columns = {it.name: it for it in listed.columns}
@@ -127,9 +136,9 @@ def list_array(
         else:
             members.append((name, json_text(_kind(columns[place]), f"v.{identifier(place)}")))
     passing = "".join(
-        f" AND {passes(name, it, f'v.{identifier(it.name)}', f'v.{identifier(it.name)} IS NULL')}"
-        for name in filters
-        if (it := listed.dimensions.get(name))
+        f" AND ({' OR '.join(passes(name, it, form, f'{value} IS NULL') for form in forms(views, it, value))})"
+        for name, views in filters.items()
+        if (it := listed.dimensions.get(name)) and (value := f"v.{identifier(it.name)}")
     )
     order = ", ".join(f"v.{identifier(it.column)}{' DESC' if it.descending else ''}" for it in listed.order)
     rows = f"frontview.{rows_name(listed, numbers.lists[listed.name])} v WHERE v.user_key = p_user{passing}"

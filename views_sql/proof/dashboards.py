@@ -10,22 +10,26 @@ from views_sql.declaration.answer_names import answer_names
 from views_sql.declaration.application import Application
 from views_sql.declaration.dashboards import Dashboard, Panel
 from views_sql.declaration.formula import parsed
+from views_sql.declaration.home import is_made, left_out
+from views_sql.declaration.long_texts import longest_bytes, may_be_long
 from views_sql.declaration.proven import (
     MeasureOf,
     ProvenDashboard,
     ProvenLabel,
     ProvenList,
+    ProvenMeasure,
     ProvenPanel,
     ProvenView,
     ShownMeasure,
     measures_in,
     zone_of,
 )
+from views_sql.declaration.ranking import ranks
 from views_sql.proof.findings import Findings, Place
 from views_sql.proof.keys import Users
 from views_sql.proof.value_types import kind_of_name
 
-NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
+EXACT_NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
 GROUPS_LIMIT = 100
 
 
@@ -47,10 +51,10 @@ class Accepted:
         metric = next(it for it in self.application.metrics if it.name == text)
         return ShownMeasure(name, parsed(metric.formula), metric.decimals)
 
-    def type_of(self, measure: MeasureOf) -> str | None:
-        """Return the type of a measure of an accepted view."""
+    def measure(self, measure: MeasureOf) -> ProvenMeasure | None:
+        """Return a measure of an accepted view."""
         view = self.views.get(measure.view)
-        return next((it.type for it in view.measures if it.name == measure.measure), None) if view else None
+        return next((it for it in view.measures if it.name == measure.measure), None) if view else None
 
 
 def judge_metrics(accepted: Accepted, findings: Findings) -> None:
@@ -62,9 +66,9 @@ def judge_metrics(accepted: Accepted, findings: Findings) -> None:
 
 
 def _check_number(accepted: Accepted, measure: MeasureOf, place: Place) -> None:
-    of = accepted.type_of(measure)
-    if of is not None and of.partition("(")[0] not in NUMBERS:
-        place.refuse(f"{measure.view}.{measure.measure} is of type {of}, and a number is needed here")
+    of = accepted.measure(measure)
+    if of is not None and of.type.partition("(")[0] not in EXACT_NUMBERS:
+        place.refuse(f"{measure.view}.{measure.measure} is of type {of.type}, and a number is needed here")
 
 
 def judge_labels(accepted: Accepted, findings: Findings) -> None:
@@ -94,6 +98,11 @@ def _types(
 def judge_dashboard(accepted: Accepted, dashboard: Dashboard, findings: Findings) -> ProvenDashboard:
     """Return a dashboard; what does not meet in it has added faults."""
     place = findings.at(dashboard.file, f"dashboard.{dashboard.name}")
+    if is_made(accepted.application) and (left := left_out(accepted.application)):
+        place.warn(
+            f"it is made of every view, and shows nothing of {', '.join(left[:5])}{' and others' * (len(left) > 5)}: "
+            "their names clash there, or there is no room; declare a dashboard to show them"
+        )
     panels = tuple(
         _panel(accepted, dashboard, name, panel, place / "panels" / name) for name, panel in dashboard.panels.items()
     )
@@ -136,23 +145,30 @@ def _panel(accepted: Accepted, dashboard: Dashboard, name: str, panel: Panel, pl
             _check_number(accepted, measure, place / "sparkline")
     for number, dimension in enumerate(panel.by):
         _check_types(accepted, dimension, proven.views, (), place / f"by[{number}]")
+        _warn_of_lengths(accepted, dimension, proven.views, place / f"by[{number}]")
+        label = accepted.labels.get(dimension)
+        if label is not None and label.all and len(panel.by) > 1:
+            (place / f"by[{number}]").warn(
+                f"groups by several dimensions are those of rows: that dimension.{dimension} has all = true changes "
+                "nothing in this panel"
+            )
     return _with_facts(accepted, _with_order(accepted, proven, place) if panel.kind == "groups" else proven)
 
 
 def _with_order(accepted: Accepted, panel: ProvenPanel, place: Place) -> ProvenPanel:
     """Return a panel of groups with an order that is possible: text, for example, does not rank groups."""
-    ranks = {it.name: _ranks(accepted, it) for it in panel.measures}
-    if panel.order is not None and not ranks.get(name := panel.order.removeprefix("-"), True):
+    able = {it.name: _ranks(accepted, it) for it in panel.measures}
+    if panel.order is not None and not able.get(name := panel.order.removeprefix("-"), True):
         (place / "order").refuse(f"{name} is neither a number nor a time, by which groups are ordered")
-    elif panel.order is None and not ranks[panel.measures[0].name]:
-        return replace(panel, order=next((f"-{name}" for name, able in ranks.items() if able), panel.by[0]))
+    elif panel.order is None and not able[panel.measures[0].name]:
+        return replace(panel, order=next((f"-{name}" for name, ranked in able.items() if ranked), panel.by[0]))
     return panel
 
 
 def _ranks(accepted: Accepted, shown: ShownMeasure) -> bool:
     """Return whether groups can be ordered by a measure; one of a view with faults of its own can."""
-    of = accepted.type_of(shown.value) if isinstance(shown.value, MeasureOf) else None
-    return of is None or of.partition("(")[0] in NUMBERS or of.startswith(("date", "timestamp", "interval"))
+    of = accepted.measure(shown.value) if isinstance(shown.value, MeasureOf) else None
+    return of is None or ranks(of.verb, of.type)
 
 
 def _with_facts(accepted: Accepted, panel: ProvenPanel) -> ProvenPanel:
@@ -174,6 +190,16 @@ def _check_types(accepted: Accepted, dimension: str, views: Iterable[str], lists
                 "one of them, so that both are the same"
             )
             return
+
+
+def _warn_of_lengths(accepted: Accepted, dimension: str, views: Iterable[str], place: Place) -> None:
+    """Warn where what stands for a long text is not the same in all views of a panel."""
+    found = [it for name in views if (it := accepted.views.get(name)) and dimension in it.dimensions]
+    if any(may_be_long(it.dimensions[dimension]) for it in found) and len(bytes_ := set(map(longest_bytes, found))) > 1:
+        place.warn(
+            f"texts of more than {min(bytes_)} bytes are shortened to another length in each of these views, which "
+            "have different numbers of text dimensions: such a text is a group for each length"
+        )
 
 
 def _check_zones(accepted: Accepted, panels: Iterable[ProvenPanel], place: Place) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from views_sql.declaration.application import Application
-from views_sql.declaration.home import HOME, home, together
+from views_sql.declaration.home import HOME, is_made, together
 from views_sql.declaration.proven import ProvenApplication, ProvenDashboard, ProvenLabel, ProvenList, ProvenSource
 
 
@@ -26,7 +26,7 @@ def _dashboard(dashboard: ProvenDashboard, application: Application) -> Iterator
     yield f"{dashboard.name}: a dashboard of {', '.join(f'{panel.name} ({panel.kind})' for panel in dashboard.panels)}"
     if dashboard.filters:
         yield f"  filtered by {', '.join(dashboard.filters)}"
-    if dashboard.name == HOME and application.dashboards == (home(application),):
+    if dashboard.name == HOME and is_made(application):
         yield "  made of every view, since no dashboard is declared"
         shown = together(application)
         if out := sorted(view.name for view in application.views if view not in shown):

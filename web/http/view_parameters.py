@@ -60,9 +60,10 @@ def _of_groups(view: ServedView) -> Iterator[QuestionParameter]:
         text = "Dimensions of the rows, separated by commas. Default: none."
         yield choice("group_by", [it.name for it in view.dimensions], text, "commas")
     yield choice("measures", view.shown, "Measures, separated by commas. Default: all.", "commas")
-    names = [*(["period"] if view.daily else []), *(it.name for it in view.dimensions), *view.shown]
+    names = [*(["period"] if view.daily else []), *(it.name for it in view.dimensions), *view.ranking]
     text = "`period`, a dimension of the rows or a measure of the answer; `-` before it: descending."
-    yield choice("order", either_way(names), text)
+    if names:
+        yield choice("order", either_way(names), text)
     yield limit(f"The most groups. Default: {DEFAULT_LIMIT}.")
     yield QuestionParameter("other", parse_flag, "`true`: one more group, `other`, has the rest.", FLAG)
 
@@ -72,6 +73,7 @@ def _disagreements(view: ServedView, values: Mapping[str, Any], faulty: set[str]
     yield from faults_of_range(view, values)
     if "order" not in values or faulty & {"group_by", "measures"}:
         return
-    able = [*(["period"] if view.daily else []), *values.get("group_by", ()), *values.get("measures", view.shown)]
+    measures = [it for it in values.get("measures", view.shown) if it in view.ranking]
+    able = [*(["period"] if view.daily else []), *values.get("group_by", ()), *measures]
     if values["order"].removeprefix("-") not in able:
         yield fault("order", f"the answer can be ordered by {', '.join(able)}")
