@@ -50,7 +50,7 @@ def agent_rows(system: System, user: int, first: date, last: date) -> dict[str, 
 
 
 def text_of(described: dict[str, Any], value: Any) -> str:
-    """Return a value of an answer as the page writes it, by what the application says of its measure."""
+    """Return a value of an answer as the page writes it, by what the application says about its measure."""
     unit, decimals = described.get("unit"), described.get("decimals")
     if value is None:
         return NONE

@@ -167,7 +167,7 @@ def test_a_fault_of_one_dashboard_is_said_there_and_the_others_go_on(visits: Vis
 
 
 def test_a_panel_that_cannot_be_shown_says_so_and_the_others_are(visits: Visits, shared: System) -> None:
-    """An answer that does not fit what the server says of it is made here from a real one."""
+    """An answer that does not fit what the server says about it is made here from a real one."""
     visit = visits.begin(shared)
     visit.watch.allow("uncaught: TypeError")
 

@@ -76,7 +76,7 @@ function textLabelOf(dimension, columns) {
   return Object.keys(columns).find((key) => key.startsWith(`${dimension}_`) && columns[key].type === "text");
 }
 
-/** Return the columns: dimensions by their labels, what else is known of their values, and measures. */
+/** Return the columns: dimensions by their labels, what else is known about their values, and measures. */
 function columnsOf({ dimensions, columns, measures }) {
   const named = Object.keys(dimensions).map((key) => ({ name: nameOf(key), sortedBy: key, isNumber: false, of: (row) => labelOf(row, key, columns), write: (text) => text }));
   const used = Object.keys(dimensions).map((key) => textLabelOf(key, columns));

@@ -1,4 +1,4 @@
-/** The page of an application: one of its dashboards, made of what the server says of it, and kept current. */
+/** The page of an application: one of its dashboards, made from what the server says about it, and kept current. */
 
 import { Problem, read } from "../api.js";
 import { application, readApplication } from "../application.js";
