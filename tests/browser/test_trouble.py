@@ -11,6 +11,7 @@ from tests.browser.visit import Visit, Visits
 from tests.faults.deployment.link import Link
 from tests.fix_app import System
 
+OVERVIEW = re.compile(r"/api/v1/dashboard/overview\b")
 EVENTS = "**/api/v1/dashboard/events*"
 POLLING, OFFLINE = "Asking every 5 s", "Not up to date"
 
@@ -136,10 +137,10 @@ def test_a_page_that_is_opened_without_answers_says_so_and_tries_again(visits: V
     expect(visit.notice("offline")).to_have_text("The server cannot be reached. The page keeps trying.")
     expect(visit.page.locator(".skeleton:visible")).to_have_count(0)
     visit.page.unroute("**/api/v1/**")
-    visit.page.route("**/dashboard/overview", lambda route: route.abort())
+    visit.page.route(OVERVIEW, lambda route: route.abort())
     expect(visit.page.locator(".panel-fault:visible")).to_have_count(6)
     expect(visit.page.locator(".skeleton:visible")).to_have_count(0)
-    visit.page.unroute("**/dashboard/overview")
+    visit.page.unroute(OVERVIEW)
     visit.panel("agents").get_by_role("button", name="Try again").click()
     visit.shown()
     expect(visit.figure("calls.today.calls")).to_have_text(calls_today(shared, 13))
@@ -149,9 +150,7 @@ def test_a_fault_of_one_dashboard_is_said_there_and_the_others_go_on(visits: Vis
     visit = visits.dashboard(running, 1, "/?dashboard=agents")
     expect(visit.state).to_have_text("Live")
     visit.watch.allow("status of 50[03].*/dashboard/agents")
-    name = running.value(
-        "SELECT proname FROM pg_proc WHERE proname LIKE '%agents%' AND proname LIKE '%dashboard%' LIMIT 1"
-    )
+    name = running.value("SELECT proname FROM pg_proc WHERE proname ~ '^agents_.*dashboard$'")
     running.sql.execute(f"ALTER FUNCTION frontview.{name} RENAME TO gone".encode())
     running.add(1)
     expect(visit.panel("agents").get_by_role("alert")).to_contain_text("These are the earlier numbers.")
@@ -177,7 +176,7 @@ def test_a_panel_that_cannot_be_shown_says_so_and_the_others_are(visits: Visits,
         del told["data"]["leads"]["today"]
         route.fulfill(response=answer, json=told)
 
-    visit.page.route("**/dashboard/overview", unfit)
+    visit.page.route(OVERVIEW, unfit)
     visit.open()
     visit.sign_in(14)
     expect(visit.panel("leads").get_by_role("alert")).to_contain_text("The server's answer cannot be shown.")
