@@ -7,9 +7,9 @@ replaced.
 
 import re
 
-from bench.system.application import application_of
 from models.connection import Connection
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.operations.catalog import load_application
 
 FUNCTION = "SELECT pg_get_functiondef(%s::regproc)"
 MERGED = re.compile(r"frontview\.(\w+_merged\()")
@@ -22,7 +22,7 @@ def install_bare_dashboards(connection: Connection) -> None:
 
     :raises ValueError: a function has a part that this module cannot leave out.
     """
-    application = application_of(connection)
+    application = load_application(connection)
     connection.execute("CREATE SCHEMA bare")
     for view in application.views:
         for statement in _plain_reads(view):

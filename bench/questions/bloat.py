@@ -25,7 +25,7 @@ from typing import LiteralString, NamedTuple
 
 from bench.findings.finding import Finding, Goal, Spread, spread
 from bench.findings.plot import Picture, Plot
-from bench.system.application import CALL_DAY, CALLS, application_of
+from bench.system.application import CALL_DAY, CALLS
 from bench.system.processes import refresher
 from bench.system.seeded import RECENT_DAYS, leading
 from bench.system.stand import Stand
@@ -35,6 +35,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.refreshing.refresh import refresh
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS
+from views_sql.operations.catalog import load_application
 
 STEADY = Goal("<=", 1.1)
 SHORT = Goal("<=", 2000)  # The longest transaction; the longest is the drain of all keys at once.
@@ -154,7 +155,7 @@ def _sample(connection: Connection, table: str) -> Sample:
 def _rebuild(url: str, connection: Connection) -> None:
     with leading(url) as (drain, term):
         drain_once(drain, term)
-        result = refresh(connection, application_of(connection).view(CALLS), ("archive",), term.epoch, rebuild=True)
+        result = refresh(connection, load_application(connection).view(CALLS), ("archive",), term.epoch, rebuild=True)
     if result.failed:
         raise RuntimeError(f"the archive was not rebuilt: {result.outcome}")
 

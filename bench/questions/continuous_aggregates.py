@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 from bench.findings.finding import Absence, Finding, ratios, spread
 from bench.peers.extensions import install, not_here
-from bench.system.application import CALLS, application_of
+from bench.system.application import CALLS
 from bench.system.rounds import interleave
 from bench.system.seeded import leading
 from bench.system.stand import Stand
@@ -26,6 +26,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
+from views_sql.operations.catalog import load_application
 
 OURS = "the view of calls"
 CHANGES, WEEKS, ASKED = 100, 4, 50
@@ -140,7 +141,7 @@ def _number(connection: Connection, query: str, user: int) -> int:
 
 
 def _ours(connection: Connection, leader: tuple[Connection, Term]) -> float:
-    result = refresh(connection, application_of(connection).view(CALLS), ("recent",), leader[1].epoch)
+    result = refresh(connection, load_application(connection).view(CALLS), ("recent",), leader[1].epoch)
     if result.outcome != "refreshed":
         raise RuntimeError(f"the recent tier was not refreshed: {result.outcome}")
     return result.duration_seconds * 1000

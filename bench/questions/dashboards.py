@@ -18,7 +18,7 @@ from functools import partial
 from bench.findings.finding import Finding, Goal, ratios, spread
 from bench.peers import by_hand
 from bench.peers.by_hand.asking import BY_HAND, GENERATED, of_by_hand, of_generated, statement
-from bench.system.application import CALLS, application_of
+from bench.system.application import CALLS
 from bench.system.dashboards import add_call
 from bench.system.rounds import interleave, interleaved_milliseconds
 from bench.system.seeded import leading
@@ -29,6 +29,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.operations.catalog import load_application
 
 GOAL = Goal("<=", 1.0)
 PATCH_GOAL = Goal("<=", 1.6)
@@ -94,7 +95,7 @@ def _database(stand: Stand) -> Iterator[_Both]:
         leading(url) as leader,
     ):
         by_hand.populate(connection, leader)
-        yield _Both(connection, leader, (application_of(connection).view(CALLS), *by_hand.VIEWS))
+        yield _Both(connection, leader, (load_application(connection).view(CALLS), *by_hand.VIEWS))
 
 
 def _contenders(dashboard: str, user: int, clean: _Both, stale: _Both) -> dict[str, Callable[[], Answer]]:

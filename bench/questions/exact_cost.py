@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 
 from bench.findings.finding import Finding, Goal, ratios, spread
 from bench.peers.bare import bare_name, install_bare_dashboards
-from bench.system.application import application_of
 from bench.system.dashboards import QUESTIONS, Question, add_call, is_today_patched, question_of
 from bench.system.rounds import interleaved_milliseconds
 from bench.system.seeded import leading
@@ -21,6 +20,7 @@ from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
 from refresher.leader.drain import drain_once
+from views_sql.operations.catalog import load_application
 
 GOAL = Goal("<=", 1.5)
 TODAY_MORE_MS = {"largest user": Goal("<=", 3), "median user": Goal("<=", 1)}
@@ -72,7 +72,7 @@ def _compare(
 
 
 def _bare_reader(question: Question, connection: Connection) -> Callable[[], tuple[object, ...]]:
-    dashboard = application_of(connection).dashboard(question.dashboard)
+    dashboard = load_application(connection).dashboard(question.dashboard)
     values = (question.user, *question.values(dashboard), False)
     statement = f"SELECT {bare_name(dashboard.function)}({', '.join(['%s'] * len(values))})"
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bench.findings.finding import Finding, Goal, ratios, spread
-from bench.system.application import CALLS, CALLS_KEY, CALLS_MEASURES, CALLS_SELECT, application_of
+from bench.system.application import CALLS, CALLS_KEY, CALLS_MEASURES, CALLS_SELECT
 from bench.system.rounds import interleave
 from bench.system.seeded import RECENT_DAYS, empty, leading
 from bench.system.stand import Stand
@@ -25,6 +25,7 @@ from models.engine import connect
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.operations.catalog import load_application
 
 GOAL = Goal("<=", 1.2)
 MOST_ROUNDS = 5
@@ -38,7 +39,7 @@ def measure(stand: Stand) -> Iterator[Finding]:
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
     with stand.database() as url, connect(url, "frontview-bench-populate") as connection, leading(url) as (_, term):
         connection.execute("CREATE SCHEMA bench")
-        view = application_of(connection).view(CALLS)
+        view = load_application(connection).view(CALLS)
         undivided = {"undivided": (CALLS_SELECT, CALLS_KEY)}
         contents = {
             "archive": (f"SELECT * FROM ({CALLS_SELECT}) s WHERE day < '{horizon}'", CALLS_KEY),

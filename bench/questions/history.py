@@ -24,7 +24,7 @@ from bench.findings.plot import Plot, Point
 from bench.peers.extensions import install, not_here
 from bench.questions.continuous_aggregates import AGGREGATE, COPIED
 from bench.questions.registry import Found
-from bench.system.application import CALL_DAY, CALLS, CALLS_KEY, CALLS_SELECT, application_of
+from bench.system.application import CALL_DAY, CALLS, CALLS_KEY, CALLS_SELECT
 from bench.system.cost import Cost, cost_of
 from bench.system.dashboards import Question
 from bench.system.rounds import interleaved_milliseconds
@@ -35,6 +35,7 @@ from models.engine import connect
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import refresh
+from views_sql.operations.catalog import load_application
 
 ONE_CHANGE, UNDIVIDED, MOVE, POPULATION = Goal("<=", 5), Goal(">=", 500), Goal("<=", 100), Goal("<=", 1.2)
 SHARES = (1.0, 0.24, 0.06)
@@ -91,7 +92,7 @@ class HistoryBench:
         peers: Mapping[str, str] = PEERS,
     ) -> None:
         self._connection, self._leader = connection, leader
-        self.view = application_of(connection).view(CALLS)
+        self.view = load_application(connection).view(CALLS)
         self._horizon = datetime.now(UTC).date() - timedelta(days=recent_days)
         self.peers = dict(peers)
         if peers and not install(connection, "timescaledb"):

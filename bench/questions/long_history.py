@@ -13,13 +13,13 @@ from typing import Any
 
 from bench.findings.finding import Finding, Goal, ratios, spread
 from bench.questions.registry import Found
-from bench.system.application import application_of
 from bench.system.dashboards import Question
 from bench.system.rounds import interleaved_milliseconds
 from bench.system.seeded import empty, leading, refresh_everything
 from bench.system.stand import Stand
 from models.connection import Connection
 from models.engine import connect
+from views_sql.operations.catalog import load_application
 
 GOALS = {"analytics": Goal("<=", 1.1), "overview": Goal("<=", 1.3)}
 TIMES = 40
@@ -60,7 +60,7 @@ def measure(stand: Stand) -> Iterator[Found]:
 def _halve(connection: Connection, url: str, users: list[int], days: int) -> None:
     for statement in HALVE:
         connection.execute(statement, {"users": users, "days": days})
-    for view in application_of(connection).views:  # populated again, a tier is not compared with its earlier contents
+    for view in load_application(connection).views:  # populated again, a tier is not compared with its earlier contents
         empty(connection, view)
     connection.execute("VACUUM (ANALYZE) public.calls, public.lead_analytics, public.agent_analytics")
     with leading(url) as (drain, term):

@@ -19,7 +19,7 @@ from statistics import median
 
 from bench.findings.finding import Finding, Goal, Spread, ratios, spread
 from bench.findings.plot import Picture, Plot, Point
-from bench.system.application import CALLS, CALLS_KEY, CALLS_SELECT, application_of
+from bench.system.application import CALLS, CALLS_KEY, CALLS_SELECT
 from bench.system.seeded import keep_newest, leading
 from bench.system.stand import Stand
 from models.connection import Connection
@@ -28,6 +28,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.refreshing.refresh import RESOURCE_SETTINGS, refresh
 from views_sql.generation.live_rows import ALWAYS_NULL
+from views_sql.operations.catalog import load_application
 
 CHEAPER, FLAT = Goal(">=", 8), Goal("<=", 1.2)
 BATCH_CALLS = 50
@@ -51,7 +52,7 @@ class _Bench:
 
     def __init__(self, connection: Connection, leader: Leader, step: Callable[[], None]) -> None:
         self._connection, self._leader, self._step = connection, leader, step
-        self._view = application_of(connection).view(CALLS)
+        self._view = load_application(connection).view(CALLS)
         connection.execute("CREATE SCHEMA bench")
 
     def make_peers(self) -> None:

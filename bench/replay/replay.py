@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event
 
 from bench.replay.fill_log import FillLog
 from bench.replay.trace import SOME_RANGE, Event, Trace
-from bench.system.application import REGIONS, application_of
+from bench.system.application import REGIONS
 from bench.system.dashboards import add_call
 from models.connection import Connection
 from models.engine import make_engine
@@ -36,6 +36,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
 from refresher.warming.plan import WarmingPlanner, capacity_of
 from refresher.warming.policy import Wanted
+from views_sql.operations.catalog import load_application
 from web.reads.background_fills import WantedFill
 from web.reads.read_path import ReadPath
 from web.telemetry.worker_reports import REPORT_SECONDS as WORKER_REPORT_SECONDS
@@ -136,7 +137,7 @@ class Replay:
         self._wanted: list[Wanted] = []
         self._planned: list[Planned] | None = None
         self.engine = self._engine(url)
-        self._catalog = application_of(writer)
+        self._catalog = load_application(writer)
         limits = region_limits(self._catalog.regions, contender.regions)
         self._cache = FrontCache(limits, monotonic=self._clock)
         self._reads = ReadPath(self.engine, self._cache, self._catalog, monotonic=self._clock)

@@ -5,11 +5,7 @@ Invariant: what a question asks is what is installed in the database that it mea
 
 from pathlib import Path
 
-from models.connection import Connection
-from views_sql.declaration.maintained_view import Catalog
 from views_sql.declaration.project import read_project
-from views_sql.operations.catalog import catalog_of
-from views_sql.operations.database import active_declaration
 
 ROOT = Path(__file__).resolve().parents[2]
 REGIONS = read_project(ROOT / "views_sql" / "voice").regions
@@ -20,11 +16,3 @@ CALLS_MEASURES = tuple(f"m_{name}" for name in ("calls", *OUTCOMES, "duration_se
 # All its rows from base tables, as one statement.
 CALLS_SELECT = f"SELECT {CALLS_KEY}, {', '.join(CALLS_MEASURES)} FROM frontview.{CALLS}_live"  # nosec B608  # our own names
 CALL_DAY = "(c.started_at AT TIME ZONE u.timezone)::date"  # The day of a call c in the zone of its user u.
-
-
-def application_of(connection: Connection) -> Catalog:
-    """Return what the application of a database declares."""
-    installed = active_declaration(connection)
-    if installed is None:
-        raise RuntimeError("the benchmark's database has no declaration")
-    return catalog_of(installed)

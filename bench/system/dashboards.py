@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.system.application import application_of
 from models.connection import Connection
 from views_sql.declaration.maintained_view import Dashboard
+from views_sql.operations.catalog import load_application
 from web.reads.exact_read import ReadQuestion, statement_of
 
 DASHBOARDS = ("overview", "analytics", "agents", "performance")
@@ -31,7 +31,7 @@ class Question:
 
     def reader(self, connection: Connection, *, base: bool = False) -> Callable[[], tuple[Any, ...]]:
         """Return a function that reads it and returns the row: body, epoch, drain_id, source, patched_days …"""
-        dashboard = application_of(connection).dashboard(self.dashboard)
+        dashboard = load_application(connection).dashboard(self.dashboard)
         asked = ReadQuestion(dashboard, self.user, self.values(dashboard))
         statement, values = statement_of([asked], base)
 

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-from bench.system.application import CALL_DAY, ROOT, application_of
+from bench.system.application import CALL_DAY, ROOT
 from bench.system.copies import multiply, without_capture
 from bench.system.scale import Scale
 from models.connection import Connection
@@ -21,6 +21,7 @@ from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term, try_to_lead
 from refresher.refreshing.refresh import refresh
 from views_sql.declaration.maintained_view import ARCHIVE_TIERS, MaintainedView
+from views_sql.operations.catalog import load_application
 from web.voice.seed import SeedPlan, write_seed
 
 RECENT_DAYS = 45
@@ -79,7 +80,7 @@ def populate(url: str, scale: Scale, advance: Callable[[int], None]) -> None:
 def refresh_everything(drain: Connection, term: Term, connection: Connection) -> None:
     """Refresh every view and delete the stale keys that this covers."""
     horizon = datetime.now(UTC).date() - timedelta(days=RECENT_DAYS)
-    refresh_all(connection, (drain, term), application_of(connection).views, horizon)
+    refresh_all(connection, (drain, term), load_application(connection).views, horizon)
     drain.execute("SELECT frontview.prune_change_log(NULL, 10000000)")
     drain.execute("SELECT frontview.collect_stale_keys(NULL, NULL, NULL, 10000000)")
 

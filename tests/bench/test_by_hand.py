@@ -10,7 +10,6 @@ import pytest
 
 from bench.peers import by_hand
 from bench.peers.by_hand.asking import BY_HAND, GENERATED, of_by_hand, of_generated, statement
-from bench.system.application import application_of
 from bench.system.seeded import refresh_all
 from refresher.leader.drain import drain_once
 from refresher.leader.leadership import Term
@@ -18,6 +17,7 @@ from tests.fix_postgres import Server
 from tests.leading import lead
 from tests.voice_stage import VOICE, add_call, fill
 from views_sql.declaration.maintained_view import MaintainedView
+from views_sql.operations.catalog import load_application
 
 ZONES = ("Pacific/Kiritimati", "America/Havana", "Asia/Kathmandu", "Pacific/Pago_Pago", "UTC", "Europe/Berlin")
 USERS = range(1, len(ZONES) + 2)  # The last one has nothing.
@@ -76,7 +76,7 @@ def both(embedded_server: Server) -> Iterator[Both]:
     url = embedded_server.create_prepared("declared voice application and its peer", _install, None)
     with psycopg.connect(url, autocommit=True) as c:
         term = lead(c)
-        yield Both(c, term, (*application_of(c).views, *by_hand.VIEWS))
+        yield Both(c, term, (*load_application(c).views, *by_hand.VIEWS))
     embedded_server.drop(url)
 
 

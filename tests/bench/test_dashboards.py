@@ -7,11 +7,12 @@ import pytest
 
 from bench.peers.bare import bare_name, install_bare_dashboards
 from bench.peers.plain_overview import PLAIN_OVERVIEW
-from bench.system.application import CALLS, CALLS_KEY, CALLS_MEASURES, application_of
+from bench.system.application import CALLS, CALLS_KEY, CALLS_MEASURES
 from bench.system.dashboards import QUESTIONS, Question, add_call, is_today_patched, question_of
 from bench.system.seeded import leading, refresh_everything
 from refresher.leader.drain import drain_once
 from tests.voice_stage import fill
+from views_sql.operations.catalog import load_application
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_question_is_read_from_views_and_from_base_tables(
 def test_a_bare_read_answers_the_same(asked: str, refreshed: psycopg.Connection[Any]) -> None:
     install_bare_dashboards(refreshed)
     question = question_of(asked, 1, refreshed)
-    dashboard = application_of(refreshed).dashboard(question.dashboard)
+    dashboard = load_application(refreshed).dashboard(question.dashboard)
     values = (1, *question.values(dashboard), False)
     statement = f"SELECT {bare_name(dashboard.function)}({', '.join(['%s'] * len(values))})"
     exact = question.reader(refreshed)
@@ -61,6 +62,6 @@ def test_the_overview_without_frontview_is_the_same(user: int, refreshed: psycop
 
 
 def test_the_columns_of_the_view_of_calls_are_those_that_questions_name(refreshed: psycopg.Connection[Any]) -> None:
-    view = application_of(refreshed).view(CALLS)
+    view = load_application(refreshed).view(CALLS)
     assert ", ".join(view.unique_key) == CALLS_KEY
     assert view.measures == CALLS_MEASURES

@@ -107,7 +107,8 @@ def test_the_charts_table_has_the_numbers_of_the_answer(visits: Visits, shared: 
     assert [row[1:] for row in behind(visit, "series")] == rows
     totals = answer["data"]["series"]["totals"]
     legend = visit.panel("series").locator(".legend li").all_inner_texts()
-    parts = ("completed", "failed", "no_answer", "busy", "in_progress", "leads", "converted")
+    counted = ("completed", "failed", "no_answer", "busy", "in_progress", "leads", "converted")
+    parts = (*counted, "duration_seconds", "cost_cents")
     assert [text.replace("\n", "") for text in legend] == [
         f"{measures[it]['label']}{text_of(measures[it], totals[it])}" for it in parts
     ]

@@ -19,6 +19,7 @@ from tests.neutral.application import install_from
 from tests.views_sql.roles_stage import Cast, cast
 from tests.web.doctor.test_doctor import SECRET, by_subject
 from web.cli import main
+from web.cli.migrate import upgrade
 
 ENABLED = "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
 FORCED = f"{ENABLED}; ALTER TABLE {{table}} FORCE ROW LEVEL SECURITY"
@@ -189,11 +190,13 @@ def test_a_database_of_bytes_without_an_encoding_is_refused_by_name(
     any_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with encoded(any_server, "SQL_ASCII") as url:
-        for command in ("migrate", "serve", "doctor"):
+        for command in ("serve", "doctor"):
             result = run_command(monkeypatch, url, command)
             assert result.exit_code == 1
             assert "SQL_ASCII" in result.output
             assert "ENCODING 'UTF8'" in result.output
+        with pytest.raises(UnsuitableDatabase, match="SQL_ASCII"):
+            upgrade()
         with pytest.raises(UnsuitableDatabase, match="SQL_ASCII"):
             require_usable_database(url, url, "frontview-refresher-check")
         assert schema_of(url) == []

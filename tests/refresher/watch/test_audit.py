@@ -382,4 +382,4 @@ class TestCommand:
         monkeypatch.setenv("FRONTVIEW_DATABASE_URL", empty_url)
         result = CliRunner().invoke(main, ["audit"])
         assert result.exit_code == 1
-        assert result.stderr.startswith("Error: The database is not migrated")
+        assert result.stderr.startswith("Error: No application is installed in the database.")

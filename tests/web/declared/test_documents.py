@@ -75,7 +75,7 @@ def test_a_browser_without_a_token_gets_a_shell_that_tells_nothing_and_can_sign_
 def test_the_users_page_is_the_one_of_the_declaration(site: Site) -> None:
     page = site.client.get("/")
 
-    assert 'id="views"' in page.text
+    assert 'id="panels"' in page.text
     assert "purchases" not in page.text
     assert page.headers["Content-Security-Policy"] == POLICY
 

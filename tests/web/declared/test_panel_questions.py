@@ -41,8 +41,8 @@ def test_arguments_are_those_that_the_generated_function_takes_in_its_order() ->
 
 
 def test_a_question_depends_on_what_is_shown_and_on_who_there_is() -> None:
-    assert HOME_QUESTION.sources({}, True) == {"loans_1", "latest_3_list", "existence_3_of_user"}
-    assert list_question(LATEST, "hash").sources({}, False) == {
+    assert HOME_QUESTION.sources == {"loans_1", "latest_3_list", "existence_3_of_user"}
+    assert list_question(LATEST, "hash").sources == {
         "latest_3_list", "branch_3_label", "existence_3_of_user",
     }  # fmt: skip
 
