@@ -123,7 +123,7 @@ ZONES = """`[user].zone` is the name of a time zone, or a table with these field
 own zone, also of rows that were written while it was another: a change of the zone is a change of all days of the
 user. Zones have the full names of PostgreSQL (`America/New_York`, in exact case), `UTC` and `GMT`, or the names that
 Ruby on Rails stores (`Eastern Time (US & Canada)`). A view with a `zone` of its own has the days of that one, and a
-date is no zone's. Days of users' own zones cannot be sealed."""
+date is no zone's. Days of users' own zones are sealed in the zones that users have then."""
 MEASURES = """A measure is a table with one verb and its argument, a column or SQL over one row, and any of the fields
 below; the text `"count"` is short for `{ count = true }`."""
 SELECTS = """Where rows of one table do not say enough, `select` names a file with one SELECT whose rows take their

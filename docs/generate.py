@@ -42,9 +42,6 @@ can fix is one line on stderr and exit code 1. What `make` does is in [CONTRIBUT
 """
 SQL_FOLDERS = {  # Folders without a module whose docstring would describe them.
     "protocol": "Functions and types of the core, one object a file: capture, drain, exact reads, tasks, rights.",
-    "voice/dashboards": "One function for each dashboard, and the functions that several dashboards use.",
-    "voice/days": "Triggers and a chore that set the days of rows in the user's time zone.",
-    "voice/materialized_views": "The SELECT of each maintained view.",
 }
 TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", Path: "path", SecretStr: "text"}
 UNITS = {"seconds": "seconds", "bytes": "bytes", "days": "days", "duty": "share", "threshold": "share"}

@@ -67,7 +67,7 @@ class NotMigrated(FrontviewError):
 
 
 class NotInstalled(FrontviewError):
-    """The database has no application: neither a declaration nor the tables of the bundled one."""
+    """The database has no application: no declaration is active."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The base tables of the reference application, a platform for voice agents.
+"""The base tables of the bundled application, a platform for voice agents.
 
 Any SQL client may write them, with or without this module. No column and no trigger of them is Frontview's.
 """

@@ -96,7 +96,7 @@ class ActiveCatalog:
             if self._refused.get(function) != reason:
                 log.error(f"{function}_failed", reason=reason)
             self._refused[function] = reason
-            if isinstance(error, psycopg.errors.ObjectNotInPrerequisiteState):
+            if function == "drop_retired" and isinstance(error, psycopg.errors.ObjectNotInPrerequisiteState):
                 said = str(error.diag.message_primary)
                 raise_alarm(connection, DROP_REFUSED, said.partition(" ")[0], f"Its declaration is retired. {said}.")
             return False

@@ -144,7 +144,7 @@ def erase(connection: Connection, view: str, user: str, pattern: str) -> int:
         if erased:
             values = {"view": view, "erased": erased, "started_at": started_at}
             connection.execute(LOG_ERASED, values | {"ms": round(1000 * (time.monotonic() - begun))})
-            connection.execute("SELECT frontview.request_invalidation(%s, 'erase')", (pattern,))
+        connection.execute("SELECT frontview.request_invalidation(%s, 'erase')", (pattern,))
     return erased
 
 

@@ -120,7 +120,7 @@ def test_figures_of_a_measure_are_written_by_its_unit_and_type(
     page: Visit, measure: dict[str, Any], value: Any, text: str
 ) -> None:
     described = {"type": "numeric", "unit": None, "decimals": None, "label": None} | measure
-    write = "return module.formatOf(argument[0], 'America/Bogota')(argument[1]);"
+    write = "return module.itemsOfMeasures({x: argument[0]})[0].write(argument[1], 'America/Bogota');"
     assert page.module("measures.js", write, [described, value]) == text
 
 

@@ -18,6 +18,7 @@ from tests.concurrency.zones_storm import install_members
 from tests.fix_postgres import Server, migrate
 from tests.leading import lead
 from views_sql.operations.catalog import load_application
+from web.operators.seals import sealed_tables
 
 COMPARISONS = 120
 FIRST, LAST = date(2025, 10, 28), date(2025, 11, 6)
@@ -130,6 +131,33 @@ class TestSealing:
 
         assert members.c.execute(KEPT).fetchall() == [("visits_1", "Pacific/Pago_Pago", date(2025, 11, 3))]
         assert members.days() == {31: 1, 1: 1}
+
+    def test_a_row_that_was_sealed_stays_so_whatever_zone_a_later_seal_is_in(self, members: Members) -> None:
+        """The noon of 31 October on Pago Pago is of 1 November on Kiritimati, and of 2 November half an hour later."""
+        members.move("Pacific/Pago_Pago")
+        members.c.execute(EVENT, ("2025-11-01 10:30Z",))
+        members.refresh_all()
+        assert members.days() == {30: 2, 31: 1}
+        members.seal()
+        members.move("Pacific/Kiritimati")
+        with pytest.raises(
+            psycopg.errors.InvalidParameterValue, match="at least two are sealed at a time: those before"
+        ):
+            members.seal(date(2025, 11, 2))
+        members.seal(date(2025, 11, 3))
+
+        assert members.days() == members.days(base=True) == {30: 2, 31: 1}
+
+    @pytest.mark.parametrize(
+        ("view", "told"),
+        [("visits_1", ("at", "2025-10-31T00:00:00Z")), ("written_1", ("written", "2025-10-30T00:00:00"))],
+    )
+    def test_rows_may_go_up_to_a_time_that_is_before_the_seal_in_every_zone(
+        self, members: Members, view: str, told: tuple[str, str]
+    ) -> None:
+        (table,) = sealed_tables(members.c, view, SEALED_BEFORE)
+
+        assert (table.day_column, table.before) == told
 
     def test_days_are_unsealed_where_rows_give_the_numbers_in_the_zone_of_the_seal(self, members: Members) -> None:
         members.seal()

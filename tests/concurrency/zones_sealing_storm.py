@@ -20,7 +20,7 @@ from tests.concurrency.zones_storm import ASKED, FIRST, LAST, ROWS, ZONE, ZONES,
 from tests.oracle.comparisons import Tally
 
 SEALS = 9  # How many seals a storm without a difference has at least: three of each view.
-STEP_DAYS = 3  # How many more days a seal seals.
+STEP_DAYS = 2  # How many more days a seal seals.
 
 _ORACLE = """
 CREATE TABLE storm_zone_name (name text, zone text);

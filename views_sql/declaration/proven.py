@@ -6,7 +6,7 @@ schema-qualified names; names of columns are the catalog's.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 # A row with a time outside of these days has none: conversions of later and earlier instants raise errors in some zone.
 FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"
@@ -26,7 +26,6 @@ Period = Literal[
     "this_year",
     "all_time",
 ]
-PERIODS: tuple[str, ...] = get_args(Period)
 
 
 @dataclass(frozen=True, slots=True)

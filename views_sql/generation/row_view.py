@@ -135,7 +135,7 @@ def keep_zones(view: ProvenView, number: int, archive: str, user: str, day: str)
         SELECT o.user_key::frontview.user_key AS user_id, o.zone FROM {users_view(number)} o
         WHERE o.user_key IS NOT NULL
         UNION ALL
-        SELECT DISTINCT a.{user}, NULL FROM frontview.{name}_archive a WHERE a.day < {day}
+        SELECT DISTINCT a.{user}, NULL FROM frontview.{name}_archive a
     ) u
     GROUP BY u.user_id
     ON CONFLICT (view, user_id) DO UPDATE SET zone = excluded.zone, before_day = excluded.before_day;"""  # nosec B608  # names and literals are checked

@@ -6,15 +6,12 @@ list of statements. Operations do not reverse themselves: a downgrade calls the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 
 from views_sql.generation import rights, sql_objects
 from views_sql.generation.names import dollar_quoted, literal
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass

@@ -11,10 +11,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     statement text;
-    gone text[] := ARRAY(
+    gone text[];
+BEGIN
+    -- Before the gates, as whatever else takes both.
+    PERFORM pg_advisory_xact_lock(1718777460, hashtext('declaration'));
+    gone := ARRAY(
         SELECT v.view FROM frontview.objects_of_table(p_table) o CROSS JOIN unnest(o.views) v (view) ORDER BY 1
     );
-BEGIN
     IF gone = '{}' THEN
         RAISE EXCEPTION 'no declared view reads the table %', p_table USING ERRCODE = 'undefined_object';
     END IF;
@@ -23,7 +26,6 @@ BEGIN
     FROM (
         SELECT s.view, s.tier FROM frontview.view_state s WHERE s.view = ANY (gone) ORDER BY s.view, s.tier
     ) v;
-    PERFORM pg_advisory_xact_lock(1718777460, hashtext('declaration'));
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', p_table);
     INSERT INTO frontview.released (source)
     SELECT o.name FROM frontview.objects_of_table(p_table) o WHERE o.kind = 'capture' AND o.relation IS NOT NULL

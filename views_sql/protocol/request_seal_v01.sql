@@ -26,6 +26,12 @@ BEGIN
                 p_view, archive.before_day)
         WHEN p_before <= archive.first_day
             THEN format('The days of %s before %s are sealed already.', p_view, archive.first_day)
+        -- Days of a row in two zones are at most two apart: what was sealed by an earlier zone is sealed by any later one.
+        WHEN archive.first_day > '-infinity' AND p_before < archive.first_day + 2 AND EXISTS (
+            SELECT FROM frontview.source s WHERE s.source = ANY (archive.sources) AND s.day_slack > 0
+        )
+            THEN format('The days of %s are those of users'' own zones, of which at least two are sealed at a time: those before %s or a later day.',
+                p_view, archive.first_day + 2)
     END;
     IF refused IS NOT NULL THEN
         RAISE EXCEPTION '%', refused USING ERRCODE = 'invalid_parameter_value';

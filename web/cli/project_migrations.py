@@ -89,7 +89,8 @@ def position_in(connection: "Connection", revisions: list[Revision]) -> int:
         return 0
     if connection.execute(BUNDLED).fetchone():
         raise MigrationError(
-            "The database holds the bundled application, that of `frontview demo`; a project needs one without it."
+            "The database holds the bundled application, that of `frontview demo`; a project needs one without it: set "
+            "FRONTVIEW_DATABASE_URL to another database."
         )
     row = connection.execute(APPLIED).fetchone()
     if row is None:

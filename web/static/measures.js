@@ -48,12 +48,6 @@ export function nameOf(name, label) {
   return label ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Return the function that writes a measure's figures; times are in `timeZone`, or in UTC if the browser lacks it. */
-export function formatOf(measure, timeZone) {
-  const write = writer(measure);
-  return (value) => write(value, timeZone);
-}
-
 /** Return the function that labels the axis of a chart of a measure. */
 export function axisOf({ unit }) {
   if (unit === "cents") return (value) => short(value / 100);

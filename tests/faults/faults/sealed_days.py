@@ -18,7 +18,8 @@ from tests.faults.record.history import History
 from views_sql.operations.catalog import load_application
 from web.reads.exact_read import ReadQuestion, statement_of
 
-VIEW, TABLE, CHILD = "quality_1", "agent_analytics", "quality_sealed"  # Its day is a date, so it can be sealed.
+# Its day is a date: what is sealed depends on no zone.
+VIEW, TABLE, CHILD = "quality_1", "agent_analytics", "quality_sealed"
 SEAL_DAYS, ROW_DAYS, ROWS, LATE = 80, 100, 12, 3
 LEAST_READS = 40
 _INSERT = """

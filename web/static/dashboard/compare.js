@@ -8,6 +8,7 @@ import { setText } from "../panel.js";
 const POINTS = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const MOST_IN_A_ROW = 5;
 const UNCHANGED = 0.0005; // Of which nothing would be seen.
+const NO_COMPARISON = { text: "No comparison.", verdict: "none" }; // NaN comes as a text.
 
 export class Compare {
   constructor(name, { measures }) {
@@ -47,13 +48,13 @@ function differenceInWords({ unit, better }, now, before, ratio) {
 
 /** Return a relative change in words. `better`: `more`, `less`, or null: neither is. */
 export function changeInWords(ratio, better) {
-  if (ratio === null || ratio === undefined) return { text: "No comparison.", verdict: "none" };
+  if (typeof ratio !== "number") return NO_COMPARISON;
   return inWords(ratio, share(Math.abs(ratio)), better);
 }
 
 /** Return the change of a share in points. */
 export function pointsInWords(now, before, better) {
-  if (now === null || before === null) return { text: "No comparison.", verdict: "none" };
+  if (typeof now !== "number" || typeof before !== "number") return NO_COMPARISON;
   return inWords(now - before, `${POINTS.format(Math.abs(now - before) * 100)} points`, better);
 }
 

@@ -36,7 +36,7 @@ function sourceOf(dimension, dashboards, name) {
   const ordered = [[name, dashboards[name]], ...Object.entries(dashboards)];
   for (const [, { href, panels }] of ordered) {
     const found = Object.entries(panels).find(([, { kind, dimensions }]) => kind === "groups" && Object.keys(dimensions).join() === dimension);
-    if (found) return { href, panel: found[0], columns: found[1].columns };
+    if (found) return { href, panel: found[0], columns: found[1].columns, dimensions: found[1].dimensions };
   }
   return null;
 }
@@ -60,10 +60,10 @@ function choice(dimension, nullable, coming, onChange) {
   return { element: labelled(dimension, select), show };
 }
 
-async function optionsOf(dimension, { href, panel, columns }, user) {
+async function optionsOf(dimension, { href, panel, columns, dimensions }, user) {
   const { data } = await read(href + queryOfUser(user));
   const rows = data[panel].rows.filter((row) => row[dimension] !== null);
-  return rows.map((row) => [String(row[dimension]), labelOf(row, dimension, columns)]).sort(([, one], [, other]) => one.localeCompare(other, undefined, { numeric: true }));
+  return rows.map((row) => [String(row[dimension]), labelOf(row, dimension, columns, dimensions)]).sort(([, one], [, other]) => one.localeCompare(other, undefined, { numeric: true }));
 }
 
 function field(dimension, nullable, onChange) {

@@ -66,20 +66,23 @@ export class Groups {
 }
 
 /** Return what a value of a dimension is called in a row: its first label that is a text, or itself. */
-export function labelOf(row, dimension, columns) {
-  const label = textLabelOf(dimension, columns);
+export function labelOf(row, dimension, columns, dimensions) {
+  const label = textLabelOf(dimension, columns, dimensions);
   const text = (label && row[label]) ?? row[dimension];
   return text === null ? "None" : String(text);
 }
 
-function textLabelOf(dimension, columns) {
-  return Object.keys(columns).find((key) => key.startsWith(`${dimension}_`) && columns[key].type === "text");
+/** Return the first label of a dimension that is a text; one of `agent_type` begins as those of `agent` do. */
+function textLabelOf(dimension, columns, dimensions) {
+  const longer = Object.keys(dimensions).filter((other) => other.startsWith(`${dimension}_`));
+  const isOwn = (key) => key.startsWith(`${dimension}_`) && !longer.some((other) => key.startsWith(`${other}_`));
+  return Object.keys(columns).find((key) => isOwn(key) && columns[key].type === "text");
 }
 
 /** Return the columns: dimensions by their labels, what else is known about their values, and measures. */
 function columnsOf({ dimensions, columns, measures }) {
-  const named = Object.keys(dimensions).map((key) => ({ name: nameOf(key), sortedBy: key, isNumber: false, of: (row) => labelOf(row, key, columns), write: (text) => text }));
-  const used = Object.keys(dimensions).map((key) => textLabelOf(key, columns));
+  const named = Object.keys(dimensions).map((key) => ({ name: nameOf(key), sortedBy: key, isNumber: false, of: (row) => labelOf(row, key, columns, dimensions), write: (text) => text }));
+  const used = Object.keys(dimensions).map((key) => textLabelOf(key, columns, dimensions));
   const others = Object.keys(columns).filter((key) => !used.includes(key));
   const known = others.map((key) => ({ ...itemOfColumn(shortened(key, dimensions), columns[key]), of: (row) => row[key] }));
   const measured = itemsOfMeasures(measures).map((item) => ({ ...item, sortedBy: item.key, of: (row) => row[item.key] }));

@@ -8,7 +8,7 @@ import { Live } from "../live.js";
 import { notice, offerPause, showLive } from "../live_state.js";
 import { nameOf } from "../measures.js";
 import { signOut, signedIn, whySignedOut } from "../sign_in.js";
-import { changed, filterParts, granularityOf, needsToday, queryOf, queryOfUser, questionOf } from "./address.js";
+import { changed, filterParts, needsToday, queryOf, queryOfUser, questionOf } from "./address.js";
 import { Board } from "./board.js";
 import { makeControls, offerDates, showControls } from "./controls.js";
 import { makeFilters, showFilters } from "./filters.js";

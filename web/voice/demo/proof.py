@@ -72,7 +72,7 @@ def _three_sources(connection: Connection, client: Client, user: int, say: Calla
 
 def _base(connection: Connection, user: int) -> tuple[bytes, float]:
     overview = load_application(connection).dashboard("overview")
-    statement, values = statement_of([ReadQuestion(overview, user, overview.plain_arguments or ())], base=True)
+    statement, values = statement_of([ReadQuestion(overview, user, overview.plain_arguments)], base=True)
     with connection.cursor(row_factory=dict_row) as cursor:
         began = time.perf_counter()
         row = cursor.execute(statement.encode(), values).fetchone()

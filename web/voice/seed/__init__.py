@@ -1,4 +1,4 @@
-"""Makes realistic data for the reference application: who calls whom, when, with what result.
+"""Makes realistic data for the bundled application: who calls whom, when, with what result.
 
 Deciding is pure (a seed, a size and a calendar in; rows out); only :mod:`web.voice.seed.writer` touches a database.
 """
