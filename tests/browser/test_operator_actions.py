@@ -38,7 +38,7 @@ def one_more(system: System, query: str) -> Iterator[None]:
 
 def test_a_view_is_refreshed_after_confirmation(visits: Visits, shared: System) -> None:
     visit = operations(visits, shared)
-    refreshes = "SELECT count(*) FROM frontview.refresh_log WHERE view LIKE 'leads%'"
+    refreshes = "SELECT count(*) FROM frontview.refresh_log WHERE starts_with(view, 'leads')"
     before = shared.value(refreshes)
     with one_more(shared, TASKS):
         dialog = opened(visit, "Refresh leads")

@@ -146,10 +146,10 @@ def test_every_kind_of_panel_shows_the_answer_of_a_library(visits: Visits, libra
     with library.client(2) as client:
         data = client.get("/api/v1/dashboard/counter").json()["data"]
     rows = visit.panel("renewed").locator("tbody tr")
-    assert [row[-1] for row in cells(rows)] == [row["desk"] or NONE for row in data["renewed"]]
+    assert [row[-1] for row in cells(rows)] == [str(row["desk"] or NONE) for row in data["renewed"]]
     desks = visit.panel("desks").locator("tbody tr")
     assert desks.locator("th").all_inner_texts() == [
-        row["desk_title"] or row["desk"] or "None" for row in data["desks"]["rows"]
+        str(row["desk_title"] or row["desk"] or "None") for row in data["desks"]["rows"]
     ]
     expect(desks.locator("svg.sparkline")).to_have_count(len(data["desks"]["rows"]))
     shown = cells(visit.panel("daily").locator("details.behind tbody tr"))

@@ -248,11 +248,6 @@ def watermark_taken_after_the_refresh() -> Iterator[None]:
         yield
 
 
-def seal_without_zones(url: str) -> None:
-    """Keep no zone in which days were sealed: what is sealed follows from the users' zones of now."""
-    _at_each_row(url, "BEFORE INSERT OR UPDATE ON frontview.sealed_zone", "RETURN NULL;")
-
-
 def move_sealed_days_with_their_users(url: str) -> None:
     """Take the zone of now in place of the one in which days were sealed."""
     _at_each_row(

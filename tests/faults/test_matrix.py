@@ -54,7 +54,7 @@ class CaptureDisabled(Fault):
         self._set(scene, "DISABLE")
 
     def proof(self, scene: Scene) -> str:
-        query = "SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'frontview_capture_calls_insert'"
+        query = "SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'frontview_capture_calls_1_insert'"
         state = scene.value(query)
         return bit(f"trigger {state}", state == "D")
 
@@ -62,7 +62,7 @@ class CaptureDisabled(Fault):
         self._set(scene, "ENABLE ALWAYS")
 
     def _set(self, scene: Scene, word: str) -> None:
-        scene.sql.execute(f"ALTER TABLE calls {word} TRIGGER frontview_capture_calls_insert".encode())
+        scene.sql.execute(f"ALTER TABLE calls {word} TRIGGER frontview_capture_calls_1_insert".encode())
 
 
 def test_fault_without_effect_is_not_survived(runner: Runner) -> None:
@@ -73,7 +73,7 @@ def test_fault_without_effect_is_not_survived(runner: Runner) -> None:
 
 def test_run_with_wrong_answers_is_not_survived(runner: Runner) -> None:
     outcome = runner.run(CaptureDisabled())
-    assert outcome.word == VIOLATED
+    assert outcome.word == VIOLATED, outcome
     assert not outcome.ok
     broken = {violation.partition(":")[0] for violation in outcome.violations}
     assert "I1" in broken, f"the checker saw nothing: {outcome.violations}"

@@ -102,8 +102,9 @@ def _parameter(parameter: QuestionParameter) -> dict[str, Any]:
     described = {"name": parameter.name, "in": "query", "required": False, "description": parameter.description}
     if parameter.form == "one":
         return described | {"schema": dict(parameter.schema)}
-    several = {"type": "array", "items": parameter.schema, "minItems": 1, "uniqueItems": True}
-    return described | {"schema": several, "style": "form", "explode": parameter.form == "repeated"}
+    repeated = parameter.form == "repeated"
+    several = {"type": "array", "items": parameter.schema, "minItems": 1} | ({} if repeated else {"uniqueItems": True})
+    return described | {"schema": several, "style": "form", "explode": repeated}
 
 
 def _data(view: ServedView) -> Schema:

@@ -38,6 +38,8 @@ from views_sql.proof.judge import judge
 ASK_AGAIN = (
     psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.InternalError_,
+    # A tier was made again after the snapshot: a worker reads base rows then.
+    psycopg.errors.ObjectNotInPrerequisiteState,
 )  # fmt: skip
 BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 LONGEST_SECONDS = 120.0

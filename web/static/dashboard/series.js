@@ -23,7 +23,8 @@ export class Series {
   /** Show the panel's part of an answer. */
   show({ rows, totals }, { timeZone, granularity }) {
     this.#zone = timeZone;
-    this.#arrange(chartsOf(this.items, rows));
+    // Figures that are all 0 do not tell which are parts of which: the charts stay as they were.
+    if (!this.#drawn || this.items.some(({ key }) => rows.some((row) => Number(row[key])))) this.#arrange(chartsOf(this.items, rows));
     const years = new Set(rows.map(({ period: first }) => first.slice(0, 4))).size > 1;
     const labels = rows.map(({ period: first }) => period(first, granularity, years));
     const values = (items) => items.map(({ key }) => rows.map((row) => row[key]));
