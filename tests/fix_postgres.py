@@ -20,6 +20,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tests.data_folders import data_folder
@@ -49,8 +50,16 @@ def alembic_config(connection: object | None = None, user_key: str = "integer") 
 
 def migrate(url: str, revision: str = "heads", *, down: bool = False, user_key: str = "integer") -> None:
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    with engine.begin() as connection:
-        (command.downgrade if down else command.upgrade)(alembic_config(connection, user_key), revision)
+    for attempts_left in (2, 1, 0):
+        try:
+            with engine.begin() as connection:
+                (command.downgrade if down else command.upgrade)(alembic_config(connection, user_key), revision)
+            break
+        except (
+            OperationalError
+        ) as error:  # Autovacuum met it. Without a connection of its own, env.py tries again itself.
+            if not attempts_left or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+                raise
     engine.dispose()
 
 
