@@ -10,7 +10,14 @@ from views_sql.declaration.maintained_view import MaintainedView
 from views_sql.declaration.proven import FIRST_DAY, LAST_DAY, ProvenView
 from views_sql.generation.names import identifier
 from views_sql.generation.rights import close
-from views_sql.generation.row_view import counts, days_between, keep_zones, rows_of_user, sealed_rows, unsealed_rows
+from views_sql.generation.row_view import (
+    counts,
+    days_between,
+    keep_zones,
+    sealed_rows,
+    unsealed_rows,
+    unsealed_rows_of_user,
+)
 from views_sql.generation.stored_columns import TEMPLATE_VERSION
 from views_sql.loader import fill_in, read_sql
 
@@ -72,7 +79,7 @@ class LiveRows:
         """Return the DDL of the function that reads a user's rows of some days; PostgreSQL puts it into its callers."""
         if self.view.day_column is None:
             return []
-        item = rows_of_user(self.proven, self.view.version, "r", "p_user", "p_first", "p_last", None, self.view.name)
+        item = unsealed_rows_of_user(self.proven, self.view.version, self.view.name, "p_user", "p_first", "p_last")
         names = {"name": identifier(self.view.name), "select": self.columns_of(self.rows(item))}
         return [fill_in(read_sql("view_days", TEMPLATE_VERSION), names), close(f"{self.view.name}_days")]
 

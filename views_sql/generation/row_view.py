@@ -43,9 +43,8 @@ def create_row_view(view: ProvenView, number: int) -> list[str]:
     """
     create, select = f"CREATE VIEW {row_view(view, number)} AS\n", view.row_select.strip().rstrip(";")
     if view.source.default_zone is not None:
-        joined = _with_days(
-            view, f"COALESCE(u.zone, {literal(view.source.default_zone)})", f"{_undated(view, number)} r"
-        )
+        day = _day_in(view, f"COALESCE(u.zone, {literal(view.source.default_zone)})")
+        joined = _dated(view, day, f"{_undated(view, number)} r")
         users = f"LEFT JOIN {users_view(number)} u ON u.user_key = r.user_key"
         undated = f"CREATE VIEW {_undated(view, number)} AS\n"
         return [*_with_zeros(view, undated, select), f"{create}{joined} {users}"]
@@ -63,11 +62,6 @@ def _with_zeros(view: ProvenView, create: str, select: str) -> list[str]:
     )
     parts = f"{literal(f'{create}SELECT r.*')} || {constants} || {literal(f' FROM ({select}) r')}"
     return [f"DO {dollar_quoted(f'BEGIN EXECUTE {parts}; END')}"]
-
-
-def _with_days(view: ProvenView, zone: str, rows: str) -> str:
-    """Return the SELECT of rows ``r`` with their days in a zone, an expression."""
-    return _dated(view, _day_in(view, zone), rows)
 
 
 def _dated(view: ProvenView, day: str, rows: str) -> str:
@@ -141,30 +135,34 @@ def keep_zones(view: ProvenView, number: int, archive: str, user: str, day: str)
     ON CONFLICT (view, user_id) DO UPDATE SET zone = excluded.zone, before_day = excluded.before_day;"""  # nosec B608  # names and literals are checked
 
 
-def rows_of_user(
-    view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str | None, archive: str = ""
-) -> str:
+def rows_of_user(view: ProvenView, number: int, rows: str, user: str, first: str, last: str, zone: str) -> str:
     """Return the item of a FROM clause with a user's rows of the days ``first`` to ``last``, and its conditions.
 
     :param rows: what the query calls the rows.
-    :param zone: an expression of the user's own zone, if the caller has it already.
-    :param archive: the maintained view whose sealed rows are left out, where the caller has no zone; empty: none are.
+    :param zone: an expression of the user's own zone, where the view has days of these.
     """
-    if view.source.default_zone is None:
+    if not has_zones(view):
         days = days_between(view, rows, first, last)
         return f"{row_view(view, number)} {rows} WHERE {rows}.user_key = {user} AND {days}"
-    found, place, since, day = "", zone or "k.own_zone", first, _day_in(view, zone or "k.own_zone")
-    if zone is None:
-        own = f"(SELECT {zone_of(number, user, view.source.default_zone)} AS own_zone)"
-        if archive:
-            day, since = _unsealed_day(view, day), f"({first} - CASE WHEN {first} <= k.before_day THEN 2 ELSE 0 END)"
-            kept = f"{own} o LEFT JOIN {_sealed_of(archive, user)}"
-            found = f"(SELECT o.own_zone, k.zone, k.before_day FROM {kept} OFFSET 0) k, "  # nosec B608  # names and literals are checked
-        else:
-            found = f"{own[:-1]} OFFSET 0) k, "
-    bounds = f"r.user_key = {user} AND {_at_between(view, 'r', since, last, place)}"
-    dated = _dated(view, day, f"{found}{_undated(view, number)} r")
-    return f"({dated} WHERE {bounds}) {rows} WHERE {rows}.day >= {first} AND {rows}.day <= {last}"
+    bounds = f"r.user_key = {user} AND {_at_between(view, 'r', first, last, zone)}"
+    dated = f"{_dated(view, _day_in(view, zone), f'{_undated(view, number)} r')} WHERE {bounds}"
+    return f"({dated}) {rows} WHERE {rows}.day >= {first} AND {rows}.day <= {last}"
+
+
+def unsealed_rows_of_user(view: ProvenView, number: int, archive: str, user: str, first: str, last: str) -> str:
+    """Return the same item of rows ``r``, without those that a sealed day of an archive has; it finds the user's zone.
+
+    :param archive: the name of the maintained view.
+    """
+    if view.source.default_zone is None:
+        return rows_of_user(view, number, "r", user, first, last, "")
+    own = f"(SELECT {zone_of(number, user, view.source.default_zone)} AS own_zone) o"
+    kept = f"(SELECT o.own_zone, k.zone, k.before_day FROM {own} LEFT JOIN {_sealed_of(archive, user)} OFFSET 0) k"  # nosec B608  # names and literals are checked
+    since = f"({first} - CASE WHEN {first} <= k.before_day THEN 2 ELSE 0 END)"
+    bounds = f"r.user_key = {user} AND {_at_between(view, 'r', since, last, 'k.own_zone')}"
+    day = _unsealed_day(view, _day_in(view, "k.own_zone"))
+    dated = f"{_dated(view, day, f'{kept}, {_undated(view, number)} r')} WHERE {bounds}"
+    return f"({dated}) r WHERE r.day >= {first} AND r.day <= {last}"
 
 
 def zone_of(number: int, user: str, default: str) -> str:
