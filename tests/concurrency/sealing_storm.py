@@ -6,8 +6,7 @@ seal was requested has to be in what was sealed.
 """
 
 import random
-from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -15,7 +14,8 @@ import psycopg
 from models.engine import connect
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.refresh_log import RefreshResult
-from tests.concurrency.storm import BRANCHES, DAYS, USERS, Storm
+from tests.concurrency.seals import Seals
+from tests.concurrency.storm import BRANCHES, DAYS, USERS
 from tests.neutral.catalog import CATALOG
 from tests.neutral.reads import ORACLE, READS
 from tests.oracle.comparisons import Tally
@@ -60,8 +60,10 @@ WHERE a.view = 'loans_1' AND a.tier = 'archive'
 """
 
 
-class SealingStorm(Storm):
+class SealingStorm(Seals):
     """A storm whose archives are sealed step by step."""
+
+    least_seals, step_days = SEALS, STEP_DAYS
 
     def _fill(self) -> None:
         super()._fill()
@@ -73,8 +75,8 @@ class SealingStorm(Storm):
             c.execute("CREATE TABLE storm_account_1 AS SELECT * FROM frontview.account_1_live")
             c.execute("TRUNCATE storm_account_1")
 
-    def _enough(self) -> bool:
-        return super()._enough() and self.refreshes.get("sealed", 0) >= SEALS
+    def _first_sealed(self) -> date:
+        return datetime.now(UTC).date() - timedelta(days=DAYS)
 
     def _hold_open(self, chance: random.Random) -> None:
         """Keep transactions open, as always; but what they write is of the days that are sealed next."""
@@ -104,23 +106,8 @@ class SealingStorm(Storm):
         for day_before, day, xid in c.execute(_MISSED).fetchall():
             tally = Tally(differences=[f"a loan of {day} by {xid} is missing before {day_before}"])
             self.tallies.append(tally)
-        self.refreshes["sealed"] = self.refreshes.get("sealed", 0) + self._seals(c) - before
+        self._note_seals(c, before)
         return result
-
-    def _ask(self, c: psycopg.Connection[Any], view: str) -> None:
-        row = c.execute(
-            "SELECT GREATEST(a.first_day, CURRENT_DATE - %s), a.before_day FROM frontview.view_state a "
-            "WHERE a.view = %s AND a.tier = 'archive' AND isfinite(a.before_day) AND a.through IS NOT NULL",
-            (DAYS, view),
-        ).fetchone()
-        if row is not None and (wanted := row[0] + timedelta(days=STEP_DAYS)) <= row[1]:
-            with suppress(psycopg.errors.InvalidParameterValue):  # It may have lost its contents meanwhile.
-                c.execute("SELECT frontview.request_seal(%s, %s)", (view, wanted))
-
-    def _seals(self, c: psycopg.Connection[Any]) -> int:
-        row = c.execute("SELECT count(*) FROM storm_seal").fetchone()
-        assert row is not None
-        return int(row[0])
 
     def _read(self, chance: random.Random) -> None:
         tally = Tally()

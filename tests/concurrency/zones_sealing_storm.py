@@ -6,8 +6,7 @@ then. What is not sealed it adds up in Python: rows that were not before the sea
 
 import random
 from collections import defaultdict
-from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +15,8 @@ import psycopg
 from models.engine import connect
 from refresher.refreshing.refresh import refresh
 from refresher.refreshing.refresh_log import RefreshResult
-from tests.concurrency.zones_storm import ASKED, FIRST, LAST, ROWS, ZONE, ZONES, ZonesStorm, by_day
-from tests.oracle.comparisons import Tally
+from tests.concurrency.seals import Seals
+from tests.concurrency.zones_storm import FIRST, ZONES, Amounts, Expected, Moments, ZonesStorm, days_of
 
 SEALS = 9  # How many seals a storm without a difference has at least: three of each view.
 STEP_DAYS = 2  # How many more days a seal seals.
@@ -55,11 +54,12 @@ FOR EACH ROW WHEN (NEW.tier = 'archive' AND NEW.first_day > OLD.first_day) EXECU
 """
 _SEALED = "SELECT s.view, s.day, s.amount FROM storm_sealed s WHERE s.member_id = %s"
 _KEPT = "SELECT k.view, k.zone, k.before FROM storm_kept k WHERE k.member_id = %s"
-Amounts = dict[date, list[int]]
 
 
-class ZonesSealingStorm(ZonesStorm):
+class ZonesSealingStorm(Seals, ZonesStorm):
     """A storm of members who move between time zones, whose old days are sealed step by step."""
+
+    least_seals, step_days = SEALS, STEP_DAYS
 
     def _fill(self) -> None:
         super()._fill()
@@ -68,8 +68,8 @@ class ZonesSealingStorm(ZonesStorm):
             for name, zone in ZONES.items():
                 c.execute("INSERT INTO storm_zone_name VALUES (%s, %s)", (name, zone))
 
-    def _enough(self) -> bool:
-        return super()._enough() and self.refreshes.get("sealed", 0) >= SEALS
+    def _first_sealed(self) -> date:
+        return FIRST
 
     def _one_refresh(self, c: psycopg.Connection[Any], chance: random.Random) -> RefreshResult:
         before, view = self._seals(c), chance.choice(self.views)
@@ -78,82 +78,37 @@ class ZonesSealingStorm(ZonesStorm):
             self._ask(c, view.name)
         # At once after the request, earlier transactions are still open.
         result = refresh(c, view, ("archive",), 1) if asked else super()._one_refresh(c, chance)
-        self.refreshes["sealed"] = self.refreshes.get("sealed", 0) + self._seals(c) - before
+        self._note_seals(c, before)
         return result
 
-    def _ask(self, c: psycopg.Connection[Any], view: str) -> None:
-        row = c.execute(
-            "SELECT GREATEST(a.first_day, %s), a.before_day FROM frontview.view_state a "
-            "WHERE a.view = %s AND a.tier = 'archive' AND isfinite(a.before_day) AND a.through IS NOT NULL",
-            (FIRST, view),
-        ).fetchone()
-        if row is not None and (wanted := row[0] + timedelta(days=STEP_DAYS)) <= row[1]:
-            with suppress(psycopg.errors.InvalidParameterValue):  # It may have lost its contents meanwhile.
-                c.execute("SELECT frontview.request_seal(%s, %s)", (view, wanted))
+    def _sealed(self, c: psycopg.Connection[Any], member: int) -> "Sealed":
+        kept = {name: (ZoneInfo(was), before) for name, was, before in c.execute(_KEPT, (member,))}
+        return c.execute(_SEALED, (member,)).fetchall(), kept
 
-    def _seals(self, c: psycopg.Connection[Any]) -> int:
-        row = c.execute("SELECT count(*) FROM storm_seal").fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def _compare(self, c: psycopg.Connection[Any], chance: random.Random, tally: Tally) -> None:
-        member, view = self._member(chance), chance.choice(list(ASKED))
-        first = FIRST + timedelta(days=chance.randint(-2, 20))
-        last = min(first + timedelta(days=chance.choice((0, 1, 3, 33))), LAST + timedelta(days=3))
-        c.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-        try:
-            row = c.execute(ASKED[view].encode(), (member, first, last, chance.random() < 0.05)).fetchone()
-            events = c.execute(ROWS.encode(), (member,)).fetchall()
-            zone = c.execute(ZONE.encode(), (member,)).fetchone()
-            sealed = c.execute(_SEALED, (member,)).fetchall()
-            kept = {name: (ZoneInfo(was), before) for name, was, before in c.execute(_KEPT, (member,))}
-        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
-            return  # A table was rewritten under the read, which says so.
-        finally:
-            c.execute("ROLLBACK")
-        assert row is not None
-        assert zone is not None
-        tally.comparisons += 1
-        moments = [(it[0] if view == "visits" else it[1].replace(tzinfo=UTC), it[2]) for it in events]
-        own = ZoneInfo(ZONES[zone[0]])
-
-        def days_of(name: str) -> Amounts:
-            return _days(moments, own, [it[1:] for it in sealed if it[0] == name], kept.get(name))
-
-        wanted = _expected(view, days_of, _days(moments, own, [], None), first, last)
-        given = by_day(view, row[0])
-        if given != wanted:
-            days = [day for day in {*given, *wanted} if given.get(day) != wanted.get(day)]
-            wrong = {day: (given.get(day), wanted.get(day)) for day in days}
-            tally.differences.append(f"{view} of {member} in {zone[0]}, {kept}, {row[1:6]}: {wrong}")
+    def _expected(self, view: str, moments: Moments, own: ZoneInfo, sealed: "Sealed") -> Expected:
+        rows = _with_sealed(f"{view}_1", moments, own, sealed)
+        if view == "visits":
+            values = _with_sealed("visits_1_amounts_values", moments, own, sealed)
+            return {day: (len(of), sum(of), max(of), len(set(values.get(day, ())))) for day, of in rows.items()}
+        live = days_of(moments, own)
+        return {day: (len(of), min(live.get(day, ()), default=None)) for day, of in rows.items()}
 
 
-def _days(
-    moments: list[tuple[datetime, int]],
-    own: ZoneInfo,
-    sealed: list[tuple[date, int]],
-    kept: tuple[ZoneInfo, date] | None,
-) -> Amounts:
+# Rows of sealed days: view, day, amount; and of each view the zone in which they were sealed, and the first other day.
+Sealed = tuple[list[tuple[str, date, int]], dict[str, tuple[ZoneInfo, date]]]
+
+
+def _with_sealed(view: str, moments: Moments, own: ZoneInfo, sealed: Sealed) -> Amounts:
     """Return the amounts of each day: what was sealed, and of the others what is there now."""
     days: Amounts = defaultdict(list)
-    for day, amount in sealed:
-        days[day].append(amount)
+    rows, kept = sealed
+    for name, day, amount in rows:
+        if name == view:
+            days[day].append(amount)
     for at, amount in moments:
         day = at.astimezone(own).date()
-        if kept is None:
+        if view not in kept:
             days[day].append(amount)
-        elif at.astimezone(kept[0]).date() >= kept[1]:
-            days[max(day, kept[1])].append(amount)
+        elif at.astimezone(kept[view][0]).date() >= kept[view][1]:
+            days[max(day, kept[view][1])].append(amount)
     return days
-
-
-def _expected(view: str, days_of: Any, live: Amounts, first: date, last: date) -> dict[str, tuple[Any, ...]]:
-    rows: Amounts = days_of(f"{view}_1")
-    values: Amounts = days_of("visits_1_amounts_values") if view == "visits" else {}
-    return {
-        str(day): (len(of), sum(of), max(of), len(set(values.get(day, ()))))
-        if view == "visits"
-        else (len(of), min(live.get(day, ()), default=None))
-        for day, of in rows.items()
-        if first <= day <= last
-    }

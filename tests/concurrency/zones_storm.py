@@ -79,7 +79,9 @@ ASKED = {
 }
 ROWS = "SELECT e.at, e.written, e.amount FROM public.event e WHERE e.member_id = %s"
 ZONE = "SELECT m.timezone FROM public.member m WHERE m.id = %s"
-EMPTY: tuple[Any, ...] = ()
+Moments = list[tuple[datetime, int]]
+Amounts = dict[date, list[int]]
+Expected = dict[date, tuple[Any, ...]]
 
 
 def install_members(url: str, folder: Path) -> None:
@@ -198,6 +200,7 @@ class ZonesStorm(Storm):
             row = c.execute(ASKED[view].encode(), (member, first, last, chance.random() < 0.05)).fetchone()
             events = c.execute(ROWS.encode(), (member,)).fetchall()
             zone = c.execute(ZONE.encode(), (member,)).fetchone()
+            sealed = self._sealed(c, member)
         except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
             return  # A table was rewritten under the read, which says so.
         finally:
@@ -207,11 +210,30 @@ class ZonesStorm(Storm):
         tally.comparisons += 1
         tally.undrained += row[5]
         tally.patched += row[4] > 0
-        given, wanted = by_day(view, row[0]), _expected(view, events, ZoneInfo(ZONES[zone[0]]), first, last)
+        moments = [(it[0] if view == "visits" else it[1].replace(tzinfo=UTC), it[2]) for it in events]
+        of_days = self._expected(view, moments, ZoneInfo(ZONES[zone[0]]), sealed)
+        wanted = {str(day): of for day, of in of_days.items() if first <= day <= last}
+        given = by_day(view, row[0])
         if given != wanted:
             days = [day for day in {*given, *wanted} if given.get(day) != wanted.get(day)]
             wrong = {day: (given.get(day), wanted.get(day)) for day in days}
-            tally.differences.append(f"{view} of {member} in {zone[0]}, {first} to {last}, {row[1:6]}: {wrong}")
+            told = f"{view} of {member} in {zone[0]}, {first} to {last}, {row[1:6]}"
+            tally.differences.append(f"{told}: {wrong}" if sealed is None else f"{told}, sealed {sealed}: {wrong}")
+
+    def _sealed(self, c: psycopg.Connection[Any], member: int) -> Any:
+        """Return what the oracle kept of a member's sealed days, in an answer's snapshot; None: none is sealed."""
+        return None
+
+    def _expected(self, view: str, moments: Moments, own: ZoneInfo, _sealed: Any) -> Expected:
+        """Return the measures of each day that has visits.
+
+        :param moments: of the member's rows that are there.
+        """
+        days = days_of(moments, own)
+        return {
+            day: (len(of), sum(of), max(of), len(set(of))) if view == "visits" else (len(of), min(of))
+            for day, of in days.items()
+        }
 
 
 def _views(c: psycopg.Connection[Any]) -> tuple[MaintainedView, ...]:
@@ -226,15 +248,9 @@ def by_day(view: str, body: str) -> dict[str, tuple[Any, ...]]:
     return {it["period"]: tuple(it[name] for name in measures) for it in json.loads(body)["rows"] if it["visits"]}
 
 
-def _expected(
-    view: str, events: list[tuple[datetime, datetime, int]], zone: ZoneInfo, first: date, last: date
-) -> dict[str, tuple[Any, ...]]:
-    days = defaultdict[date, list[int]](list)
-    for at, written, amount in events:
-        moment = at if view == "visits" else written.replace(tzinfo=UTC)
-        days[moment.astimezone(zone).date()].append(amount)
-    return {
-        str(day): (len(of), sum(of), max(of), len(set(of))) if view == "visits" else (len(of), min(of))
-        for day, of in days.items()
-        if first <= day <= last
-    }
+def days_of(moments: Moments, own: ZoneInfo) -> Amounts:
+    """Return the amounts of each day in a zone."""
+    days: Amounts = defaultdict(list)
+    for at, amount in moments:
+        days[at.astimezone(own).date()].append(amount)
+    return days
